@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+import { runTerminal } from './index.js'
+await runTerminal()

@@ -1,0 +1,20 @@
+/**
+ * An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now.
+ * `status` is the exit status a command ends with: 1 failed, 2 wrong usage, 3 could not verify.
+ */
+export class LifeboatError extends Error {
+  readonly hint: string | undefined
+  readonly status: 1 | 2 | 3
+
+  constructor(message: string, options: { hint?: string; cause?: unknown; status?: 1 | 2 | 3 } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'LifeboatError'
+    this.hint = options.hint
+    this.status = options.status ?? 1
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,22 @@
+/** Where a command tells people what it does. Implementations: a terminal, a workflow log, silence in tests. */
+export interface Report {
+  /** Something worth a line of its own. */
+  info(message: string): void
+  /** Something the user should act on; an annotation in a workflow. */
+  warning(message: string, hint?: string): void
+  /** How far the running activity is; called often, shown at the implementation's own pace. */
+  progress(progress: Progress): void
+  /** A secret learnt on the way (a password out of a URL): never printed from now on. */
+  mask(secret: string): void
+}
+
+export interface Progress {
+  /** What runs, to what: `backing up app`, `restoring app`. */
+  activity: string
+  /** Bytes read from the source, or written to the target, so far. */
+  done: number
+  /** Bytes expected in all, where that is known. */
+  total?: number
+  /** Bytes put into the store so far. */
+  stored?: number
+}

@@ -1,0 +1,32 @@
+/** Where objects live. Keys are relative paths of `[A-Za-z0-9._-]` segments joined by `/`, as docs/format.md lists them. */
+export interface Store {
+  /** How messages name this store; never holds a secret. */
+  readonly name: string
+  /** Atomic (a reader sees the whole object or none) and durable when it resolves; overwriting is allowed. May be retried. */
+  put(key: string, bytes: Uint8Array): Promise<void>
+  /** The whole object. Throws `NotFound` when there is none. May be retried. */
+  get(key: string): Promise<Buffer>
+  /** Every object whose key starts with `prefix`, in no fixed order. An empty or absent store lists nothing. */
+  list(prefix: string): AsyncIterable<StoredObject>
+  /** Deleting what is not there is no error. */
+  delete(key: string): Promise<void>
+  /** Ends the use of the store. Artifacts: uploads what was put. */
+  close(): Promise<void>
+}
+
+export interface StoredObject {
+  key: string
+  /** Bytes as stored. */
+  size: number
+  modified: Date
+}
+
+export class NotFound extends Error {
+  readonly key: string
+
+  constructor(key: string, store: string, options?: ErrorOptions) {
+    super(`${key} is not in ${store}`, options)
+    this.name = 'NotFound'
+    this.key = key
+  }
+}
