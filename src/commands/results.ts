@@ -1,0 +1,72 @@
+/** What each command returns: printed by `--json`, put into the outputs and the summary. Sizes are bytes, times ISO 8601. */
+
+export interface BackupResult {
+  snapshot: string
+  set: string
+  time: string
+  /** Raw bytes of all streams. */
+  size: number
+  /** Everything the snapshot needs, as stored. */
+  stored: number
+  /** What this run put. */
+  added: number
+  chunks: number
+  newChunks: number
+  deltaChunks: number
+  seconds: number
+  verified: VerifyLevel | 'none'
+  sources: { name: string; kind: string; size: number; added: number; seconds: number }[]
+}
+
+export type VerifyLevel = 'list' | 'read'
+
+export interface VerifyResult {
+  snapshot: string
+  set: string
+  time: string
+  level: VerifyLevel
+  /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
+  result: 'verified' | 'failed' | 'could not verify'
+  problems: string[]
+  chunks: number
+  /** Plaintext bytes read and checked. */
+  bytes: number
+  seconds: number
+  sources: { name: string; kind: string; size: number; entries: number }[]
+}
+
+export interface RestoreResult {
+  snapshot: string
+  set: string
+  time: string
+  database: string
+  /** Host, port and database of the target, without secrets. */
+  target: string
+  mode: 'empty' | 'create' | 'clean' | 'verify-only'
+  /** Raw bytes of the archive. */
+  size: number
+  /** Archive entries selected, and of these restored without an error. */
+  entries: number
+  restored: number
+  /** Every error pg_restore printed. */
+  errors: string[]
+  seconds: number
+}
+
+export interface ListResult {
+  store: string
+  snapshots: {
+    id: string
+    set: string
+    time: string
+    size: number
+    stored: number
+    added: number
+    chunks: number
+    tags: string[]
+    key: string
+    /** Known only with a key that can decrypt. */
+    description?: string
+    sources?: { name: string; kind: string; size: number }[]
+  }[]
+}
