@@ -1,0 +1,226 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { clientDirectory, clientDirectoryFor, run } from './client-programs.ts'
+
+export { clientDirectory }
+
+export type Major = 14 | 15 | 16 | 17 | 18
+
+/** A scratch PostgreSQL server, alone in a temporary folder, listening on loopback and on a socket. */
+export interface Server {
+  readonly major: Major
+  readonly pid: number
+  readonly host: '127.0.0.1'
+  readonly port: number
+  /** Also the folder that holds everything of the server: `log` is in it. */
+  readonly socketDirectory: string
+  readonly superuser: 'postgres'
+  /** Of the superuser; random, with characters that a URL must encode. */
+  readonly password: string
+  /** `postgres://user:password@127.0.0.1:port/database`, parts percent-encoded. Another user comes with its own password. */
+  url(database?: string, user?: string, password?: string): string
+  /** Runs SQL (several statements and psql's commands too) and gives what it printed, unaligned, tuples only. */
+  sql(text: string, database?: string): Promise<string>
+  createDatabase(name: string): Promise<void>
+  /** Ends the server and removes its folder. */
+  stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  /** Settings of postgresql.conf, over those of a server whose data nobody will miss (fsync=off …). */
+  settings?: Record<string, string>
+  /** Default scram. */
+  auth?: 'trust' | 'scram'
+}
+
+const nobody = 65534
+const root = process.getuid?.() === 0
+// PostgreSQL refuses to run as root.
+const identity = root ? { uid: nobody, gid: nobody } : {}
+
+export async function startServer(major: Major, options: ServerOptions = {}): Promise<Server> {
+  // A short path of our own: a socket's name may have 107 bytes, and TMPDIR can be long.
+  const folder = mkdtempSync('/tmp/lifeboat-pg-')
+  const guard = guardOf(folder)
+  try {
+    if (root) chownSync(folder, nobody, nobody)
+    const programs = programsOf(major, folder)
+    const password = `${randomBytes(9).toString('hex')}@/%:é`
+    initialise(programs, folder, password, options.auth ?? 'scram')
+    const { pid, port } = await launch(programs, folder, options.settings ?? {}, (pid) => guard.stdin?.write(`${pid}\n`))
+    return serverOf({ major, pid, port, folder, password, guard })
+  } catch (error) {
+    guard.stdin?.end()
+    await once(guard, 'exit')
+    throw error
+  }
+}
+
+/**
+ * A process that outlives this one: when its input ends, because we closed it or because we were killed, it kills the
+ * server whose pid it was told and removes the folder.
+ */
+function guardOf(folder: string): ChildProcess {
+  const guard = spawn('/bin/sh', ['-c', guardScript, 'sh', folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  guard.unref()
+  return guard
+}
+
+// QUIT is PostgreSQL's immediate shutdown. It is over in milliseconds; the bound is for a pid that nobody reaps.
+const guardScript = `
+  while read -r line; do pid=$line; done
+  if [ -n "$pid" ] && kill -s QUIT "$pid"; then
+    for _ in $(seq 250); do kill -0 "$pid" || break; sleep 0.02; done
+  fi
+  rm -rf "$1"`
+
+/** The folder with initdb and postgres of the npm package, in a place where the user who will run them can read it. */
+function programsOf(major: Major, folder: string): string {
+  const installed = path.join(import.meta.dirname, `../../node_modules/pg${major}/native`)
+  if (!existsSync(installed)) throw new Error(`${installed} is missing: run "npm ci"`)
+  linkLibraries(installed)
+  const programs = path.join(installed, 'bin')
+  const attempt = spawnSync(path.join(programs, 'postgres'), ['--version'], identity)
+  if (attempt.status === 0) return programs
+  // A checkout under /root, say, that `nobody` cannot reach.
+  const copy = path.join(folder, 'native')
+  const copied = spawnSync('cp', ['-a', '--reflink=auto', installed, copy], { encoding: 'utf8' })
+  if (copied.status !== 0) throw new Error(`cannot copy ${installed}: ${copied.stderr}`)
+  return path.join(copy, 'bin')
+}
+
+const symlinks = z.array(z.object({ source: z.string(), target: z.string() }))
+
+/** npm keeps no symbolic links; the package makes them after its installation, unless npm was told to run no scripts. */
+function linkLibraries(installed: string): void {
+  const links = symlinks.parse(JSON.parse(readFileSync(path.join(installed, 'pg-symlinks.json'), 'utf8')))
+  for (const { source, target } of links) {
+    const link = path.join(installed, '..', target)
+    if (lstatSync(link, { throwIfNoEntry: false })) continue
+    mkdirSync(path.dirname(link), { recursive: true })
+    try {
+      symlinkSync(path.relative(path.dirname(target), source), link)
+    } catch (error) {
+      // Another test process was faster.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+  }
+}
+
+function initialise(programs: string, folder: string, password: string, auth: 'trust' | 'scram'): void {
+  const passwordFile = path.join(folder, 'password')
+  writeFileSync(passwordFile, password, { mode: 0o600 })
+  if (root) chownSync(passwordFile, nobody, nobody)
+  const method = auth === 'trust' ? 'trust' : 'scram-sha-256'
+  const args = ['-D', path.join(folder, 'data'), '-U', 'postgres', '-A', method, '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
+  const result = spawnSync(path.join(programs, 'initdb'), args, { ...identity, cwd: folder, encoding: 'utf8' })
+  if (result.status !== 0) throw new Error(`initdb failed: ${result.error?.message ?? result.stderr}`)
+  rmSync(passwordFile)
+}
+
+async function launch(programs: string, folder: string, settings: Record<string, string>, started: (pid: number) => void) {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort()
+    const log = path.join(folder, 'log')
+    const child = spawnPostgres(programs, folder, log, {
+      listen_addresses: '127.0.0.1',
+      port: String(port),
+      unix_socket_directories: folder,
+      fsync: 'off',
+      full_page_writes: 'off',
+      synchronous_commit: 'off',
+      shared_buffers: '32MB',
+      max_wal_size: '2GB',
+      ...settings,
+    })
+    const { pid } = child
+    if (pid === undefined) throw new Error(`cannot run ${programs}/postgres`)
+    started(pid)
+    if (await ready(child, folder)) return { pid, port }
+    const text = readFileSync(log, 'utf8')
+    // Between our asking for a free port and the server's binding it, someone else took it.
+    if (!text.includes('Address already in use') || attempt === 10) throw new Error(`PostgreSQL did not start:\n${text}`)
+  }
+}
+
+function spawnPostgres(programs: string, folder: string, log: string, settings: Record<string, string>): ChildProcess {
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const output = openSync(log, 'w')
+  const child = spawn(path.join(programs, 'postgres'), ['-D', path.join(folder, 'data'), ...args], {
+    ...identity,
+    cwd: folder,
+    // A session of its own: Ctrl-C at a terminal is for the program that uses the server, which then stops it in its turn.
+    detached: true,
+    stdio: ['ignore', output, output],
+  })
+  closeSync(output)
+  child.unref()
+  return child
+}
+
+/** Waits until the server accepts connections, which it writes into the eighth line of postmaster.pid; false when it ended. */
+async function ready(child: ChildProcess, folder: string): Promise<boolean> {
+  const file = path.join(folder, 'data/postmaster.pid')
+  for (let waited = 0; waited < 60_000; waited += 20) {
+    if (child.exitCode !== null || child.signalCode !== null) return false
+    if (existsSync(file) && readFileSync(file, 'utf8').split('\n')[7]?.startsWith('ready')) return true
+    await sleep(20)
+  }
+  child.kill('SIGKILL')
+  throw new Error('PostgreSQL was not ready within a minute')
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port on 127.0.0.1 is free')
+  return address.port
+}
+
+function serverOf(parts: { major: Major; pid: number; port: number; folder: string; password: string; guard: ChildProcess }): Server {
+  const { major, pid, port, folder, password, guard } = parts
+  let stopped: Promise<void> | undefined
+  const server: Server = {
+    major,
+    pid,
+    host: '127.0.0.1',
+    port,
+    socketDirectory: folder,
+    superuser: 'postgres',
+    password,
+    url: (database = 'postgres', user = 'postgres', secret = password) =>
+      `postgres://${[user, secret].map(encodeURIComponent).join(':')}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
+    sql: async (text, database = 'postgres') => {
+      const args = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-']
+      const output = await run(path.join(clientDirectoryFor(major), 'psql'), args, { input: text, env: clientEnvironment(server, database) })
+      return output.trimEnd()
+    },
+    createDatabase: async (name) => {
+      await server.sql(`CREATE DATABASE "${name.replaceAll('"', '""')}"`)
+    },
+    stop: () => (stopped ??= stop()),
+  }
+  return server
+
+  async function stop(): Promise<void> {
+    guard.ref()
+    const gone = guard.exitCode === null ? once(guard, 'exit') : undefined
+    guard.stdin?.end()
+    await gone
+  }
+}
+
+/** The environment that brings libpq's programs to a database of this server, the password in no argument. */
+export function clientEnvironment(server: Server, database: string): NodeJS.ProcessEnv {
+  const { host, port, superuser, password } = server
+  return { PGHOST: host, PGPORT: String(port), PGUSER: superuser, PGPASSWORD: password, PGDATABASE: database, PGCLIENTENCODING: 'UTF8' }
+}
