@@ -1,0 +1,306 @@
+import type { z } from 'zod'
+import * as schema from './inputs/schemas.ts'
+import { nearest } from './inputs/nearest.ts'
+import { LifeboatError } from './error.ts'
+
+/** One input: what action.yml, the terminal's help, the README and the checks all come from. */
+export interface Input {
+  /** One or two plain sentences. */
+  readonly help: string
+  /** What a good value is, read after "expected": `a whole number from 1 to 19`. */
+  readonly expected: string
+  readonly example: string
+  readonly schema: z.ZodType<unknown, string>
+  readonly required?: true
+  readonly default?: string
+  /** Never shown; may be read from standard input or an environment variable. */
+  readonly secret?: true
+  /** Environment variable that is used when the input is not given. */
+  readonly variable?: string
+  /** May be given more than once at a terminal. */
+  readonly list?: true
+  /** `true` or `false`; at a terminal the name alone means `true`. */
+  readonly flag?: true
+}
+
+const databaseUrl = {
+  help: 'The database, as a postgres:// URL with any libpq parameter.',
+  expected: 'a URL postgres://user:password@host:port/database',
+  example: 'postgres://app:secret@db.example.com:5432/app',
+  schema: schema.database,
+  secret: true,
+  variable: 'DATABASE_URL',
+} as const satisfies Input
+
+const encryptionKey = {
+  help: 'The key to the store: an age identity (AGE-SECRET-KEY-…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…), which can back up but not read.',
+  expected: 'an age identity, a passphrase of at least 16 characters or a write key',
+  example: 'the line AGE-SECRET-KEY-1… that `lifeboat key new` prints',
+  schema: schema.text,
+  secret: true,
+  variable: 'LIFEBOAT_ENCRYPTION_KEY',
+} as const satisfies Input
+
+const destination = {
+  help: 'Where the store is: file:PATH, a folder on a disk that outlives the run.',
+  expected: 'file: and the path of a folder',
+  example: 'file:/mnt/backups/app',
+  schema: schema.destination,
+  required: true,
+} as const satisfies Input
+
+const set = {
+  help: 'The name under which successive backups of the same thing are grouped.',
+  expected: 'up to 100 letters, digits, dots, dashes and underscores, starting with a letter or digit',
+  example: 'production',
+  schema: schema.set,
+} as const satisfies Input
+
+const snapshot = {
+  help: 'Which backup: latest, the id of a snapshot, or a time, which means the newest one not after it.',
+  expected: 'latest, the id of a snapshot, or a time with its offset from UTC',
+  example: '2026-11-20T02:00:00Z',
+  schema: schema.snapshot,
+  default: 'latest',
+} as const satisfies Input
+
+const jobs = { expected: 'a whole number from 1 to 64', example: '4', schema: schema.wholeNumber(1, 64) } as const
+
+const timezone = {
+  help: 'The time zone in which times are shown to people. Results, ids and the store always use UTC.',
+  expected: 'the name of a time zone',
+  example: 'Europe/Berlin',
+  schema: schema.timezone,
+  default: 'UTC',
+} as const satisfies Input
+
+const flag = { expected: 'true or false', example: 'true', schema: schema.flag, default: 'false', flag: true } as const
+
+export const inputs = {
+  backup: {
+    'database-url': {
+      ...databaseUrl,
+      help: 'The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.',
+      expected: 'one URL postgres://user:password@host:port/database per line, optionally preceded by name=',
+      schema: schema.databases,
+      required: true,
+      list: true,
+    },
+    'encryption-key': { ...encryptionKey, required: true },
+    destination,
+    set: { ...set, default: 'default' },
+    recipients: {
+      help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup.',
+      expected: 'age recipients (age1…), separated by commas or line ends',
+      example: 'age1…, the recipient that `lifeboat key new` prints',
+      schema: schema.recipients,
+      default: '',
+      list: true,
+    },
+    tags: {
+      help: 'Words kept with the snapshot, separated by commas or line ends. They are stored unencrypted.',
+      expected: 'tags of letters, digits and . _ : = @ + -, separated by commas or line ends',
+      example: 'nightly, release=1.4',
+      schema: schema.tags,
+      default: '',
+      list: true,
+    },
+    description: {
+      help: 'A sentence kept with the snapshot, encrypted.',
+      expected: 'at most 1000 characters',
+      example: 'before the migration to 2.0',
+      schema: schema.description,
+      default: '',
+    },
+    verify: {
+      help: 'How the new snapshot is checked by reading it back: list (everything there, the archive readable), read (every byte), or none.',
+      expected: 'none, list or read',
+      example: 'list',
+      schema: schema.oneOf('none', 'list', 'read'),
+      default: 'list',
+    },
+    retention: {
+      help: 'Which snapshots of the set are worth keeping. It is checked, but this version deletes nothing.',
+      expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
+      example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
+      schema: schema.retention,
+      default: 'none',
+    },
+    'pg-dump-args': {
+      help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused.',
+      expected: 'arguments as on a command line',
+      example: '--exclude-table-data=public.sessions',
+      schema: schema.text,
+      default: '',
+    },
+    'lock-timeout': {
+      help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
+      expected: 'a number and a unit (s, m or h), from 1s to 24h',
+      example: '5m',
+      schema: schema.duration,
+      default: '5m',
+    },
+    'compression-level': {
+      help: 'The level of zstd, from 1 (fast) to 19 (small).',
+      expected: 'a whole number from 1 to 19',
+      example: '3',
+      schema: schema.wholeNumber(1, 19),
+      default: '1',
+    },
+    jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '4' },
+    timezone,
+  },
+  restore: {
+    'database-url': { ...databaseUrl, help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.' },
+    'encryption-key': { ...encryptionKey, required: true },
+    destination,
+    set: { ...set, default: 'default' },
+    snapshot,
+    database: {
+      help: 'Which database of the snapshot, by the name it was backed up under. Needed when there are several.',
+      expected: 'the name of a database in the snapshot',
+      example: 'app',
+      schema: schema.text,
+    },
+    mode: {
+      help: 'empty: only into a database without objects. create: make the database. clean: replace what is there, in one transaction.',
+      expected: 'empty, create or clean',
+      example: 'create',
+      schema: schema.oneOf('empty', 'create', 'clean'),
+      default: 'empty',
+    },
+    schemas: {
+      help: 'Restore only these schemas, separated by commas or line ends.',
+      expected: 'names of schemas, separated by commas or line ends',
+      example: 'public, billing',
+      schema: schema.words,
+      default: '',
+      list: true,
+    },
+    tables: {
+      help: 'Restore only these tables, separated by commas or line ends.',
+      expected: 'names of tables, separated by commas or line ends',
+      example: 'users, orders',
+      schema: schema.words,
+      default: '',
+      list: true,
+    },
+    only: {
+      help: 'Restore only the definitions (schema) or only the rows (data).',
+      expected: 'schema or data',
+      example: 'schema',
+      schema: schema.oneOf('schema', 'data'),
+    },
+    'no-owner': { ...flag, help: 'Leave out who owns what: everything belongs to the user who restores.' },
+    'no-privileges': { ...flag, help: 'Leave out GRANT and REVOKE.' },
+    jobs: { ...jobs, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
+    'verify-only': { ...flag, help: 'Read and check what would be restored, and touch no database.' },
+    timezone,
+  },
+  verify: {
+    'encryption-key': { ...encryptionKey, required: true },
+    destination,
+    set: { ...set, default: 'default' },
+    snapshot,
+    level: {
+      help: 'list: everything is there and the archive is readable. read: every byte is read, decrypted and compared.',
+      expected: 'list or read',
+      example: 'read',
+      schema: schema.oneOf('list', 'read'),
+      default: 'list',
+    },
+    timezone,
+  },
+  list: {
+    destination,
+    set: { ...set, help: 'List only this set.' },
+    'encryption-key': { ...encryptionKey, help: 'Optional: with a key that can decrypt, the sources and the description of each snapshot are shown too.' },
+    timezone,
+  },
+} as const satisfies Record<string, Record<string, Input>>
+
+export type Command = keyof typeof inputs
+export const commands = Object.keys(inputs) as Command[]
+
+type Value<I extends Input> = I extends { required: true } | { default: string } ? z.output<I['schema']> : z.output<I['schema']> | undefined
+type Values<T extends Record<string, Input>> = { -readonly [Name in keyof T]: Value<T[Name]> }
+
+/** The checked inputs of each command, by their dashed names. Durations are milliseconds; what was not given and has no default is undefined. */
+export type Inputs = { [C in Command]: Values<(typeof inputs)[C]> }
+
+/** The inputs of a command with their names, in the order in which they are shown. */
+export function inputsOf(command: Command): [name: string, input: Input][] {
+  return Object.entries(inputs[command])
+}
+
+/**
+ * Checks the raw inputs of a command. An empty string means not given, as GitHub passes it.
+ * Throws a `LifeboatError` of status 2 that names the input; the value of a secret is never part of it.
+ */
+export function parseInputs<C extends Command>(
+  command: C,
+  raw: Readonly<Record<string, string | undefined>>,
+  variables: Readonly<Record<string, string | undefined>>,
+): Inputs[C] {
+  const rows = inputsOf(command)
+  for (const name of Object.keys(raw)) if (!rows.some(([known]) => known === name)) throw unknownInput(command, name)
+  const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(name, input, raw, variables))]))
+  if (command === 'restore' && values['database-url'] === undefined && values['verify-only'] !== true) {
+    throw missing('database-url', databaseUrl)
+  }
+  return values as Inputs[C]
+}
+
+/** The text of every secret input of a command that is given, checked or not: what to mask before anything is printed. */
+export function secretsGiven(
+  command: Command,
+  raw: Readonly<Record<string, string | undefined>>,
+  variables: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return inputsOf(command).flatMap(([name, input]) => {
+    if (!input.secret) return []
+    return [raw[name], input.variable && variables[input.variable]].filter((text): text is string => Boolean(text))
+  })
+}
+
+export function unknownInput(command: Command, name: string): LifeboatError {
+  const names = inputsOf(command).map(([known]) => known)
+  const near = nearest(name, names)
+  return new LifeboatError(`${command} has no input ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''}`, {
+    hint: `The inputs of ${command} are ${names.join(', ')}.`,
+    status: 2,
+  })
+}
+
+function given(
+  name: string,
+  input: Input,
+  raw: Readonly<Record<string, string | undefined>>,
+  variables: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  return raw[name] || (input.variable && variables[input.variable]) || (name === 'database-url' && libpqDefaults(variables)) || input.default
+}
+
+/** With libpq's own variables set, the URL that leaves everything to them. */
+function libpqDefaults(variables: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name])) return undefined
+  return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`
+}
+
+function parseInput(name: string, input: Input, text: string | undefined): unknown {
+  if (text === undefined) {
+    if (input.required) throw missing(name, input)
+    return undefined
+  }
+  const parsed = input.schema.safeParse(text)
+  if (parsed.success) return parsed.data
+  const problem = parsed.error.issues[0]?.message ?? 'not understood'
+  throw new LifeboatError(`${name}: ${problem}`, { hint: `Expected ${input.expected}; for example: ${input.example}.`, status: 2 })
+}
+
+function missing(name: string, input: Input): LifeboatError {
+  return new LifeboatError(`${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`, {
+    hint: `Expected ${input.expected}; for example: ${input.example}.`,
+    status: 2,
+  })
+}

@@ -1,0 +1,45 @@
+import { parseDuration } from './duration.ts'
+import { nearest } from './nearest.ts'
+
+/** Which snapshots to keep: so many of each kind, and all not older than `within` milliseconds. Empty: all of them. */
+export interface RetentionPolicy {
+  last?: number
+  daily?: number
+  weekly?: number
+  monthly?: number
+  yearly?: number
+  within?: number
+}
+
+const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly'] as const
+
+/** Parses `last=3 daily=7 within=30d`, `30d` or `none`; throws what `misread` makes of the problem. */
+export function parseRetention(text: string, misread: (problem: string) => Error): RetentionPolicy {
+  const words = text.split(/[\s,]+/).filter((word) => word !== '')
+  if (words.length === 0) throw misread('there is no rule in it')
+  if (words.length === 1 && words[0] === 'none') return {}
+  const policy: RetentionPolicy = {}
+  for (const word of words) {
+    const { rule, value } = parseRule(word, misread)
+    if (policy[rule] !== undefined) throw misread(`${rule} is given twice`)
+    policy[rule] = value
+  }
+  return policy
+}
+
+function parseRule(word: string, misread: (problem: string) => Error): { rule: keyof RetentionPolicy; value: number } {
+  const [, name, amount = ''] = /^([a-z]+)=(.*)$/i.exec(word) ?? []
+  // Months are left out: m is a minute elsewhere, and a policy misunderstood deletes backups.
+  const age = parseDuration(name === 'within' ? amount : word, 'hdwy')
+  if (name === undefined || name === 'within') {
+    if (age) return { rule: 'within', value: age }
+    throw misread(name ? `${JSON.stringify(word)} does not give an age like 30d` : `${JSON.stringify(word)} is not a rule`)
+  }
+  const rule = COUNTS.find((count) => count === name)
+  if (rule === undefined) {
+    const near = nearest(name, [...COUNTS, 'within'])
+    throw misread(`${JSON.stringify(word)} is not a rule${near ? `; did you mean ${near}=?` : ''}`)
+  }
+  if (!/^[1-9]\d{0,3}$/.test(amount)) throw misread(`${JSON.stringify(word)} does not give a number from 1 to 9999`)
+  return { rule, value: Number(amount) }
+}

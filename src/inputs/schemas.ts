@@ -1,0 +1,159 @@
+import { z } from 'zod'
+import { setName, snapshotId, tag } from '../repository/snapshot.ts'
+import { parseRetention } from './retention.ts'
+import { parseDuration } from './duration.ts'
+
+/** Thrown by a parser below with what is wrong with the value, to be read after the input's name. */
+export class Misread extends Error {}
+
+const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+
+/** A schema out of a parser that throws `Misread`. */
+function parsing<T>(parse: (text: string) => T): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      if (!(error instanceof Misread)) throw error
+      context.addIssue(error.message)
+      return z.NEVER
+    }
+  })
+}
+
+export const text = z.string()
+
+export const description = parsing((text) => {
+  if (text.length > 1000) throw new Misread(`${text.length} characters are too many`)
+  return text
+})
+
+export const flag = parsing((text) => {
+  if (text !== 'true' && text !== 'false') throw new Misread(`${quote(text)} is neither true nor false`)
+  return text === 'true'
+})
+
+export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType<W, string> {
+  return parsing((text) => {
+    const word = words.find((word) => word === text)
+    if (word === undefined) throw new Misread(`${quote(text)} is not one of ${words.join(', ')}`)
+    return word
+  })
+}
+
+export function wholeNumber(least: number, most: number): z.ZodType<number, string> {
+  return parsing((text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < least || value > most) throw new Misread(`${quote(text)} is not a whole number from ${least} to ${most}`)
+    return value
+  })
+}
+
+/** Milliseconds, from a second to a day. */
+export const duration = parsing((text) => {
+  const value = parseDuration(text, 'smh')
+  if (value === undefined || value < 1000 || value > 86_400_000) throw new Misread(`${quote(text)} is not a duration from 1s to 24h`)
+  return value
+})
+
+export const retention = parsing((text) => parseRetention(text, (problem) => new Misread(problem)))
+
+export const timezone = parsing((text) => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
+  } catch {
+    // A RangeError is how Intl says that it knows no such zone.
+    throw new Misread(`${quote(text)} is not a time zone`)
+  }
+})
+
+/** Words separated by commas or line ends, each once. */
+export const words = parsing(splitWords)
+export const tags = parsing((text) => splitWords(text).map((word) => checked(tag, word, 'a tag')))
+export const recipients = parsing((text) => splitWords(text).map((word) => checked(z.string().regex(/^age1[a-z0-9]{20,}$/), word, 'an age recipient')))
+export const set = parsing((text) => checked(setName, text, 'the name of a set'))
+
+function splitWords(text: string): string[] {
+  const words = text.split(/[,\r\n]/).map((word) => word.trim())
+  return [...new Set(words.filter((word) => word !== ''))]
+}
+
+function checked(schema: z.ZodType<string>, word: string, what: string): string {
+  if (!schema.safeParse(word).success) throw new Misread(`${quote(word)} is not ${what}`)
+  return word
+}
+
+/** Which snapshot: the newest, the one with this id, or the newest not after a time. */
+export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
+
+export const snapshot = parsing((text): SnapshotChoice => {
+  if (text === 'latest') return { kind: 'latest' }
+  if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
+  if (z.iso.datetime({ offset: true }).safeParse(text).success) return { kind: 'time', time: new Date(text) }
+  throw new Misread(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
+})
+
+/** Where a store is. */
+export type Destination = { kind: 'file'; path: string }
+
+const PLANNED = ['artifact', 's3', 'azblob', 'sftp', 'webdav', 'webdavs', 'rclone']
+
+export const destination = parsing((text): Destination => {
+  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
+  if (lines.length > 1) throw new Misread(`there are ${lines.length} destinations; this version takes one`)
+  const [, kind, path] = /^([a-z][a-z0-9]*)(?::(.*))?$/.exec(lines[0] ?? '') ?? []
+  // What follows another kind may hold a password, so only the kind is shown.
+  if (kind && PLANNED.includes(kind)) throw new Misread(`${kind} is not available in this version`)
+  if (kind !== 'file') throw new Misread(kind ? `${quote(kind)} is not a kind of destination` : 'the value is not a destination')
+  if (!path) throw new Misread('file: is not followed by a path')
+  if (path.startsWith('~')) throw new Misread(`${quote(path)} would be a folder named ~; write the whole path`)
+  return { kind: 'file', path }
+})
+
+/** A database to read: the name it has in the snapshot, and where it is. */
+export interface Database {
+  name: string
+  /** `postgres://…`; holds the password. */
+  url: string
+}
+
+const SCHEME = /^postgres(ql)?:\/\//
+
+export const databases = parsing((text): Database[] => {
+  const databases = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '').map(parseDatabase)
+  if (databases.length === 0) throw new Misread('there is no URL in it')
+  const names = databases.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new Misread(`two databases are named ${quote(twice)}; put a different name= before each URL`)
+  return databases
+})
+
+export const database = parsing((text): string => {
+  const url = text.trim()
+  if (!SCHEME.test(url)) throw new Misread('the value does not start with postgres:// or postgresql://')
+  if (/\s/.test(url)) throw new Misread('there is a space or a line end inside the URL; one database is restored at a time')
+  return url
+})
+
+function parseDatabase(line: string, index: number): Database {
+  const [, name, url = line] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.*)$/.exec(line) ?? []
+  if (!SCHEME.test(url)) throw new Misread(`line ${index + 1} does not start with postgres:// or postgresql://, with or without a name= before it`)
+  if (/\s/.test(url)) throw new Misread(`there is a space inside the URL in line ${index + 1}`)
+  return { name: name ?? nameOf(url), url }
+}
+
+/** The name of the database in a URL, as far as letters that file names share allow. */
+function nameOf(url: string): string {
+  const [, path = '', query = ''] = /^[a-z]+:\/\/[^/?]*(?:\/([^?]*))?(?:\?(.*))?$/.exec(url) ?? []
+  const name = new URLSearchParams(query).get('dbname') ?? decoded(path)
+  return name.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database'
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // A stray % is for libpq to complain about; the name does not depend on it.
+    return path
+  }
+}
