@@ -3,6 +3,9 @@ import * as schema from './inputs/schemas.ts'
 import { nearest } from './inputs/nearest.ts'
 import { LifeboatError } from './error.ts'
 
+export const commands = ['backup', 'restore', 'verify', 'list'] as const
+export type Command = (typeof commands)[number]
+
 /** One input: what action.yml, the terminal's help, the README and the checks all come from. */
 export interface Input {
   /** One or two plain sentences. */
@@ -217,10 +220,7 @@ export const inputs = {
     'encryption-key': { ...encryptionKey, help: 'Optional: with a key that can decrypt, the sources and the description of each snapshot are shown too.' },
     timezone,
   },
-} as const satisfies Record<string, Record<string, Input>>
-
-export type Command = keyof typeof inputs
-export const commands = Object.keys(inputs) as Command[]
+} as const satisfies Record<Command, Record<string, Input>>
 
 type Value<I extends Input> = I extends { required: true } | { default: string } ? z.output<I['schema']> : z.output<I['schema']> | undefined
 type Values<T extends Record<string, Input>> = { -readonly [Name in keyof T]: Value<T[Name]> }
@@ -248,6 +248,7 @@ export function parseInputs<C extends Command>(
   if (command === 'restore' && values['database-url'] === undefined && values['verify-only'] !== true) {
     throw missing('database-url', databaseUrl)
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
   return values as Inputs[C]
 }
 

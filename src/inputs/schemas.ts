@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
 import { setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
@@ -117,11 +118,10 @@ export interface Database {
   url: string
 }
 
-const SCHEME = /^postgres(ql)?:\/\//
-
 export const databases = parsing((text): Database[] => {
-  const databases = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '').map(parseDatabase)
-  if (databases.length === 0) throw new Misread('there is no URL in it')
+  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
+  if (lines.length === 0) throw new Misread('there is no URL in it')
+  const databases = lines.map(parseDatabase)
   const names = databases.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Misread(`two databases are named ${quote(twice)}; put a different name= before each URL`)
@@ -129,31 +129,18 @@ export const databases = parsing((text): Database[] => {
 })
 
 export const database = parsing((text): string => {
-  const url = text.trim()
-  if (!SCHEME.test(url)) throw new Misread('the value does not start with postgres:// or postgresql://')
-  if (/\s/.test(url)) throw new Misread('there is a space or a line end inside the URL; one database is restored at a time')
-  return url
+  const lines = text.trim().split(/\r?\n/)
+  if (lines.length > 1) throw new Misread(`there are ${lines.length} lines; one database is restored at a time`)
+  return parseDatabase(text).url
 })
 
-function parseDatabase(line: string, index: number): Database {
-  const [, name, url = line] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.*)$/.exec(line) ?? []
-  if (!SCHEME.test(url)) throw new Misread(`line ${index + 1} does not start with postgres:// or postgresql://, with or without a name= before it`)
-  if (/\s/.test(url)) throw new Misread(`there is a space inside the URL in line ${index + 1}`)
-  return { name: name ?? nameOf(url), url }
+function parseDatabase(line: string): Database {
+  const { name, url } = parseDatabaseLine(line)
+  const { database } = parseDatabaseUrl(url)
+  return { name: name ?? nameOf(database), url }
 }
 
-/** The name of the database in a URL, as far as letters that file names share allow. */
-function nameOf(url: string): string {
-  const [, path = '', query = ''] = /^[a-z]+:\/\/[^/?]*(?:\/([^?]*))?(?:\?(.*))?$/.exec(url) ?? []
-  const name = new URLSearchParams(query).get('dbname') ?? decoded(path)
-  return name.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database'
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    // A stray % is for libpq to complain about; the name does not depend on it.
-    return path
-  }
+/** The name of a database as a name of a source, which file names and terminals take. */
+function nameOf(database = ''): string {
+  return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database'
 }
