@@ -1,7 +1,25 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
+import { zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
+import { LifeboatError, messageOf } from '../error.ts'
+import type { Keys } from './keys.ts'
+import { compress, decrypt, encrypt } from './seal.ts'
 
-/** One chunk a snapshot needs: id, plaintext bytes, stored bytes, index of its base in the same list or null. */
-export type ChunkEntry = [id: string, rawSize: number, storedSize: number, base: number | null]
+export const FORMAT = 'lifeboat/1'
+
+/**
+ * One chunk a snapshot needs: id, plaintext bytes, stored bytes, index of its base in the same list or null, and the mark of
+ * the backup that put it (the last 8 digits of its snapshot id). The mark is part of the object's name, so two backups that
+ * store the same chunk in two ways (whole, or as differences from two bases) never overwrite each other's object, and a
+ * chunk that is stored again after a prune gave it up is another object than the one about to be deleted.
+ */
+export type ChunkEntry = [id: string, rawSize: number, storedSize: number, base: number | null, mark: string]
+
+/** The key of a chunk's object: `chunks/<first two digits of id>/<id>-<mark>`. */
+export function chunkKey(id: string, mark: string): string {
+  return `chunks/${id.slice(0, 2)}/${id}-${mark}`
+}
 
 export const snapshotId = z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/)
 export const setName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/)
@@ -9,11 +27,11 @@ export const tag = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}$/)
 export const fingerprint = z.string().regex(/^[0-9a-f]{16}$/)
 
 const size = z.int().min(0)
-const chunkEntry = z.tuple([z.string().regex(/^[0-9a-f]{64}$/), z.int().min(1).max(8 * 1024 * 1024), z.int().min(1), z.union([z.int().min(0), z.null()])])
+const chunkEntry = z.tuple([z.string().regex(/^[0-9a-f]{64}$/), z.int().min(1).max(8 * 1024 * 1024), z.int().min(1), z.union([z.int().min(0), z.null()]), z.string().regex(/^[0-9a-f]{8}$/)])
 
 /** Line 1 of a snapshot object (docs/format.md): readable without a key, to be believed only after its MAC. */
 export const snapshotHeader = z.strictObject({
-  format: z.literal('lifeboat/1'),
+  format: z.literal(FORMAT),
   id: snapshotId,
   set: setName,
   time: z.iso.datetime(),
@@ -46,6 +64,8 @@ export const manifest = z.strictObject({
   ),
   /** Per chunk of the header, its anchors: base64 of little-endian 32-bit words in ascending order. */
   anchors: z.array(z.base64()),
+  /** Per chunk of the header, the bytes of differences stored since its content was last stored whole (similarity.ts); 0 for a whole one. */
+  spent: z.array(size),
   description: z.string(),
   run: z.strictObject({ repository: z.string(), workflow: z.string(), id: z.string(), attempt: z.string(), url: z.string() }).nullable(),
   /** The version of the program that made the snapshot. */
@@ -56,3 +76,106 @@ export type SnapshotHeader = z.infer<typeof snapshotHeader>
 export type Manifest = z.infer<typeof manifest>
 export type SourceRecord = Manifest['sources'][number]
 export type StreamRecord = SourceRecord['streams'][number]
+
+/** A snapshot whose MAC was checked, or, read without a key, one that nothing vouches for. */
+export interface Snapshot {
+  key: string
+  header: SnapshotHeader
+  authentic: boolean
+}
+
+/** More than a snapshot of ten terabytes needs; a store that offers more is not believed. */
+const MAXIMUM_SNAPSHOT = 512 * 1024 * 1024
+const METADATA_LEVEL = 9
+
+export function snapshotKey(set: string, id: string): string {
+  return `snapshots/${set}/${id}.json.zst`
+}
+
+/** `20261120T020000Z-5f3a9c1e`: sorts by time; the random part, also the mark of the chunks it puts, tells apart what begins in the same second. */
+export function newSnapshotId(time: Date, random: Uint8Array): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${Buffer.from(random).toString('hex')}`
+}
+
+/** The object to put: zstd of line 1, the header, and line 2, its MAC. */
+export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
+  const sealed = await encrypt(await compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
+  const line = JSON.stringify(snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') }))
+  return compress(Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`), METADATA_LEVEL)
+}
+
+function macOf(line: string, keys: Keys): string {
+  return createHmac('sha256', keys.macKey).update(line).digest('hex')
+}
+
+/** Reads a snapshot object. With keys, its MAC must verify before anything in it is believed. Throws a LifeboatError that names `key`. */
+export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys | undefined): Promise<Snapshot> {
+  const damaged = (what: string, cause?: unknown) =>
+    new LifeboatError(`${key} is not a whole snapshot: ${what}`, { cause, hint: 'It is damaged or was edited. Earlier snapshots are not affected; `lifeboat list` shows them.' })
+  let lines: string[]
+  try {
+    lines = (await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })).toString('utf8').split('\n')
+  } catch (cause) {
+    throw damaged('it does not decompress', cause)
+  }
+  const [line, mac] = lines
+  if (lines.length !== 3 || lines[2] !== '' || line === undefined || mac === undefined || !/^"[0-9a-f]{64}"$/.test(mac)) throw damaged('it does not have the two lines of one')
+  const authentic = keys !== undefined && timingSafeEqual(Buffer.from(mac.slice(1, -1)), Buffer.from(macOf(line, keys)))
+  const header = parseHeader(key, line, damaged)
+  if (keys && !authentic) {
+    if (header.key === keys.fingerprint) throw damaged('its signature (MAC) does not verify')
+    throw new LifeboatError(`${key} was written with the key ${header.key}; the key given is ${keys.fingerprint}`, { hint: 'Give the encryption key this snapshot was made with.' })
+  }
+  if (snapshotKey(header.set, header.id) !== key) throw damaged(`it is snapshot ${header.id} of set ${header.set}, moved here`)
+  return { key, header, authentic }
+}
+
+function parseHeader(key: string, line: string, damaged: (what: string, cause?: unknown) => LifeboatError): SnapshotHeader {
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch (cause) {
+    throw damaged('its first line is not JSON', cause)
+  }
+  checkFormat(key, json)
+  const parsed = snapshotHeader.safeParse(json)
+  if (!parsed.success) throw damaged(z.prettifyError(parsed.error))
+  const header = parsed.data
+  for (const [id, , , base] of header.chunks) {
+    if (base !== null && header.chunks[base]?.[3] !== null) throw damaged(`the base of chunk ${id} is missing or itself a difference`)
+  }
+  return header
+}
+
+/** Refuses what says it has another format than this program's, before any of it is interpreted. */
+export function checkFormat(key: string, json: unknown): void {
+  const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
+  if (format === FORMAT) return
+  throw new LifeboatError(`${key} has the format ${JSON.stringify(format ?? null)?.slice(0, 40)}; this version of Lifeboat reads ${FORMAT}`, {
+    hint: 'Use the version of Lifeboat that wrote this store, or a newer one. Nothing was changed.',
+  })
+}
+
+/** The sealed part of a snapshot; needs an identity. Every index in it is checked against the header. */
+export async function openManifest(snapshot: Snapshot, keys: Keys): Promise<Manifest> {
+  const { header, key } = snapshot
+  if (!keys.identity) {
+    throw new LifeboatError(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' })
+  }
+  let content: Manifest
+  try {
+    const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)
+    const text = await promisify(zstdDecompress)(compressed, { maxOutputLength: MAXIMUM_SNAPSHOT })
+    content = manifest.parse(JSON.parse(text.toString('utf8')))
+  } catch (cause) {
+    throw new LifeboatError(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, { cause, hint: 'Earlier snapshots are not affected; `lifeboat list` shows them.' })
+  }
+  const streams = content.sources.flatMap((source) => source.streams)
+  const consistent =
+    content.anchors.length === header.chunks.length &&
+    content.spent.length === header.chunks.length &&
+    streams.every((stream) => stream.size === stream.chunks.reduce((sum, index) => sum + (header.chunks[index]?.[1] ?? Number.NaN), 0)) &&
+    header.size === streams.reduce((sum, stream) => sum + stream.size, 0)
+  if (!consistent) throw new LifeboatError(`the manifest in ${key} contradicts the list of chunks beside it`, { hint: 'Please report this; earlier snapshots are not affected.' })
+  return content
+}

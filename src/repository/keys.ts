@@ -1,0 +1,186 @@
+import { createHash, hkdfSync } from 'node:crypto'
+import { Decrypter, Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { LifeboatError } from '../error.ts'
+import type { Store } from '../stores/store.ts'
+
+/** What a run can do with a store: always write and deduplicate, and read where it holds an identity. */
+export interface Keys {
+  /** First 16 hex digits of SHA-256(own recipient). */
+  readonly fingerprint: string
+  /** Every `age1…` key objects are sealed to: the own one first. */
+  readonly recipients: readonly string[]
+  /** Absent with a write key, which decrypts nothing. */
+  readonly identity?: string
+  /** HMAC-SHA-256 keys of chunk ids and of snapshots. */
+  readonly idKey: Buffer
+  readonly macKey: Buffer
+  /** 256 words of the rolling hash; secret, so that cut points tell an observer nothing. */
+  readonly gear: Int32Array
+}
+
+export type EncryptionKey =
+  | { kind: 'identity'; identity: string }
+  | { kind: 'passphrase'; passphrase: string }
+  | { kind: 'write'; recipient: string; writeSecret: Buffer }
+
+export const MINIMUM_PASSPHRASE = 16
+/** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
+const SCRYPT_WORK_FACTOR = 17
+const KEY_FORMS = 'an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…)'
+
+/** Tells the three forms of `encryption-key` apart (DESIGN section 3). Comment lines, as age-keygen writes them, are ignored. */
+export function parseEncryptionKey(text: string): EncryptionKey {
+  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
+  const only = lines.length === 1 ? lines[0]! : ''
+  if (lines.length === 0) throw wrongKey('the encryption key is empty', `Give ${KEY_FORMS}.`)
+  if (lines.some((line) => /^AGE-SECRET-KEY-/i.test(line))) {
+    if (!only) throw wrongKey('the encryption key holds several lines', 'Give exactly one age identity, on one line.')
+    return { kind: 'identity', identity: only.toUpperCase() }
+  }
+  if (only.startsWith('lifeboat-write:')) return parseWriteKey(only)
+  if (/^age1[a-z0-9]{20,}$/.test(only)) {
+    throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`)
+  }
+  const passphrase = text.replace(/[\r\n]+$/, '')
+  if ([...passphrase].length < MINIMUM_PASSPHRASE) {
+    throw wrongKey(
+      `the passphrase has ${[...passphrase].length} characters; at least ${MINIMUM_PASSPHRASE} are needed`,
+      'Use a longer passphrase, or make a key with `lifeboat key new`.',
+    )
+  }
+  return { kind: 'passphrase', passphrase }
+}
+
+function parseWriteKey(text: string): EncryptionKey {
+  const match = /^lifeboat-write:(age1[a-z0-9]+):([A-Za-z0-9_-]{43})$/.exec(text)
+  if (!match) throw wrongKey('the write key is malformed', 'Copy the whole line that `lifeboat key write` printed.')
+  return { kind: 'write', recipient: checkRecipient(match[1]!), writeSecret: Buffer.from(match[2]!, 'base64url') }
+}
+
+function wrongKey(message: string, hint: string, cause?: unknown): LifeboatError {
+  return new LifeboatError(message, { hint, cause, status: 2 })
+}
+
+/** The recipient itself, if age can seal to it; throws otherwise. */
+export function checkRecipient(recipient: string): string {
+  try {
+    new Encrypter().addRecipient(recipient)
+    return recipient
+  } catch (cause) {
+    throw wrongKey(`${recipient} is not an age recipient`, 'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.', cause)
+  }
+}
+
+/** A new identity and its recipient; post-quantum ones need age 1.3 or newer for recovery. */
+export async function newIdentity(options: { postQuantum?: boolean } = {}): Promise<{ identity: string; recipient: string }> {
+  const identity = await (options.postQuantum ? generateHybridIdentity() : generateX25519Identity())
+  return { identity, recipient: await identityToRecipient(identity) }
+}
+
+/** The write key of the key that opens `store`: it backs up, deduplicates and prunes, and can decrypt nothing. */
+export async function writeKeyOf(encryptionKey: string, store: Store | undefined): Promise<string> {
+  const key = parseEncryptionKey(encryptionKey)
+  if (key.kind === 'write') throw wrongKey('the encryption key is a write key already', 'Give the identity or the passphrase it came from.')
+  if (key.kind === 'passphrase' && !store) {
+    throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with --destination.')
+  }
+  const identity = key.kind === 'identity' ? key.identity : await unwrapIdentity(key.passphrase, store!)
+  return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`
+}
+
+/**
+ * The keys for a store. With a passphrase the identity comes from the store's `keys/`; `create` allows making it there on first use.
+ * Throws when the key is malformed or opens nothing.
+ */
+export async function openKeys(
+  encryptionKey: string,
+  options: { store: Store; recipients?: readonly string[]; create: boolean },
+): Promise<Keys> {
+  const key = parseEncryptionKey(encryptionKey)
+  const extra = (options.recipients ?? []).map(checkRecipient)
+  if (key.kind === 'write') return deriveKeys(key.recipient, key.writeSecret, extra)
+  const identity = key.kind === 'identity' ? key.identity : await unwrapIdentity(key.passphrase, options.store, options.create)
+  return { ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity }
+}
+
+async function recipientOf(identity: string): Promise<string> {
+  try {
+    return await identityToRecipient(identity)
+  } catch (cause) {
+    throw wrongKey('the encryption key looks like an age identity but is damaged', 'Copy the whole AGE-SECRET-KEY-… line; its checksum does not match.', cause)
+  }
+}
+
+const derive = (secret: Uint8Array, info: string, length: number): Buffer =>
+  Buffer.from(hkdfSync('sha256', secret, new Uint8Array(0), `lifeboat/1 ${info}`, length))
+
+function writeSecretOf(identity: string): Buffer {
+  return derive(Buffer.from(identity, 'utf8'), 'write secret', 32)
+}
+
+function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Keys {
+  const table = derive(writeSecret, 'gear table', 1024)
+  return {
+    fingerprint: fingerprintOf(recipient),
+    recipients: [...new Set([recipient, ...extra])],
+    idKey: derive(writeSecret, 'chunk id', 32),
+    macKey: derive(writeSecret, 'snapshot mac', 32),
+    gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
+  }
+}
+
+export function fingerprintOf(recipient: string): string {
+  return createHash('sha256').update(recipient).digest('hex').slice(0, 16)
+}
+
+async function unwrapIdentity(passphrase: string, store: Store, create = false): Promise<string> {
+  const wrapped = await keyFiles(store)
+  if (wrapped.length === 0 && create) {
+    await wrapNewIdentity(passphrase, store)
+    // Another first backup may have made one at the same moment: both then take the first that opens.
+    return unwrapIdentity(passphrase, store)
+  }
+  for (const key of wrapped) {
+    const identity = await openKeyFile(await store.get(key), passphrase)
+    if (identity === undefined) continue
+    const fingerprint = fingerprintOf(await recipientOf(identity))
+    if (key === `keys/${fingerprint}.age`) return identity
+    throw new LifeboatError(`${key} in ${store.name} holds the identity with fingerprint ${fingerprint}, not the one it is named after`, {
+      hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
+    })
+  }
+  throw new LifeboatError(
+    wrapped.length === 0
+      ? `${store.name} has no key file, so a passphrase cannot open it`
+      : `the passphrase does not open ${store.name} (${wrapped.length} key ${wrapped.length === 1 ? 'file' : 'files'} tried)`,
+    { hint: wrapped.length === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' },
+  )
+}
+
+async function keyFiles(store: Store): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list('keys/')) if (/^keys\/[0-9a-f]{16}\.age$/.test(key)) keys.push(key)
+  return keys.toSorted()
+}
+
+async function wrapNewIdentity(passphrase: string, store: Store): Promise<void> {
+  const { identity, recipient } = await newIdentity()
+  const encrypter = new Encrypter()
+  encrypter.setPassphrase(passphrase)
+  encrypter.setScryptWorkFactor(SCRYPT_WORK_FACTOR)
+  await store.put(`keys/${fingerprintOf(recipient)}.age`, await encrypter.encrypt(`${identity}\n`))
+}
+
+/** The identity in a key file, or undefined when the passphrase does not open it. */
+async function openKeyFile(bytes: Uint8Array, passphrase: string): Promise<string | undefined> {
+  const decrypter = new Decrypter()
+  decrypter.addPassphrase(passphrase)
+  let text: string
+  try {
+    text = await decrypter.decrypt(bytes, 'text')
+  } catch {
+    // Wrong passphrase and damaged file look alike to age; the caller says how many files it tried.
+    return undefined
+  }
+  return text.trim()
+}

@@ -1,0 +1,125 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { Decrypter, Encrypter } from 'age-encryption'
+
+/**
+ * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). The age library makes and opens headers; the payload, ChaCha20-Poly1305
+ * in 64 KiB segments (the "STREAM" part of the age specification), is done with node:crypto, which is over ten times faster.
+ */
+const SEGMENT = 64 * 1024
+const TAG = 16
+const NONCE = 16
+/** A header of a hundred post-quantum recipients is about 170 KiB. */
+const MAXIMUM_HEADER = 256 * 1024
+
+/** Encrypts to every recipient. */
+export async function encrypt(plaintext: Uint8Array, recipients: readonly string[]): Promise<Buffer> {
+  const { header, fileKey } = await newHeader(recipients)
+  const nonce = randomBytes(NONCE)
+  return Buffer.concat([header, nonce, ...encryptPayload(plaintext, payloadKey(fileKey, nonce))])
+}
+
+/** Decrypts and authenticates; throws when the bytes are not a whole, undamaged age file for this identity. */
+export async function decrypt(sealed: Uint8Array, identity: string): Promise<Buffer> {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
+  const header = headerOf(bytes)
+  const decrypter = new Decrypter()
+  decrypter.addIdentity(identity)
+  const fileKey = await decrypter.decryptHeader(header)
+  return decryptPayload(bytes.subarray(header.length), fileKey)
+}
+
+/** An empty file is encrypted for its header; a recipient that adds no stanza learns the file key. */
+async function newHeader(recipients: readonly string[]): Promise<{ header: Uint8Array; fileKey: Uint8Array }> {
+  let fileKey = new Uint8Array(0)
+  const encrypter = new Encrypter()
+  for (const recipient of recipients) encrypter.addRecipient(recipient)
+  encrypter.addRecipient({
+    wrapFileKey(key) {
+      fileKey = key.slice()
+      return []
+    },
+  })
+  const empty = await encrypter.encrypt(new Uint8Array(0))
+  return { header: empty.subarray(0, empty.length - NONCE - TAG), fileKey }
+}
+
+function headerOf(bytes: Buffer): Buffer {
+  const start = bytes.subarray(0, MAXIMUM_HEADER)
+  const last = start.indexOf('\n--- ')
+  const end = last < 0 ? -1 : start.indexOf('\n', last + 1)
+  if (end < 0) throw new Error('not an age file: no end of the header')
+  return bytes.subarray(0, end + 1)
+}
+
+function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32))
+}
+
+function segmentNonce(index: number, last: boolean): Buffer {
+  const nonce = Buffer.alloc(12)
+  nonce.writeUIntBE(index, 5, 6)
+  nonce[11] = last ? 1 : 0
+  return nonce
+}
+
+function encryptPayload(plaintext: Uint8Array, key: Buffer): Buffer[] {
+  const pieces: Buffer[] = []
+  const segments = Math.max(1, Math.ceil(plaintext.length / SEGMENT))
+  for (let index = 0; index < segments; index++) {
+    const cipher = createCipheriv('chacha20-poly1305', key, segmentNonce(index, index === segments - 1), { authTagLength: TAG })
+    pieces.push(cipher.update(plaintext.subarray(index * SEGMENT, (index + 1) * SEGMENT)), cipher.final(), cipher.getAuthTag())
+  }
+  return pieces
+}
+
+function decryptPayload(payload: Buffer, fileKey: Uint8Array): Buffer {
+  if (payload.length < NONCE + TAG) throw new Error('age file is truncated')
+  const key = payloadKey(fileKey, payload.subarray(0, NONCE))
+  const body = payload.subarray(NONCE)
+  const segments = Math.ceil(body.length / (SEGMENT + TAG))
+  const pieces: Buffer[] = []
+  for (let index = 0; index < segments; index++) {
+    const segment = body.subarray(index * (SEGMENT + TAG), (index + 1) * (SEGMENT + TAG))
+    const last = index === segments - 1
+    // Only an empty file may have an empty segment.
+    if (segment.length < TAG || (segment.length === TAG && index > 0)) throw new Error('age file is truncated')
+    const decipher = createDecipheriv('chacha20-poly1305', key, segmentNonce(index, last), { authTagLength: TAG })
+    decipher.setAuthTag(segment.subarray(segment.length - TAG))
+    pieces.push(decipher.update(segment.subarray(0, segment.length - TAG)))
+    decipher.final()
+  }
+  return Buffer.concat(pieces)
+}
+
+const compressAsync = promisify(zstdCompress)
+const decompressAsync = promisify(zstdDecompress)
+
+/** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
+const DICTIONARY_MAGIC = 0xec30a437
+
+export function canBeBase(plaintext: Buffer): boolean {
+  return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
+}
+
+/** One zstd frame with its content size; `level` is zstd's, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`. */
+export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array): Promise<Buffer> {
+  const params: Record<number, number> = { [constants.ZSTD_c_compressionLevel]: level }
+  if (base) {
+    // The default tables are sized for the input alone and would index too little of a dictionary as large as the input itself.
+    const log = Math.ceil(Math.log2(base.length + plaintext.length))
+    params[constants.ZSTD_c_windowLog] = Math.max(10, log)
+    params[constants.ZSTD_c_hashLog] = Math.max(10, log - 2)
+    params[constants.ZSTD_c_chainLog] = Math.max(10, log - 2)
+  }
+  return compressAsync(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: OUTPUT_PIECE } as Parameters<typeof compressAsync>[1])
+}
+
+const OUTPUT_PIECE = 256 * 1024
+
+/** The reverse; throws when the frame is damaged or holds more than `size` bytes. */
+export async function decompress(compressed: Uint8Array, size: number, base?: Uint8Array): Promise<Buffer> {
+  const options = { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size) }
+  return decompressAsync(compressed, options as Parameters<typeof decompressAsync>[1])
+}

@@ -1,0 +1,72 @@
+/**
+ * Finds, for a chunk, the chunk seen before that shares most anchors with it (resemblance by a bottom-k sketch: Broder, "On the
+ * resemblance and containment of documents", 1997). Hash chains in typed arrays: 16 bytes an anchor, so a terabyte fits into memory.
+ */
+const HEADS = 1 << 16
+/** An anchor shared by more chunks than this says little; only the latest are counted. */
+const LONGEST_CHAIN = 32
+/** Below an eighth of shared anchors a difference hardly ever pays. */
+const LEAST_SHARED = 1 / 8
+
+export class SimilarityIndex<Owner> {
+  readonly #heads = new Int32Array(HEADS).fill(-1)
+  readonly #owners: Owner[] = []
+  #values = new Uint32Array(1024)
+  #ownerOf = new Uint32Array(1024)
+  #next = new Int32Array(1024)
+  #length = 0
+
+  add(anchors: Uint32Array, owner: Owner): void {
+    if (anchors.length === 0) return
+    this.#owners.push(owner)
+    for (const anchor of anchors) {
+      if (this.#length === this.#values.length) this.#grow()
+      const head = anchor & (HEADS - 1)
+      this.#values[this.#length] = anchor
+      this.#ownerOf[this.#length] = this.#owners.length - 1
+      this.#next[this.#length] = this.#heads[head]!
+      this.#heads[head] = this.#length++
+    }
+  }
+
+  /** The owner with most anchors in common, the latest among equals; undefined when none has enough. */
+  mostSimilar(anchors: Uint32Array): Owner | undefined {
+    const shared = new Map<number, number>()
+    for (const anchor of anchors) {
+      let seen = 0
+      for (let slot = this.#heads[anchor & (HEADS - 1)]!; slot >= 0 && seen < LONGEST_CHAIN; slot = this.#next[slot]!) {
+        if (this.#values[slot] !== anchor) continue
+        seen++
+        const owner = this.#ownerOf[slot]!
+        shared.set(owner, (shared.get(owner) ?? 0) + 1)
+      }
+    }
+    let best = -1
+    let most = 0
+    for (const [owner, count] of shared) {
+      if (count > most || (count === most && owner > best)) [best, most] = [owner, count]
+    }
+    return most > 0 && most >= anchors.length * LEAST_SHARED ? this.#owners[best] : undefined
+  }
+
+  #grow(): void {
+    const grown = <A extends Uint32Array | Int32Array>(old: A, wider: A): A => {
+      wider.set(old)
+      return wider
+    }
+    this.#values = grown(this.#values, new Uint32Array(this.#length * 2))
+    this.#ownerOf = grown(this.#ownerOf, new Uint32Array(this.#length * 2))
+    this.#next = grown(this.#next, new Int32Array(this.#length * 2))
+  }
+}
+
+export function encodeAnchors(anchors: Uint32Array): string {
+  const bytes = Buffer.alloc(anchors.length * 4)
+  anchors.forEach((anchor, index) => bytes.writeUInt32LE(anchor, index * 4))
+  return bytes.toString('base64')
+}
+
+export function decodeAnchors(text: string): Uint32Array {
+  const bytes = Buffer.from(text, 'base64')
+  return Uint32Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readUInt32LE(index * 4))
+}
