@@ -108,9 +108,10 @@ header_rules='
   and (.manifest | text("[A-Za-z0-9+/]+={0,2}"))
   and (.chunks | type == "array")
   and (.chunks as $all | all($all[];
-    type == "array" and length == 4
+    type == "array" and length == 5
     and (.[0] | text("[0-9a-f]{64}")) and (.[1] | whole(1; 8388608)) and (.[2] | whole(1; 9007199254740991))
-    and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))))'
+    and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))
+    and (.[4] | text("[0-9a-f]{8}"))))'
 
 # Reads the snapshot object $1 into $tmp/snapshot and its first line into $tmp/header; returns non-zero if it is none.
 read_header() {
@@ -237,7 +238,7 @@ open_snapshot() {
   zstd -q -d -c <"$tmp/plain" | head -c 268435456 >"$tmp/manifest"
   jq -e --slurpfile header "$tmp/header" '
     def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
-    keys == ["anchors", "description", "lifeboat", "run", "sources"]
+    keys == ["anchors", "description", "lifeboat", "run", "sources", "spent"]
     and all(.sources[];
       keys == ["facts", "kind", "name", "streams"] and (.name | type == "string" and length > 0)
       and all(.streams[];
@@ -256,14 +257,14 @@ list_streams() {
   while IFS=$tab read -r size format name; do printf '%15s  %-15s  %s\n' "$size" "$format" "$name"; done <"$tmp/list"
 }
 
-# Opens chunk $1 of $2 bytes into $tmp/chunk; $3 is the opened base it is a difference from, or nothing.
+# Opens chunk $1 with mark $2 and $3 bytes into $tmp/chunk; $4 is the opened base it is a difference from, or nothing.
 open_chunk() {
-  file=$store/chunks/$(printf %s "$1" | cut -c 1-2)/$1
+  file=$store/chunks/$(printf %s "$1" | cut -c 1-2)/$1-$2
   [ -f "$file" ] || fail "chunk $1 is missing: $(shown "$file") is not in the store"
   age -d -i "$identity" -o "$tmp/sealed" "$file" || fail "chunk $1 is damaged: age does not open $(shown "$file")"
-  zstd -q -d -c ${3:+-D "$3"} <"$tmp/sealed" | head -c "$(($2 + 1))" >"$tmp/chunk"
+  zstd -q -d -c ${4:+-D "$4"} <"$tmp/sealed" | head -c "$(($3 + 1))" >"$tmp/chunk"
   size=$(wc -c <"$tmp/chunk")
-  [ "$size" -eq "$2" ] || fail "chunk $1 is damaged: $((size)) bytes came out of $(shown "$file"), $2 were expected"
+  [ "$size" -eq "$3" ] || fail "chunk $1 is damaged: $((size)) bytes came out of $(shown "$file"), $3 were expected"
   [ -z "$id_key" ] || [ "$(hmac "$id_key" <"$tmp/chunk")" = "$1" ] ||
     fail "chunk $1 is damaged: $(shown "$file") holds the bytes of another chunk"
 }
@@ -273,16 +274,16 @@ open_chunk() {
 write_chunks() {
   base=
   done=0
-  while read -r id raw base_id base_raw; do
+  while read -r id mark raw base_id base_mark base_raw; do
     if [ "$base_id" != none ]; then
       if [ "$base_id" != "$base" ]; then
-        open_chunk "$base_id" "$base_raw" ''
+        open_chunk "$base_id" "$base_mark" "$base_raw" ''
         mv -f -- "$tmp/chunk" "$tmp/base" || exit 1
         base=$base_id
       fi
-      open_chunk "$id" "$raw" "$tmp/base"
+      open_chunk "$id" "$mark" "$raw" "$tmp/base"
     else
-      open_chunk "$id" "$raw" ''
+      open_chunk "$id" "$mark" "$raw" ''
     fi
     cat "$tmp/chunk" || exit 1
     done=$((done + raw))
@@ -303,8 +304,8 @@ extract_stream() {
   expected_size=$(jq -r '.[0].size' "$tmp/stream")
   expected_sha256=$(jq -r '.[0].sha256' "$tmp/stream")
   jq -r --slurpfile header "$tmp/header" '
-    $header[0].chunks as $all | .[0].chunks[] | $all[.]
-    | if .[3] == null then "\(.[0]) \(.[1]) none 0" else "\(.[0]) \(.[1]) \($all[.[3]][0]) \($all[.[3]][1])" end' "$tmp/stream" >"$tmp/plan"
+    $header[0].chunks as $all | .[0].chunks[] | $all[.] | (if .[3] == null then ["none", 0, null, null, "none"] else $all[.[3]] end) as $base
+    | "\(.[0]) \(.[4]) \(.[1]) \($base[0]) \($base[4]) \($base[1])"' "$tmp/stream" >"$tmp/plan"
 
   if [ -n "$out" ]; then
     [ ! -e "$out" ] || fail "$out exists already"
