@@ -1,0 +1,46 @@
+import { LifeboatError, messageOf } from '../error.ts'
+
+/** Why a command did not do what it was told, for people; not yet redacted. */
+export interface Failure {
+  message: string
+  /** What lies beneath, outermost first; only what the messages above don't say already. */
+  causes: string[]
+  hint?: string
+  /** The exit status. */
+  status: 1 | 2 | 3
+}
+
+export const INTERRUPTED: Failure = { message: 'interrupted', causes: [], status: 1 }
+
+/** Reads an error and its chain of causes. */
+export function failureOf(error: unknown): Failure {
+  const chain = [...chainOf(error)]
+  const known = chain.filter((link) => link instanceof LifeboatError)
+  const causes: string[] = []
+  for (const link of chain.slice(1)) {
+    const message = messageOf(link)
+    if (message !== '' && ![messageOf(error), ...causes].some((said) => said.includes(message))) causes.push(message)
+  }
+  const hint = known.find((link) => link.hint !== undefined)?.hint
+  return {
+    message: messageOf(error) || 'an error without a message',
+    causes,
+    hint: hint ?? (known.length === 0 ? 'This was not foreseen. LIFEBOAT_DEBUG=1 shows where it happened.' : undefined),
+    status: error instanceof LifeboatError ? error.status : 1,
+  }
+}
+
+function* chainOf(error: unknown, depth = 0): Generator {
+  // A chain of causes may bite its own tail.
+  if (error === undefined || error === null || depth > 8) return
+  yield error
+  if (error instanceof AggregateError) for (const one of error.errors.slice(0, 4)) yield* chainOf(one, depth + 1)
+  if (error instanceof Error) yield* chainOf(error.cause, depth + 1)
+}
+
+/** `error: …`, a line per cause, `hint: …`. */
+export function failureText(failure: Failure): string {
+  const lines = [`error: ${failure.message}`, ...failure.causes.map((cause) => `  because: ${cause}`)]
+  if (failure.hint !== undefined) lines.push(`hint: ${failure.hint}`)
+  return lines.join('\n')
+}

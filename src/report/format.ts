@@ -1,0 +1,62 @@
+/** How figures are written for people, everywhere. */
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+
+/** `512 B`, `1.25 GB`: decimal units, three digits. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  // 999.5 would be written as 1000.
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 ? value : threeDigits(value)} ${UNITS[unit]}`
+}
+
+function threeDigits(value: number): string {
+  return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)
+}
+
+/** `284 MB/s`; empty when too little time has passed to tell. */
+export function formatRate(bytes: number, seconds: number): string {
+  return seconds < 0.01 ? '' : `${formatBytes(Math.round(bytes / seconds))}/s`
+}
+
+/** `0.8 s`, `42 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  const minutes = Math.round(whole / 60)
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** `99.8 %` of `whole`; never rounded up to 100 while something is missing. */
+export function formatShare(part: number, whole: number): string {
+  if (whole === 0) return '–'
+  return `${(Math.floor((part / whole) * 1000) / 10).toFixed(1)} %`
+}
+
+/** `1 chunk`, `2 chunks`, `12,000 entries`. */
+export function formatCount(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
+}
+
+/** `2026-11-20 03:00:00 GMT+1` in a time zone of Intl. */
+export function formatTime(iso: string, timeZone: string): string {
+  const date = new Date(iso)
+  const parts = new Intl.DateTimeFormat('en-US', {
+    timeZone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
+  }).formatToParts(date)
+  const part = (type: Intl.DateTimeFormatPartTypes): string => parts.find((part) => part.type === type)?.value ?? ''
+  return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')} ${part('timeZoneName')}`
+}
+
+/** Rows as columns that line up, two spaces between them; the last column is left as it is. */
+export function formatColumns(rows: readonly (readonly string[])[], indent = ''): string {
+  const widths: number[] = []
+  for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
+  return rows.map((row) => indent + row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()).join('\n')
+}

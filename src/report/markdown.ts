@@ -1,0 +1,36 @@
+/** GitHub drops a step's summary whole when it is over 1 MiB. */
+const MOST_BYTES = 1_000_000
+
+/** Blocks with a blank line between them; what does not fit is left out with a word about it. */
+export function withinLimit(blocks: readonly string[]): string {
+  const fitting: string[] = []
+  let bytes = 0
+  for (const block of blocks) {
+    bytes += Buffer.byteLength(block) + 2
+    if (bytes > MOST_BYTES) return [...fitting, 'The rest is too long for a summary; the log has it.'].join('\n\n') + '\n'
+    fitting.push(block)
+  }
+  return `${fitting.join('\n\n')}\n`
+}
+
+/** Text from outside as inert Markdown, in a table too: whatever could mean something becomes a character reference. */
+export function escapeMarkdown(text: string): string {
+  return text
+    .slice(0, 10_000)
+    .replace(/\s+/g, ' ')
+    .replace(/\p{C}/gu, '\uFFFD')
+    .replace(/[^\p{L}\p{N}\p{M}\uFFFD ,-]/gu, (character) => `&#${character.codePointAt(0)};`)
+}
+
+/** A code block that its content cannot end. */
+export function fenced(language: string, content: string): string {
+  const text = content.slice(0, 60_000).replace(/[^\P{C}\n\t]/gu, '\uFFFD')
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(Math.max(3, longest + 1))
+  return `${fence}${language}\n${text}\n${fence}`
+}
+
+/** A table of cells that are Markdown already. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}

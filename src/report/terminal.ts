@@ -1,0 +1,53 @@
+import { ProgressPace } from './progress.ts'
+import type { Redaction } from './redaction.ts'
+import type { Report } from './report.ts'
+
+/** The part of a stream that a terminal's report needs; `process.stderr` is one. */
+export interface TerminalStream {
+  write(text: string): unknown
+  isTTY?: boolean
+  columns?: number
+}
+
+const ERASE_LINE = '\r\u001B[2K'
+
+/** Text without control characters: what comes from a database must not move the cursor or colour the screen. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what it removes
+  return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD')
+}
+
+/**
+ * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 10 s.
+ * `end` clears the line that updates.
+ */
+export function terminalReport(stream: TerminalStream, redaction: Redaction, now: () => number = () => performance.now()): Report & { end(): void } {
+  const live = stream.isTTY === true
+  const pace = new ProgressPace(live ? 100 : 10_000, live ? 100 : 10_000, now)
+  let drawn = false
+  const erase = (): void => {
+    if (drawn) stream.write(ERASE_LINE)
+    drawn = false
+  }
+  const print = (text: string): void => {
+    erase()
+    stream.write(`${printable(redaction.apply(text))}\n`)
+  }
+  return {
+    info: print,
+    warning(message, hint) {
+      print(`warning: ${message}`)
+      if (hint !== undefined) print(`hint: ${hint}`)
+    },
+    progress(progress) {
+      const line = pace.line(progress)
+      if (line === undefined) return
+      if (!live) return print(line)
+      // One column is left free: a full line wraps, and a wrapped line cannot be erased.
+      stream.write(ERASE_LINE + printable(redaction.apply(line)).slice(0, (stream.columns ?? 80) - 1))
+      drawn = true
+    },
+    mask: (secret) => redaction.add(secret),
+    end: erase,
+  }
+}
