@@ -84,6 +84,14 @@ export interface Snapshot {
   authentic: boolean
 }
 
+/** A snapshot object that is truncated, edited, moved or contradictory: it cannot be used, others can. */
+export class DamagedSnapshot extends LifeboatError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; `lifeboat list` shows them.' })
+    this.name = 'DamagedSnapshot'
+  }
+}
+
 /** More than a snapshot of ten terabytes needs; a store that offers more is not believed. */
 const MAXIMUM_SNAPSHOT = 512 * 1024 * 1024
 const METADATA_LEVEL = 9
@@ -110,8 +118,7 @@ function macOf(line: string, keys: Keys): string {
 
 /** Reads a snapshot object. With keys, its MAC must verify before anything in it is believed. Throws a LifeboatError that names `key`. */
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys | undefined): Promise<Snapshot> {
-  const damaged = (what: string, cause?: unknown) =>
-    new LifeboatError(`${key} is not a whole snapshot: ${what}`, { cause, hint: 'It is damaged or was edited. Earlier snapshots are not affected; `lifeboat list` shows them.' })
+  const damaged = (what: string, cause?: unknown) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause)
   let lines: string[]
   try {
     lines = (await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })).toString('utf8').split('\n')
@@ -168,7 +175,7 @@ export async function openManifest(snapshot: Snapshot, keys: Keys): Promise<Mani
     const text = await promisify(zstdDecompress)(compressed, { maxOutputLength: MAXIMUM_SNAPSHOT })
     content = manifest.parse(JSON.parse(text.toString('utf8')))
   } catch (cause) {
-    throw new LifeboatError(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, { cause, hint: 'Earlier snapshots are not affected; `lifeboat list` shows them.' })
+    throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
   }
   const streams = content.sources.flatMap((source) => source.streams)
   const consistent =
@@ -176,6 +183,6 @@ export async function openManifest(snapshot: Snapshot, keys: Keys): Promise<Mani
     content.spent.length === header.chunks.length &&
     streams.every((stream) => stream.size === stream.chunks.reduce((sum, index) => sum + (header.chunks[index]?.[1] ?? Number.NaN), 0)) &&
     header.size === streams.reduce((sum, stream) => sum + stream.size, 0)
-  if (!consistent) throw new LifeboatError(`the manifest in ${key} contradicts the list of chunks beside it`, { hint: 'Please report this; earlier snapshots are not affected.' })
+  if (!consistent) throw new DamagedSnapshot(`the manifest in ${key} contradicts the list of chunks beside it`)
   return content
 }

@@ -1,0 +1,85 @@
+import { NotFound, type Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
+import { decodeAnchors, SimilarityIndex } from './similarity.ts'
+import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type Snapshot } from './snapshot.ts'
+
+/** A chunk that a snapshot of this store lists and that is really there. */
+export interface KnownChunk {
+  id: string
+  size: number
+  storedSize: number
+  mark: string
+  /** The chunk it is stored as a difference from. */
+  base: KnownChunk | undefined
+  anchors: string
+  /** Bytes of differences stored since its content was last stored whole. */
+  spent: number
+}
+
+/** How many of the newest snapshots of the set a backup builds on. Older content is rarely met again, and reading costs time. */
+const SNAPSHOTS_BUILT_ON = 3
+
+/** What a backup need not store again, and what it can store differences from. */
+export class KnownChunks {
+  readonly similar = new SimilarityIndex<KnownChunk>()
+  readonly #byId = new Map<string, KnownChunk>()
+
+  get(id: string): KnownChunk | undefined {
+    return this.#byId.get(id)
+  }
+
+  add(chunk: KnownChunk): void {
+    this.#byId.set(chunk.id, chunk)
+    this.similar.add(decodeAnchors(chunk.anchors), chunk)
+  }
+}
+
+/** Keys of the snapshots of a set, newest first. */
+export async function snapshotKeys(store: Store, set?: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list(set === undefined ? 'snapshots/' : `snapshots/${set}/`)) if (key.endsWith('.json.zst')) keys.push(key)
+  const id = (key: string) => key.slice(key.lastIndexOf('/') + 1)
+  return keys.toSorted((a, b) => (id(a) < id(b) ? 1 : -1))
+}
+
+/**
+ * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts).
+ * A chunk that is listed but not in the store with its size is not taken as known: it will be stored again, which heals the store.
+ * A damaged snapshot is handed to `onDamaged` and not built on; one in another format or of another key throws.
+ */
+export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: DamagedSnapshot) => void): Promise<KnownChunks> {
+  const known = new KnownChunks()
+  const newest = (await snapshotKeys(store, set)).slice(0, SNAPSHOTS_BUILT_ON)
+  if (newest.length === 0) return known
+  const present = new Map<string, number>()
+  for await (const { key, size } of store.list('chunks/')) present.set(key, size)
+  // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
+  for (const key of newest.toReversed()) {
+    try {
+      const snapshot = await decodeSnapshot(key, await store.get(key), keys)
+      await addSnapshot(known, snapshot, present, keys)
+    } catch (error) {
+      if (error instanceof DamagedSnapshot) onDamaged(error)
+      // A prune may delete a snapshot at any moment.
+      else if (!(error instanceof NotFound)) throw error
+    }
+  }
+  return known
+}
+
+async function addSnapshot(known: KnownChunks, snapshot: Snapshot, present: ReadonlyMap<string, number>, keys: Keys): Promise<void> {
+  const { chunks } = snapshot.header
+  const content = keys.identity ? await openManifest(snapshot, keys) : undefined
+  const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
+  const make = (index: number): KnownChunk | undefined => {
+    const [id, size, storedSize, base, mark] = chunks[index] as ChunkEntry
+    if (present.get(chunkKey(id, mark)) !== storedSize) return undefined
+    const baseChunk = base === null ? undefined : (made[base] ??= make(base))
+    if (base !== null && !baseChunk) return undefined
+    return { id, size, storedSize, mark, base: baseChunk, anchors: content?.anchors[index] ?? '', spent: content?.spent[index] ?? 0 }
+  }
+  for (let index = 0; index < chunks.length; index++) {
+    const chunk = (made[index] ??= make(index))
+    if (chunk) known.add(chunk)
+  }
+}

@@ -1,0 +1,44 @@
+import { LifeboatError } from '../error.ts'
+import { NotFound, type Store } from '../stores/store.ts'
+import { recoveryFiles } from './recovery.ts'
+import { checkFormat, FORMAT } from './snapshot.ts'
+
+const MARKER = 'lifeboat.json'
+
+/** Checks that a store is one of this format. Throws when it is none, or of a format this program does not know. */
+export async function openRepository(store: Store): Promise<void> {
+  if (await hasMarker(store)) return
+  throw new LifeboatError(`there is no Lifeboat store in ${store.name} (${MARKER} is missing)`, {
+    hint: 'Check the destination: is it spelled right, and the disk mounted? The first backup makes the store.',
+  })
+}
+
+/** The same, and makes the store where there is none: the recovery instructions first, its marker last. */
+export async function openOrMakeRepository(store: Store): Promise<void> {
+  if (await hasMarker(store)) return
+  for await (const { key } of store.list('snapshots/')) {
+    throw new LifeboatError(`${store.name} holds ${key} but no ${MARKER}, which every Lifeboat store has`, {
+      hint: `Put ${MARKER} back from a copy of the store: {"format":"${FORMAT}"} if this version wrote it. Nothing was changed.`,
+    })
+  }
+  for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
+  await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: FORMAT })}\n`))
+}
+
+async function hasMarker(store: Store): Promise<boolean> {
+  let bytes: Buffer
+  try {
+    bytes = await store.get(MARKER)
+  } catch (error) {
+    if (error instanceof NotFound) return false
+    throw error
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(bytes.toString('utf8'))
+  } catch (cause) {
+    throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { cause, hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
+  }
+  checkFormat(`${store.name}/${MARKER}`, json)
+  return true
+}

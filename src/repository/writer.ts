@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto'
+import { LifeboatError } from '../error.ts'
+import type { Store } from '../stores/store.ts'
+import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
+import type { Keys } from './keys.ts'
+import type { KnownChunk, KnownChunks } from './known.ts'
+import { chunkId, openChunk } from './reader.ts'
+import { canBeBase, compress, encrypt } from './seal.ts'
+import { encodeAnchors } from './similarity.ts'
+import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, type StreamRecord } from './snapshot.ts'
+
+/** Chunk buffers of one run: one being filled, the others being compressed. With bases, results and zstd's tables this bounds the memory. */
+const BUFFERS = 4
+/** Sealed bytes on their way into the store. */
+const PUTTING_BYTES = 32 * 1024 * 1024
+/** A difference is kept when it is at most this part of the chunk stored alone. */
+const WORTHWHILE = 0.7
+
+export interface WriterOptions {
+  store: Store
+  keys: Keys
+  known: KnownChunks
+  /** zstd level, 1 to 19. */
+  level: number
+  /** The mark of this backup's objects: the last 8 digits of its snapshot id. */
+  mark: string
+  signal: AbortSignal
+  /** Told of a chunk in the store that turned out damaged. */
+  onDamaged(error: LifeboatError): void
+}
+
+/** Stores streams chunk by chunk, and in the end the snapshot that makes them a backup. */
+export class Writer {
+  readonly #options: WriterOptions
+  readonly #pool = new BufferPool(BUFFERS)
+  readonly #entries: ChunkEntry[] = []
+  readonly #chunks: KnownChunk[] = []
+  readonly #indices = new Map<string, number>()
+  readonly #running = new Set<Promise<void>>()
+  #putting = 0
+  #roomToPut: (() => void)[] = []
+  #failure: { error: unknown } | undefined
+  /** Bytes put, objects put, and how many of these are differences. */
+  added = 0
+  newChunks = 0
+  deltaChunks = 0
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  /** Cuts, deduplicates and stores a stream; `onBytes` is told of each chunk. Throws what the stream or the store throws. */
+  async stream(name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void): Promise<StreamRecord> {
+    const hash = createHash('sha256')
+    const record: StreamRecord = { name, format, size: 0, sha256: '', chunks: [] }
+    try {
+      for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
+        this.#check()
+        hash.update(chunk.bytes)
+        record.size += chunk.bytes.length
+        onBytes(chunk.bytes.length)
+        record.chunks.push(this.#take(chunk))
+      }
+      await this.#settled()
+    } catch (error) {
+      await this.#settle()
+      throw error
+    }
+    record.sha256 = hash.digest('hex')
+    return record
+  }
+
+  /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (DESIGN invariant 1). */
+  async commit(
+    header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags'>,
+    content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,
+  ): Promise<{ stored: number; chunks: number; size: number }> {
+    await this.#settled()
+    const { keys, store } = this.#options
+    const size = content.sources.flatMap((source) => source.streams).reduce((sum, stream) => sum + stream.size, 0)
+    const object = await encodeSnapshot(
+      { ...header, key: keys.fingerprint, size, added: this.added, chunks: this.#entries },
+      { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) },
+      keys,
+    )
+    this.#check()
+    await store.put(snapshotKey(header.set, header.id), object)
+    return { stored: this.#entries.reduce((sum, entry) => sum + entry[2], 0), chunks: this.#entries.length, size }
+  }
+
+  /** The objects the snapshot needs that this run did not put. */
+  reused(): string[] {
+    return this.#entries.filter((entry) => entry[4] !== this.#options.mark).map((entry) => chunkKey(entry[0], entry[4]))
+  }
+
+  /** The chunk's index in the snapshot; starts storing it if it is new. */
+  #take(chunk: Chunk): number {
+    const id = chunkId(chunk.bytes, this.#options.keys)
+    const known = this.#options.known.get(id)
+    const index = this.#indices.get(id) ?? (known && this.#reference(known))
+    if (index !== undefined) {
+      chunk.release()
+      return index
+    }
+    const fresh: KnownChunk = { id, size: chunk.bytes.length, storedSize: 0, mark: this.#options.mark, base: undefined, anchors: encodeAnchors(chunk.anchors), spent: 0 }
+    const task = this.#store(fresh, chunk)
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      .finally(() => this.#running.delete(task))
+    this.#running.add(task)
+    return this.#reference(fresh)
+  }
+
+  /** Lists a chunk, after its base, in the snapshot. */
+  #reference(chunk: KnownChunk): number {
+    const listed = this.#indices.get(chunk.id)
+    if (listed !== undefined) return listed
+    const base = chunk.base ? this.#reference(chunk.base) : null
+    const index = this.#entries.push([chunk.id, chunk.size, chunk.storedSize, base, chunk.mark]) - 1
+    this.#chunks.push(chunk)
+    this.#indices.set(chunk.id, index)
+    return index
+  }
+
+  async #store(fresh: KnownChunk, chunk: Chunk): Promise<void> {
+    const { keys, store, known } = this.#options
+    const whole = canBeBase(chunk.bytes)
+    let compressed: Buffer
+    try {
+      compressed = (await this.#difference(fresh, chunk)) ?? (await compress(chunk.bytes, this.#options.level))
+    } finally {
+      chunk.release()
+    }
+    const sealed = await encrypt(compressed, keys.recipients)
+    await this.#roomFor(sealed.length)
+    try {
+      this.#check()
+      await store.put(chunkKey(fresh.id, fresh.mark), sealed)
+    } finally {
+      this.#putting -= sealed.length
+      this.#roomToPut.shift()?.()
+    }
+    fresh.storedSize = sealed.length
+    const entry = this.#entries[this.#indices.get(fresh.id)!]!
+    entry[2] = sealed.length
+    entry[3] = fresh.base ? this.#reference(fresh.base) : null
+    fresh.spent += fresh.base ? sealed.length : 0
+    this.added += sealed.length
+    this.newChunks++
+    if (fresh.base) this.deltaChunks++
+    // Only now may others lean on it: it is durably stored.
+    if (whole && !fresh.base) known.add(fresh)
+  }
+
+  /**
+   * The chunk as a difference from the most similar one stored whole, if that pays. Differences grow as content drifts away from its base,
+   * so once those stored since the last whole copy add up to that copy's size, the chunk is stored whole again.
+   */
+  async #difference(fresh: KnownChunk, chunk: Chunk): Promise<Buffer | undefined> {
+    const { keys, known, level } = this.#options
+    const similar = keys.identity === undefined ? undefined : known.similar.mostSimilar(chunk.anchors)
+    if (!similar) return undefined
+    const base = similar.base ?? similar
+    if (similar.spent >= base.storedSize) return undefined
+    const plaintext = await this.#plaintextOf(base)
+    if (!plaintext || !canBeBase(plaintext)) return undefined
+    const difference = await compress(chunk.bytes, level, plaintext)
+    const alone = (base.storedSize / base.size) * chunk.bytes.length
+    if (difference.length > WORTHWHILE * alone) return undefined
+    fresh.base = base
+    fresh.spent = similar.spent
+    return difference
+  }
+
+  /** A base out of the store. One that is damaged is no reason to go without a backup: the chunk is then stored whole. */
+  async #plaintextOf(base: KnownChunk): Promise<Buffer | undefined> {
+    try {
+      return await openChunk(this.#options.store, this.#options.keys, [base.id, base.size, base.storedSize, null, base.mark])
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error
+      this.#options.onDamaged(error)
+      return undefined
+    }
+  }
+
+  async #roomFor(bytes: number): Promise<void> {
+    while (this.#putting > 0 && this.#putting + bytes > PUTTING_BYTES) await new Promise<void>((resolve) => this.#roomToPut.push(resolve))
+    this.#putting += bytes
+  }
+
+  #check(): void {
+    this.#options.signal.throwIfAborted()
+    if (this.#failure) throw this.#failure.error
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  async #settled(): Promise<void> {
+    await this.#settle()
+    this.#check()
+  }
+}

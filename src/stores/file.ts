@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import path from 'node:path'
+import { LifeboatError } from '../error.ts'
+import { NotFound, type Store, type StoredObject } from './store.ts'
+
+/** Objects being written lie here until they are renamed into place; what a killed run leaves is removed once it is this old. */
+const TEMPORARY = '.incoming'
+const ABANDONED_AFTER = 24 * 3600 * 1000
+
+/** A store in a folder. A put writes a temporary file, syncs it, renames it into place and syncs the folder. */
+export class FileStore implements Store {
+  readonly name: string
+  readonly #root: string
+  /** Folders known to exist durably, so that each is made and its parents synced once. */
+  readonly #folders = new Map<string, Promise<void>>()
+
+  constructor(root: string) {
+    this.#root = path.resolve(root)
+    this.name = `file:${this.#root}`
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const target = this.#path(key)
+    const temporary = path.join(this.#root, TEMPORARY, randomUUID())
+    try {
+      await this.#folder(path.dirname(target))
+      await this.#folder(path.dirname(temporary))
+      await writeDurably(temporary, bytes)
+      await rename(temporary, target)
+      await syncFolder(path.dirname(target))
+    } catch (cause) {
+      await rm(temporary, { force: true }).catch((error: unknown) => {
+        // The disk that refused the write may refuse this too; the file is removed as abandoned later.
+        if (!isErrno(error)) throw error
+      })
+      throw explain(`cannot write ${key} to ${this.name}`, cause)
+    }
+  }
+
+  async get(key: string): Promise<Buffer> {
+    try {
+      return await readFile(this.#path(key))
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT', 'ENOTDIR')) throw new NotFound(key, this.name, { cause })
+      throw explain(`cannot read ${key} from ${this.name}`, cause)
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    for await (const key of this.#walk(folder)) {
+      if (!key.startsWith(prefix)) continue
+      try {
+        const { size, mtime } = await stat(this.#path(key))
+        yield { key, size, modified: mtime }
+      } catch (cause) {
+        // Deleted by another run since its folder was read: not there any more.
+        if (!isErrno(cause, 'ENOENT')) throw explain(`cannot list ${this.name}`, cause)
+      }
+    }
+  }
+
+  async *#walk(folder: string): AsyncGenerator<string, void, void> {
+    let entries
+    try {
+      entries = await opendir(path.join(this.#root, folder))
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return
+      throw explain(`cannot list ${this.name}`, cause)
+    }
+    for await (const entry of entries) {
+      if (entry.name === TEMPORARY && folder === '') continue
+      if (entry.isDirectory()) yield* this.#walk(`${folder}${entry.name}/`)
+      else if (entry.isFile()) yield folder + entry.name
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    try {
+      await unlink(this.#path(key))
+    } catch (cause) {
+      if (!isErrno(cause, 'ENOENT', 'ENOTDIR')) throw explain(`cannot delete ${key} from ${this.name}`, cause)
+    }
+  }
+
+  /** Removes what killed runs left behind. */
+  async close(): Promise<void> {
+    for await (const key of this.#walk(`${TEMPORARY}/`)) {
+      const file = path.join(this.#root, key)
+      try {
+        if (Date.now() - (await stat(file)).mtimeMs > ABANDONED_AFTER) await unlink(file)
+      } catch (cause) {
+        // Another run finished or removed it.
+        if (!isErrno(cause, 'ENOENT')) throw explain(`cannot clean up ${this.name}`, cause)
+      }
+    }
+  }
+
+  #path(key: string): string {
+    if (!/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/.test(key) || key.split('/').some((part) => part === '.' || part === '..')) {
+      throw new Error(`${JSON.stringify(key)} is not a key of an object`)
+    }
+    return path.join(this.#root, key)
+  }
+
+  /** Makes a folder and everything above it that is missing, each durable in its parent. */
+  #folder(folder: string): Promise<void> {
+    let made = this.#folders.get(folder)
+    if (!made) {
+      made = this.#makeFolder(folder)
+      this.#folders.set(folder, made)
+    }
+    return made
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    try {
+      const first = await mkdir(folder, { recursive: true, mode: 0o700 })
+      if (first === undefined) return
+      for (let made = folder; made.length >= first.length; made = path.dirname(made)) await syncFolder(path.dirname(made))
+    } catch (cause) {
+      this.#folders.delete(folder)
+      throw cause
+    }
+  }
+}
+
+async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } catch (cause) {
+    // Some network file systems have no sync for folders; their rename is as durable as they can make it.
+    if (!isErrno(cause, 'EINVAL', 'ENOTSUP')) throw cause
+  } finally {
+    await handle.close()
+  }
+}
+
+function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && (codes.length === 0 || codes.includes(error.code))
+}
+
+const HINTS: Record<string, string> = {
+  ENOSPC: 'The disk is full. Free some space or choose another destination; the backups already there are whole.',
+  EDQUOT: 'The quota is used up. Free some space or choose another destination; the backups already there are whole.',
+  EACCES: 'Give the user this runs as the right to read and write there.',
+  EPERM: 'Give the user this runs as the right to read and write there.',
+  EROFS: 'The file system is mounted read-only; remount it or choose another destination.',
+  ENOTDIR: 'A part of the path is a file; name a folder.',
+  EIO: 'The disk reports a hardware error; do not rely on it, and use another destination.',
+}
+
+function explain(message: string, cause: unknown): unknown {
+  if (!isErrno(cause)) return cause
+  return new LifeboatError(`${message}: ${cause.message}`, { cause, hint: HINTS[cause.code ?? ''] })
+}
