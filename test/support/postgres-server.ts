@@ -202,7 +202,7 @@ function serverOf(parts: { major: Major; pid: number; port: number; folder: stri
     sql: async (text, database = 'postgres') => {
       const args = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-']
       const output = await run(path.join(clientDirectoryFor(major), 'psql'), args, { input: text, env: clientEnvironment(server, database) })
-      return output.trimEnd()
+      return output.replace(/\n$/, '')
     },
     createDatabase: async (name) => {
       await server.sql(`CREATE DATABASE "${name.replaceAll('"', '""')}"`)

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Server } from './postgres-server.ts'
+
+/**
+ * Makes the tables of a web shop in an empty database and fills them; `megabytes` is about what pg_dump writes of it
+ * uncompressed. The same seed gives the same rows.
+ */
+export async function loadDataset(server: Server, database: string, options: { megabytes: number; seed?: number }): Promise<void> {
+  const { megabytes, seed = 1 } = options
+  await runScripts(server, database, { seed, megabytes, words: megabytes < 1 ? 200 : 6000 }, ['schema', 'rows', 'indexes'])
+  await server.sql('VACUUM ANALYZE', database)
+}
+
+/**
+ * Changes a database that loadDataset filled the way use does: the given fractions of its rows, scattered over all the
+ * tables, vanish and change, and new ones fill the free space between the others.
+ */
+export async function changeDataset(
+  server: Server,
+  database: string,
+  options: { insertFraction?: number; updateFraction?: number; deleteFraction?: number; seed?: number } = {},
+): Promise<void> {
+  const { insertFraction = 0.05, updateFraction = 0.01, deleteFraction = 0.005, seed = 2 } = options
+  const events = Number(await server.sql('SELECT count(*) FROM events', database))
+  const megabytes = (insertFraction * events) / eventsPerMegabyte
+  const variables = { seed, megabytes, update_fraction: updateFraction, delete_fraction: deleteFraction }
+  await runScripts(server, database, variables, ['changes', 'rows'])
+  await server.sql('REFRESH MATERIALIZED VIEW monthly_sales', database)
+}
+
+const eventsPerMegabyte = 1100
+
+/** The same tables with about a thousand rows. */
+export async function loadSmall(server: Server, database: string): Promise<void> {
+  await loadDataset(server, database, { megabytes: 0.08 })
+}
+
+/** Large objects of a megabyte each, which no program can compress, in the dump neither: it holds them as they are. */
+export async function loadIncompressible(server: Server, database: string, megabytes: number, seed = 1): Promise<void> {
+  await server.sql(
+    `CREATE TABLE noise (id integer PRIMARY KEY, object oid NOT NULL);
+     INSERT INTO noise
+     SELECT n, lo_from_bytea((700000 + n)::oid, (SELECT string_agg(sha512(convert_to(format('%s %s %s', ${seed}, n, block), 'UTF8')), '')
+                                 FROM generate_series(1, 16384 + n * 0) AS block))
+     FROM generate_series(1, ${megabytes}) AS n;`,
+    database,
+  )
+}
+
+async function runScripts(server: Server, database: string, variables: Record<string, number>, names: string[]): Promise<void> {
+  const settings = Object.entries(variables).map(([name, value]) => `\\set ${name} ${value}\n`)
+  const scripts = names.map((name) => readFileSync(path.join(import.meta.dirname, 'dataset', `${name}.sql`), 'utf8'))
+  await server.sql([...settings, ...scripts].join(''), database)
+}
