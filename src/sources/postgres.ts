@@ -1,0 +1,126 @@
+import { runChild, startChild } from '../child.ts'
+import { type ArchiveListing, startListing } from '../postgres/archive.ts'
+import { type Client, clientForDump, newestClient, programOf } from '../postgres/clients.ts'
+import { clientEnvironment, type Connection } from '../postgres/connection.ts'
+import { explain, refusal } from '../postgres/errors.ts'
+import { type PostgresFacts, readServerFacts, type ServerFacts } from '../postgres/facts.ts'
+import type { Report } from '../report/report.ts'
+import type { Json, Source, SourceStream } from './source.ts'
+
+export interface PostgresSourceOptions {
+  name: string
+  connection: Connection
+  /** What `findClients` found. */
+  clients: readonly Client[]
+  /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
+  dumpArguments: readonly string[]
+  /** How long pg_dump waits for a table that another session has locked, in milliseconds. */
+  lockTimeout: number
+  signal: AbortSignal
+  report: Report
+  variables: Readonly<Record<string, string | undefined>>
+}
+
+type Globals = { bytes: Buffer; passwords: boolean } | { reason: string }
+
+/** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, where they may be read. */
+export class PostgresSource implements Source {
+  readonly name: string
+  readonly kind = 'postgres'
+  readonly #options: PostgresSourceOptions
+  readonly #closing = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #running: Promise<unknown>[] = []
+  #server: ServerFacts | undefined
+  #listing: ArchiveListing | undefined
+  #globals: PostgresFacts['globals'] | undefined
+
+  constructor(options: PostgresSourceOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
+  }
+
+  async *streams(): AsyncGenerator<SourceStream> {
+    const { connection, clients, variables, report } = this.#options
+    this.#server = await this.#track(readServerFacts({ connection, client: newestClient(clients), variables, signal: this.#signal }))
+    const { client, warning } = clientForDump(clients, this.#server.server.major)
+    if (warning) report.warning(`${this.name}: ${warning}`)
+
+    const reading = this.#track(this.#readGlobals(client, this.#server.rolePasswords))
+    yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client) }
+    const globals = await reading
+    if ('reason' in globals) {
+      this.#globals = globals
+      report.warning(
+        `${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`,
+        'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges',
+      )
+    } else {
+      this.#globals = { stream: true, passwords: globals.passwords }
+      yield { name: 'globals.sql', format: 'sql', bytes: one(globals.bytes) }
+    }
+  }
+
+  facts(): Json {
+    if (!this.#server || !this.#listing || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    const { rolePasswords: _, ...server } = this.#server
+    const { dumpVersion, entries } = this.#listing
+    return { ...server, dumpVersion, entries, globals: this.#globals } satisfies PostgresFacts
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.allSettled(this.#running)
+  }
+
+  async *#dump(client: Client): AsyncGenerator<Buffer> {
+    const { connection, variables, dumpArguments, lockTimeout } = this.#options
+    const listing = startListing({ client, variables, signal: this.#signal })
+    const parameters = [
+      '--format=custom', '--compress=0', '--no-password', `--lock-wait-timeout=${lockTimeout}`, `--dbname=${connection.parameters}`, ...dumpArguments,
+    ]
+    const child = startChild(programOf(client, 'pg_dump'), parameters, { environment: clientEnvironment(connection, variables), signal: this.#signal })
+    this.#running.push(listing.exit, child.exit)
+    child.end()
+    try {
+      // pg_restore lists the archive's head while it passes; once it has the table of contents, nothing is left to pay.
+      let wanted = true
+      for await (const bytes of child.stdout) {
+        if (wanted) wanted = await listing.push(bytes)
+        yield bytes
+      }
+      this.#listing = await listing.finish()
+    } catch (error) {
+      throw explain(error, 'dump', connection)
+    } finally {
+      await listing.stop()
+    }
+  }
+
+  /** Small, and read while pg_dump starts. A server that refuses it has a reason; anything else that goes wrong is thrown. */
+  async #readGlobals(client: Client, passwords: boolean): Promise<Globals> {
+    const { connection, variables } = this.#options
+    const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${this.#server!.database}`]
+    if (!passwords) parameters.push('--no-role-passwords')
+    const environment = clientEnvironment(connection, variables)
+    try {
+      const { stdout } = await runChild(programOf(client, 'pg_dumpall'), parameters, { environment, signal: this.#signal })
+      return { bytes: Buffer.from(stdout), passwords }
+    } catch (error) {
+      const reason = refusal(error, connection)
+      if (reason !== undefined) return { reason }
+      throw explain(error, 'dump', connection)
+    }
+  }
+
+  /** What runs is awaited by `close`; its failure is told by whoever awaits the promise itself. */
+  #track<T>(promise: Promise<T>): Promise<T> {
+    this.#running.push(promise.catch(() => undefined))
+    return promise
+  }
+}
+
+async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes
+}
