@@ -1,4 +1,5 @@
 import { NotFound, type Store } from '../stores/store.ts'
+import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type Snapshot } from './snapshot.ts'
@@ -32,14 +33,6 @@ export class KnownChunks {
     this.#byId.set(chunk.id, chunk)
     this.similar.add(decodeAnchors(chunk.anchors), chunk)
   }
-}
-
-/** Keys of the snapshots of a set, newest first. */
-export async function snapshotKeys(store: Store, set?: string): Promise<string[]> {
-  const keys: string[] = []
-  for await (const { key } of store.list(set === undefined ? 'snapshots/' : `snapshots/${set}/`)) if (key.endsWith('.json.zst')) keys.push(key)
-  const id = (key: string) => key.slice(key.lastIndexOf('/') + 1)
-  return keys.toSorted((a, b) => (id(a) < id(b) ? 1 : -1))
 }
 
 /**

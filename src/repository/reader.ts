@@ -3,7 +3,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { decompress, decrypt } from './seal.ts'
-import { type ChunkEntry, chunkKey, type StreamRecord } from './snapshot.ts'
+import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
 
 /** Plaintext fetched ahead of its use, and how many bases are kept for the differences to come. */
 const PREFETCH_BYTES = 24 * 1024 * 1024
@@ -60,9 +60,7 @@ export class Reader {
 
   #checkSum(record: StreamRecord, sha256: string): void {
     if (sha256 === record.sha256) return
-    throw new LifeboatError(`stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`, {
-      hint: 'Every chunk is whole, so the snapshot itself is wrong. Please report this, and restore an earlier snapshot.',
-    })
+    throw new DamagedSnapshot(`stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`)
   }
 
   #base(index: number): Promise<Buffer> {
@@ -76,8 +74,17 @@ export class Reader {
   }
 }
 
+/** A chunk that is missing or not what its snapshot lists. */
+export class DamagedChunk extends LifeboatError {
+  constructor(message: string, cause: unknown) {
+    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each.'
+    super(message, { cause, hint })
+    this.name = 'DamagedChunk'
+  }
+}
+
 /**
- * Fetches, unseals and checks one chunk; `base` is the plaintext of the chunk it is a difference from. Throws a LifeboatError that
+ * Fetches, unseals and checks one chunk; `base` is the plaintext of the chunk it is a difference from. Throws a DamagedChunk that
  * names the object when it is missing, truncated, damaged or another chunk's.
  */
 export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
@@ -92,9 +99,8 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
     return plaintext
   } catch (cause) {
     if (cause instanceof LifeboatError) throw cause
-    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each.'
-    if (cause instanceof NotFound) throw new LifeboatError(`chunk ${key} is missing from ${store.name}`, { cause, hint })
-    throw new LifeboatError(`chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, { cause, hint })
+    if (cause instanceof NotFound) throw new DamagedChunk(`chunk ${key} is missing from ${store.name}`, cause)
+    throw new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
   }
 }
 

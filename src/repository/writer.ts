@@ -9,8 +9,6 @@ import { canBeBase, compress, encrypt } from './seal.ts'
 import { encodeAnchors } from './similarity.ts'
 import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, type StreamRecord } from './snapshot.ts'
 
-/** Chunk buffers of one run: one being filled, the others being compressed. With bases, results and zstd's tables this bounds the memory. */
-const BUFFERS = 4
 /** Sealed bytes on their way into the store. */
 const PUTTING_BYTES = 32 * 1024 * 1024
 /** A difference is kept when it is at most this part of the chunk stored alone. */
@@ -24,6 +22,8 @@ export interface WriterOptions {
   level: number
   /** The mark of this backup's objects: the last 8 digits of its snapshot id. */
   mark: string
+  /** How many chunks are compressed at the same time. With bases, results and zstd's tables each takes up to 50 MiB. */
+  jobs: number
   signal: AbortSignal
   /** Told of a chunk in the store that turned out damaged. */
   onDamaged(error: LifeboatError): void
@@ -32,7 +32,7 @@ export interface WriterOptions {
 /** Stores streams chunk by chunk, and in the end the snapshot that makes them a backup. */
 export class Writer {
   readonly #options: WriterOptions
-  readonly #pool = new BufferPool(BUFFERS)
+  readonly #pool: BufferPool
   readonly #entries: ChunkEntry[] = []
   readonly #chunks: KnownChunk[] = []
   readonly #indices = new Map<string, number>()
@@ -47,6 +47,8 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options
+    // One more is being filled meanwhile.
+    this.#pool = new BufferPool(options.jobs + 1)
   }
 
   /** Cuts, deduplicates and stores a stream; `onBytes` is told of each chunk. Throws what the stream or the store throws. */

@@ -1,7 +1,9 @@
-/** Something backed up. One use: `streams()` once, in order, each read to its end, then `facts()`. */
+/** Something backed up. One use: `open()`, then `streams()` once, in order, each read to its end, then `facts()`. */
 export interface Source {
   readonly name: string
   readonly kind: 'postgres'
+  /** Reaches the source and learns what it is, before anything is stored: throws for what can be known to fail already now. */
+  open(): Promise<void>
   /** The streams of this source, opened one after the other. Throws when the source cannot be read. */
   streams(): AsyncIterable<SourceStream>
   /** What is known of the source once all its streams have ended well: plain JSON, kept sealed in the snapshot. */

@@ -1,0 +1,48 @@
+import type { Environment } from '../environment.ts'
+import type { Inputs } from '../inputs.ts'
+import { snapshotKeys } from '../repository/catalog.ts'
+import { openKeys } from '../repository/keys.ts'
+import { openRepository } from '../repository/repository.ts'
+import { decodeSnapshot, openManifest } from '../repository/snapshot.ts'
+import { openStore } from '../stores/open.ts'
+import { NotFound } from '../stores/store.ts'
+import { LifeboatError } from '../error.ts'
+import type { ListResult } from './results.ts'
+
+/** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
+export async function list(inputs: Inputs['list'], environment: Environment): Promise<ListResult> {
+  const store = openStore(inputs.destination)
+  try {
+    await openRepository(store)
+    const keys = inputs['encryption-key'] === undefined ? undefined : await openKeys(inputs['encryption-key'], { store, create: false })
+    const snapshots: ListResult['snapshots'] = []
+    for (const key of await snapshotKeys(store, inputs.set)) {
+      environment.signal.throwIfAborted()
+      try {
+        const object = await store.get(key)
+        const visible = await decodeSnapshot(key, object, undefined)
+        const own = keys?.fingerprint === visible.header.key
+        const snapshot = own ? await decodeSnapshot(key, object, keys) : visible
+        const { id, set, time, size, added, chunks, tags, key: fingerprint } = snapshot.header
+        const manifest = own && keys.identity !== undefined ? await openManifest(snapshot, keys) : undefined
+        snapshots.push({
+          id, set, time, size, added, tags,
+          stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0),
+          chunks: chunks.length,
+          key: fingerprint,
+          ...(manifest && {
+            description: manifest.description,
+            sources: manifest.sources.map(({ name, kind, streams }) => ({ name, kind, size: streams.reduce((sum, stream) => sum + stream.size, 0) })),
+          }),
+        })
+      } catch (error) {
+        if (error instanceof LifeboatError) environment.report.warning(error.message, error.hint)
+        // A prune may delete a snapshot at any moment.
+        else if (!(error instanceof NotFound)) throw error
+      }
+    }
+    return { store: store.name, snapshots }
+  } finally {
+    await store.close()
+  }
+}

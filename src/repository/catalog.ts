@@ -1,0 +1,47 @@
+import { LifeboatError } from '../error.ts'
+import { NotFound, type Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
+import { decodeSnapshot, type Snapshot } from './snapshot.ts'
+
+/** Which snapshot: the newest, the one with this id, or the newest not after a time. */
+export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
+
+/** Keys of the snapshots of a set, or of all sets, newest first. */
+export async function snapshotKeys(store: Store, set?: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list(set === undefined ? 'snapshots/' : `snapshots/${set}/`)) {
+    if (/^snapshots\/[^/]+\/\d{8}T\d{6}Z-[0-9a-f]{8}\.json\.zst$/.test(key)) keys.push(key)
+  }
+  return keys.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1))
+}
+
+export function idOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
+}
+
+/** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
+export async function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<Snapshot> {
+  const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
+  const key = candidates.find((candidate) => matches(idOf(candidate), choice))
+  if (key === undefined) throw notFound(store, set, choice, candidates)
+  try {
+    return await decodeSnapshot(key, await store.get(key), keys)
+  } catch (error) {
+    if (error instanceof NotFound) throw notFound(store, set, choice, candidates)
+    throw error
+  }
+}
+
+function matches(id: string, choice: SnapshotChoice): boolean {
+  if (choice.kind === 'latest') return true
+  if (choice.kind === 'id') return id === choice.id
+  return id.slice(0, 16) <= choice.time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '') + 'Z'
+}
+
+function notFound(store: Store, set: string, choice: SnapshotChoice, candidates: string[]): LifeboatError {
+  const what = { latest: 'no snapshot', id: `no snapshot ${choice.kind === 'id' ? choice.id : ''}`, time: `no snapshot as old as ${choice.kind === 'time' ? choice.time.toISOString() : ''}` }[choice.kind]
+  const oldest = candidates.at(-1)
+  return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
+    hint: oldest === undefined ? '`lifeboat list` shows the sets and snapshots there are.' : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
+  })
+}
