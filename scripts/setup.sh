@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Makes this machine ready for `npm test`, `npm run demo` or `npm run bench`:   scripts/setup.sh test|demo|bench
+# Installs nothing that is there. On Debian and Ubuntu it fetches what is missing with apt-get; elsewhere it says what to
+# install. Tried on Debian 12; Ubuntu has other PostgreSQL majors in its suites and has not been tried.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-}
+case $mode in test | demo | bench) ;; *) echo "usage: scripts/setup.sh test|demo|bench" >&2; exit 2 ;; esac
+
+give_up() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || give_up "the scratch PostgreSQL servers run on x86-64 Linux only, this is $(uname -s) on $(uname -m)"
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then sudo "$@"
+  else return 77
+  fi
+}
+
+apt_updated=
+install() { # PACKAGE...
+  local how="install these packages and run this again: $*"
+  command -v apt-get >/dev/null || give_up "this is not Debian or Ubuntu (no apt-get)" "$how"
+  as_root true || give_up "neither root nor sudo here" "$how, as root: apt-get install $*"
+  echo "setup: installing $*" >&2
+  if [ -z "$apt_updated" ]; then as_root apt-get -qq update >&2; apt_updated=1; fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >&2 || give_up "apt-get install $* failed, see above"
+}
+
+# Packages of those programs that are not there, asked for as program=package.
+install_missing() {
+  local missing=() wanted
+  for wanted in "$@"; do
+    command -v "${wanted%=*}" >/dev/null || missing+=("${wanted#*=}")
+  done
+  [ ${#missing[@]} = 0 ] || install "${missing[@]}"
+}
+
+# Suites that have, or may have, what this one lacks, the wanted one first.
+suites_for() { # MAJOR
+  . /etc/os-release
+  case $ID-$1 in
+    ubuntu-14) echo jammy ;;
+    ubuntu-16) echo noble ;;
+    ubuntu-*) echo questing resolute ;;
+    *-15) echo bookworm ;;
+    *-17) echo trixie ;;
+    *) echo forky sid ;;
+  esac
+}
+
+need_client() { # MAJOR
+  local cached=.cache/postgresql-client-$1
+  [ ! -x "/usr/lib/postgresql/$1/bin/pg_dump" ] && [ ! -x "$cached/usr/lib/postgresql/$1/bin/pg_dump" ] || return 0
+  local how="install the PostgreSQL $1 client programs in /usr/lib/postgresql/$1/bin (packages for every major: https://apt.postgresql.org)"
+  command -v apt-get >/dev/null || give_up "$how"
+  if [ -n "$(apt-cache show "postgresql-client-$1" 2>/dev/null)" ]; then install "postgresql-client-$1"; return; fi
+  # shellcheck disable=SC2046 # several words are meant
+  bash scripts/private-root.sh "$cached" "postgresql-client-$1" "$1" $(suites_for "$1") || give_up "$how"
+}
+
+need_any_client() {
+  local major
+  for major in 14 15 16 17 18; do
+    [ ! -x "/usr/lib/postgresql/$major/bin/pg_dump" ] && [ ! -x ".cache/postgresql-client-$major/usr/lib/postgresql/$major/bin/pg_dump" ] || return 0
+  done
+  install postgresql-client
+}
+
+need_restic() {
+  [ ! -x .cache/restic/usr/bin/restic ] || return 0
+  local version
+  version=$(restic version 2>/dev/null | awk '{ print $2 }') || true
+  [ -z "$version" ] || ! dpkg --compare-versions "$version" ge 0.18 || return 0
+  . /etc/os-release
+  local suites="sid forky trixie"
+  [ "$ID" != ubuntu ] || suites="resolute questing"
+  # shellcheck disable=SC2086
+  bash scripts/private-root.sh .cache/restic restic 0.18 $suites || give_up "restic 0.18 or newer is needed, this is ${version:-none}"
+}
+
+# npm's own record of what it installed is compared with what package-lock.json wants; a newer file need not mean new content.
+modules_match() {
+  [ -e node_modules/.package-lock.json ] || return 1
+  [ ! node_modules/.package-lock.json -nt package-lock.json ] || return 0
+  node -e '
+    const { readFileSync } = require("fs")
+    const packages = (file) => JSON.parse(readFileSync(file, "utf8")).packages
+    const wanted = packages("package-lock.json"), there = packages("node_modules/.package-lock.json")
+    const lacks = ([name, { integrity, optional }]) => name !== "" && (there[name] ? there[name].integrity !== integrity : !optional)
+    process.exit(Object.entries(wanted).some(lacks) || Object.keys(there).some((name) => !wanted[name]) ? 1 : 0)'
+}
+
+command -v npm >/dev/null || give_up "Node and npm are needed: apt-get install nodejs npm"
+if ! modules_match; then
+  echo "setup: npm ci" >&2
+  npm ci --no-audit --no-fund >&2 || give_up "npm ci failed, see above"
+fi
+case $(node_modules/.bin/node --version 2>/dev/null || node --version) in
+  v2[4-9].*) ;;
+  *) give_up "Node 24 is needed and npm could not install it (are install scripts switched off? try: npm rebuild node)" ;;
+esac
+
+case $mode in
+  demo) need_any_client ;;
+  test)
+    install_missing age=age zstd=zstd jq=jq strace=strace git=git
+    for major in 15 17 18; do need_client $major; done
+    ;;
+  bench)
+    install_missing borg=borgbackup zstd=zstd
+    [ -x /usr/bin/time ] || install time
+    need_client 17
+    need_restic
+    ;;
+esac
