@@ -6,6 +6,14 @@ import { LifeboatError } from './error.ts'
 export const commands = ['backup', 'restore', 'verify', 'list'] as const
 export type Command = (typeof commands)[number]
 
+/** What each command does, in one sentence. */
+export const purposes: Readonly<Record<Command, string>> = {
+  backup: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
+  restore: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
+  verify: 'Check that a backup can be read back.',
+  list: 'List the backups in a store.',
+}
+
 /** One input: what action.yml, the terminal's help, the README and the checks all come from. */
 export interface Input {
   /** One or two plain sentences. */
@@ -36,7 +44,7 @@ const databaseUrl = {
 } as const satisfies Input
 
 const encryptionKey = {
-  help: 'The key to the store: an age identity (AGE-SECRET-KEY-…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…), which can back up but not read.',
+  help: 'The key to the store: an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…), which can back up but not read.',
   expected: 'an age identity, a passphrase of at least 16 characters or a write key',
   example: 'the line AGE-SECRET-KEY-1… that `lifeboat key new` prints',
   schema: schema.text,
@@ -95,7 +103,7 @@ export const inputs = {
     recipients: {
       help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup.',
       expected: 'age recipients (age1…), separated by commas or line ends',
-      example: 'age1…, the recipient that `lifeboat key new` prints',
+      example: 'age1…, as `lifeboat key new` prints it',
       schema: schema.recipients,
       default: '',
       list: true,
@@ -243,10 +251,10 @@ export function parseInputs<C extends Command>(
   variables: Readonly<Record<string, string | undefined>>,
 ): Inputs[C] {
   const rows = inputsOf(command)
-  for (const name of Object.keys(raw)) if (!rows.some(([known]) => known === name)) throw unknownInput(command, name)
+  for (const name of Object.keys(raw)) if (!rows.some(([known]) => known === name)) throw unknownInput(command, name, rows.map(([known]) => known))
   const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(name, input, raw, variables))]))
   if (command === 'restore' && values['database-url'] === undefined && values['verify-only'] !== true) {
-    throw missing('database-url', databaseUrl)
+    throw missingInput('database-url', databaseUrl)
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
   return values as Inputs[C]
@@ -264,8 +272,8 @@ export function secretsGiven(
   })
 }
 
-export function unknownInput(command: Command, name: string): LifeboatError {
-  const names = inputsOf(command).map(([known]) => known)
+/** The error for a name that is none of `names`. */
+export function unknownInput(command: string, name: string, names: readonly string[]): LifeboatError {
   const near = nearest(name, names)
   return new LifeboatError(`${command} has no input ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''}`, {
     hint: `The inputs of ${command} are ${names.join(', ')}.`,
@@ -288,9 +296,10 @@ function libpqDefaults(variables: Readonly<Record<string, string | undefined>>):
   return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`
 }
 
-function parseInput(name: string, input: Input, text: string | undefined): unknown {
+/** Checks the text of one input; undefined is what nobody gave. */
+export function parseInput(name: string, input: Input, text: string | undefined): unknown {
   if (text === undefined) {
-    if (input.required) throw missing(name, input)
+    if (input.required) throw missingInput(name, input)
     return undefined
   }
   const parsed = input.schema.safeParse(text)
@@ -299,7 +308,8 @@ function parseInput(name: string, input: Input, text: string | undefined): unkno
   throw new LifeboatError(`${name}: ${problem}`, { hint: `Expected ${input.expected}; for example: ${input.example}.`, status: 2 })
 }
 
-function missing(name: string, input: Input): LifeboatError {
+/** The error for an input that has to be given. */
+export function missingInput(name: string, input: Input): LifeboatError {
   return new LifeboatError(`${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`, {
     hint: `Expected ${input.expected}; for example: ${input.example}.`,
     status: 2,

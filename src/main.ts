@@ -1,2 +1,5 @@
-export async function runAction(name: string) { console.log(name) }
-export async function runTerminal() { console.log('cli') }
+// oxlint-disable-next-line import/no-unassigned-import -- it is there for what it does when it is loaded
+import './node-version.ts'
+
+export { runAction } from './actions/action.ts'
+export { runTerminal } from './cli/terminal.ts'

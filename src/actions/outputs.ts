@@ -1,0 +1,57 @@
+import type { Outcome } from '../dispatch.ts'
+import type { Command } from '../inputs.ts'
+
+/** The outputs of each action: what action.yml says of them. `outcome` and `result` are in all of them. */
+export const outputs = {
+  backup: {
+    outcome: 'done or failed.',
+    'snapshot-id': 'The id of the new snapshot.',
+    size: 'Bytes read from the databases.',
+    added: 'Bytes added to the store.',
+    duration: 'Seconds it took.',
+    verified: 'The level at which the snapshot was read back: none, list or read.',
+    result: 'Everything about the backup, as JSON.',
+  },
+  restore: {
+    outcome: 'done or failed.',
+    'snapshot-id': 'The id of the snapshot that was restored.',
+    restored: 'How many archive entries were restored.',
+    duration: 'Seconds it took.',
+    result: 'Everything about the restore, as JSON.',
+  },
+  verify: {
+    outcome: 'verified, failed, or could not verify.',
+    'snapshot-id': 'The id of the snapshot that was checked.',
+    duration: 'Seconds it took.',
+    result: 'Everything about the verification, as JSON.',
+  },
+  list: {
+    outcome: 'done or failed.',
+    count: 'How many snapshots there are.',
+    'snapshot-id': 'The id of the newest snapshot; empty when there is none.',
+    result: 'All snapshots, as JSON.',
+  },
+} as const satisfies Record<Command, Record<string, string>>
+
+/** The values of an action's outputs. */
+export function outputsOf(outcome: Outcome): Record<string, string> {
+  return { ...ownOutputs(outcome), result: JSON.stringify(outcome.result) }
+}
+
+function ownOutputs(outcome: Outcome): Record<string, string> {
+  if (outcome.command === 'backup') {
+    const { snapshot, size, added, seconds, verified } = outcome.result
+    return { outcome: 'done', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }
+  }
+  if (outcome.command === 'restore') {
+    const { snapshot, restored, errors, seconds } = outcome.result
+    return { outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }
+  }
+  if (outcome.command === 'verify') {
+    const { result, snapshot, seconds } = outcome.result
+    return { outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }
+  }
+  const { snapshots } = outcome.result
+  const newest = snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]
+  return { outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': newest?.id ?? '' }
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util'
+import { LifeboatError, messageOf } from '../error.ts'
+import { unknownInput, type Input } from '../inputs.ts'
+
+/** The arguments of one command. */
+export interface Arguments {
+  /** Inputs by name, not yet checked; `-` stands for standard input. */
+  raw: Record<string, string>
+  /** Which of the switches (`json`, `help`) are given. */
+  switches: Set<string>
+}
+
+/** Reads `--name value` and `--name=value`. Throws with status 2; values are never shown, for a misplaced one may be a secret. */
+export function readArguments(command: string, rows: readonly [string, Input][], switches: readonly string[], given: readonly string[]): Arguments {
+  const args = withFlagValues(rows, given)
+  const options = {
+    ...Object.fromEntries(rows.map(([name]) => [name, { type: 'string', multiple: true } as const])),
+    ...Object.fromEntries(switches.map((name) => [name, { type: 'boolean', ...(name === 'help' && { short: 'h' }) } as const])),
+  }
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true, allowPositionals: true })
+  for (const token of tokens) {
+    if (token.kind === 'option' && !Object.hasOwn(options, token.name)) throw unknownInput(command, token.name, Object.keys(options))
+    if (token.kind === 'positional') {
+      throw new LifeboatError(`${command}: argument ${token.index + 1} belongs to no option`, { hint: `Every value follows its name: --name value. See lifeboat ${command} --help.`, status: 2 })
+    }
+  }
+  const raw: Record<string, string> = {}
+  const on = new Set<string>()
+  for (const [name, value] of Object.entries(strictValues(command, args, options))) {
+    if (Array.isArray(value)) raw[name] = joined(name, rows.find(([known]) => known === name)?.[1], value.map(String))
+    else on.add(name)
+  }
+  return { raw, switches: on }
+}
+
+/** At a terminal the name of a flag alone means `true`. */
+function withFlagValues(rows: readonly [string, Input][], given: readonly string[]): string[] {
+  const flags = new Set(rows.filter(([, input]) => input.flag).map(([name]) => `--${name}`))
+  return given.flatMap((argument, index) => {
+    const next = given[index + 1]
+    return flags.has(argument) && (next === undefined || next.startsWith('-')) ? [argument, 'true'] : [argument]
+  })
+}
+
+function strictValues(command: string, args: string[], options: NonNullable<Parameters<typeof parseArgs>[0]>['options']): Record<string, unknown> {
+  try {
+    return parseArgs({ args, options, strict: true }).values
+  } catch (cause) {
+    throw new LifeboatError(`${command}: ${messageOf(cause)}`, { hint: `See lifeboat ${command} --help.`, status: 2, cause })
+  }
+}
+
+function joined(name: string, input: Input | undefined, values: string[]): string {
+  if (values.length > 1 && !input?.list) throw new LifeboatError(`--${name} is given ${values.length} times`, { hint: 'Give it once.', status: 2 })
+  return values.join('\n')
+}

@@ -1,0 +1,67 @@
+import { commands, inputsOf, purposes, type Command, type Input } from '../inputs.ts'
+import { formatColumns } from '../report/format.ts'
+
+const WIDTH = 100
+
+/** `lifeboat --help`. */
+export function programHelp(): string {
+  return [
+    'lifeboat: encrypted backups of PostgreSQL that store only what changed',
+    '',
+    'Usage: lifeboat <command> --<input> <value> …',
+    '',
+    formatColumns([...commands.map((command) => [command, purposes[command]]), ['key new', 'Make a new key.'], ['key write', 'Print the write key of a key: it can back up, but not read backups.']], '  '),
+    '',
+    '  lifeboat <command> --help   the inputs of a command',
+    '  lifeboat --version',
+    '',
+    ...wrapped('Secrets: set LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL, or give - as the value to read it from standard input.', ''),
+    ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify.', ''),
+  ].join('\n')
+}
+
+/** `lifeboat <command> --help`. */
+export function commandHelp(command: Command): string {
+  const rows = inputsOf(command)
+  const required = rows.filter(([, input]) => input.required && !input.variable).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
+  return [
+    `lifeboat ${command}: ${purposes[command]}`,
+    '',
+    `Usage: lifeboat ${[command, ...required, '[--<input> <value> …]'].join(' ')} [--json]`,
+    '',
+    ...rows.flatMap(([name, input]) => inputHelp(name, input)),
+    '  --json',
+    ...wrapped('Print the result alone, as JSON, on standard output; everything else goes to standard error.', '      '),
+  ].join('\n')
+}
+
+function inputHelp(name: string, input: Input): string[] {
+  return [`  --${name} ${placeholder(name, input)}`, ...wrapped([input.help, ...notes(input)].join(' '), '      ')]
+}
+
+function notes(input: Input): string[] {
+  return [
+    ...(input.required ? [input.variable ? `Required; or set ${input.variable}.` : 'Required.'] : input.variable ? [`Or set ${input.variable}.`] : []),
+    ...(!input.secret && !input.flag && (!input.default || input.default === 'none') ? [`Example: ${input.example}.`] : []),
+    ...(input.default ? [`Default: ${input.default}.`] : []),
+    ...(input.list ? ['May be given several times.'] : []),
+  ]
+}
+
+function placeholder(name: string, input: Input): string {
+  return input.flag ? '[true|false]' : name.split('-').at(-1)!.toUpperCase()
+}
+
+/** Lines of at most `WIDTH` characters. */
+function wrapped(text: string, indent: string): string[] {
+  const lines: string[] = []
+  let line = indent
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > WIDTH && line !== indent) {
+      lines.push(line)
+      line = indent
+    }
+    line += (line === indent ? '' : ' ') + word
+  }
+  return [...lines, line]
+}

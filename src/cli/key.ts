@@ -1,0 +1,46 @@
+import { fstatSync } from 'node:fs'
+import { inputs, missingInput, parseInput, type Input } from '../inputs.ts'
+import { destination } from '../inputs/schemas.ts'
+import type { Report } from '../report/report.ts'
+import { newIdentity, writeKeyOf } from '../repository/keys.ts'
+import { openStore } from '../stores/open.ts'
+
+export const keyHelp = [
+  'lifeboat key new [--post-quantum true]',
+  '      Print a new key: an age identity, and in a comment its recipient. Whoever has the identity can read every',
+  '      backup made with it; without it nobody can. --post-quantum needs age 1.3 or newer for recovery without Lifeboat.',
+  '',
+  'lifeboat key write [--encryption-key -] [--destination file:PATH]',
+  '      Print the write key of the key in LIFEBOAT_ENCRYPTION_KEY. A machine that holds only the write key can back up',
+  '      and deduplicate, and can read no backup. For a passphrase the store is needed: give its destination.',
+].join('\n')
+
+/** The inputs of `key new`. */
+export const newRows: [string, Input][] = [
+  ['post-quantum', { ...inputs.restore['no-owner'], help: 'Make an identity that a quantum computer cannot break.' }],
+]
+
+/** The inputs of `key write`. */
+export const writeRows: [string, Input][] = [
+  ['encryption-key', inputs.backup['encryption-key']],
+  ['destination', inputs.list.destination],
+]
+
+/** A new identity in the form that age-keygen prints. */
+export async function newKey(raw: Record<string, string>, report: Report): Promise<string> {
+  const postQuantum = parseInput('post-quantum', newRows[0]![1], raw['post-quantum'] ?? 'false') === true
+  const { identity, recipient } = await newIdentity({ postQuantum })
+  const output = fstatSync(1)
+  if (output.isFile() && (output.mode & 0o077) !== 0) report.warning('others can read the file that the key is written to', 'chmod 600 the file.')
+  report.info('Keep a copy of this key away from the machines that are backed up: without it no backup can be read.')
+  return `# created: ${new Date().toISOString().slice(0, 19)}Z\n# public key: ${recipient}\n${identity}`
+}
+
+/** The write key of the key that is given. */
+export async function writeKey(raw: Record<string, string>, variables: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const key = raw['encryption-key'] || variables['LIFEBOAT_ENCRYPTION_KEY']
+  if (!key) throw missingInput('encryption-key', inputs.backup['encryption-key'])
+  const where = raw['destination']
+  if (where !== undefined) parseInput('destination', inputs.list.destination, where)
+  return writeKeyOf(key, where === undefined ? undefined : openStore(destination.parse(where)))
+}

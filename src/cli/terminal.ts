@@ -1,0 +1,118 @@
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { dispatch, redacted, statusOf, textOf } from '../dispatch.ts'
+import { LifeboatError } from '../error.ts'
+import { commands, inputsOf, secretsGiven, type Command, type Input } from '../inputs.ts'
+import { nearest } from '../inputs/nearest.ts'
+import { failureOf, failureText } from '../report/failure.ts'
+import { Redaction, secretsIn } from '../report/redaction.ts'
+import { printable, terminalReport } from '../report/terminal.ts'
+import { withEnvironment } from '../run.ts'
+import { VERSION } from '../version.ts'
+import { readArguments, type Arguments } from './arguments.ts'
+import { commandHelp, programHelp } from './help.ts'
+import { keyHelp, newKey, newRows, writeKey, writeRows } from './key.ts'
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** The program at a terminal: reads the arguments, runs the command, exits with its status. */
+export async function runTerminal(): Promise<void> {
+  const redaction = new Redaction()
+  const report = terminalReport(process.stderr, redaction)
+  let status: number
+  try {
+    status = await run(process.argv.slice(2), process.env, redaction, report)
+  } catch (error) {
+    report.end()
+    const failure = failureOf(error)
+    print(process.stderr, redaction.apply(failureText(failure)))
+    if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
+    status = failure.status
+  }
+  // Whatever still keeps the event loop busy has no say any more.
+  process.exit(status)
+}
+
+type TerminalReport = ReturnType<typeof terminalReport>
+
+async function run(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
+  const [word, ...rest] = args
+  if (word === undefined) {
+    print(process.stderr, programHelp())
+    return 2
+  }
+  if (word === '--version') return say(VERSION)
+  if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
+  if (word === 'key') return runKey(rest, variables, redaction, report)
+  const command = commands.find((command) => command === word)
+  if (command === undefined) {
+    const near = nearest(word, [...commands, 'key', 'help'])
+    throw new LifeboatError(near ? `there is no such command; did you mean ${near}?` : 'there is no such command', { hint: `The commands are ${commands.join(', ')} and key; see lifeboat --help.`, status: 2 })
+  }
+  return runCommand(command, rest, variables, redaction, report)
+}
+
+async function runCommand(command: Command, args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
+  const rows = inputsOf(command)
+  const { raw, switches } = readArguments(command, rows, ['json', 'help'], args)
+  if (switches.has('help')) return say(commandHelp(command))
+  await takeSecrets(rows, raw, report)
+  for (const secret of secretsGiven(command, raw, variables)) for (const part of secretsIn(secret)) redaction.add(part)
+
+  const outcome = await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => dispatch(command, raw, environment))
+  report.end()
+  const clean = redacted(outcome, redaction)
+  if (switches.has('json')) print(process.stdout, JSON.stringify(clean.result))
+  else print(process.stdout, printable(redaction.apply(textOf(clean, programName()))))
+  return statusOf(outcome)
+}
+
+async function runKey(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
+  const [word, ...rest] = args
+  if (word === '--help' || word === '-h') return say(keyHelp)
+  if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new or write', { hint: `\n${keyHelp}`, status: 2 })
+  const rows = word === 'new' ? newRows : writeRows
+  const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
+  if (switches.has('help')) return say(keyHelp)
+  await takeSecrets(rows, raw, report)
+  for (const part of secretsIn(raw['encryption-key'] ?? variables['LIFEBOAT_ENCRYPTION_KEY'] ?? '')) redaction.add(part)
+  return say(word === 'new' ? await newKey(raw, report) : await writeKey(raw, variables))
+}
+
+/** Replaces `-` by what is on standard input, and warns of secrets that stand in the arguments. */
+async function takeSecrets(rows: readonly [string, Input][], raw: Arguments['raw'], report: TerminalReport): Promise<void> {
+  const fromInput = Object.keys(raw).filter((name) => raw[name] === '-')
+  if (fromInput.length > 1) throw new LifeboatError(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 })
+  for (const [name, input] of rows) {
+    if (!input.secret || raw[name] === undefined || fromInput.includes(name)) continue
+    report.warning(`--${name} stands in the arguments, which other users of this machine can see`, `Set ${input.variable} instead, or give - and pass it on standard input.`)
+  }
+  for (const name of fromInput) raw[name] = await readStandardInput(name, report)
+}
+
+async function readStandardInput(name: string, report: TerminalReport): Promise<string> {
+  if (process.stdin.isTTY) report.info(`Type the ${name}, then Enter and Ctrl-D:`)
+  const pieces: Buffer[] = []
+  for await (const piece of process.stdin) pieces.push(Buffer.from(piece))
+  const text = Buffer.concat(pieces).toString('utf8').replace(/\r?\n$/, '')
+  if (text === '') throw new LifeboatError(`${name} is - but standard input is empty`, { status: 2 })
+  return text
+}
+
+/** How this program was called, so that the commands it suggests can be pasted. */
+function programName(): string {
+  const script = process.argv[1] ?? 'lifeboat'
+  if (path.basename(script) === 'lifeboat') return 'lifeboat'
+  const relative = path.relative(process.cwd(), script)
+  return `node ${relative.startsWith('..') ? script : relative}`
+}
+
+function say(text: string): number {
+  print(process.stdout, text)
+  return 0
+}
+
+function print(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${text}\n`)
+}
