@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 
+export type Major = 14 | 15 | 16 | 17 | 18
+
+const majors: Major[] = [14, 15, 16, 17, 18]
 const checkout = path.join(import.meta.dirname, '../..')
 
 /** The folder with pg_dump, pg_dumpall, pg_restore, psql of a major: the distribution's, else the one scripts/setup.sh made. */
-export function clientDirectory(major: 14 | 15 | 16 | 17 | 18): string {
+export function clientDirectory(major: Major): string {
   const found = installed(major)
   if (found === undefined) throw new Error(`no PostgreSQL ${major} client programs: run "bash scripts/setup.sh test"`)
   return found
@@ -18,9 +21,16 @@ function installed(major: number): string | undefined {
 
 /** Client programs of the wanted major, or of the nearest newer one (which reads an older server), or of any. */
 export function clientDirectoryFor(major: number): string {
-  const majors = [14, 15, 16, 17, 18]
   const found = [...majors.filter((m) => m >= major), ...majors.filter((m) => m < major).toReversed()].map(installed).find((f) => f !== undefined)
   if (found === undefined) throw new Error('no PostgreSQL client programs: run "bash scripts/setup.sh test"')
+  return found
+}
+
+/** The newest major there are client programs of, those that came with the distribution first. */
+export function installedMajor(): Major {
+  const newest = majors.toReversed()
+  const found = newest.find((major) => installed(major)?.startsWith('/usr/')) ?? newest.find((major) => installed(major) !== undefined)
+  if (found === undefined) throw new Error('no PostgreSQL client programs of the majors 14 to 18 are installed')
   return found
 }
 

@@ -6,11 +6,9 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { clientDirectory, clientDirectoryFor, run } from './client-programs.ts'
+import { clientDirectory, clientDirectoryFor, run, type Major } from './client-programs.ts'
 
-export { clientDirectory }
-
-export type Major = 14 | 15 | 16 | 17 | 18
+export { clientDirectory, type Major }
 
 /** A scratch PostgreSQL server, alone in a temporary folder, listening on loopback and on a socket. */
 export interface Server {
