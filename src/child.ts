@@ -109,7 +109,7 @@ export function startChild(program: string, parameters: readonly string[], optio
 
 /**
  * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
- * `toTheEnd`, read and dropped: an input that checks itself does so at its end.
+ * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end.
  * When the input throws, the child is stopped before its stdin closes, so that it never takes half of an input for the whole, and the error is thrown.
  */
 export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false } = {}): Promise<void> {
@@ -117,7 +117,7 @@ export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iter
     let taken = Promise.resolve(true)
     for await (const bytes of input) {
       if (await taken) taken = child.write(bytes)
-      else if (!toTheEnd) return
+      else if (!toTheEnd || (await child.exit).status !== 0) return
     }
     await taken
   } catch (error) {
@@ -135,10 +135,16 @@ export async function runChild(
 ): Promise<{ stdout: string; stderr: string }> {
   const child = startChild(program, parameters, options)
   const feeding = feed(child, options.input === undefined ? [] : [Buffer.from(options.input)])
+  const stdout = await collect(child)
+  await feeding
+  return { stdout, stderr: (await child.exit).stderr }
+}
+
+/** All that a child prints. Throws what iterating `stdout` does. */
+export async function collect(child: Child): Promise<string> {
   const printed: Buffer[] = []
   for await (const bytes of child.stdout) printed.push(bytes)
-  await feeding
-  return { stdout: Buffer.concat(printed).toString(), stderr: (await child.exit).stderr }
+  return Buffer.concat(printed).toString()
 }
 
 function ending(exit: Exit): string {

@@ -1,4 +1,4 @@
-import { type Child, ChildError, type Exit, feed, startChild } from '../child.ts'
+import { type Child, ChildError, collect, type Exit, feed, startChild } from '../child.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
@@ -44,9 +44,9 @@ export function startListing(context: ArchiveContext): Listing {
   }
 }
 
-/** Lists an archive. Reads no more of `bytes` than its table of contents and what was on its way. */
-export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<ArchiveListing> {
-  const { child, printed } = startRestore(['--list'], context)
+/** Lists an archive, or what `filters` (arguments of pg_restore) select of it. Reads no more of `bytes` than the table of contents and what was on its way. */
+export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[] = []): Promise<ArchiveListing> {
+  const { child, printed } = startRestore(['--list', ...filters], context)
   await feed(child, bytes)
   return parseListing(await printed())
 }
@@ -56,6 +56,15 @@ export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, contex
   const { child, printed } = startRestore(['-f', '/dev/null'], context)
   await feed(child, bytes, { toTheEnd: true })
   await printed()
+}
+
+/** How the archived database was made: what follows the name in its CREATE DATABASE, as pg_restore prints it. */
+export async function databaseDefinition(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<string> {
+  const { child, printed } = startRestore(['--create', '--schema-only', '-f', '-'], context)
+  await feed(child, bytes)
+  const definition = /^CREATE DATABASE (?:"(?:[^"]|"")+"|\S+) (WITH [^\n]*);$/m.exec(await printed())?.[1]
+  if (definition === undefined) throw new LifeboatError('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' })
+  return definition
 }
 
 export function parseListing(text: string): ArchiveListing {
@@ -82,12 +91,6 @@ function startRestore(parameters: string[], { client, variables, signal }: Archi
       throw text.error
     },
   }
-}
-
-async function collect(child: Child): Promise<string> {
-  const printed: Buffer[] = []
-  for await (const bytes of child.stdout) printed.push(bytes)
-  return Buffer.concat(printed).toString()
 }
 
 function unreadable(error: ChildError, client: Client): LifeboatError {

@@ -48,6 +48,8 @@ const rules: Rule[] = [
     problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two' })],
   [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool/i, (m, where) => ({
     problem: `${where} seems to be a pooler in transaction mode: ${m[0]}`, hint: 'use the direct URL or the session pooler: pg_dump needs a session of its own (Supabase: port 5432, not 6543)' })],
+  [/permission denied to create database/, (_, where) => ({
+    problem: `this role may not create a database at ${where}`, hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty' })],
   [/query would be affected by row-level security policy for table "(.*?)"/, (m) => ({
     problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
     hint: 'use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table' })],

@@ -31,7 +31,7 @@ export class PostgresSource implements Source {
   readonly #closing = new AbortController()
   readonly #signal: AbortSignal
   readonly #running: Promise<unknown>[] = []
-  #server: ServerFacts | undefined
+  #opened: { server: ServerFacts; client: Client } | undefined
   #listing: ArchiveListing | undefined
   #globals: PostgresFacts['globals'] | undefined
 
@@ -41,13 +41,19 @@ export class PostgresSource implements Source {
     this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
   }
 
-  async *streams(): AsyncGenerator<SourceStream> {
+  async open(): Promise<void> {
     const { connection, clients, variables, report } = this.#options
-    this.#server = await this.#track(readServerFacts({ connection, client: newestClient(clients), variables, signal: this.#signal }))
-    const { client, warning } = clientForDump(clients, this.#server.server.major)
+    const server = await this.#track(readServerFacts({ connection, client: newestClient(clients), variables, signal: this.#signal }))
+    const { client, warning } = clientForDump(clients, server.server.major)
     if (warning) report.warning(`${this.name}: ${warning}`)
+    this.#opened = { server, client }
+  }
 
-    const reading = this.#track(this.#readGlobals(client, this.#server.rolePasswords))
+  async *streams(): AsyncGenerator<SourceStream> {
+    const { report } = this.#options
+    if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
+    const { server, client } = this.#opened
+    const reading = this.#track(this.#readGlobals(client, server))
     yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client) }
     const globals = await reading
     if ('reason' in globals) {
@@ -63,8 +69,8 @@ export class PostgresSource implements Source {
   }
 
   facts(): Json {
-    if (!this.#server || !this.#listing || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
-    const { rolePasswords: _, ...server } = this.#server
+    if (!this.#opened || !this.#listing || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    const { rolePasswords: _, ...server } = this.#opened.server
     const { dumpVersion, entries } = this.#listing
     return { ...server, dumpVersion, entries, globals: this.#globals } satisfies PostgresFacts
   }
@@ -99,9 +105,9 @@ export class PostgresSource implements Source {
   }
 
   /** Small, and read while pg_dump starts. A server that refuses it has a reason; anything else that goes wrong is thrown. */
-  async #readGlobals(client: Client, passwords: boolean): Promise<Globals> {
+  async #readGlobals(client: Client, { database, rolePasswords: passwords }: ServerFacts): Promise<Globals> {
     const { connection, variables } = this.#options
-    const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${this.#server!.database}`]
+    const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${database}`]
     if (!passwords) parameters.push('--no-role-passwords')
     const environment = clientEnvironment(connection, variables)
     try {

@@ -1,0 +1,58 @@
+/** What pg_restore told on stderr. */
+export interface RestoreOutput {
+  /** One text per error: the message, the entry it belongs to, and the beginning of the statement. */
+  errors: string[]
+  /** Distinct archive entries that had an error. */
+  failedEntries: number
+  warnings: string[]
+  /** It went through the whole archive and says how many errors it passed over. */
+  finished: boolean
+  /** Settings of newer servers that this one does not know, and does not need. */
+  unknownSettings: string[]
+}
+
+/** Reads pg_restore's stderr (LC_ALL=C). A statement that may hold a password is left out. */
+export function parseRestoreOutput(stderr: string): RestoreOutput {
+  const output: RestoreOutput = { errors: [], failedEntries: 0, warnings: [], finished: false, unknownSettings: [] }
+  const failed = new Set<string>()
+  let entry = ''
+  // Every message starts with the program's name; what follows without it belongs to the message.
+  for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
+    if (message.startsWith('from TOC entry ')) entry = message.slice('from TOC entry '.length)
+    else if (message.startsWith('warning: errors ignored on restore')) output.finished = true
+    else if (message.startsWith('warning: ')) output.warnings.push(message.slice('warning: '.length))
+    else if (message.startsWith('error: ')) {
+      const setting = /unrecognized configuration parameter "(\w+)"\s+Command was: SET /.exec(message)
+      if (setting) {
+        output.unknownSettings.push(setting[1]!)
+        continue
+      }
+      if (entry) failed.add(entry)
+      output.errors.push(describe(message.slice('error: '.length), entry))
+    }
+  }
+  return { ...output, failedEntries: failed.size }
+}
+
+function describe(message: string, entry: string): string {
+  const [told = '', statement = ''] = message.replace(/^could not execute query: ERROR: +/, '').split(/\n?Command was: /)
+  const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0]!.trim().slice(0, 200)
+  return `${told.trim().slice(0, 1000)}${entry && ` [${entry}]`}${shown && `: ${shown}`}`
+}
+
+/** What helps against errors of these kinds, if something is known to. */
+export function hintFor(errors: readonly string[]): string | undefined {
+  const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
+  if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
+    return 'roles of the backup are missing here, or this role may not act for them: restore with no-owner and no-privileges, or create the roles first (globals.sql of the backup has them)'
+  }
+  if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
+    return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database'
+  }
+  if (has(/extension ".*" is not available|could not open extension control file/)) {
+    return 'install the missing extension at the target server, then restore again'
+  }
+  if (has(/unrecognized configuration parameter/)) return 'the target server is older than the backup: restore into the same major version or a newer one'
+  if (has(/No space left on device/)) return 'the disk of the target server is full'
+  return undefined
+}

@@ -1,0 +1,244 @@
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { ChildError, collect, feed, startChild } from '../child.ts'
+import { LifeboatError, messageOf } from '../error.ts'
+import type { Report } from '../report/report.ts'
+import { type ArchiveContext, databaseDefinition, listArchive } from './archive.ts'
+import { type Client, clientForRestore, newestClient, programOf } from './clients.ts'
+import { clientEnvironment, type Connection } from './connection.ts'
+import { blot, explain } from './errors.ts'
+import type { QueryContext } from './query.ts'
+import { hintFor, parseRestoreOutput } from './restore-output.ts'
+import { createDatabase, databaseExists, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows } from './target.ts'
+
+export interface RestoreOptions {
+  /** For progress: the source's name. */
+  name: string
+  /** Reads the archive from its beginning, anew at each call. Its bytes are checked; iterating throws on damage. */
+  archive: () => AsyncIterable<Buffer>
+  /** Bytes of the archive. */
+  size: number
+  /** Major version of the pg_dump that made it. */
+  dumpMajor: number
+  target: Connection
+  /**
+   * `empty`: refuses a database that has user objects; every error is collected while the rest is restored.
+   * `create`: makes the database, and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
+   */
+  mode: 'empty' | 'create' | 'clean'
+  /** Only these; all when empty. A table is `name` or `schema.name`; with it come its rows, not its indexes and constraints. */
+  schemas: readonly string[]
+  tables: readonly string[]
+  only?: 'schema' | 'data'
+  noOwner: boolean
+  noPrivileges: boolean
+  /** Above 1 the archive is staged in `temporary` and restored over so many connections. */
+  jobs: number
+  temporary: string
+  clients: readonly Client[]
+  signal: AbortSignal
+  report: Report
+  variables: Readonly<Record<string, string | undefined>>
+}
+
+export interface RestoreOutcome {
+  /** Archive entries selected, and of these restored without an error. */
+  entries: number
+  restored: number
+  /** Every error pg_restore printed; the restore has failed unless there is none. */
+  errors: string[]
+  hint?: string
+  /** What is in the target now: everything selected, a part of it, or what was there before. */
+  left: 'everything' | 'part' | 'unchanged'
+}
+
+/** Restores an archive. Throws `LifeboatError` when it cannot start, or breaks off; errors of single entries are in the outcome. */
+export async function restoreArchive(options: RestoreOptions): Promise<RestoreOutcome> {
+  checkOptions(options)
+  const { target, clients, variables, signal, mode } = options
+  const context: QueryContext = { connection: target, client: newestClient(clients), variables, signal }
+  if (mode === 'create') return restoreIntoNew(options, context)
+  const { major } = await readTarget(context)
+  const plan = await prepare(options, major)
+  if (mode === 'empty') await (options.only === 'data' ? requireNoRows(context) : requireEmpty(context))
+  return run(options, plan)
+}
+
+async function restoreIntoNew(options: RestoreOptions, context: QueryContext): Promise<RestoreOutcome> {
+  const { target, signal } = options
+  const { database } = target
+  if (database === undefined) throw new LifeboatError('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 })
+  const maintenance = await findMaintenance(context)
+  const plan = await prepare(options, maintenance.target.major)
+  if (await databaseExists(database, maintenance)) {
+    throw new LifeboatError(`${target.where} exists already`, { hint: 'give another name, or restore with mode empty or clean' })
+  }
+  const definition = await databaseDefinition(options.archive(), plan.archive)
+  signal.throwIfAborted()
+  // From here to the drop nothing is interrupted: a database that was made is always accounted for.
+  const { signal: _, ...steady } = maintenance
+  await createDatabase(target, database, definition, steady)
+  let outcome: RestoreOutcome
+  try {
+    outcome = await run(options, plan)
+  } catch (error) {
+    await dropAgain(database, steady, messageOf(error))
+    throw error
+  }
+  if (outcome.errors.length === 0) return outcome
+  await dropAgain(database, steady, outcome.errors[0]!)
+  return { ...outcome, restored: 0, left: 'unchanged' }
+}
+
+async function dropAgain(database: string, maintenance: QueryContext, why: string): Promise<void> {
+  try {
+    await dropDatabase(database, maintenance)
+  } catch (cause) {
+    throw new LifeboatError(`the restore failed (${why}), and the new database "${database}" could not be dropped: ${messageOf(cause)}`, {
+      hint: `drop it by hand: DROP DATABASE "${database}"`, cause })
+  }
+}
+
+interface Plan {
+  archive: ArchiveContext
+  /** Arguments that select entries and say how they are restored. */
+  parameters: string[]
+  /** `--list` lines in the archive's order, where single tables were asked for. */
+  list?: string[]
+  entries: number
+}
+
+/** Reads the archive's list with the restore's own filters: a bad archive or filter is known before the target is touched. */
+async function prepare(options: RestoreOptions, serverMajor: number): Promise<Plan> {
+  const { clients, dumpMajor, variables, signal, schemas, tables, report } = options
+  const { client, warning } = clientForRestore(clients, dumpMajor, serverMajor)
+  if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
+    throw new LifeboatError(`pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know; in one transaction that ends the restore`, {
+      hint: dumpMajor <= serverMajor ? `install the target's own version: postgresql-client-${serverMajor}` : 'restore with mode create or empty, or into PostgreSQL 17 or newer' })
+  }
+  if (warning) report.warning(warning)
+  const archive: ArchiveContext = { client, variables, signal }
+  const parameters = [
+    ...schemas.map((schema) => `--schema=${schema}`),
+    ...(options.only ? [`--${options.only}-only`] : []),
+    ...(options.noOwner ? ['--no-owner'] : []),
+    ...(options.noPrivileges ? ['--no-privileges'] : []),
+  ]
+  const all = (await listArchive(options.archive(), archive, parameters)).entries
+  if (all.length === 0) throw new LifeboatError(`the archive has no entries ${schemas.length > 0 ? `in ${schemas.join(', ')}` : 'to restore'}`, { hint: 'check the filter: names are case-sensitive' })
+  if (tables.length === 0) return { archive, parameters, entries: all.length }
+  const chosen = new Set<string>()
+  for (const table of tables) {
+    const dot = table.indexOf('.')
+    const filter = dot < 0 ? [`--table=${table}`] : [`--schema=${table.slice(0, dot)}`, `--table=${table.slice(dot + 1)}`]
+    const { entries } = await listArchive(options.archive(), archive, [...parameters, ...filter])
+    if (entries.length === 0) throw new LifeboatError(`the archive has no table ${table}`, { hint: 'write schema.table or table; names are case-sensitive' })
+    for (const entry of entries) chosen.add(entry)
+  }
+  const list = all.filter((entry) => chosen.has(entry))
+  return { archive, parameters, list, entries: list.length }
+}
+
+async function run(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
+  await mkdir(options.temporary, { recursive: true, mode: 0o700 })
+  const folder = await mkdtemp(path.join(options.temporary, 'restore-'))
+  try {
+    const parameters = [...plan.parameters]
+    if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
+    if (oneTransaction(options)) parameters.push('--single-transaction')
+    if (plan.list) {
+      const file = path.join(folder, 'list')
+      await writeFile(file, `${plan.list.join('\n')}\n`, { mode: 0o600 })
+      parameters.push(`--use-list=${file}`)
+    }
+    if (options.jobs === 1) return await pgRestore(parameters, heldBack(followed(options, 'restoring')), options, plan)
+    const file = path.join(folder, 'archive.dump')
+    await stage(followed(options, 'staging'), file)
+    return await pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | [], options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
+  const { target, variables, signal, report } = options
+  try {
+    const child = startChild(programOf(plan.archive.client, 'pg_restore'), ['--no-password', `--dbname=${target.parameters}`, ...parameters], {
+      environment: clientEnvironment(target, variables), signal, stderrLimit: 4 * 1024 * 1024 })
+    const ended = collect(child).then(() => undefined, (error: unknown) => error)
+    await feed(child, input, { toTheEnd: true })
+    return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.entries)
+  } catch (error) {
+    if (options.mode === 'empty' && !oneTransaction(options)) {
+      report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, 'drop and create that database before you restore again')
+    }
+    throw explain(error, 'restore', target)
+  }
+}
+
+/** Decides what a pg_restore that has ended did. `error` is undefined when it exited with 0. */
+function judge(error: unknown, stderr: string, options: RestoreOptions, entries: number): RestoreOutcome {
+  const { errors, failedEntries, warnings, finished, unknownSettings } = parseRestoreOutput(stderr)
+  const rolledBack = oneTransaction(options) && errors.length > 0
+  if (error !== undefined && !(error instanceof ChildError && (finished || rolledBack))) throw error
+  for (const warning of warnings) options.report.warning(`pg_restore: ${warning}`)
+  for (const setting of new Set(unknownSettings)) options.report.info(`the target server does not know the setting ${setting}: passed over`)
+  if (errors.length === 0) return { entries, restored: entries, errors, left: 'everything' }
+  const hint = hintFor(errors)
+  const restored = rolledBack ? 0 : Math.max(0, entries - Math.max(failedEntries, 1))
+  return { entries, restored, errors, ...(hint && { hint }), left: rolledBack ? 'unchanged' : 'part' }
+}
+
+/** Each call of pg_restore that must be all or nothing; elsewhere every error is collected and the rest restored. */
+function oneTransaction({ mode, only }: RestoreOptions): boolean {
+  return mode === 'clean' || only === 'data'
+}
+
+function checkOptions(options: RestoreOptions): void {
+  const { mode, only, jobs } = options
+  if (only === 'data' && mode !== 'empty') {
+    throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, { hint: 'use mode empty: it restores into tables without rows', status: 2 })
+  }
+  if (oneTransaction(options) && jobs > 1) {
+    const what = mode === 'clean' ? 'mode clean' : 'only: data'
+    throw new LifeboatError(`${what} restores in one transaction, which jobs: ${jobs} cannot`, { hint: 'set jobs to 1, or restore into a new database with mode create', status: 2 })
+  }
+}
+
+/**
+ * Hands each piece on only when the next, or a clean end, has come. pg_restore cannot complete, and commit, an archive whose
+ * last bytes it is not given: they wait for the check of the whole stream at its end.
+ */
+async function* heldBack(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer | undefined
+  for await (const piece of bytes) {
+    if (held) yield held
+    held = piece
+  }
+  if (held) yield held
+}
+
+async function* followed({ archive, name, size, report, signal }: RestoreOptions, activity: string): AsyncGenerator<Buffer> {
+  let done = 0
+  for await (const bytes of archive()) {
+    signal.throwIfAborted()
+    yield bytes
+    done += bytes.length
+    report.progress({ activity: `${activity} ${name}`, done, total: size })
+  }
+}
+
+async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> {
+  try {
+    const handle = await open(file, 'wx', 0o600)
+    try {
+      for await (const piece of bytes) await handle.writeFile(piece)
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause
+    throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
+      hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set jobs to 1', cause })
+  }
+}
