@@ -115,6 +115,5 @@ export function failureSummary(command: string, failure: Failure): string {
     `**${escape(failure.message)}**`,
     ...failure.causes.map((cause) => `- because: ${escape(cause)}`),
     ...(failure.hint === undefined ? [] : [`What to do: ${escape(failure.hint)}`]),
-    ...(command === 'backup' ? ['No snapshot was made by this run.'] : []),
   ])
 }
