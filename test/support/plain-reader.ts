@@ -14,6 +14,16 @@ export interface PlainStream {
 
 type Entry = [id: string, size: number, storedSize: number, base: number | null, mark: string]
 
+interface Header {
+  format: string
+  id: string
+  set: string
+  key: string
+  size: number
+  chunks: Entry[]
+  manifest: string
+}
+
 export const derive = (secret: string | Buffer, info: string, length: number): Buffer =>
   Buffer.from(hkdfSync('sha256', secret, '', `lifeboat/1 ${info}`, length))
 
@@ -69,18 +79,18 @@ export class PlainReader {
       .toSorted((a, b) => path.basename(a).localeCompare(path.basename(b)))
   }
 
-  header(snapshot: string): { chunks: Entry[]; manifest: string; size: number; [key: string]: unknown } {
-    const text = zstdDecompressSync(readFileSync(path.join(this.#store, 'snapshots', `${snapshot}.json.zst`)), { maxOutputLength: 2 ** 28 })
+  header(snapshot: string): Header {
+    const text = zstdDecompressSync(readFileSync(path.join(this.#store, 'snapshots', `${snapshot}.json.zst`)), { maxOutputLength: 2 ** 29 })
     const lines = text.toString('latin1').split('\n')
     demand(lines.length === 3 && lines[2] === '', 'not two lines')
     demand(JSON.parse(lines[1]!) === mac(this.#macKey, Buffer.from(lines[0]!, 'latin1')), 'the MAC is wrong')
-    const header = JSON.parse(Buffer.from(lines[0]!, 'latin1').toString('utf8'))
+    const header: Header = JSON.parse(Buffer.from(lines[0]!, 'latin1').toString('utf8'))
     members(header, 'format id set time key tags size added chunks manifest')
     demand(header.format === 'lifeboat/1' && `${header.set}/${header.id}` === snapshot, 'the header is of another snapshot')
-    for (const [id, size, storedSize, base, mark, ...rest] of header.chunks as Entry[]) {
+    for (const [id, size, storedSize, base, mark, ...rest] of header.chunks) {
       demand(/^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark) && rest.length === 0, 'a chunk entry is malformed')
       demand(size >= 1 && size <= 8 * 1024 * 1024 && storedSize >= 1, 'a chunk size is out of range')
-      demand(base === null || (header.chunks[base] as Entry | undefined)?.[3] === null, 'a base is a difference, or missing')
+      demand(base === null || header.chunks[base]?.[3] === null, 'a base is a difference, or missing')
     }
     return header
   }
@@ -88,7 +98,7 @@ export class PlainReader {
   /** Every stream of a snapshot, read and checked. */
   streams(snapshot: string): PlainStream[] {
     const { chunks, manifest, size } = this.header(snapshot)
-    const json = JSON.parse(zstdDecompressSync(this.#age(Buffer.from(manifest, 'base64')), { maxOutputLength: 2 ** 28 }).toString('utf8'))
+    const json = JSON.parse(zstdDecompressSync(this.#age(Buffer.from(manifest, 'base64')), { maxOutputLength: 2 ** 29 }).toString('utf8'))
     members(json, 'sources anchors spent description run lifeboat')
     demand(json.anchors.length === chunks.length && json.spent.length === chunks.length, 'anchors or spent do not match the chunks')
     const opened = new Map<number, Buffer>()

@@ -115,7 +115,7 @@ header_rules='
 
 # Reads the snapshot object $1 into $tmp/snapshot and its first line into $tmp/header; returns non-zero if it is none.
 read_header() {
-  zstd -q -d -c <"$1" 2>"$tmp/complaint" | head -c 268435456 >"$tmp/snapshot"
+  zstd -q -d -c <"$1" 2>"$tmp/complaint" | head -c 536870912 >"$tmp/snapshot"
   [ "$(wc -l <"$tmp/snapshot")" -eq 2 ] && [ "$(tail -c 1 "$tmp/snapshot" | wc -l)" -eq 1 ] || return 1
   head -n 1 "$tmp/snapshot" | tr -d '\n' >"$tmp/header"
   path=${1%.json.zst}
@@ -235,7 +235,7 @@ open_snapshot() {
   authenticate
   jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed"
   age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" || fail "the manifest of snapshot $snapshot could not be opened with this key"
-  zstd -q -d -c <"$tmp/plain" | head -c 268435456 >"$tmp/manifest"
+  zstd -q -d -c <"$tmp/plain" | head -c 536870912 >"$tmp/manifest"
   jq -e --slurpfile header "$tmp/header" '
     def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
     keys == ["anchors", "description", "lifeboat", "run", "sources", "spent"]
@@ -257,12 +257,14 @@ list_streams() {
   while IFS=$tab read -r size format name; do printf '%15s  %-15s  %s\n' "$size" "$format" "$name"; done <"$tmp/list"
 }
 
-# Opens chunk $1 with mark $2 and $3 bytes into $tmp/chunk; $4 is the opened base it is a difference from, or nothing.
+# Opens a chunk into $tmp/chunk: $1 id, $2 mark, $3 its size, $4 its size as stored, $5 the opened base it is a difference from, if any.
 open_chunk() {
   file=$store/chunks/$(printf %s "$1" | cut -c 1-2)/$1-$2
   [ -f "$file" ] || fail "chunk $1 is missing: $(shown "$file") is not in the store"
+  size=$(wc -c <"$file")
+  [ "$size" -eq "$4" ] || fail "chunk $1 is damaged: $(shown "$file") has $((size)) bytes, $4 were stored"
   age -d -i "$identity" -o "$tmp/sealed" "$file" || fail "chunk $1 is damaged: age does not open $(shown "$file")"
-  zstd -q -d -c ${4:+-D "$4"} <"$tmp/sealed" | head -c "$(($3 + 1))" >"$tmp/chunk"
+  zstd -q -d -c ${5:+-D "$5"} <"$tmp/sealed" | head -c "$(($3 + 1))" >"$tmp/chunk"
   size=$(wc -c <"$tmp/chunk")
   [ "$size" -eq "$3" ] || fail "chunk $1 is damaged: $((size)) bytes came out of $(shown "$file"), $3 were expected"
   [ -z "$id_key" ] || [ "$(hmac "$id_key" <"$tmp/chunk")" = "$1" ] ||
@@ -274,16 +276,16 @@ open_chunk() {
 write_chunks() {
   base=
   done=0
-  while read -r id mark raw base_id base_mark base_raw; do
+  while read -r id mark raw stored base_id base_mark base_raw base_stored; do
     if [ "$base_id" != none ]; then
       if [ "$base_id" != "$base" ]; then
-        open_chunk "$base_id" "$base_mark" "$base_raw" ''
+        open_chunk "$base_id" "$base_mark" "$base_raw" "$base_stored" ''
         mv -f -- "$tmp/chunk" "$tmp/base" || exit 1
         base=$base_id
       fi
-      open_chunk "$id" "$mark" "$raw" "$tmp/base"
+      open_chunk "$id" "$mark" "$raw" "$stored" "$tmp/base"
     else
-      open_chunk "$id" "$mark" "$raw" ''
+      open_chunk "$id" "$mark" "$raw" "$stored" ''
     fi
     cat "$tmp/chunk" || exit 1
     done=$((done + raw))
@@ -304,8 +306,8 @@ extract_stream() {
   expected_size=$(jq -r '.[0].size' "$tmp/stream")
   expected_sha256=$(jq -r '.[0].sha256' "$tmp/stream")
   jq -r --slurpfile header "$tmp/header" '
-    $header[0].chunks as $all | .[0].chunks[] | $all[.] | (if .[3] == null then ["none", 0, null, null, "none"] else $all[.[3]] end) as $base
-    | "\(.[0]) \(.[4]) \(.[1]) \($base[0]) \($base[4]) \($base[1])"' "$tmp/stream" >"$tmp/plan"
+    $header[0].chunks as $all | .[0].chunks[] | $all[.] | (if .[3] == null then ["none", 0, 0, null, "none"] else $all[.[3]] end) as $base
+    | "\(.[0]) \(.[4]) \(.[1]) \(.[2]) \($base[0]) \($base[4]) \($base[1]) \($base[2])"' "$tmp/stream" >"$tmp/plan"
 
   if [ -n "$out" ]; then
     [ ! -e "$out" ] || fail "$out exists already"

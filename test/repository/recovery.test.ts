@@ -1,0 +1,370 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { newIdentity, openKeys } from '../../src/repository/keys.ts'
+import { recoveryFiles } from '../../src/repository/recovery.ts'
+import { compress, encrypt } from '../../src/repository/seal.ts'
+import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { backUp } from '../support/backup.ts'
+import { run } from '../support/client-programs.ts'
+import { compareDatabases } from '../support/compare-databases.ts'
+import { changeDataset, loadDataset } from '../support/dataset.ts'
+import { PlainReader } from '../support/plain-reader.ts'
+import { clientDirectory, clientEnvironment, type Server, startServer } from '../support/postgres-server.ts'
+import { plainEnvironment, recover, recoverOnTerminal } from '../support/recover-script.ts'
+
+const sources = path.join(import.meta.dirname, '../../src/repository/recovery')
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-recovery-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const fresh = (() => {
+  let count = 0
+  return (name: string) => path.join(folder, `${++count}-${name}`)
+})()
+
+/** Bytes that no compressor makes smaller, the same for the same seed. */
+function noise(seed: string, size: number): Buffer {
+  const blocks = Array.from({ length: Math.ceil(size / 32) }, (_, index) => createHash('sha256').update(`${seed} ${index}`).digest())
+  return Buffer.concat(blocks).subarray(0, size)
+}
+
+function identityFile(identity: string): string {
+  const file = fresh('identity.txt')
+  writeFileSync(file, `# a comment, as age-keygen writes one\n${identity}\n`, { mode: 0o600 })
+  return file
+}
+
+const passphrase = 'correct horse battery staple'
+/** A fixed one, since where a stream is cut depends on it. */
+const identity = 'AGE-SECRET-KEY-18TQHRSHQTKZEVH952RYVPHU07DE394GRAYT6AVFNYMUX0X7XJEDSELEQD3'
+const first = noise('first', 5_000_000)
+const second = Buffer.from(first)
+for (let position = 1000; position < second.length; position += 400_000) second.write('changed since', position)
+const globals = Buffer.from('CREATE ROLE shop;\n')
+
+/** A store with two snapshots, the second with differences: a copy of one made once, for the tests to damage. */
+let original: { folder: string; key: string; extraKey: string; ids: string[] }
+beforeAll(async () => {
+  const extra = await newIdentity()
+  const store = fresh('store')
+  const given = { folder: store, encryptionKey: identity, recipients: [extra.recipient] }
+  const one = await backUp({ ...given, time: new Date('2026-11-19T02:00:00Z'), sources: { app: [{ name: 'app.dump', bytes: first }] } })
+  const two = await backUp({
+    ...given,
+    time: new Date('2026-11-20T02:00:00Z'),
+    sources: { app: [{ name: 'app.dump', bytes: second }, { name: 'globals.sql', format: 'sql', bytes: globals }], empty: [{ name: 'app.dump', bytes: Buffer.alloc(0) }] },
+  })
+  expect(two.deltaChunks).toBeGreaterThan(0)
+  original = { folder: store, key: identityFile(identity), extraKey: identityFile(extra.identity), ids: [one.id, two.id] }
+})
+
+function copyOfStore(): string {
+  const copy = fresh('copy')
+  cpSync(original.folder, copy, { recursive: true })
+  return copy
+}
+
+interface Difference {
+  /** Files of a chunk stored as a difference, and of its base. */
+  chunk: string
+  base: string
+}
+
+function difference(store: string): Difference {
+  const { chunks } = new PlainReader(store, original.key).header(`app/${original.ids[1]}`)
+  const file = ([id, , , , mark]: (typeof chunks)[number]) => path.join(store, 'chunks', id.slice(0, 2), `${id}-${mark}`)
+  const chunk = chunks.find((entry) => entry[3] !== null)!
+  return { chunk: file(chunk), base: file(chunks[chunk[3]!]!) }
+}
+
+/** recover.sh fails with such a message, and leaves no file under the wanted name or any other. */
+function expectRefused(store: string, because: RegExp, key = original.key, environment: NodeJS.ProcessEnv = plainEnvironment): void {
+  const target = fresh('refused')
+  mkdirSync(target)
+  const { status, stderr } = recover(store, ['extract', original.ids[1]!, 'app/app.dump', '-i', key, '-o', path.join(target, 'app.dump')], environment)
+  expect(stderr).toMatch(because)
+  expect(status).toBe(1)
+  expect(readdirSync(target)).toEqual([])
+}
+
+test('the bundle carries recover.sh and RECOVERY.md as they are (else run scripts/embed-recovery.ts)', () => {
+  for (const { key, bytes } of recoveryFiles()) expect(bytes.toString()).toBe(readFileSync(path.join(sources, key), 'utf8'))
+})
+
+test('recover.sh pleases shellcheck', () => {
+  execFileSync('shellcheck', ['--shell=sh', path.join(sources, 'recover.sh')])
+})
+
+test('without arguments recover.sh says how to use it', () => {
+  const { status, stderr } = recover(original.folder, [])
+  expect(status).toBe(2)
+  expect(stderr).toMatch(/usage: recover\.sh list[^]*extract SNAPSHOT STREAM/)
+})
+
+test('recover.sh lists snapshots without a key and their streams with one', () => {
+  const listed = recover(original.folder, ['list'])
+  expect(listed.stderr).toBe('')
+  const lines = listed.stdout.toString().trimEnd().split('\n')
+  expect(lines).toHaveLength(3)
+  expect(lines[1]).toMatch(new RegExp(`^${original.ids[0]} +2026-11-19T02:00:00.000Z +5 MB +app`))
+  expect(lines[2]).toMatch(new RegExp(`^${original.ids[1]} +2026-11-20T02:00:00.000Z +5 MB +app`))
+  const streams = recover(original.folder, ['streams', original.ids[1]!, '-i', original.key])
+  expect(streams.stdout.toString()).toMatch(/5000000 +pg_dump-custom +app\/app\.dump\n +18 +sql +app\/globals\.sql\n +0 +pg_dump-custom +empty\/app\.dump\n$/)
+})
+
+test('recover.sh gives back every stream of a copied store, differences included, to a file and to standard output', () => {
+  const copy = copyOfStore()
+  const file = fresh('app.dump')
+  const toFile = recover(copy, ['extract', original.ids[1]!, 'app/app.dump', '-i', original.key, '-o', file])
+  expect(toFile).toMatchObject({ status: 0, stderr: expect.stringContaining('as recorded at the backup') })
+  expect(readFileSync(file).equals(second)).toBe(true)
+  const output = (id: string, stream: string) => recover(copy, ['extract', id, stream, '-i', original.key]).stdout
+  expect(output(original.ids[0]!, 'app.dump').equals(first)).toBe(true)
+  expect(output(original.ids[1]!, 'globals.sql').equals(globals)).toBe(true)
+  expect(recover(copy, ['extract', original.ids[1]!, 'empty/app.dump', '-i', original.key])).toMatchObject({ status: 0, stdout: Buffer.alloc(0) })
+})
+
+test('a reader written from docs/format.md alone gives back the same', () => {
+  const reader = new PlainReader(original.folder, original.key)
+  expect(reader.snapshots()).toEqual(original.ids.map((id) => `app/${id}`))
+  expect(reader.streams(`app/${original.ids[0]}`)[0]!.bytes.equals(first)).toBe(true)
+  const streams = reader.streams(`app/${original.ids[1]}`)
+  expect(streams.map(({ source, name }) => `${source}/${name}`)).toEqual(['app/app.dump', 'app/globals.sql', 'empty/app.dump'])
+  expect(streams[0]!.bytes.equals(second)).toBe(true)
+})
+
+test('the commands of RECOVERY.md for recovery by hand do as it says', () => {
+  const store = copyOfStore()
+  copyFileSync(original.key, path.join(store, 'identity.txt'))
+  const byHand = readFileSync(path.join(store, 'RECOVERY.md'), 'utf8').split('## 5.')[1]!
+  const { chunk, base } = difference(store)
+  const one = byHand.replaceAll('chunks/AA/ID-MARK', chunk).replaceAll('chunks/BB/BASEID-BASEMARK', base).replaceAll('20261120T020000Z-5f3a9c1e', original.ids[1]!)
+  // The block for a chunk that stands alone does not fit this one, which is a difference.
+  const blocks = one.match(/(?:^ {4}.*\n)+/gm)!.filter((block) => block.includes(' -D base') || !block.includes(chunk))
+  const printed = execFileSync('/bin/sh', ['-e', '-c', blocks.join('\n')], { cwd: store, env: plainEnvironment }).toString()
+  const digest = createHash('sha256').update(second).digest('hex')
+  expect(printed).toContain(`5000000 ${digest}`)
+  expect(printed).toContain(`${digest}  stream`)
+  expect(readFileSync(path.join(store, 'stream')).equals(second)).toBe(true)
+  expect(second.includes(readFileSync(path.join(store, 'chunk')))).toBe(true)
+})
+
+test('with a passphrase, age asks for it on the terminal, each time or once for the identity', async () => {
+  const store = fresh('passphrase')
+  const { id } = await backUp({ folder: store, encryptionKey: passphrase, sources: { app: [{ name: 'app.dump', bytes: first }] } })
+  const file = fresh('app.dump')
+  const asked = await recoverOnTerminal(store, ['extract', id, 'app.dump', '-o', file], passphrase)
+  expect(asked.status).toBe(0)
+  expect(asked.printed).not.toContain('AGE-SECRET-KEY')
+  expect(readFileSync(file).equals(first)).toBe(true)
+
+  const identity = fresh('identity.txt')
+  expect((await recoverOnTerminal(store, ['identity', '-o', identity], passphrase)).status).toBe(0)
+  expect(readFileSync(identity, 'utf8')).toMatch(/^AGE-SECRET-KEY-1[0-9A-Z]+\n$/)
+  expect(recover(store, ['extract', id, 'app.dump', '-i', identity]).stdout.equals(first)).toBe(true)
+
+  const wrong = await recoverOnTerminal(store, ['identity', '-o', fresh('wrong')], 'not the passphrase')
+  expect(wrong).toMatchObject({ status: 1, printed: expect.stringMatching(/keys\/[0-9a-f]{16}\.age could not be opened: a wrong passphrase/) })
+})
+
+test('the key of an extra recipient opens everything, after a word that it cannot tell who wrote it', () => {
+  expectRefused(original.folder, /was made with the key [0-9a-f]{16}, which .* does not hold[^]*add --unauthenticated/, original.extraKey)
+  const outcome = recover(original.folder, ['extract', original.ids[1]!, 'app/app.dump', '-i', original.extraKey, '--unauthenticated'])
+  expect(outcome.stderr).toMatch(/warning: the MAC of snapshot .* cannot be checked/)
+  expect(outcome.stdout.equals(second)).toBe(true)
+})
+
+test('a foreign key is refused with the name of the right one', async () => {
+  const foreign = identityFile((await newIdentity()).identity)
+  expectRefused(original.folder, /was made with the key [0-9a-f]{16}, which .* does not hold/, foreign)
+  const insisting = recover(original.folder, ['streams', original.ids[1]!, '-i', foreign, '--unauthenticated'])
+  expect(insisting).toMatchObject({ status: 1, stderr: expect.stringContaining('could not be opened with this key') })
+})
+
+test('a chunk that is missing, truncated, damaged or swapped is named, and no file is left', () => {
+  const named = (file: string) => path.basename(file).slice(0, 64)
+  let store = copyOfStore()
+  let { chunk, base } = difference(store)
+  rmSync(chunk)
+  expectRefused(store, new RegExp(`chunk ${named(chunk)} is missing: chunks/.*\n.*NOT restored`))
+
+  store = copyOfStore()
+  ;({ base } = difference(store))
+  rmSync(base)
+  expectRefused(store, new RegExp(`chunk ${named(base)} is missing`))
+
+  store = copyOfStore()
+  ;({ base } = difference(store))
+  truncateSync(base, 100_000)
+  expectRefused(store, new RegExp(`chunk ${named(base)} is damaged: .* has 100000 bytes, [0-9]+ were stored`))
+
+  store = copyOfStore()
+  ;({ chunk } = difference(store))
+  const bytes = readFileSync(chunk)
+  bytes[bytes.length - 20]! ^= 1
+  writeFileSync(chunk, bytes)
+  expectRefused(store, new RegExp(`chunk ${named(chunk)} is damaged: age does not open`))
+
+  store = copyOfStore()
+  const entries = new PlainReader(store, original.key).header(`app/${original.ids[1]}`).chunks
+  ;({ base } = difference(store))
+  const other = entries.find((entry) => entry[3] === null && entry[0] !== named(base))!
+  copyFileSync(path.join(store, 'chunks', other[0].slice(0, 2), `${other[0]}-${other[4]}`), base)
+  expectRefused(store, new RegExp(`chunk ${named(base)} is damaged`))
+})
+
+test('a chunk that another one of the same size was sealed for is told by its id', async () => {
+  const store = copyOfStore()
+  const { base } = difference(store)
+  const [, size, storedSize] = new PlainReader(store, original.key).header(`app/${original.ids[1]}`).chunks.find(([id]) => base.includes(id))!
+  const { recipients } = await openKeys(identity, { store: new FileStore(store), recipients: [(await newIdentity()).recipient], create: false })
+  const forged = await encrypt(await compress(noise('forged', size), 3), recipients)
+  expect(forged.length).toBe(storedSize)
+  writeFileSync(base, forged)
+  expectRefused(store, new RegExp(`chunk ${path.basename(base).slice(0, 64)} is damaged: .* holds the bytes of another chunk`))
+})
+
+test('a stream that is not the one recorded is not handed over', async () => {
+  const store = copyOfStore()
+  const files = new FileStore(store)
+  const keys = await openKeys(identity, { store: files, create: false })
+  const key = snapshotKey('app', original.ids[1]!)
+  const snapshot = await decodeSnapshot(key, await files.get(key), keys)
+  const content = await openManifest(snapshot, keys)
+  const { manifest: _, ...header } = snapshot.header
+  content.sources[0]!.streams[0]!.sha256 = '0'.repeat(64)
+  await files.put(key, await encodeSnapshot(header, content, keys))
+  expectRefused(store, /app\/app\.dump was NOT restored: its SHA-256 is [0-9a-f]{64}, the manifest says 0{64}/)
+})
+
+/** Changes the header the way somebody can who has the store but no key: the old MAC stays. */
+function editHeader(store: string, edit: (header: Record<string, unknown>) => void, id = original.ids[1]!): void {
+  const file = path.join(store, 'snapshots/app', `${id}.json.zst`)
+  const [line, mac] = zstdDecompressSync(readFileSync(file)).toString().split('\n')
+  const header = JSON.parse(line!)
+  edit(header)
+  writeFileSync(file, zstdCompressSync(Buffer.from(`${JSON.stringify(header)}\n${mac}\n`)))
+}
+
+test('a snapshot that was edited, moved or truncated is not believed', () => {
+  let store = copyOfStore()
+  editHeader(store, (header) => (header.tags = ['edited']))
+  expectRefused(store, /was changed after it was made, by damage or by someone without the key: its MAC is wrong/)
+
+  store = copyOfStore()
+  mkdirSync(path.join(store, 'snapshots/other'))
+  renameSync(path.join(store, 'snapshots/app', `${original.ids[1]}.json.zst`), path.join(store, 'snapshots/other', `${original.ids[1]}.json.zst`))
+  expectRefused(store, /snapshots\/other\/.* is no readable lifeboat\/1 snapshot: damaged, out of place/)
+  expect(recover(store, ['list'])).toMatchObject({ status: 1, stderr: expect.stringContaining('snapshots/other/') })
+
+  store = copyOfStore()
+  truncateSync(path.join(store, 'snapshots/app', `${original.ids[1]}.json.zst`), 300)
+  expectRefused(store, /is no readable lifeboat\/1 snapshot: damaged/)
+
+  rmSync(path.join(store, 'snapshots/app', `${original.ids[1]}.json.zst`))
+  expectRefused(store, /snapshot .* is not in /)
+})
+
+test('headers out of range, with unknown members, or made to break out of the store are refused', () => {
+  const edits: ((header: Record<string, any>) => void)[] = [
+    (header) => (header.added = -1),
+    (header) => (header.extra = true),
+    (header) => (header.format = 'lifeboat/2'),
+    (header) => (header.set = '../app'),
+    (header) => (header.chunks[0][0] = '../../../etc/passwd'),
+    (header) => (header.chunks[0][1] = 8 * 1024 * 1024 + 1),
+    (header) => (header.chunks.find((entry: unknown[]) => entry[3] !== null)[3] = 99_999),
+    (header) => (header.chunks[0][4] = '0/../../'),
+    (header) => (header.tags = ['two\nlines']),
+    (header) => (header.id = `${header.id}\n`),
+  ]
+  for (const edit of edits) {
+    const store = copyOfStore()
+    editHeader(store, edit)
+    expectRefused(store, /is no readable lifeboat\/1 snapshot/)
+  }
+})
+
+test('names of streams cannot reach the terminal or the file system', async () => {
+  const store = fresh('names')
+  const { id } = await backUp({ folder: store, encryptionKey: identity, sources: { '../../up': [{ name: 'a\u001b[31m\tb\n', bytes: globals }] } })
+  const key = identityFile(identity)
+  const { stdout } = recover(store, ['streams', id, '-i', key])
+  expect(stdout.toString()).toMatch(/ {2}\.\.\/\.\.\/up\/a\?\[31m\?b\?\n$/)
+  const outcome = recover(store, ['extract', id, '../../up/a\u001b[31m\tb\n', '-i', key])
+  expect(outcome.stdout.equals(globals)).toBe(true)
+})
+
+test('a store of another format, a missing program, an existing file and a wrong argument are named', () => {
+  const store = copyOfStore()
+  writeFileSync(path.join(store, 'lifeboat.json'), '{"format":"lifeboat/2"}')
+  expectRefused(store, /lifeboat\.json does not say \{"format":"lifeboat\/1"\}/)
+
+  const programs = fresh('programs')
+  mkdirSync(programs)
+  for (const name of readdirSync('/usr/bin')) if (name !== 'zstd') symlinkSync(path.join('/usr/bin', name), path.join(programs, name))
+  expectRefused(original.folder, /zstd is not installed/, original.key, { ...plainEnvironment, PATH: programs })
+
+  const existing = fresh('existing')
+  writeFileSync(existing, 'mine')
+  const outcome = recover(original.folder, ['extract', original.ids[1]!, 'globals.sql', '-i', original.key, '-o', existing])
+  expect(outcome).toMatchObject({ status: 1, stderr: expect.stringContaining('exists already') })
+  expect(readFileSync(existing, 'utf8')).toBe('mine')
+
+  expect(recover(original.folder, ['extract', original.ids[1]!, 'nothing', '-i', original.key])).toMatchObject({ status: 1, stderr: expect.stringContaining('has no stream of that name') })
+  expect(recover(original.folder, ['extract', '../x', 'app.dump', '-i', original.key])).toMatchObject({ status: 2, stderr: expect.stringContaining('is no snapshot id') })
+  expect(recover(original.folder, ['streams', original.ids[1]!])).toMatchObject({ status: 2, stderr: expect.stringContaining('give the key with -i FILE') })
+})
+
+test('recover.sh leaves nothing behind, not even when it fails', () => {
+  const temporary = fresh('tmp')
+  mkdirSync(temporary)
+  const store = copyOfStore()
+  const environment = { ...plainEnvironment, TMPDIR: temporary }
+  expect(recover(store, ['extract', original.ids[1]!, 'app/app.dump', '-i', original.key], environment).status).toBe(0)
+  rmSync(difference(store).base)
+  expectRefused(store, /is missing/, original.key, environment)
+  expect(readdirSync(temporary)).toEqual([])
+})
+
+describe('a PostgreSQL database', () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer(15)
+  })
+  afterAll(() => server?.stop())
+
+  /** pg_dump's output; throws unless it ended well. */
+  async function* dump(database: string): AsyncGenerator<Buffer, void, void> {
+    const program = path.join(clientDirectory(15), 'pg_dump')
+    const child = spawn(program, ['--format=custom', '--compress=0'], { env: { ...process.env, ...clientEnvironment(server, database) }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(child, 'close')
+    yield* child.stdout as AsyncIterable<Buffer>
+    expect(await ended).toEqual([0, null])
+  }
+
+  test('comes back whole, twice, with nothing but recover.sh, age, zstd, jq and pg_restore', async () => {
+    await server.createDatabase('shop')
+    await loadDataset(server, 'shop', { megabytes: 8 })
+    await server.sql('CREATE DATABASE shop_before TEMPLATE shop')
+    const store = fresh('database')
+    const one = await backUp({ folder: store, encryptionKey: identity, sources: { shop: [{ name: 'shop.dump', bytes: dump('shop') }] } })
+    await changeDataset(server, 'shop')
+    const two = await backUp({ folder: store, encryptionKey: identity, sources: { shop: [{ name: 'shop.dump', bytes: dump('shop') }] } })
+    expect(two.deltaChunks).toBeGreaterThan(0)
+
+    const key = identityFile(identity)
+    for (const [id, live, restored] of [[one.id, 'shop_before', 'restored_before'], [two.id, 'shop', 'restored']] as const) {
+      const file = fresh('shop.dump')
+      expect(recover(store, ['extract', id, 'shop/shop.dump', '-i', key, '-o', file])).toMatchObject({ status: 0 })
+      await server.createDatabase(restored)
+      await run(path.join(clientDirectory(15), 'pg_restore'), ['--exit-on-error', '-d', restored, file], { env: clientEnvironment(server, restored) })
+      expect(await compareDatabases({ server, database: live }, { server, database: restored })).toEqual([])
+    }
+  })
+})
