@@ -69,6 +69,9 @@ function copyOfStore(): string {
   return copy
 }
 
+/** The id in a chunk file's name. */
+const named = (file: string): string => path.basename(file).slice(0, 64)
+
 interface Difference {
   /** Files of a chunk stored as a difference, and of its base. */
   chunk: string
@@ -187,7 +190,6 @@ test('a foreign key is refused with the name of the right one', async () => {
 })
 
 test('a chunk that is missing, truncated, damaged or swapped is named, and no file is left', () => {
-  const named = (file: string) => path.basename(file).slice(0, 64)
   let store = copyOfStore()
   let { chunk, base } = difference(store)
   rmSync(chunk)
