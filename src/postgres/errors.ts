@@ -7,9 +7,6 @@ type Explanation = { problem: string; hint: string }
 /** A pattern of PostgreSQL's own messages (LC_ALL=C), and what to tell. `where` is host:port/database. */
 type Rule = [pattern: RegExp, explain: (match: RegExpExecArray, where: string) => Explanation]
 
-const readAll = (role = 'the_role') =>
-  `let the role read everything: GRANT pg_read_all_data TO ${role} (PostgreSQL 14 or newer; large objects need ownership or the superuser before 19)`
-
 // The first that matches wins: causes before their consequences.
 const rules: Rule[] = [
   [/server version: (\S+).*; pg_dump version: (\S+)/, (m) => ({
@@ -53,8 +50,11 @@ const rules: Rule[] = [
   [/query would be affected by row-level security policy for table "(.*?)"/, (m) => ({
     problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
     hint: 'use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table' })],
-  [/permission denied for (table|sequence|schema|view|materialized view|foreign table|large object|function) "?([^"\n]+)"?/, (m, where) => ({
-    problem: `permission denied for ${m[1]} ${m[2]} at ${where}`, hint: readAll() })],
+  [/permission denied for large object (\d+)/, (m, where) => ({
+    problem: `permission denied for large object ${m[1]} at ${where}`,
+    hint: `dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role` })],
+  [/permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/, (m, where) => ({
+    problem: `permission denied for ${m[1]} ${m[2]} at ${where}`, hint: 'let the role read everything: GRANT pg_read_all_data TO the_role' })],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.
   [/canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/, (_, where) => ({
     problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
@@ -92,9 +92,9 @@ export function refusal(error: unknown, connection: Pick<Connection, 'secrets'>)
   return /query failed: ERROR: +(.*)/.exec(blot(error.exit.stderr, connection.secrets))?.[1]
 }
 
-/** A text without the secrets in it. */
+/** A text without the secrets in it, but for those too short to be told from other text. */
 export function blot(text: string, secrets: readonly string[]): string {
-  return secrets.toSorted((a, b) => b.length - a.length).reduce((text, secret) => (secret ? text.replaceAll(secret, '***') : text), text)
+  return secrets.toSorted((a, b) => b.length - a.length).reduce((text, secret) => (secret.length > 3 ? text.replaceAll(secret, '***') : text), text)
 }
 
 /** The table a failed LOCK TABLE or COPY names, which the message itself may not. */
