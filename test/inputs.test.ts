@@ -1,0 +1,181 @@
+import * as fc from 'fast-check'
+import { LifeboatError } from '../src/error.ts'
+import { commands, inputsOf, parseInputs, secretsGiven, type Command } from '../src/inputs.ts'
+
+const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'
+const backup = { 'database-url': 'postgres://app:hunter22@db:5432/shop', 'encryption-key': KEY, destination: 'file:/mnt/backups' }
+const restore = { 'encryption-key': KEY, destination: 'file:/mnt/backups', 'database-url': 'postgres://app@db/new' }
+
+function refusal(command: Command, raw: Record<string, string | undefined>, variables: Record<string, string> = {}): LifeboatError {
+  try {
+    parseInputs(command, raw, variables)
+  } catch (error) {
+    if (error instanceof LifeboatError) return error
+    throw error
+  }
+  throw new Error(`${JSON.stringify(raw)} was accepted`)
+}
+
+describe('inputs that are good', () => {
+  test('a backup with the least given has the defaults', () => {
+    expect(parseInputs('backup', backup, {})).toEqual({
+      'database-url': [{ name: 'shop', url: 'postgres://app:hunter22@db:5432/shop' }],
+      'encryption-key': KEY,
+      destination: { kind: 'file', path: '/mnt/backups' },
+      set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'pg-dump-args': '',
+      'lock-timeout': 300_000, 'compression-level': 1, jobs: 4, timezone: 'UTC',
+    })
+  })
+
+  test('a restore with the least given has the defaults', () => {
+    expect(parseInputs('restore', restore, {})).toEqual({
+      'database-url': 'postgres://app@db/new',
+      'encryption-key': KEY,
+      destination: { kind: 'file', path: '/mnt/backups' },
+      set: 'default', snapshot: { kind: 'latest' }, database: undefined, mode: 'empty', schemas: [], tables: [], only: undefined,
+      'no-owner': false, 'no-privileges': false, jobs: 1, 'verify-only': false, timezone: 'UTC',
+    })
+  })
+
+  test('every default is a value that its own schema accepts, and every plain example too', () => {
+    for (const command of commands) {
+      for (const [name, input] of inputsOf(command)) {
+        if (input.default !== undefined) expect([name, input.schema.safeParse(input.default).success]).toEqual([name, true])
+        if (!/lifeboat key/.test(input.example)) expect([name, input.schema.safeParse(input.example).success]).toEqual([name, true])
+      }
+    }
+  })
+
+  test('an empty string means not given, as GitHub passes it', () => {
+    const empty = Object.fromEntries(inputsOf('backup').map(([name]) => [name, '']))
+    expect(parseInputs('backup', { ...empty, ...backup }, {})).toEqual(parseInputs('backup', backup, {}))
+  })
+
+  test('environment variables stand in for the two secrets, and what is given comes first', () => {
+    const variables = { DATABASE_URL: 'postgres://h/fromvariable', LIFEBOAT_ENCRYPTION_KEY: 'variable' }
+    const { 'database-url': databases, 'encryption-key': key } = parseInputs('backup', { destination: 'file:/b', 'encryption-key': 'given' }, variables)
+    expect(databases).toEqual([{ name: 'fromvariable', url: 'postgres://h/fromvariable' }])
+    expect(key).toBe('given')
+  })
+
+  test("libpq's own variables name the database when no URL does", () => {
+    const { 'database-url': databases } = parseInputs('backup', { ...backup, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop' })
+    expect(databases).toEqual([{ name: 'shop', url: 'postgres:///shop' }])
+  })
+
+  test('several databases are named by their URL or by name=', () => {
+    const text = 'postgres://u:p@one/app\n\n  billing = postgresql://u@[::1]:5433/app?sslmode=require \nold.app=postgres://h1:1,h2:2/x'
+    expect(parseInputs('backup', { ...backup, 'database-url': text }, {})['database-url']).toEqual([
+      { name: 'app', url: 'postgres://u:p@one/app' },
+      { name: 'billing', url: 'postgresql://u@[::1]:5433/app?sslmode=require' },
+      { name: 'old.app', url: 'postgres://h1:1,h2:2/x' },
+    ])
+  })
+
+  test.each([
+    ['none', {}],
+    ['30d', { within: 30 * 86_400_000 }],
+    ['last=3 daily=7 weekly=4 monthly=12 yearly=7 within=4w', { last: 3, daily: 7, weekly: 4, monthly: 12, yearly: 7, within: 28 * 86_400_000 }],
+    ['last=3,\n within=12h', { last: 3, within: 12 * 3_600_000 }],
+  ])('retention %j is understood', (text, policy) => {
+    expect(parseInputs('backup', { ...backup, retention: text }, {}).retention).toEqual(policy)
+  })
+
+  test.each([
+    ['latest', { kind: 'latest' }],
+    ['20261120T020000Z-5f3a9c1e', { kind: 'id', id: '20261120T020000Z-5f3a9c1e' }],
+    ['2026-11-20T02:00:00+01:00', { kind: 'time', time: new Date('2026-11-20T01:00:00Z') }],
+  ])('snapshot %j is understood', (text, choice) => {
+    expect(parseInputs('restore', { ...restore, snapshot: text }, {}).snapshot).toEqual(choice)
+  })
+
+  test('lists take commas and line ends, each word once', () => {
+    const { tags } = parseInputs('backup', { ...backup, tags: 'nightly, release=1.4\nnightly' }, {})
+    expect(tags).toEqual(['nightly', 'release=1.4'])
+  })
+
+  test('verify-only needs no database', () => {
+    expect(parseInputs('restore', { ...restore, 'database-url': undefined, 'verify-only': 'true' }, {})['database-url']).toBeUndefined()
+  })
+})
+
+describe('inputs that are refused', () => {
+  test.each<[string, Command, Record<string, string | undefined>]>([
+    ['retention: "7" is not a rule', 'backup', { retention: '7 dayly' }],
+    ['retention: "dayly=7" is not a rule; did you mean daily=?', 'backup', { retention: 'dayly=7' }],
+    ['retention: "daily=seven" does not give a number from 1 to 9999', 'backup', { retention: 'daily=seven' }],
+    ['retention: "last=0" does not give a number from 1 to 9999', 'backup', { retention: 'last=0' }],
+    ['retention: last is given twice', 'backup', { retention: 'last=3 last=4' }],
+    ['retention: "within=6m" does not give an age like 30d', 'backup', { retention: 'within=6m' }],
+    ['retention: "none" is not a rule', 'backup', { retention: 'none last=3' }],
+    ['tags: "not good" is not a tag', 'backup', { tags: 'good,not good' }],
+    ['set: "../other" is not the name of a set', 'backup', { set: '../other' }],
+    ['verify: "full" is not one of none, list, read', 'backup', { verify: 'full' }],
+    ['compression-level: "20" is not a whole number from 1 to 19', 'backup', { 'compression-level': '20' }],
+    ['compression-level: "fast" is not a whole number from 1 to 19', 'backup', { 'compression-level': 'fast' }],
+    ['jobs: "4.0" is not a whole number from 1 to 64', 'backup', { jobs: '4.0' }],
+    ['jobs: "0x4" is not a whole number from 1 to 64', 'backup', { jobs: '0x4' }],
+    ['lock-timeout: "5 minutes" is not a duration from 1s to 24h', 'backup', { 'lock-timeout': '5 minutes' }],
+    ['lock-timeout: "0s" is not a duration from 1s to 24h', 'backup', { 'lock-timeout': '0s' }],
+    ['timezone: "Berlin" is not a time zone', 'backup', { timezone: 'Berlin' }],
+    ['recipients: "bob@example.com" is not an age recipient', 'backup', { recipients: 'bob@example.com' }],
+    ['description: 1001 characters are too many', 'backup', { description: 'x'.repeat(1001) }],
+    ['destination: s3 is not available in this version', 'backup', { destination: 's3://bucket/prefix' }],
+    ['destination: artifact is not available in this version', 'backup', { destination: 'artifact' }],
+    ['destination: the value is not a destination', 'backup', { destination: '/mnt/backups' }],
+    ['destination: "folder" is not a kind of destination', 'backup', { destination: 'folder:/mnt' }],
+    ['destination: file: is not followed by a path', 'backup', { destination: 'file:' }],
+    ['destination: "~/b" would be a folder named ~; write the whole path', 'backup', { destination: 'file:~/b' }],
+    ['destination: there are 2 destinations; this version takes one', 'backup', { destination: 'file:/a\nfile:/b' }],
+    ['database-url: two databases are named "app"; put a different name= before each URL', 'backup', { 'database-url': 'postgres://h/app\npostgres://g/app' }],
+    ['database URL: mysql:// is not a PostgreSQL URL', 'backup', { 'database-url': 'mysql://u:hunter22@h/app' }],
+    ['database-url is not given, and DATABASE_URL is not set', 'backup', { 'database-url': undefined }],
+    ['destination is not given', 'backup', { destination: '' }],
+    ['encryption-key is not given, and LIFEBOAT_ENCRYPTION_KEY is not set', 'backup', { 'encryption-key': '' }],
+    ['verify-only: "yes" is neither true nor false', 'restore', { 'verify-only': 'yes' }],
+    ['no-owner: "True" is neither true nor false', 'restore', { 'no-owner': 'True' }],
+    ['mode: "replace" is not one of empty, create, clean', 'restore', { mode: 'replace' }],
+    ['only: "rows" is not one of schema, data', 'restore', { only: 'rows' }],
+    ['snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a time with its offset from UTC', 'restore', { snapshot: 'yesterday' }],
+    ['snapshot: "2026-11-20T02:00:00" is neither latest, nor the id of a snapshot, nor a time with its offset from UTC', 'restore', { snapshot: '2026-11-20T02:00:00' }],
+    ['database-url: there are 2 lines; one database is restored at a time', 'restore', { 'database-url': 'postgres://a/b\npostgres://c/d' }],
+    ['database-url is not given, and DATABASE_URL is not set', 'restore', { 'database-url': '' }],
+    ['level: "drill" is not one of list, read', 'verify', { level: 'drill' }],
+  ])('%s', (message, command, wrong) => {
+    const given = Object.fromEntries(Object.entries(command === 'backup' ? backup : restore).filter(([name]) => inputsOf(command).some(([known]) => known === name)))
+    const error = refusal(command, { ...given, ...wrong })
+    expect(error.message).toBe(message)
+    expect(error.status).toBe(2)
+    expect(error.hint).toMatch(/./)
+  })
+
+  test('the hint says what is expected and gives an example', () => {
+    expect(refusal('backup', { ...backup, 'compression-level': 'fast' }).hint).toBe('Expected a whole number from 1 to 19; for example: 3.')
+  })
+
+  test('a misspelled name is answered with the nearest, and a strange one with none', () => {
+    expect(refusal('backup', { ...backup, 'encription-key': 'x' }).message).toBe('backup has no input "encription-key"; did you mean encryption-key?')
+    expect(refusal('backup', { ...backup, dburl: 'x' }).message).toBe('backup has no input "dburl"')
+    expect(refusal('list', { ...restore, mode: 'x' }).message).toMatch(/^list has no input "database-url"/)
+  })
+
+  test('no error shows any part of a secret, however it is broken', () => {
+    const secret = 'hunter22secret'
+    const piece = fc.constantFrom('postgres://', 'postgresql://', 'mysql://', 'name=', 'na me=', '@', ':', '/', '?', '=', '%', '%zz', ' ', '\n', 'host', '[', ',', '&', '99999999')
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), fc.constantFrom<Command>('backup', 'restore'), (pieces, command) => {
+        const text = `postgres://user:${pieces.join('')}${secret}${pieces.join('')}@host/app`
+        try {
+          parseInputs(command, { 'encryption-key': KEY, destination: 'file:/b', 'database-url': text }, {})
+        } catch (error) {
+          if (!(error instanceof LifeboatError)) throw error
+          expect(`${error.message} ${error.hint}`).not.toContain(secret)
+        }
+      }),
+    )
+  })
+})
+
+test('the secrets of a command are known before anything is checked', () => {
+  expect(secretsGiven('backup', { 'database-url': 'nonsense', tags: 'open' }, { LIFEBOAT_ENCRYPTION_KEY: 'k', DATABASE_URL: 'u' })).toEqual(['nonsense', 'u', 'k'])
+})
