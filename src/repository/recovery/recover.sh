@@ -153,20 +153,24 @@ list_snapshots() {
 
 # --- keys
 
-# Unwraps the identity in $1 (encrypted under a passphrase) onto standard output; age asks on the terminal.
+# Adds the identity in $1 (encrypted under a passphrase) to $tmp/identity; age asks on the terminal. Returns non-zero if it stays shut.
 unwrap() {
   printf 'Passphrase of %s:\n' "$(shown "$1")" >&2
-  age -d "$1" || fail "$(shown "$1") could not be opened: a wrong passphrase, or a damaged file"
+  age -d -o "$tmp/unwrapped" "$1" && cat "$tmp/unwrapped" >>"$tmp/identity" && return 0
+  printf 'recover.sh: %s could not be opened: a wrong passphrase, or a damaged file\n' "$(shown "$1")" >&2
+  return 1
 }
 
 write_identity() {
   [ ! -e "$out" ] || fail "$out exists already"
-  : >"$tmp/identity"
+  found=no
   for object in "$store"/keys/*.age; do
     [ -f "$object" ] || continue
-    unwrap "$object" >>"$tmp/identity"
+    found=yes
+    unwrap "$object" || : # another passphrase may be that of the next
   done
-  [ -s "$tmp/identity" ] || fail "$store/keys holds no key: these backups were made with an identity, not with a passphrase"
+  [ "$found" = yes ] || fail "$store/keys holds no key: these backups were made with an identity, not with a passphrase"
+  [ -f "$tmp/identity" ] || fail 'no identity was written'
   cp -- "$tmp/identity" "$out"
 }
 
@@ -176,7 +180,7 @@ open_identity() {
     wrapped=$store/keys/$(jq -r .key "$tmp/header").age
     [ -f "$wrapped" ] || fail "give the key with -i FILE: the store has no $(shown "$wrapped") that a passphrase would open" 2
     identity=$tmp/identity
-    unwrap "$wrapped" >"$identity"
+    unwrap "$wrapped" || exit 1
   fi
   [ -r "$identity" ] || fail "cannot read the identity file $identity"
   tr -d ' \t\r' <"$identity" >"$tmp/lines"
