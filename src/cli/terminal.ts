@@ -71,7 +71,7 @@ async function runCommand(command: Command, args: readonly string[], variables: 
 async function runKey(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
   const [word, ...rest] = args
   if (word === '--help' || word === '-h') return say(keyHelp)
-  if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new or write', { hint: `\n${keyHelp}`, status: 2 })
+  if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new or write', { hint: 'See lifeboat key --help.', status: 2 })
   const rows = word === 'new' ? newRows : writeRows
   const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
   if (switches.has('help')) return say(keyHelp)

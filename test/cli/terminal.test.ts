@@ -1,0 +1,206 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newIdentity } from '../../src/repository/keys.ts'
+import { startServer, type Server } from '../support/postgres-server.ts'
+
+let server: Server
+let folder: string
+let key: string
+beforeAll(async () => {
+  key = (await newIdentity()).identity
+  server = await startServer(15)
+  await server.createDatabase('shop')
+  await server.sql("CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS note FROM generate_series(1, 5000) g", 'shop')
+  await server.createDatabase('restored')
+})
+afterAll(() => server.stop())
+beforeEach(() => (folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-cli-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+interface Ending {
+  status: number | null
+  out: string
+  err: string
+}
+
+type Options = { variables?: Record<string, string>; input?: string; during?: (kill: (signal: NodeJS.Signals) => void) => Promise<void> }
+
+/** Runs the program as a person would; only what is given is in its environment. */
+async function lifeboat(args: string[], { variables = {}, input, during }: Options = {}): Promise<Ending> {
+  const env = { PATH: process.env['PATH'], TMPDIR: folder, ...variables }
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'lifeboat.ts'), ...args], { env, stdio: 'pipe' })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()))
+  child.stdin.on('error', () => undefined) // A program that does not read its input closes it.
+  child.stdin.end(input)
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  await during?.((signal) => child.kill(signal))
+  return { status: await ended, out, err }
+}
+
+const store = (): string => `file:${path.join(folder, 'store')}`
+const secrets = (database = 'shop'): Record<string, string> => ({ LIFEBOAT_ENCRYPTION_KEY: key, DATABASE_URL: server.url(database) })
+
+describe('help', () => {
+  test('without a command the help goes to standard error and the status is 2', async () => {
+    const { status, out, err } = await lifeboat([])
+    expect([status, out]).toEqual([2, ''])
+    expect(err).toContain('Usage: lifeboat <command>')
+  })
+
+  test('--help, a command with --help and --version print and succeed', async () => {
+    expect(await lifeboat(['--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining('key write') })
+    expect(await lifeboat(['restore', '--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--verify-only [true|false]') })
+    expect(await lifeboat(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+})
+
+describe('wrong usage ends with status 2, says what is wrong and touches nothing', () => {
+  test.each([
+    ['a misspelled command', ['bakcup'], 'error: there is no such command; did you mean backup?'],
+    ['a misspelled input', ['backup', '--destnation', 'file:/x'], 'error: backup has no input "destnation"; did you mean destination?'],
+    ['a misspelled input with its value', ['backup', '--databse-url=postgres://u:hunter22@h/x'], 'error: backup has no input "databse-url"; did you mean database-url?'],
+    ['a value without a name', ['backup', 'postgres://u:hunter22@h/x'], 'error: backup: argument 1 belongs to no option'],
+    ['a name without a value', ['list', '--destination'], "error: list: Option '--destination <value>' argument missing"],
+    ['an input given twice', ['list', '--destination', 'file:/a', '--destination', 'file:/b'], 'error: --destination is given 2 times'],
+    ['a required input left out', ['list'], 'error: destination is not given'],
+    ['a value that is not understood', ['backup', '--destination', 'file:/x', '--jobs', 'many'], 'error: jobs: "many" is not a whole number from 1 to 64'],
+    ['two values from standard input', ['list', '--destination', '-', '--set', '-'], 'error: destination and set cannot both be read from standard input'],
+    ['a key without new or write', ['key'], 'error: key is followed by new or write'],
+  ])('%s', async (_, args, message) => {
+    const { status, out, err } = await lifeboat(args, { variables: secrets() })
+    expect([status, out, err.split('\n')[0]]).toEqual([2, '', message])
+    expect(err).toMatch(/^hint: ./m)
+    expect(err).not.toContain('hunter22')
+    expect(readdirSync(folder)).toEqual([])
+  })
+})
+
+describe('a backup from the terminal', () => {
+  test('is made, listed, verified and restored with the commands that it suggests itself', async () => {
+    const variables = secrets()
+    const made = await lifeboat(['backup', '--destination', store(), '--set', 'production', '--tags', 'nightly'], { variables })
+    expect(made.err).toBe('')
+    expect(made.status).toBe(0)
+    expect(made.out).toMatch(/^Backed up shop to file:/)
+    const suggested = made.out.trim().split('\n').at(-1)!.trim().split(' ')
+
+    const listed = await lifeboat(['list', '--destination', store()], { variables: { LIFEBOAT_ENCRYPTION_KEY: key } })
+    expect(listed).toMatchObject({ status: 0, err: '', out: expect.stringContaining('#nightly') })
+
+    const verified = await lifeboat(['verify', '--destination', store(), '--set', 'production', '--level', 'read'], { variables: { LIFEBOAT_ENCRYPTION_KEY: key } })
+    expect(verified).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^Verified\n/) })
+
+    const args = suggested.slice(suggested.indexOf('restore'))
+    const restored = await lifeboat(args, { variables: secrets('restored') })
+    expect(restored.err).toBe('')
+    expect(restored.status).toBe(0)
+    expect(await server.sql('SELECT count(*), min(id), max(id) FROM orders', 'restored')).toBe(await server.sql('SELECT count(*), min(id), max(id) FROM orders', 'shop'))
+    expect(readdirSync(folder)).toEqual(['store'])
+  })
+
+  test('with --json prints the result alone on standard output', async () => {
+    const { status, out } = await lifeboat(['backup', '--destination', store(), '--json'], { variables: secrets() })
+    expect(status).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({ set: 'default', verified: 'list', sources: [{ name: 'shop', kind: 'postgres' }] })
+    expect(out.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('takes the key from standard input without a warning, and from an argument with one', async () => {
+    const variables = { DATABASE_URL: server.url('shop') }
+    const piped = await lifeboat(['backup', '--destination', store(), '--encryption-key', '-'], { variables, input: `${key}\n` })
+    expect([piped.status, piped.err]).toEqual([0, ''])
+    const plain = await lifeboat(['list', '--destination', store(), '--encryption-key', key])
+    expect(plain.status).toBe(0)
+    expect(plain.err).toBe(
+      'warning: --encryption-key stands in the arguments, which other users of this machine can see\nhint: Set LIFEBOAT_ENCRYPTION_KEY instead, or give - and pass it on standard input.\n',
+    )
+  })
+
+  test('that fails prints no result, keeps the password to itself and leaves no snapshot', async () => {
+    const wrong = server.url('shop', 'postgres', 'not the password')
+    const { status, out, err } = await lifeboat(['backup', '--destination', store(), '--json'], { variables: { ...secrets(), DATABASE_URL: wrong } })
+    expect([status, out]).toEqual([1, ''])
+    expect(err).toMatch(/^error: /)
+    expect(err).not.toContain('not the password')
+    expect(err).not.toContain(encodeURIComponent('not the password'))
+    expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).includes('.json.zst'))).toEqual([])
+  })
+
+  test.each<NodeJS.Signals>(['SIGINT', 'SIGTERM'])('that is stopped by %s says so, leaves no snapshot, and the next one succeeds', async (signal) => {
+    // A lock on the table holds pg_dump for as long as the test likes.
+    const variables = secrets()
+    const waitingForLock = async (): Promise<boolean> => (await server.sql("SELECT count(*) FROM pg_locks WHERE NOT granted")) !== '0'
+    const holder = server.sql("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60); COMMIT", 'shop').catch((error: unknown) => error)
+    const stopped = await lifeboat(['backup', '--destination', store()], {
+      variables,
+      during: async (kill) => {
+        while (!(await waitingForLock())) await new Promise((resolve) => setTimeout(resolve, 50))
+        kill(signal)
+      },
+    })
+    await server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()")
+    expect(await holder).toBeInstanceOf(Error)
+    expect([stopped.status, stopped.out, stopped.err]).toEqual([1, '', 'error: interrupted\n'])
+    expect(readdirSync(folder).filter((name) => name !== 'store')).toEqual([])
+    expect(JSON.parse((await lifeboat(['list', '--destination', store(), '--json'])).out || '{"snapshots":[]}')).toMatchObject({ snapshots: [] })
+    expect((await lifeboat(['backup', '--destination', store()], { variables })).status).toBe(0)
+  })
+})
+
+describe('keys', () => {
+  test('key new prints what age-keygen would, and age itself takes it', async () => {
+    const { status, out } = await lifeboat(['key', 'new'])
+    expect(status).toBe(0)
+    const [, recipient] = /^# created: \S+\n# public key: (age1\w+)\nAGE-SECRET-KEY-1\w+\n$/.exec(out)!
+    const file = path.join(folder, 'identity.txt')
+    writeFileSync(file, out, { mode: 0o600 })
+    expect(execFileSync('age-keygen', ['-y', file], { encoding: 'utf8' }).trim()).toBe(recipient)
+  })
+
+  test('key new --post-quantum prints a post-quantum identity', async () => {
+    expect((await lifeboat(['key', 'new', '--post-quantum'])).out).toMatch(/\nAGE-SECRET-KEY-PQ-1\w+\n$/)
+  })
+
+  test('key new warns when the file it is written to is open to others', async () => {
+    const file = path.join(folder, 'identity.txt')
+    const into = (mode: number): string => {
+      writeFileSync(file, '')
+      chmodSync(file, mode)
+      const target = openSync(file, 'w')
+      const errors = path.join(folder, 'errors')
+      const errorsTarget = openSync(errors, 'w')
+      try {
+        execFileSync(process.execPath, [path.join(import.meta.dirname, 'lifeboat.ts'), 'key', 'new'], { stdio: ['ignore', target, errorsTarget] })
+      } finally {
+        closeSync(target)
+        closeSync(errorsTarget)
+      }
+      return readFileSync(errors, 'utf8')
+    }
+    expect(into(0o644)).toContain('warning: others can read the file')
+    expect(into(0o600)).not.toContain('warning')
+  })
+
+  test('a write key backs up, and the identity it came from restores', async () => {
+    const identity = (await lifeboat(['key', 'new'])).out
+    const printed = await lifeboat(['key', 'write'], { variables: { LIFEBOAT_ENCRYPTION_KEY: identity } })
+    expect(printed).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^lifeboat-write:age1\S+\n$/) })
+    const variables = { ...secrets(), LIFEBOAT_ENCRYPTION_KEY: printed.out }
+    expect((await lifeboat(['backup', '--destination', store(), '--verify', 'none'], { variables })).status).toBe(0)
+    const read = ['restore', '--destination', store(), '--verify-only']
+    expect((await lifeboat(read, { variables })).status).not.toBe(0)
+    expect((await lifeboat(read, { variables: { LIFEBOAT_ENCRYPTION_KEY: identity } })).status).toBe(0)
+  })
+
+  test('the write key of a passphrase needs the store', async () => {
+    const variables = { ...secrets(), LIFEBOAT_ENCRYPTION_KEY: 'a passphrase of thirty letters' }
+    expect(await lifeboat(['key', 'write'], { variables })).toMatchObject({ status: 2, out: '', err: expect.stringContaining('--destination') })
+    await lifeboat(['backup', '--destination', store()], { variables })
+    expect((await lifeboat(['key', 'write', '--destination', store()], { variables })).out).toMatch(/^lifeboat-write:age1\S+\n$/)
+  })
+})

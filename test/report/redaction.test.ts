@@ -1,0 +1,49 @@
+import * as fc from 'fast-check'
+import { Redaction, secretsIn } from '../../src/report/redaction.ts'
+
+function redact(secret: string, text: string): string {
+  const redaction = new Redaction()
+  for (const part of secretsIn(secret)) redaction.add(part)
+  return redaction.apply(text)
+}
+
+test('a URL is replaced whole, and its password wherever else it stands', () => {
+  const url = 'postgres://app:p%40ss%2Fword@db.example.com/shop'
+  expect(redact(`shop=${url}`, `dumping ${url}: FATAL: password p@ss/word (p%40ss%2Fword) of app is wrong`)).toBe('dumping ***: FATAL: password *** (***) of app is wrong')
+})
+
+test('a password in the parameters of a URL is one as well', () => {
+  expect(redact('postgres://app@db/shop?sslmode=require&password=hunter%2022', 'hunter 22 or hunter%2022')).toBe('*** or ***')
+})
+
+test('a password that should have been percent-encoded is still found', () => {
+  expect(redact('postgres://app:pa@ss/word@db/shop', 'wrong: pa@ss/word')).toBe('wrong: ***')
+})
+
+test('each line of a key file is a secret, its comments are not', () => {
+  expect(redact('# created: today\nAGE-SECRET-KEY-1ABC\n', '# created: today; AGE-SECRET-KEY-1ABC')).toBe('# created: today; ***')
+})
+
+test('a secret that contains another leaves nothing behind, whichever is known first', () => {
+  const redaction = new Redaction()
+  redaction.add('secret')
+  redaction.add('secret and more')
+  expect(redaction.apply('a secret and more')).toBe('a ***')
+})
+
+test('whoever is told of secrets hears of each once, and of none that is too short to hide', () => {
+  const told: string[] = []
+  const redaction = new Redaction((secret) => told.push(secret))
+  for (const secret of ['long enough', 'long enough', 'abc', '']) redaction.add(secret)
+  expect(told).toEqual(['long enough'])
+  expect(redaction.apply('abc')).toBe('abc')
+})
+
+test('no password of four characters or more survives, as it is or encoded, whatever it is made of', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 4, unit: 'grapheme-ascii' }).filter((password) => password.trim() === password && !'postgres://user:@host/app***'.includes(password)), (password) => {
+      const url = `postgres://user:${encodeURIComponent(password)}@host/app`
+      expect(redact(url, `<${password}> <${encodeURIComponent(password)}> <${url}>`)).toBe('<***> <***> <***>')
+    }),
+  )
+})

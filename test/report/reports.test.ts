@@ -1,0 +1,57 @@
+import { Redaction } from '../../src/report/redaction.ts'
+import { terminalReport } from '../../src/report/terminal.ts'
+import { workflowReport } from '../../src/report/workflow.ts'
+
+function fakeTerminal(isTTY: boolean) {
+  let now = 0
+  let written = ''
+  const redaction = new Redaction()
+  const report = terminalReport({ write: (text) => (written += text), isTTY, columns: 40 }, redaction, () => now)
+  return { report, at: (time: number) => (now = time), taken: () => [written, (written = '')][0] }
+}
+
+test('on a terminal one line updates, and other lines take its place', () => {
+  const { report, at, taken } = fakeTerminal(true)
+  report.progress({ activity: 'backing up app', done: 0 })
+  expect(taken()).toBe('')
+  at(150)
+  report.progress({ activity: 'backing up app', done: 1_500_000, stored: 400_000 })
+  expect(taken()).toBe('\r\u001B[2Kbacking up app: 1.50 MB, 400 kB stored,')
+  at(200)
+  report.progress({ activity: 'backing up app', done: 1_600_000 })
+  expect(taken()).toBe('')
+  report.info('done')
+  expect(taken()).toBe('\r\u001B[2Kdone\n')
+})
+
+test('where standard error is no terminal there is a line every 10 s, and none for what is quick', () => {
+  const { report, at, taken } = fakeTerminal(false)
+  for (let time = 0; time <= 25_000; time += 500) {
+    at(time)
+    report.progress({ activity: 'restoring app', done: time * 1000, total: 100_000_000 })
+  }
+  expect(taken()).toBe('restoring app: 10.0 MB of 100 MB, 1.00 MB/s, 10 s\nrestoring app: 20.0 MB of 100 MB, 1.00 MB/s, 20 s\n')
+})
+
+test('a secret learnt on the way is never printed from then on', () => {
+  const { report, taken } = fakeTerminal(false)
+  report.mask('hunter22')
+  report.warning('wrong password hunter22', 'not hunter22')
+  expect(taken()).toBe('warning: wrong password ***\nhint: not ***\n')
+})
+
+test('text from a database does not move the cursor', () => {
+  const { report, taken } = fakeTerminal(true)
+  report.info('table \u001B[2J\rgone')
+  expect(taken()).toBe('table \uFFFD[2J\uFFFDgone\n')
+})
+
+test('in a workflow, warnings are annotations, and text cannot be a command to the runner', () => {
+  const lines: string[] = []
+  const redaction = new Redaction()
+  const report = workflowReport({ line: (text) => lines.push(text), warning: (text) => lines.push(`[warning] ${text}`) }, redaction, () => 0)
+  report.mask('hunter22')
+  report.info('pg_dump said:\n::stop-commands::x\n  ::add-mask::y\n##[error]z')
+  report.warning('hunter22 is weak', 'take another')
+  expect(lines).toEqual(['pg_dump said:\n: :stop-commands::x\n  : :add-mask::y\n## [error]z', '[warning] *** is weak\ntake another'])
+})

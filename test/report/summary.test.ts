@@ -1,0 +1,91 @@
+import * as fc from 'fast-check'
+import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
+import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
+import { shellWord } from '../../src/report/recipe.ts'
+import { backupSummary, failureSummary, listSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
+
+const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC' }
+const backup: BackupResult = {
+  snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8,
+  seconds: 4.4, verified: 'list',
+  sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
+}
+const restore: RestoreResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 214, restored: 214, errors: [], seconds: 5 }
+const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214 }] }
+
+/** What a hostile name would need to become markup: none of it may be left as it is. */
+const MARKUP = /[<>|`*_[\]{}~!\\#@"']/
+
+test("a backup's summary says what was stored and how to restore that very snapshot", () => {
+  const summary = backupSummary(backup, context)
+  expect(summary).toMatch(/^### ✅ Lifeboat: backed up 2 databases, 1.25 GB read, 3.10 MB added\n/)
+  expect(summary).toContain('| shop | 1.00 GB | 3.00 MB | 99.7 % | 250 MB/s | 4.0 s |')
+  expect(summary).toContain('| **Total** | 1.25 GB | 3.10 MB | 99.7 % | 284 MB/s | 4.4 s |')
+  expect(summary).toContain('- uses: OWNER/lifeboat/restore@v0.1.0')
+  expect(summary).toContain('    destination: "file:/mnt/my backups"\n    set: app\n    snapshot: 20261120T020000Z-5f3a9c1e\n    database: shop')
+  expect(summary).toContain("restore --destination 'file:/mnt/my backups' --set app --snapshot 20261120T020000Z-5f3a9c1e --database shop")
+})
+
+test('a backup that was not verified says so', () => {
+  expect(backupSummary({ ...backup, verified: 'none' }, context)).toContain('⚠️ Not verified.')
+})
+
+test('a restore with errors does not look like a success, and shows each error', () => {
+  expect(restoreSummary(restore, context)).toContain('✅ Lifeboat: restored shop')
+  const summary = restoreSummary({ ...restore, restored: 213, errors: ['relation "x" exists', '```\n<b>not bold</b>'] }, context)
+  expect(summary).toContain('❌ Lifeboat: restored shop with 2 errors')
+  expect(summary).toContain('213 of 214')
+  expect(summary).toContain('````\nrelation "x" exists\n```\n<b>not bold</b>\n````')
+})
+
+test('the three results of a verification look different', () => {
+  const headlines = (['verified', 'failed', 'could not verify'] as const).map((result) => verifySummary({ ...verify, result, problems: ['p'] }, context).split('\n')[0])
+  expect(new Set(headlines).size).toBe(3)
+  expect(headlines.map((headline) => headline!.includes('✅'))).toEqual([true, false, false])
+})
+
+test('names from outside stay text: in the table, in the headline, in the code', () => {
+  const name = 'a|b</td><script>`*_[x](y)\n| # @all ${{ secrets.KEY }}'
+  const summary = backupSummary({ ...backup, sources: [{ ...backup.sources[0]!, name }, backup.sources[1]!] }, context)
+  const row = summary.split('\n').find((line) => line.startsWith('| a&#124;b'))!
+  expect(row.split(' | ').length).toBe(6)
+  expect(row.slice(2).split(' | ')[0]!.replaceAll(/&#\d+;/g, '')).not.toMatch(MARKUP)
+  expect(summary.split('```')[0]).not.toContain('\n| # @all')
+})
+
+test('escaped text never holds markup, whatever it was', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => expect(escapeMarkdown(text).replaceAll(/&#\d+;/g, '')).not.toMatch(MARKUP)))
+})
+
+test('a code block cannot be ended by what is in it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('`', '``', '```', '\n', 'x', '~~~')), (pieces) => {
+      const [fence, ...lines] = fenced('', pieces.join('')).split('\n')
+      expect(lines.findIndex((line) => line.startsWith(fence!))).toBe(lines.length - 1)
+    }),
+  )
+})
+
+test('a summary stays below the limit of GitHub, with thousands of snapshots and endless errors', () => {
+  const snapshots: ListResult['snapshots'] = Array.from({ length: 20_000 }, (_, index) => ({
+    id: backup.snapshot, set: 'app', time: backup.time, size: 1, stored: 1, added: 1, chunks: 1, tags: ['nightly'], key: '0'.repeat(16), description: `${index}`.repeat(200),
+  }))
+  const errors = Array.from({ length: 100_000 }, (_, index) => `error ${index} `.repeat(5))
+  const summaries = [
+    listSummary({ store: 'file:/b', snapshots }, context),
+    restoreSummary({ ...restore, errors }, context),
+    verifySummary({ ...verify, result: 'failed', problems: errors }, context),
+    failureSummary('backup', { message: 'é'.repeat(2_000_000), causes: errors, status: 1 }),
+  ]
+  for (const summary of summaries) expect(Buffer.byteLength(summary)).toBeLessThan(1024 * 1024)
+  expect(summaries[0]).toContain('The newest 200 are shown')
+})
+
+test('a failure says what happened, why, and what to do', () => {
+  const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 })
+  expect(summary).toBe('### ❌ Lifeboat: backup failed\n\n**cannot connect**\n\n- because: refused\n\nWhat to do: Is it running&#63;\n')
+})
+
+test('a word for the shell is one word', () => {
+  expect([shellWord('file:/mnt/a-b'), shellWord("it's; rm -rf $HOME"), shellWord('')]).toEqual(['file:/mnt/a-b', "'it'\\''s; rm -rf $HOME'", "''"])
+})
