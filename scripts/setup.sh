@@ -28,7 +28,7 @@ install() { # PACKAGE...
   as_root true || give_up "neither root nor sudo here" "$how, as root: apt-get install $*"
   echo "setup: installing $*" >&2
   if [ -z "$apt_updated" ]; then as_root apt-get -qq update >&2; apt_updated=1; fi
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >&2 || give_up "apt-get install $* failed, see above"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null || give_up "apt-get install $* failed, see above"
 }
 
 # Packages of those programs that are not there, asked for as program=package.
@@ -98,7 +98,7 @@ modules_match() {
 command -v npm >/dev/null || give_up "Node and npm are needed: apt-get install nodejs npm"
 if ! modules_match; then
   echo "setup: npm ci" >&2
-  npm ci --no-audit --no-fund >&2 || give_up "npm ci failed, see above"
+  npm ci --no-audit --no-fund --loglevel=error >&2 || give_up "npm ci failed, see above"
 fi
 case $(node_modules/.bin/node --version 2>/dev/null || node --version) in
   v2[4-9].*) ;;

@@ -86,9 +86,9 @@ function programsOf(major: Major, folder: string): string {
   const programs = path.join(installed, 'bin')
   const attempt = spawnSync(path.join(programs, 'postgres'), ['--version'], identity)
   if (attempt.status === 0) return programs
-  // A checkout under /root, say, that `nobody` cannot reach.
+  // A checkout under /root, say, that `nobody` cannot reach: hard links where the file system allows, a copy elsewhere.
   const copy = path.join(folder, 'native')
-  const copied = spawnSync('cp', ['-a', '--reflink=auto', installed, copy], { encoding: 'utf8' })
+  const copied = spawnSync('sh', ['-c', 'cp -al "$1" "$2" 2>/dev/null || cp -a "$1/." "$2"', 'sh', installed, copy], { encoding: 'utf8' })
   if (copied.status !== 0) throw new Error(`cannot copy ${installed}: ${copied.stderr}`)
   return path.join(copy, 'bin')
 }
