@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { inputsOf, type Command } from '../../src/inputs.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
+import { startServer, type Server } from '../support/postgres-server.ts'
+
+let server: Server
+let folder: string
+let key: string
+beforeAll(async () => {
+  key = (await newIdentity()).identity
+  server = await startServer(15)
+  await server.createDatabase('shop')
+  await server.sql('CREATE TABLE orders AS SELECT g AS id FROM generate_series(1, 1000) g', 'shop')
+})
+afterAll(() => server.stop())
+beforeEach(() => (folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-action-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+interface Step {
+  status: number | null
+  /** The log as the runner shows it: `::add-mask::` lines taken out, and kept in `masks`. */
+  log: string
+  masks: string[]
+  outputs: Record<string, string>
+  summary: string
+}
+
+/** A workflow command's data as it was before @actions/core wrote it. */
+function unescape(text: string): string {
+  return text.replaceAll('%0A', '\n').replaceAll('%0D', '\r').replaceAll('%25', '%')
+}
+
+/** Starts an action as a runner does: every input of its action.yml by variable, the defaults filled in, and what is misspelled as well. */
+async function step(command: Command, inputs: Record<string, string>, variables: Record<string, string> = {}): Promise<Step> {
+  const temporary = path.join(folder, '_temp')
+  const [output, summary] = [path.join(folder, 'output'), path.join(folder, 'summary')]
+  mkdirSync(temporary, { recursive: true })
+  for (const file of [output, summary]) writeFileSync(file, '')
+  const all = { ...Object.fromEntries(inputsOf(command).map(([name, input]) => [name, input.default ?? ''])), ...inputs }
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'step.ts'), command], {
+    env: {
+      PATH: process.env['PATH'],
+      ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
+      RUNNER_TEMP: temporary, GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: summary,
+      GITHUB_REPOSITORY: 'someone/something', GITHUB_RUN_ID: '42', GITHUB_RUN_ATTEMPT: '1', GITHUB_WORKFLOW: 'nightly',
+      GITHUB_ACTION_REPOSITORY: 'someone/lifeboat', GITHUB_ACTION_REF: 'v9',
+      ...variables,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  child.stdout.on('data', (bytes: Buffer) => (printed += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (printed += bytes.toString()))
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  expect(readdirSync(temporary)).toEqual([])
+  const lines = printed.split('\n')
+  const mask = '::add-mask::'
+  return {
+    status,
+    log: lines.filter((line) => !line.startsWith(mask)).join('\n'),
+    masks: lines.filter((line) => line.startsWith(mask)).map((line) => unescape(line.slice(mask.length))),
+    outputs: Object.fromEntries([...readFileSync(output, 'utf8').matchAll(/^(.+?)<<(.+)\n([\s\S]*?)\n\2$/gm)].map((match) => [match[1], match[3]])),
+    summary: readFileSync(summary, 'utf8'),
+  }
+}
+
+const destination = (): string => `file:${path.join(folder, 'store')}`
+const backup = (more: Record<string, string> = {}): Promise<Step> => step('backup', { 'database-url': server.url('shop'), 'encryption-key': key, destination: destination(), ...more })
+
+/** Nothing anyone can see later holds a secret. */
+function expectNoSecret({ log, outputs, summary }: Step, ...secrets: string[]): void {
+  const seen = [log, ...Object.values(outputs), summary].join('\n')
+  for (const secret of [key, server.url('shop'), server.password, encodeURIComponent(server.password), ...secrets]) expect(seen).not.toContain(secret)
+}
+
+test('a backup sets its outputs, writes a summary that says how to restore, and shows no secret', async () => {
+  const done = await backup({ set: 'production', timezone: 'Europe/Berlin' })
+  expect(done.log).not.toContain('::error')
+  expect(done.status).toBe(0)
+  const result = JSON.parse(done.outputs['result']!)
+  expect(result).toMatchObject({ set: 'production', verified: 'list', sources: [{ name: 'shop' }] })
+  expect(done.outputs).toMatchObject({ outcome: 'done', 'snapshot-id': result.snapshot, size: `${result.size}`, added: `${result.added}`, duration: `${result.seconds}`, verified: 'list' })
+  expect(done.summary).toContain('✅ Lifeboat: backed up 1 database')
+  expect(done.summary).toContain(`- uses: someone/lifeboat/restore@v9`)
+  expect(done.summary).toContain(`snapshot: ${result.snapshot}`)
+  expect(done.masks).toEqual(expect.arrayContaining([key, server.url('shop'), server.password, encodeURIComponent(server.password)]))
+  expectNoSecret(done)
+})
+
+test('list and verify find what a backup made, and show its description as text', async () => {
+  const made = await backup({ description: 'before <the> deployment' })
+  const store = { destination: destination(), 'encryption-key': key }
+  const listed = await step('list', store)
+  expect(listed.outputs).toMatchObject({ outcome: 'done', count: '1', 'snapshot-id': made.outputs['snapshot-id'] })
+  expect(listed.summary).toContain('before &#60;the&#62; deployment')
+  const verified = await step('verify', { ...store, level: 'read' })
+  expect(verified.outputs).toMatchObject({ outcome: 'verified', 'snapshot-id': made.outputs['snapshot-id'] })
+  expect([listed.status, verified.status]).toEqual([0, 0])
+})
+
+test('a restore restores, and says into what', async () => {
+  await backup()
+  await server.createDatabase('action_target')
+  const done = await step('restore', { 'database-url': server.url('action_target'), 'encryption-key': key, destination: destination() })
+  expect(done.log).not.toContain('::error')
+  expect([done.status, done.outputs['outcome']]).toEqual([0, 'done'])
+  expect(done.summary).toContain('✅ Lifeboat: restored shop')
+  expect(await server.sql('SELECT count(*) FROM orders', 'action_target')).toBe('1000')
+  expectNoSecret(done)
+})
+
+test('a verification that finds damage fails the step, and the outputs, the summary and an annotation say so', async () => {
+  await backup()
+  const chunks = path.join(folder, 'store', 'chunks')
+  const chunk = readdirSync(chunks, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile())!
+  writeFileSync(path.join(chunk.parentPath, chunk.name), 'not what it was')
+  const done = await step('verify', { destination: destination(), 'encryption-key': key })
+  expect(done.status).toBe(1)
+  expect(done.outputs['outcome']).toBe('failed')
+  expect(done.summary).toContain('❌ Lifeboat: the backup is damaged')
+  expect(done.log).toContain('::error title=Lifeboat verify failed::')
+})
+
+test('a backup that fails says so everywhere, with what to do, and without the password', async () => {
+  const url = server.url('shop', 'postgres', 'wrong password')
+  const done = await backup({ 'database-url': url })
+  expect(done.status).toBe(1)
+  expect(done.outputs).toEqual({ outcome: 'failed' })
+  expect(done.summary).toMatch(/^### ❌ Lifeboat: backup failed\n/)
+  expect(done.summary).toContain('What to do: ')
+  expect(done.log).toContain('::error title=Lifeboat backup failed::')
+  expectNoSecret(done, url, 'wrong password', encodeURIComponent('wrong password'))
+})
+
+test('a misspelled input is refused with the nearest name, and its value, which may be a secret, is not shown', async () => {
+  const done = await backup({ 'encryption-ky': 'a secret in the wrong place' })
+  expect(done.status).toBe(2)
+  expect(done.log).toContain('backup has no input "encryption-ky"; did you mean encryption-key?')
+  expectNoSecret(done, 'a secret in the wrong place')
+})
+
+test('a value that is not understood is refused before anything is done', async () => {
+  const done = await backup({ retention: '7 dayly' })
+  expect(done.status).toBe(2)
+  expect(done.outputs).toEqual({ outcome: 'failed' })
+  expect(done.log).toContain('retention: "7" is not a rule')
+  expect(readdirSync(folder).toSorted()).toEqual(['_temp', 'output', 'summary'])
+})
+
+test('the secrets may come from the environment of the step, and are masked all the same', async () => {
+  const done = await step('backup', { destination: destination() }, { DATABASE_URL: server.url('shop'), LIFEBOAT_ENCRYPTION_KEY: key })
+  expect(done.status).toBe(0)
+  expect(done.masks).toEqual(expect.arrayContaining([key, server.password]))
+  expectNoSecret(done)
+})
