@@ -10,6 +10,7 @@ import { Redaction, secretsIn } from '../report/redaction.ts'
 import { failureSummary } from '../report/summary.ts'
 import { inertText, workflowReport } from '../report/workflow.ts'
 import { withEnvironment } from '../run.ts'
+import { VERSION } from '../version.ts'
 import { outputsOf } from './outputs.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -54,7 +55,7 @@ function workflowRun(variables: Variables): Environment['run'] {
 async function conclude(outcome: Outcome, redaction: Redaction, variables: Variables): Promise<number> {
   core.info(inertText(redaction.apply(textOf(outcome, 'node dist/cli.js'))))
   for (const [name, value] of Object.entries(outputsOf(outcome))) core.setOutput(name, value)
-  const action = { action: variables['GITHUB_ACTION_REPOSITORY'] || 'OWNER/lifeboat', reference: variables['GITHUB_ACTION_REF'] || 'v1' }
+  const action = { action: variables['GITHUB_ACTION_REPOSITORY'] || 'OWNER/lifeboat', reference: variables['GITHUB_ACTION_REF'] || `v${VERSION}` }
   await writeSummary(summaryOf(outcome, action))
   const status = statusOf(outcome)
   if (status !== 0) core.error(redaction.apply(problemOf(outcome)), { title: `Lifeboat ${outcome.command} failed` })

@@ -43,8 +43,8 @@ export function terminalReport(stream: TerminalStream, redaction: Redaction, now
       const line = pace.line(progress)
       if (line === undefined) return
       if (!live) return print(line)
-      // One column is left free: a full line wraps, and a wrapped line cannot be erased.
-      stream.write(ERASE_LINE + printable(redaction.apply(line)).slice(0, (stream.columns ?? 80) - 1))
+      // One column is left free: a full line wraps, and a wrapped line cannot be erased. A terminal that does not know its width says 0.
+      stream.write(ERASE_LINE + printable(redaction.apply(line)).slice(0, (stream.columns || 80) - 1))
       drawn = true
     },
     mask: (secret) => redaction.add(secret),

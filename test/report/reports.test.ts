@@ -2,11 +2,11 @@ import { Redaction } from '../../src/report/redaction.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
 import { workflowReport } from '../../src/report/workflow.ts'
 
-function fakeTerminal(isTTY: boolean) {
+function fakeTerminal(isTTY: boolean, columns = 40) {
   let now = 0
   let written = ''
   const redaction = new Redaction()
-  const report = terminalReport({ write: (text) => (written += text), isTTY, columns: 40 }, redaction, () => now)
+  const report = terminalReport({ write: (text) => (written += text), isTTY, columns }, redaction, () => now)
   return { report, at: (time: number) => (now = time), taken: () => [written, (written = '')][0] }
 }
 
@@ -22,6 +22,14 @@ test('on a terminal one line updates, and other lines take its place', () => {
   expect(taken()).toBe('')
   report.info('done')
   expect(taken()).toBe('\r\u001B[2Kdone\n')
+})
+
+test('a terminal that does not know its width gets 79 columns', () => {
+  const { report, at, taken } = fakeTerminal(true, 0)
+  report.progress({ activity: 'a'.repeat(100), done: 0 })
+  at(100)
+  report.progress({ activity: 'a'.repeat(100), done: 0 })
+  expect(taken()).toBe(`\r\u001B[2K${'a'.repeat(79)}`)
 })
 
 test('where standard error is no terminal there is a line every 10 s, and none for what is quick', () => {
