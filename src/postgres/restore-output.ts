@@ -1,9 +1,7 @@
 /** What pg_restore told on stderr. */
 export interface RestoreOutput {
-  /** One text per error: the message, the entry it belongs to, and the beginning of the statement. */
+  /** One text per error: the message, and the beginning of the statement. */
   errors: string[]
-  /** Distinct archive entries that had an error. */
-  failedEntries: number
   warnings: string[]
   /** It went through the whole archive and says how many errors it passed over. */
   finished: boolean
@@ -13,31 +11,24 @@ export interface RestoreOutput {
 
 /** Reads pg_restore's stderr (LC_ALL=C). A statement that may hold a password is left out. */
 export function parseRestoreOutput(stderr: string): RestoreOutput {
-  const output: RestoreOutput = { errors: [], failedEntries: 0, warnings: [], finished: false, unknownSettings: [] }
-  const failed = new Set<string>()
-  let entry = ''
+  const output: RestoreOutput = { errors: [], warnings: [], finished: false, unknownSettings: [] }
   // Every message starts with the program's name; what follows without it belongs to the message.
   for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
-    if (message.startsWith('from TOC entry ')) entry = message.slice('from TOC entry '.length)
-    else if (message.startsWith('warning: errors ignored on restore')) output.finished = true
+    if (message.startsWith('warning: errors ignored on restore')) output.finished = true
     else if (message.startsWith('warning: ')) output.warnings.push(message.slice('warning: '.length))
     else if (message.startsWith('error: ')) {
       const setting = /unrecognized configuration parameter "(\w+)"\s+Command was: SET /.exec(message)
-      if (setting) {
-        output.unknownSettings.push(setting[1]!)
-        continue
-      }
-      if (entry) failed.add(entry)
-      output.errors.push(describe(message.slice('error: '.length), entry))
+      if (setting) output.unknownSettings.push(setting[1]!)
+      else output.errors.push(describe(message.slice('error: '.length)))
     }
   }
-  return { ...output, failedEntries: failed.size }
+  return output
 }
 
-function describe(message: string, entry: string): string {
+function describe(message: string): string {
   const [told = '', statement = ''] = message.replace(/^could not execute query: ERROR: +/, '').split(/\n?Command was: /)
   const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0]!.trim().slice(0, 200)
-  return `${told.trim().slice(0, 1000)}${entry && ` [${entry}]`}${shown && `: ${shown}`}`
+  return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`
 }
 
 /** What helps against errors of these kinds, if something is known to. */

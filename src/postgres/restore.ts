@@ -4,7 +4,7 @@ import { ChildError, collect, feed, startChild } from '../child.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import { type ArchiveContext, databaseDefinition, listArchive } from './archive.ts'
-import { type Client, clientForRestore, newestClient, programOf } from './clients.ts'
+import { type Client, clientForRestore, installHint, newestClient, programOf } from './clients.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
 import { blot, explain } from './errors.ts'
 import type { QueryContext } from './query.ts'
@@ -26,7 +26,7 @@ export interface RestoreOptions {
    * `create`: makes the database, and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
    */
   mode: 'empty' | 'create' | 'clean'
-  /** Only these; all when empty. A table is `name` or `schema.name`; with it come its rows, not its indexes and constraints. */
+  /** Only what is in one of these schemas, and these tables; all when both are empty. A table is `name` or `schema.name`: it and its rows, not its indexes and constraints. */
   schemas: readonly string[]
   tables: readonly string[]
   only?: 'schema' | 'data'
@@ -42,7 +42,7 @@ export interface RestoreOptions {
 }
 
 export interface RestoreOutcome {
-  /** Archive entries selected, and of these restored without an error. */
+  /** Archive entries selected, and of these restored; every error counts as an entry that is not. */
   entries: number
   restored: number
   /** Every error pg_restore printed; the restore has failed unless there is none. */
@@ -101,9 +101,9 @@ async function dropAgain(database: string, maintenance: QueryContext, why: strin
 
 interface Plan {
   archive: ArchiveContext
-  /** Arguments that select entries and say how they are restored. */
+  /** Arguments that say what of the entries is restored, and how. */
   parameters: string[]
-  /** `--list` lines in the archive's order, where single tables were asked for. */
+  /** The selected lines of `--list`, where not all are. */
   list?: string[]
   entries: number
 }
@@ -114,29 +114,40 @@ async function prepare(options: RestoreOptions, serverMajor: number): Promise<Pl
   const { client, warning } = clientForRestore(clients, dumpMajor, serverMajor)
   if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
     throw new LifeboatError(`pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know; in one transaction that ends the restore`, {
-      hint: dumpMajor <= serverMajor ? `install the target's own version: postgresql-client-${serverMajor}` : 'restore with mode create or empty, or into PostgreSQL 17 or newer' })
+      hint: dumpMajor <= serverMajor ? `install the target's own version: ${installHint(serverMajor)}` : 'restore with mode create or empty, or into PostgreSQL 17 or newer' })
   }
   if (warning) report.warning(warning)
   const archive: ArchiveContext = { client, variables, signal }
   const parameters = [
-    ...schemas.map((schema) => `--schema=${schema}`),
     ...(options.only ? [`--${options.only}-only`] : []),
     ...(options.noOwner ? ['--no-owner'] : []),
     ...(options.noPrivileges ? ['--no-privileges'] : []),
   ]
-  const all = (await listArchive(options.archive(), archive, parameters)).entries
-  if (all.length === 0) throw new LifeboatError(`the archive has no entries ${schemas.length > 0 ? `in ${schemas.join(', ')}` : 'to restore'}`, { hint: 'check the filter: names are case-sensitive' })
-  if (tables.length === 0) return { archive, parameters, entries: all.length }
+  const listed = async (...filter: string[]) => (await listArchive(options.archive(), archive, [...parameters, ...filter])).entries
+  const all = await listed()
+  if (schemas.length + tables.length === 0) return { archive, parameters, entries: all.length }
+
   const chosen = new Set<string>()
-  for (const table of tables) {
-    const dot = table.indexOf('.')
-    const filter = dot < 0 ? [`--table=${table}`] : [`--schema=${table.slice(0, dot)}`, `--table=${table.slice(dot + 1)}`]
-    const { entries } = await listArchive(options.archive(), archive, [...parameters, ...filter])
-    if (entries.length === 0) throw new LifeboatError(`the archive has no table ${table}`, { hint: 'write schema.table or table; names are case-sensitive' })
+  const choose = async (what: string, ...filter: string[]) => {
+    const entries = await listed(...filter)
+    if (entries.length === 0) throw new LifeboatError(`the archive has no ${what}`, { hint: 'write a table as schema.table or table; names are case-sensitive' })
     for (const entry of entries) chosen.add(entry)
   }
-  const list = all.filter((entry) => chosen.has(entry))
+  for (const schema of schemas) await choose(`entries in schema ${schema}`, `--schema=${schema}`)
+  for (const table of tables) {
+    const dot = table.indexOf('.')
+    await choose(`table ${table}`, ...(dot < 0 ? [] : [`--schema=${table.slice(0, dot)}`]), `--table=${table.slice(dot + 1)}`)
+  }
+  // pg_restore leaves out the schemas themselves; where there are none yet, they are needed.
+  const makes = options.mode === 'clean' ? [] : [...schemas, ...tables.filter((table) => table.includes('.')).map((table) => table.split('.')[0]!)]
+  const list = all.filter((entry) => chosen.has(entry) || makes.some((schema) => makesSchema(entry, schema)))
   return { archive, parameters, list, entries: list.length }
+}
+
+/** `7; 2615 16490 SCHEMA - audit postgres`, `3626; 0 0 ACL - SCHEMA audit postgres` */
+function makesSchema(entry: string, schema: string): boolean {
+  const what = entry.replace(/^\d+; \d+ \d+ /, '')
+  return [`SCHEMA - ${schema} `, `ACL - SCHEMA ${schema} `, `COMMENT - SCHEMA ${schema} `].some((beginning) => what.startsWith(beginning))
 }
 
 async function run(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
@@ -178,14 +189,14 @@ async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | []
 
 /** Decides what a pg_restore that has ended did. `error` is undefined when it exited with 0. */
 function judge(error: unknown, stderr: string, options: RestoreOptions, entries: number): RestoreOutcome {
-  const { errors, failedEntries, warnings, finished, unknownSettings } = parseRestoreOutput(stderr)
+  const { errors, warnings, finished, unknownSettings } = parseRestoreOutput(stderr)
   const rolledBack = oneTransaction(options) && errors.length > 0
   if (error !== undefined && !(error instanceof ChildError && (finished || rolledBack))) throw error
   for (const warning of warnings) options.report.warning(`pg_restore: ${warning}`)
   for (const setting of new Set(unknownSettings)) options.report.info(`the target server does not know the setting ${setting}: passed over`)
   if (errors.length === 0) return { entries, restored: entries, errors, left: 'everything' }
   const hint = hintFor(errors)
-  const restored = rolledBack ? 0 : Math.max(0, entries - Math.max(failedEntries, 1))
+  const restored = rolledBack ? 0 : Math.max(0, entries - errors.length)
   return { entries, restored, errors, ...(hint && { hint }), left: rolledBack ? 'unchanged' : 'part' }
 }
 
