@@ -34,6 +34,6 @@ test('a second SIGINT exits at once, when the work takes no notice of the first;
 })
 
 test('an error that nobody catches ends the work as a failure, and staging is removed', async () => {
-  expect(await interrupted('throws', {})).toEqual({ status: 1, words: ['waiting', 'aborted', 'from nowhere'], staged: true })
+  expect(await interrupted('goes on', { waiting: 'SIGUSR2' })).toEqual({ status: 1, words: ['waiting', 'aborted', 'from nowhere'], staged: true })
   expect(readdirSync(folder)).toEqual([])
 })

@@ -15,7 +15,9 @@ try {
         console.log('aborted')
         if (manners === 'stops') reject(new Error('a child was killed'))
       })
-      if (manners === 'throws') setImmediate(() => { throw new Error('from nowhere') })
+      process.on('SIGUSR2', () => {
+        throw new Error('from nowhere')
+      })
       console.log('waiting')
     })
   })
