@@ -1,8 +1,7 @@
 // npm run demo: a database is backed up twice, verified, restored at both moments and compared, on this machine, with nothing left over.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { BackupResult, RestoreResult, VerifyResult } from '../src/commands/results.ts'
 import { formatBytes, formatRate, formatSeconds, formatShare } from '../src/report/format.ts'
@@ -14,8 +13,6 @@ import { type Server, startServer } from '../test/support/postgres-server.ts'
 const checkout = path.join(import.meta.dirname, '..')
 const cli = 'dist/cli.js'
 const megabytes = 230
-const work = mkdtempSync(path.join(tmpdir(), 'lifeboat-demo-'))
-const destination = `file:${path.join(work, 'store')}`
 let server: Server | undefined
 let running: ChildProcess | undefined
 let interrupted = false
@@ -41,6 +38,8 @@ async function story(): Promise<void> {
   heading(`A PostgreSQL ${major} server of its own, with a web shop in it`)
   const shop = await startServer(major)
   server = shop
+  // In the server's folder, which is removed with it even if this process is killed.
+  const destination = `file:${path.join(shop.socketDirectory, 'store')}`
   await shop.createDatabase('shop')
   const load = await timed(() => loadDataset(shop, 'shop', { megabytes }))
   tell(`${await figuresOf(shop)}, made in ${formatSeconds(load.seconds)}`)
@@ -149,5 +148,4 @@ async function cleanUp(): Promise<void> {
     if (running.exitCode === null && running.signalCode === null) await once(running, 'exit')
   }
   await server?.stop()
-  rmSync(work, { recursive: true, force: true })
 }
