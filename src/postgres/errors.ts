@@ -59,6 +59,8 @@ const rules: Rule[] = [
   [/canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/, (_, where) => ({
     problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
     hint: 'run when no migration or ALTER TABLE does, or raise lock-timeout' })],
+  [/max_locks_per_transaction/, (_, where) => ({
+    problem: `${where} has too small a lock table for this many tables`, hint: 'raise max_locks_per_transaction at the server' })],
   [/No space left on device/, (m, where) => ({
     problem: `a disk is full at ${where}: ${m[0]}`, hint: 'free space at the server' })],
   [/server closed the connection unexpectedly|terminating connection due to|SSL connection has been closed unexpectedly|connection to server was lost|could not receive data from server/, (_, where) => ({
@@ -86,10 +88,13 @@ export function explain(error: unknown, activity: Activity, connection: Pick<Con
   return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, { cause })
 }
 
-/** The server's own words when it refused a query of a client program (no privilege, an object it lacks); undefined for every other failure. */
+/**
+ * The server's own words when it refused a query of a client program (no privilege, an object it lacks); undefined for every other failure.
+ * The word before the message follows the server's language: ERROR, FEHLER. FATAL is FATAL, and the end of the connection.
+ */
 export function refusal(error: unknown, connection: Pick<Connection, 'secrets'>): string | undefined {
   if (!(error instanceof ChildError) || error.exit.status === null) return undefined
-  return /query failed: ERROR: +(.*)/.exec(blot(error.exit.stderr, connection.secrets))?.[1]
+  return /query failed: (?!FATAL|PANIC)[^\s:]+: {2}(.*)/.exec(blot(error.exit.stderr, connection.secrets))?.[1]
 }
 
 /** A text without the secrets in it, but for those too short to be told from other text. */

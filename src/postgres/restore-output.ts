@@ -9,7 +9,7 @@ export interface RestoreOutput {
   unknownSettings: string[]
 }
 
-/** Reads pg_restore's stderr (LC_ALL=C). A statement that may hold a password is left out. */
+/** Reads pg_restore's stderr (LC_ALL=C; what it passes on of a server is in that one's language). A statement that may hold a password is left out. */
 export function parseRestoreOutput(stderr: string): RestoreOutput {
   const output: RestoreOutput = { errors: [], warnings: [], finished: false, unknownSettings: [] }
   // Every message starts with the program's name; what follows without it belongs to the message.
@@ -17,7 +17,7 @@ export function parseRestoreOutput(stderr: string): RestoreOutput {
     if (message.startsWith('warning: errors ignored on restore')) output.finished = true
     else if (message.startsWith('warning: ')) output.warnings.push(message.slice('warning: '.length))
     else if (message.startsWith('error: ')) {
-      const setting = /unrecognized configuration parameter "(\w+)"\s+Command was: SET /.exec(message)
+      const setting = /\nCommand was: SET (\w+_timeout) = 0;$/.exec(message)
       if (setting) output.unknownSettings.push(setting[1]!)
       else output.errors.push(describe(message.slice('error: '.length)))
     }
@@ -26,7 +26,7 @@ export function parseRestoreOutput(stderr: string): RestoreOutput {
 }
 
 function describe(message: string): string {
-  const [told = '', statement = ''] = message.replace(/^could not execute query: ERROR: +/, '').split(/\n?Command was: /)
+  const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /)
   const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0]!.trim().slice(0, 200)
   return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`
 }
@@ -44,6 +44,7 @@ export function hintFor(errors: readonly string[]): string | undefined {
     return 'install the missing extension at the target server, then restore again'
   }
   if (has(/unrecognized configuration parameter/)) return 'the target server is older than the backup: restore into the same major version or a newer one'
+  if (has(/max_locks_per_transaction/)) return 'raise max_locks_per_transaction at the target server, or restore with mode create'
   if (has(/No space left on device/)) return 'the disk of the target server is full'
   return undefined
 }

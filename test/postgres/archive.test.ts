@@ -52,12 +52,13 @@ test('a whole archive is parsed', async () => {
 })
 
 test('an archive is read to its very end, where its own check may throw', async () => {
-  async function* checked(): AsyncGenerator<Buffer> {
-    yield* pieces(bytes)
-    throw new Error('the SHA-256 is another')
-  }
   await expect(parseWholeArchive(checked(), context)).rejects.toThrow('the SHA-256 is another')
 })
+
+async function* checked(): AsyncGenerator<Buffer> {
+  yield* pieces(bytes)
+  throw new Error('the SHA-256 is another')
+}
 
 test('an archive cut anywhere does not parse', async () => {
   await fc.assert(

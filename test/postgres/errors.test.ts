@@ -70,6 +70,8 @@ test('a refusal is the answer of a server, nothing else', () => {
   expect(refusal(failed('pg_dumpall: error: query failed: ERROR:  permission denied for table pg_authid\npg_dumpall: detail: Query was: x'), connection)).toBe(
     'permission denied for table pg_authid',
   )
+  expect(refusal(failed('pg_dumpall: error: query failed: FEHLER:  keine Berechtigung\npg_dumpall: detail: Query was: x'), connection)).toBe('keine Berechtigung')
+  expect(refusal(failed('pg_dumpall: error: query failed: FATAL:  terminating connection due to administrator command'), connection)).toBeUndefined()
   expect(refusal(failed('pg_dumpall: error: query failed: server closed the connection unexpectedly'), connection)).toBeUndefined()
   expect(refusal(failed('pg_dumpall: error: query failed: ERROR:  x', { status: null, signal: 'SIGKILL' }), connection)).toBeUndefined()
   expect(refusal(new Error('interrupted'), connection)).toBeUndefined()
