@@ -39,6 +39,12 @@ const inPieces = (bytes: Buffer, ending: () => unknown = () => undefined) =>
     await ending()
   }
 
+/** Leaves pg_restore the time to commit what it has, if it was given all of it. */
+const lateDamage = async () => {
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  damage()
+}
+
 const damage = () => {
   throw new LifeboatError('chunk chunks/aa/aabb is damaged')
 }
@@ -209,7 +215,7 @@ describe('on one server', () => {
     })
     const cases: [string, () => () => AsyncIterable<Buffer>][] = [
       ['in the middle', () => inPieces(big.subarray(0, big.length / 2), damage)],
-      ['after its last byte', () => inPieces(big, damage)],
+      ['after its last byte', () => inPieces(big, lateDamage)],
     ]
 
     test.each(cases)('%s leaves no new database', async (_, archive) => {
