@@ -3,9 +3,10 @@
  * the hash of the last bytes is zero under a mask, so an insertion moves only the cuts next to it.
  */
 export const MINIMUM_CHUNK = 512 * 1024
-export const MAXIMUM_CHUNK = 8 * 1024 * 1024
+/** Chunks have 1.5 MiB on average. Larger ones take more memory (a difference needs the chunk, its base and tables for both), smaller ones more time. */
+export const MAXIMUM_CHUNK = 4 * 1024 * 1024
 /** The masks take the hash's high bits, which depend on the most bytes (bit k on the last k + 1). Every cut is also an anchor. */
-const CUT_MASK = 0xfffff800 | 0
+const CUT_MASK = 0xfffff000 | 0
 const ANCHOR_MASK = 0xffff0000 | 0
 const ANCHOR_WINDOW = 32
 export const MAXIMUM_ANCHORS = 64

@@ -13,6 +13,8 @@ import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type Snapshot
 const PUTTING_BYTES = 32 * 1024 * 1024
 /** A difference is kept when it is at most this part of the chunk stored alone. */
 const WORTHWHILE = 0.7
+/** A difference is mostly matches; a higher level makes it slower and larger in memory, but hardly smaller. */
+const DIFFERENCE_LEVEL = 1
 
 export interface WriterOptions {
   store: Store
@@ -160,14 +162,14 @@ export class Writer {
    * so once those stored since the last whole copy add up to that copy's size, the chunk is stored whole again.
    */
   async #difference(fresh: KnownChunk, chunk: Chunk): Promise<Buffer | undefined> {
-    const { keys, known, level } = this.#options
+    const { keys, known } = this.#options
     const similar = keys.identity === undefined ? undefined : known.similar.mostSimilar(chunk.anchors)
     if (!similar) return undefined
     const base = similar.base ?? similar
     if (similar.spent >= base.storedSize) return undefined
     const plaintext = await this.#plaintextOf(base)
     if (!plaintext || !canBeBase(plaintext)) return undefined
-    const difference = await compress(chunk.bytes, level, plaintext)
+    const difference = await compress(chunk.bytes, DIFFERENCE_LEVEL, plaintext)
     const alone = (base.storedSize / base.size) * chunk.bytes.length
     if (difference.length > WORTHWHILE * alone) return undefined
     fresh.base = base
