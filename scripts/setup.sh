@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes this machine ready for `npm test`, `npm run demo` or `npm run bench`:   scripts/setup.sh test|demo|bench
 # Installs nothing that is there. On Debian and Ubuntu it fetches what is missing with apt-get; elsewhere it says what to
-# install. Tried on Debian 12; Ubuntu has other PostgreSQL majors in its suites and has not been tried.
+# install. Tried on Debian 12 and 13; Ubuntu has other PostgreSQL majors in its suites and has not been tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-}
