@@ -26,6 +26,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const started = performance.now()
   const { report, signal } = environment
   parseEncryptionKey(inputs['encryption-key'])
+  if (Object.keys(inputs.retention).length > 0) report.warning('retention is checked, but this version deletes nothing: every snapshot is kept')
   const sources = await databases(inputs, environment)
   const store = openStore(inputs.destination)
   try {

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
+import type { SnapshotChoice } from '../repository/catalog.ts'
 import { setName, snapshotId, tag } from '../repository/snapshot.ts'
+import type { Destination } from '../stores/open.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
 
@@ -84,18 +86,12 @@ function checked(schema: z.ZodType<string>, word: string, what: string): string 
   return word
 }
 
-/** Which snapshot: the newest, the one with this id, or the newest not after a time. */
-export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
-
 export const snapshot = parsing((text): SnapshotChoice => {
   if (text === 'latest') return { kind: 'latest' }
   if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
   if (z.iso.datetime({ offset: true }).safeParse(text).success) return { kind: 'time', time: new Date(text) }
   throw new Misread(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
-
-/** Where a store is. */
-export type Destination = { kind: 'file'; path: string }
 
 const PLANNED = ['artifact', 's3', 'azblob', 'sftp', 'webdav', 'webdavs', 'rclone']
 

@@ -63,7 +63,9 @@ export async function databaseDefinition(bytes: AsyncIterable<Uint8Array>, conte
   const { child, printed } = startRestore(['--create', '--schema-only', '-f', '-'], context)
   await feed(child, bytes)
   const definition = /^CREATE DATABASE (?:"(?:[^"]|"")+"|\S+) (WITH [^\n]*);$/m.exec(await printed())?.[1]
-  if (definition === undefined) throw new LifeboatError('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' })
+  if (definition === undefined) {
+    throw new LifeboatError('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' })
+  }
   return definition
 }
 

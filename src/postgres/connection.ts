@@ -216,7 +216,8 @@ function decode(what: string, text: string): string {
     decoded = decodeURIComponent(text)
   } catch (cause) {
     // The cause names no part of the text.
-    throw new LifeboatError(`database URL: ${what} has a % that is not followed by the two hex digits of a UTF-8 byte`, { hint: 'write %25 for a % itself', cause, status: 2 })
+    throw new LifeboatError(`database URL: ${what} has a % that is not followed by the two hex digits of a UTF-8 byte`, {
+      hint: 'write %25 for a % itself', cause, status: 2 })
   }
   if (decoded.includes('\0')) throw wrong(`${what} holds %00, which no PostgreSQL setting can`)
   if (/[\s]/.test(text)) throw wrong(`${what} holds white space`, 'write %20 for a space')

@@ -7,6 +7,11 @@ type Explanation = { problem: string; hint: string }
 /** A pattern of PostgreSQL's own messages (LC_ALL=C), and what to tell. `where` is host:port/database. */
 type Rule = [pattern: RegExp, explain: (match: RegExpExecArray, where: string) => Explanation]
 
+const lost = new RegExp(
+  ['server closed the connection unexpectedly', 'terminating connection due to', 'SSL connection has been closed unexpectedly',
+    'connection to server was lost', 'could not receive data from server'].join('|'),
+)
+
 // The first that matches wins: causes before their consequences.
 const rules: Rule[] = [
   [/server version: (\S+).*; pg_dump version: (\S+)/, (m) => ({
@@ -24,29 +29,37 @@ const rules: Rule[] = [
     problem: `unknown host "${m[1]}"`, hint: 'check the host of the URL; a host of a private network is not known to hosted runners' })],
   [/Network is unreachable|Cannot assign requested address/, (_, where) => ({
     problem: `cannot connect to ${where}: network unreachable`,
-    hint: 'if this host has only an IPv6 address, hosted runners cannot reach it: use the URL of the provider\'s session pooler (Supabase: port 5432 of the pooler host), or a self-hosted runner' })],
+    hint: 'if this host has only an IPv6 address, hosted runners cannot reach it: use the URL of the provider\'s session pooler ' +
+      '(Supabase: port 5432 of the pooler host), or a self-hosted runner' })],
   [/Connection refused/, (_, where) => ({
-    problem: `cannot connect to ${where}: connection refused`, hint: 'no server listens there: check host and port, and that the server is started and reachable from here' })],
+    problem: `cannot connect to ${where}: connection refused`,
+    hint: 'no server listens there: check host and port, and that the server is started and reachable from here' })],
   [/No such file or directory\s+Is the server running locally/, (_, where) => ({
     problem: `cannot connect to ${where}: there is no such socket`, hint: 'give a host in the URL or PGHOST, or check the socket directory' })],
   [/timeout expired|Connection timed out|No route to host/, (_, where) => ({
-    problem: `cannot connect to ${where}: no answer`, hint: 'a firewall may drop the connection: allow this machine\'s address, or raise connect_timeout in the URL' })],
+    problem: `cannot connect to ${where}: no answer`,
+    hint: 'a firewall may drop the connection: allow this machine\'s address, or raise connect_timeout in the URL' })],
   [/no pg_hba\.conf entry for .*(?:no encryption|SSL off)/, (_, where) => ({
     problem: `${where} does not accept this user from here without encryption`, hint: 'add sslmode=require to the URL, or an entry to pg_hba.conf' })],
   [/no pg_hba\.conf entry for (.*)/, (m, where) => ({
-    problem: `${where} does not accept this connection: no pg_hba.conf entry for ${m[1]}`, hint: 'allow this address, user and database in pg_hba.conf or in the provider\'s network settings' })],
+    problem: `${where} does not accept this connection: no pg_hba.conf entry for ${m[1]}`,
+    hint: 'allow this address, user and database in pg_hba.conf or in the provider\'s network settings' })],
   [/server does not support SSL, but SSL was required/, (_, where) => ({
-    problem: `${where} does not offer encryption, and the URL requires it`, hint: 'enable SSL at the server, or (inside a private network only) use sslmode=prefer' })],
+    problem: `${where} does not offer encryption, and the URL requires it`,
+    hint: 'enable SSL at the server, or (inside a private network only) use sslmode=prefer' })],
   [/(?:SSL\/TLS|SSL) (?:connection )?(?:is )?required|connection is insecure/i, (_, where) => ({
     problem: `${where} accepts encrypted connections only`, hint: 'add sslmode=require to the URL' })],
   [/certificate verify failed|root certificate file ".*" does not exist|server certificate for ".*" .*does not match host name/, (m, where) => ({
-    problem: `cannot trust the certificate of ${where}: ${m[0]}`, hint: 'give the provider\'s root certificate with sslrootcert=FILE, or sslrootcert=system' })],
+    problem: `cannot trust the certificate of ${where}: ${m[0]}`,
+    hint: 'give the provider\'s root certificate with sslrootcert=FILE, or sslrootcert=system' })],
   [/too many clients already|remaining connection slots are reserved|too many connections for/, (_, where) => ({
     problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two' })],
   [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool/i, (m, where) => ({
-    problem: `${where} seems to be a pooler in transaction mode: ${m[0]}`, hint: 'use the direct URL or the session pooler: pg_dump needs a session of its own (Supabase: port 5432, not 6543)' })],
+    problem: `${where} seems to be a pooler in transaction mode: ${m[0]}`,
+    hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session' })],
   [/permission denied to create database/, (_, where) => ({
-    problem: `this role may not create a database at ${where}`, hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty' })],
+    problem: `this role may not create a database at ${where}`,
+    hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty' })],
   [/query would be affected by row-level security policy for table "(.*?)"/, (m) => ({
     problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
     hint: 'use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table' })],
@@ -63,8 +76,9 @@ const rules: Rule[] = [
     problem: `${where} has too small a lock table for this many tables`, hint: 'raise max_locks_per_transaction at the server' })],
   [/No space left on device/, (m, where) => ({
     problem: `a disk is full at ${where}: ${m[0]}`, hint: 'free space at the server' })],
-  [/server closed the connection unexpectedly|terminating connection due to|SSL connection has been closed unexpectedly|connection to server was lost|could not receive data from server/, (_, where) => ({
-    problem: `the connection to ${where} was cut`, hint: 'the server restarted, ended the session, or the network failed: look into its log and try again' })],
+  [lost, (_, where) => ({
+    problem: `the connection to ${where} was cut`,
+    hint: 'the server restarted, ended the session, or the network failed: look into its log and try again' })],
 ]
 
 export type Activity = 'query' | 'dump' | 'restore'

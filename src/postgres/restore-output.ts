@@ -35,7 +35,10 @@ function describe(message: string): string {
 export function hintFor(errors: readonly string[]): string | undefined {
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
-    return 'roles of the backup are missing here, or this role may not act for them: restore with no-owner and no-privileges, or create the roles first (globals.sql of the backup has them)'
+    return (
+      'roles of the backup are missing here, or this role may not act for them: restore with no-owner and no-privileges, ' +
+      'or create the roles first (globals.sql of the backup has them)'
+    )
   }
   if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
     return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database'

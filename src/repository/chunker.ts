@@ -62,7 +62,7 @@ export class Cutter {
 
   /** The anchors of the chunk that just ended; the next scan starts another chunk. */
   finish(): Uint32Array {
-    const anchors = Uint32Array.from(this.#anchors).sort().slice(0, MAXIMUM_ANCHORS)
+    const anchors = Uint32Array.from(this.#anchors).toSorted().slice(0, MAXIMUM_ANCHORS)
     this.#anchors = new Set()
     this.#hash = 0
     return anchors

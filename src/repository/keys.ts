@@ -42,9 +42,10 @@ export function parseEncryptionKey(text: string): EncryptionKey {
     throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`)
   }
   const passphrase = text.replace(/[\r\n]+$/, '')
-  if ([...passphrase].length < MINIMUM_PASSPHRASE) {
+  const { length } = Array.from(passphrase)
+  if (length < MINIMUM_PASSPHRASE) {
     throw wrongKey(
-      `the passphrase has ${[...passphrase].length} characters; at least ${MINIMUM_PASSPHRASE} are needed`,
+      `the passphrase has ${length} characters; at least ${MINIMUM_PASSPHRASE} are needed`,
       'Use a longer passphrase, or make a key with `lifeboat key new`.',
     )
   }

@@ -2,7 +2,7 @@ import { NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
-import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type Snapshot } from './snapshot.ts'
+import { chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type Snapshot } from './snapshot.ts'
 
 /** A chunk that a snapshot of this store lists and that is really there. */
 export interface KnownChunk {
@@ -65,7 +65,7 @@ async function addSnapshot(known: KnownChunks, snapshot: Snapshot, present: Read
   const content = keys.identity ? await openManifest(snapshot, keys) : undefined
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
-    const [id, size, storedSize, base, mark] = chunks[index] as ChunkEntry
+    const [id, size, storedSize, base, mark] = chunks[index]!
     if (present.get(chunkKey(id, mark)) !== storedSize) return undefined
     const baseChunk = base === null ? undefined : (made[base] ??= make(base))
     if (base !== null && !baseChunk) return undefined

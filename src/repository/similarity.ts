@@ -50,14 +50,15 @@ export class SimilarityIndex<Owner> {
   }
 
   #grow(): void {
-    const grown = <A extends Uint32Array | Int32Array>(old: A, wider: A): A => {
-      wider.set(old)
-      return wider
-    }
-    this.#values = grown(this.#values, new Uint32Array(this.#length * 2))
-    this.#ownerOf = grown(this.#ownerOf, new Uint32Array(this.#length * 2))
-    this.#next = grown(this.#next, new Int32Array(this.#length * 2))
+    this.#values = copied(this.#values, new Uint32Array(this.#length * 2))
+    this.#ownerOf = copied(this.#ownerOf, new Uint32Array(this.#length * 2))
+    this.#next = copied(this.#next, new Int32Array(this.#length * 2))
   }
+}
+
+function copied<A extends Uint32Array | Int32Array>(from: A, to: A): A {
+  to.set(from)
+  return to
 }
 
 export function encodeAnchors(anchors: Uint32Array): string {
