@@ -44,7 +44,7 @@ export function cut(bytes: Buffer, gear: Buffer): { length: number; anchors: num
     hash = (2 * hash + words[byte]!) % 2 ** 32
     length++
     if (length >= 32 && hash < 2 ** 16) anchors.add(fnv1a(bytes.subarray(position - 31, position + 1)))
-    if ((length >= 512 * 1024 && (hash & 0xfffff800) === 0) || length === 8 * 1024 * 1024) end()
+    if ((length >= 512 * 1024 && (hash & 0xfffff000) === 0) || length === 4 * 1024 * 1024) end()
   }
   if (length > 0) end()
   return chunks
