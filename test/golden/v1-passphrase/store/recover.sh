@@ -1,0 +1,397 @@
+#!/bin/sh
+# Gets backups out of a lifeboat/1 store with age, zstd, jq and coreutils alone.
+# It lies in the store itself and needs nothing else of Lifeboat; RECOVERY.md beside it says how to use it.
+# Whatever comes out of the store is taken for hostile until the snapshot's MAC has been checked.
+set -eu
+umask 077
+LC_ALL=C
+export LC_ALL
+
+usage() {
+  cat <<'USAGE'
+usage: recover.sh list                                             the snapshots; needs no key
+       recover.sh streams SNAPSHOT [-i IDENTITY]                   what a snapshot holds
+       recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]  writes one stream and checks it
+       recover.sh identity -o FILE                                 the identity behind a passphrase
+
+  SNAPSHOT      an id as list prints it, such as 20261120T020000Z-5f3a9c1e
+  STREAM        a name as streams prints it, such as app/app.dump
+  -i IDENTITY   file with the AGE-SECRET-KEY-… line; without it, the passphrase is asked for
+  -o FILE       a file that does not exist yet; without it, standard output
+  --store DIR   the folder with lifeboat.json; without it, the folder of this script
+  --unauthenticated
+                for the key of an extra recipient, which cannot check who wrote the snapshot
+USAGE
+}
+
+tmp=
+partial=
+clean_up() {
+  if [ -n "$partial" ]; then rm -f -- "$partial"; fi
+  if [ -n "$tmp" ]; then rm -rf -- "$tmp"; fi
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+fail() {
+  printf 'recover.sh: %s\n' "$1" >&2
+  exit "${2:-1}"
+}
+
+need() {
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null 2>&1 || fail "$tool is not installed (Debian, Ubuntu: apt-get install age zstd jq coreutils)"
+  done
+}
+
+# --- HMAC-SHA-256 and HKDF (RFC 2104, RFC 5869) out of sha256sum; printf is a builtin, so no key becomes an argument
+
+# Hexadecimal, each byte XORed with $2, as escapes for printf %b.
+escapes() {
+  hex=$1
+  escaped=
+  while [ -n "$hex" ]; do
+    rest=${hex#??}
+    byte=$((0x${hex%"$rest"} ^ $2))
+    escaped="$escaped\\0$((byte >> 6))$((byte >> 3 & 7))$((byte & 7))"
+    hex=$rest
+  done
+}
+
+sha256() {
+  digest=$(sha256sum)
+  printf '%s' "${digest%% *}"
+}
+
+zeros=0000000000000000000000000000000000000000000000000000000000000000
+
+# HMAC of standard input under a key of 32 bytes, both as hexadecimal.
+hmac() {
+  escapes "$1$zeros" 54
+  inner=$({ printf %b "$escaped"; cat; } | sha256)
+  escapes "$1$zeros" 92
+  outer=$escaped
+  escapes "$inner" 0
+  printf %b "$outer$escaped" | sha256
+}
+
+# HKDF with an empty salt, 32 bytes out: $1 key material as escapes, $2 info.
+hkdf() {
+  extracted=$(printf %b "$1" | hmac "$zeros")
+  printf '%s\001' "$2" | hmac "$extracted"
+}
+
+# --- the store
+
+open_store() {
+  need zstd jq sha256sum mktemp head tail tr wc cut sort
+  [ -f "$store/lifeboat.json" ] || fail "$store is no Lifeboat store: it has no lifeboat.json"
+  jq -e '. == {"format": "lifeboat/1"}' "$store/lifeboat.json" >/dev/null 2>&1 ||
+    fail "$store/lifeboat.json does not say {\"format\":\"lifeboat/1\"}: this script reads no other format"
+  tmp=$(mktemp -d "${TMPDIR:-/tmp}/lifeboat-recover.XXXXXX")
+}
+
+# shellcheck disable=SC2016 # the dollars are jq's
+header_rules='
+  def text($pattern): type == "string" and test("\\A(" + $pattern + ")\\z");
+  def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
+  def bytes: whole(0; 9007199254740991);
+  type == "object"
+  and keys == ["added", "chunks", "format", "id", "key", "manifest", "set", "size", "tags", "time"]
+  and .format == "lifeboat/1"
+  and (.id | text("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"))
+  and (.set | text("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))
+  and (.time | text("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z"))
+  and (.key | text("[0-9a-f]{16}"))
+  and (.tags | type == "array" and all(.[]; text("[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}")))
+  and (.size | bytes) and (.added | bytes)
+  and (.manifest | text("[A-Za-z0-9+/]+={0,2}"))
+  and (.chunks | type == "array")
+  and (.chunks as $all | all($all[];
+    type == "array" and length == 5
+    and (.[0] | text("[0-9a-f]{64}")) and (.[1] | whole(1; 8388608)) and (.[2] | whole(1; 9007199254740991))
+    and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))
+    and (.[4] | text("[0-9a-f]{8}"))))'
+
+# Reads the snapshot object $1 into $tmp/snapshot and its first line into $tmp/header; returns non-zero if it is none.
+read_header() {
+  zstd -q -d -c <"$1" 2>"$tmp/complaint" | head -c 536870912 >"$tmp/snapshot"
+  [ "$(wc -l <"$tmp/snapshot")" -eq 2 ] && [ "$(tail -c 1 "$tmp/snapshot" | wc -l)" -eq 1 ] || return 1
+  head -n 1 "$tmp/snapshot" | tr -d '\n' >"$tmp/header"
+  path=${1%.json.zst}
+  folder=${path%/*}
+  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" "($header_rules) and .id == \$id and .set == \$set" "$tmp/header" >/dev/null 2>&1
+}
+
+# A file's path inside the store, fit to be printed.
+shown() {
+  printf '%s' "${1#"$store"/}" | tr -c 'A-Za-z0-9._/-' '?'
+}
+
+list_snapshots() {
+  bad=0
+  : >"$tmp/list"
+  for object in "$store"/snapshots/*/*.json.zst; do
+    [ -f "$object" ] || continue
+    if read_header "$object"; then
+      jq -r '
+        def size: if . >= 1e9 then "\((. / 1e7 | floor) / 100) GB" elif . >= 1e6 then "\((. / 1e4 | floor) / 100) MB" else "\(.) B" end;
+        [.time, .id, .set, (.size | size), (.tags | join(" "))] | join("\t")' "$tmp/header" >>"$tmp/list"
+    else
+      printf 'recover.sh: %s is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format\n' "$(shown "$object")" >&2
+      bad=1
+    fi
+  done
+  [ -s "$tmp/list" ] || [ "$bad" -eq 1 ] || fail "$store holds no snapshots"
+  printf '%-25s  %-24s  %12s  %-20s  %s\n' SNAPSHOT TIME SIZE SET TAGS
+  tab=$(printf '\t')
+  sort "$tmp/list" | while IFS=$tab read -r time id set size tags; do
+    printf '%-25s  %-24s  %12s  %-20s  %s\n' "$id" "$time" "$size" "$set" "$tags"
+  done
+  return "$bad"
+}
+
+# --- keys
+
+# Adds the identity in $1 (encrypted under a passphrase) to $tmp/identity; age asks on the terminal. Returns non-zero if it stays shut.
+unwrap() {
+  printf 'Passphrase of %s:\n' "$(shown "$1")" >&2
+  age -d -o "$tmp/unwrapped" "$1" && cat "$tmp/unwrapped" >>"$tmp/identity" && return 0
+  printf 'recover.sh: %s could not be opened: a wrong passphrase, or a damaged file\n' "$(shown "$1")" >&2
+  return 1
+}
+
+write_identity() {
+  [ ! -e "$out" ] || fail "$out exists already"
+  found=no
+  for object in "$store"/keys/*.age; do
+    [ -f "$object" ] || continue
+    found=yes
+    unwrap "$object" || : # another passphrase may be that of the next
+  done
+  [ "$found" = yes ] || fail "$store/keys holds no key: these backups were made with an identity, not with a passphrase"
+  [ -f "$tmp/identity" ] || fail 'no identity was written'
+  cp -- "$tmp/identity" "$out"
+}
+
+# Sets $identity to a file with at least one identity in it.
+open_identity() {
+  if [ -z "$identity" ]; then
+    wrapped=$store/keys/$(jq -r .key "$tmp/header").age
+    [ -f "$wrapped" ] || fail "give the key with -i FILE: the store has no $(shown "$wrapped") that a passphrase would open" 2
+    identity=$tmp/identity
+    unwrap "$wrapped" || exit 1
+  fi
+  [ -r "$identity" ] || fail "cannot read the identity file $identity"
+  tr -d ' \t\r' <"$identity" >"$tmp/lines"
+  identities=
+  while read -r line || [ -n "$line" ]; do
+    case $line in
+      *[!A-Z0-9-]*) ;;
+      AGE-SECRET-KEY-*) identities="$identities$line " ;;
+    esac
+  done <"$tmp/lines"
+  rm -f -- "$tmp/lines"
+  [ -n "$identities" ] || fail "$identity holds no line that begins with AGE-SECRET-KEY-"
+}
+
+# Finds the identity whose MAC the snapshot carries, and derives the id key from it. A key of an extra recipient has neither.
+authenticate() {
+  id_key=
+  written=$(tail -n 1 "$tmp/snapshot")
+  for candidate in $identities; do
+    write_secret=$(hkdf "$candidate" 'lifeboat/1 write secret')
+    escapes "$write_secret" 0
+    secret=$escaped
+    mac=$(hmac "$(hkdf "$secret" 'lifeboat/1 snapshot mac')" <"$tmp/header")
+    if [ "\"$mac\"" = "$written" ]; then
+      id_key=$(hkdf "$secret" 'lifeboat/1 chunk id')
+      return 0
+    fi
+  done
+  key=$(jq -r .key "$tmp/header")
+  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || : # without age-keygen only the message below is less exact
+  while read -r recipient; do
+    if [ "$(printf %s "$recipient" | sha256 | cut -c 1-16)" = "$key" ]; then
+      fail "snapshot $snapshot was changed after it was made, by damage or by someone without the key: its MAC is wrong. Do not trust it; try an earlier one"
+    fi
+  done <"$tmp/recipients"
+  [ "$unauthenticated" = yes ] ||
+    fail "snapshot $snapshot was made with the key $key, which $identity does not hold, so that nobody can say who wrote it.
+If $identity is the key of one of the backup's extra recipients, add --unauthenticated: everything is still checked against the sealed manifest"
+  printf 'recover.sh: warning: the MAC of snapshot %s cannot be checked with this key\n' "$snapshot" >&2
+}
+
+# --- snapshots and chunks
+
+open_snapshot() {
+  case $snapshot in '' | *[!0-9A-Za-z-]*) fail "$snapshot is no snapshot id: recover.sh list prints them" 2 ;; esac
+  need age base64 mkfifo tee
+  object=
+  for match in "$store"/snapshots/*/"$snapshot".json.zst; do
+    [ -f "$match" ] || continue
+    [ -z "$object" ] || fail "two sets hold a snapshot $snapshot, and an id is used once only: one of them is forged; remove it"
+    object=$match
+  done
+  [ -n "$object" ] || fail "snapshot $snapshot is not in $store"
+  read_header "$object" || fail "$(shown "$object") is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format"
+  open_identity
+  authenticate
+  jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed"
+  age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" || fail "the manifest of snapshot $snapshot could not be opened with this key"
+  zstd -q -d -c <"$tmp/plain" | head -c 536870912 >"$tmp/manifest"
+  jq -e --slurpfile header "$tmp/header" '
+    def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
+    keys == ["anchors", "description", "lifeboat", "run", "sources", "spent"]
+    and all(.sources[];
+      keys == ["facts", "kind", "name", "streams"] and (.name | type == "string" and length > 0)
+      and all(.streams[];
+        keys == ["chunks", "format", "name", "sha256", "size"] and (.name | type == "string" and length > 0)
+        and (.size | whole(0; 9007199254740991)) and (.sha256 | test("\\A[0-9a-f]{64}\\z"))
+        and all(.chunks[]; whole(0; ($header[0].chunks | length) - 1))))' "$tmp/manifest" >/dev/null 2>&1 ||
+    fail "the manifest of snapshot $snapshot is not as lifeboat/1 has it"
+}
+
+list_streams() {
+  printf '%15s  %-15s  %s\n' BYTES FORMAT STREAM
+  jq -r '
+    def visible: explode | map(if . < 32 or (. >= 127 and . < 160) then 63 else . end) | implode;
+    .sources[] | .name as $source | .streams[] | "\(.size)\t\(.format | visible)\t\($source + "/" + .name | visible)"' "$tmp/manifest" >"$tmp/list"
+  tab=$(printf '\t')
+  while IFS=$tab read -r size format name; do printf '%15s  %-15s  %s\n' "$size" "$format" "$name"; done <"$tmp/list"
+}
+
+# Opens a chunk into $tmp/chunk: $1 id, $2 mark, $3 its size, $4 its size as stored, $5 the opened base it is a difference from, if any.
+open_chunk() {
+  file=$store/chunks/$(printf %s "$1" | cut -c 1-2)/$1-$2
+  [ -f "$file" ] || fail "chunk $1 is missing: $(shown "$file") is not in the store"
+  size=$(wc -c <"$file")
+  [ "$size" -eq "$4" ] || fail "chunk $1 is damaged: $(shown "$file") has $((size)) bytes, $4 were stored"
+  age -d -i "$identity" -o "$tmp/sealed" "$file" || fail "chunk $1 is damaged: age does not open $(shown "$file")"
+  zstd -q -d -c ${5:+-D "$5"} <"$tmp/sealed" | head -c "$(($3 + 1))" >"$tmp/chunk"
+  size=$(wc -c <"$tmp/chunk")
+  [ "$size" -eq "$3" ] || fail "chunk $1 is damaged: $((size)) bytes came out of $(shown "$file"), $3 were expected"
+  [ -z "$id_key" ] || [ "$(hmac "$id_key" <"$tmp/chunk")" = "$1" ] ||
+    fail "chunk $1 is damaged: $(shown "$file") holds the bytes of another chunk"
+}
+
+# Writes the chunks that $tmp/plan lists, in order; $tmp/complete, with their bytes, says that it came to the end.
+# set -e does not reach into a pipeline whose status is tested, hence the exits.
+write_chunks() {
+  base=
+  done=0
+  while read -r id mark raw stored base_id base_mark base_raw base_stored; do
+    if [ "$base_id" != none ]; then
+      if [ "$base_id" != "$base" ]; then
+        open_chunk "$base_id" "$base_mark" "$base_raw" "$base_stored" ''
+        mv -f -- "$tmp/chunk" "$tmp/base" || exit 1
+        base=$base_id
+      fi
+      open_chunk "$id" "$mark" "$raw" "$stored" "$tmp/base"
+    else
+      open_chunk "$id" "$mark" "$raw" "$stored" ''
+    fi
+    cat "$tmp/chunk" || exit 1
+    done=$((done + raw))
+    if [ -t 2 ]; then printf '\r%s of %s bytes ' "$done" "$expected_size" >&2; fi
+  done <"$tmp/plan"
+  if [ -t 2 ]; then printf '\n' >&2; fi
+  printf '%s' "$done" >"$tmp/complete"
+}
+
+extract_stream() {
+  jq --arg name "$stream" '
+    [.sources[] | .name as $source | .streams[] | select(.name == $name or $source + "/" + .name == $name)]' "$tmp/manifest" >"$tmp/stream"
+  case $(jq length "$tmp/stream") in
+    0) fail "snapshot $snapshot has no stream of that name: recover.sh streams $snapshot prints them" ;;
+    1) ;;
+    *) fail "several sources of snapshot $snapshot have a stream of that name: give it as SOURCE/STREAM" 2 ;;
+  esac
+  expected_size=$(jq -r '.[0].size' "$tmp/stream")
+  expected_sha256=$(jq -r '.[0].sha256' "$tmp/stream")
+  jq -r --slurpfile header "$tmp/header" '
+    $header[0].chunks as $all | .[0].chunks[] | $all[.] | (if .[3] == null then ["none", 0, 0, null, "none"] else $all[.[3]] end) as $base
+    | "\(.[0]) \(.[4]) \(.[1]) \(.[2]) \($base[0]) \($base[4]) \($base[1]) \($base[2])"' "$tmp/stream" >"$tmp/plan"
+
+  if [ -n "$out" ]; then
+    [ ! -e "$out" ] || fail "$out exists already"
+    partial=$(mktemp "$out.partial.XXXXXX") || fail "cannot write beside $out"
+    exec 3>"$partial"
+  else
+    [ ! -t 1 ] || fail 'a stream is no text for a terminal: give -o FILE, or send the output elsewhere' 2
+    exec 3>&1
+  fi
+
+  mkfifo "$tmp/copy"
+  sha256 <"$tmp/copy" >"$tmp/sha256" 3>&- &
+  digest_process=$!
+  copied=yes
+  write_chunks | tee "$tmp/copy" >&3 || copied=no
+  wait "$digest_process"
+  [ -f "$tmp/complete" ] || fail "stream $stream was NOT restored"
+  [ "$copied" = yes ] || fail "stream $stream was NOT restored: it could not be written"
+  [ "$(cat "$tmp/complete")" = "$expected_size" ] ||
+    fail "stream $stream was NOT restored: its chunks hold $(cat "$tmp/complete") bytes, the manifest says $expected_size"
+  [ "$(cat "$tmp/sha256")" = "$expected_sha256" ] ||
+    fail "stream $stream was NOT restored: its SHA-256 is $(cat "$tmp/sha256"), the manifest says $expected_sha256"
+  if [ -n "$out" ]; then
+    [ ! -e "$out" ] || fail "$out exists already"
+    mv -- "$partial" "$out"
+    partial=
+  fi
+  printf 'recover.sh: %s bytes, SHA-256 %s: as recorded at the backup\n' "$expected_size" "$expected_sha256" >&2
+}
+
+# --- the command line
+
+store=
+identity=
+out=
+unauthenticated=no
+command=
+snapshot=
+stream=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -i | -o | --store)
+      [ $# -ge 2 ] || fail "$1 needs a value" 2
+      case $1 in -i) identity=$2 ;; -o) out=$2 ;; --store) store=$2 ;; esac
+      shift
+      ;;
+    --unauthenticated) unauthenticated=yes ;;
+    -h | --help) usage; exit 0 ;;
+    -*) fail "$1 is no option of this script; without arguments it prints those it has" 2 ;;
+    *)
+      if [ -z "$command" ]; then command=$1
+      elif [ -z "$snapshot" ]; then snapshot=$1
+      elif [ -z "$stream" ]; then stream=$1
+      else fail "one argument too many: $1" 2
+      fi
+      ;;
+  esac
+  shift
+done
+if [ -z "$store" ]; then store=$(dirname -- "$0"); fi
+# A name that begins with a dash would be taken for an option by the programs it is given to.
+case $store in -*) store=./$store ;; esac
+case $identity in -*) identity=./$identity ;; esac
+case $out in -*) out=./$out ;; esac
+
+case $command in
+  '') usage >&2; exit 2 ;;
+  list) open_store; list_snapshots ;;
+  streams) open_store; open_snapshot; list_streams ;;
+  extract)
+    [ -n "$stream" ] || fail 'usage: recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]' 2
+    open_store
+    open_snapshot
+    extract_stream
+    ;;
+  identity)
+    [ -n "$out" ] || fail 'usage: recover.sh identity -o FILE; the identity is never printed on the terminal' 2
+    open_store
+    need age
+    write_identity
+    ;;
+  *) fail "$command is no command of this script; without arguments it prints those it has" 2 ;;
+esac
