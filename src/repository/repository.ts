@@ -1,9 +1,11 @@
+import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import { recoveryFiles } from './recovery.ts'
 import { checkFormat, FORMAT } from './snapshot.ts'
 
 const MARKER = 'lifeboat.json'
+const marker = z.strictObject({ format: z.literal(FORMAT) })
 
 /** Checks that a store is one of this format. Throws when it is none, or of a format this program does not know. */
 export async function openRepository(store: Store): Promise<void> {
@@ -40,5 +42,6 @@ async function hasMarker(store: Store): Promise<boolean> {
     throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { cause, hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
   }
   checkFormat(`${store.name}/${MARKER}`, json)
-  return true
+  if (marker.safeParse(json).success) return true
+  throw new LifeboatError(`${MARKER} in ${store.name} holds more than its format`, { hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.' })
 }

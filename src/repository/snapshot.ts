@@ -34,7 +34,7 @@ export const snapshotHeader = z.strictObject({
   format: z.literal(FORMAT),
   id: snapshotId,
   set: setName,
-  time: z.iso.datetime(),
+  time: z.iso.datetime({ precision: 3 }),
   key: fingerprint,
   tags: z.array(tag),
   size,
@@ -131,7 +131,9 @@ export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys
   const header = parseHeader(key, line, damaged)
   if (keys && !authentic) {
     if (header.key === keys.fingerprint) throw damaged('its signature (MAC) does not verify')
-    throw new LifeboatError(`${key} was written with the key ${header.key}; the key given is ${keys.fingerprint}`, { hint: 'Give the encryption key this snapshot was made with.' })
+    throw new LifeboatError(`${key} was written with the key ${header.key}; the key given is ${keys.fingerprint}`, {
+      hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
+    })
   }
   if (snapshotKey(header.set, header.id) !== key) throw damaged(`it is snapshot ${header.id} of set ${header.set}, moved here`)
   return { key, header, authentic }
