@@ -1,23 +1,30 @@
-// Compiles src, bundles it with ncc into one file, and writes an entry per action and one for the terminal.
+// Compiles src, bundles it with ncc into one file, and writes an entry per action and one for the terminal: `build.ts [folder]`, default dist.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const root = path.join(import.meta.dirname, '..')
-const bin = (name: string) => path.join(root, 'node_modules/.bin', name)
-const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+const target = path.resolve(process.argv[2] ?? path.join(root, 'dist'))
+mkdirSync(path.join(root, 'build'), { recursive: true })
+// Inside the repository, where node_modules is found; each build has a folder of its own, and the target is replaced only in the end.
+const work = mkdtempSync(path.join(root, 'build', 'run-'))
+const run = (name: string, ...args: string[]) =>
+  execFileSync(path.join(root, 'node_modules/.bin', name), args, { cwd: work, stdio: ['ignore', 'ignore', 'inherit'] })
 
-rmSync(path.join(root, 'build'), { recursive: true, force: true })
-rmSync(path.join(root, 'dist'), { recursive: true, force: true })
-run(bin('tsc'), '-p', 'tsconfig.build.json')
-mkdirSync(path.join(root, 'dist'))
-run(bin('ncc'), 'build', 'build/main.js', '--out', 'dist', '--license', 'licenses.txt', '--target', 'es2024', '--no-cache')
+try {
+  run('tsc', '-p', path.join(root, 'tsconfig.build.json'), '--outDir', 'compiled')
+  run('ncc', 'build', 'compiled/main.js', '--out', 'bundle', '--license', 'licenses.txt', '--target', 'es2024', '--no-cache')
+  const bundle = path.join(work, 'bundle')
+  for (const action of ['backup', 'restore', 'verify', 'list']) {
+    writeFileSync(path.join(bundle, `${action}.js`), `import { runAction } from './index.js'\nawait runAction('${action}')\n`)
+  }
+  writeFileSync(path.join(bundle, 'cli.js'), `#!/usr/bin/env node\nimport { runTerminal } from './index.js'\nawait runTerminal()\n`, { mode: 0o755 })
 
-for (const action of ['backup', 'restore', 'verify', 'list']) {
-  writeFileSync(path.join(root, 'dist', `${action}.js`), `import { runAction } from './index.js'\nawait runAction('${action}')\n`)
+  const index = path.join(bundle, 'index.js')
+  if (readFileSync(index, 'utf8').includes(root)) throw new Error('the bundle names a folder of this machine')
+  rmSync(target, { recursive: true, force: true })
+  cpSync(bundle, target, { recursive: true })
+  console.log(`${path.relative(root, target)}/index.js ${(statSync(index).size / 1024).toFixed(0)} KiB`)
+} finally {
+  rmSync(work, { recursive: true, force: true })
 }
-writeFileSync(path.join(root, 'dist/cli.js'), `#!/usr/bin/env node\nimport { runTerminal } from './index.js'\nawait runTerminal()\n`, { mode: 0o755 })
-
-const bundle = path.join(root, 'dist/index.js')
-if (/\b\/work\/|node_modules\/\.cache/.test(readFileSync(bundle, 'utf8'))) throw new Error('the bundle names a folder of this machine')
-console.log(`dist/index.js ${(statSync(bundle).size / 1024).toFixed(0)} KiB`)
