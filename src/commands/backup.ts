@@ -6,6 +6,7 @@ import type { Inputs } from '../inputs.ts'
 import { findClients } from '../postgres/clients.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
+import { newestSnapshots } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { loadKnown } from '../repository/known.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
@@ -57,7 +58,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const verified = await readBack(inputs, store, keys, id, environment)
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, inputs.set) }
   } finally {
     await Promise.all(sources.map((source) => source.close()))
     await store.close()
@@ -124,6 +125,14 @@ async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: 
     hint: 'Do not count on it. Earlier snapshots are not affected.',
     status: result === 'failed' ? 1 : 3,
   })
+}
+
+/** As many as a chart shows well. */
+const RECENT = 20
+
+async function recentSnapshots(store: Store, keys: Keys, set: string): Promise<BackupResult['recent']> {
+  const snapshots = await newestSnapshots(store, keys, set, RECENT)
+  return snapshots.map(({ header: { id, time, size, added, chunks } }) => ({ snapshot: id, time, size, added, stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0) }))
 }
 
 function secondsSince(started: number): number {

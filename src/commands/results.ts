@@ -16,6 +16,8 @@ export interface BackupResult {
   seconds: number
   verified: VerifyLevel | 'none'
   sources: { name: string; kind: string; size: number; added: number; seconds: number }[]
+  /** The newest snapshots of the set, this one first. */
+  recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
 }
 
 export type VerifyLevel = 'list' | 'read'

@@ -1,4 +1,5 @@
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../commands/results.ts'
+import { sizeChart } from './chart.ts'
 import type { Failure } from './failure.ts'
 import { formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
 import { escapeMarkdown as escape, fenced, table, withinLimit } from './markdown.ts'
@@ -24,8 +25,19 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `Snapshot **${escape(snapshot)}** of set **${escape(set)}**, ${formatTime(result.time, context.timeZone)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Not stored again', 'Rate', 'Time'], sources.length > 1 ? [...sourceRows, backupRow('**Total**', { size, added, seconds })] : sourceRows),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
+    ...recentBackups(result, context),
     restoring(content, context),
   ])
+}
+
+/** The sizes of the last backups as a chart, with the table beside it: a jump in either line is the first thing to look at. */
+function recentBackups({ recent }: BackupResult, context: SummaryContext): string[] {
+  if (recent.length < 2) return []
+  const rows = recent.map(({ snapshot, time, size, stored, added }) => [escape(snapshot), formatTime(time, context.timeZone), formatBytes(size), formatBytes(stored), formatBytes(added)])
+  return [
+    sizeChart(recent.toReversed(), context.timeZone),
+    `<details><summary>The last ${recent.length} backups of this set</summary>\n\n${table(['Snapshot', 'Time', 'Size', 'Stored', 'Added'], rows)}\n\n</details>`,
+  ]
 }
 
 function backupRow(name: string, part: { size: number; added: number; seconds: number }): string[] {

@@ -32,6 +32,22 @@ export async function findSnapshot(store: Store, keys: Keys, set: string, choice
   }
 }
 
+/** The newest snapshots of a set, their MACs verified; damaged ones, and those of another key, are passed over. */
+export async function newestSnapshots(store: Store, keys: Keys, set: string, count: number): Promise<Snapshot[]> {
+  const newest = (await snapshotKeys(store, set)).slice(0, count)
+  const decoded = await Promise.all(newest.map((key) => readIfWhole(store, key, keys)))
+  return decoded.filter((snapshot) => snapshot !== undefined)
+}
+
+async function readIfWhole(store: Store, key: string, keys: Keys): Promise<Snapshot | undefined> {
+  try {
+    return await decodeSnapshot(key, await store.get(key), keys)
+  } catch (error) {
+    if (error instanceof LifeboatError || error instanceof NotFound) return undefined
+    throw error
+  }
+}
+
 function matches(id: string, choice: SnapshotChoice): boolean {
   if (choice.kind === 'latest') return true
   if (choice.kind === 'id') return id === choice.id

@@ -1,0 +1,19 @@
+import { sizeChart } from '../../src/report/chart.ts'
+
+test('a chart has a label, a bar and a point for each backup, in one unit', () => {
+  const chart = sizeChart(
+    [
+      { time: '2026-11-18T23:30:00.000Z', stored: 192_000_000, added: 192_000_000 },
+      { time: '2026-11-19T23:30:00.000Z', stored: 193_550_000, added: 1_550_000 },
+    ],
+    'Europe/Berlin',
+  )
+  expect(chart).toContain('x-axis ["1: 11-19", "2: 11-20"]')
+  expect(chart).toContain('y-axis "MB" 0 --> 203')
+  expect(chart).toContain('bar [192, 1.55]')
+  expect(chart).toContain('line [192, 193.6]')
+})
+
+test('backups of nothing still make a chart', () => {
+  expect(sizeChart([{ time: '2026-11-18T00:00:00.000Z', stored: 0, added: 0 }, { time: '2026-11-19T00:00:00.000Z', stored: 0, added: 0 }], 'UTC')).toContain('y-axis "B" 0 --> 1.05')
+})
