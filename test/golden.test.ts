@@ -39,7 +39,7 @@ describe.each(goldenStores)('the golden store %s', (name) => {
     for (const { id, streams } of snapshots) {
       const key = snapshotKey('shop', id)
       const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-      const { sources } = await openManifest(snapshot, keys)
+      const { sources } = await openManifest(snapshot)
       const reader = new Reader(store, keys, snapshot.header.chunks)
       const read: unknown[] = []
       for (const source of sources) {

@@ -112,7 +112,7 @@ async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: 
   if (inputs.verify === 'none') return 'none'
   const key = snapshotKey(inputs.set, id)
   const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-  const { result, problems } = await verifySnapshot(snapshot, inputs.verify, store, keys, environment)
+  const { result, problems } = await verifySnapshot(snapshot, inputs.verify, store, environment)
   if (result === 'verified') return inputs.verify
   if (keys.identity === undefined && result === 'could not verify') {
     environment.report.warning(

@@ -21,10 +21,10 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
       try {
         const object = await store.get(key)
         const visible = await decodeSnapshot(key, object, undefined)
-        const own = keys?.fingerprint === visible.header.key
-        const snapshot = own ? await decodeSnapshot(key, object, keys) : visible
-        const { id, set, time, size, added, chunks, tags, key: fingerprint } = snapshot.header
-        const manifest = own && keys.identity !== undefined ? await openManifest(snapshot, keys) : undefined
+        const own = keys && [keys, ...keys.others].some((one) => one.fingerprint === visible.header.key)
+        const authentic = own ? await decodeSnapshot(key, object, keys) : undefined
+        const { id, set, time, size, added, chunks, tags, key: fingerprint } = (authentic ?? visible).header
+        const manifest = authentic?.keys.identity === undefined ? undefined : await openManifest(authentic)
         snapshots.push({
           id, set, time, size, added, tags,
           stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0),

@@ -30,17 +30,17 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
     await openRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
-    const manifest = await openManifest(snapshot, keys)
+    const manifest = await openManifest(snapshot)
     const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
     const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
     const done = (rest: Pick<RestoreResult, 'target' | 'mode' | 'entries' | 'restored' | 'errors'>): RestoreResult => ({
       ...about, ...rest, seconds: Math.round(performance.now() - started) / 1000,
     })
 
-    requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, keys, environment))
+    requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, environment))
     if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
-    const reader = new Reader(store, keys, snapshot.header.chunks)
+    const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
     const outcome = await restoreArchive({
       name: source.name,
       archive: () => reader.stream(archive),

@@ -6,10 +6,10 @@ import { listArchive, parseWholeArchive } from '../postgres/archive.ts'
 import { clientForRestore, findClients } from '../postgres/clients.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { findSnapshot } from '../repository/catalog.ts'
-import { openKeys, type Keys } from '../repository/keys.ts'
+import { openKeys } from '../repository/keys.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
 import { openRepository } from '../repository/repository.ts'
-import { chunkKey, DamagedSnapshot, openManifest, type Snapshot, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, type Snapshot, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import type { VerifyLevel, VerifyResult } from './results.ts'
@@ -21,7 +21,7 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
     await openRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
-    return await verifySnapshot(snapshot, inputs.level, store, keys, environment)
+    return await verifySnapshot(snapshot, inputs.level, store, environment)
   } finally {
     await store.close()
   }
@@ -31,15 +31,15 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
 class BadArchive extends LifeboatError {}
 
 /** Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte. */
-export async function verifySnapshot(snapshot: Snapshot, level: VerifyLevel, store: Store, keys: Keys, environment: Environment): Promise<VerifyResult> {
+export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyLevel, store: Store, environment: Environment): Promise<VerifyResult> {
   const started = performance.now()
   const { id, set, time, chunks } = snapshot.header
   const problems: unknown[] = await missingChunks(snapshot, store)
   const sources: VerifyResult['sources'] = []
   let bytes = 0
   try {
-    const manifest = await openManifest(snapshot, keys)
-    const reader = new Reader(store, keys, chunks)
+    const manifest = await openManifest(snapshot)
+    const reader = new Reader(store, snapshot.keys, chunks)
     for (const source of manifest.sources) {
       for (const stream of source.streams) {
         const checked = countBytes(reader.stream(stream), (count) => {

@@ -1,7 +1,7 @@
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
-import { decodeSnapshot, type Snapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, decodeSnapshot } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
@@ -20,7 +20,7 @@ export function idOf(key: string): string {
 }
 
 /** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
-export async function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<Snapshot> {
+export async function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<AuthenticSnapshot> {
   const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
   const key = candidates.find((candidate) => matches(idOf(candidate), choice))
   if (key === undefined) throw notFound(store, set, choice, candidates)
@@ -33,13 +33,13 @@ export async function findSnapshot(store: Store, keys: Keys, set: string, choice
 }
 
 /** The newest snapshots of a set, their MACs verified; damaged ones, and those of another key, are passed over. */
-export async function newestSnapshots(store: Store, keys: Keys, set: string, count: number): Promise<Snapshot[]> {
+export async function newestSnapshots(store: Store, keys: Keys, set: string, count: number): Promise<AuthenticSnapshot[]> {
   const newest = (await snapshotKeys(store, set)).slice(0, count)
   const decoded = await Promise.all(newest.map((key) => readIfWhole(store, key, keys)))
   return decoded.filter((snapshot) => snapshot !== undefined)
 }
 
-async function readIfWhole(store: Store, key: string, keys: Keys): Promise<Snapshot | undefined> {
+async function readIfWhole(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
   try {
     return await decodeSnapshot(key, await store.get(key), keys)
   } catch (error) {

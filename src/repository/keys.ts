@@ -16,6 +16,8 @@ export interface Keys {
   readonly macKey: Buffer
   /** 256 words of the rolling hash; secret, so that cut points tell an observer nothing. */
   readonly gear: Int32Array
+  /** The keys in the store's other key files that the passphrase opens: two first backups that ran at the same time each made one. */
+  readonly others: readonly Keys[]
 }
 
 export type EncryptionKey =
@@ -37,7 +39,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
     if (!only) throw wrongKey('the encryption key holds several lines', 'Give exactly one age identity, on one line.')
     return { kind: 'identity', identity: only.toUpperCase() }
   }
-  if (only.startsWith('lifeboat-write:')) return parseWriteKey(only)
+  if (lines.some((line) => line.startsWith('lifeboat-write:'))) return parseWriteKey(only)
   if (/^age1[a-z0-9]{20,}$/.test(only)) {
     throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`)
   }
@@ -58,8 +60,8 @@ function parseWriteKey(text: string): EncryptionKey {
   return { kind: 'write', recipient: checkRecipient(match[1]!), writeSecret: Buffer.from(match[2]!, 'base64url') }
 }
 
-function wrongKey(message: string, hint: string, cause?: unknown): LifeboatError {
-  return new LifeboatError(message, { hint, cause, status: 2 })
+function wrongKey(message: string, hint: string): LifeboatError {
+  return new LifeboatError(message, { hint, status: 2 })
 }
 
 /** The recipient itself, if age can seal to it; throws otherwise. */
@@ -67,8 +69,9 @@ export function checkRecipient(recipient: string): string {
   try {
     new Encrypter().addRecipient(recipient)
     return recipient
-  } catch (cause) {
-    throw wrongKey(`${recipient} is not an age recipient`, 'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.', cause)
+  } catch {
+    // Without the cause, which quotes what it was given; what does not begin as a recipient may be a secret in the wrong place.
+    throw wrongKey(`${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`, 'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.')
   }
 }
 
@@ -85,7 +88,7 @@ export async function writeKeyOf(encryptionKey: string, store: Store | undefined
   if (key.kind === 'passphrase' && !store) {
     throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with --destination.')
   }
-  const identity = key.kind === 'identity' ? key.identity : await unwrapIdentity(key.passphrase, store!)
+  const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store!))[0]
   return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`
 }
 
@@ -100,15 +103,17 @@ export async function openKeys(
   const key = parseEncryptionKey(encryptionKey)
   const extra = (options.recipients ?? []).map(checkRecipient)
   if (key.kind === 'write') return deriveKeys(key.recipient, key.writeSecret, extra)
-  const identity = key.kind === 'identity' ? key.identity : await unwrapIdentity(key.passphrase, options.store, options.create)
-  return { ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity }
+  const keysOf = async (identity: string): Promise<Keys> => ({ ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity })
+  const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options.create)
+  return { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) }
 }
 
 async function recipientOf(identity: string): Promise<string> {
   try {
     return await identityToRecipient(identity)
-  } catch (cause) {
-    throw wrongKey('the encryption key looks like an age identity but is damaged', 'Copy the whole AGE-SECRET-KEY-… line; its checksum does not match.', cause)
+  } catch {
+    // Without the cause: it quotes the identity.
+    throw wrongKey('the encryption key looks like an age identity but is damaged', 'Copy the whole AGE-SECRET-KEY-… line; its checksum does not match.')
   }
 }
 
@@ -127,6 +132,7 @@ function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Ke
     idKey: derive(writeSecret, 'chunk id', 32),
     macKey: derive(writeSecret, 'snapshot mac', 32),
     gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
+    others: [],
   }
 }
 
@@ -134,22 +140,28 @@ export function fingerprintOf(recipient: string): string {
   return createHash('sha256').update(recipient).digest('hex').slice(0, 16)
 }
 
-async function unwrapIdentity(passphrase: string, store: Store, create = false): Promise<string> {
+/** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
+async function unwrapIdentities(passphrase: string, store: Store, create = false): Promise<[string, ...string[]]> {
   const wrapped = await keyFiles(store)
   if (wrapped.length === 0 && create) {
     await wrapNewIdentity(passphrase, store)
-    // Another first backup may have made one at the same moment: both then take the first that opens.
-    return unwrapIdentity(passphrase, store)
+    // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
+    return unwrapIdentities(passphrase, store)
   }
+  const identities: string[] = []
   for (const key of wrapped) {
     const identity = await openKeyFile(await store.get(key), passphrase)
     if (identity === undefined) continue
     const fingerprint = fingerprintOf(await recipientOf(identity))
-    if (key === `keys/${fingerprint}.age`) return identity
-    throw new LifeboatError(`${key} in ${store.name} holds the identity with fingerprint ${fingerprint}, not the one it is named after`, {
-      hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
-    })
+    if (key !== `keys/${fingerprint}.age`) {
+      throw new LifeboatError(`${key} in ${store.name} holds the identity with fingerprint ${fingerprint}, not the one it is named after`, {
+        hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
+      })
+    }
+    identities.push(identity)
   }
+  const [first, ...others] = identities
+  if (first !== undefined) return [first, ...others]
   throw new LifeboatError(
     wrapped.length === 0
       ? `${store.name} has no key file, so a passphrase cannot open it`

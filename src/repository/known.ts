@@ -2,7 +2,7 @@ import { NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
-import { chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type Snapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest } from './snapshot.ts'
 
 /** A chunk that a snapshot of this store lists and that is really there. */
 export interface KnownChunk {
@@ -50,7 +50,8 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   for (const key of newest.toReversed()) {
     try {
       const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-      await addSnapshot(known, snapshot, present, keys)
+      // Under another key of the same passphrase the same content has other ids.
+      if (snapshot.keys.fingerprint === keys.fingerprint) await addSnapshot(known, snapshot, present)
     } catch (error) {
       if (error instanceof DamagedSnapshot) onDamaged(error)
       // A prune may delete a snapshot at any moment.
@@ -60,9 +61,9 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   return known
 }
 
-async function addSnapshot(known: KnownChunks, snapshot: Snapshot, present: ReadonlyMap<string, number>, keys: Keys): Promise<void> {
-  const { chunks } = snapshot.header
-  const content = keys.identity ? await openManifest(snapshot, keys) : undefined
+async function addSnapshot(known: KnownChunks, snapshot: AuthenticSnapshot, present: ReadonlyMap<string, number>): Promise<void> {
+  const { header: { chunks }, keys } = snapshot
+  const content = keys.identity ? await openManifest(snapshot) : undefined
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
     const [id, size, storedSize, base, mark] = chunks[index]!

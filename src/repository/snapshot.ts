@@ -39,7 +39,7 @@ export const snapshotHeader = z.strictObject({
   tags: z.array(tag),
   size,
   added: size,
-  chunks: z.array(chunkEntry),
+  chunks: z.array(chunkEntry).refine((chunks) => chunks.every(([, , , base]) => base === null || chunks[base]?.[3] === null), 'a base is missing or itself a difference'),
   manifest: z.base64(),
 })
 
@@ -77,11 +77,15 @@ export type Manifest = z.infer<typeof manifest>
 export type SourceRecord = Manifest['sources'][number]
 export type StreamRecord = SourceRecord['streams'][number]
 
-/** A snapshot whose MAC was checked, or, read without a key, one that nothing vouches for. */
+/** What a snapshot object claims to be. Read without a key, nothing vouches for it. */
 export interface Snapshot {
   key: string
   header: SnapshotHeader
-  authentic: boolean
+}
+
+export interface AuthenticSnapshot extends Snapshot {
+  /** Those under which its MAC verified. */
+  keys: Keys
 }
 
 /** A snapshot object that is truncated, edited, moved or contradictory: it cannot be used, others can. */
@@ -112,48 +116,57 @@ export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, c
   return compress(Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`), METADATA_LEVEL)
 }
 
-function macOf(line: string, keys: Keys): string {
+function macOf(line: string | Buffer, keys: Keys): string {
   return createHmac('sha256', keys.macKey).update(line).digest('hex')
 }
 
 /** Reads a snapshot object. With keys, its MAC must verify before anything in it is believed. Throws a LifeboatError that names `key`. */
+export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys): Promise<AuthenticSnapshot>
+export async function decodeSnapshot(key: string, object: Uint8Array, keys: undefined): Promise<Snapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys | undefined): Promise<Snapshot> {
   const damaged = (what: string, cause?: unknown) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause)
-  let lines: string[]
+  let text: Buffer
   try {
-    lines = (await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })).toString('utf8').split('\n')
+    text = await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })
   } catch (cause) {
     throw damaged('it does not decompress', cause)
   }
-  const [line, mac] = lines
-  if (lines.length !== 3 || lines[2] !== '' || line === undefined || mac === undefined || !/^"[0-9a-f]{64}"$/.test(mac)) throw damaged('it does not have the two lines of one')
-  const authentic = keys !== undefined && timingSafeEqual(Buffer.from(mac.slice(1, -1)), Buffer.from(macOf(line, keys)))
-  const header = parseHeader(key, line, damaged)
-  if (keys && !authentic) {
-    if (header.key === keys.fingerprint) throw damaged('its signature (MAC) does not verify')
-    throw new LifeboatError(`${key} was written with the key ${header.key}; the key given is ${keys.fingerprint}`, {
-      hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
-    })
-  }
+  const end = text.indexOf('\n')
+  const mac = /^"([0-9a-f]{64})"\n$/.exec(text.toString('latin1', end + 1, end + 100))?.[1]
+  if (end < 0 || mac === undefined) throw damaged('it does not have the two lines of one')
+  const line = text.subarray(0, end)
+  const own = keys && [keys, ...keys.others].find((one) => timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(line, one))))
+  const json = parseLine(line, damaged)
+  checkFormat(key, json)
+  if (keys && !own) throw notAuthentic(key, json, keys, damaged)
+  const parsed = snapshotHeader.safeParse(json)
+  if (!parsed.success) throw damaged(firstProblem(parsed.error))
+  const header = parsed.data
   if (snapshotKey(header.set, header.id) !== key) throw damaged(`it is snapshot ${header.id} of set ${header.set}, moved here`)
-  return { key, header, authentic }
+  return { key, header, ...(own && { keys: own }) }
 }
 
-function parseHeader(key: string, line: string, damaged: (what: string, cause?: unknown) => LifeboatError): SnapshotHeader {
-  let json: unknown
+function parseLine(line: Buffer, damaged: (what: string) => LifeboatError): unknown {
   try {
-    json = JSON.parse(line)
-  } catch (cause) {
-    throw damaged('its first line is not JSON', cause)
+    return JSON.parse(line.toString('utf8'))
+  } catch {
+    // Without the cause: it quotes what anybody may have written.
+    throw damaged('its first line is not JSON')
   }
-  checkFormat(key, json)
-  const parsed = snapshotHeader.safeParse(json)
-  if (!parsed.success) throw damaged(z.prettifyError(parsed.error))
-  const header = parsed.data
-  for (const [id, , , base] of header.chunks) {
-    if (base !== null && header.chunks[base]?.[3] !== null) throw damaged(`the base of chunk ${id} is missing or itself a difference`)
-  }
-  return header
+}
+
+/** Why the MAC does not verify, judged by the key that the snapshot claims to be of. */
+function notAuthentic(key: string, json: unknown, keys: Keys, damaged: (what: string) => LifeboatError): LifeboatError {
+  const claim = z.object({ key: fingerprint }).safeParse(json).data?.key
+  if (claim === undefined || [keys, ...keys.others].some((one) => one.fingerprint === claim)) return damaged('its signature (MAC) does not verify')
+  return new LifeboatError(`${key} was written with the key ${claim}; the key given is ${keys.fingerprint}`, {
+    hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
+  })
+}
+
+/** Where the first value is that is not as it should be, and why; without what a terminal would obey. */
+function firstProblem({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join('.')}: ${issue?.message}`.replaceAll(/\p{C}/gu, '?').slice(0, 200)
 }
 
 /** Refuses what says it has another format than this program's, before any of it is interpreted. */
@@ -166,8 +179,7 @@ export function checkFormat(key: string, json: unknown): void {
 }
 
 /** The sealed part of a snapshot; needs an identity. Every index in it is checked against the header. */
-export async function openManifest(snapshot: Snapshot, keys: Keys): Promise<Manifest> {
-  const { header, key } = snapshot
+export async function openManifest({ key, header, keys }: AuthenticSnapshot): Promise<Manifest> {
   if (!keys.identity) {
     throw new LifeboatError(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' })
   }
