@@ -30,6 +30,8 @@ export class KnownChunks {
   }
 
   add(chunk: KnownChunk): void {
+    // One snapshot after the other lists the same objects.
+    if (this.#byId.get(chunk.id)?.mark === chunk.mark) return
     this.#byId.set(chunk.id, chunk)
     this.similar.add(decodeAnchors(chunk.anchors), chunk)
   }

@@ -85,21 +85,21 @@ export class DamagedChunk extends LifeboatError {
 
 /**
  * Fetches, unseals and checks one chunk; `base` is the plaintext of the chunk it is a difference from. Throws a DamagedChunk that
- * names the object when it is missing, truncated, damaged or another chunk's.
+ * names the object when it is missing, truncated, damaged or another chunk's, and whatever the store throws when it cannot be reached.
  */
 export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
   const [id, size, storedSize, , mark] = entry
   const key = chunkKey(id, mark)
+  const sealed = await store.get(key).catch((error: unknown) => {
+    throw error instanceof NotFound ? new DamagedChunk(`chunk ${key} is missing from ${store.name}`, error) : error
+  })
   try {
-    const sealed = await store.get(key)
     if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
     const plaintext = await decompress(await decrypt(sealed, keys.identity!), size, base)
     if (plaintext.length !== size) throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`)
     if (chunkId(plaintext, keys) !== id) throw new Error('its content is not the one its id stands for')
     return plaintext
   } catch (cause) {
-    if (cause instanceof LifeboatError) throw cause
-    if (cause instanceof NotFound) throw new DamagedChunk(`chunk ${key} is missing from ${store.name}`, cause)
     throw new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
   }
 }

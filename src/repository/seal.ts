@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import { Decrypter, Encrypter } from 'age-encryption'
+import { LifeboatError } from '../error.ts'
 
 /**
  * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). The age library makes and opens headers; the payload, ChaCha20-Poly1305
@@ -10,7 +11,7 @@ import { Decrypter, Encrypter } from 'age-encryption'
 const SEGMENT = 64 * 1024
 const TAG = 16
 const NONCE = 16
-/** A header of a hundred post-quantum recipients is about 170 KiB. */
+/** A header of a hundred post-quantum recipients is about 170 KiB. What is larger is neither written nor read. */
 const MAXIMUM_HEADER = 256 * 1024
 
 /** Encrypts to every recipient. */
@@ -42,7 +43,9 @@ async function newHeader(recipients: readonly string[]): Promise<{ header: Uint8
     },
   })
   const empty = await encrypter.encrypt(new Uint8Array(0))
-  return { header: empty.subarray(0, empty.length - NONCE - TAG), fileKey }
+  const header = empty.subarray(0, empty.length - NONCE - TAG)
+  if (header.length > MAXIMUM_HEADER) throw new LifeboatError(`${recipients.length} recipients are too many`, { hint: 'Name at most a hundred.', status: 2 })
+  return { header, fileKey }
 }
 
 function headerOf(bytes: Buffer): Buffer {

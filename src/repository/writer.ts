@@ -9,8 +9,9 @@ import { canBeBase, compress, encrypt } from './seal.ts'
 import { encodeAnchors } from './similarity.ts'
 import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, type StreamRecord } from './snapshot.ts'
 
-/** Sealed bytes on their way into the store. */
+/** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
 const PUTTING_BYTES = 32 * 1024 * 1024
+const LEAST_ROOM = 1024 * 1024
 /** A difference is kept when it is at most this part of the chunk stored alone. */
 const WORTHWHILE = 0.7
 /** A difference is mostly matches; a higher level makes it slower and larger in memory, but hardly smaller. */
@@ -37,10 +38,12 @@ export class Writer {
   readonly #pool: BufferPool
   readonly #entries: ChunkEntry[] = []
   readonly #chunks: KnownChunk[] = []
-  readonly #indices = new Map<string, number>()
+  /** Where in the snapshot an object is listed, and, by id, a chunk that this run stores. The same chunk may be there in two objects. */
+  readonly #listed = new Map<string, number>()
+  readonly #fresh = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
   #putting = 0
-  #roomToPut: (() => void)[] = []
+  readonly #waiting: (() => void)[] = []
   #failure: { error: unknown } | undefined
   /** Bytes put, objects put, and how many of these are differences. */
   added = 0
@@ -59,11 +62,11 @@ export class Writer {
     const record: StreamRecord = { name, format, size: 0, sha256: '', chunks: [] }
     try {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
-        this.#check()
         hash.update(chunk.bytes)
         record.size += chunk.bytes.length
-        onBytes(chunk.bytes.length)
         record.chunks.push(this.#take(chunk))
+        this.#check()
+        onBytes(chunk.bytes.length)
       }
       await this.#settled()
     } catch (error) {
@@ -101,7 +104,7 @@ export class Writer {
   #take(chunk: Chunk): number {
     const id = chunkId(chunk.bytes, this.#options.keys)
     const known = this.#options.known.get(id)
-    const index = this.#indices.get(id) ?? (known && this.#reference(known))
+    const index = this.#fresh.get(id) ?? (known && this.#reference(known))
     if (index !== undefined) {
       chunk.release()
       return index
@@ -113,40 +116,44 @@ export class Writer {
       })
       .finally(() => this.#running.delete(task))
     this.#running.add(task)
-    return this.#reference(fresh)
+    const listed = this.#reference(fresh)
+    this.#fresh.set(id, listed)
+    return listed
   }
 
   /** Lists a chunk, after its base, in the snapshot. */
   #reference(chunk: KnownChunk): number {
-    const listed = this.#indices.get(chunk.id)
+    const key = chunkKey(chunk.id, chunk.mark)
+    const listed = this.#listed.get(key)
     if (listed !== undefined) return listed
     const base = chunk.base ? this.#reference(chunk.base) : null
     const index = this.#entries.push([chunk.id, chunk.size, chunk.storedSize, base, chunk.mark]) - 1
     this.#chunks.push(chunk)
-    this.#indices.set(chunk.id, index)
+    this.#listed.set(key, index)
     return index
   }
 
   async #store(fresh: KnownChunk, chunk: Chunk): Promise<void> {
     const { keys, store, known } = this.#options
     const whole = canBeBase(chunk.bytes)
-    let compressed: Buffer
+    let sealed: Buffer
     try {
-      compressed = (await this.#difference(fresh, chunk)) ?? (await compress(chunk.bytes, this.#options.level))
+      this.#check()
+      const compressed = (await this.#difference(fresh, chunk)) ?? (await compress(chunk.bytes, this.#options.level))
+      sealed = await encrypt(compressed, keys.recipients)
+      await this.#roomFor(sealed.length)
     } finally {
+      // Not before there is room: as long as the buffer is held, no further chunk is sealed to wait beside this one.
       chunk.release()
     }
-    const sealed = await encrypt(compressed, keys.recipients)
-    await this.#roomFor(sealed.length)
     try {
       this.#check()
       await store.put(chunkKey(fresh.id, fresh.mark), sealed)
     } finally {
-      this.#putting -= sealed.length
-      this.#roomToPut.shift()?.()
+      this.#giveRoom(sealed.length)
     }
     fresh.storedSize = sealed.length
-    const entry = this.#entries[this.#indices.get(fresh.id)!]!
+    const entry = this.#entries[this.#fresh.get(fresh.id)!]!
     entry[2] = sealed.length
     entry[3] = fresh.base ? this.#reference(fresh.base) : null
     fresh.spent += fresh.base ? sealed.length : 0
@@ -189,8 +196,15 @@ export class Writer {
   }
 
   async #roomFor(bytes: number): Promise<void> {
-    while (this.#putting > 0 && this.#putting + bytes > PUTTING_BYTES) await new Promise<void>((resolve) => this.#roomToPut.push(resolve))
-    this.#putting += bytes
+    const room = Math.max(bytes, LEAST_ROOM)
+    while (this.#putting > 0 && this.#putting + room > PUTTING_BYTES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#putting += room
+  }
+
+  /** All who wait look again: the first may need more than there is, the next less. */
+  #giveRoom(bytes: number): void {
+    this.#putting -= Math.max(bytes, LEAST_ROOM)
+    for (const look of this.#waiting.splice(0)) look()
   }
 
   #check(): void {
