@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store, type StoredObject } from './store.ts'
@@ -8,6 +8,10 @@ import { NotFound, type Store, type StoredObject } from './store.ts'
 /** Objects being written lie here until they are renamed into place; what a killed run leaves is removed once it is this old. */
 const TEMPORARY = '.incoming'
 const ABANDONED_AFTER = 24 * 3600 * 1000
+
+const KEY = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/
+/** How a system says that there is no such file; the name may be a folder's, or lead through a file. */
+const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR']
 
 /** A store in a folder. A put writes a temporary file, syncs it, renames it into place and syncs the folder. */
 export class FileStore implements Store {
@@ -43,13 +47,14 @@ export class FileStore implements Store {
     try {
       return await readFile(this.#path(key))
     } catch (cause) {
-      if (isErrno(cause, 'ENOENT', 'ENOTDIR')) throw new NotFound(key, this.name, { cause })
+      if (isErrno(cause, ...ABSENT)) throw new NotFound(key, this.name, { cause })
       throw explain(`cannot read ${key} from ${this.name}`, cause)
     }
   }
 
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    if (folder !== '') this.#path(folder.slice(0, -1))
     for await (const key of this.#walk(folder)) {
       if (!key.startsWith(prefix)) continue
       try {
@@ -65,13 +70,14 @@ export class FileStore implements Store {
   async *#walk(folder: string): AsyncGenerator<string, void, void> {
     let entries
     try {
-      entries = await opendir(path.join(this.#root, folder))
+      entries = await readdir(path.join(this.#root, folder), { withFileTypes: true })
     } catch (cause) {
       if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return
       throw explain(`cannot list ${this.name}`, cause)
     }
-    for await (const entry of entries) {
-      if (entry.name === TEMPORARY && folder === '') continue
+    for (const entry of entries) {
+      // What no key can name was put there by someone else: a file manager, a NAS.
+      if ((entry.name === TEMPORARY && folder === '') || !KEY.test(entry.name)) continue
       if (entry.isDirectory()) yield* this.#walk(`${folder}${entry.name}/`)
       else if (entry.isFile()) yield folder + entry.name
     }
@@ -81,31 +87,32 @@ export class FileStore implements Store {
     try {
       await unlink(this.#path(key))
     } catch (cause) {
-      if (!isErrno(cause, 'ENOENT', 'ENOTDIR')) throw explain(`cannot delete ${key} from ${this.name}`, cause)
+      if (!isErrno(cause, ...ABSENT)) throw explain(`cannot delete ${key} from ${this.name}`, cause)
     }
   }
 
-  /** Removes what killed runs left behind. */
+  /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
+    if (this.#folders.size === 0) return
     for await (const key of this.#walk(`${TEMPORARY}/`)) {
       const file = path.join(this.#root, key)
       try {
         if (Date.now() - (await stat(file)).mtimeMs > ABANDONED_AFTER) await unlink(file)
       } catch (cause) {
-        // Another run finished or removed it.
-        if (!isErrno(cause, 'ENOENT')) throw explain(`cannot clean up ${this.name}`, cause)
+        // Another run finished or removed it, or it is another user's to remove.
+        if (!isErrno(cause, 'ENOENT', 'EACCES', 'EPERM')) throw explain(`cannot clean up ${this.name}`, cause)
       }
     }
   }
 
   #path(key: string): string {
-    if (!/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/.test(key) || key.split('/').some((part) => part === '.' || part === '..')) {
+    if (!KEY.test(key) || key.split('/').some((part) => part === '.' || part === '..')) {
       throw new Error(`${JSON.stringify(key)} is not a key of an object`)
     }
     return path.join(this.#root, key)
   }
 
-  /** Makes a folder and everything above it that is missing, each durable in its parent. */
+  /** Makes a folder of the store, and the store's own with everything above it, each durable in its parent. */
   #folder(folder: string): Promise<void> {
     let made = this.#folders.get(folder)
     if (!made) {
@@ -117,9 +124,11 @@ export class FileStore implements Store {
 
   async #makeFolder(folder: string): Promise<void> {
     try {
+      if (folder !== this.#root) await this.#folder(path.dirname(folder))
       const first = await mkdir(folder, { recursive: true, mode: 0o700 })
-      if (first === undefined) return
-      for (let made = folder; made.length >= first.length; made = path.dirname(made)) await syncFolder(path.dirname(made))
+      // Also where it is there already: who made it may not have come to sync it, or been killed before.
+      if (folder !== this.#root) await syncFolder(path.dirname(folder))
+      else if (first !== undefined) for (let made = folder; made.length >= first.length; made = path.dirname(made)) await syncFolder(path.dirname(made))
     } catch (cause) {
       this.#folders.delete(folder)
       throw cause
@@ -159,6 +168,7 @@ const HINTS: Record<string, string> = {
   EACCES: 'Give the user this runs as the right to read and write there.',
   EPERM: 'Give the user this runs as the right to read and write there.',
   EROFS: 'The file system is mounted read-only; remount it or choose another destination.',
+  EEXIST: 'There is a file where a folder should be; name a folder.',
   ENOTDIR: 'A part of the path is a file; name a folder.',
   EIO: 'The disk reports a hardware error; do not rely on it, and use another destination.',
 }
