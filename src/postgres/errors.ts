@@ -99,7 +99,13 @@ export function explain(error: unknown, activity: Activity, connection: Pick<Con
     return new LifeboatError(`${problem}${named(stderr)}`, { hint, cause })
   }
   const text = lastLines(stderr)
-  return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, { cause })
+  return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, { hint: hintForEnding(error, stderr), cause })
+}
+
+/** A program that did not end by itself, whether the signal ended it or it obeyed. */
+function hintForEnding({ exit, program }: ChildError, stderr: string): string | undefined {
+  if (exit.signal === null && !/terminated by user/.test(stderr)) return undefined
+  return `something on this machine ended ${program}, often the system when memory runs out: look into its log (dmesg), then try again`
 }
 
 /**
