@@ -67,7 +67,7 @@ test('whole, in pieces of any size and byte by byte, a stream is cut as its slow
       expect(await cutStream(inPieces(bytes, sizes), tableOf(words))).toEqual(expected)
       expect(cutByteByByte(bytes, tableOf(words))).toEqual(expected)
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   )
 })
 
@@ -182,7 +182,7 @@ test('a pool hands out each of its buffers once, and to whoever waits as soon as
         expect(out.size).toBeLessThanOrEqual(count)
         expect(waiting === 0 || out.size === count).toBe(true)
       }
-      while (waiting > 0) {
+      for (let left = waiting; left > 0; left--) {
         const [one] = out
         out.delete(one!)
         pool.give(one!)
