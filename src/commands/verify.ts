@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { ChildError } from '../child.ts'
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
@@ -108,14 +109,28 @@ async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: 
   const facts = postgresFacts.parse(source.facts)
   const { client } = clientForRestore(await findClients(variables), Number.parseInt(facts.dumpVersion, 10))
   const context = { client, variables, signal }
+  let unread: unknown
+  const input = (async function* (): AsyncGenerator<Buffer, void, void> {
+    try {
+      yield* bytes
+    } catch (error) {
+      unread = error
+      throw error
+    }
+  })()
   let entries: string[]
   try {
-    if (level === 'read') return await parseWholeArchive(bytes, context)
-    entries = (await listArchive(bytes, context)).entries
+    if (level === 'read') return await parseWholeArchive(input, context)
+    entries = (await listArchive(input, context)).entries
   } catch (error) {
-    if (error instanceof DamagedChunk || error instanceof DamagedSnapshot) throw error
+    // What could not be fetched, or a pg_restore that something ended, says nothing about the archive.
+    if (error === unread || !refused(error)) throw error
     throw new BadArchive(`${stream.name}: ${messageOf(error)}`, { cause: error })
   }
   if (entries.length === facts.entries.length && entries.every((entry, index) => entry === facts.entries[index])) return
   throw new BadArchive(`${stream.name} lists ${entries.length} entries that are not the ${facts.entries.length} recorded at backup time`)
+}
+
+function refused(error: unknown): boolean {
+  return !(error instanceof LifeboatError && error.cause instanceof ChildError && error.cause.exit.status === null)
 }
