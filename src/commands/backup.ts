@@ -122,7 +122,10 @@ async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: 
     return 'none'
   }
   throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
-    hint: 'Do not count on it. Earlier snapshots are not affected.',
+    hint:
+      result === 'failed'
+        ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Remove the damaged chunks named here: the next backup stores them anew.'
+        : 'Do not count on it before a verify has succeeded.',
     status: result === 'failed' ? 1 : 3,
   })
 }
