@@ -55,7 +55,10 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
-    const verified = await readBack(inputs, store, keys, id, environment)
+    const verified = await readBack(inputs, store, keys, id, environment).catch((error: unknown) => {
+      if (signal.aborted) report.warning(`snapshot ${id} was stored before the interruption, and is whole; only its verification was not finished`)
+      throw error
+    })
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
     return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, inputs.set) }
