@@ -39,6 +39,9 @@ export function parseEncryptionKey(text: string): EncryptionKey {
     if (!only) throw wrongKey('the encryption key holds several lines', 'Give exactly one age identity, on one line.')
     return { kind: 'identity', identity: only.toUpperCase() }
   }
+  if (lines.some((line) => /^AGE-PLUGIN-/i.test(line))) {
+    throw wrongKey('the encryption key is of an age plugin, which Lifeboat cannot run', `Give ${KEY_FORMS}.`)
+  }
   if (lines.some((line) => line.startsWith('lifeboat-write:'))) return parseWriteKey(only)
   if (/^age1[a-z0-9]{20,}$/.test(only)) {
     throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`)

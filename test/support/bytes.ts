@@ -28,6 +28,13 @@ export async function* inPieces(bytes: Buffer, sizes: readonly number[] = [65536
   }
 }
 
+/** Everything an iterable gives. */
+export async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const one of iterable) found.push(one)
+  return found
+}
+
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
