@@ -1,0 +1,270 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import * as fc from 'fast-check'
+import { LifeboatError } from '../../src/error.ts'
+import { type Keys, newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
+import { compress, encrypt } from '../../src/repository/seal.ts'
+import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, encodeSnapshot, type Manifest, newSnapshotId, openManifest, type SnapshotHeader, snapshotKey } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { sha256 } from '../support/bytes.ts'
+
+const nowhere = new FileStore('/nowhere/at/all')
+const { identity } = await newIdentity()
+const keys = await openKeys(identity, { store: nowhere, create: false })
+const otherKeys = await openKeys((await newIdentity()).identity, { store: nowhere, create: false })
+const writeKeys = await openKeys(await writeKeyOf(identity, undefined), { store: nowhere, create: false })
+
+const id = '20261120T020000Z-5f3a9c1e'
+const key = snapshotKey('app', id)
+const chunk = (name: string, size: number, base: number | null = null): ChunkEntry => [sha256(Buffer.from(name)), size, size + 300, base, '5f3a9c1e']
+const given: Omit<SnapshotHeader, 'manifest'> = {
+  format: 'lifeboat/1', id, set: 'app', time: '2026-11-20T02:00:00.000Z', key: keys.fingerprint, tags: ['nightly', 'v=1'], size: 3000, added: 1500,
+  chunks: [chunk('one', 1000), chunk('two', 2000, 0)],
+}
+const content: Manifest = {
+  sources: [{ name: 'app', kind: 'postgres', streams: [{ name: 'app.dump', format: 'pg_dump-custom', size: 3000, sha256: sha256(Buffer.from('x')), chunks: [0, 1] }], facts: { entries: ['a', 'ü'] } }],
+  anchors: ['AQAAAA==', ''],
+  spent: [0, 700],
+  description: 'a description\nof two lines',
+  run: null,
+  lifeboat: '1.0.0',
+}
+
+const object = await encodeSnapshot(given, content, keys)
+const [line = '', mac = ''] = zstdDecompressSync(object).toString('utf8').split('\n')
+
+/** A snapshot object of any line 1, its MAC made with the key as an honest writer would. */
+const signed = (text: string, by: Keys = keys): Buffer => zstdCompressSync(`${text}\n"${createHmac('sha256', by.macKey).update(text).digest('hex')}"\n`)
+const unsigned = (text: string): Buffer => zstdCompressSync(`${text}\n${mac}\n`)
+
+async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
+  const error: unknown = await promise.then(
+    () => new Error('nothing was thrown'),
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof LifeboatError)) throw error
+  return error
+}
+
+test('a snapshot comes back as it was put, with its manifest', async () => {
+  const snapshot = await decodeSnapshot(key, object, keys)
+  expect(snapshot.header).toEqual({ ...given, manifest: expect.any(String) })
+  expect(snapshot).toMatchObject({ key, keys: { fingerprint: keys.fingerprint } })
+  expect(await openManifest(snapshot)).toEqual(content)
+  expect(line).not.toContain('app.dump')
+})
+
+test('without a key its header can be read, and nothing vouches for it', async () => {
+  expect(await decodeSnapshot(key, object, undefined)).toEqual({ key, header: expect.objectContaining(given) })
+})
+
+test('a write key verifies the MAC and cannot open the manifest', async () => {
+  const snapshot = await decodeSnapshot(key, object, writeKeys)
+  expect((await thrownBy(openManifest(snapshot))).message).toBe(`a write key cannot read ${key}`)
+})
+
+test('under another key it is refused, with the names of both', async () => {
+  const error = await thrownBy(decodeSnapshot(key, object, otherKeys))
+  expect(error.message).toBe(`${key} was written with the key ${keys.fingerprint}; the key given is ${otherKeys.fingerprint}`)
+  expect(error).not.toBeInstanceOf(DamagedSnapshot)
+})
+
+test('every edit of a character by someone without the key is refused', async () => {
+  const characters = ['0', 'f', '"', '}', ' ', '\\', 'é']
+  for (let position = 0; position < line.length; position++) {
+    // Of the long base64 and hex stretches a sample will do.
+    if (position > 700 && position % 23 !== 0) continue
+    const character = characters[position % characters.length]!
+    if (line[position] === character) continue
+    const edited = `${line.slice(0, position)}${character}${line.slice(position + 1)}`
+    const { message } = await thrownBy(decodeSnapshot(key, unsigned(edited), keys))
+    expect(message).toMatch(/its signature \(MAC\) does not verify|its first line is not JSON|has the format|was written with the key/)
+    expect(message).toContain(key)
+  }
+})
+
+test('characters taken out, put in, or a MAC that is edited are refused', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(line.length - 1), fc.string({ maxLength: 5 }), async (position, inserted) => {
+      fc.pre(inserted !== line[position])
+      await thrownBy(decodeSnapshot(key, unsigned(line.slice(0, position) + inserted + line.slice(position + 1)), keys))
+    }),
+  )
+  for (let position = 1; position < 65; position++) {
+    const edited = `${mac.slice(0, position)}${mac[position] === '0' ? '1' : '0'}${mac.slice(position + 1)}`
+    expect((await thrownBy(decodeSnapshot(key, zstdCompressSync(`${line}\n${edited}\n`), keys))).message).toContain('its signature (MAC) does not verify')
+  }
+})
+
+test('bytes that are no UTF-8 are not mistaken for those they are shown as', async () => {
+  const shown = line.replace('nightly', 'night\uFFFD')
+  const edited = Buffer.concat([Buffer.from(line.slice(0, line.indexOf('nightly'))), Buffer.from('night'), Buffer.from([0xff]), Buffer.from(line.slice(line.indexOf('nightly') + 7))])
+  const macOfShown = createHmac('sha256', keys.macKey).update(shown).digest('hex')
+  await thrownBy(decodeSnapshot(key, zstdCompressSync(Buffer.concat([edited, Buffer.from(`\n"${macOfShown}"\n`)])), keys))
+})
+
+test('a snapshot that was moved to another name or set is refused', async () => {
+  for (const elsewhere of [snapshotKey('other', id), snapshotKey('app', '20261121T020000Z-5f3a9c1e')]) {
+    const error = await thrownBy(decodeSnapshot(elsewhere, object, keys))
+    expect(error.message).toBe(`${elsewhere} is not a whole snapshot: it is snapshot ${id} of set app, moved here`)
+  }
+})
+
+test('a newer format is named and not interpreted', async () => {
+  const newer = JSON.stringify({ format: 'lifeboat/2', id, whatever: true })
+  for (const by of [keys, undefined]) {
+    const error = await thrownBy(by ? decodeSnapshot(key, signed(newer), by) : decodeSnapshot(key, signed(newer), undefined))
+    expect(error.message).toBe(`${key} has the format "lifeboat/2"; this version of Lifeboat reads lifeboat/1`)
+    expect(error.hint).toContain('a newer one')
+  }
+})
+
+const { header } = await decodeSnapshot(key, object, keys)
+const without = (name: string) => Object.fromEntries(Object.entries(header).filter(([field]) => field !== name))
+const chunks = (...entries: unknown[]) => ({ ...header, chunks: entries })
+const one = given.chunks[0]!
+const two = given.chunks[1]!
+
+test.each<[string, unknown]>([
+  ...Object.keys(header).filter((name) => name !== 'format').map((name): [string, unknown] => [`no ${name}`, without(name)]),
+  ['an unknown field', { ...header, extra: 1 }],
+  ['a field of another type', { ...header, size: '3000' }],
+  ['a negative size', { ...header, added: -1 }],
+  ['a fraction', { ...header, size: 1.5 }],
+  ['a size beyond exact numbers', { ...header, size: 2 ** 60 }],
+  ['a set that leads elsewhere', { ...header, set: '../app' }],
+  ['an id of another shape', { ...header, id: '2026' }],
+  ['a time of another shape', { ...header, time: 'yesterday' }],
+  ['a tag with a line feed', { ...header, tags: ['a\nb'] }],
+  ['a manifest that is no base64', { ...header, manifest: '***' }],
+  ['a list', [header]],
+  ['a number', 7],
+  ['a chunk with too few fields', chunks(one.slice(0, 4))],
+  ['a chunk with too many fields', chunks([...one, 1])],
+  ['a chunk without a size', chunks([one[0], 0, 1, null, one[4]])],
+  ['a chunk larger than any', chunks([one[0], 8 * 1024 * 1024 + 1, 1, null, one[4]])],
+  ['a chunk whose id is no id', chunks(['../../etc/passwd', 1, 1, null, one[4]])],
+  ['a chunk whose mark leads elsewhere', chunks([one[0], 1, 1, null, '/../../x'])],
+  ['a base out of range', chunks(one, [...two.slice(0, 3), 2, two[4]])],
+  ['a base that is a fraction', chunks(one, [...two.slice(0, 3), 0.5, two[4]])],
+  ['a chunk that is its own base', chunks([...one.slice(0, 3), 0, one[4]])],
+  ['chunks that are bases of each other', chunks([...one.slice(0, 3), 1, one[4]], two)],
+  ['a base that is a difference', chunks(one, two, [...chunk('three', 5).slice(0, 3), 1, one[4]])],
+])('a header with %s is refused, even with the right MAC', async (_, value) => {
+  const error = await thrownBy(decodeSnapshot(key, signed(JSON.stringify(value)), keys))
+  expect(error.message.startsWith(key)).toBe(true)
+  expect(error.message.length).toBeLessThan(400)
+  await thrownBy(decodeSnapshot(key, signed(JSON.stringify(value)), undefined))
+})
+
+test('what would not be read is not written either', async () => {
+  await expect(encodeSnapshot({ ...given, chunks: [one, two, chunk('three', 5, 1)] }, content, keys)).rejects.toThrow('base')
+  await expect(encodeSnapshot({ ...given, set: 'a/b' }, content, keys)).rejects.toThrow('set')
+})
+
+test('a message shows nothing that a terminal would obey', async () => {
+  const odd = signed(JSON.stringify({ ...header, ['\u001b[2J\u009b31m\u202e']: 1 }))
+  const { message } = await thrownBy(decodeSnapshot(key, odd, undefined))
+  expect(message).not.toMatch(/\p{C}/u)
+})
+
+test.each<[string, Buffer]>([
+  ['nothing', Buffer.alloc(0)],
+  ['no zstd', Buffer.from('not a snapshot')],
+  ['half of one', object.subarray(0, object.length / 2)],
+  ['all but its last byte', object.subarray(0, -1)],
+  ['an empty text', zstdCompressSync('')],
+  ['one line', zstdCompressSync(line)],
+  ['one line and its end', zstdCompressSync(`${line}\n`)],
+  ['no end of line 2', zstdCompressSync(`${line}\n${mac}`)],
+  ['three lines', zstdCompressSync(`${line}\n${mac}\n\n`)],
+  ['a MAC without quotes', zstdCompressSync(`${line}\n${mac.slice(1, -1)}\n`)],
+  ['a MAC in capitals', zstdCompressSync(`${line}\n${mac.toUpperCase()}\n`)],
+  ['lines alone', zstdCompressSync(Buffer.alloc(50 * 1024 * 1024, '\n'))],
+  ['deep nesting', signed('['.repeat(100_000))],
+])('a snapshot object that is %s is refused as damaged', async (_, bytes) => {
+  for (const by of [keys, otherKeys]) expect(await thrownBy(decodeSnapshot(key, bytes, by))).toBeInstanceOf(DamagedSnapshot)
+  expect(await thrownBy(decodeSnapshot(key, bytes, undefined))).toBeInstanceOf(DamagedSnapshot)
+})
+
+test('a bomb is refused without being unpacked beyond half a gigabyte', async () => {
+  const piece = Buffer.alloc(64 * 1024 * 1024)
+  // Frames one after the other are one text to zstd.
+  const frame = await promisify(zstdCompress)(piece)
+  const error = await thrownBy(decodeSnapshot(key, Buffer.concat(Array.from({ length: 9 }, () => frame)), keys))
+  expect(error).toBeInstanceOf(DamagedSnapshot)
+  expect(error.cause).toMatchObject({ code: 'ERR_BUFFER_TOO_LARGE' })
+})
+
+test('whatever the bytes, nothing but a LifeboatError is thrown', async () => {
+  const texts = fc.oneof(
+    fc.string({ maxLength: 200 }),
+    fc.json(),
+    fc.record({ format: fc.constantFrom('lifeboat/1', 'x', null, 7), id: fc.anything(), key: fc.anything(), chunks: fc.anything() }).map((value) => JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? 7 : one))),
+  )
+  await fc.assert(
+    fc.asyncProperty(texts, fc.boolean(), async (text, right) => {
+      await thrownBy(decodeSnapshot(key, right ? signed(text) : unsigned(text), keys))
+      await thrownBy(decodeSnapshot(key, unsigned(text), undefined))
+    }),
+    { numRuns: 200 },
+  )
+  await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async (bytes) => void (await thrownBy(decodeSnapshot(key, bytes, keys)))))
+  await fc.assert(
+    fc.asyncProperty(fc.nat(object.length - 1), fc.nat(7), async (position, bit) => {
+      const damaged = Buffer.from(object)
+      damaged[position]! ^= 1 << bit
+      try {
+        // A flipped bit in the frame's header may leave the content as it was.
+        expect((await decodeSnapshot(key, damaged, keys)).header).toEqual(header)
+      } catch (error) {
+        expect(error).toBeInstanceOf(LifeboatError)
+      }
+    }),
+  )
+})
+
+/** A snapshot with a manifest of someone who has the key but not our program. */
+async function withManifest(json: unknown): Promise<Buffer> {
+  const sealed = await encrypt(await compress(Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)), 3), keys.recipients)
+  return signed(JSON.stringify({ ...header, manifest: sealed.toString('base64') }))
+}
+
+const source = content.sources[0]!
+const stream = source.streams[0]!
+const streams = (...list: unknown[]) => ({ ...content, sources: [{ ...source, streams: list }] })
+
+test.each<[string, unknown, RegExp]>([
+  ['that is no JSON', 'sources', /cannot be read/],
+  ['with an unknown field', { ...content, extra: 1 }, /cannot be read/],
+  ['without spent', { ...content, spent: undefined }, /cannot be read/],
+  ['with a source of an unknown kind', { ...content, sources: [{ ...source, kind: 'mysql' }] }, /cannot be read/],
+  ['with a stream of an unknown format', streams({ ...stream, format: 'tar' }), /cannot be read/],
+  ['with a negative index', streams({ ...stream, chunks: [-1] }), /cannot be read/],
+  ['with an index out of range', streams({ ...stream, chunks: [0, 2] }), /contradicts/],
+  ['whose chunks are not of the size of the stream', streams({ ...stream, chunks: [0] }), /contradicts/],
+  ['whose streams are not of the size of the snapshot', streams(stream, { ...stream, name: 'b' }), /contradicts/],
+  ['with anchors for other chunks', { ...content, anchors: [''] }, /contradicts/],
+  ['with spent for other chunks', { ...content, spent: [0, 0, 0] }, /contradicts/],
+])('a manifest %s is refused', async (_, json, message) => {
+  const snapshot = await decodeSnapshot(key, await withManifest(json), keys)
+  const error = await thrownBy(openManifest(snapshot))
+  expect(error).toBeInstanceOf(DamagedSnapshot)
+  expect(error.message).toMatch(message)
+  expect(error.message).toContain(key)
+})
+
+test('a manifest that does not decrypt, or is not zstd, is refused', async () => {
+  const sealed = [randomBytes(500), await encrypt(Buffer.from('not zstd'), keys.recipients), await encrypt(await compress(Buffer.from('{}'), 3), otherKeys.recipients)]
+  for (const bytes of sealed) {
+    const snapshot = await decodeSnapshot(key, signed(JSON.stringify({ ...header, manifest: bytes.toString('base64') })), keys)
+    expect(await thrownBy(openManifest(snapshot))).toBeInstanceOf(DamagedSnapshot)
+  }
+})
+
+test('ids sort by time and end in the mark; chunks lie under the first two digits of theirs', () => {
+  expect(newSnapshotId(new Date('2026-11-20T02:00:00.987Z'), Buffer.from('5f3a9c1e', 'hex'))).toBe(id)
+  expect(snapshotKey('app', id)).toBe(`snapshots/app/${id}.json.zst`)
+  expect(chunkKey('ab'.repeat(32), '5f3a9c1e')).toBe(`chunks/ab/${'ab'.repeat(32)}-5f3a9c1e`)
+})
