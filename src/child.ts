@@ -61,9 +61,14 @@ export function startChild(program: string, parameters: readonly string[], optio
   let kill: NodeJS.Timeout | undefined
   const stderr = tail(child.stderr, stderrLimit)
 
+  // Whoever exits without waiting, on a second SIGINT, takes its children along.
+  const killAtOnce = () => child.kill('SIGKILL')
+  process.on('exit', killAtOnce)
+
   const exit = new Promise<Exit>((resolve) => {
     child.on('close', (status, ended) => {
       clearTimeout(kill)
+      process.off('exit', killAtOnce)
       signal?.removeEventListener('abort', abort)
       resolve({ status, signal: ended, stderr: stderr(), ...(failure && { failure }) })
     })
