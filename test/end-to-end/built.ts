@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import path from 'node:path'
+
+const checkout = path.join(import.meta.dirname, '../..')
+const cache = path.join(checkout, '.cache/built')
+
+/** The folder with the program as the sources build it now, whatever dist holds; built once for each state of them. */
+export function builtProgram(): string {
+  const folder = path.join(cache, stateOfSources())
+  if (existsSync(folder)) return folder
+  rmSync(cache, { recursive: true, force: true })
+  const work = mkdtempSync(path.join(checkout, '.cache/building-'))
+  try {
+    execFileSync(process.execPath, [path.join(checkout, 'scripts/build.ts'), path.join(work, 'dist')], { stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync('mkdir', ['-p', cache])
+    // Another test file may have built the same meanwhile.
+    if (!existsSync(folder)) renameSync(path.join(work, 'dist'), folder)
+  } finally {
+    rmSync(work, { recursive: true })
+  }
+  return folder
+}
+
+function stateOfSources(): string {
+  const sources = readdirSync(path.join(checkout, 'src'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const files = [...sources.map((entry) => path.join(entry.parentPath, entry.name)).toSorted(), ...['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.ts'].map((name) => path.join(checkout, name))]
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(`${path.relative(checkout, file)}\0`).update(readFileSync(file)).update('\0')
+  return hash.digest('hex').slice(0, 16)
+}

@@ -1,0 +1,216 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { identityToRecipient } from 'age-encryption'
+import type { VerifyResult } from '../../src/commands/results.ts'
+import { chunkKey, type ChunkEntry, decodeSnapshot } from '../../src/repository/snapshot.ts'
+import { clientDirectory } from '../support/client-programs.ts'
+import { changeDataset, loadDataset } from '../support/dataset.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+import { contentOf, expectFailure, type Given, mounting, type Options, Sandbox } from './sandbox.ts'
+
+let server: Server
+let sandbox: Sandbox
+/** Ids and files of the two snapshots of the store that every test damages a copy of, and what the second one lists. */
+let ids: string[]
+let files: string[]
+let chunks: ChunkEntry[]
+let store: string
+let given: Given
+let copies = 0
+beforeAll(async () => {
+  server = await startServer(15)
+  await server.createDatabase('shop')
+  await loadDataset(server, 'shop', { megabytes: 8 })
+  sandbox = await Sandbox.open(server.url('shop'))
+  const first = await sandbox.backup()
+  await changeDataset(server, 'shop')
+  const second = await sandbox.backup({ tags: 'second' })
+  expect(second.deltaChunks).toBeGreaterThan(1)
+  ids = [first.snapshot, second.snapshot]
+  files = ids.map((id) => `snapshots/default/${id}.json.zst`)
+  chunks = (await decodeSnapshot(files[1]!, readFileSync(path.join(sandbox.store, files[1]!)), undefined)).header.chunks
+})
+afterAll(async () => {
+  sandbox.close()
+  await server.stop()
+})
+beforeEach(() => {
+  store = path.join(sandbox.folder, `copy-${++copies}`)
+  cpSync(sandbox.store, store, { recursive: true })
+  given = { destination: `file:${store}` }
+})
+afterEach(async () => {
+  rmSync(store, { recursive: true })
+  expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'brand_new'`)).toBe('0')
+})
+
+const both = ['terminal', 'action'] as const
+const objectOf = ([id, , , , mark]: ChunkEntry): string => path.join(store, chunkKey(id, mark))
+const difference = (): ChunkEntry => chunks.find((chunk) => chunk[3] !== null)!
+const base = (): ChunkEntry => chunks[difference()[3]!]!
+/** A chunk that only the tail of the archive needs: level list does not read it. */
+const inTheMiddle = (): ChunkEntry => chunks.findLast((chunk) => chunk[1] > 500_000 && chunk !== base())!
+
+function flipBit(file: string): void {
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 100]! ^= 1
+  writeFileSync(file, bytes)
+}
+
+async function verify(level: 'list' | 'read', more: Given = {}, options: Options = {}): Promise<VerifyResult & { status: number | null }> {
+  const { status, out } = await sandbox.run('verify', { ...given, level, json: 'true', ...more }, options)
+  return { ...JSON.parse(out), status }
+}
+
+/** Verification finds it, and a restore refuses before it touches anything. */
+async function expectRefused(level: 'list' | 'read', problem: RegExp): Promise<void> {
+  const found = await verify(level)
+  expect(found).toMatchObject({ status: 1, result: 'failed', snapshot: ids[1] })
+  expect(found.problems.join('\n')).toMatch(problem)
+  const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create' }
+  for (const as of both) expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /./)
+}
+
+/** The next backup stores what it can tell is damaged anew, though nothing has changed in the database. */
+async function expectHealed(): Promise<void> {
+  const { snapshot } = await sandbox.backup({ ...given, verify: 'read' })
+  expect(await verify('read')).toMatchObject({ status: 0, result: 'verified', snapshot })
+}
+
+describe('a chunk', () => {
+  test.each<[what: string, chunk: () => ChunkEntry]>([['stored whole, that others are differences from', () => base()], ['stored as a difference', () => difference()]])(
+    '%s is truncated, or missing: it is named, nothing is restored, and the next backup heals it',
+    async (_, chunk) => {
+      truncateSync(objectOf(chunk()), chunk()[2] - 1)
+      await expectRefused('list', new RegExp(`chunk chunks/../${chunk()[0]}-\\S+ in file:\\S+ has ${chunk()[2] - 1} bytes instead of ${chunk()[2]}`))
+      await expectHealed()
+      rmSync(objectOf(chunk()))
+      expect((await verify('list', { snapshot: ids[1]! })).problems.join('\n')).toMatch(new RegExp(`chunk chunks/../${chunk()[0]}-\\S+ is missing from file:`))
+      await expectHealed()
+    },
+  )
+
+  test('with a flipped bit is found where it is read, and by verification at level read everywhere', async () => {
+    flipBit(objectOf(inTheMiddle()))
+    expect(await verify('list')).toMatchObject({ status: 0, result: 'verified' })
+    await expectRefused('read', new RegExp(`chunk chunks/../${inTheMiddle()[0]}-\\S+ in file:\\S+ is damaged`))
+  })
+
+  test('with a flipped bit fails a backup that reads everything back, and once it is removed the next one heals it', async () => {
+    flipBit(objectOf(inTheMiddle()))
+    for (const as of both) expectFailure(await sandbox.run('backup', { ...given, verify: 'read' }, { as }), 1, /snapshot \S+ was stored but does not verify: chunk chunks\/\S+ in file:\S+ is damaged/, /remove .*the next backup stores/i)
+    rmSync(objectOf(inTheMiddle()))
+    await expectHealed()
+  })
+
+  test('that differences are made from, with a flipped bit, is told of and done without', async () => {
+    flipBit(objectOf(base()))
+    await server.sql('UPDATE orders SET total = total + 1 WHERE id % 50 = 0', 'shop')
+    const { err } = await sandbox.run('backup', { ...given, verify: 'none' })
+    expect(err).toMatch(new RegExp(`warning: chunk chunks/../${base()[0]}-\\S+ in file:\\S+ is damaged`))
+  })
+
+  test('swapped with another of the snapshot is named, and so is the other', async () => {
+    const [one, two] = [objectOf(base()), objectOf(difference())]
+    renameSync(one, `${one}.tmp`)
+    renameSync(two, one)
+    renameSync(`${one}.tmp`, two)
+    await expectRefused('list', /bytes instead of/)
+    expect((await verify('list')).problems.filter((problem) => / in file:\S+ has \d+ bytes instead of /.test(problem))).toHaveLength(2)
+    await expectHealed()
+  })
+
+  test('replaced by one of the same size that age and zstd find nothing wrong with is not believed', async () => {
+    const entry = inTheMiddle()
+    const recipient = await identityToRecipient(sandbox.key)
+    const sealed = (bytes: number): Buffer => execFileSync('age', ['-r', recipient], { input: zstdCompressSync(randomBytes(bytes)) })
+    let length = entry[2] - sealed(entry[2]).length + entry[2]
+    let forged = sealed(length)
+    while (forged.length !== entry[2]) forged = sealed((length += entry[2] - forged.length))
+    writeFileSync(objectOf(entry), forged)
+    await expectRefused('read', new RegExp(`chunk chunks/../${entry[0]}-\\S+ in file:\\S+ is damaged`))
+  })
+
+  test('that cannot be fetched says nothing about the backup: could not verify, status 3', async () => {
+    const under = ['strace', '-f', '--quiet=all', '-o', '/dev/null', '-P', objectOf(inTheMiddle()), '-e', 'trace=openat', '-e', 'inject=openat:error=EIO']
+    const found = await verify('read', {}, { under })
+    expect(found).toMatchObject({ status: 3, result: 'could not verify' })
+    expect(found.problems.join('\n')).toMatch(/cannot read chunks\/\S+ from file:\S+: EIO/)
+  })
+})
+
+test('a pg_restore that something ends says nothing about the backup: could not verify, status 3', async () => {
+  const deadly = path.join(sandbox.folder, 'deadly')
+  writeFileSync(deadly, '#!/bin/sh\nkill -KILL $$\n')
+  chmodSync(deadly, 0o755)
+  const under = mounting('mount --bind "$1" "$2"', deadly, path.join(clientDirectory(15), 'pg_restore'))
+  const found = await verify('read', {}, { under })
+  expect(found).toMatchObject({ status: 3, result: 'could not verify' })
+  expect(found.problems.join('\n')).toMatch(/pg_restore.*SIGKILL/)
+})
+
+describe('a snapshot', () => {
+  const edited = (change: (header: Record<string, unknown>) => unknown): void => {
+    const file = path.join(store, files[1]!)
+    const [line, mac] = zstdDecompressSync(readFileSync(file)).toString().split('\n')
+    writeFileSync(file, zstdCompressSync(Buffer.from(`${JSON.stringify(change(JSON.parse(line!)))}\n${mac}\n`)))
+  }
+
+  /** The newest snapshot is refused, by name; the one before it is as good as ever. */
+  async function expectOnlyThisOne(problem: RegExp): Promise<void> {
+    const before = contentOf(store)
+    const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create' }
+    for (const as of both) {
+      expectFailure(await sandbox.run('verify', given, { as }), 1, problem, /Other snapshots are not affected/)
+      expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /Other snapshots are not affected/)
+    }
+    const listed = await sandbox.run('list', { ...given, json: 'true' })
+    expect(listed.err).toMatch(problem)
+    expect(JSON.parse(listed.out).snapshots.map(({ id }: { id: string }) => id)).toEqual([ids[0]])
+    expect(await verify('read', { snapshot: ids[0]! })).toMatchObject({ status: 0, result: 'verified' })
+    expect(contentOf(store)).toEqual(before)
+    const next = await sandbox.run('backup', { ...given, verify: 'read' })
+    expect(next.err).toMatch(problem)
+    expect(next.status).toBe(0)
+  }
+
+  test.each<[what: string, change: (header: Record<string, unknown>) => unknown]>([
+    ['its tags', (header) => ({ ...header, tags: ['third'] })],
+    ['its time', (header) => ({ ...header, time: '2020-01-01T00:00:00.000Z' })],
+    ['its list of chunks', (header) => ({ ...header, chunks: chunks.map(([id, size, ...rest]) => [id, size + 1, ...rest]) })],
+  ])('edited by someone without the key: %s', async (_, change) => {
+    edited(change)
+    await expectOnlyThisOne(new RegExp(`${ids[1]}\\.json\\.zst is not a whole snapshot: its signature \\(MAC\\) does not verify`))
+  })
+
+  test('replaced by an older one of the same store', async () => {
+    cpSync(path.join(store, files[0]!), path.join(store, files[1]!))
+    await expectOnlyThisOne(new RegExp(`${ids[1]}\\.json\\.zst is not a whole snapshot: it is snapshot ${ids[0]} of set default, moved here`))
+  })
+
+  test('cut short', async () => {
+    truncateSync(path.join(store, files[1]!), 200)
+    await expectOnlyThisOne(new RegExp(`${ids[1]}\\.json\\.zst is not a whole snapshot: it does not decompress`))
+  })
+
+  test('moved to another set is refused there', async () => {
+    mkdirSync(path.join(store, 'snapshots/other'))
+    cpSync(path.join(store, files[1]!), path.join(store, 'snapshots/other', path.basename(files[1]!)))
+    expectFailure(await sandbox.run('verify', { ...given, set: 'other' }), 1, new RegExp(`snapshots/other/${ids[1]}\\.json\\.zst is not a whole snapshot: it is snapshot ${ids[1]} of set default, moved here`), /./)
+    expect(await verify('list')).toMatchObject({ status: 0, snapshot: ids[1] })
+  })
+
+  test('of a newer format is refused by name, and so is a backup on top of it', async () => {
+    edited((header) => ({ ...header, format: 'lifeboat/2' }))
+    const before = contentOf(store)
+    for (const command of ['backup', 'verify', 'restore'] as const) {
+      const target: Given = command === 'restore' ? { 'database-url': server.url('brand_new'), mode: 'create' } : {}
+      expectFailure(await sandbox.run(command, { ...given, ...target }), 1, /snapshots\/default\/\S+ has the format "lifeboat\/2"/, /or a newer one/)
+    }
+    expect(contentOf(store)).toEqual(before)
+    expect(readdirSync(path.join(store, 'snapshots/default'))).toHaveLength(2)
+  })
+})

@@ -1,0 +1,146 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { newIdentity, writeKeyOf } from '../../src/repository/keys.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+import { contentOf, expectFailure, type Given, Sandbox } from './sandbox.ts'
+
+let server: Server
+let sandbox: Sandbox
+let other: string
+let writeKey: string
+let before: Record<string, string>
+beforeAll(async () => {
+  server = await startServer(15)
+  for (const name of ['shop', 'target']) await server.createDatabase(name)
+  await server.sql('CREATE TABLE orders AS SELECT g AS id FROM generate_series(1, 1000) g', 'shop')
+  await server.sql('CREATE TABLE precious AS SELECT 1 AS id', 'target')
+  sandbox = await Sandbox.open(server.url('shop'))
+  other = (await newIdentity()).identity
+  writeKey = await writeKeyOf(sandbox.key, undefined)
+  await sandbox.backup()
+  before = contentOf(sandbox.store)
+})
+afterAll(async () => {
+  sandbox.close()
+  await server.stop()
+})
+
+const both = ['terminal', 'action'] as const
+
+/** Nothing in the store or the target has changed, and no folder was made anywhere near. */
+async function expectNothingDone(): Promise<void> {
+  expect(contentOf(sandbox.store)).toEqual(before)
+  expect(readdirSync(sandbox.folder).filter((name) => !name.startsWith('step-')).toSorted()).toEqual(['store', 'tmp'])
+  expect(await server.sql(`SELECT string_agg(relname, ' ') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`, 'target')).toBe('precious')
+  expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'brand_new'`)).toBe('0')
+}
+
+describe.each(both)('inputs that are refused (%s)', (as) => {
+  test.each<[what: string, given: Given, message: RegExp, hint: RegExp]>([
+    ['a misspelled input', { 'pg-dump-arg': '--no-owner' }, /backup has no input "pg-dump-arg"; did you mean pg-dump-args\?/, /The inputs of backup are database-url, /],
+    ['an input of nothing', { colour: 'red' }, /backup has no input "colour"/, /The inputs of backup are/],
+    ['a retention that is none', { retention: '7 dayly' }, /retention: "7" is not a rule/, /Expected .*for example: /],
+    ['a misspelled rule of a retention', { retention: 'dayly=7' }, /retention: "dayly=7" is not a rule; did you mean daily=\?/, /for example/],
+    ['a retention of months', { retention: '3m' }, /retention: "3m" is not a rule/, /for example/],
+    ['a retention that keeps nothing', { retention: 'last=0' }, /retention: "last=0" does not give a number from 1 to 9999/, /for example/],
+    ['a tag with a blank', { tags: 'good, not good' }, /tags: "not good" is not a tag/, /for example/],
+    ['a set that is a path', { set: '../other' }, /set: "\.\.\/other" is not the name of a set/, /for example/],
+    ['a level of verification that does not exist', { verify: 'full' }, /verify: "full" is not one of /, /for example/],
+    ['a level of compression too high', { 'compression-level': '20' }, /compression-level: "20" is not a whole number from 1 to 19/, /for example/],
+    ['no jobs', { jobs: '0' }, /jobs: "0" is not a whole number from 1 to 64/, /for example/],
+    ['half a job', { jobs: '1.5' }, /jobs: "1\.5" is not a whole number/, /for example/],
+    ['a lock timeout without a unit', { 'lock-timeout': '5' }, /lock-timeout: "5" is not a duration from 1s to 24h/, /for example/],
+    ['a time zone of nowhere', { timezone: 'Mars/Olympus' }, /timezone: "Mars\/Olympus" is not a time zone/, /for example/],
+    ['a recipient that is none', { recipients: 'age1short' }, /recipients: "age1short" is not an age recipient/, /for example/],
+    ['pg_dump arguments that would break the archive', { 'pg-dump-args': '--format=plain' }, /pg-dump-args: .*--format/, /./],
+    ['a destination of a kind to come', { destination: 's3://bucket/prefix' }, /destination: s3 is not available in this version/, /file:/],
+    ['a destination without a kind', { destination: '/mnt/backups' }, /destination: the value is not a destination/, /file:/],
+    ['no destination', { destination: '' }, /destination is not given/, /file:/],
+    ['a URL of another scheme', { 'database-url': 'mysql://u:hunter22@localhost/x' }, /mysql:\/\/ is not a PostgreSQL URL/, /postgres:\/\/user:password@host/],
+    ['two databases of one name', { 'database-url': 'a=postgres:///x\na=postgres:///y' }, /two databases are named "a"/, /./],
+    ['no database', { 'database-url': '' }, /database-url is not given, and DATABASE_URL is not set/, /postgres:\/\//],
+    ['no key', { 'encryption-key': '' }, /encryption-key is not given, and LIFEBOAT_ENCRYPTION_KEY is not set/, /age identity/],
+    ['a passphrase that is too short', { 'encryption-key': 'fifteen letters' }, /the passphrase has 15 characters; at least 16 are needed/, /longer passphrase/],
+    ['an identity with a slip of the pen', { 'encryption-key': 'AGE-SECRET-KEY-18TQHRSHQTKZEVH952RYVPHU07DE394GRAYT6AVFNYMUX0X7XJEDSELEQD4' }, /damaged/, /checksum/],
+    ['a recipient for a key', { 'encryption-key': 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p' }, /is a recipient, the public half/, /secret half/],
+    ['half a write key', { 'encryption-key': 'lifeboat-write:age1abc' }, /the write key is malformed/, /whole line/],
+  ])('%s', async (_, given, message, hint) => {
+    const ending = await sandbox.run('backup', given, { as })
+    expectFailure(ending, 2, message, hint)
+    expect(JSON.stringify(ending)).not.toContain('hunter22')
+    await expectNothingDone()
+  })
+
+  test.each<[what: string, given: Given, message: RegExp, hint: RegExp]>([
+    ['a mode that does not exist', { mode: 'replace' }, /mode: "replace" is not one of empty, create, clean/, /for example/],
+    ['a snapshot that is no id', { snapshot: 'yesterday' }, /snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a time/, /for example/],
+    ['too many jobs', { jobs: '100' }, /jobs: "100" is not a whole number/, /for example/],
+    ['jobs in one transaction', { jobs: '2', mode: 'clean' }, /jobs/, /jobs/],
+    ['neither yes nor no', { 'no-owner': 'yes' }, /no-owner: "yes" is neither true nor false/, /for example/],
+    ['no target', { 'database-url': '' }, /database-url is not given/, /postgres:\/\//],
+    ['a database the snapshot does not have', { database: 'accounts' }, /has no database accounts/, /It has shop/],
+  ])('restore: %s', async (_, given, message, hint) => {
+    expectFailure(await sandbox.run('restore', { 'database-url': server.url('target'), ...given }, { as }), 2, message, hint)
+    await expectNothingDone()
+  })
+})
+
+describe.each(both)('a key or a store that does not fit (%s)', (as) => {
+  test.each<[what: string, command: 'restore' | 'verify' | 'backup', key: () => string, status: number, message: RegExp, hint: RegExp]>([
+    ['backup with another key', 'backup', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
+    ['restore with another key', 'restore', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
+    ['verify with another key', 'verify', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
+    ['restore with a passphrase for a store without one', 'restore', () => 'a passphrase long enough', 1, /has no key file, so a passphrase cannot open it/, /needs that identity/],
+    ['restore with the write key', 'restore', () => writeKey, 1, /a write key cannot read snapshots\//, /Give the age identity or the passphrase/],
+  ])('%s', async (_, command, key, status, message, hint) => {
+    const target: Given = command === 'restore' ? { 'database-url': server.url('brand_new'), mode: 'create' } : {}
+    expectFailure(await sandbox.run(command, { ...target, 'encryption-key': key() }, { as }), status, message, hint)
+    await expectNothingDone()
+  })
+
+  test.each(['restore', 'verify', 'list'] as const)('%s of a folder that holds no store makes none', async (command) => {
+    const empty = path.join(sandbox.folder, 'nothing')
+    const target: Given = command === 'restore' ? { 'database-url': server.url('target') } : {}
+    expectFailure(await sandbox.run(command, { destination: `file:${empty}`, ...target }, { as }), 1, /there is no Lifeboat store in file:.*lifeboat\.json is missing/, /disk mounted/)
+    await expectNothingDone()
+  })
+})
+
+test('a wrong passphrase opens nothing, adds no key of its own, and the right one still does', async () => {
+  const locked = await Sandbox.open(server.url('shop'), 'correct horse battery staple')
+  const wrong = { 'encryption-key': 'correct horse battery stable' }
+  try {
+    await locked.backup()
+    const before = contentOf(locked.store)
+    for (const as of both) {
+      for (const [command, given] of [['backup', wrong], ['restore', { ...wrong, 'database-url': server.url('target') }], ['verify', wrong], ['list', wrong]] as const) {
+        expectFailure(await locked.run(command, given, { as }), 1, /the passphrase does not open file:.*\(1 key file tried\)/, /trailing space/)
+      }
+    }
+    expect(contentOf(locked.store)).toEqual(before)
+    await locked.restore({ 'database-url': server.url('unlocked'), mode: 'create' })
+    expect(await server.sql('SELECT count(*) FROM orders', 'unlocked')).toBe('1000')
+  } finally {
+    locked.close()
+  }
+})
+
+describe.each(both)('a store of a newer format is refused and left alone (%s)', (as) => {
+  const newer: Record<string, string> = { 'lifeboat.json': '{"format":"lifeboat/2"}\n', 'chunks/new-style': 'of a kind unknown today' }
+  test.each(['backup', 'restore', 'verify', 'list'] as const)('by %s', async (command) => {
+    const future = await Sandbox.open(server.url('shop'))
+    try {
+      for (const [name, text] of Object.entries(newer)) {
+        mkdirSync(path.dirname(path.join(future.store, name)), { recursive: true })
+        writeFileSync(path.join(future.store, name), text)
+      }
+      const before = contentOf(future.store)
+      const target: Given = command === 'restore' ? { 'database-url': server.url('brand_new'), mode: 'create' } : {}
+      expectFailure(await future.run(command, target, { as }), 1, /lifeboat\.json has the format "lifeboat\/2"; this version of Lifeboat reads lifeboat\/1/, /or a newer one. Nothing was changed/)
+      expect(contentOf(future.store)).toEqual(before)
+      await expectNothingDone()
+    } finally {
+      future.close()
+    }
+  })
+})
