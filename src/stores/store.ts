@@ -10,7 +10,14 @@ export interface Store {
   list(prefix: string): AsyncIterable<StoredObject>
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>
-  /** Ends the use of the store. Artifacts: uploads what was put. */
+  /**
+   * Stores that gather objects make them durable here, all or none; without it, nothing of what was put stays. Others have no such method.
+   * `needs`: keys put by earlier runs that these objects rely on.
+   */
+  commit?(needs: readonly string[]): Promise<void>
+  /** Stores whose objects expire: a new snapshot may lean only on objects that are there at least until then. */
+  neededUntil?(): Date
+  /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
 }
 
@@ -19,6 +26,8 @@ export interface StoredObject {
   /** Bytes as stored. */
   size: number
   modified: Date
+  /** When the store drops it by itself. */
+  expires?: Date
 }
 
 export class NotFound extends Error {

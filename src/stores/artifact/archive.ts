@@ -1,0 +1,175 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { LifeboatError } from '../../error.ts'
+import { request } from '../http.ts'
+import { retry, Transient } from '../retry.ts'
+import { Gone, type ServiceArtifact } from './github.ts'
+import { BadZip, type ReadAt, readDirectory, readEntry, type ZipEntry } from './zip.ts'
+
+/** Read at once from the end: in most artifacts this has the directory, parts.json and the snapshot. */
+const TAIL = 256 * 1024
+
+export interface ArchiveOptions {
+  artifact: ServiceArtifact
+  /** Where its zip file can be read for a short time. */
+  locate(): Promise<URL>
+  /** Folder for an artifact that cannot be read in pieces. */
+  temporary: string
+  signal: AbortSignal
+  /** Milliseconds that one read may take with all its retries. */
+  timeout: number
+}
+
+/** An artifact that is missing bytes or has wrong ones. */
+export class DamagedArtifact extends LifeboatError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause, hint: 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.' })
+    this.name = 'DamagedArtifact'
+  }
+}
+
+/**
+ * The zip file of one artifact, read in place: blob storage answers range requests, so that only the bytes needed travel. Where something
+ * in between does not answer them, the whole file is fetched once, its SHA-256 compared, and read from disk.
+ */
+export class Archive {
+  readonly #options: ArchiveOptions
+  readonly #label: string
+  #url: Promise<URL> | undefined
+  #file: { handle: FileHandle; path: string } | undefined
+  #fetching: Promise<void> | undefined
+
+  constructor(options: ArchiveOptions) {
+    this.#options = options
+    this.#label = `artifact ${options.artifact.name} (${options.artifact.id})`
+  }
+
+  /** Its files, and the content of those for which `wanted` is true. */
+  async open(wanted: (entry: ZipEntry) => boolean): Promise<{ entries: ZipEntry[]; contents: Map<string, Buffer> }> {
+    return this.#checked(async () => {
+      const { size } = this.#options.artifact
+      const tailStart = Math.max(0, size - TAIL)
+      const tail = size > 0 ? await this.#read(tailStart, size) : Buffer.alloc(0)
+      const readAt: ReadAt = async (start, end) => (start >= tailStart && end <= size ? tail.subarray(start - tailStart, end - tailStart) : this.#read(start, end))
+      const entries = await readDirectory(readAt, size)
+      const contents = new Map<string, Buffer>()
+      for (const entry of entries.filter(wanted)) contents.set(entry.name, await readEntry(readAt, entry))
+      return { entries, contents }
+    })
+  }
+
+  async read(entry: ZipEntry): Promise<Buffer> {
+    return this.#checked(() => readEntry((start, end) => this.#read(start, end), entry))
+  }
+
+  async close(): Promise<void> {
+    if (!this.#file) return
+    await this.#file.handle.close()
+    await rm(this.#file.path, { force: true })
+  }
+
+  async #checked<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof BadZip) throw new DamagedArtifact(`${this.#label} is damaged: ${error.message}`, error.cause)
+      throw error
+    }
+  }
+
+  async #read(start: number, end: number): Promise<Buffer> {
+    const { signal, timeout, artifact } = this.#options
+    if (start < 0 || end > artifact.size || start >= end) throw new BadZip(`it has no bytes ${start} to ${end}`)
+    if (this.#file) return readFrom(this.#file.handle, start, end)
+    const piece = await retry((limit) => this.#range(start, end, limit), { signal, budget: timeout })
+    if (piece) return piece
+    await (this.#fetching ??= this.#fetchWhole())
+    return readFrom(this.#file!.handle, start, end)
+  }
+
+  /** Undefined when ranges are not answered here. */
+  async #range(start: number, end: number, limit: number): Promise<Buffer | undefined> {
+    const { signal, artifact } = this.#options
+    const url = await (this.#url ??= this.#options.locate())
+    const whole = new Whole()
+    let answer
+    try {
+      const sink = async (piece: Uint8Array, response: Response): Promise<void> => {
+        if (response.status !== 206) throw whole
+        pieces.push(piece)
+      }
+      const pieces: Uint8Array[] = []
+      answer = await request(url, { headers: { range: `bytes=${start}-${end - 1}` } }, { signal, silence: limit, maximum: Math.max(end - start, 65536), sink })
+      answer.body = answer.status === 206 ? Buffer.concat(pieces) : answer.body
+    } catch (error) {
+      if (error === whole) return undefined
+      throw error
+    }
+    if (answer.status !== 206) throw this.#refused(url, answer.status)
+    const total = Number(/\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1])
+    if (total !== artifact.size) throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`)
+    if (answer.body.length !== end - start) throw new Transient(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`)
+    return answer.body
+  }
+
+  /** A signed URL is good for a short time only: 403 means that another one is needed, and that it is worth another try. */
+  #refused(url: URL, status: number): LifeboatError {
+    this.#url = undefined
+    if (status === 404) return new Gone(this.#options.artifact.name, this.#options.artifact.id)
+    if (status === 416) return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`)
+    return new Transient(`${url.host} answered with status ${status} to the download of ${this.#label}`)
+  }
+
+  async #fetchWhole(): Promise<void> {
+    const { signal, timeout, temporary, artifact } = this.#options
+    await mkdir(temporary, { recursive: true, mode: 0o700 })
+    const file = path.join(temporary, `artifact-${artifact.id}-${randomUUID()}.zip`)
+    try {
+      await retry((limit) => this.#download(file, limit), { signal, budget: timeout })
+      this.#file = { path: file, handle: await open(file, 'r') }
+    } catch (error) {
+      this.#fetching = undefined
+      await rm(file, { force: true })
+      throw error
+    }
+  }
+
+  async #download(file: string, limit: number): Promise<void> {
+    const { signal, artifact } = this.#options
+    const url = await (this.#url ??= this.#options.locate())
+    const handle = await open(file, 'w', 0o600)
+    const hash = createHash('sha256')
+    let size = 0
+    try {
+      const sink = async (piece: Uint8Array): Promise<void> => {
+        hash.update(piece)
+        size += piece.length
+        await handle.writeFile(piece)
+      }
+      const { status } = await request(url, {}, { signal, silence: limit, maximum: artifact.size, sink })
+      if (status !== 200) throw this.#refused(url, status)
+    } finally {
+      await handle.close()
+    }
+    if (size !== artifact.size) throw new DamagedArtifact(`${this.#label} is truncated: ${size} bytes came instead of ${artifact.size}`)
+    const digest = `sha256:${hash.digest('hex')}`
+    if (artifact.digest !== undefined && digest !== artifact.digest) {
+      throw new DamagedArtifact(`${this.#label} is damaged: its digest is ${digest}, GitHub recorded ${artifact.digest} when it was uploaded`)
+    }
+  }
+}
+
+/** Thrown to leave a request whose answer is the whole file. */
+class Whole extends LifeboatError {
+  constructor() {
+    super('the whole file is sent instead of a part of it')
+  }
+}
+
+async function readFrom(handle: FileHandle, start: number, end: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(end - start)
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, start)
+  if (bytesRead !== bytes.length) throw new BadZip(`it has no bytes ${start} to ${end}`)
+  return bytes
+}

@@ -1,0 +1,31 @@
+/** Days that GitHub keeps an artifact unless the repository says otherwise. */
+const GITHUB_DEFAULT = 90
+
+export interface ArtifactRetention {
+  /** Days asked of GitHub for each artifact. */
+  artifact: number
+  /** Days for which a new snapshot is sure to be whole: it leans only on artifacts that outlive them. */
+  snapshot: number
+  /** Days that the policy asks for but that artifacts cannot give. */
+  short: number
+}
+
+/**
+ * How long artifacts are asked to live, and for how long snapshots are promised. With M days as the most GitHub grants and R promised, an
+ * artifact can be leant on for M - R days after it was made; then its content is uploaded again. So there are about 1 + R / (M - R) whole
+ * copies at any time: 1.5 for 30 days of 90, 3 for 60, and a whole one with each backup for 90. Therefore artifacts always ask for M (what
+ * is no longer needed can be deleted earlier, and what a day adds is small), and R is at most two thirds of it.
+ * `wanted`: days the policy keeps a snapshot, undefined for no limit. `granted`: GITHUB_RETENTION_DAYS, the most this repository allows.
+ */
+export function artifactRetention(wanted: number | undefined, granted: number = GITHUB_DEFAULT): ArtifactRetention {
+  const most = Math.max(1, Math.floor((granted * 2) / 3))
+  const snapshot = Math.min(wanted === undefined ? Math.max(1, Math.floor(granted / 3)) : Math.max(1, Math.ceil(wanted)), most)
+  return { artifact: granted, snapshot, short: Math.max(0, Math.ceil(wanted ?? 0) - snapshot) }
+}
+
+/** Days that a retention policy keeps its longest-lived snapshot, a backup a day assumed; undefined for a policy that keeps all. */
+export function daysWanted(policy: { last?: number; daily?: number; weekly?: number; monthly?: number; yearly?: number; within?: number }): number | undefined {
+  const { last = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0, within = 0 } = policy
+  const days = Math.max(last, daily, weekly * 7, monthly * 31, yearly * 366, within / 86_400_000)
+  return days > 0 ? days : undefined
+}

@@ -1,0 +1,395 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { crc32 } from 'node:zlib'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Report } from '../../report/report.ts'
+import { inParallel } from '../retry.ts'
+import { NotFound, type Store, type StoredObject } from '../store.ts'
+import { Archive, DamagedArtifact } from './archive.ts'
+import { Gone, RestApi, RunService, type ServiceArtifact, type Variables } from './github.ts'
+import { encodeParts, type Holding, NewerParts, objectKey, PARTS, parseParts, type Parts, unneeded, wholeness } from './parts.ts'
+import type { ArtifactRetention } from './retention.ts'
+import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
+import type { ZipEntry } from './zip.ts'
+
+const PREFIX = 'lifeboat-'
+const DAY = 86_400_000
+/** Artifacts looked into at the same time. */
+const PARALLEL = 8
+/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none. */
+const NAMES_AT_ONCE = 3
+
+export interface ArtifactStoreOptions {
+  /** The set whose artifacts are read and written; undefined reads those of every set, and cannot put. */
+  set: string | undefined
+  /** With `actions: read`, and `actions: write` to delete. Undefined: only the artifacts of this run are seen. */
+  token: string | undefined
+  /** GITHUB_*, ACTIONS_*. */
+  variables: Variables
+  /** A folder for staging, private to this run, made on first use. */
+  temporary: string
+  /** Milliseconds without progress after which a request or an upload is given up. */
+  timeout: number
+  retention: ArtifactRetention
+  signal: AbortSignal
+  report: Pick<Report, 'info' | 'warning'>
+  now(): Date
+}
+
+/** An artifact whose content is known. */
+interface Held {
+  artifact: ServiceArtifact
+  archive: Archive
+  entries: ReadonlyMap<string, ZipEntry>
+  needs: Parts['needs']
+}
+
+interface Staged {
+  file: string
+  size: number
+  crc: number
+}
+
+/**
+ * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the other
+ * objects its snapshot needs are. What is put is staged on disk and uploaded by `commit`; until then nothing of it exists for others.
+ */
+export class ArtifactStore implements Store {
+  readonly name: string
+  readonly #options: ArtifactStoreOptions
+  readonly #rest: RestApi | undefined
+  readonly #run: RunService | undefined
+  readonly #folder: string
+  readonly #staged = new Map<string, Staged>()
+  #held: Promise<Held[]> | undefined
+  #made: Promise<unknown> | undefined
+
+  /** Throws where artifacts do not exist, and where neither a token nor a workflow run gives access to any. */
+  constructor(options: ArtifactStoreOptions) {
+    const { token, variables, set } = options
+    refuseOtherServers(variables['GITHUB_SERVER_URL'])
+    this.#options = options
+    this.#rest = token ? new RestApi(token, options) : undefined
+    this.#run = RunService.of(options)
+    this.#folder = path.join(options.temporary, `artifact-${randomUUID()}`)
+    this.name = `the artifacts ${PREFIX}${set ?? '*'} of ${variables['GITHUB_REPOSITORY'] || 'this run'}`
+    if (!this.#rest && !this.#run) {
+      throw new LifeboatError('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
+        hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
+        status: 2,
+      })
+    }
+    if (!this.#rest) options.report.warning('without a token only the artifacts of this run are seen, so a backup cannot build on earlier ones', 'Give the input token, and the job `permissions: actions: read`.')
+  }
+
+  /** A backup may lean only on objects that are there at least until then. */
+  neededUntil(): Date {
+    return new Date(this.#options.now().getTime() + this.#options.retention.snapshot * DAY)
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    if (!this.#run || this.#options.set === undefined) {
+      throw new LifeboatError('artifacts can be written only by a step of a workflow', { hint: 'Elsewhere, back up to another destination: file:PATH, for instance.', status: 2 })
+    }
+    const file = path.join(this.#folder, objectKey.parse(key))
+    try {
+      await (this.#made ??= mkdir(this.#folder, { recursive: true, mode: 0o700 }))
+      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+      await writeFile(file, bytes, { mode: 0o600 })
+    } catch (cause) {
+      throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, { cause, hint: 'What a backup adds is gathered there before it is uploaded: free some space, or set RUNNER_TEMP to a larger disk.' })
+    }
+    this.#staged.set(key, { file, size: bytes.length, crc: crc32(bytes) })
+  }
+
+  async get(key: string): Promise<Buffer> {
+    const staged = this.#staged.get(key)
+    if (staged) return readFile(staged.file)
+    const held = await this.#catalog()
+    const holder = held.find(({ entries }) => entries.has(key))
+    if (!holder) throw this.#notFound(key, held)
+    try {
+      return await holder.archive.read(holder.entries.get(key)!)
+    } catch (error) {
+      if (error instanceof Gone) throw new NotFound(key, this.name, { cause: error })
+      throw error
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
+    const seen = new Set<string>()
+    for (const [key, { size }] of this.#staged) {
+      if (!key.startsWith(prefix)) continue
+      seen.add(key)
+      yield { key, size, modified: this.#options.now() }
+    }
+    for (const { artifact, entries } of await this.#catalog()) {
+      for (const [key, { size }] of entries) {
+        if (seen.has(key) || !key.startsWith(prefix)) continue
+        seen.add(key)
+        yield { key, size, modified: artifact.created, expires: artifact.expires }
+      }
+    }
+  }
+
+  /** Forgets what is staged. What is in an artifact goes with it: see `release`. */
+  async delete(key: string): Promise<void> {
+    const staged = this.#staged.get(key)
+    this.#staged.delete(key)
+    if (staged) await rm(staged.file, { force: true })
+    if ((await this.#catalog()).some(({ entries }) => entries.has(key))) {
+      throw new LifeboatError(`${key} cannot be deleted from ${this.name} by itself`, { hint: 'An artifact is deleted as a whole, once no snapshot that is kept needs anything of it.' })
+    }
+  }
+
+  /**
+   * Uploads what was put as one artifact, and compares what GitHub then has with what was put. `needs`: keys put by earlier runs that these rely on.
+   * When it throws, what it may have added is not to be counted on.
+   */
+  async commit(needs: readonly string[]): Promise<void> {
+    if (this.#staged.size === 0) return
+    const held = await this.#catalog()
+    await this.#carry(held)
+    const parts = { objects: [...this.#staged].map(([key, { size }]): [string, number] => [key, size]), needs: await this.#locate(needs, held) }
+    await this.put(PARTS, encodeParts(parts))
+    const uploaded = await this.#upload()
+    const added = await this.#confirm(uploaded)
+    this.#held = Promise.resolve([{ ...added, needs: parts.needs }, ...held])
+    this.#staged.clear()
+    await rm(this.#folder, { recursive: true, force: true })
+    this.#made = undefined
+  }
+
+  /** Discards what was not committed. */
+  async close(): Promise<void> {
+    this.#staged.clear()
+    await rm(this.#folder, { recursive: true, force: true })
+    for (const { archive } of (await this.#held?.catch(() => [])) ?? []) await archive.close() // A failed listing was thrown where it was asked for.
+  }
+
+  /** Which snapshots have lost a part (an artifact expired or was deleted), and which is the newest that has not; by key, newest first. */
+  async wholeness(): Promise<{ lost: string[]; newestWhole: string | undefined }> {
+    return wholeness((await this.#catalog()).map(holding))
+  }
+
+  /**
+   * Deletes the artifacts that no snapshot in `kept` needs, nor a backup that is running may need. Without `actions: write`, or with `dryRun`,
+   * deletes nothing and says so: `permitted` is then false.
+   */
+  async release(kept: ReadonlySet<string>, dryRun = false): Promise<{ artifacts: { id: number; name: string; size: number }[]; deleted: number; permitted: boolean }> {
+    const held = await this.#catalog()
+    // A name like lifeboat-app.2 may be another set's: what is not of this set is not judged by what this set keeps.
+    const { set } = this.#options
+    const foreign = (one: Holding) => set !== undefined && [...one.objects].some((key) => key.startsWith('snapshots/') && !key.startsWith(`snapshots/${set}/`))
+    const going = new Set(unneeded(held.map(holding), kept, this.#options.now()).filter((one) => !foreign(one)).map(({ id }) => id))
+    const artifacts = held.filter(({ artifact }) => going.has(artifact.id)).map(({ artifact: { id, name, size } }) => ({ id, name, size }))
+    let deleted = 0
+    for (const { id } of dryRun ? [] : artifacts) {
+      if (!(await this.#rest?.delete(id))) {
+        const list = artifacts.slice(deleted).map(({ id, name }) => `${name} (${id})`)
+        this.#options.report.warning(`the token may not delete artifacts; it would delete ${list.join(', ')}`, 'Give the job `permissions: actions: write`, or let them expire.')
+        return { artifacts, deleted, permitted: false }
+      }
+      deleted++
+      this.#held = Promise.resolve((await this.#held!).filter(({ artifact }) => artifact.id !== id))
+    }
+    return { artifacts, deleted, permitted: true }
+  }
+
+  /** Every artifact there is that has parts.json, newest first. */
+  #catalog(): Promise<Held[]> {
+    this.#held ??= this.#load().catch((error: unknown) => {
+      this.#held = undefined
+      throw error
+    })
+    return this.#held
+  }
+
+  async #load(): Promise<Held[]> {
+    const artifacts = new Map<number, ServiceArtifact & { own?: true }>()
+    for (const artifact of (await this.#run?.list()) ?? []) artifacts.set(artifact.id, { ...artifact, own: true })
+    for (const artifact of await this.#listed()) artifacts.set(artifact.id, artifact)
+    const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name)).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)
+    const held = await inParallel(ours, PARALLEL, (artifact) => this.#look(artifact))
+    return held.filter((found) => found !== undefined)
+  }
+
+  async #listed(): Promise<ServiceArtifact[]> {
+    const { set } = this.#options
+    if (!this.#rest) return []
+    if (set === undefined) return this.#rest.list()
+    const found: ServiceArtifact[] = []
+    for (let number = 1; ; number += NAMES_AT_ONCE) {
+      const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index))
+      const group = (await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list(name))).flat()
+      found.push(...group)
+      if (group.length === 0) return found
+    }
+  }
+
+  #isOurs(name: string): boolean {
+    const { set } = this.#options
+    if (set === undefined) return name.startsWith(PREFIX)
+    return name.startsWith(nameOf(set, 1)) && /^(\.[1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length))
+  }
+
+  /** What an artifact holds; undefined, with a warning, for one that is damaged or not a backup, and for one that has gone meanwhile. */
+  async #look(artifact: ServiceArtifact & { own?: true }): Promise<Held | undefined> {
+    const archive = this.#archive(artifact)
+    try {
+      const { entries, contents } = await archive.open(({ name, size }) => name === PARTS && size < 512 * 1024 * 1024)
+      return { artifact, archive, ...read(artifact, entries, contents.get(PARTS)) }
+    } catch (error) {
+      if (error instanceof NewerParts || !(error instanceof DamagedArtifact || error instanceof Gone)) throw error
+      if (error instanceof DamagedArtifact) this.#options.report.warning(error.message, error.hint)
+      return undefined
+    }
+  }
+
+  #archive(artifact: ServiceArtifact & { own?: true }): Archive {
+    const { signal, timeout, temporary } = this.#options
+    const source = artifact.own || !this.#rest ? this.#run! : this.#rest
+    return new Archive({ artifact, locate: () => source.location(artifact), temporary, signal, timeout })
+  }
+
+  /** The small objects that every artifact has, so that each can be read by itself: the mark of the store, keys, how to recover. */
+  async #carry(held: readonly Held[]): Promise<void> {
+    const carried = new Set(held.flatMap(({ entries }) => [...entries.keys()]).filter((key) => key !== PARTS && /^(keys\/)?[^/]+$/.test(key)))
+    for (const key of carried) if (!this.#staged.has(key)) await this.put(key, await this.get(key))
+  }
+
+  /** Where each object is, after another look whether its artifact is still there. */
+  async #locate(needs: readonly string[], held: readonly Held[]): Promise<Parts['needs']> {
+    const there = new Set(needs.length > 0 ? [...(await this.#listed()), ...((await this.#run?.list()) ?? [])].map(({ id }) => id) : [])
+    const found = new Map<Held, [string, number][]>()
+    for (const key of needs) {
+      if (this.#staged.has(key)) continue
+      const holder = held.find(({ artifact, entries }) => entries.has(key) && there.has(artifact.id))
+      if (!holder) {
+        throw new LifeboatError(`${key}, which this backup builds on, was deleted while it ran`, { hint: 'Run the backup again: it will store it anew. Nothing was lost.' })
+      }
+      const objects = found.get(holder) ?? []
+      objects.push([key, holder.entries.get(key)!.size])
+      found.set(holder, objects)
+    }
+    return [...found].map(([{ artifact: { id, name, run, expires } }, objects]) => ({ artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }))
+  }
+
+  /** Under the first name that this run has not used yet. */
+  async #upload(): Promise<Uploaded & { name: string }> {
+    const { set, variables, signal, timeout, retention } = this.#options
+    const files = [...this.#staged.values()].map(({ file }) => file)
+    for (let number = 1; ; number++) {
+      const name = nameOf(set!, number)
+      try {
+        return { name, ...(await uploadArtifact({ name, root: this.#folder, files, retentionDays: retention.artifact }, { variables, signal, timeout })) }
+      } catch (error) {
+        if (!(error instanceof NameTaken) || number === 100) throw error
+        // Either another backup of this run has the name, or the answer to our own upload was lost.
+        const taken = (await this.#run!.list()).find((artifact) => artifact.name === name)
+        if (taken?.digest && (await this.#isThisBackup(taken))) return { name, id: taken.id, size: taken.size, digest: taken.digest }
+      }
+    }
+  }
+
+  async #isThisBackup(artifact: ServiceArtifact): Promise<boolean> {
+    const held = await this.#look({ ...artifact, own: true })
+    return held !== undefined && this.#differences(held.entries).length === 0
+  }
+
+  #differences(entries: ReadonlyMap<string, ZipEntry>): string[] {
+    return [...this.#staged].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
+  }
+
+  /** Compares what GitHub says it has, and the directory of the stored zip file, with what was put. */
+  async #confirm(uploaded: Uploaded & { name: string }): Promise<Omit<Held, 'needs'>> {
+    const { name, id, size, digest } = uploaded
+    const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
+    const stored = (await this.#run!.list()).find((artifact) => artifact.id === id)
+    if (!stored) throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint })
+    if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
+      throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
+    }
+    const archive = this.#archive({ ...stored, own: true })
+    const { entries } = await archive.open(() => false)
+    const byKey = new Map(entries.map((entry) => [entry.name, entry]))
+    const wrong = this.#differences(byKey)
+    if (wrong.length > 0) {
+      throw new LifeboatError(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staged.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` })
+    }
+    byKey.delete(PARTS)
+    return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries: byKey }
+  }
+
+  /** What GitHub grants may be less than what was asked for: repositories and organisations set a limit. */
+  async #expiry({ id, name }: { id: number; name: string }): Promise<Date | undefined> {
+    const { retention } = this.#options
+    let expires: Date | undefined
+    try {
+      expires = (await this.#rest?.get(id))?.expires
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error
+      // The backup is stored and checked; that this could not be read does not make it fail.
+      this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`)
+    }
+    if (!expires) return undefined
+    const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY)
+    if (days < retention.artifact) {
+      this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.')
+    }
+    return expires
+  }
+
+  #notFound(key: string, held: readonly Held[]): NotFound {
+    const need = held.flatMap(({ needs }) => needs).find(({ objects }) => objects.some(([needed]) => needed === key))
+    return need ? new LostPart(key, this.name, need, wholeness(held.map(holding))) : new NotFound(key, this.name)
+  }
+}
+
+/** An object that was in an artifact that has expired or was deleted. */
+export class LostPart extends NotFound {
+  constructor(key: string, store: string, { artifact, name, expires }: Parts['needs'][number], { lost, newestWhole }: ReturnType<typeof wholeness>) {
+    super(key, store)
+    const ids = lost.map((snapshot) => snapshot.slice(snapshot.lastIndexOf('/') + 1, -'.json.zst'.length))
+    const end = expires === null ? '' : `; it was to expire on ${expires}`
+    const whole = newestWhole === undefined ? 'no snapshot is whole' : `the newest whole snapshot is ${newestWhole.slice(newestWhole.lastIndexOf('/') + 1, -'.json.zst'.length)}`
+    this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. Snapshots lost with it: ${ids.join(', ')}; ${whole}`
+    this.name = 'LostPart'
+  }
+}
+
+function holding({ artifact: { id, name, created }, entries, needs }: Held): Holding {
+  return { id, name, created, objects: new Set(entries.keys()), needs }
+}
+
+/** Compares the files of an artifact with its parts.json. */
+function read({ name, id }: ServiceArtifact, entries: readonly ZipEntry[], partsFile: Buffer | undefined): { entries: Map<string, ZipEntry>; needs: Parts['needs'] } {
+  if (!partsFile) throw new DamagedArtifact(`artifact ${name} (${id}) is not a backup: it has no ${PARTS}`)
+  let parts: Parts
+  try {
+    parts = parseParts(partsFile)
+  } catch (cause) {
+    if (cause instanceof NewerParts) throw cause
+    throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) is damaged: ${messageOf(cause)}`, cause)
+  }
+  const found = new Map(entries.map((entry) => [entry.name, entry]))
+  const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size)
+  if (wrong) throw new DamagedArtifact(`artifact ${name} (${id}) does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${PARTS} lists`)
+  const listed = new Map(parts.objects.map(([key]) => [key, found.get(key)!]))
+  return { entries: listed, needs: parts.needs }
+}
+
+function nameOf(set: string, number: number): string {
+  return `${PREFIX}${set}${number === 1 ? '' : `.${number}`}`
+}
+
+/** Artifacts of this kind exist on github.com and ghe.com only. */
+function refuseOtherServers(server: string | undefined): void {
+  const host = URL.parse(server || 'https://github.com')?.hostname.toLowerCase() ?? ''
+  if (host === 'github.com' || host.endsWith('.ghe.com') || host.endsWith('.localhost')) return
+  throw new LifeboatError(`artifacts are not available on GitHub Enterprise Server (${host})`, {
+    hint: 'Use another destination: file:, s3:, azblob:, sftp:, webdav: or rclone:.',
+    status: 2,
+  })
+}

@@ -1,0 +1,115 @@
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { z } from 'zod'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { retry, Transient } from '../retry.ts'
+import type { Variables } from './github.ts'
+
+export interface Upload {
+  name: string
+  /** Folder the files' names in the artifact are relative to, and the files, absolute. */
+  root: string
+  files: string[]
+  retentionDays: number
+}
+
+export interface Uploaded {
+  id: number
+  /** Bytes of the zip file. */
+  size: number
+  /** `sha256:` and 64 hex digits. */
+  digest: string
+}
+
+/** A name that another artifact of this run already has. */
+export class NameTaken extends LifeboatError {}
+
+export interface UploadOptions {
+  variables: Variables
+  signal: AbortSignal
+  /** Milliseconds without progress after which the upload is given up. */
+  timeout: number
+}
+
+/**
+ * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how long
+ * to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it holds.
+ */
+export async function uploadArtifact(upload: Upload, options: UploadOptions): Promise<Uploaded> {
+  // The client tries again by itself what a busy service refuses, but not a lost connection. What stands still is not tried again.
+  return retry(() => uploadInThread(upload, options), { signal: options.signal, budget: Infinity, attempts: 3 })
+}
+
+const outcome = z.union([
+  z.strictObject({ uploaded: z.object({ id: z.int().min(1), size: z.int().min(1), digest: z.string().regex(/^[0-9a-f]{64}$/) }) }),
+  z.strictObject({ failure: z.string(), code: z.string().optional() }),
+])
+
+async function uploadInThread(upload: Upload, { variables, signal, timeout }: UploadOptions): Promise<Uploaded> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
+  const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, env: forClient(variables), stdout: true, stderr: true })
+  const silence = setTimeout(() => reject(new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s`, { hint: STALLED })), timeout)
+  const interrupt = () => reject(signal.reason)
+  signal.addEventListener('abort', interrupt)
+  // It prints a line for every bit of progress; the lines themselves hold nothing for the user, and commands to the runner.
+  for (const stream of [worker.stdout, worker.stderr]) stream.on('data', () => silence.refresh())
+  worker.on('message', (message: unknown) => {
+    const result = outcome.safeParse(message)
+    if (!result.success) reject(new LifeboatError('the artifact client gave no size and digest for what it uploaded'))
+    else if ('failure' in result.data) reject(explain(upload.name, result.data.failure, result.data.code))
+    else resolve({ ...result.data.uploaded, digest: `sha256:${result.data.uploaded.digest}` })
+  })
+  worker.on('error', (error) => reject(explain(upload.name, messageOf(error))))
+  worker.on('exit', () => reject(new LifeboatError(`the upload of artifact ${upload.name} ended without a result`)))
+  try {
+    return await promise
+  } finally {
+    clearTimeout(silence)
+    signal.removeEventListener('abort', interrupt)
+    await worker.terminate()
+  }
+}
+
+const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise the timeout.'
+
+/** What the client reads; the rest of the environment is none of its business. */
+function forClient(variables: Variables): Record<string, string> {
+  const wanted = /^(ACTIONS_|GITHUB_|RUNNER_|HTTPS?_PROXY$|NO_PROXY$|TZ$)/i
+  return Object.fromEntries(Object.entries(variables).filter((pair): pair is [string, string] => pair[1] !== undefined && wanted.test(pair[0])))
+}
+
+function explain(name: string, failure: string, code?: string): LifeboatError {
+  // Signed URLs are secrets, whatever message they come in.
+  const what = failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
+  if (/quota has been hit/i.test(what)) {
+    return new LifeboatError(`artifact ${name} was not uploaded: the storage for artifacts is used up`, {
+      hint: 'Delete artifacts or wait until some expire (GitHub counts anew every 6 to 12 hours), raise the limit in the billing settings, or use another destination. Earlier backups are whole.',
+    })
+  }
+  if (/\(409\)/.test(what)) return new NameTaken(`this run already has an artifact ${name}`)
+  if (/\((401|403)\)/.test(what)) {
+    return new LifeboatError(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: 'Was the run cancelled, or does its token belong to another run? Run the workflow again.' })
+  }
+  const lost = code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|RestError|network/i.test(what)
+  const message = `artifact ${name} was not uploaded: ${what}`
+  return lost ? new Transient(message, { hint: STALLED }) : new LifeboatError(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' })
+}
+
+const asked = z.object({ lifeboatUpload: z.object({ name: z.string(), root: z.string(), files: z.array(z.string()), retentionDays: z.number() }) })
+
+/** What the thread does; this module is also its entry. */
+async function uploadHere({ name, root, files, retentionDays }: Upload): Promise<z.infer<typeof outcome>> {
+  try {
+    const { DefaultArtifactClient } = await import('@actions/artifact')
+    const { id, size, digest } = await new DefaultArtifactClient().uploadArtifact(name, files, root, { compressionLevel: 0, retentionDays })
+    if (id === undefined || size === undefined || digest === undefined) return { failure: 'the client gave no id, size and digest for what it uploaded' }
+    return { uploaded: { id, size, digest } }
+  } catch (error) {
+    return { failure: messageOf(error), code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined }
+  }
+}
+
+if (!isMainThread) {
+  const request = asked.safeParse(workerData)
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
+  if (request.success) parentPort!.postMessage(await uploadHere(request.data.lifeboatUpload))
+}

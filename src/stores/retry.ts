@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LifeboatError } from '../error.ts'
+
+/** A failure that may be none the next time: a lost connection, a service that is busy. `after`: milliseconds the other side asked to wait. */
+export class Transient extends LifeboatError {
+  readonly after: number
+
+  constructor(message: string, options: { hint?: string; cause?: unknown; after?: number } = {}) {
+    super(message, options)
+    this.name = 'Transient'
+    this.after = options.after ?? 0
+  }
+}
+
+export interface RetryOptions {
+  signal: AbortSignal
+  /** Milliseconds for all attempts and pauses together; 60 000 unless told. */
+  budget?: number
+  /** 5 unless told. */
+  attempts?: number
+  /** Milliseconds of the first pause, 500 unless told; each further one is twice as long. */
+  pause?: number
+  random?: () => number
+}
+
+/**
+ * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
+ * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it.
+ */
+export async function retry<T>(attempt: (limit: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random } = options
+  const end = performance.now() + budget
+  for (let tried = 1; ; tried++) {
+    signal.throwIfAborted()
+    try {
+      return await attempt(Math.max(1, Math.min(budget / 3, end - performance.now())))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof Transient) || tried === attempts) throw error
+      // Half of the pause is chance, so that runs which failed together do not come back together.
+      const delay = Math.max(error.after, pause * 2 ** (tried - 1) * (0.5 + random() / 2))
+      if (performance.now() + delay >= end) throw error
+      await sleep(delay, undefined, { signal })
+    }
+  }
+}
+
+/** `work` over all items, at most `limit` at the same time; results in the order of the items. The first failure is thrown once all have stopped. */
+export async function inParallel<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  const failures: unknown[] = []
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < items.length && failures.length === 0) {
+      const index = next++
+      try {
+        results[index] = await work(items[index]!)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane))
+  if (failures.length > 0) throw failures[0]
+  return results
+}

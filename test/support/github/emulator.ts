@@ -1,0 +1,282 @@
+// GitHub's services for artifacts as their clients see them: the Twirp calls of a run, the REST API of a repository, and blob storage
+// (Azurite behind a proxy that can fail). Signed URLs are real ones.
+import { randomUUID } from 'node:crypto'
+import http from 'node:http'
+import { text } from 'node:stream/consumers'
+import { BlobSASPermissions, BlobServiceClient, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
+import { type Azurite, startAzurite } from './azurite.ts'
+
+/** How a call goes wrong. `stall` never answers, `slow` answers after a while, `html` answers a page with status 200. */
+export interface Fault {
+  /** Part of the path (`CreateArtifact`, `/actions/artifacts`, `/blobs/`). */
+  match: string
+  method?: string
+  /** How often; once unless told. */
+  times?: number
+  kind: number | 'reset' | 'stall' | 'slow' | 'html'
+  headers?: Record<string, string>
+  body?: object
+}
+
+export interface StoredArtifact {
+  id: number
+  name: string
+  run: Run
+  blob: string
+  size: number
+  digest: string
+  created: Date
+  expires: Date
+  final: boolean
+}
+
+interface Run {
+  id: number
+  backend: string
+  repository: string
+}
+
+export interface Call {
+  method: string
+  path: string
+  status: number | string
+}
+
+interface Reply {
+  status: number
+  body?: object
+  headers?: Record<string, string>
+}
+
+class Refusal extends Error {
+  readonly reply: Reply
+
+  constructor(status: number, body: object) {
+    super(`status ${status}`)
+    this.reply = { status, body }
+  }
+}
+
+const ACCOUNT = 'devstoreaccount1'
+const SERVICE = '/twirp/github.actions.results.api.v1.ArtifactService/'
+const DAY = 86_400_000
+
+export class GitHub {
+  readonly artifacts: StoredArtifact[] = []
+  readonly calls: Call[] = []
+  readonly faults: Fault[] = []
+  /** What the repository's settings grant. */
+  maximumRetentionDays = 90
+  /** Blob storage that knows no ranges. */
+  ignoreRanges = false
+  /** Moves the services' clock, in milliseconds. */
+  offset = 0
+  readonly #azurite: Azurite
+  readonly #credential: StorageSharedKeyCredential
+  readonly #blobs
+  readonly #server: http.Server
+  readonly #runs = new Map<string, Run>()
+  readonly #tokens = new Map<string, { repository: string; actions: 'none' | 'read' | 'write' }>()
+  #next = 1000
+
+  private constructor(azurite: Azurite) {
+    this.#azurite = azurite
+    this.#credential = new StorageSharedKeyCredential(ACCOUNT, azurite.key)
+    this.#blobs = new BlobServiceClient(`${azurite.url}/${ACCOUNT}`, this.#credential).getContainerClient('artifacts')
+    this.#server = http.createServer((request, response) => {
+      this.#serve(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
+    })
+  }
+
+  static async start(): Promise<GitHub> {
+    const github = new GitHub(await startAzurite())
+    await github.#blobs.createIfNotExists()
+    await new Promise<void>((resolve) => github.#server.listen(0, '127.0.0.1', resolve))
+    return github
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+    await this.#azurite.stop()
+  }
+
+  get url(): string {
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error('the emulator does not run')
+    return `http://127.0.0.1:${address.port}`
+  }
+
+  now(): Date {
+    return new Date(Date.now() + this.offset)
+  }
+
+  /** The variables a step of a new run sees. */
+  startRun(repository = 'octo/shop'): Record<string, string> {
+    const run = { id: this.#next++, backend: randomUUID(), repository }
+    this.#runs.set(run.backend, run)
+    const jwt = [encoded({ typ: 'JWT', alg: 'RS256' }), encoded({ exp: 4e9, scp: `Actions.Example Actions.Results:${run.backend}:${randomUUID()}` }), 'signature'].join('.')
+    return {
+      GITHUB_ACTIONS: 'true',
+      GITHUB_RUN_ID: `${run.id}`,
+      GITHUB_REPOSITORY: repository,
+      GITHUB_SERVER_URL: 'https://github.com',
+      GITHUB_API_URL: this.url,
+      GITHUB_RETENTION_DAYS: `${this.maximumRetentionDays}`,
+      ACTIONS_RESULTS_URL: `${this.url}/`,
+      ACTIONS_RUNTIME_TOKEN: jwt,
+    }
+  }
+
+  token(actions: 'none' | 'read' | 'write' = 'read', repository = 'octo/shop'): string {
+    const token = `ghs_${randomUUID().replaceAll('-', '')}`
+    this.#tokens.set(token, { repository, actions })
+    return token
+  }
+
+  /** The stored zip file, and putting another one in its place. */
+  async content({ blob }: StoredArtifact): Promise<Buffer> {
+    return this.#blobs.getBlobClient(blob).downloadToBuffer()
+  }
+
+  async replace({ blob }: StoredArtifact, bytes: Buffer): Promise<void> {
+    await this.#blobs.getBlockBlobClient(blob).uploadData(bytes)
+  }
+
+  live(): StoredArtifact[] {
+    return this.artifacts.filter(({ final, expires }) => final && expires > this.now())
+  }
+
+  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const url = new URL(request.url!.replace(/^\/+/, '/'), this.url)
+    const call: Call = { method: request.method!, path: url.pathname, status: 'stalled' }
+    this.calls.push(call)
+    const fault = this.faults.find((fault) => url.pathname.includes(fault.match) && (fault.method ?? call.method) === call.method)
+    if (fault && (fault.times = (fault.times ?? 1) - 1) <= 0) this.faults.splice(this.faults.indexOf(fault), 1)
+    if (fault?.kind === 'stall') return
+    if (fault?.kind === 'reset') {
+      call.status = 'reset'
+      request.socket.resetAndDestroy()
+      return
+    }
+    if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, 300))
+    if (url.pathname.startsWith('/blobs/') && (!fault || fault.kind === 'slow')) return this.#forward(request, response, call)
+    const { status, body, headers } = await this.#answer(url, call.method, request.headers, await text(request), fault)
+    call.status = status
+    const html = fault?.kind === 'html'
+    response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), ...headers })
+    response.end(html ? '<!doctype html><title>Unicorn!</title>' : body && JSON.stringify(body))
+  }
+
+  async #answer(url: URL, method: string, headers: http.IncomingHttpHeaders, content: string, fault: Fault | undefined): Promise<Reply> {
+    if (fault?.kind === 'html') return { status: 200 }
+    if (typeof fault?.kind === 'number') return { status: fault.kind, body: fault.body ?? { code: 'unavailable', msg: 'asked for by the test' }, headers: fault.headers }
+    try {
+      if (url.pathname.startsWith(SERVICE)) return await this.#twirp(url.pathname.slice(SERVICE.length), JSON.parse(content), headers.authorization)
+      return await this.#rest(url, method, headers.authorization)
+    } catch (error) {
+      if (error instanceof Refusal) return error.reply
+      throw error
+    }
+  }
+
+  async #twirp(call: string, asked: Record<string, string>, authorization = ''): Promise<Reply> {
+    const run = this.#runOf(authorization)
+    if (asked['workflow_run_backend_id'] !== run.backend) throw new Refusal(403, { code: 'permission_denied', msg: 'run mismatch' })
+    const { name } = asked
+    const mine = this.artifacts.filter((artifact) => artifact.run === run && artifact.final)
+    const missing = new Refusal(404, { code: 'not_found', msg: 'artifact not found' })
+    if (call === 'CreateArtifact') {
+      if (mine.some((artifact) => artifact.name === name)) throw new Refusal(409, { code: 'already_exists', msg: 'an artifact with this name already exists on the workflow run' })
+      // The client counts the days from the machine's clock; the test may have moved ours.
+      const latest = this.now().getTime() + this.maximumRetentionDays * DAY
+      const wanted = asked['expires_at'] === undefined ? latest : Date.parse(asked['expires_at']) + this.offset
+      const artifact = { id: this.#next++, name: name!, run, blob: `${run.backend}/${randomUUID()}`, size: 0, digest: '', created: this.now(), expires: new Date(Math.min(wanted, latest)), final: false }
+      this.artifacts.push(artifact)
+      return { status: 200, body: { ok: true, signed_upload_url: this.#signed(artifact, 'cw') } }
+    }
+    if (call === 'FinalizeArtifact') {
+      const artifact = this.artifacts.findLast((artifact) => !artifact.final && artifact.run === run && artifact.name === name)
+      if (!artifact) throw missing
+      const { contentLength } = await this.#blobs.getBlobClient(artifact.blob).getProperties()
+      if (`${contentLength}` !== asked['size']) throw new Refusal(400, { code: 'invalid_argument', msg: 'size differs' })
+      Object.assign(artifact, { size: contentLength, digest: asked['hash'], final: true })
+      return { status: 200, body: { ok: true, artifact_id: `${artifact.id}` } }
+    }
+    if (call === 'ListArtifacts') {
+      const artifacts = mine.map(({ id, name, size, created, digest }) => ({
+        workflow_run_backend_id: run.backend, workflow_job_run_backend_id: run.backend, database_id: `${id}`, name, size: `${size}`, created_at: created.toISOString(), digest,
+      }))
+      return { status: 200, body: { artifacts } }
+    }
+    if (call === 'GetSignedArtifactURL') {
+      const artifact = mine.find((artifact) => artifact.name === name)
+      if (!artifact) throw missing
+      return { status: 200, body: { signed_url: this.#signed(artifact, 'r') } }
+    }
+    throw new Refusal(404, { code: 'bad_route', msg: call })
+  }
+
+  #runOf(authorization: string): Run {
+    const claims = Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString()
+    const run = this.#runs.get(/Actions\.Results:([^:]+)/.exec(claims)?.[1] ?? '')
+    if (!run) throw new Refusal(401, { code: 'unauthenticated', msg: 'invalid token' })
+    return run
+  }
+
+  async #rest(url: URL, method: string, authorization = ''): Promise<Reply> {
+    const [, repository, number, zip] = /^\/repos\/([^/]+\/[^/]+)\/actions\/artifacts(?:\/(\d+))?(\/zip)?$/.exec(url.pathname) ?? []
+    const token = this.#tokens.get(authorization.replace(/^(token|bearer) /i, ''))
+    if (!token) throw new Refusal(401, { message: 'Bad credentials' })
+    if (token.repository !== repository) throw new Refusal(404, { message: 'Not Found' })
+    if (token.actions === 'none' || (method === 'DELETE' && token.actions !== 'write')) throw new Refusal(403, { message: 'Resource not accessible by integration' })
+    const inRepository = this.artifacts.filter(({ run, final }) => final && run.repository === repository)
+    if (number === undefined) {
+      const named = inRepository.filter(({ name }) => name === (url.searchParams.get('name') ?? name)).toReversed()
+      const size = Math.min(100, Number(url.searchParams.get('per_page') ?? 30))
+      const start = (Number(url.searchParams.get('page') ?? 1) - 1) * size
+      return { status: 200, body: { total_count: named.length, artifacts: named.slice(start, start + size).map((artifact) => this.#describe(artifact)) } }
+    }
+    const artifact = inRepository.find(({ id }) => `${id}` === number)
+    if (!artifact) throw new Refusal(404, { message: 'Not Found' })
+    if (method === 'DELETE') {
+      this.artifacts.splice(this.artifacts.indexOf(artifact), 1)
+      return { status: 204 }
+    }
+    if (zip === undefined) return { status: 200, body: this.#describe(artifact) }
+    if (artifact.expires <= this.now()) throw new Refusal(410, { message: 'Artifact has expired' })
+    return { status: 302, headers: { location: this.#signed(artifact, 'r') } }
+  }
+
+  #describe({ id, name, size, digest, created, expires, run }: StoredArtifact): object {
+    return {
+      id, name, size_in_bytes: size, digest, expired: expires <= this.now(),
+      created_at: created.toISOString(), updated_at: created.toISOString(), expires_at: expires.toISOString(),
+      workflow_run: { id: run.id, head_branch: 'main' },
+    }
+  }
+
+  #signed({ blob }: StoredArtifact, permissions: string): string {
+    const from = Date.now() - 300_000
+    const given = { containerName: 'artifacts', blobName: blob, permissions: BlobSASPermissions.parse(permissions), startsOn: new Date(from), expiresOn: new Date(from + 3_600_000) }
+    return `${this.url}/blobs/${ACCOUNT}/artifacts/${blob}?${generateBlobSASQueryParameters(given, this.#credential).toString()}`
+  }
+
+  #forward(request: http.IncomingMessage, response: http.ServerResponse, call: Call): Promise<void> {
+    const headers = { ...request.headers }
+    if (this.ignoreRanges) delete headers['range']
+    return new Promise((resolve, reject) => {
+      const onward = http.request(this.#azurite.url + request.url!.slice('/blobs'.length), { method: request.method, headers }, (answer) => {
+        call.status = answer.statusCode!
+        response.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(response).on('finish', resolve).on('close', resolve)
+      })
+      onward.on('error', reject)
+      request.on('error', reject).pipe(onward)
+    })
+  }
+}
+
+function encoded(content: object): string {
+  return Buffer.from(JSON.stringify(content)).toString('base64url')
+}
