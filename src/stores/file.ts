@@ -19,6 +19,7 @@ export class FileStore implements Store {
   readonly #root: string
   /** Folders known to exist durably, so that each is made and its parents synced once. */
   readonly #folders = new Map<string, Promise<void>>()
+  #wrote = false
 
   constructor(root: string) {
     this.#root = path.resolve(root)
@@ -32,6 +33,7 @@ export class FileStore implements Store {
       await this.#folder(path.dirname(target))
       await this.#folder(path.dirname(temporary))
       await writeDurably(temporary, bytes)
+      this.#wrote = true
       await rename(temporary, target)
       await syncFolder(path.dirname(target))
     } catch (cause) {
@@ -93,7 +95,7 @@ export class FileStore implements Store {
 
   /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
-    if (this.#folders.size === 0) return
+    if (!this.#wrote) return
     for await (const key of this.#walk(`${TEMPORARY}/`)) {
       const file = path.join(this.#root, key)
       try {
@@ -170,6 +172,7 @@ const HINTS: Record<string, string> = {
   EROFS: 'The file system is mounted read-only; remount it or choose another destination.',
   EEXIST: 'There is a file where a folder should be; name a folder.',
   ENOTDIR: 'A part of the path is a file; name a folder.',
+  EFBIG: 'The file system or a limit (ulimit -f) allows no file of this size. Choose another destination.',
   EIO: 'The disk reports a hardware error; do not rely on it, and use another destination.',
 }
 

@@ -1,0 +1,166 @@
+import { NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
+import { all, noise } from '../support/bytes.ts'
+
+export interface OpenedStore {
+  /** Empty. */
+  store: Store
+  /** The same place through another Store, as another run on another machine has it. */
+  reopen(): Promise<Store>
+  /** Removes the place and ends what serves it. */
+  close(): Promise<void>
+}
+
+const MIB = 1024 * 1024
+
+const listed = async (store: Store, prefix: string): Promise<Map<string, StoredObject>> => new Map((await all(store.list(prefix))).map((object) => [object.key, object]))
+
+/** What every store promises (src/stores/store.ts). */
+export function storeContract(name: string, open: () => Promise<OpenedStore>): void {
+  describe(`${name} is a store:`, () => {
+    let place: OpenedStore
+    let store: Store
+    beforeEach(async () => {
+      place = await open()
+      store = place.store
+    })
+    afterEach(() => place.close())
+
+    test('what is put comes back, from nothing to 16 MiB, here and through another store', async () => {
+      const other = await place.reopen()
+      for (const size of [0, 1, 2, 1000, 65_535, 65_536, 65_537, 5 * MIB + 1, 16 * MIB]) {
+        const bytes = noise(`${size}`, size)
+        await store.put(`sizes/${size}`, bytes)
+        expect(bytes.equals(await store.get(`sizes/${size}`))).toBe(true)
+        expect(bytes.equals(await other.get(`sizes/${size}`))).toBe(true)
+      }
+      await other.close()
+    })
+
+    test('a view into a larger buffer is put as itself alone, and as it was when put resolved', async () => {
+      const buffer = Buffer.from('....the view....')
+      await store.put('view', new Uint8Array(buffer.buffer, buffer.byteOffset + 4, 8))
+      buffer.fill('x')
+      expect((await store.get('view')).toString()).toBe('the view')
+    })
+
+    test('keys take every allowed character', async () => {
+      const keys = ['abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '0123456789', 'a.b_c-d', 'x..y', '-', '_', 'deep/er/and/deep.er', `long/${'k'.repeat(200)}`, 'a/b', 'A/B']
+      for (const key of keys) await store.put(key, Buffer.from(key))
+      for (const key of keys) expect((await store.get(key)).toString()).toBe(key)
+      expect([...(await listed(store, '')).keys()].toSorted()).toEqual(keys.toSorted())
+    })
+
+    test('putting again replaces, also with something shorter', async () => {
+      await store.put('a/object', Buffer.from('the first version of it'))
+      await store.put('a/object', Buffer.from('second'))
+      expect((await store.get('a/object')).toString()).toBe('second')
+      expect([...(await listed(store, 'a/')).values()].map(({ size }) => size)).toEqual([6])
+    })
+
+    test('what is not there is NotFound, whatever is beside it', async () => {
+      await store.put('a/b', Buffer.from('x'))
+      for (const key of ['nothing', 'a/c', 'a/bb', 'a/b/c', 'a', 'b/b']) {
+        const error: unknown = await store.get(key).catch((reason: unknown) => reason)
+        expect(error).toBeInstanceOf(NotFound)
+        expect(error).toMatchObject({ key })
+      }
+    })
+
+    test('deleting takes away that object alone, and what is not there is no error', async () => {
+      await store.put('a/b', Buffer.from('x'))
+      await store.put('a/c', Buffer.from('y'))
+      await store.delete('a/b')
+      await store.delete('a/b')
+      await store.delete('never/was')
+      await store.delete('a/c/d')
+      await expect(store.get('a/b')).rejects.toThrow(NotFound)
+      expect([...(await listed(store, '')).keys()]).toEqual(['a/c'])
+      await store.put('a/b', Buffer.from('again'))
+      expect((await store.get('a/b')).toString()).toBe('again')
+    })
+
+    test('an empty store lists nothing', async () => {
+      for (const prefix of ['', 'chunks/', 'a', 'snapshots/app/']) expect(await all(store.list(prefix))).toEqual([])
+    })
+
+    test('3,000 objects are listed, each once, with size and time, and by prefix', async () => {
+      const before = Date.now()
+      const keys = Array.from({ length: 3000 }, (_, index) => `chunks/${(index % 256).toString(16).padStart(2, '0')}/${index}`)
+      for (let start = 0; start < keys.length; start += 50) await Promise.all(keys.slice(start, start + 50).map((key, place) => store.put(key, Buffer.alloc((start + place) % 7))))
+      await store.put('chunks-of-another-kind', Buffer.alloc(1))
+      await store.put('snapshots/app/one', Buffer.alloc(1))
+      await store.put('snapshots/app2/one', Buffer.alloc(1))
+
+      const found = await all(store.list('chunks/'))
+      expect(found.map(({ key }) => key).toSorted()).toEqual(keys.toSorted())
+      for (const { key, size } of found) expect(size).toBe(Number(key.slice(10)) % 7)
+      // Clocks of stores differ from ours, but not by a day.
+      for (const { modified } of found) expect(Math.abs(modified.getTime() - before)).toBeLessThan(86_400_000)
+
+      const some = (prefix: string) => all(store.list(prefix)).then((objects) => objects.map(({ key }) => key).toSorted())
+      expect(await some('chunks/a')).toEqual(keys.filter((key) => key.startsWith('chunks/a')).toSorted())
+      expect(await some('chunks/a0/')).toEqual(keys.filter((key) => key.startsWith('chunks/a0/')).toSorted())
+      expect(await some('snapshots/app/')).toEqual(['snapshots/app/one'])
+      expect(await some('snapshots/app')).toEqual(['snapshots/app/one', 'snapshots/app2/one'])
+      expect(await some('chunks')).toHaveLength(3001)
+      expect(await some('')).toHaveLength(3003)
+      expect(await some('nothing/')).toEqual([])
+    }, 120_000)
+
+    test('a listing that is broken off leaves the store usable', async () => {
+      for (const key of ['a/1', 'a/2', 'b/3']) await store.put(key, Buffer.from(key))
+      for await (const { key } of store.list('')) if (key !== '') break
+      expect((await listed(store, '')).size).toBe(3)
+    })
+
+    test('a reader sees the old object or the new one, never a part', async () => {
+      const reader = await place.reopen()
+      const versions = [Buffer.alloc(300_000, 1), Buffer.alloc(200_000, 2)] as const
+      await store.put('a/object', versions[0])
+      const written = new AbortController()
+      const write = async (): Promise<void> => {
+        try {
+          for (let turn = 1; turn <= 30; turn++) await store.put('a/object', versions[turn % 2]!)
+        } finally {
+          written.abort()
+        }
+      }
+      const read = async (): Promise<void> => {
+        do {
+          const seen = await reader.get('a/object')
+          expect(versions.some((version) => version.equals(seen))).toBe(true)
+          const sizes = (await all(reader.list('a/'))).map(({ size }) => size)
+          expect([[300_000], [200_000]]).toContainEqual(sizes)
+        } while (!written.signal.aborted)
+      }
+      await Promise.all([write(), read(), read()])
+      await reader.close()
+    })
+
+    test('many writers at the same time lose nothing, and of one key the last stays whole', async () => {
+      const stores = [store, await place.reopen(), await place.reopen()]
+      const write = async (writer: number): Promise<void> => {
+        for (let turn = 0; turn < 8; turn++) {
+          await stores[writer % 3]!.put(`own/${writer}-${turn}`, Buffer.from(`${writer} ${turn}`))
+          await stores[writer % 3]!.put('shared/key', Buffer.alloc(10_000 + writer, writer))
+        }
+      }
+      await Promise.all(Array.from({ length: 9 }, (_, writer) => write(writer)))
+      expect(await all(store.list('own/'))).toHaveLength(72)
+      for (let writer = 0; writer < 9; writer++) expect((await store.get(`own/${writer}-7`)).toString()).toBe(`${writer} 7`)
+      const shared = await store.get('shared/key')
+      expect(shared.equals(Buffer.alloc(10_000 + shared[0]!, shared[0]))).toBe(true)
+      for (const other of stores.slice(1)) await other.close()
+    })
+
+    test('the same object put by many at the same time is there', async () => {
+      await Promise.all(Array.from({ length: 12 }, () => store.put('same/object', noise('same', 50_000))))
+      expect(noise('same', 50_000).equals(await store.get('same/object'))).toBe(true)
+      expect(await all(store.list(''))).toHaveLength(1)
+    })
+
+    test('its name tells where it is', () => {
+      expect(store.name).toMatch(/^[a-z]+:/)
+    })
+  })
+}
