@@ -127,15 +127,30 @@ export class FileStore implements Store {
   async #makeFolder(folder: string): Promise<void> {
     try {
       if (folder !== this.#root) await this.#folder(path.dirname(folder))
-      const first = await mkdir(folder, { recursive: true, mode: 0o700 })
+      await makeFolders(folder)
       // Also where it is there already: who made it may not have come to sync it, or been killed before.
       if (folder !== this.#root) await syncFolder(path.dirname(folder))
-      else if (first !== undefined) for (let made = folder; made.length >= first.length; made = path.dirname(made)) await syncFolder(path.dirname(made))
     } catch (cause) {
       this.#folders.delete(folder)
       throw cause
     }
   }
+}
+
+/**
+ * Makes a folder and what is missing above it, each durable in its parent. Node's `recursive` would do for the first half, but
+ * it says ENOENT where the disk is full or read-only.
+ */
+async function makeFolders(folder: string, again = false): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 })
+  } catch (cause) {
+    if (isErrno(cause, 'EEXIST') && (await stat(folder)).isDirectory()) return
+    if (again || !isErrno(cause, 'ENOENT')) throw cause
+    await makeFolders(path.dirname(folder))
+    return makeFolders(folder, true)
+  }
+  await syncFolder(path.dirname(folder))
 }
 
 async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
