@@ -70,8 +70,7 @@ async function dropAgain(database: string, maintenance: QueryContext, why: strin
 }
 
 async function run(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
-  await mkdir(options.temporary, { recursive: true, mode: 0o700 })
-  const folder = await mkdtemp(path.join(options.temporary, 'restore-'))
+  const folder = await makeStaging(options.temporary)
   try {
     const parameters = [...plan.parameters]
     if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
@@ -87,6 +86,15 @@ async function run(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome>
     return await pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan)
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function makeStaging(temporary: string): Promise<string> {
+  try {
+    await mkdir(temporary, { recursive: true, mode: 0o700 })
+    return await mkdtemp(path.join(temporary, 'restore-'))
+  } catch (cause) {
+    throw new LifeboatError(`cannot make a folder for staging: ${messageOf(cause)}`, { hint: 'point TMPDIR (RUNNER_TEMP) to a folder that can be written to', cause })
   }
 }
 
