@@ -69,6 +69,10 @@ export class GitHub {
   maximumRetentionDays = 90
   /** Blob storage that knows no ranges. */
   ignoreRanges = false
+  /** The call that is carried out once while its answer is lost. */
+  loseAnswerOf: string | undefined
+  /** What the service claims to be the digest of every artifact, instead of the truth. */
+  claimedDigest: string | undefined
   /** Moves the services' clock, in milliseconds. */
   offset = 0
   readonly #azurite: Azurite
@@ -163,6 +167,11 @@ export class GitHub {
     if (url.pathname.startsWith('/blobs/') && (!fault || fault.kind === 'slow')) return this.#forward(request, response, call)
     const { status, body, headers } = await this.#answer(url, call.method, request.headers, await text(request), fault)
     call.status = status
+    if (this.loseAnswerOf !== undefined && url.pathname.includes(this.loseAnswerOf)) {
+      this.loseAnswerOf = undefined
+      request.socket.resetAndDestroy()
+      return
+    }
     const html = fault?.kind === 'html'
     response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), ...headers })
     response.end(html ? '<!doctype html><title>Unicorn!</title>' : body && JSON.stringify(body))
@@ -205,7 +214,7 @@ export class GitHub {
     }
     if (call === 'ListArtifacts') {
       const artifacts = mine.map(({ id, name, size, created, digest }) => ({
-        workflow_run_backend_id: run.backend, workflow_job_run_backend_id: run.backend, database_id: `${id}`, name, size: `${size}`, created_at: created.toISOString(), digest,
+        workflow_run_backend_id: run.backend, workflow_job_run_backend_id: run.backend, database_id: `${id}`, name, size: `${size}`, created_at: created.toISOString(), digest: this.claimedDigest ?? digest,
       }))
       return { status: 200, body: { artifacts } }
     }

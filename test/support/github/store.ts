@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { ArtifactStoreOptions } from '../../../src/stores/artifact/store.ts'
+import { ArtifactStore } from '../../../src/stores/artifact/store.ts'
+import type { GitHub } from './emulator.ts'
+
+/** Stores over emulated services, with one folder for all their staging and the warnings they gave. */
+export class ArtifactStores {
+  readonly warnings: string[] = []
+  readonly temporary: string
+  readonly #github: GitHub
+  readonly #open: ArtifactStore[] = []
+
+  private constructor(github: GitHub, temporary: string) {
+    this.#github = github
+    this.temporary = temporary
+  }
+
+  static async in(github: GitHub): Promise<ArtifactStores> {
+    return new ArtifactStores(github, await mkdtemp(path.join(tmpdir(), 'artifacts-')))
+  }
+
+  /** As a step of a new run sees it, with a token that may read, unless told otherwise. */
+  open(given: Partial<ArtifactStoreOptions> = {}): ArtifactStore {
+    const github = this.#github
+    const store = new ArtifactStore({
+      set: 'shop',
+      token: github.token(),
+      variables: github.startRun(),
+      temporary: this.temporary,
+      timeout: 30_000,
+      retention: { artifact: 90, snapshot: 30, short: 0 },
+      signal: new AbortController().signal,
+      report: { info: () => undefined, warning: (message, hint) => this.warnings.push(hint === undefined ? message : `${message} (${hint})`) },
+      now: () => github.now(),
+      ...given,
+    })
+    this.#open.push(store)
+    return store
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#open) await store.close()
+    await rm(this.temporary, { recursive: true, force: true })
+  }
+}
+
+/** The variables of a person's terminal. */
+export function terminalOf(github: GitHub): Record<string, string> {
+  return { GITHUB_REPOSITORY: 'octo/shop', GITHUB_API_URL: github.url }
+}
