@@ -3,8 +3,11 @@
  * resemblance and containment of documents", 1997). Hash chains in typed arrays: 16 bytes an anchor, so a terabyte fits into memory.
  */
 const HEADS = 1 << 16
-/** An anchor shared by more chunks than this says little; only the latest are counted. */
-const LONGEST_CHAIN = 32
+/**
+ * An anchor that more chunks have than this says nothing: it is a phrase that repeats all over the data. The versions of one chunk that
+ * the snapshots built on hold are fewer.
+ */
+const MOST_OWNERS = 8
 /** Below an eighth of shared anchors a difference hardly ever pays. */
 const LEAST_SHARED = 1 / 8
 
@@ -29,17 +32,13 @@ export class SimilarityIndex<Owner> {
     }
   }
 
-  /** The owner with most anchors in common, the latest among equals; undefined when none has enough. */
+  /** The owner with most telling anchors in common, the latest among equals; undefined when none has enough. */
   mostSimilar(anchors: Uint32Array): Owner | undefined {
     const shared = new Map<number, number>()
     for (const anchor of anchors) {
-      let seen = 0
-      for (let slot = this.#heads[anchor & (HEADS - 1)]!; slot >= 0 && seen < LONGEST_CHAIN; slot = this.#next[slot]!) {
-        if (this.#values[slot] !== anchor) continue
-        seen++
-        const owner = this.#ownerOf[slot]!
-        shared.set(owner, (shared.get(owner) ?? 0) + 1)
-      }
+      const owners = this.#having(anchor)
+      if (owners.length > MOST_OWNERS) continue
+      for (const owner of owners) shared.set(owner, (shared.get(owner) ?? 0) + 1)
     }
     let best = -1
     let most = 0
@@ -47,6 +46,15 @@ export class SimilarityIndex<Owner> {
       if (count > most || (count === most && owner > best)) [best, most] = [owner, count]
     }
     return most > 0 && most >= anchors.length * LEAST_SHARED ? this.#owners[best] : undefined
+  }
+
+  /** Those that have an anchor, or one more than tell anything. */
+  #having(anchor: number): number[] {
+    const owners: number[] = []
+    for (let slot = this.#heads[anchor & (HEADS - 1)]!; slot >= 0 && owners.length <= MOST_OWNERS; slot = this.#next[slot]!) {
+      if (this.#values[slot] === anchor) owners.push(this.#ownerOf[slot]!)
+    }
+    return owners
   }
 
   #grow(): void {
