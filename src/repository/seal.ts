@@ -108,18 +108,28 @@ export function canBeBase(plaintext: Buffer): boolean {
   return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
 }
 
-/** One zstd frame with its content size; `level` is zstd's, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`. */
+/** One zstd frame with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`; the level does not matter then. */
 export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array): Promise<Buffer> {
-  const params: Record<number, number> = { [constants.ZSTD_c_compressionLevel]: level }
-  if (base) {
-    // The default tables are sized for the input alone and would index too little of a dictionary as large as the input itself. An eighth of
-    // both is enough; at a thirty-second differences of database dumps grow fourfold, and more costs time and memory for nothing.
-    const log = Math.max(10, Math.ceil(Math.log2(base.length + plaintext.length)))
-    params[constants.ZSTD_c_windowLog] = log
-    params[constants.ZSTD_c_hashLog] = Math.max(10, log - 3)
-    params[constants.ZSTD_c_chainLog] = Math.max(10, log - 3)
-  }
+  const params = base ? differenceParameters(base.length + plaintext.length) : { [constants.ZSTD_c_compressionLevel]: level }
   return compressAsync(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: OUTPUT_PIECE })
+}
+
+/**
+ * For a difference, given the bytes of base and chunk together. zstd sizes its tables for the input alone, which would index too little of
+ * a dictionary as large as the input, so window and table are set; a quarter of both is enough, and with an eighth a search as deep as this one
+ * loses far matches. The rows of a table are short and begin alike: among the many places that match, only a search (32 candidates) finds
+ * the one in the base that goes on matching. A level that takes the first, as 1 to 3 do, makes three times as much of such tables.
+ */
+function differenceParameters(bytes: number): Record<number, number> {
+  const log = Math.max(12, Math.ceil(Math.log2(bytes)))
+  return {
+    [constants.ZSTD_c_strategy]: constants.ZSTD_greedy,
+    [constants.ZSTD_c_windowLog]: log,
+    [constants.ZSTD_c_hashLog]: log - 2,
+    [constants.ZSTD_c_chainLog]: log - 3,
+    [constants.ZSTD_c_searchLog]: 5,
+    [constants.ZSTD_c_minMatch]: 6,
+  }
 }
 
 /** The reverse; throws when the frame is damaged or holds more than `size` bytes. */

@@ -14,8 +14,6 @@ const PUTTING_BYTES = 32 * 1024 * 1024
 const LEAST_ROOM = 1024 * 1024
 /** A difference is kept when it is at most this part of the chunk stored alone. */
 const WORTHWHILE = 0.7
-/** A difference is mostly matches; a higher level makes it slower and larger in memory, but hardly smaller. */
-const DIFFERENCE_LEVEL = 1
 
 export interface WriterOptions {
   store: Store
@@ -176,7 +174,7 @@ export class Writer {
     if (similar.spent >= base.storedSize) return undefined
     const plaintext = await this.#plaintextOf(base)
     if (!plaintext || !canBeBase(plaintext)) return undefined
-    const difference = await compress(chunk.bytes, DIFFERENCE_LEVEL, plaintext)
+    const difference = await compress(chunk.bytes, this.#options.level, plaintext)
     const alone = (base.storedSize / base.size) * chunk.bytes.length
     if (difference.length > WORTHWHILE * alone) return undefined
     fresh.base = base
