@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { constants as system } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store, type StoredObject } from './store.ts'
@@ -193,5 +194,7 @@ const HINTS: Record<string, string> = {
 
 function explain(message: string, cause: unknown): unknown {
   if (!isErrno(cause)) return cause
-  return new LifeboatError(`${message}: ${cause.message}`, { cause, hint: HINTS[cause.code ?? ''] })
+  // Node has no name for this one.
+  const quota = cause.errno === -system.errno.EDQUOT
+  return new LifeboatError(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, { cause, hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')] })
 }
