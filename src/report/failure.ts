@@ -10,8 +10,6 @@ export interface Failure {
   status: 1 | 2 | 3
 }
 
-export const INTERRUPTED: Failure = { message: 'interrupted', causes: [], status: 1 }
-
 /** Reads an error and its chain of causes. */
 export function failureOf(error: unknown): Failure {
   const chain = [...chainOf(error)]

@@ -33,6 +33,15 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** How old something is, in the largest unit that still says something: `42 s`, `5 h`, `3 days`. */
+export function formatAge(iso: string, now: Date): string {
+  const seconds = Math.max(0, (now.getTime() - new Date(iso).getTime()) / 1000)
+  if (seconds < 60) return `${Math.floor(seconds)} s`
+  if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`
+  return `${Math.floor(seconds / 86_400)} days`
+}
+
 /** `99.8 %` of `whole`; never rounded up to 100 while something is missing. */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0) return '–'

@@ -13,13 +13,26 @@ export function withinLimit(blocks: readonly string[]): string {
   return `${fitting.join('\n\n')}\n`
 }
 
-/** Text from outside as inert Markdown, in a table too: whatever could mean something becomes a character reference. */
-export function escapeMarkdown(text: string): string {
-  return text
-    .slice(0, 10_000)
+/**
+ * Text from outside as inert Markdown, in a table too: whatever could mean something becomes a character reference.
+ * After an @ stands a space of no width: GitHub looks for addresses and people in the rendered text.
+ */
+export function escapeMarkdown(text: string, longest = 10_000): string {
+  return (text.length > longest ? `${text.slice(0, longest)}…` : text)
     .replace(/\s+/g, ' ')
     .replace(/\p{C}/gu, '\uFFFD')
-    .replace(/[^\p{L}\p{N}\p{M}\uFFFD ,-]/gu, (character) => `&#${character.codePointAt(0)};`)
+    .replace(/@/g, '@\u200B')
+    .replace(/[^\p{L}\p{N}\p{M}\uFFFD\u200B ,-]/gu, (character) => `&#${character.codePointAt(0)};`)
+}
+
+/** A name from outside, as code where that is possible. */
+export function code(name: string): string {
+  return /^[A-Za-z0-9:/._-]{1,200}$/.test(name) ? `\`${name}\`` : escapeMarkdown(name)
+}
+
+/** A time or a figure that a narrow column does not break. */
+export function unbroken(text: string): string {
+  return text.replaceAll(' ', '\u00A0').replaceAll('-', '-\u2060')
 }
 
 /** A code block that its content cannot end. */
@@ -30,7 +43,7 @@ export function fenced(language: string, content: string): string {
   return `${fence}${language}\n${text}\n${fence}`
 }
 
-/** A table of cells that are Markdown already. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+/** A table of cells that are Markdown already; the last `figures` columns hold figures. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], figures = 0): string {
+  return [head, head.map((_, column) => (column < head.length - figures ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

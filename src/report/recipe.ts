@@ -2,7 +2,7 @@
 
 /** Where a store is, as the inputs of the next command give it. */
 export interface Whereabouts {
-  /** `file:/mnt/backups`. */
+  /** `artifact`, `file:/mnt/backups`. */
   destination: string
   set: string
 }
@@ -13,27 +13,38 @@ export interface SnapshotContent extends Whereabouts {
   databases: readonly string[]
 }
 
-/** A command line that restores; the two secrets come from the environment. */
-export function restoreCommand(program: string, content: SnapshotContent): string {
+/** Artifacts belong to a repository, which a command outside its workflows has to be told. */
+function needsRepository({ destination }: Pick<Whereabouts, 'destination'>): boolean {
+  return destination === 'artifact'
+}
+
+/** The environment variables that a restore at a terminal needs, as a sentence has them. */
+export function restoreVariables(content: Pick<Whereabouts, 'destination'>, quote: (name: string) => string = (name) => name): string {
+  const [key, url, token, repository] = ['LIFEBOAT_ENCRYPTION_KEY', 'DATABASE_URL', 'GITHUB_TOKEN', 'GITHUB_REPOSITORY'].map(quote)
+  return needsRepository(content) ? `${key}, ${url} (the target), ${token} and ${repository}` : `${key} and ${url} (the target)`
+}
+
+/** A command line that restores; the secrets come from the environment. `separator` stands between its options. */
+export function restoreCommand(program: string, content: SnapshotContent, separator = ' '): string {
   const [first, ...others] = content.databases
-  const parts = [program, 'restore', ...whereaboutsArguments(content), '--snapshot', content.snapshot]
-  if (first !== undefined && others.length > 0) parts.push('--database', shellWord(first))
-  return parts.join(' ')
+  const database = first !== undefined && others.length > 0 ? [`--database ${shellWord(first)}`] : []
+  return [`${program} restore`, ...snapshotOptions(content), ...database].join(separator)
 }
 
 /** A command line that verifies every byte. */
 export function verifyCommand(program: string, content: SnapshotContent): string {
-  return [program, 'verify', ...whereaboutsArguments(content), '--snapshot', content.snapshot, '--level', 'read'].join(' ')
+  return [`${program} verify`, ...snapshotOptions(content), '--level read'].join(' ')
 }
 
-function whereaboutsArguments({ destination, set }: Whereabouts): string[] {
-  return ['--destination', shellWord(destination), '--set', shellWord(set)]
+function snapshotOptions({ destination, set, snapshot }: SnapshotContent): string[] {
+  return [`--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--snapshot ${snapshot}`]
 }
 
 /** A step of a workflow that restores. `action` is `owner/repository` and `reference` what follows `@`. */
 export function restoreStep(action: string, reference: string, content: SnapshotContent): string {
   const [first, ...others] = content.databases
   return [
+    ...(needsRepository(content) ? ['# permissions of the job: actions: read'] : []),
     `- uses: ${action}/restore@${reference}`,
     '  with:',
     '    database-url: ${{ secrets.RESTORE_DATABASE_URL }}',

@@ -11,11 +11,13 @@ export class Redaction {
     this.#announce = announce
   }
 
+  /** Adds a secret in every spelling that programs may give it. */
   add(secret: string): void {
-    if (secret.length < SHORTEST || this.#secrets.includes(secret)) return
+    if (secret.length < SHORTEST) return
+    const added = [...new Set(spellings(secret))].filter((spelling) => !this.#secrets.includes(spelling))
     // The longest first, so that no rest of a secret that contains another stays behind.
-    this.#secrets = [...this.#secrets, secret].toSorted((a, b) => b.length - a.length)
-    this.#announce(secret)
+    this.#secrets = [...this.#secrets, ...added].toSorted((a, b) => b.length - a.length)
+    for (const spelling of added) this.#announce(spelling)
   }
 
   /** `text` with every known secret replaced by `***`. */
@@ -24,26 +26,39 @@ export class Redaction {
   }
 }
 
-/** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and percent-encoded. */
+/** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and decoded. */
 export function secretsIn(value: string): string[] {
   const lines = value.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
   return [...new Set(lines.flatMap((line) => [line, ...urlSecrets(line.replace(/^[^=:/?@]*=(?=[a-z]+:\/\/)/i, ''))]))]
 }
 
+/** A secret as it is, and as it stands in JSON, in a URL and in base64. */
+function spellings(secret: string): string[] {
+  return [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret.toWellFormed()), ...base64(secret)]
+}
+
+/** Base64 without padding, which the URL-safe alphabet leaves out. */
+function base64(secret: string): string[] {
+  const bytes = Buffer.from(secret)
+  return [bytes.toString('base64').replace(/=+$/, ''), bytes.toString('base64url')]
+}
+
 function urlSecrets(url: string): string[] {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return []
   // A password with an @ or / that should have been encoded: take it up to the first and up to the last @.
-  const passwords = [/:\/\/[^:@/]*:([^@/]+)@/, /:\/\/[^:@/]*:(.+)@/].map((pattern) => pattern.exec(url)?.[1])
-  const parameters = [...url.matchAll(/[?&](?:ssl)?password=([^&]*)/g)].map((match) => match[1])
-  return [url, ...[...passwords, ...parameters].flatMap((raw) => (raw ? [raw, ...otherSpellings(raw)] : []))]
+  const pairs = [/:\/\/([^:@/]*):([^@/]+)@/, /:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(url))
+  const passwords = pairs.flatMap((pair) => (pair ? [pair[2]!, decoded(pair[2]!)] : []))
+  // HTTP's basic authentication.
+  const basic = pairs.flatMap((pair) => (pair ? base64(`${decoded(pair[1]!)}:${decoded(pair[2]!)}`) : []))
+  const parameters = [...url.matchAll(/[?&](?:ssl)?password=([^&]*)/g)].flatMap((match) => (match[1] ? [match[1], decoded(match[1])] : []))
+  return [url, ...passwords, ...basic, ...parameters]
 }
 
-function otherSpellings(raw: string): string[] {
+function decoded(text: string): string {
   try {
-    const plain = decodeURIComponent(raw)
-    return [plain, encodeURIComponent(plain)]
+    return decodeURIComponent(text)
   } catch {
     // A stray % decodes to nothing: there is only the raw spelling.
-    return [encodeURIComponent(raw)]
+    return text
   }
 }

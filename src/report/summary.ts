@@ -1,9 +1,10 @@
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../commands/results.ts'
 import { sizeChart } from './chart.ts'
 import type { Failure } from './failure.ts'
-import { formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
-import { escapeMarkdown as escape, fenced, table, withinLimit } from './markdown.ts'
-import { restoreCommand, restoreStep } from './recipe.ts'
+import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
+import { code, escapeMarkdown as escape, fenced, table, unbroken, withinLimit } from './markdown.ts'
+import type { Newest } from './newest.ts'
+import { restoreCommand, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
 
 /** What a job summary needs beside the result. */
 export interface SummaryContext {
@@ -13,119 +14,160 @@ export interface SummaryContext {
   /** `file:/mnt/backups`. */
   destination: string
   timeZone: string
+  now: Date
 }
+
+type When = Pick<SummaryContext, 'timeZone' | 'now'>
 
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
 export function backupSummary(result: BackupResult, context: SummaryContext): string {
-  const { snapshot, set, size, added, seconds, sources } = result
-  const content = { destination: context.destination, set, snapshot, databases: sources.map(({ name }) => name) }
-  const sourceRows = sources.map((source) => backupRow(escape(source.name), source))
+  const { set, size, added, seconds, sources } = result
+  const sourceRows = sources.map((source) => sourceRow(code(source.name), source))
+  const verified = result.verified === 'none' ? 'backed up, not verified' : 'backed up and verified'
   return withinLimit([
-    `### ✅ Lifeboat: backed up ${formatCount(sources.length, 'database')}, ${formatBytes(size)} read, ${formatBytes(added)} added`,
-    `Snapshot **${escape(snapshot)}** of set **${escape(set)}**, ${formatTime(result.time, context.timeZone)}. ${verifiedSentence(result.verified)}`,
-    table(['Source', 'Size', 'Added', 'Not stored again', 'Rate', 'Time'], sources.length > 1 ? [...sourceRows, backupRow('**Total**', { size, added, seconds })] : sourceRows),
+    `### ${result.verified === 'none' ? '⚠️' : '✅'} Lifeboat: ${formatCount(sources.length, 'database')} ${verified}`,
+    `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${code(context.destination)}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+    table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
     ...recentBackups(result, context),
-    restoring(content, context),
+    restoring({ ...result, destination: context.destination, databases: sources.map(({ name }) => name) }, context),
   ])
 }
 
-/** The sizes of the last backups as a chart, with the table beside it: a jump in either line is the first thing to look at. */
-function recentBackups({ recent }: BackupResult, context: SummaryContext): string[] {
+/** A gap between backups is what nobody notices until it matters. */
+function sinceTheOneBefore({ recent, snapshot, time }: BackupResult): string {
+  const before = recent[recent.findIndex((one) => one.snapshot === snapshot) + 1]
+  return before === undefined ? ', the first of its set' : `, ${formatAge(before.time, new Date(time))} after the one before`
+}
+
+/** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */
+function recentBackups({ recent }: BackupResult, context: When): string[] {
   if (recent.length < 2) return []
-  const rows = recent.map(({ snapshot, time, size, stored, added }) => [escape(snapshot), formatTime(time, context.timeZone), formatBytes(size), formatBytes(stored), formatBytes(added)])
+  const rows = recent.map((one) => [code(one.snapshot), shortTime(one.time, context), formatBytes(one.size), formatBytes(one.stored), formatBytes(one.added)])
   return [
     sizeChart(recent.toReversed(), context.timeZone),
-    `<details><summary>The last ${recent.length} backups of this set</summary>\n\n${table(['Snapshot', 'Time', 'Size', 'Stored', 'Added'], rows)}\n\n</details>`,
+    details(`The last ${recent.length} backups of this set`, table(['Snapshot', madeIn(context), 'Size', 'Needed in the store', 'Added'], rows, 3)),
   ]
 }
 
-function backupRow(name: string, part: { size: number; added: number; seconds: number }): string[] {
-  const { size, added, seconds } = part
+function sourceRow(name: string, { size, added, seconds }: { size: number; added: number; seconds: number }): string[] {
   return [name, formatBytes(size), formatBytes(added), formatShare(Math.max(0, size - added), size), formatRate(size, seconds), formatSeconds(seconds)]
 }
 
 function verifiedSentence(level: BackupResult['verified']): string {
-  if (level === 'none') return '⚠️ Not verified.'
-  return level === 'list' ? 'Verified: every chunk is in the store and the archive is readable.' : 'Verified: every byte was read back and compared.'
+  if (level === 'none') return 'Nothing was read back.'
+  return level === 'list' ? 'Read back: every chunk is in the store and the archive is readable.' : 'Read back: every byte, compared with what was backed up.'
 }
 
-function restoring(content: Parameters<typeof restoreStep>[2], context: SummaryContext): string {
-  return [
-    '<details><summary>How to restore this snapshot</summary>',
-    '',
-    'As a step of a workflow, into an empty database:',
-    '',
+function restoring(content: SnapshotContent, context: SummaryContext): string {
+  const several = content.databases.length > 1
+  return details('How to restore this snapshot', [
+    `As a step of a workflow, into an empty database${several ? '; each database by its name' : ''}:`,
     fenced('yaml', restoreStep(context.action, context.reference, content)),
-    '',
-    'At a terminal, with LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL (the target) set:',
-    '',
-    fenced('sh', restoreCommand('node dist/cli.js', content)),
-    '',
-    'Without Lifeboat: see RECOVERY.md in the store.',
-    '',
-    '</details>',
-  ].join('\n')
+    `At a terminal, with ${restoreVariables(content, (name) => `\`${name}\``)} set:`,
+    fenced('sh', restoreCommand('node dist/cli.js', content, ' \\\n  ')),
+    'Without Lifeboat: `RECOVERY.md` in the store says how.',
+  ].join('\n\n'))
+}
+
+function details(title: string, content: string): string {
+  return `<details><summary>${title}</summary>\n\n${content}\n\n</details>`
 }
 
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
-  const { errors } = result
-  const database = escape(result.database)
+  const { errors, mode } = result
+  const database = code(result.database)
   const headline =
-    result.mode === 'verify-only'
-      ? `✅ Lifeboat: checked ${database}; no database was touched`
-      : `${errors.length > 0 ? '❌' : '✅'} Lifeboat: restored ${database}${errors.length > 0 ? ` with ${formatCount(errors.length, 'error')}` : ''}`
+    mode === 'verify-only'
+      ? `✅ Lifeboat: ${database} checked, every byte; no database was touched`
+      : `${errors.length > 0 ? '❌' : '✅'} Lifeboat: ${database} restored${errors.length > 0 ? ` with ${formatCount(errors.length, 'error')}` : ''}`
+  const entries = result.entries.toLocaleString('en-US')
   return withinLimit([
     `### ${headline}`,
+    `From snapshot ${madeWhen(result, context)}.`,
     table(
-      ['Snapshot', 'Made', 'Target', 'Mode', 'Entries', 'Size', 'Time'],
-      [[escape(result.snapshot), formatTime(result.time, context.timeZone), escape(result.target), result.mode,
-        result.mode === 'verify-only' ? `${result.entries}` : `${result.restored} of ${result.entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
+      ['Target', 'Mode', 'Entries', 'Size', 'Duration'],
+      [[code(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
+      3,
     ),
-    ...(errors.length > 0 ? ['pg_restore said:', fenced('', errors.join('\n'))] : []),
+    ...(errors.length > 0 ? ['pg_restore said:', fenced('text', errors.join('\n'))] : []),
   ])
 }
 
+function madeWhen(result: { snapshot: string; set: string; time: string }, { timeZone, now }: When): string {
+  return `${code(result.snapshot)} of set **${escape(result.set)}**, made ${formatTime(result.time, timeZone)}, ${formatAge(result.time, now)} ago`
+}
+
 export function verifySummary(result: VerifyResult, context: SummaryContext): string {
-  const content = { destination: context.destination, set: result.set, snapshot: result.snapshot, databases: result.sources.map(({ name }) => name) }
   const headline = {
-    verified: '✅ Lifeboat: the backup is sound',
+    verified: result.level === 'read' ? '✅ Lifeboat: backup verified, every byte' : '✅ Lifeboat: backup verified',
     failed: '❌ Lifeboat: the backup is damaged',
     'could not verify': '⚠️ Lifeboat: the backup could not be verified',
   }[result.result]
+  const rows = result.sources.map((source) => [code(source.name), formatBytes(source.size), source.entries.toLocaleString('en-US')])
   return withinLimit([
     `### ${headline}`,
-    `Snapshot **${escape(result.snapshot)}** of set **${escape(result.set)}**, ${formatTime(result.time, context.timeZone)}, level ${result.level}: ` +
-      `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
-    ...(result.problems.length > 0 ? [fenced('', result.problems.join('\n'))] : []),
-    ...(result.sources.length > 0
-      ? [table(['Source', 'Size', 'Archive entries'], result.sources.map((source) => [escape(source.name), formatBytes(source.size), source.entries.toLocaleString('en-US')]))]
-      : []),
-    ...(result.result === 'verified' ? [restoring(content, context)] : []),
+    `Snapshot ${madeWhen(result, context)}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
+    ...(result.problems.length > 0 ? [fenced('text', result.problems.join('\n'))] : []),
+    ...(rows.length > 0 ? [table(['Source', 'Size', 'Archive entries'], rows, 2)] : []),
+    ...(result.result === 'verified' ? [restoring({ ...result, destination: context.destination, databases: result.sources.map(({ name }) => name) }, context)] : []),
   ])
 }
 
 /** More rows than anyone reads would push the summary over its limit. */
 const MOST_ROWS = 200
 
+/** A description is a sentence; in a table its beginning will do. */
+const MOST_CHARACTERS = 120
+
 export function listSummary(result: ListResult, context: SummaryContext): string {
   const newestFirst = result.snapshots.toSorted((a, b) => b.time.localeCompare(a.time))
   const rows = newestFirst.slice(0, MOST_ROWS).map((snapshot) => [
-    escape(snapshot.id), formatTime(snapshot.time, context.timeZone), escape(snapshot.set), formatBytes(snapshot.size), formatBytes(snapshot.added),
-    escape((snapshot.sources ?? []).map(({ name }) => name).join(', ')), escape(snapshot.tags.join(', ')), escape(snapshot.description ?? ''),
+    code(snapshot.id), shortTime(snapshot.time, context), escape(snapshot.set),
+    escape((snapshot.sources ?? []).map(({ name }) => name).join(', '), MOST_CHARACTERS),
+    escape([snapshot.tags.join(', '), snapshot.description ?? ''].filter((text) => text !== '').join(': '), MOST_CHARACTERS),
+    unbroken(formatBytes(snapshot.size)), unbroken(formatBytes(snapshot.added)),
   ])
+  const [newest] = newestFirst
   return withinLimit([
-    `### Lifeboat: ${formatCount(result.snapshots.length, 'snapshot')} in ${escape(result.store)}`,
-    ...(rows.length > 0 ? [table(['Snapshot', 'Time', 'Set', 'Size', 'Added', 'Sources', 'Tags', 'Description'], rows)] : []),
+    `### Lifeboat: ${formatCount(result.snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, context.now)} old` : ''}`,
+    ...setsOf(newestFirst, context),
+    ...(rows.length > 0 ? [table(['Snapshot', madeIn(context), 'Set', 'Sources', 'About', 'Size', 'Added'], rows, 2)] : []),
     ...(newestFirst.length > MOST_ROWS ? [`The newest ${MOST_ROWS} are shown; the output \`result\` has them all.`] : []),
   ])
 }
 
-export function failureSummary(command: string, failure: Failure): string {
+/** To the minute, below a heading that names the time zone. */
+function shortTime(time: string, { timeZone }: When): string {
+  return unbroken(formatTime(time, timeZone).slice(0, 16))
+}
+
+function madeIn({ timeZone }: When): string {
+  return `Made (${escape(timeZone)})`
+}
+
+/** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */
+function setsOf(newestFirst: ListResult['snapshots'], context: When): string[] {
+  const sets = Map.groupBy(newestFirst, ({ set }) => set)
+  if (sets.size < 2) return []
+  const rows = [...sets].slice(0, MOST_ROWS).map(([set, snapshots]) => [escape(set), snapshots.length.toLocaleString('en-US'), formatAge(snapshots[0]!.time, context.now), formatBytes(snapshots[0]!.size)])
+  return [table(['Set', 'Snapshots', 'Age of the newest', 'Its size'], rows, 3)]
+}
+
+/** Of a failed backup it also tells what there is to fall back on. */
+export function failureSummary(command: string, failure: Failure, newest: Newest | undefined, context: When): string {
   return withinLimit([
-    `### ❌ Lifeboat: ${command} failed`,
+    failure.status === 3 ? '### ⚠️ Lifeboat: the backup could not be verified' : `### ❌ Lifeboat: ${command} failed`,
     `**${escape(failure.message)}**`,
     ...failure.causes.map((cause) => `- because: ${escape(cause)}`),
     ...(failure.hint === undefined ? [] : [`What to do: ${escape(failure.hint)}`]),
+    ...(newest === undefined ? [] : [newestSentence(newest, context)]),
   ])
+}
+
+function newestSentence(newest: Newest, { timeZone, now }: When): string {
+  const set = `set **${escape(newest.set)}**`
+  if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`
+  if ('none' in newest) return newest.none === 'empty' ? `There is no earlier backup of ${set}.` : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key.`
+  return `The newest backup of ${set} before this run is **${formatAge(newest.time, now)} old**: ${code(newest.snapshot)}, made ${formatTime(newest.time, timeZone)}.`
 }

@@ -1,6 +1,6 @@
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
-import { restoreCommand, verifyCommand } from './recipe.ts'
+import { restoreCommand, restoreVariables, verifyCommand } from './recipe.ts'
 
 /** What a command did, for a person in a hurry; pure. Not yet redacted. */
 export interface TextContext {
@@ -9,6 +9,20 @@ export interface TextContext {
   /** `file:/mnt/backups`. */
   destination: string
   timeZone: string
+}
+
+/** What was achieved, in one line. */
+export function headline(outcome: { command: 'backup'; result: BackupResult } | { command: 'restore'; result: RestoreResult } | { command: 'verify'; result: VerifyResult } | { command: 'list'; result: ListResult }): string {
+  if (outcome.command === 'backup') {
+    const { sources, verified, size, added, snapshot } = outcome.result
+    return `${formatCount(sources.length, 'database')} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
+  }
+  if (outcome.command === 'restore') {
+    const { mode, database, target, snapshot } = outcome.result
+    return mode === 'verify-only' ? `${database} of snapshot ${snapshot} could be restored; no database was touched` : `${database} of snapshot ${snapshot} restored into ${target}`
+  }
+  if (outcome.command === 'verify') return `snapshot ${outcome.result.snapshot} verified at level ${outcome.result.level}`
+  return `${formatCount(outcome.result.snapshots.length, 'snapshot')} in ${outcome.result.store}`
 }
 
 export function backupText(result: BackupResult, context: TextContext): string {
@@ -28,7 +42,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
     '',
-    'To restore it into an empty database, with LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL (the target) set:',
+    `To restore it into an empty database, with ${restoreVariables(context)} set:`,
     `  ${restoreCommand(context.program, { destination: context.destination, set, snapshot, databases })}`,
   ].join('\n')
 }

@@ -1,6 +1,6 @@
-import { ProgressPace } from './progress.ts'
+import { ProgressPace, progressLine } from './progress.ts'
 import type { Redaction } from './redaction.ts'
-import type { Report } from './report.ts'
+import type { Progress, Report } from './report.ts'
 import { printable } from './terminal.ts'
 
 /** How a workflow's log is written to; the actions give it what their toolkit offers. */
@@ -8,6 +8,9 @@ export interface WorkflowLog {
   line(text: string): void
   /** An annotation. */
   warning(text: string): void
+  /** Folds what follows under a title, up to `endGroup`. */
+  startGroup(title: string): void
+  endGroup(): void
 }
 
 /** Text that the runner cannot take for one of its commands (`::add-mask::…`, `##[…]`), wherever it comes from. */
@@ -15,17 +18,34 @@ export function inertText(text: string): string {
   return printable(text).replace(/^(\s*)::/gm, '$1: :').replaceAll('##[', '## [')
 }
 
-/** A report for the log of a workflow run: a line every 10 s, warnings as annotations. */
-export function workflowReport(log: WorkflowLog, redaction: Redaction, now: () => number = () => performance.now()): Report {
+/**
+ * A report for the log of a workflow run: a group per activity with a line every 10 s and a last one, warnings as annotations.
+ * `end` ends the last group.
+ */
+export function workflowReport(log: WorkflowLog, redaction: Redaction, now: () => number = () => performance.now()): Report & { end(): void } {
   const pace = new ProgressPace(10_000, 10_000, now)
-  const print = (text: string): void => log.line(inertText(redaction.apply(text)))
+  const clean = (text: string): string => inertText(redaction.apply(text))
+  let last: { progress: Progress; started: number } | undefined
+  const end = (): void => {
+    if (last === undefined) return
+    log.line(clean(progressLine(last.progress, (now() - last.started) / 1000)))
+    log.endGroup()
+    last = undefined
+  }
   return {
-    info: print,
+    info: (message) => log.line(clean(message)),
     warning: (message, hint) => log.warning(redaction.apply(hint === undefined ? message : `${message}\n${hint}`)),
     progress(progress) {
+      if (last?.progress.activity !== progress.activity) {
+        end()
+        log.startGroup(clean(progress.activity).replaceAll('\n', ' '))
+        last = { progress, started: now() }
+      }
+      last.progress = progress
       const line = pace.line(progress)
-      if (line !== undefined) print(line)
+      if (line !== undefined) log.line(clean(line))
     },
     mask: (secret) => redaction.add(secret),
+    end,
   }
 }

@@ -1,4 +1,4 @@
-import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatShare, formatTime } from '../../src/report/format.ts'
+import { formatAge, formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatShare, formatTime } from '../../src/report/format.ts'
 
 test.each([
   [0, '0 B'], [999, '999 B'], [1000, '1.00 kB'], [1536, '1.54 kB'], [9_994, '9.99 kB'], [9_995, '10.0 kB'], [99_949, '99.9 kB'], [99_950, '100 kB'],
@@ -31,4 +31,8 @@ test('a time is shown in the time zone that is asked for, midnight as 00', () =>
 
 test('columns line up', () => {
   expect(formatColumns([['a', 'bb', ''], ['ccc', 'd', 'e']], ' ')).toBe(' a    bb\n ccc  d   e')
+})
+
+test.each([[59, '59 s'], [60, '1 min'], [7199, '119 min'], [7200, '2 h'], [48 * 3600 - 1, '47 h'], [48 * 3600, '2 days'], [-5, '0 s']])('what is %d seconds old is %s old', (seconds, text) => {
+  expect(formatAge('2026-11-20T02:00:00Z', new Date(Date.parse('2026-11-20T02:00:00Z') + seconds * 1000))).toBe(text)
 })

@@ -35,8 +35,15 @@ test('whoever is told of secrets hears of each once, and of none that is too sho
   const told: string[] = []
   const redaction = new Redaction((secret) => told.push(secret))
   for (const secret of ['long enough', 'long enough', 'abc', '']) redaction.add(secret)
-  expect(told).toEqual(['long enough'])
+  expect(told).toEqual(['long enough', 'long%20enough', 'bG9uZyBlbm91Z2g'])
   expect(redaction.apply('abc')).toBe('abc')
+})
+
+test('a secret is found as JSON, as part of a URL, in base64, and as HTTP sends it with its user', () => {
+  const password = 'p"w\\ö/d&é'
+  const spelled = [JSON.stringify(password).slice(1, -1), encodeURIComponent(password), Buffer.from(password).toString('base64'), Buffer.from(`app:${password}`).toString('base64')]
+  const url = `postgres://app:${encodeURIComponent(password)}@db/shop`
+  expect(spelled.map((text) => redact(url, text).replace(/=+$/, ''))).toEqual(['***', '***', '***', '***'])
 })
 
 test('no password of four characters or more survives, as it is or encoded, whatever it is made of', () => {

@@ -1,6 +1,6 @@
 import { Redaction } from '../../src/report/redaction.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
-import { workflowReport } from '../../src/report/workflow.ts'
+import { type WorkflowLog, workflowReport } from '../../src/report/workflow.ts'
 
 function fakeTerminal(isTTY: boolean, columns = 40) {
   let now = 0
@@ -54,10 +54,28 @@ test('text from a database does not move the cursor', () => {
   expect(taken()).toBe('table \uFFFD[2J\uFFFDgone\n')
 })
 
+const log = (lines: string[]): WorkflowLog => ({
+  line: (text) => lines.push(text), warning: (text) => lines.push(`[warning] ${text}`), startGroup: (title) => lines.push(`[group] ${title}`), endGroup: () => lines.push('[end]'),
+})
+
+test('in a workflow, each activity is a group that ends with what it came to', () => {
+  const lines: string[] = []
+  let now = 0
+  const report = workflowReport(log(lines), new Redaction(), () => now)
+  for (; now <= 11_000; now += 500) report.progress({ activity: 'backing up shop', done: now * 1000 })
+  report.progress({ activity: 'verifying shop\n::error::', done: 5 })
+  report.end()
+  report.end()
+  expect(lines).toEqual([
+    '[group] backing up shop', 'backing up shop: 10.0 MB, 1.00 MB/s, 10 s', 'backing up shop: 11.0 MB, 957 kB/s, 12 s', '[end]',
+    '[group] verifying shop : :error::', 'verifying shop\n: :error::: 5 B, 0.0 s', '[end]',
+  ])
+})
+
 test('in a workflow, warnings are annotations, and text cannot be a command to the runner', () => {
   const lines: string[] = []
   const redaction = new Redaction()
-  const report = workflowReport({ line: (text) => lines.push(text), warning: (text) => lines.push(`[warning] ${text}`) }, redaction, () => 0)
+  const report = workflowReport(log(lines), redaction, () => 0)
   report.mask('hunter22')
   report.info('pg_dump said:\n::stop-commands::x\n  ::add-mask::y\n##[error]z')
   report.warning('hunter22 is weak', 'take another')

@@ -4,7 +4,7 @@ import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
 import { backupSummary, failureSummary, listSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
 
-const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC' }
+const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
   snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8,
   seconds: 4.4, verified: 'list',
@@ -19,24 +19,37 @@ const MARKUP = /[<>|`*_[\]{}~!\\#@"']/
 
 test("a backup's summary says what was stored and how to restore that very snapshot", () => {
   const summary = backupSummary(backup, context)
-  expect(summary).toMatch(/^### ✅ Lifeboat: backed up 2 databases, 1.25 GB read, 3.10 MB added\n/)
-  expect(summary).toContain('| shop | 1.00 GB | 3.00 MB | 99.7 % | 250 MB/s | 4.0 s |')
+  expect(summary).toMatch(/^### ✅ Lifeboat: 2 databases backed up and verified\n/)
+  expect(summary).toContain('2026-11-20 02:00:00 UTC, the first of its set. Read back: every chunk')
+  expect(summary).toContain('| `shop` | 1.00 GB | 3.00 MB | 99.7 % | 250 MB/s | 4.0 s |')
   expect(summary).toContain('| **Total** | 1.25 GB | 3.10 MB | 99.7 % | 284 MB/s | 4.4 s |')
   expect(summary).toContain('- uses: OWNER/lifeboat/restore@v0.1.0')
   expect(summary).toContain('    destination: "file:/mnt/my backups"\n    set: app\n    snapshot: 20261120T020000Z-5f3a9c1e\n    database: shop')
-  expect(summary).toContain("restore --destination 'file:/mnt/my backups' --set app --snapshot 20261120T020000Z-5f3a9c1e --database shop")
+  expect(summary).toContain("restore \\\n  --destination 'file:/mnt/my backups' \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e \\\n  --database shop")
 })
 
 test('a backup that was not verified says so', () => {
-  expect(backupSummary({ ...backup, verified: 'none' }, context)).toContain('⚠️ Not verified.')
+  expect(backupSummary({ ...backup, verified: 'none' }, context)).toMatch(/^### ⚠️ Lifeboat: 2 databases backed up, not verified\n/)
+})
+
+test('a backup tells how long after the one before it came', () => {
+  const before = { snapshot: '20261117T010000Z-00000000', time: '2026-11-17T01:00:00.000Z', size: 1, stored: 1, added: 1 }
+  const summary = backupSummary({ ...backup, recent: [{ ...before, snapshot: backup.snapshot, time: backup.time }, before] }, context)
+  expect(summary).toContain('2026-11-20 02:00:00 UTC, 3 days after the one before.')
+})
+
+test('backups in artifacts say what permission and which variables a restore needs', () => {
+  const summary = backupSummary(backup, { ...context, destination: 'artifact' })
+  expect(summary).toContain('# permissions of the job: actions: read\n- uses: OWNER/lifeboat/restore@v0.1.0')
+  expect(summary).toContain('`GITHUB_TOKEN` and `GITHUB_REPOSITORY` set:')
 })
 
 test('a restore with errors does not look like a success, and shows each error', () => {
-  expect(restoreSummary(restore, context)).toContain('✅ Lifeboat: restored shop')
+  expect(restoreSummary(restore, context)).toContain('✅ Lifeboat: `shop` restored\n')
   const summary = restoreSummary({ ...restore, restored: 213, errors: ['relation "x" exists', '```\n<b>not bold</b>'] }, context)
-  expect(summary).toContain('❌ Lifeboat: restored shop with 2 errors')
+  expect(summary).toContain('❌ Lifeboat: `shop` restored with 2 errors')
   expect(summary).toContain('213 of 214')
-  expect(summary).toContain('````\nrelation "x" exists\n```\n<b>not bold</b>\n````')
+  expect(summary).toContain('````text\nrelation "x" exists\n```\n<b>not bold</b>\n````')
 })
 
 test('the three results of a verification look different', () => {
@@ -76,15 +89,35 @@ test('a summary stays below the limit of GitHub, with thousands of snapshots and
     listSummary({ store: 'file:/b', snapshots }, context),
     restoreSummary({ ...restore, errors }, context),
     verifySummary({ ...verify, result: 'failed', problems: errors }, context),
-    failureSummary('backup', { message: 'é'.repeat(2_000_000), causes: errors, status: 1 }),
+    failureSummary('backup', { message: 'é'.repeat(2_000_000), causes: errors, status: 1 }, undefined, context),
   ]
   for (const summary of summaries) expect(Buffer.byteLength(summary)).toBeLessThan(1024 * 1024)
   expect(summaries[0]).toContain('The newest 200 are shown')
 })
 
 test('a failure says what happened, why, and what to do', () => {
-  const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 })
+  const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 }, undefined, context)
   expect(summary).toBe('### ❌ Lifeboat: backup failed\n\n**cannot connect**\n\n- because: refused\n\nWhat to do: Is it running&#63;\n')
+})
+
+test.each([
+  [{ set: 'app', snapshot: backup.snapshot, time: backup.time }, 'The newest backup of set **app** before this run is **3 h old**: `20261120T020000Z-5f3a9c1e`, made 2026-11-20 02:00:00 UTC.'],
+  [{ set: 'app', none: 'empty' as const }, 'There is no earlier backup of set **app**.'],
+  [{ set: 'app', none: 'unsound' as const }, 'None of the newest backups of set **app** can be relied on'],
+  [{ set: 'app', unknown: 'no answer' }, 'The age of the newest backup of set **app** could not be found out: no answer'],
+])('a failed backup tells what there is to fall back on: %j', (newest, sentence) => {
+  expect(failureSummary('backup', { message: 'x', causes: [], status: 1 }, newest, context)).toContain(sentence)
+})
+
+test('what could not be verified is neither a success nor a failure', () => {
+  expect(failureSummary('backup', { message: 'x', causes: [], status: 3 }, undefined, context)).toMatch(/^### ⚠️ Lifeboat: the backup could not be verified\n/)
+})
+
+test('a list of several sets shows how old the newest backup of each is', () => {
+  const one = { id: backup.snapshot, size: 1, stored: 1, added: 1, chunks: 1, tags: [], key: '0'.repeat(16) }
+  const summary = listSummary({ store: 'file:/b', snapshots: [{ ...one, set: 'a', time: '2026-11-20T04:00:00Z' }, { ...one, set: 'b', time: '2026-11-18T01:00:00Z' }] }, context)
+  expect(summary).toContain('### Lifeboat: 2 snapshots in `file:/b`, the newest 60 min old')
+  expect(summary).toContain('| a | 1 | 60 min | 1 B |\n| b | 1 | 2 days | 1 B |')
 })
 
 test('a word for the shell is one word', () => {
