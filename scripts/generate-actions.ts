@@ -23,9 +23,16 @@ export function actionYaml(command: Command): string {
     ...Object.entries(outputs[command]).flatMap(([name, description]) => [`  ${name}:`, `    description: ${quoted(description)}`]),
     'runs:',
     '  using: node24',
-    `  main: ${command === 'backup' ? 'dist/backup.js' : `../dist/${command}.js`}`,
+    `  main: ${entry(command, command)}`,
+    `  post: ${entry(command, 'post')}`,
+    '  post-if: always()',
     '',
   ].join('\n')
+}
+
+/** An entry that the build writes, seen from the action's folder. */
+function entry(command: Command, name: string): string {
+  return `${command === 'backup' ? '' : '../'}dist/${name}.js`
 }
 
 function inputYaml(name: string, input: Input): string[] {
@@ -34,8 +41,13 @@ function inputYaml(name: string, input: Input): string[] {
     `    description: ${quoted(input.variable ? `${input.help} If not given, the environment variable ${input.variable} is used.` : input.help)}`,
     // What the environment may give instead cannot be required here.
     `    required: ${input.required === true && input.variable === undefined}`,
-    ...(input.default ? [`    default: ${quoted(input.default)}`] : []),
+    ...(defaultOf(input) ? [`    default: ${quoted(defaultOf(input))}`] : []),
   ]
+}
+
+/** The default of an input in action.yml; empty when it has none. */
+export function defaultOf(input: Input): string {
+  return input.actionDefault ?? input.default ?? ''
 }
 
 function quoted(text: string): string {
@@ -64,6 +76,7 @@ function tables(command: Command): string {
 }
 
 function defaultCell(input: Input): string {
+  if (input.actionDefault) return `\`${input.actionDefault}\``
   if (input.variable) return `\`$${input.variable}\`${input.required ? ', else **required**' : ''}`
   if (input.required) return '**required**'
   return input.default ? `\`${input.default}\`` : ''

@@ -24,6 +24,8 @@ export interface Input {
   readonly schema: z.ZodType<unknown, string>
   readonly required?: true
   readonly default?: string
+  /** The default in action.yml alone, an expression that the runner evaluates. */
+  readonly actionDefault?: string
   /** Never shown; may be read from standard input or an environment variable. */
   readonly secret?: true
   /** Environment variable that is used when the input is not given. */
@@ -53,11 +55,37 @@ const encryptionKey = {
 } as const satisfies Input
 
 const destination = {
-  help: 'Where the store is: file:PATH, a folder on a disk that outlives the run.',
-  expected: 'file: and the path of a folder',
+  help: 'Where the store is: artifact, the artifacts of the repository, or file:PATH, a folder on a disk that outlives the run.',
+  expected: 'artifact, or file: and the path of a folder',
   example: 'file:/mnt/backups/app',
   schema: schema.destination,
-  required: true,
+  default: 'artifact',
+} as const satisfies Input
+
+const token = {
+  help: "For artifacts: the token that finds and reads them, of a job with `permissions: actions: read`.",
+  expected: 'a token of GitHub',
+  example: '${{ github.token }}',
+  schema: schema.text,
+  secret: true,
+  variable: 'GITHUB_TOKEN',
+  actionDefault: '${{ github.token }}',
+} as const satisfies Input
+
+const timeout = {
+  help: 'How long a request to the store may take, or an upload stand still, before the command fails.',
+  expected: 'a number and a unit (s, m or h), from 1s to 24h',
+  example: '5m',
+  schema: schema.duration,
+  default: '5m',
+} as const satisfies Input
+
+const clientInstall = {
+  help: "auto: where no PostgreSQL client program of the server's major version is installed, one is fetched into a private folder. never: only those installed are used.",
+  expected: 'auto or never',
+  example: 'never',
+  schema: schema.oneOf('auto', 'never'),
+  default: 'auto',
 } as const satisfies Input
 
 const set = {
@@ -131,7 +159,7 @@ export const inputs = {
       default: 'list',
     },
     retention: {
-      help: 'Which snapshots of the set are worth keeping. It is checked, but this version deletes nothing.',
+      help: 'Which snapshots of the set are worth keeping. This version deletes nothing. For artifacts it is how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
       expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
       example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
       schema: schema.retention,
@@ -159,6 +187,9 @@ export const inputs = {
       default: '1',
     },
     jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '4' },
+    'client-install': clientInstall,
+    token,
+    timeout,
     timezone,
   },
   restore: {
@@ -206,6 +237,9 @@ export const inputs = {
     'no-privileges': { ...flag, help: 'Leave out GRANT and REVOKE.' },
     jobs: { ...jobs, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
     'verify-only': { ...flag, help: 'Read and check what would be restored, and touch no database.' },
+    'client-install': clientInstall,
+    token,
+    timeout,
     timezone,
   },
   verify: {
@@ -220,12 +254,17 @@ export const inputs = {
       schema: schema.oneOf('list', 'read'),
       default: 'list',
     },
+    'client-install': clientInstall,
+    token,
+    timeout,
     timezone,
   },
   list: {
     destination,
     set: { ...set, help: 'List only this set.' },
     'encryption-key': { ...encryptionKey, help: 'Optional: with a key that can decrypt, the sources and the description of each snapshot are shown too.' },
+    token,
+    timeout,
     timezone,
   },
 } as const satisfies Record<Command, Record<string, Input>>
@@ -256,8 +295,24 @@ export function parseInputs<C extends Command>(
   if (command === 'restore' && values['database-url'] === undefined && values['verify-only'] !== true) {
     throw missingInput('database-url', databaseUrl)
   }
+  if (isArtifact(values['destination'])) requireRepository(values['token'], variables)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
   return values as Inputs[C]
+}
+
+function isArtifact(destination: unknown): boolean {
+  return typeof destination === 'object' && destination !== null && 'kind' in destination && destination.kind === 'artifact'
+}
+
+/** A workflow has both; at a terminal, where artifacts are the default as well, nobody may have thought of them. */
+function requireRepository(token: unknown, variables: Readonly<Record<string, string | undefined>>): void {
+  if (variables['ACTIONS_RUNTIME_TOKEN']) return
+  const lacking = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])].join(' and ')
+  if (lacking === '') return
+  throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${lacking} is not given`, {
+    hint: 'Give a destination, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN (a token that may read the actions of that repository).',
+    status: 2,
+  })
 }
 
 /** The text of every secret input of a command that is given, checked or not: what to mask before anything is printed. */

@@ -19,6 +19,9 @@ function refusal(command: Command, raw: Record<string, string | undefined>, vari
 describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {
     expect(parseInputs('backup', backup, {})).toEqual({
+      'client-install': 'auto',
+      timeout: 300_000,
+      token: undefined,
       'database-url': [{ name: 'shop', url: 'postgres://app:hunter22@db:5432/shop' }],
       'encryption-key': KEY,
       destination: { kind: 'file', path: '/mnt/backups' },
@@ -29,6 +32,9 @@ describe('inputs that are good', () => {
 
   test('a restore with the least given has the defaults', () => {
     expect(parseInputs('restore', restore, {})).toEqual({
+      'client-install': 'auto',
+      timeout: 300_000,
+      token: undefined,
       'database-url': 'postgres://app@db/new',
       'encryption-key': KEY,
       destination: { kind: 'file', path: '/mnt/backups' },
@@ -121,7 +127,9 @@ describe('inputs that are refused', () => {
     ['recipients: "bob@example.com" is not an age recipient', 'backup', { recipients: 'bob@example.com' }],
     ['description: 1001 characters are too many', 'backup', { description: 'x'.repeat(1001) }],
     ['destination: s3 is not available in this version', 'backup', { destination: 's3://bucket/prefix' }],
-    ['destination: artifact is not available in this version', 'backup', { destination: 'artifact' }],
+    ['destination: artifact stands alone: which artifacts they are follows from the repository and the set', 'backup', { destination: 'artifact:app' }],
+    ['timeout: "0s" is not a duration from 1s to 24h', 'backup', { timeout: '0s' }],
+    ['client-install: "yes" is not one of auto, never', 'restore', { 'client-install': 'yes' }],
     ['destination: the value is not a destination', 'backup', { destination: '/mnt/backups' }],
     ['destination: "folder" is not a kind of destination', 'backup', { destination: 'folder:/mnt' }],
     ['destination: file: is not followed by a path', 'backup', { destination: 'file:' }],
@@ -130,7 +138,7 @@ describe('inputs that are refused', () => {
     ['database-url: two databases are named "app"; put a different name= before each URL', 'backup', { 'database-url': 'postgres://h/app\npostgres://g/app' }],
     ['database URL: mysql:// is not a PostgreSQL URL', 'backup', { 'database-url': 'mysql://u:hunter22@h/app' }],
     ['database-url is not given, and DATABASE_URL is not set', 'backup', { 'database-url': undefined }],
-    ['destination is not given', 'backup', { destination: '' }],
+    ['destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token is not given', 'backup', { destination: '' }],
     ['encryption-key is not given, and LIFEBOAT_ENCRYPTION_KEY is not set', 'backup', { 'encryption-key': '' }],
     ['verify-only: "yes" is neither true nor false', 'restore', { 'verify-only': 'yes' }],
     ['no-owner: "True" is neither true nor false', 'restore', { 'no-owner': 'True' }],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { actionFile, actionYaml, withTables } from '../scripts/generate-actions.ts'
+import { actionFile, actionYaml, defaultOf, withTables } from '../scripts/generate-actions.ts'
 import { outputs } from '../src/actions/outputs.ts'
 import { commandHelp } from '../src/cli/help.ts'
 import { commands, inputsOf } from '../src/inputs.ts'
@@ -15,7 +15,7 @@ const described = z.strictObject({ description: z.string().min(10), required: z.
 const action = z.looseObject({
   inputs: z.record(z.string(), described),
   outputs: z.record(z.string(), z.strictObject({ description: z.string() })),
-  runs: z.strictObject({ using: z.literal('node24'), main: z.string() }),
+  runs: z.strictObject({ using: z.literal('node24'), main: z.string(), post: z.string(), 'post-if': z.literal('always()') }),
 })
 
 describe.each(commands)('%s', (command) => {
@@ -27,7 +27,7 @@ describe.each(commands)('%s', (command) => {
   test('its action.yml has the inputs of the table, with their defaults', () => {
     expect(Object.keys(yaml.inputs)).toEqual(names)
     for (const [name, input] of rows) {
-      expect([name, yaml.inputs[name]!.default ?? '']).toEqual([name, input.default ?? ''])
+      expect([name, yaml.inputs[name]!.default ?? '']).toEqual([name, defaultOf(input)])
       expect([name, yaml.inputs[name]!.required]).toEqual([name, input.required === true && input.variable === undefined])
     }
   })
@@ -38,6 +38,7 @@ describe.each(commands)('%s', (command) => {
 
   test('its action.yml starts the entry that the build writes', () => {
     expect(path.join(path.dirname(file), yaml.runs.main)).toBe(`dist/${command}.js`)
+    expect(path.join(path.dirname(file), yaml.runs.post)).toBe('dist/post.js')
     expect(read('scripts/build.ts')).toContain(`'${command}'`)
   })
 

@@ -93,13 +93,15 @@ export const snapshot = parsing((text): SnapshotChoice => {
   throw new Misread(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
 
-const PLANNED = ['artifact', 's3', 'azblob', 'sftp', 'webdav', 'webdavs', 'rclone']
+const PLANNED = ['s3', 'azblob', 'sftp', 'webdav', 'webdavs', 'rclone']
 
 export const destination = parsing((text): Destination => {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   if (lines.length > 1) throw new Misread(`there are ${lines.length} destinations; this version takes one`)
   const [, kind, path] = /^([a-z][a-z0-9]*)(?::(.*))?$/.exec(lines[0] ?? '') ?? []
   // What follows another kind may hold a password, so only the kind is shown.
+  if (kind === 'artifact' && path === undefined) return { kind }
+  if (kind === 'artifact') throw new Misread('artifact stands alone: which artifacts they are follows from the repository and the set')
   if (kind && PLANNED.includes(kind)) throw new Misread(`${kind} is not available in this version`)
   if (kind !== 'file') throw new Misread(kind ? `${quote(kind)} is not a kind of destination` : 'the value is not a destination')
   if (!path) throw new Misread('file: is not followed by a path')
