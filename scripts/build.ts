@@ -18,6 +18,7 @@ try {
   for (const action of ['backup', 'restore', 'verify', 'list']) {
     writeFileSync(path.join(bundle, `${action}.js`), `import { runAction } from './index.js'\nawait runAction('${action}')\n`)
   }
+  writeFileSync(path.join(bundle, 'post.js'), `import { runPost } from './index.js'\nawait runPost()\n`)
   writeFileSync(path.join(bundle, 'cli.js'), `#!/usr/bin/env node\nimport { runTerminal } from './index.js'\nawait runTerminal()\n`, { mode: 0o755 })
 
   const index = path.join(bundle, 'index.js')

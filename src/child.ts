@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import path from 'node:path'
 
 export interface ChildOptions {
-  /** The whole environment of the child; nothing is inherited. */
+  /** The whole environment of the child; nothing is inherited but what tells whose child it is. */
   environment: Readonly<Record<string, string>>
   /** Aborting it stops the child: SIGTERM, then SIGKILL. */
   signal?: AbortSignal
@@ -48,11 +48,19 @@ export class ChildError extends Error {
 
 const graceMs = 4000
 
+/** By this variable an action's post step finds the children of a run that was killed. */
+export const RUN_VARIABLE = 'LIFEBOAT_RUN'
+
+/** The runner's own mark, by which it ends what a job has left behind, and ours. */
+function marks(): Record<string, string> {
+  return Object.fromEntries(['RUNNER_TRACKING_ID', RUN_VARIABLE].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+}
+
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
   const { environment, signal, stderrLimit = 64 * 1024 } = options
   signal?.throwIfAborted()
-  const child = spawn(program, parameters, { env: environment, stdio: 'pipe', shell: false })
+  const child = spawn(program, parameters, { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false })
 
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))

@@ -1,12 +1,16 @@
 import { backup } from './commands/backup.ts'
 import { list } from './commands/list.ts'
+import { newestBackup } from './commands/newest.ts'
 import { restore } from './commands/restore.ts'
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from './commands/results.ts'
 import { verify } from './commands/verify.ts'
 import type { Environment } from './environment.ts'
+import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
+import type { Newest } from './report/newest.ts'
 import type { Redaction } from './report/redaction.ts'
 import { backupSummary, listSummary, restoreSummary, verifySummary, type SummaryContext } from './report/summary.ts'
+import { destinationText } from './stores/open.ts'
 import { backupText, listText, restoreText, verifyText, type TextContext } from './report/text.ts'
 
 /** A command that ran to its end, which is not yet to say that all is well: `statusOf` tells. */
@@ -37,7 +41,25 @@ export async function dispatch(command: Command, raw: Readonly<Record<string, st
 }
 
 function shown(inputs: Inputs[Command]): Outcome['shown'] {
-  return { destination: `${inputs.destination.kind}:${inputs.destination.path}`, timeZone: inputs.timezone }
+  return { destination: destinationText(inputs.destination), timeZone: inputs.timezone }
+}
+
+const newestLimitMs = 5000
+
+/** What there is to fall back on after a backup that failed; never throws, and takes no longer than 5 s. */
+export async function newestBefore(command: Command, raw: Readonly<Record<string, string | undefined>>, variables: Environment['variables'], before: Date): Promise<Newest | undefined> {
+  if (command !== 'backup') return undefined
+  const inputs = parseInputs(command, raw, variables)
+  const { set } = inputs
+  const { promise: late, resolve } = Promise.withResolvers<Newest>()
+  const limit = setTimeout(() => resolve({ set, unknown: `the store did not answer within ${newestLimitMs / 1000} s` }), newestLimitMs)
+  try {
+    return await Promise.race([newestBackup(inputs, before), late])
+  } catch (error) {
+    return { set, unknown: messageOf(error) }
+  } finally {
+    clearTimeout(limit)
+  }
 }
 
 /** The exit status: 0 done, 1 failed, 3 could not verify. */
@@ -65,8 +87,8 @@ export function textOf(outcome: Outcome, program: string): string {
 }
 
 /** For the summary of a workflow's job. */
-export function summaryOf(outcome: Outcome, action: Pick<SummaryContext, 'action' | 'reference'>): string {
-  const context: SummaryContext = { ...action, ...outcome.shown }
+export function summaryOf(outcome: Outcome, about: Omit<SummaryContext, keyof Outcome['shown']>): string {
+  const context: SummaryContext = { ...about, ...outcome.shown }
   if (outcome.command === 'backup') return backupSummary(outcome.result, context)
   if (outcome.command === 'restore') return restoreSummary(outcome.result, context)
   if (outcome.command === 'verify') return verifySummary(outcome.result, context)

@@ -2,4 +2,5 @@
 import './node-version.ts'
 
 export { runAction } from './actions/action.ts'
+export { runPost } from './actions/post.ts'
 export { runTerminal } from './cli/terminal.ts'

@@ -4,24 +4,38 @@ import path from 'node:path'
 import type { Environment } from './environment.ts'
 import { LifeboatError } from './error.ts'
 
+/** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */
+const patienceMs = 6000
+
+/** The message of the error that a signal ends a run with. */
+export const INTERRUPTED = 'interrupted'
+
+/** The staging folder of a run. */
+export function stagingFolder(temporaryRoot: string, id: string): string {
+  return path.join(temporaryRoot, `lifeboat-${id}`)
+}
+
 /**
  * Runs `work` with an environment of its own: SIGINT and SIGTERM abort its signal, a second SIGINT exits at once, and the
- * staging folder under `temporaryRoot` is gone afterwards however it ends. Rejects with `interrupted` when work stopped because of a signal.
+ * staging folder under `temporaryRoot` is gone afterwards however it ends. Rejects with `interrupted` when work stopped because of a
+ * signal, or did not stop within 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
-  given: Pick<Environment, 'variables' | 'report' | 'run'> & { temporaryRoot: string },
+  given: Pick<Environment, 'variables' | 'report' | 'run'> & { temporaryRoot: string; id?: string },
   work: (environment: Environment) => Promise<T>,
 ): Promise<T> {
   const { variables, report, run } = given
-  const temporary = path.join(given.temporaryRoot, `lifeboat-${randomUUID()}`)
+  const temporary = stagingFolder(given.temporaryRoot, given.id ?? randomUUID())
   const controller = new AbortController()
   const { signal } = controller
 
+  const { promise: broken, reject: breakOff } = Promise.withResolvers<never>()
+  let patience: NodeJS.Timeout | undefined
   const interrupt = (name: NodeJS.Signals): void => {
     if (signal.aborted && name === 'SIGINT') process.exit(1)
-    controller.abort(new LifeboatError('interrupted'))
+    controller.abort(new LifeboatError(INTERRUPTED))
+    patience ??= setTimeout(() => breakOff(signal.reason), patienceMs)
   }
-  const { promise: broken, reject: breakOff } = Promise.withResolvers<never>()
   const fatal = (error: unknown): void => {
     breakOff(error)
     controller.abort(error)
@@ -37,6 +51,7 @@ export async function withEnvironment<T>(
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
+    clearTimeout(patience)
     removeStaging()
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)

@@ -1,15 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import * as core from '@actions/core'
-import { dispatch, redacted, statusOf, summaryOf, textOf, type Outcome } from '../dispatch.ts'
+import { RUN_VARIABLE } from '../child.ts'
+import { dispatch, newestBefore, redacted, statusOf, summaryOf, textOf, type Outcome } from '../dispatch.ts'
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { inputsOf, secretsGiven, type Command } from '../inputs.ts'
 import { failureOf, failureText, type Failure } from '../report/failure.ts'
+import type { Newest } from '../report/newest.ts'
 import { Redaction, secretsIn } from '../report/redaction.ts'
 import { failureSummary } from '../report/summary.ts'
+import { headline } from '../report/text.ts'
 import { inertText, workflowReport } from '../report/workflow.ts'
-import { withEnvironment } from '../run.ts'
+import { INTERRUPTED, withEnvironment } from '../run.ts'
 import { VERSION } from '../version.ts'
 import { outputsOf } from './outputs.ts'
 
@@ -17,20 +21,26 @@ type Variables = Readonly<Record<string, string | undefined>>
 
 /** One of the actions, as a step of a workflow: reads the inputs, runs the command, sets the outputs, exits with its status. */
 export async function runAction(command: Command): Promise<void> {
+  const started = new Date()
   const variables = process.env
   const redaction = new Redaction(core.setSecret)
   const raw = rawInputs(command, variables)
   for (const secret of secretsGiven(command, raw, variables)) for (const part of secretsIn(secret)) redaction.add(part)
 
-  const report = workflowReport({ line: core.info, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) }, redaction)
+  const id = randomUUID()
+  process.env[RUN_VARIABLE] = id
+  // Without a file for it this would be a line in the log.
+  if (variables['GITHUB_STATE']) core.saveState('run', id)
+
+  const { info: line, startGroup, endGroup } = core
+  const report = workflowReport({ line, startGroup, endGroup, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) }, redaction)
   let status: number
   try {
-    core.startGroup(`Lifeboat ${command}`)
     const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
-    const outcome = await withEnvironment({ variables, report, temporaryRoot, run: workflowRun(variables) }, (environment) => dispatch(command, raw, environment)).finally(core.endGroup)
+    const outcome = await withEnvironment({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => dispatch(command, raw, environment)).finally(() => report.end())
     status = await conclude(redacted(outcome, redaction), redaction, variables)
   } catch (error) {
-    status = await fail(command, error, redaction)
+    status = await fail(command, error, redaction, () => newestBefore(command, raw, variables, started))
   }
   // Whatever still keeps the event loop busy has no say any more.
   process.exit(status)
@@ -55,11 +65,17 @@ function workflowRun(variables: Variables): Environment['run'] {
 async function conclude(outcome: Outcome, redaction: Redaction, variables: Variables): Promise<number> {
   core.info(inertText(redaction.apply(textOf(outcome, 'node dist/cli.js'))))
   for (const [name, value] of Object.entries(outputsOf(outcome))) core.setOutput(name, value)
-  const action = { action: variables['GITHUB_ACTION_REPOSITORY'] || 'OWNER/lifeboat', reference: variables['GITHUB_ACTION_REF'] || `v${VERSION}` }
-  await writeSummary(summaryOf(outcome, action))
   const status = statusOf(outcome)
-  if (status !== 0) core.error(redaction.apply(problemOf(outcome)), { title: `Lifeboat ${outcome.command} failed` })
+  const title = titleOf(outcome.command, status)
+  if (status === 0) core.notice(redaction.apply(headline(outcome)), { title })
+  else core.error(redaction.apply(problemOf(outcome)), { title })
+  const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
+  await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status
+}
+
+function titleOf(command: Command, status: number): string {
+  return { 0: `Lifeboat ${command}`, 3: `Lifeboat ${command}: could not verify` }[status] ?? `Lifeboat ${command} failed`
 }
 
 function problemOf(outcome: Outcome): string {
@@ -68,12 +84,15 @@ function problemOf(outcome: Outcome): string {
   return 'failed'
 }
 
-async function fail(command: Command, error: unknown, redaction: Redaction): Promise<number> {
+/** Says so first; only then, and not when cancelled, is the store asked what there is to fall back on. */
+async function fail(command: Command, error: unknown, redaction: Redaction, askNewest: () => Promise<Newest | undefined>): Promise<number> {
   const failure = redactedFailure(failureOf(error), redaction)
-  core.error(failureText(failure).replace(/^error: /, ''), { title: `Lifeboat ${command} failed` })
+  core.error(failureText(failure).replace(/^error: /, ''), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')
-  await writeSummary(failureSummary(command, failure))
+  const asked = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askNewest()
+  const newest = asked && 'unknown' in asked ? { ...asked, unknown: redaction.apply(asked.unknown) } : asked
+  await writeSummary(failureSummary(command, failure, newest, { timeZone: 'UTC', now: new Date() }))
   return failure.status
 }
 

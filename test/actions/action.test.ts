@@ -24,6 +24,8 @@ interface Step {
   /** The log as the runner shows it: `::add-mask::` lines taken out, and kept in `masks`. */
   log: string
   masks: string[]
+  /** All of it. */
+  printed: string
   outputs: Record<string, string>
   summary: string
 }
@@ -60,6 +62,7 @@ async function step(command: Command, inputs: Record<string, string>, variables:
   const mask = '::add-mask::'
   return {
     status,
+    printed,
     log: lines.filter((line) => !line.startsWith(mask)).join('\n'),
     masks: lines.filter((line) => line.startsWith(mask)).map((line) => unescape(line.slice(mask.length))),
     outputs: Object.fromEntries([...readFileSync(output, 'utf8').matchAll(/^(.+?)<<(.+)\n([\s\S]*?)\n\2$/gm)].map((match) => [match[1], match[3]])),
@@ -83,10 +86,14 @@ test('a backup sets its outputs, writes a summary that says how to restore, and 
   const result = JSON.parse(done.outputs['result']!)
   expect(result).toMatchObject({ set: 'production', verified: 'list', sources: [{ name: 'shop' }] })
   expect(done.outputs).toMatchObject({ outcome: 'done', 'snapshot-id': result.snapshot, size: `${result.size}`, added: `${result.added}`, duration: `${result.seconds}`, verified: 'list' })
-  expect(done.summary).toContain('✅ Lifeboat: backed up 1 database')
+  expect(done.summary).toContain('### ✅ Lifeboat: 1 database backed up and verified\n')
   expect(done.summary).toContain(`- uses: someone/lifeboat/restore@v9`)
   expect(done.summary).toContain(`snapshot: ${result.snapshot}`)
-  expect(done.masks).toEqual(expect.arrayContaining([key, server.url('shop'), server.password, encodeURIComponent(server.password)]))
+  expect(done.log).toMatch(/^::group::backing up shop\nbacking up shop: .*\n::endgroup::$/m)
+  expect(done.log).toMatch(/^::notice title=Lifeboat backup::1 database backed up and verified: /m)
+  const basic = Buffer.from(`postgres:${server.password}`).toString('base64').replace(/=+$/, '')
+  expect(done.masks).toEqual(expect.arrayContaining([key, server.url('shop'), server.password, encodeURIComponent(server.password), basic]))
+  expect(done.printed.indexOf('::add-mask::')).toBe(0)
   expectNoSecret(done)
 })
 
@@ -107,7 +114,7 @@ test('a restore restores, and says into what', async () => {
   const done = await step('restore', { 'database-url': server.url('action_target'), 'encryption-key': key, destination: destination() })
   expect(done.log).not.toContain('::error')
   expect([done.status, done.outputs['outcome']]).toEqual([0, 'done'])
-  expect(done.summary).toContain('✅ Lifeboat: restored shop')
+  expect(done.summary).toContain('### ✅ Lifeboat: `shop` restored\n')
   expect(await server.sql('SELECT count(*) FROM orders', 'action_target')).toBe('1000')
   expectNoSecret(done)
 })
@@ -133,6 +140,26 @@ test('a backup that fails says so everywhere, with what to do, and without the p
   expect(done.summary).toContain('What to do: ')
   expect(done.log).toContain('::error title=Lifeboat backup failed::')
   expectNoSecret(done, url, 'wrong password', encodeURIComponent('wrong password'))
+})
+
+test('a backup that fails tells how old the newest good one is, and asks the store only then', async () => {
+  const url = server.url('no_such_database')
+  const good = await backup()
+  expect((await backup({ 'database-url': url, set: 'another' })).summary).toContain('There is no earlier backup of set **another**.')
+  const failed = await backup({ 'database-url': url })
+  expect(failed.summary).toMatch(new RegExp(`The newest backup of set \\*\\*default\\*\\* before this run is \\*\\*\\d+ s old\\*\\*: \`${good.outputs['snapshot-id']}\``))
+  const snapshots = path.join(folder, 'store/snapshots/default')
+  for (const name of readdirSync(snapshots)) writeFileSync(path.join(snapshots, name), 'not what it was')
+  expect((await backup({ 'database-url': url })).summary).toContain('None of the newest backups of set **default** can be relied on')
+})
+
+test('a backup that fails because of the store says so, and that the store could not be asked', async () => {
+  const file = path.join(folder, 'a-file')
+  writeFileSync(file, '')
+  const failed = await backup({ destination: `file:${file}/store` })
+  expect([failed.status, failed.outputs]).toEqual([1, { outcome: 'failed' }])
+  expect(failed.summary).toContain('### ❌ Lifeboat: backup failed')
+  expect(failed.summary).toContain('The age of the newest backup of set **default** could not be found out: there is no Lifeboat store in ')
 })
 
 test('a misspelled input is refused with the nearest name, and its value, which may be a secret, is not shown', async () => {

@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RUN_VARIABLE } from '../child.ts'
+import { formatCount } from '../report/format.ts'
+import { stagingFolder } from '../run.ts'
+
+const graceMs = 2000
+
+/** The step after the job: ends what an action that was killed left running, and removes its staging. Silent when there is nothing. */
+export async function runPost(): Promise<void> {
+  const id = process.env['STATE_run']
+  if (id === undefined || !/^[0-9a-f-]{36}$/.test(id)) return
+  const stopped = await stopProcesses(`${RUN_VARIABLE}=${id}`)
+  const staging = stagingFolder(process.env['RUNNER_TEMP'] || tmpdir(), id)
+  const staged = existsSync(staging)
+  rmSync(staging, { recursive: true, force: true })
+  if (stopped > 0) console.log(`Lifeboat had been killed: ${formatCount(stopped, 'process', 'processes')} of it ${stopped > 1 ? 'were' : 'was'} still running and ${stopped > 1 ? 'are' : 'is'} stopped`)
+  if (staged) console.log('Lifeboat had been killed: its temporary files are removed')
+}
+
+async function stopProcesses(mark: string): Promise<number> {
+  const found = marked(mark)
+  for (const pid of found) kill(pid, 'SIGTERM')
+  const until = performance.now() + graceMs
+  while (performance.now() < until && marked(mark).length > 0) await sleep(20)
+  for (const pid of marked(mark)) kill(pid, 'SIGKILL')
+  return found.length
+}
+
+/** The processes whose environment has this; only Linux tells. */
+function marked(mark: string): number[] {
+  if (!existsSync('/proc/self/environ')) return []
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => environmentOf(pid).split('\0').includes(mark))
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+  } catch {
+    return '' // It has ended meanwhile, or belongs to someone else.
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
