@@ -147,10 +147,10 @@ test('a version that no archive has is an error that names those there are', asy
   expect(error.hint).toContain('sudo apt-get install -y postgresql-client-19')
 })
 
-test.each(['InRelease', 'Packages', '.deb'])('%s with other bytes than were signed is refused, and nothing is kept', async (ending) => {
-  project.tamper(ending, (bytes) => Buffer.from(bytes.toString('latin1').replace('bookworm', 'bookwurm').replace('postgresql-client-17', 'postgresql-client-71'), 'latin1'))
+test.each(['InRelease', 'Packages.xz', '.deb'])('%s with other bytes than were signed is refused, and nothing is kept', async (ending) => {
+  project.tamper(ending, (bytes) => Buffer.from(bytes.map((byte, at) => (at === 100 ? byte ^ 1 : byte))))
   const error = await failure(machine.provide(17))
-  expect(error.message).toMatch({ InRelease: /BADSIG|not signed|invalid signature/i, Packages: /Hash Sum mismatch|unexpected size/i, '.deb': /Hash Sum mismatch/i }[ending]!)
+  expect(error.message).toMatch({ InRelease: /BADSIG|not signed|invalid signature/i, 'Packages.xz': /Hash Sum mismatch|unexpected size/i, '.deb': /Hash Sum mismatch/i }[ending]!)
   expect(() => readdirSync(machine.toolCache)).toThrow('ENOENT')
 })
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -63,10 +64,13 @@ export async function startRepository(): Promise<AptRepository> {
       }
       const index = `main/binary-${architecture}/Packages`
       mkdirSync(path.join(release, path.dirname(index)), { recursive: true })
-      writeFileSync(path.join(release, index), stanzas.join('\n'))
+      const packed = xz(stanzas.join('\n'))
+      writeFileSync(path.join(release, `${index}.xz`), packed)
       const text = [
         'Origin: Lifeboat', `Suite: ${suite}`, `Codename: ${suite}`, `Date: ${new Date().toUTCString()}`, `Architectures: ${architecture}`, 'Components: main',
-        'SHA256:', ` ${sha256(Buffer.from(stanzas.join('\n')))} ${Buffer.byteLength(stanzas.join('\n'))} ${index}`, '',
+        // As in a real archive the plain index has its checksum here, and only a compressed one is there.
+        'SHA256:', ` ${sha256(Buffer.from(stanzas.join('\n')))} ${Buffer.byteLength(stanzas.join('\n'))} ${index}`,
+        ` ${sha256(packed)} ${packed.length} ${index}.xz`, '',
       ].join('\n')
       writeFileSync(path.join(release, 'Release'), text)
       await gpg('--yes', '--clear-sign', '--output', path.join(release, 'InRelease'), path.join(release, 'Release'))
@@ -184,4 +188,5 @@ export async function makeRealClient(folder: string, major: Major): Promise<stri
   return made
 }
 
+const xz = (text: string) => execFileSync('xz', ['--stdout'], { input: text })
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')

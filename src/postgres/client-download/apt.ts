@@ -103,7 +103,7 @@ export async function runApt(apt: Apt, program: string, parameters: readonly str
 
 /** What apt printed as errors and warnings, and the needs that cannot be met. */
 function complaints(printed: string): string[] {
-  const lines = printed.split('\n').flatMap((line) => /^(?:[EW]: |Err:\d+ )(.+)/.exec(line)?.[1] ?? /^ *(\S+ : Depends: .+)/.exec(line)?.[1] ?? [])
+  const lines = printed.split('\n').flatMap((line) => /^[EW]: (.+)/.exec(line)?.[1] ?? /^ *(\S+ : Depends: .+)/.exec(line)?.[1] ?? [])
   const depends = lines.filter((line) => line.includes(' : Depends: '))
   const told = depends.length > 0 ? depends : lines.filter((line) => !/^Some index files failed|^Unable to correct problems/.test(line))
   return [...new Set(told.map((line) => line.trim()))].slice(0, 4)

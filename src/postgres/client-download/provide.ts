@@ -144,8 +144,9 @@ async function fromCache(cache: RunCache, major: number | 'newest', folder: stri
     const { keys, apt } = await privateApt(mirror, system, context, false)
     await useMirror(apt, cache.folder, keys)
     const complaints = await updateLists(apt)
-    const chosen = major === 'newest' ? (await majorsOffered(apt))[0] : major
-    if (complaints.length > 0 || chosen === undefined) throw new AptFailure('apt-get', complaints, 'it holds no client programs')
+    const offered = await majorsOffered(apt)
+    const chosen = major === 'newest' ? offered[0] : offered.find((one) => one === major)
+    if (chosen === undefined) throw new AptFailure('apt-get', complaints, 'it holds no such programs')
     return await install(await downloadPackages(apt, `postgresql-client-${chosen}`), folder, context)
   } catch (error) {
     context.signal.throwIfAborted()
