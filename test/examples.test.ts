@@ -6,16 +6,10 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { outputs } from '../src/actions/outputs.ts'
 import { commands, inputsOf, parseInputs, type Command } from '../src/inputs.ts'
+import { folderOf, step, workflow } from './support/workflow.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const folder = path.join(root, 'workflows-examples')
-
-const step = z.looseObject({ id: z.string().optional(), uses: z.string().optional(), with: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional() })
-const workflow = z.looseObject({
-  permissions: z.record(z.string(), z.string()),
-  concurrency: z.union([z.string(), z.looseObject({ group: z.string() })]),
-  jobs: z.record(z.string(), z.looseObject({ 'timeout-minutes': z.number(), 'runs-on': z.unknown(), permissions: z.record(z.string(), z.string()).optional(), steps: z.array(step) })),
-})
 
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
 const pasted = [...readme.matchAll(/^( *)```yaml\n([\s\S]*?)\n\1```$/gm)].map((match) => match[2]!.replaceAll(new RegExp(`^${match[1]}`, 'gm'), ''))
@@ -27,9 +21,9 @@ const whole = [
 
 /** The command of one of our actions, or undefined for another action. */
 function commandOf(uses: string): Command | undefined {
-  const [, name, version] = /^OWNER\/lifeboat(?:\/([a-z]+))?@(.+)$/.exec(uses) ?? []
-  if (version === undefined) return undefined
-  const command = commands.find((command) => command === (name ?? 'backup'))
+  const folder = folderOf(uses)
+  if (folder === undefined) return undefined
+  const command = commands.find((command) => command === (folder || 'backup'))
   if (command === undefined) throw new Error(`there is no action ${uses}`)
   return command
 }
@@ -37,15 +31,19 @@ function commandOf(uses: string): Command | undefined {
 /** The inputs of a step as the runner would pass them, with something plausible for every expression. */
 function rawInputs(command: Command, given: z.infer<typeof step>['with']): Record<string, string> {
   const stand = (name: string, expression: string): string => {
-    if (/secrets\.\w*URL/.test(expression)) return 'postgres://user:password@host/app'
+    if (/secrets(\.\w*URL|\[)/.test(expression)) return 'postgres://user:password@host/app'
     return inputsOf(command).find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'
   }
   return Object.fromEntries(Object.entries(given ?? {}).map(([name, value]) => [name, String(value).replaceAll(/\$\{\{.*?\}\}/g, (expression) => stand(name, expression))]))
 }
 
-test('there are examples for the four occasions, and one in the README', () => {
-  expect(files.toSorted()).toEqual(['pre-deploy-backup.yml', 'restore.yml', 'scheduled-backup.yml', 'weekly-verification.yml'])
-  expect(whole).toHaveLength(5)
+/** What a step of a workflow has without asking for it. */
+const WORKFLOW = { GITHUB_REPOSITORY: 'octo/shop', GITHUB_TOKEN: 'a token' }
+
+test('there are examples for every occasion, and one in the README', () => {
+  const names = ['many-databases', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'self-hosted-runner', 'weekly-verification']
+  expect(files.toSorted()).toEqual(names.map((name) => `${name}.yml`).toSorted())
+  expect(whole).toHaveLength(8)
   expect(pasted).toHaveLength(2)
 })
 
@@ -78,7 +76,7 @@ describe.each(whole)('$name', ({ text }) => {
 
   test('gives our actions inputs that they take, and all that they require', () => {
     expect(ours.length).toBeGreaterThan(0)
-    for (const { command, with: given } of ours) expect(() => parseInputs(command, rawInputs(command, given), {})).not.toThrow()
+    for (const { command, with: given } of ours) expect(() => parseInputs(command, rawInputs(command, given), WORKFLOW)).not.toThrow()
   })
 
   test('uses only outputs that there are', () => {
@@ -89,7 +87,7 @@ describe.each(whole)('$name', ({ text }) => {
   })
 
   test('asks for no permission it does not need, and cannot run for ever or twice at once', () => {
-    expect(parsed.permissions).toEqual({})
+    for (const level of Object.values(parsed.permissions)) expect(level).toBe('read')
     for (const job of Object.values(parsed.jobs)) {
       expect(job['timeout-minutes']).toBeGreaterThan(0)
       for (const level of Object.values(job.permissions ?? {})) expect(level).toBe('read')
@@ -104,7 +102,7 @@ describe.each(whole)('$name', ({ text }) => {
 test("the README's step of a restore has inputs that the action takes", () => {
   const [given] = z.array(step).parse(parse(pasted.find((text) => !text.includes('jobs:'))!))
   const command = commandOf(given!.uses!)!
-  expect(parseInputs(command, rawInputs(command, given!.with), {})).toMatchObject({ mode: 'empty' })
+  expect(parseInputs(command, rawInputs(command, given!.with), WORKFLOW)).toMatchObject({ mode: 'empty' })
 })
 
 test('a misspelled input in an example would be found', () => {

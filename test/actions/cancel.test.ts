@@ -6,7 +6,7 @@ import { inputsOf } from '../../src/inputs.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
-import { Runner, type RunningStep } from './runner.ts'
+import { Runner, type RunningStep } from '../support/runner.ts'
 
 const entry = path.join(import.meta.dirname, 'step.ts')
 
