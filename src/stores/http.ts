@@ -43,7 +43,8 @@ export async function request(url: URL, init: RequestInit, options: RequestOptio
     signal.throwIfAborted()
     if (cause instanceof LifeboatError) throw cause
     if (stalled.signal.aborted) throw new Transient(`${url.host} has not answered for ${Math.round(silence / 100) / 10} s`)
-    if (cause instanceof TypeError) throw new Transient(`the connection to ${url.host} failed: ${reasonOf(cause)}`)
+    // What fetch throws for every trouble with the network.
+    if (cause instanceof Error && cause.name === 'TypeError') throw new Transient(`the connection to ${url.host} failed: ${reasonOf(cause)}`)
     throw cause
   } finally {
     clearTimeout(timer)
@@ -58,7 +59,7 @@ function busy(url: URL, { status, headers }: Answer): Transient {
 }
 
 /** What fetch hides behind "fetch failed" and "terminated". */
-function reasonOf(error: TypeError): string {
+function reasonOf(error: Error): string {
   const { cause } = error
   if (!(cause instanceof Error)) return error.message
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message

@@ -280,7 +280,7 @@ test('releasing deletes the artifacts that nothing kept needs, and only those', 
   const [first, second, third, ...rest] = github.artifacts.map(({ id }) => id)
   const kept = new Set([4, 5, 6].map((day) => snapshot(day)))
   const dry = await stores.open({ token: github.token('write') }).release(kept, true)
-  expect(dry.artifacts.map(({ id }) => id).toSorted()).toEqual([second, third])
+  expect(new Set(dry.artifacts.map(({ id }) => id))).toEqual(new Set([second, third]))
   expect(github.artifacts.length).toBe(6)
   const store = stores.open({ token: github.token('write') })
   expect(await store.release(kept)).toMatchObject({ deleted: 2, permitted: true })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
@@ -63,7 +63,6 @@ export class ArtifactStore implements Store {
   readonly #folder: string
   readonly #staged = new Map<string, Staged>()
   #held: Promise<Held[]> | undefined
-  #made: Promise<unknown> | undefined
 
   /** Throws where artifacts do not exist, and where neither a token nor a workflow run gives access to any. */
   constructor(options: ArtifactStoreOptions) {
@@ -73,7 +72,7 @@ export class ArtifactStore implements Store {
     this.#rest = token ? new RestApi(token, options) : undefined
     this.#run = RunService.of(options)
     this.#folder = path.join(options.temporary, `artifact-${randomUUID()}`)
-    this.name = `the artifacts ${PREFIX}${set ?? '*'} of ${variables['GITHUB_REPOSITORY'] || 'this run'}`
+    this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${PREFIX}${set ?? '*'}`
     if (!this.#rest && !this.#run) {
       throw new LifeboatError('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
         hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
@@ -92,15 +91,17 @@ export class ArtifactStore implements Store {
     if (!this.#run || this.#options.set === undefined) {
       throw new LifeboatError('artifacts can be written only by a step of a workflow', { hint: 'Elsewhere, back up to another destination: file:PATH, for instance.', status: 2 })
     }
-    const file = path.join(this.#folder, objectKey.parse(key))
+    const file = path.join(this.#folder, 'objects', objectKey.parse(key))
+    const written = path.join(this.#folder, randomUUID())
+    const staged = { file, size: bytes.length, crc: crc32(bytes) }
     try {
-      await (this.#made ??= mkdir(this.#folder, { recursive: true, mode: 0o700 }))
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-      await writeFile(file, bytes, { mode: 0o600 })
+      await writeFile(written, bytes, { mode: 0o600 })
+      await rename(written, file)
     } catch (cause) {
       throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, { cause, hint: 'What a backup adds is gathered there before it is uploaded: free some space, or set RUNNER_TEMP to a larger disk.' })
     }
-    this.#staged.set(key, { file, size: bytes.length, crc: crc32(bytes) })
+    this.#staged.set(key, staged)
   }
 
   async get(key: string): Promise<Buffer> {
@@ -158,7 +159,6 @@ export class ArtifactStore implements Store {
     this.#held = Promise.resolve([{ ...added, needs: parts.needs }, ...held])
     this.#staged.clear()
     await rm(this.#folder, { recursive: true, force: true })
-    this.#made = undefined
   }
 
   /** Discards what was not committed. */
@@ -283,23 +283,22 @@ export class ArtifactStore implements Store {
     for (let number = 1; ; number++) {
       const name = nameOf(set!, number)
       try {
-        return { name, ...(await uploadArtifact({ name, root: this.#folder, files, retentionDays: retention.artifact }, { variables, signal, timeout })) }
+        return { name, ...(await uploadArtifact({ name, root: path.join(this.#folder, 'objects'), files, retentionDays: retention.artifact }, { variables, signal, timeout })) }
       } catch (error) {
         if (!(error instanceof NameTaken) || number === 100) throw error
         // Either another backup of this run has the name, or the answer to our own upload was lost.
         const taken = (await this.#run!.list()).find((artifact) => artifact.name === name)
-        if (taken?.digest && (await this.#isThisBackup(taken))) return { name, id: taken.id, size: taken.size, digest: taken.digest }
+        if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) return { name, id: taken.id, size: taken.size, digest: taken.digest }
       }
     }
   }
 
-  async #isThisBackup(artifact: ServiceArtifact): Promise<boolean> {
-    const held = await this.#look({ ...artifact, own: true })
-    return held !== undefined && this.#differences(held.entries).length === 0
-  }
-
-  #differences(entries: ReadonlyMap<string, ZipEntry>): string[] {
-    return [...this.#staged].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
+  /** What of that put is not in an artifact of this run as it was put. */
+  async #compare(artifact: ServiceArtifact): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
+    const archive = this.#archive({ ...artifact, own: true })
+    const entries = new Map((await archive.open(() => false)).entries.map((entry) => [entry.name, entry]))
+    const wrong = [...this.#staged].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
+    return { archive, entries, wrong }
   }
 
   /** Compares what GitHub says it has, and the directory of the stored zip file, with what was put. */
@@ -311,15 +310,12 @@ export class ArtifactStore implements Store {
     if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
       throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
     }
-    const archive = this.#archive({ ...stored, own: true })
-    const { entries } = await archive.open(() => false)
-    const byKey = new Map(entries.map((entry) => [entry.name, entry]))
-    const wrong = this.#differences(byKey)
+    const { archive, entries, wrong } = await this.#compare(stored)
     if (wrong.length > 0) {
       throw new LifeboatError(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staged.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` })
     }
-    byKey.delete(PARTS)
-    return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries: byKey }
+    entries.delete(PARTS)
+    return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries }
   }
 
   /** What GitHub grants may be less than what was asked for: repositories and organisations set a limit. */

@@ -46,7 +46,7 @@ const outcome = z.union([
 
 async function uploadInThread(upload: Upload, { variables, signal, timeout }: UploadOptions): Promise<Uploaded> {
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
-  const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, env: forClient(variables), stdout: true, stderr: true })
+  const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, execArgv: [], env: forClient(variables), stdout: true, stderr: true })
   const silence = setTimeout(() => reject(new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s`, { hint: STALLED })), timeout)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
@@ -79,7 +79,7 @@ function forClient(variables: Variables): Record<string, string> {
 
 function explain(name: string, failure: string, code?: string): LifeboatError {
   // Signed URLs are secrets, whatever message they come in.
-  const what = failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
+  const what = /^\s*</.test(failure) ? 'something answered with a page for people' : failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
   if (/quota has been hit/i.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: the storage for artifacts is used up`, {
       hint: 'Delete artifacts or wait until some expire (GitHub counts anew every 6 to 12 hours), raise the limit in the billing settings, or use another destination. Earlier backups are whole.',
@@ -89,7 +89,7 @@ function explain(name: string, failure: string, code?: string): LifeboatError {
   if (/\((401|403)\)/.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: 'Was the run cancelled, or does its token belong to another run? Run the workflow again.' })
   }
-  const lost = code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|RestError|network/i.test(what)
+  const lost = code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what)
   const message = `artifact ${name} was not uploaded: ${what}`
   return lost ? new Transient(message, { hint: STALLED }) : new LifeboatError(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' })
 }

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { LifeboatError } from '../../src/error.ts'
+import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
+import { type Fault, GitHub } from '../support/github/emulator.ts'
+import { ArtifactStores } from '../support/github/store.ts'
+
+let github: GitHub
+let stores: ArtifactStores
+
+beforeAll(async () => {
+  github = await GitHub.start()
+})
+afterAll(async () => {
+  await github.stop()
+})
+beforeEach(async () => {
+  github.artifacts.length = 0
+  github.faults.length = 0
+  stores = await ArtifactStores.in(github)
+})
+afterEach(async () => {
+  await stores.close()
+})
+
+const first = 'snapshots/shop/20261101T020000Z-00000001.json.zst'
+const second = 'snapshots/shop/20261102T020000Z-00000002.json.zst'
+
+async function backUp(key: string, needs: string[] = [], store: ArtifactStore = stores.open()): Promise<void> {
+  await store.put(`chunks/aa/${key.slice(-17, -9)}`, Buffer.alloc(10_000, key))
+  await store.put(key, Buffer.from(key))
+  await store.commit(needs)
+  await store.close()
+}
+
+async function snapshots(store: ArtifactStore = stores.open()): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list('snapshots/')) {
+    expect((await store.get(key)).toString()).toBe(key)
+    keys.push(key)
+  }
+  return keys.toSorted()
+}
+
+/** Done, or one clear error that holds no signature of a URL; whatever it was, the next run goes on. */
+async function endsWell(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'done'
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error
+    expect(`${error.message} ${error.hint}`).not.toMatch(/[?&]sig=/)
+    return error.message
+  }
+}
+
+const passing: Fault['kind'][] = [500, 502, 429, 'reset', 'slow', 'html']
+const readCalls = ['ListArtifacts', '/actions/artifacts', '/zip', '/blobs/']
+const uploadCalls = ['CreateArtifact', '/blobs/', 'FinalizeArtifact']
+
+test.each(readCalls.flatMap((match) => passing.map((kind) => [match, kind] as const)))('reading goes on after %s has failed once with %s', async (match, kind) => {
+  await backUp(first)
+  github.faults.push({ match, kind })
+  expect(await snapshots()).toEqual([first])
+  expect(github.faults).toEqual([])
+})
+
+test.each(uploadCalls.flatMap((match) => passing.map((kind) => [match, kind] as const)))('a backup goes on, or fails clearly, after %s has failed once with %s', async (match, kind) => {
+  await backUp(first)
+  const store = stores.open()
+  await snapshots(store)
+  github.faults.push({ match, kind })
+  const end = await endsWell(backUp(second, ['chunks/aa/00000001'], store))
+  expect(github.faults).toEqual([])
+  expect(end).toBe('done')
+  expect(await snapshots()).toEqual([first, second])
+})
+
+test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('a refusal (403) of %s is one clear error, and the next run goes on', async (match) => {
+  await backUp(first)
+  github.faults.push({ match, kind: 403, times: 100, body: { code: 'permission_denied', msg: 'no', message: 'no' } })
+  expect(await endsWell(backUp(second))).toMatch(/403/)
+  github.faults.length = 0
+  expect(await snapshots()).toEqual([first])
+  await backUp(second)
+  expect(await snapshots()).toEqual([first, second])
+})
+
+test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('%s that never answers ends with an error within the timeout, and the next run goes on', async (match) => {
+  await backUp(first)
+  const store = stores.open({ timeout: 3000 })
+  github.faults.push({ match, kind: 'stall', times: 100 })
+  expect(await endsWell(backUp(second, [], store))).toMatch(/has stood still for 3 s|has not answered for/)
+  github.faults.length = 0
+  await backUp(second)
+  expect(await snapshots()).toEqual([first, second])
+})
+
+test.each(['/zip', '/blobs/'])('a download whose %s never answers ends with an error within the timeout', async (match) => {
+  await backUp(first)
+  github.faults.push({ match, kind: 'stall', times: 100 })
+  expect(await endsWell(snapshots(stores.open({ timeout: 1500 })))).toMatch(/has not answered for/)
+  expect(readdirSync(stores.temporary)).toEqual([])
+})
+
+test('an upload whose last answer is lost is found to be done, not done again', async () => {
+  const store = stores.open()
+  await snapshots(store)
+  github.loseAnswerOf = 'FinalizeArtifact'
+  expect(await endsWell(backUp(first, [], store))).toBe('done')
+  expect(github.live().map(({ name }) => name)).toEqual(['lifeboat-shop'])
+  expect(await snapshots()).toEqual([first])
+})
+
+test('a signed URL that has run out is asked for again', async () => {
+  await backUp(first)
+  const store = stores.open()
+  await snapshots(store)
+  github.faults.push({ match: '/blobs/', kind: 403 })
+  expect((await store.get(first)).toString()).toBe(first)
+  expect(github.faults).toEqual([])
+})
+
+test('the limit on requests is named, with the time it ends', async () => {
+  github.faults.push({ match: '/actions/artifacts', kind: 403, times: 100, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1800000000' } })
+  await expect(snapshots()).rejects.toMatchObject({ message: 'GitHub allows no more requests with this token for now', hint: 'Run it again after 2027-01-15T08:00:00.000Z.' })
+})
+
+test('after a stalled upload nothing keeps the process alive', async () => {
+  github.faults.push({ match: '/blobs/', kind: 'stall', times: 100 })
+  const program = `
+    import { ArtifactStore } from ${JSON.stringify(path.resolve('src/stores/artifact/store.ts'))}
+    const { variables, token, temporary } = JSON.parse(process.env.GIVEN)
+    const store = new ArtifactStore({ set: 'shop', token, variables, temporary, timeout: 2000, retention: { artifact: 90, snapshot: 30, short: 0 },
+      signal: new AbortController().signal, report: { info() {}, warning() {} }, now: () => new Date() })
+    await store.put('chunks/aa/x', Buffer.alloc(20_000_000, 'x'))
+    await store.commit([]).catch((error) => console.log(error.message))
+    await store.close()`
+  const given = JSON.stringify({ variables: github.startRun(), token: github.token(), temporary: stores.temporary })
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given }, timeout: 50_000 })
+  expect(stdout).toBe('the upload of artifact lifeboat-shop has stood still for 2 s\n')
+})
