@@ -1,0 +1,86 @@
+import { encodeParts, type Holding, parseParts, unneeded, wholeness } from '../../src/stores/artifact/parts.ts'
+import { artifactRetention, daysWanted } from '../../src/stores/artifact/retention.ts'
+
+const DAY = 86_400_000
+const snapshot = (day: number, set = 'app') => `snapshots/${set}/202601${String(day).padStart(2, '0')}T000000Z-00000000.json.zst`
+const at = (day: number) => new Date(Date.UTC(2026, 0, day))
+
+function needOf(day: number): Holding['needs'][number] {
+  return { artifact: day, name: 'lifeboat-app', run: 1, expires: null, objects: [[`chunks/aa/${day}`, 1]] }
+}
+
+/** The artifact of the backup of a day, which needs those of other days. */
+function backup(day: number, needs: number[] = [], set = 'app'): Holding {
+  return { id: day, name: 'lifeboat-app', created: at(day), objects: new Set([snapshot(day, set), `chunks/aa/${day}`]), needs: needs.map(needOf) }
+}
+
+const week = [backup(1), backup(2, [1]), backup(3, [1, 2]), backup(4, [1]), backup(5), backup(6, [5]), backup(7, [5])]
+
+test.each<[string, Holding[], number[], number, number[]]>([
+  ['all are kept', week, [1, 2, 3, 4, 5, 6, 7], 20, []],
+  ['the three newest stay even if the policy keeps none', week, [], 20, [1, 2, 3, 4]],
+  ['an artifact that a kept snapshot needs stays, its own snapshot kept or not', week, [3, 5, 6, 7], 20, [4]],
+  ['needs of needs are not needed: a snapshot lists everything it needs', [backup(1), backup(2, [1]), backup(3, [2]), ...week.slice(4)], [3, 5, 6, 7], 20, [1]],
+  ['what is younger than the grace period stays, with what it needs', [...week, backup(8), backup(9, [4]), backup(10)], [8, 9, 10], 10, [1, 2, 3, 6]],
+  ['a backup that started when 5, 6 and 7 were the newest leans on them', [...week, { ...backup(20), created: new Date(at(20).getTime() + 1) }], [20], 20, [1, 2, 3, 4]],
+  ['nothing there', [], [], 20, []],
+])('which artifacts may be deleted: %s', (_, holdings, kept, today, expected) => {
+  const now = new Date(at(today).getTime() + DAY / 2)
+  expect(unneeded(holdings, new Set(kept.map((day) => snapshot(day))), now).map(({ id }) => id)).toEqual(expected)
+})
+
+test('each set keeps its own newest', () => {
+  const holdings = [backup(1, [], 'a'), backup(2, [], 'b'), backup(3, [], 'b'), backup(4, [], 'b'), backup(5, [], 'b')]
+  expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([2])
+})
+
+test('an artifact without a snapshot is none of a backup, and is not deleted', () => {
+  expect(unneeded([{ ...backup(1), objects: new Set(['lifeboat.json']) }, ...week], new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4])
+})
+
+test('which snapshots are whole', () => {
+  expect(wholeness(week)).toEqual({ lost: [], newestWhole: snapshot(7) })
+  expect(wholeness(week.filter(({ id }) => id !== 5))).toEqual({ lost: [snapshot(7), snapshot(6)], newestWhole: snapshot(4) })
+  expect(wholeness(week.filter(({ id }) => id !== 1 && id !== 5))).toEqual({ lost: [7, 6, 4, 3, 2].map((day) => snapshot(day)), newestWhole: undefined })
+  expect(wholeness([])).toEqual({ lost: [], newestWhole: undefined })
+})
+
+test.each([
+  { wanted: 30, granted: 90, artifact: 90, snapshot: 30, short: 0 },
+  { wanted: undefined, granted: 90, artifact: 90, snapshot: 30, short: 0 },
+  { wanted: 60, granted: 90, artifact: 90, snapshot: 60, short: 0 },
+  { wanted: 90, granted: 90, artifact: 90, snapshot: 60, short: 30 },
+  { wanted: 366, granted: 400, artifact: 400, snapshot: 266, short: 100 },
+  { wanted: 0.5, granted: 90, artifact: 90, snapshot: 1, short: 0 },
+  { wanted: 7, granted: 1, artifact: 1, snapshot: 1, short: 6 },
+])('$wanted days wanted where GitHub grants $granted', ({ wanted, granted, ...expected }) => {
+  expect(artifactRetention(wanted, granted)).toEqual(expected)
+})
+
+test.each([
+  [{}, undefined],
+  [{ within: 30 * DAY }, 30],
+  [{ last: 3, daily: 7, weekly: 4 }, 28],
+  [{ monthly: 12 }, 372],
+  [{ yearly: 1 }, 366],
+])('the days that a policy wants: %j', (policy, days) => {
+  expect(daysWanted(policy)).toBe(days)
+})
+
+const good = { objects: [['chunks/aa/x', 5] satisfies [string, number]], needs: backup(2, [1]).needs }
+
+test('parts.json is read as it was written', () => {
+  expect(parseParts(encodeParts(good))).toEqual({ format: 'lifeboat-parts/1', ...good })
+})
+
+test.each([
+  ['no JSON', 'x'],
+  ['another document', '{}'],
+  ['an unknown field', JSON.stringify({ format: 'lifeboat-parts/1', ...good, more: 1 })],
+  ['a key that leaves the store', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['../../etc/passwd', 5]] })],
+  ['an absolute key', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['/etc/passwd', 5]] })],
+  ['a negative size', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['a', -1]] })],
+  ['an artifact that is no number', JSON.stringify({ format: 'lifeboat-parts/1', objects: [], needs: [{ ...good.needs[0], artifact: '1' }] })],
+])('parts.json with %s is refused', (_, text) => {
+  expect(() => parseParts(Buffer.from(text))).toThrow()
+})
