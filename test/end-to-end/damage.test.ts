@@ -152,37 +152,38 @@ test('a pg_restore that something ends says nothing about the backup: could not 
   expect(found.problems.join('\n')).toMatch(/pg_restore.*SIGKILL/)
 })
 
+/** Changes what anyone can read of the newest snapshot, as someone without the key would. */
+function edit(change: (header: Record<string, unknown>) => unknown): void {
+  const file = path.join(store, files[1]!)
+  const [line, mac] = zstdDecompressSync(readFileSync(file)).toString().split('\n')
+  writeFileSync(file, zstdCompressSync(Buffer.from(`${JSON.stringify(change(JSON.parse(line!)))}\n${mac}\n`)))
+}
+
+/** The newest snapshot is refused, by name; the one before it is as good as ever. */
+async function expectOnlyThisOne(problem: RegExp): Promise<void> {
+  const before = contentOf(store)
+  const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create' }
+  for (const as of both) {
+    expectFailure(await sandbox.run('verify', given, { as }), 1, problem, /Other snapshots are not affected/)
+    expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /Other snapshots are not affected/)
+  }
+  const listed = await sandbox.run('list', { ...given, json: 'true' })
+  expect(listed.err).toMatch(problem)
+  expect(JSON.parse(listed.out).snapshots.map(({ id }: { id: string }) => id)).toEqual([ids[0]])
+  expect(await verify('read', { snapshot: ids[0]! })).toMatchObject({ status: 0, result: 'verified' })
+  expect(contentOf(store)).toEqual(before)
+  const next = await sandbox.run('backup', { ...given, verify: 'read' })
+  expect(next.err).toMatch(problem)
+  expect(next.status).toBe(0)
+}
+
 describe('a snapshot', () => {
-  const edited = (change: (header: Record<string, unknown>) => unknown): void => {
-    const file = path.join(store, files[1]!)
-    const [line, mac] = zstdDecompressSync(readFileSync(file)).toString().split('\n')
-    writeFileSync(file, zstdCompressSync(Buffer.from(`${JSON.stringify(change(JSON.parse(line!)))}\n${mac}\n`)))
-  }
-
-  /** The newest snapshot is refused, by name; the one before it is as good as ever. */
-  async function expectOnlyThisOne(problem: RegExp): Promise<void> {
-    const before = contentOf(store)
-    const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create' }
-    for (const as of both) {
-      expectFailure(await sandbox.run('verify', given, { as }), 1, problem, /Other snapshots are not affected/)
-      expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /Other snapshots are not affected/)
-    }
-    const listed = await sandbox.run('list', { ...given, json: 'true' })
-    expect(listed.err).toMatch(problem)
-    expect(JSON.parse(listed.out).snapshots.map(({ id }: { id: string }) => id)).toEqual([ids[0]])
-    expect(await verify('read', { snapshot: ids[0]! })).toMatchObject({ status: 0, result: 'verified' })
-    expect(contentOf(store)).toEqual(before)
-    const next = await sandbox.run('backup', { ...given, verify: 'read' })
-    expect(next.err).toMatch(problem)
-    expect(next.status).toBe(0)
-  }
-
   test.each<[what: string, change: (header: Record<string, unknown>) => unknown]>([
     ['its tags', (header) => ({ ...header, tags: ['third'] })],
     ['its time', (header) => ({ ...header, time: '2020-01-01T00:00:00.000Z' })],
     ['its list of chunks', (header) => ({ ...header, chunks: chunks.map(([id, size, ...rest]) => [id, size + 1, ...rest]) })],
   ])('edited by someone without the key: %s', async (_, change) => {
-    edited(change)
+    edit(change)
     await expectOnlyThisOne(new RegExp(`${ids[1]}\\.json\\.zst is not a whole snapshot: its signature \\(MAC\\) does not verify`))
   })
 
@@ -204,7 +205,7 @@ describe('a snapshot', () => {
   })
 
   test('of a newer format is refused by name, and so is a backup on top of it', async () => {
-    edited((header) => ({ ...header, format: 'lifeboat/2' }))
+    edit((header) => ({ ...header, format: 'lifeboat/2' }))
     const before = contentOf(store)
     for (const command of ['backup', 'verify', 'restore'] as const) {
       const target: Given = command === 'restore' ? { 'database-url': server.url('brand_new'), mode: 'create' } : {}

@@ -109,7 +109,7 @@ test.each([
   }
   expect(afterCommit).toBeGreaterThan(0)
   await sandbox.expectHealthy()
-})
+}, 180_000)
 
 describe.each(signals)('%s', (signal) => {
   test('stops a verification', async () => {

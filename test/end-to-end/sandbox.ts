@@ -92,11 +92,11 @@ export class Sandbox {
   }
 
   async backup(given: Given = {}, options: Options = {}): Promise<BackupResult> {
-    return this.#result(await this.run('backup', { json: 'true', ...given }, options))
+    return JSON.parse(printedBy(await this.run('backup', { json: 'true', ...given }, options)))
   }
 
   async restore(given: Given, options: Options = {}): Promise<RestoreResult> {
-    return this.#result(await this.run('restore', { json: 'true', ...given }, options))
+    return JSON.parse(printedBy(await this.run('restore', { json: 'true', ...given }, options)))
   }
 
   async verify(given: Given = {}): Promise<VerifyResult> {
@@ -104,18 +104,14 @@ export class Sandbox {
   }
 
   async list(given: Given = {}): Promise<ListResult['snapshots']> {
-    return this.#result<ListResult>(await this.run('list', { json: 'true', ...given })).snapshots
+    const result: ListResult = JSON.parse(printedBy(await this.run('list', { json: 'true', ...given })))
+    return result.snapshots
   }
 
   /** A backup succeeds, and every snapshot there is can be read to the last byte. */
   async expectHealthy(given: Given = {}): Promise<void> {
     await this.backup(given)
     for (const { id } of await this.list()) expect(await this.verify({ snapshot: id, level: 'read' })).toMatchObject({ result: 'verified', problems: [] })
-  }
-
-  #result<T>({ status, out, err }: Ending): T {
-    if (status !== 0) throw new Error(`it ended with status ${status}: ${err}${out}`)
-    return JSON.parse(out)
   }
 
   #terminal(command: Command, inputs: Given): Step {
@@ -182,6 +178,11 @@ export class Sandbox {
   async allGone(): Promise<void> {
     await until(async () => this.processes().length === 0)
   }
+}
+
+function printedBy({ status, out, err }: Ending): string {
+  if (status !== 0) throw new Error(`it ended with status ${status}: ${err}${out}`)
+  return out
 }
 
 interface Step {

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Server, startServer } from '../support/postgres-server.ts'
+import { Sandbox } from './sandbox.ts'
+
+let server: Server
+let sandbox: Sandbox
+beforeAll(async () => {
+  server = await startServer(15, { settings: { autovacuum: 'off', wal_level: 'minimal', max_wal_senders: '0' } })
+  await server.createDatabase('shop')
+  await server.sql(
+    `CREATE TABLE big AS SELECT i, md5(i::text) || md5((i * 3)::text) || md5((i * 5)::text) || md5((i * 7)::text) || repeat(md5((i / 40)::text), 8) AS filler
+     FROM generate_series(1, 520000) AS i`,
+    'shop',
+  )
+  sandbox = await Sandbox.open(server.url('shop'))
+}, 180_000)
+afterAll(async () => {
+  sandbox.close()
+  await server.stop()
+})
+
+const limit = 300 * 1024
+
+/** Has the program write its own peak of resident memory into a file when it exits. */
+function measured(): { variables: Record<string, string>; peak: () => number } {
+  const file = path.join(sandbox.folder, 'peak')
+  const code = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)))`
+  return { variables: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` }, peak: () => Number(readFileSync(file, 'utf8')) }
+}
+
+test('200 MB are backed up whole, then as nothing but differences, and restored, within 300 MiB', async () => {
+  const { variables, peak } = measured()
+  const first = await sandbox.backup({}, { variables })
+  expect(first.size).toBeGreaterThan(200e6)
+  expect(peak()).toBeGreaterThan(30 * 1024)
+  expect(peak()).toBeLessThan(limit)
+
+  await server.sql('DELETE FROM big WHERE i % 1000 = 0', 'shop')
+  const second = await sandbox.backup({ verify: 'read' }, { variables })
+  expect(second.deltaChunks).toBeGreaterThan(second.newChunks * 0.9)
+  expect(second.added).toBeLessThan(first.added / 20)
+  expect(peak()).toBeLessThan(limit)
+
+  await sandbox.restore({ 'database-url': server.url('restored'), mode: 'create' }, { variables })
+  expect(peak()).toBeLessThan(limit)
+  const sum = 'SELECT count(*), sum(hashtext(filler)::bigint) FROM big'
+  expect(await server.sql(sum, 'restored')).toBe(await server.sql(sum, 'shop'))
+}, 180_000)
