@@ -1,5 +1,5 @@
 // What daily backups into GitHub artifacts take, against an emulator of GitHub's services: 30 days of a 300 MB database, 1 % of its rows
-// changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [scattered|recent].
+// changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [typical|scattered].
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ import { GitHub } from '../test/support/github/emulator.ts'
 
 const days = Number(process.argv[2] ?? 30)
 const megabytes = Number(process.argv[3] ?? 300)
-const workload: Workload = process.argv[4] === 'recent' ? 'recent' : 'scattered'
+const workload: Workload = process.argv[4] === 'scattered' ? 'scattered' : 'typical'
 const DAY = 86_400_000
 const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 const throwing = (error: Error) => {

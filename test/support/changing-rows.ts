@@ -1,5 +1,8 @@
-/** How a day changes rows: `scattered` replaces rows anywhere; `recent` adds half of them as new ones and replaces the rest, half among the newest tenth. */
-export type Workload = 'scattered' | 'recent'
+/**
+ * How a day changes rows. `scattered`, the worst case: rows anywhere get new content throughout. `typical`: half are new rows, the rest get
+ * another status, amount and date, every second one of them among the newest tenth.
+ */
+export type Workload = 'scattered' | 'typical'
 
 const WIDTH = 160
 
@@ -26,17 +29,37 @@ export class ChangingRows {
     for (let changed = 0; changed < count; changed++) {
       if (this.#workload === 'scattered') this.#fill(this.#random() % this.#rows)
       else if (changed % 2 === 0 && (this.#rows + 1) * WIDTH <= this.#bytes.length) this.#fill(this.#rows++)
-      else this.#fill(this.#rows - 1 - (this.#random() % (changed % 4 === 1 ? Math.ceil(this.#rows / 10) : this.#rows)))
+      else this.#update(this.#rows - 1 - (this.#random() % (changed % 4 === 1 ? Math.ceil(this.#rows / 10) : this.#rows)))
     }
   }
 
   #fill(row: number): void {
     const random = this.#random
-    const word = () => WORDS[random() % WORDS.length]!
-    const text = `${row}\t${random()}\t${word()}\t${word()} ${word()}\t${(random() % 100_000) / 100}\t2026-${1 + (random() % 12)}-${1 + (random() % 28)}\t${random().toString(16)}${random().toString(16)}\t${word()} ${word()} ${word()}`
+    const word = () => this.#word()
+    this.#write(row, [row, random(), word(), `${word()} ${word()}`, this.#amount(), this.#date(), random().toString(16) + random().toString(16), `${word()} ${word()} ${word()}`])
+  }
+
+  #update(row: number): void {
+    const columns = this.#bytes.toString('latin1', row * WIDTH, (row + 1) * WIDTH).trimEnd().split('\t')
+    this.#write(row, [...columns.slice(0, 2), this.#word(), columns[3]!, this.#amount(), this.#date(), ...columns.slice(6)])
+  }
+
+  #write(row: number, columns: (string | number)[]): void {
     this.#bytes.fill(' ', row * WIDTH, (row + 1) * WIDTH)
-    this.#bytes.write(text.slice(0, WIDTH - 1), row * WIDTH, 'latin1')
+    this.#bytes.write(columns.join('\t').slice(0, WIDTH - 1), row * WIDTH, 'latin1')
     this.#bytes[(row + 1) * WIDTH - 1] = 10
+  }
+
+  #word(): string {
+    return WORDS[this.#random() % WORDS.length]!
+  }
+
+  #amount(): number {
+    return (this.#random() % 100_000) / 100
+  }
+
+  #date(): string {
+    return `2026-${1 + (this.#random() % 12)}-${1 + (this.#random() % 28)}`
   }
 }
 
