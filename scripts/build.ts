@@ -1,6 +1,6 @@
 // Compiles src, bundles it with ncc into one file, and writes an entry per action and one for the terminal: `build.ts [folder]`, default dist.
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const root = path.join(import.meta.dirname, '..')
@@ -21,11 +21,12 @@ try {
   writeFileSync(path.join(bundle, 'post.js'), `import { runPost } from './index.js'\nawait runPost()\n`)
   writeFileSync(path.join(bundle, 'cli.js'), `#!/usr/bin/env node\nimport { runTerminal } from './index.js'\nawait runTerminal()\n`, { mode: 0o755 })
 
-  const index = path.join(bundle, 'index.js')
-  if (readFileSync(index, 'utf8').includes(root)) throw new Error('the bundle names a folder of this machine')
+  // index.js is what every entry loads; the others are parts that it loads when they are needed.
+  const parts = readdirSync(bundle).filter((name) => name.endsWith('index.js')).toSorted((a, b) => b.localeCompare(a, 'en'))
+  for (const part of parts) if (readFileSync(path.join(bundle, part), 'utf8').includes(root)) throw new Error(`${part} names a folder of this machine`)
   rmSync(target, { recursive: true, force: true })
   cpSync(bundle, target, { recursive: true })
-  console.log(`${path.relative(root, target)}/index.js ${(statSync(index).size / 1024).toFixed(0)} KiB`)
+  for (const part of parts) console.log(`${path.join(path.relative(root, target), part)} ${(statSync(path.join(target, part)).size / 1024).toFixed(0)} KiB`)
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
