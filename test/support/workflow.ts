@@ -82,7 +82,7 @@ export async function runWorkflow(text: string, options: WorkflowOptions): Promi
 }
 
 async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, string>, permissions: Record<string, string>, options: WorkflowOptions): Promise<RanStep[]> {
-  const { runner, adapt } = options
+  const { runner } = options
   const { variables, github } = options.job(permissions)
   const outputs: Record<string, { outputs: Record<string, string> }> = {}
   const ran: { name: string; ending: StepEnding; post: string }[] = []
@@ -92,7 +92,7 @@ async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, str
     const described = action.parse(parse(readFileSync(path.join(root, folder, 'action.yml'), 'utf8')))
     const contexts = { ...options.contexts, matrix, github, steps: outputs }
     const defaults = Object.entries(described.inputs).map(([name, input]) => [name, evaluated(input.default ?? '', contexts)])
-    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, adapt(evaluated(String(value), contexts))])
+    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
     const inputs = Object.fromEntries([...defaults, ...given].map(([name, value]) => [`INPUT_${name!.toUpperCase()}`, value!]))
     const ending = await runner.start([entry(folder, described.runs.main)], { ...variables, ...inputs }).ended
     ran.push({ name: step.name ?? step.uses!, ending, post: entry(folder, described.runs.post) })
