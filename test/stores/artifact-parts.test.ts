@@ -1,5 +1,5 @@
 import { encodeParts, type Holding, parseParts, unneeded, wholeness } from '../../src/stores/artifact/parts.ts'
-import { artifactRetention, daysWanted } from '../../src/stores/artifact/retention.ts'
+import { artifactRetention, daysWanted, grantedDays } from '../../src/stores/artifact/retention.ts'
 
 const DAY = 86_400_000
 const snapshot = (day: number, set = 'app') => `snapshots/${set}/202601${String(day).padStart(2, '0')}T000000Z-00000000.json.zst`
@@ -65,6 +65,10 @@ test.each([
   [{ yearly: 1 }, 366],
 ])('the days that a policy wants: %j', (policy, days) => {
   expect(daysWanted(policy)).toBe(days)
+})
+
+test.each([['14', 14], ['400', 400], ['', 90], [undefined, 90], ['0', 90], ['ninety', 90]])('the runner tells that %j days are granted', (text, days) => {
+  expect(grantedDays({ GITHUB_RETENTION_DAYS: text })).toBe(days)
 })
 
 const good = { objects: [['chunks/aa/x', 5] satisfies [string, number]], needs: backup(2, [1]).needs }

@@ -1,6 +1,7 @@
-import { readdirSync, rmSync, truncateSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { artifactRetention } from '../../src/stores/artifact/retention.ts'
 import { type ArtifactStore, LostPart } from '../../src/stores/artifact/store.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { LifeboatError } from '../../src/error.ts'
@@ -257,6 +258,11 @@ test('a shorter retention than asked for is reported', async () => {
   expect(stores.warnings).toEqual([expect.stringContaining('GitHub keeps artifact lifeboat-shop for 7 days, not for the 90 asked for')])
 })
 
+test('a retention that artifacts cannot give is reported with what they can', async () => {
+  await backUp(1, ['chunks/aa/one'], [], stores.open({ retention: artifactRetention(90, 90) }))
+  expect(stores.warnings).toEqual([expect.stringMatching(/sure to be whole for 60 days, 30 fewer than the retention asks for: GitHub keeps artifacts for 90/)])
+})
+
 test('a part that has expired: the error says which snapshots are lost and which is the newest whole one', async () => {
   await backUp(1, ['chunks/aa/old'])
   github.offset = 80 * DAY
@@ -349,6 +355,23 @@ test('an uploaded object is not deleted by itself, a staged one is', async () =>
   await store.delete('chunks/aa/nothing')
   expect(await keysOf(store, 'chunks/')).toEqual(['chunks/aa/one'])
   expect((await failure(store.delete('chunks/aa/one'))).hint).toMatch(/deleted as a whole/)
+})
+
+test('one file per object is staged, readable by nobody else, whatever is put at the same time', async () => {
+  const store = stores.open()
+  await Promise.all([1, 2, 3, 4, 5, 6].map((number) => store.put('shared/key', Buffer.alloc(100_000 + number, `${number}`))))
+  const content = await store.get('shared/key')
+  expect(content).toEqual(Buffer.alloc(content.length, `${content.length - 100_000}`))
+  for (const entry of readdirSync(stores.temporary, { recursive: true, withFileTypes: true })) {
+    expect(statSync(path.join(entry.parentPath, entry.name)).mode & 0o077).toBe(0)
+  }
+})
+
+test('a folder that cannot be staged in is named, with what to do', async () => {
+  const store = stores.open({ temporary: '/dev/null/nowhere' })
+  const error = await failure(store.put('chunks/aa/one', bytes('one')))
+  expect(error.message).toMatch(/^cannot stage chunks\/aa\/one in \/dev\/null\/nowhere.*ENOTDIR/)
+  expect(error.hint).toMatch(/free some space.*RUNNER_TEMP/)
 })
 
 test('an interrupt ends an upload at once', async () => {

@@ -23,6 +23,12 @@ export function artifactRetention(wanted: number | undefined, granted: number = 
   return { artifact: granted, snapshot, short: Math.max(0, Math.ceil(wanted ?? 0) - snapshot) }
 }
 
+/** Days that the repository's settings allow, as the runner tells (GITHUB_RETENTION_DAYS); GitHub's own default elsewhere. */
+export function grantedDays(variables: Readonly<Record<string, string | undefined>>): number {
+  const text = variables['GITHUB_RETENTION_DAYS'] ?? ''
+  return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : GITHUB_DEFAULT
+}
+
 /** Days that a retention policy keeps its longest-lived snapshot, a backup a day assumed; undefined for a policy that keeps all. */
 export function daysWanted(policy: { last?: number; daily?: number; weekly?: number; monthly?: number; yearly?: number; within?: number }): number | undefined {
   const { last = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0, within = 0 } = policy

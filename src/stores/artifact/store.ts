@@ -62,6 +62,7 @@ export class ArtifactStore implements Store {
   readonly #run: RunService | undefined
   readonly #folder: string
   readonly #staged = new Map<string, Staged>()
+  #made = false
   #held: Promise<Held[]> | undefined
 
   /** Throws where artifacts do not exist, and where neither a token nor a workflow run gives access to any. */
@@ -96,6 +97,7 @@ export class ArtifactStore implements Store {
     const staged = { file, size: bytes.length, crc: crc32(bytes) }
     try {
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+      this.#made = true
       await writeFile(written, bytes, { mode: 0o600 })
       await rename(written, file)
     } catch (cause) {
@@ -154,6 +156,13 @@ export class ArtifactStore implements Store {
     await this.#carry(held)
     const parts = { objects: [...this.#staged].map(([key, { size }]): [string, number] => [key, size]), needs: await this.#locate(needs, held) }
     await this.put(PARTS, encodeParts(parts))
+    const { short, snapshot, artifact } = this.#options.retention
+    if (short > 0) {
+      this.#options.report.warning(
+        `this snapshot is sure to be whole for ${snapshot} days, ${short} fewer than the retention asks for: GitHub keeps artifacts for ${artifact}, and later backups share its parts`,
+        'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use another destination.',
+      )
+    }
     const uploaded = await this.#upload()
     const added = await this.#confirm(uploaded)
     this.#held = Promise.resolve([{ ...added, needs: parts.needs }, ...held])
@@ -164,7 +173,7 @@ export class ArtifactStore implements Store {
   /** Discards what was not committed. */
   async close(): Promise<void> {
     this.#staged.clear()
-    await rm(this.#folder, { recursive: true, force: true })
+    if (this.#made) await rm(this.#folder, { recursive: true, force: true })
     for (const { archive } of (await this.#held?.catch(() => [])) ?? []) await archive.close() // A failed listing was thrown where it was asked for.
   }
 
