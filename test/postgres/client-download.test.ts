@@ -244,7 +244,7 @@ exec ${clientDirectory(17)}/$program "$@"
   expect(told[0]).toBe('pull --quiet postgres:17')
   expect(told.at(-1)).toBe('PGPASSWORD=geheim')
   const last = told.at(-2)!
-  expect(last).toMatch(/^run --rm --interactive --init --network host --log-driver none --user \d+:\d+ .*postgres:17 psql --version$/)
+  expect(last).toMatch(/^run --pull never --rm --interactive --init --network host --log-driver none --user \d+:\d+ .*postgres:17 psql --version$/)
   for (const part of ['--env PGPASSWORD ', '--env PGHOST ', `--volume ${certificate}:${certificate}`, `--volume ${machine.temporary}:${machine.temporary}`]) expect(last).toContain(part)
   expect(last).not.toContain('geheim')
 })
@@ -270,6 +270,17 @@ test("the pinned key is the PostgreSQL project's", () => {
   mkdirSync(home, { mode: 0o700 })
   const told = execFileSync('gpg', ['--homedir', home, '--batch', '--quiet', '--with-colons', '--show-keys'], { input: POSTGRESQL_ARCHIVE_KEY, encoding: 'utf8' })
   expect(told.match(/^fpr:.*$/gm)).toEqual(['fpr:::::::::B97B0AFCAA1A47F044F244A07FCC7D46ACCC4CF8:'])
+})
+
+test('an image that is here already is used where none can be fetched', async () => {
+  const docker = `#!/bin/sh
+[ "$1" != pull ] || exit 1
+[ "$1" != image ] || exit 0
+while [ "$1" != postgres:17 ]; do shift; done
+echo "$2 (PostgreSQL) 17.1"
+`
+  const PATH = pathWith(['sh', 'env', 'sed', 'id'], { docker })
+  expect((await machine.provide(17, { variables: { ...machine.variables, PATH } })).major).toBe(17)
 })
 
 function architecture(): string {

@@ -19,12 +19,16 @@ export async function clientFromImage(major: number, folder: string, readable: s
   for (const [name, value] of Object.entries(variables)) {
     if (value !== undefined && /^(?:PATH|HOME|DOCKER_\w+|XDG_RUNTIME_DIR)$/.test(name)) environment[name] = value
   }
+  const docker = (parameters: string[]) => runChild('docker', parameters, { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(pullLimit)]) })
   try {
-    await runChild('docker', ['pull', '--quiet', image], { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(pullLimit)]) })
+    await docker(['pull', '--quiet', image])
   } catch (error) {
     signal.throwIfAborted()
-    const reason = error instanceof ChildError ? error.exit.stderr.trim() || messageOf(error) : messageOf(error)
-    throw new LifeboatError(`docker cannot fetch the image ${image}: ${reason}`, { cause: error })
+    // An image that is here already will do.
+    await docker(['image', 'inspect', image]).catch(() => {
+      const reason = error instanceof ChildError ? error.exit.stderr.trim() || messageOf(error) : messageOf(error)
+      throw new LifeboatError(`docker cannot fetch the image ${image}: ${reason}`, { cause: error })
+    })
   }
   await mkdir(readable, { recursive: true, mode: 0o700 })
   const engine = Object.entries(environment).filter(([name]) => name.startsWith('DOCKER_') || name.startsWith('XDG_'))
@@ -45,7 +49,7 @@ for name in $(env | sed -n 's/^\\(PG[A-Z]*\\|LC_ALL\\|TZ\\)=.*/\\1/p'); do set -
 IFS=,
 set -f
 for name in $mounts; do set -- --volume "$name:$name" "$@"; done
-exec docker run --rm --interactive --init --network host --log-driver none --user "$(id -u):$(id -g)" "$@"
+exec docker run --pull never --rm --interactive --init --network host --log-driver none --user "$(id -u):$(id -g)" "$@"
 `
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
