@@ -1,9 +1,7 @@
-// An action, or its post step, from its sources, in a process of its own, for the tests beside it.
+// An action from its sources, in a process of its own, for the test beside it.
+import { runAction } from '../../src/main.ts'
 import { commands } from '../../src/inputs.ts'
-import { runAction, runPost } from '../../src/main.ts'
 
-const [word] = process.argv.slice(2)
-const command = commands.find((command) => command === word)
-if (command !== undefined) await runAction(command)
-else if (word === 'post') await runPost()
-else throw new Error('which action?')
+const command = commands.find((command) => command === process.argv[2])
+if (command === undefined) throw new Error('which action?')
+await runAction(command)

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { builtProgram } from '../end-to-end/built.ts'
-import type { Runner, StepEnding } from './runner.ts'
+import { runStep, type StepResult } from './github/runner.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 
@@ -55,12 +55,13 @@ function valueOf(expression: string, contexts: Contexts): unknown {
 
 export interface RanStep {
   name: string
-  ending: StepEnding
-  post: StepEnding
+  ending: StepResult
+  post: StepResult
 }
 
 export interface WorkflowOptions {
-  runner: Runner
+  /** The machine's work folder. */
+  work: string
   contexts: Contexts
   /** The variables of a job with these permissions, and its `github` context. */
   job(permissions: Record<string, string>): { variables: Record<string, string>; github: Record<string, string> }
@@ -82,10 +83,9 @@ export async function runWorkflow(text: string, options: WorkflowOptions): Promi
 }
 
 async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, string>, permissions: Record<string, string>, options: WorkflowOptions): Promise<RanStep[]> {
-  const { runner } = options
   const { variables, github } = options.job(permissions)
   const outputs: Record<string, { outputs: Record<string, string> }> = {}
-  const ran: { name: string; ending: StepEnding; post: string }[] = []
+  const ran: { name: string; ending: StepResult; post: string }[] = []
   for (const step of steps) {
     const folder = folderOf(step.uses)
     if (folder === undefined) continue
@@ -93,16 +93,14 @@ async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, str
     const contexts = { ...options.contexts, matrix, github, steps: outputs }
     const defaults = Object.entries(described.inputs).map(([name, input]) => [name, evaluated(input.default ?? '', contexts)])
     const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
-    const inputs = Object.fromEntries([...defaults, ...given].map(([name, value]) => [`INPUT_${name!.toUpperCase()}`, value!]))
-    const ending = await runner.start([entry(folder, described.runs.main)], { ...variables, ...inputs }).ended
+    const ending = await runStep(options.work, { main: entry(folder, described.runs.main), inputs: Object.fromEntries([...defaults, ...given]), variables })
     ran.push({ name: step.name ?? step.uses!, ending, post: entry(folder, described.runs.post) })
     if (step.id !== undefined) outputs[step.id] = { outputs: ending.outputs }
     if (ending.status !== 0) break
   }
-  const posts: StepEnding[] = []
+  const posts: StepResult[] = []
   for (const { ending, post } of ran.toReversed()) {
-    const state = Object.fromEntries(Object.entries(ending.state).map(([name, value]) => [`STATE_${name}`, value]))
-    posts.unshift(await runner.start([post], { ...variables, ...state }).ended)
+    posts.unshift(await runStep(options.work, { main: post, state: ending.state, variables }))
   }
   return ran.map(({ name, ending }, index) => ({ name, ending, post: posts[index]! }))
 }

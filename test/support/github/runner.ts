@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
@@ -27,11 +28,14 @@ export interface StepResult {
 
 /** A step that runs. */
 export interface StartedStep {
+  readonly process: ChildProcess
   result: Promise<StepResult>
   /** Resolves when the log matches; rejects when the step ends before. */
   logged(pattern: RegExp): Promise<void>
-  /** Cancels as the runner does: SIGINT to this process alone, SIGTERM after 7.5 s, SIGKILL after 2.5 s more. */
-  cancel(): void
+  /** What it has saved for `post` so far. */
+  saved(): Promise<Record<string, string>>
+  /** Cancels as the runner does: SIGINT to this process alone, SIGTERM after 7.5 s, SIGKILL after 2.5 s more. Gives the list of what it has sent, which grows. */
+  cancel(): readonly NodeJS.Signals[]
 }
 
 /** Starts a step the way the runner starts one of a JavaScript action; `work` is the machine's work folder. */
@@ -69,11 +73,19 @@ export async function startStep(work: string, { main, inputs = {}, variables = {
     return { ...end, log, outputs: await read('GITHUB_OUTPUT'), state: await read('GITHUB_STATE'), exported: await read('GITHUB_ENV'), summary: await readFile(files['GITHUB_STEP_SUMMARY']!, 'utf8') }
   }
   return {
+    process: child,
     result: result(),
+    saved: async () => parseFileCommands(await readFile(files['GITHUB_STATE']!, 'utf8')),
     logged: (pattern) => logged(child, () => pattern.test(log), () => `the step ended without ${String(pattern)} in its log:\n${log}`),
     cancel: () => {
-      child.kill('SIGINT')
-      timers.push(setTimeout(() => child.kill('SIGTERM'), 7500), setTimeout(() => child.kill('SIGKILL'), 10_000))
+      const sent: NodeJS.Signals[] = []
+      const send = (signal: NodeJS.Signals) => {
+        sent.push(signal)
+        child.kill(signal)
+      }
+      send('SIGINT')
+      timers.push(setTimeout(() => send('SIGTERM'), 7500), setTimeout(() => send('SIGKILL'), 10_000))
+      return sent
     },
   }
 }
@@ -81,6 +93,19 @@ export async function startStep(work: string, { main, inputs = {}, variables = {
 /** Runs a step to its end. */
 export async function runStep(work: string, step: Step): Promise<StepResult> {
   return (await startStep(work, step)).result
+}
+
+/** The processes that carry a RUNNER_TRACKING_ID, by which the runner too finds what a job has left behind. */
+export function tracked(id: string): { pid: number; command: string }[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`RUNNER_TRACKING_ID=${id}`)) return []
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+      return command === '' ? [] : [{ pid: Number(pid), command }]
+    } catch {
+      return [] // It has ended meanwhile, or is another user's.
+    }
+  })
 }
 
 function logged(child: ChildProcess, matches: () => boolean, failure: () => string): Promise<void> {
