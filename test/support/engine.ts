@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { findSnapshot } from '../../src/repository/catalog.ts'
+import { type Keys, newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
+import { type KnownChunks, loadKnown } from '../../src/repository/known.ts'
+import { Reader } from '../../src/repository/reader.ts'
+import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord } from '../../src/repository/snapshot.ts'
+import { Writer } from '../../src/repository/writer.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { all, inPieces, sha256 } from './bytes.ts'
+
+const nowhere = new FileStore('/nowhere/at/all')
+
+/** Keys with a fixed identity, since where streams are cut depends on it; the write key of it; and another's. */
+export const identity = 'AGE-SECRET-KEY-18TQHRSHQTKZEVH952RYVPHU07DE394GRAYT6AVFNYMUX0X7XJEDSELEQD3'
+export const keys = await openKeys(identity, { store: nowhere, create: false })
+export const writeKeys = await openKeys(await writeKeyOf(identity, undefined), { store: nowhere, create: false })
+export const otherKeys = await openKeys((await newIdentity()).identity, { store: nowhere, create: false })
+
+let seconds = 0
+/** Each later than the one before. */
+export const nextTime = (): Date => new Date(Date.UTC(2026, 10, 20) + ++seconds * 1000)
+
+export interface RunOptions {
+  store: Store
+  keys?: Keys
+  set?: string
+  time?: Date
+  jobs?: number
+  signal?: AbortSignal
+  /** What the run builds on, where it is not what the store has now. */
+  known?: KnownChunks
+}
+
+/** One run of the engine, between its beginning and its commit. */
+export class Run {
+  readonly writer: Writer
+  readonly id: string
+  /** What was reported as damaged. */
+  readonly damage: string[]
+  readonly #options: Required<Pick<RunOptions, 'store' | 'set' | 'time'>>
+  readonly #sources: SourceRecord[] = []
+
+  private constructor(options: RunOptions, known: KnownChunks, damage: string[]) {
+    const { store, set = 'app', time = nextTime(), jobs = 2, signal = new AbortController().signal } = options
+    this.#options = { store, set, time }
+    this.damage = damage
+    this.id = newSnapshotId(time, randomBytes(4))
+    const onDamaged = (error: Error): void => void damage.push(error.message)
+    this.writer = new Writer({ store, keys: options.keys ?? keys, known, level: 3, mark: this.id.slice(-8), jobs, signal, onDamaged })
+  }
+
+  static async begin(options: RunOptions): Promise<Run> {
+    const damage: string[] = []
+    const known = options.known ?? (await loadKnown(options.store, options.keys ?? keys, options.set ?? 'app', (error) => void damage.push(error.message)))
+    return new Run(options, known, damage)
+  }
+
+  async source(name: string, bytes: Buffer | AsyncIterable<Buffer>): Promise<void> {
+    const stream = await this.writer.stream(`${name}.dump`, 'pg_dump-custom', Buffer.isBuffer(bytes) ? inPieces(bytes) : bytes, () => undefined)
+    this.#sources.push({ name, kind: 'postgres', streams: [stream], facts: {} })
+  }
+
+  async commit(): Promise<this> {
+    const { set, time } = this.#options
+    await this.writer.commit({ format: 'lifeboat/1', id: this.id, set, time: time.toISOString(), tags: [] }, { sources: this.#sources, description: '', run: null, lifeboat: '0.0.0' })
+    return this
+  }
+}
+
+/** A whole backup; one stream for each source. */
+export async function backUp(options: RunOptions, sources: Record<string, Buffer>): Promise<Run> {
+  const run = await Run.begin(options)
+  for (const [name, bytes] of Object.entries(sources)) await run.source(name, bytes)
+  return run.commit()
+}
+
+/** The SHA-256 of each source's bytes: Jest takes seconds to compare buffers of megabytes. */
+export function digests(sources: Record<string, Buffer>): Record<string, string> {
+  return Object.fromEntries(Object.entries(sources).map(([name, bytes]) => [name, sha256(bytes)]))
+}
+
+/** The digests of every stream of a snapshot, read back whole, by source; of the newest of the set when no id is given. */
+export async function restored(store: Store, id?: string, set = 'app'): Promise<Record<string, string>> {
+  const snapshot = await findSnapshot(store, keys, set, id === undefined ? { kind: 'latest' } : { kind: 'id', id })
+  const { sources } = await openManifest(snapshot)
+  const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
+  const found: Record<string, Buffer> = {}
+  for (const { name, streams } of sources) for (const stream of streams) found[name] = Buffer.concat(await all(reader.stream(stream)))
+  return digests(found)
+}
+
+export async function entriesOf(store: Store, id: string): Promise<ChunkEntry[]> {
+  return (await findSnapshot(store, keys, 'app', { kind: 'id', id })).header.chunks
+}
+
+export type Operation = 'put' | 'get' | 'list' | 'delete' | 'close'
+
+/** A store between whose caller and itself `intercept` stands: it may look, wait, fail, and decide whether the operation is performed. */
+export function through(store: Store, intercept: <T>(operation: Operation, key: string, perform: () => Promise<T>, bytes?: Uint8Array) => Promise<T>): Store {
+  return {
+    name: store.name,
+    put: (key, bytes) => intercept('put', key, () => store.put(key, bytes), bytes),
+    get: (key) => intercept('get', key, () => store.get(key)),
+    delete: (key) => intercept('delete', key, () => store.delete(key)),
+    close: () => intercept('close', '', () => store.close()),
+    async *list(prefix) {
+      yield* await intercept('list', prefix, () => all(store.list(prefix)))
+    },
+  }
+}
