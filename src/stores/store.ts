@@ -1,3 +1,5 @@
+import { LifeboatError } from '../error.ts'
+
 /** Where objects live. Keys are relative paths of `[A-Za-z0-9._-]` segments joined by `/`, as docs/format.md lists them. */
 export interface Store {
   /** How messages name this store; never holds a secret. */
@@ -29,6 +31,9 @@ export interface StoredObject {
   /** When the store drops it by itself. */
   expires?: Date
 }
+
+/** An object that is there but cannot be what was put: truncated, or with a wrong checksum. Others of the store are not affected. */
+export class DamagedObject extends LifeboatError {}
 
 export class NotFound extends Error {
   readonly key: string

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { artifactRetention } from '../../src/stores/artifact/retention.ts'
 import { type ArtifactStore, LostPart } from '../../src/stores/artifact/store.ts'
-import { NotFound } from '../../src/stores/store.ts'
+import { DamagedObject, NotFound } from '../../src/stores/store.ts'
 import { LifeboatError } from '../../src/error.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { ArtifactStores, terminalOf } from '../support/github/store.ts'
@@ -171,7 +171,9 @@ test('a flipped bit in a chunk is found when the chunk is read', async () => {
   const content = await github.content(github.artifacts[0]!)
   content[content.indexOf('chunks/aa/onechunks') + 20]! ^= 1
   await github.replace(github.artifacts[0]!, content)
-  expect((await failure(stores.open().get('chunks/aa/one'))).message).toMatch(/artifact lifeboat-shop \(\d+\) is damaged: chunks\/aa\/one in it is not what was put: its checksum \(CRC-32\) differs/)
+  const error = await failure(stores.open().get('chunks/aa/one'))
+  expect(error).toBeInstanceOf(DamagedObject)
+  expect(error.message).toMatch(/artifact lifeboat-shop \(\d+\) is damaged: chunks\/aa\/one in it is not what was put: its checksum \(CRC-32\) differs/)
 })
 
 test.each([['by a byte', 1], ['by half', 600], ['to nothing', 1_000_000]])('an artifact truncated %s is reported, and not taken for a backup', async (_, missing) => {
@@ -232,6 +234,14 @@ test('what GitHub reports to have must be what was sent', async () => {
   github.claimedDigest = `sha256:${'00'.repeat(32)}`
   const error = await failure(store.commit([]))
   expect(error.message).toMatch(/is not what was uploaded: GitHub has \d+ bytes, sha256:0{64}; sent were \d+ bytes, sha256:/)
+})
+
+test('an artifact that GitHub lists a little late is waited for', async () => {
+  const store = stores.open()
+  await store.put(snapshot(1), bytes('snapshot'))
+  github.hiddenListings = 2
+  await store.commit([])
+  expect(await keysOf(stores.open(), 'snapshots/')).toEqual([snapshot(1)])
 })
 
 test('a backup does not commit when what it builds on was deleted while it ran', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { LifeboatError } from '../../error.ts'
 import { request } from '../http.ts'
 import { retry, Transient } from '../retry.ts'
+import { DamagedObject } from '../store.ts'
 import { Gone, type ServiceArtifact } from './github.ts'
 import { BadZip, type ReadAt, readDirectory, readEntry, type ZipEntry } from './zip.ts'
 
@@ -22,7 +23,7 @@ export interface ArchiveOptions {
 }
 
 /** An artifact that is missing bytes or has wrong ones. */
-export class DamagedArtifact extends LifeboatError {
+export class DamagedArtifact extends DamagedObject {
   constructor(message: string, cause?: unknown) {
     super(message, { cause, hint: 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.' })
     this.name = 'DamagedArtifact'

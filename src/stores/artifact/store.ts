@@ -4,7 +4,7 @@ import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Report } from '../../report/report.ts'
-import { inParallel } from '../retry.ts'
+import { inParallel, retry, Transient } from '../retry.ts'
 import { NotFound, type Store, type StoredObject } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
 import { Gone, RestApi, RunService, type ServiceArtifact, type Variables } from './github.ts'
@@ -314,8 +314,12 @@ export class ArtifactStore implements Store {
   async #confirm(uploaded: Uploaded & { name: string }): Promise<Omit<Held, 'needs'>> {
     const { name, id, size, digest } = uploaded
     const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
-    const stored = (await this.#run!.list()).find((artifact) => artifact.id === id)
-    if (!stored) throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint })
+    const look = async (): Promise<ServiceArtifact> => {
+      const found = (await this.#run!.list()).find((artifact) => artifact.id === id)
+      if (!found) throw new Transient(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint })
+      return found
+    }
+    const stored = await retry(look, { signal: this.#options.signal, budget: this.#options.timeout })
     if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
       throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
     }

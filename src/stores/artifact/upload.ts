@@ -46,7 +46,9 @@ const outcome = z.union([
 
 async function uploadInThread(upload: Upload, { variables, signal, timeout }: UploadOptions): Promise<Uploaded> {
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
-  const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, execArgv: [], env: forClient(variables), stdout: true, stderr: true })
+  // A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
+  const resourceLimits = { maxYoungGenerationSizeMb: 8 }
+  const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, execArgv: [], env: forClient(variables), stdout: true, stderr: true, resourceLimits })
   const silence = setTimeout(() => reject(new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s`, { hint: STALLED })), timeout)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
