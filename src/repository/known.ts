@@ -70,6 +70,8 @@ async function addSnapshot(known: KnownChunks, snapshot: AuthenticSnapshot, pres
   const make = (index: number): KnownChunk | undefined => {
     const [id, size, storedSize, base, mark] = chunks[index]!
     if (present.get(chunkKey(id, mark)) !== storedSize) return undefined
+    const already = known.get(id)
+    if (already?.mark === mark) return already
     const baseChunk = base === null ? undefined : (made[base] ??= make(base))
     if (base !== null && !baseChunk) return undefined
     return { id, size, storedSize, mark, base: baseChunk, anchors: content?.anchors[index] ?? '', spent: content?.spent[index] ?? 0 }

@@ -18,7 +18,7 @@ let count = 0
 const freshFolder = (): string => path.join(folder, `store-${++count}`)
 
 const first = noise('first', 700_000)
-const contents: Record<string, Buffer>[] = [{ app: first }, { app: changed(first, 200_000, 'second'), small: Buffer.from('small') }, { app: changed(first, 150_000, 'third'), more: noise('more', 400_000) }]
+const contents: Record<string, Buffer>[] = [{ app: first }, { app: changed(first, 200_000, 'second'), small: Buffer.from('small'), one: noise('one', 100_000), two: noise('two', 100_000) }, { app: changed(first, 150_000, 'third'), more: noise('more', 400_000) }]
 const last = { app: changed(first, 100_000, 'last') }
 
 /** A store with two snapshots, and their ids. */
@@ -123,7 +123,9 @@ test('3: whatever is done to any object a snapshot needs, a restore gives the ri
       copy[position]! ^= 4
       return copy
     }
-    const other = await store.get(objects.find((candidate) => candidate !== key && candidate.split('/')[0] === key.split('/')[0]) ?? objects[0]!)
+    // Another whole object; of the same size where there is one, so that nothing but its content tells.
+    const others = await Promise.all(objects.filter((candidate) => candidate !== key).map((candidate) => store.get(candidate)))
+    const other = others.find(({ length }) => length === bytes.length) ?? others[0]!
     const damages = [bytes.subarray(0, -1), bytes.subarray(0, bytes.length / 2), Buffer.alloc(0), Buffer.alloc(bytes.length), flipped(30), flipped(Math.floor(bytes.length / 2)), flipped(bytes.length - 1), other, undefined]
     for (const damage of damages) {
       await (damage === undefined ? store.delete(key) : store.put(key, damage))
