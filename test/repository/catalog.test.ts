@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { failureOf } from '../../src/report/failure.ts'
+import { findSnapshot, idOf, newestSnapshots, type SnapshotChoice, snapshotKeys } from '../../src/repository/catalog.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { backUp, keys, otherKeys, through } from '../support/engine.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-catalog-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const store = new FileStore(path.join(folder, 'store'))
+const times = ['2026-11-18T02:00:00Z', '2026-11-20T02:00:00Z', '2026-11-19T02:00:00Z']
+const ids: string[] = []
+let otherSet = ''
+beforeAll(async () => {
+  for (const time of times) ids.push((await backUp({ store, time: new Date(time) }, { app: Buffer.from(time) })).id)
+  otherSet = (await backUp({ store, set: 'app.2', time: new Date('2026-11-21T02:00:00Z') }, { app: Buffer.from('other') })).id
+})
+
+test('snapshots are listed newest first, of one set or of all, and nothing else that lies there', async () => {
+  await store.put('snapshots/app/notes.txt', Buffer.from('x'))
+  await store.put(`snapshots/app/deeper/${ids[0]}.json.zst`, Buffer.from('x'))
+  const sorted = [ids[1], ids[2], ids[0]].map((id) => `snapshots/app/${id}.json.zst`)
+  expect(await snapshotKeys(store, 'app')).toEqual(sorted)
+  expect(await snapshotKeys(store)).toEqual([`snapshots/app.2/${otherSet}.json.zst`, ...sorted])
+  expect(await snapshotKeys(store, 'nothing')).toEqual([])
+})
+
+const found = async (choice: SnapshotChoice): Promise<string> => (await findSnapshot(store, keys, 'app', choice)).header.id
+
+test('the newest, an id of any set, or the newest not after a time is found', async () => {
+  expect(await found({ kind: 'latest' })).toBe(ids[1])
+  expect(await found({ kind: 'id', id: ids[0]! })).toBe(ids[0])
+  expect(await found({ kind: 'id', id: otherSet })).toBe(otherSet)
+  expect(await found({ kind: 'time', time: new Date('2026-11-19T02:00:00Z') })).toBe(ids[2])
+  expect(await found({ kind: 'time', time: new Date('2026-11-20T01:59:59Z') })).toBe(ids[2])
+  expect(await found({ kind: 'time', time: new Date('2030-01-01T00:00:00Z') })).toBe(ids[1])
+})
+
+test('where there is none, the message says what was sought and the hint what there is', async () => {
+  const said = async (set: string, choice: SnapshotChoice) => failureOf(await findSnapshot(store, keys, set, choice).catch((error: unknown) => error))
+  expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: '`lifeboat list` shows the sets and snapshots there are.' })
+  expect((await said('app', { kind: 'id', id: '20200101T000000Z-00000000' })).message).toBe(`${store.name} has no snapshot 20200101T000000Z-00000000`)
+  const early = await said('app', { kind: 'time', time: new Date('2020-01-01T00:00:00Z') })
+  expect(early.message).toBe(`${store.name} has no snapshot as old as 2020-01-01T00:00:00.000Z in the set app`)
+  expect(early.hint).toContain(`The oldest of 3 is ${ids[0]}`)
+})
+
+test('one that is deleted between listing and reading is not found; one of another key is refused', async () => {
+  const pruned = through(store, (operation, key, perform) => (operation === 'get' ? store.get(`${key}.gone`).then(perform) : perform()))
+  await expect(findSnapshot(pruned, keys, 'app', { kind: 'latest' })).rejects.toThrow('has no snapshot in the set app')
+  await expect(findSnapshot(store, otherKeys, 'app', { kind: 'latest' })).rejects.toThrow('was written with the key')
+})
+
+test('the newest few are read, without those that are damaged or of another key', async () => {
+  expect((await newestSnapshots(store, keys, 'app', 2)).map(({ key }) => idOf(key))).toEqual([ids[1], ids[2]])
+  expect(await newestSnapshots(store, otherKeys, 'app', 2)).toEqual([])
+  const key = `snapshots/app/${ids[1]}.json.zst`
+  const whole = await store.get(key)
+  await store.put(key, whole.subarray(0, 50))
+  expect((await newestSnapshots(store, keys, 'app', 2)).map((snapshot) => idOf(snapshot.key))).toEqual([ids[2]])
+  await store.put(key, whole)
+})

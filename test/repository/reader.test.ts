@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { messageOf } from '../../src/error.ts'
+import { findSnapshot } from '../../src/repository/catalog.ts'
+import { DamagedChunk, Reader } from '../../src/repository/reader.ts'
+import { chunkKey, DamagedSnapshot, openManifest, type StreamRecord } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { all, changed, noise, sha256 } from '../support/bytes.ts'
+import { backUp, keys, type Operation, through } from '../support/engine.ts'
+
+const MIB = 1024 * 1024
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-reader-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let count = 0
+const first = noise('first', 6 * MIB)
+const second = changed(first, 300_000, 'changed')
+
+type Intercept = <T>(operation: Operation, key: string, perform: () => Promise<T>) => Promise<T>
+
+/** A store with a backup and, where `later`, another of differences; a reader of the newest, and its stream. */
+async function opened(later: boolean, intercept?: Intercept): Promise<{ store: Store; reader: Reader; stream: StreamRecord; objects: string[] }> {
+  const store = new FileStore(path.join(folder, `${++count}`))
+  await backUp({ store }, { app: first })
+  if (later) await backUp({ store }, { app: second })
+  const { header } = await findSnapshot(store, keys, 'app', { kind: 'latest' })
+  const { sources } = await openManifest(await findSnapshot(store, keys, 'app', { kind: 'latest' }))
+  const reader = new Reader(intercept ? through(store, intercept) : store, keys, header.chunks)
+  const stream = sources[0]!.streams[0]!
+  return { store, reader, stream, objects: stream.chunks.map((index) => chunkKey(header.chunks[index]![0], header.chunks[index]![4])) }
+}
+
+/** What was handed over before the error, and the error. */
+async function read(chunks: AsyncIterable<Buffer>): Promise<{ bytes: Buffer; error: unknown }> {
+  const pieces: Buffer[] = []
+  try {
+    for await (const chunk of chunks) pieces.push(chunk)
+    return { bytes: Buffer.concat(pieces), error: undefined }
+  } catch (error) {
+    return { bytes: Buffer.concat(pieces), error }
+  }
+}
+
+test('a stream of differences comes back, each base fetched a few times at most', async () => {
+  const gets = new Map<string, number>()
+  const { reader, stream } = await opened(true, (_, key, perform) => {
+    gets.set(key, (gets.get(key) ?? 0) + 1)
+    return perform()
+  })
+  expect(sha256(Buffer.concat(await all(reader.stream(stream))))).toBe(sha256(second))
+  expect(Math.max(...gets.values())).toBe(1)
+})
+
+test('a chunk that is missing, truncated, flipped or another one is named where its turn comes, and no wrong byte before it', async () => {
+  const { store, reader, stream, objects } = await opened(false)
+  const victim = objects[2]!
+  const good = await store.get(victim)
+  const flipped = Buffer.from(good)
+  flipped[good.length - 20]! ^= 1
+  const damages: [Buffer | undefined, RegExp][] = [
+    [undefined, /is missing from/],
+    [good.subarray(0, -1), /is damaged: it has \d+ bytes instead of \d+/],
+    [flipped, /is damaged: /],
+    [await store.get(objects[0]!), /is damaged: /],
+  ]
+  for (const [damage, message] of damages) {
+    await (damage ? store.put(victim, damage) : store.delete(victim))
+    const { bytes, error } = await read(reader.stream(stream))
+    expect(error).toBeInstanceOf(DamagedChunk)
+    expect(messageOf(error)).toMatch(message)
+    expect(messageOf(error)).toContain(victim)
+    expect(bytes.length).toBeGreaterThan(0)
+    expect(bytes.equals(first.subarray(0, bytes.length))).toBe(true)
+  }
+})
+
+test('the last chunk of a stream that is not the one recorded is held back', async () => {
+  const { reader, stream } = await opened(false)
+  const { bytes, error } = await read(reader.stream({ ...stream, sha256: sha256(Buffer.from('another')) }))
+  expect(error).toBeInstanceOf(DamagedSnapshot)
+  expect(messageOf(error)).toContain('does not have the SHA-256 recorded')
+  expect(bytes.length).toBeLessThan(first.length)
+  const exchanged = await read(reader.stream({ ...stream, chunks: [stream.chunks[1]!, stream.chunks[0]!, ...stream.chunks.slice(2)] }))
+  expect(exchanged.error).toBeInstanceOf(DamagedSnapshot)
+  const nothing = await read(reader.stream({ ...stream, size: 0, chunks: [] }))
+  expect(nothing.error).toBeInstanceOf(DamagedSnapshot)
+})
+
+test('a store that cannot be reached is no damaged chunk', async () => {
+  const { reader, stream } = await opened(false, () => Promise.reject(new Error('connection reset')))
+  const { error } = await read(reader.stream(stream))
+  expect(error).not.toBeInstanceOf(DamagedChunk)
+  expect(messageOf(error)).toBe('connection reset')
+})
+
+test('no more is fetched ahead of a reader that stands still than 24 MiB and a chunk, and nothing once it has left', async () => {
+  const store = new FileStore(path.join(folder, 'ahead'))
+  await backUp({ store }, { app: noise('ahead', 56 * MIB) })
+  const snapshot = await findSnapshot(store, keys, 'app', { kind: 'latest' })
+  const { sources } = await openManifest(snapshot)
+  let running = 0
+  let fetched = 0
+  const watched = through(store, async (_, __, perform) => {
+    running++
+    fetched++
+    return perform().finally(() => running--)
+  })
+  const chunks = new Reader(watched, keys, snapshot.header.chunks).stream(sources[0]!.streams[0]!)
+  await chunks.next()
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
+  const sizes = sources[0]!.streams[0]!.chunks.map((index) => snapshot.header.chunks[index]![1])
+  expect(fetched).toBeGreaterThan(4)
+  expect(sizes.slice(0, fetched).reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(24 * MIB + 4 * MIB)
+  const before = fetched
+  await chunks.return()
+  expect([running, fetched]).toEqual([0, before])
+})
