@@ -89,7 +89,7 @@ test('a machine that has the programs of 15 alone dumps a server of 17 with prog
 test('the programs run with the libpq that was fetched with them', async () => {
   const { directory } = await machine.provide(17)
   const told = execFileSync('sh', ['-c', 'LD_DEBUG=libs exec "$0" --version 2>&1', path.join(directory, 'psql')], { encoding: 'utf8' })
-  expect(/trying file=(\S+libpq\.so\.5)\n\s+\d+:\s+\n\s+\d+:\s+calling init|calling init: (\S+libpq\.so\.5)/.exec(told)?.slice(1).join('')).toContain(machine.toolCache)
+  expect(/calling init: (.+libpq\.so\.5)$/m.exec(told)?.[1]).toContain(machine.toolCache)
 })
 
 test('what was fetched is kept, and the next one asks no archive', async () => {
@@ -224,9 +224,9 @@ test('without apt and docker the error says so', async () => {
 test('without apt the programs run in the official image, the password in no argument', async () => {
   const log = path.join(machine.folder, 'docker.log')
   const docker = `#!/bin/sh
-echo "$@" >> ${log}
+echo "$@" >> "${log}"
 [ "$1" = run ] || exit 0
-echo "PGPASSWORD=$PGPASSWORD" >> ${log}
+echo "PGPASSWORD=$PGPASSWORD" >> "${log}"
 while [ "$1" != postgres:17 ]; do shift; done
 shift
 program=$1

@@ -16,8 +16,9 @@ export interface Machine {
   remove(): void
 }
 
-export function makeMachine(distribution: { uri: string; keyFile: string }, project: AptRepository, network: Record<string, string> = {}): Machine {
-  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-machine-'))
+export function makeMachine(distribution: { uri: string; keyFile: string }, project: AptRepository, network?: Record<string, string>): Machine {
+  // A folder with a space in its name, but where the toolkit's cache client works: its call of tar cannot cope.
+  const folder = mkdtempSync(path.join(tmpdir(), network ? 'lifeboat-machine-' : 'lifeboat machine-'))
   const settings = path.join(folder, 'apt')
   const toolCache = path.join(folder, 'tools')
   const runnerTemp = path.join(folder, 'temp')

@@ -45,9 +45,24 @@ export async function openApt({ folder, machine, status, architecture, variables
   return apt
 }
 
-/** One more file of sources, in apt's one-line or (`*.sources`) deb822 format. */
-export function addSource(apt: Apt, name: string, text: string): Promise<void> {
-  return writeFile(path.join(apt.folder, 'sources', name), text)
+/** A source beside the machine's own. */
+export interface Source {
+  uri: string
+  suite: string
+  components: readonly string[]
+  /** Files of keys, or one key in ASCII armour: nothing that another key signed is taken. */
+  signedBy: readonly string[] | string
+  /** More fields, as in `sources.list(5)`. */
+  options?: Readonly<Record<string, string>>
+}
+
+export function addSource(apt: Apt, name: string, { uri, suite, components, signedBy, options = {} }: Source): Promise<void> {
+  const key = typeof signedBy === 'string' ? signedBy.trimEnd().split('\n').map((line) => `\n ${line || '.'}`).join('') : ` ${signedBy.join(' ')}`
+  const fields = [
+    'Types: deb', `URIs: ${uri}`, `Suites: ${suite}`, `Components: ${components.join(' ')}`,
+    ...Object.entries(options).map(([field, value]) => `${field}: ${value}`), `Signed-By:${key}`,
+  ]
+  return writeFile(path.join(apt.folder, 'sources', `${name}.sources`), `${fields.join('\n')}\n`)
 }
 
 /** Fetches the indices. Gives what apt complained about: it goes on with the sources that are well, and uses nothing of one whose signature is not. */

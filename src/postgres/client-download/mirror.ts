@@ -38,19 +38,22 @@ export async function keepMirror(apt: Apt, packages: readonly string[], folder: 
   if (missing.size > 0) throw new LifeboatError(`no index that can be kept names ${[...missing.values()].map((file) => path.basename(file)).join(', ')}`)
 }
 
-/** Makes a kept mirror the only source of a private apt that has none yet. Nothing the mirror says about itself is believed but names of folders. */
-export async function useMirror(apt: Apt, folder: string, keys: readonly string[]): Promise<void> {
-  const lines: string[] = []
+/**
+ * Makes a kept mirror the sources of a private apt that has none. Nothing the mirror says about itself is believed: the names of its folders only tell
+ * which of the keys trusted here to check it with, the PostgreSQL project's or the machine's.
+ */
+export async function useMirror(apt: Apt, folder: string, machine: readonly string[], project: string): Promise<void> {
   for (const number of await readdir(folder)) {
-    for (const release of await readdir(path.join(folder, number, 'dists'))) {
-      const inside = await readdir(path.join(folder, number, 'dists', release), { withFileTypes: true })
+    for (const suite of await readdir(path.join(folder, number, 'dists'))) {
+      const inside = await readdir(path.join(folder, number, 'dists', suite), { withFileTypes: true })
       const components = inside.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
-      if (![number, release, ...components].every((name) => plain.test(name))) throw new LifeboatError(`unexpected names in ${folder}`)
-      const options = `signed-by=${keys.join(',')} by-hash=no pdiffs=no check-valid-until=no`
-      lines.push(`deb [${options}] copy:${path.join(folder, number)} ${release} ${components.join(' ')}\n`)
+      if (![number, suite, ...components].every((name) => plain.test(name))) throw new LifeboatError(`it has unexpected names`)
+      await addSource(apt, `kept-${number}-${suite}`, {
+        uri: `copy:${encodeURI(path.join(folder, number))}`, suite, components, signedBy: suite.endsWith('-pgdg') ? project : machine,
+        options: { 'By-Hash': 'no', PDiffs: 'no', 'Check-Valid-Until': 'no' },
+      })
     }
   }
-  await addSource(apt, 'kept.list', lines.join(''))
 }
 
 /** The files of all keys that the machine's apt trusts for one source or for all. */

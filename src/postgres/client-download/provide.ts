@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { runChild } from '../../child.ts'
@@ -141,8 +141,8 @@ async function fetchClient(major: number | 'newest', folder: string, system: Sys
 async function fromCache(cache: RunCache, major: number | 'newest', folder: string, system: System, context: Context): Promise<Fetched | undefined> {
   const mirror = path.join(folder, 'kept')
   try {
-    const { keys, apt } = await privateApt(mirror, system, context, false)
-    await useMirror(apt, cache.folder, keys)
+    const apt = await privateApt(mirror, system, context, false)
+    await useMirror(apt, cache.folder, await machineKeys(context.places.machine), context.places.project.key)
     const complaints = await updateLists(apt)
     const offered = await majorsOffered(apt)
     const chosen = major === 'newest' ? offered[0] : offered.find((one) => one === major)
@@ -170,7 +170,7 @@ async function save(cache: RunCache, key: string, apt: Apt, packages: string[], 
 async function fromArchives(major: number | 'newest', folder: string, system: System, context: Context): Promise<{ apt: Apt; packages: string[] }> {
   const { project } = context.places
   const { codename } = system
-  const { apt, projectKey } = await privateApt(path.join(folder, 'apt'), system, context, true)
+  const apt = await privateApt(path.join(folder, 'apt'), system, context, true)
   const reasons: string[] = []
   const attempt = async (archive: string): Promise<string[] | undefined> => {
     const complaints = await updateLists(apt)
@@ -191,20 +191,17 @@ async function fromArchives(major: number | 'newest', folder: string, system: Sy
   }
   let packages = await attempt("the distribution's archive")
   if (packages === undefined && codename !== undefined) {
-    await addSource(apt, 'postgresql.list', `deb [signed-by=${projectKey}] ${project.uri} ${codename}-pgdg main\n`)
+    await addSource(apt, 'postgresql', { uri: project.uri, suite: `${codename}-pgdg`, components: ['main'], signedBy: project.key })
     packages = await attempt(`with ${new URL(project.uri).host} it`)
   }
   if (packages === undefined) throw new LifeboatError(`${clientPrograms(major)} are not installed and cannot be fetched: ${reasons.join('; ')}`)
   return { apt, packages }
 }
 
-async function privateApt(folder: string, { architecture }: System, { places, variables, signal }: Context, withSources: boolean) {
-  const { machine, status, timeLimit, project } = places
+async function privateApt(folder: string, { architecture }: System, { places, variables, signal }: Context, withSources: boolean): Promise<Apt> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const projectKey = path.join(folder, 'apt.postgresql.org.asc')
-  await writeFile(projectKey, project.key)
-  const apt = await openApt({ folder, machine, status, architecture, variables, signal, timeLimit, withSources })
-  return { apt, projectKey, keys: [projectKey, ...(await machineKeys(machine))] }
+  const { machine, status, timeLimit } = places
+  return openApt({ folder, machine, status, architecture, variables, signal, timeLimit, withSources })
 }
 
 async function install(packages: string[], folder: string, context: Context): Promise<Fetched> {
