@@ -169,7 +169,7 @@ function networkSettings(dump: string): string[] {
  * the rest, so that nothing of the machine's is ever upgraded, removed or found broken. The wrappers that a client package asks for are not used.
  */
 function baseSystem(status: string, architecture: string): string {
-  const installed = status.split('\n\n').filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq5|postgresql.*|sensible-utils)$/m.test(stanza))
+  const installed = status.split('\n\n').filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq.*|postgresql.*|sensible-utils)$/m.test(stanza))
   const stubs = ['postgresql-client-common', 'sensible-utils'].map(
     (name) => `Package: ${name}\nStatus: install ok installed\nVersion: 9999\nArchitecture: ${architecture}\nMulti-Arch: foreign`,
   )
