@@ -86,7 +86,8 @@ export async function startRepository(): Promise<AptRepository> {
       server.close()
       server.closeAllConnections()
       await run('gpgconf', ['--homedir', home, '--kill', 'gpg-agent'])
-      rmSync(folder, { recursive: true, force: true })
+      // The agent removes its sockets while it ends, and rmSync stops in silence at a file that vanishes under it.
+      while (existsSync(folder)) rmSync(folder, { recursive: true, force: true })
     },
   }
 }
