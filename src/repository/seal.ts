@@ -108,25 +108,26 @@ export function canBeBase(plaintext: Buffer): boolean {
   return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
 }
 
-/** One zstd frame with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`; the level does not matter then. */
-export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array): Promise<Buffer> {
-  const params = base ? differenceParameters(base.length + plaintext.length) : { [constants.ZSTD_c_compressionLevel]: level }
+/** One zstd frame with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search` is for data that compresses well. */
+export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array, search = false): Promise<Buffer> {
+  const params = base ? differenceParameters(base.length + plaintext.length, search) : { [constants.ZSTD_c_compressionLevel]: level }
   return compressAsync(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: OUTPUT_PIECE })
 }
 
 /**
  * For a difference, given the bytes of base and chunk together. zstd sizes its tables for the input alone, which would index too little of
- * a dictionary as large as the input, so window and table are set; a quarter of both is enough, and with an eighth a search as deep as this one
- * loses far matches. The rows of a table are short and begin alike: among the many places that match, only a search (32 candidates) finds
- * the one in the base that goes on matching. A level that takes the first, as 1 to 3 do, makes three times as much of such tables.
+ * a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only take memory.
+ * Two ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so there the first
+ * is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as large. But the search
+ * forgets the beginning of a large base, which only data that repeats itself forgives.
  */
-function differenceParameters(bytes: number): Record<number, number> {
+function differenceParameters(bytes: number, search: boolean): Record<number, number> {
   const log = Math.max(12, Math.ceil(Math.log2(bytes)))
   return {
-    [constants.ZSTD_c_strategy]: constants.ZSTD_greedy,
+    [constants.ZSTD_c_strategy]: search ? constants.ZSTD_greedy : constants.ZSTD_dfast,
     [constants.ZSTD_c_windowLog]: log,
-    [constants.ZSTD_c_hashLog]: log - 2,
-    [constants.ZSTD_c_chainLog]: log - 3,
+    [constants.ZSTD_c_hashLog]: Math.min(log - 2, 20),
+    [constants.ZSTD_c_chainLog]: Math.min(log - 3, 19),
     [constants.ZSTD_c_searchLog]: 5,
     [constants.ZSTD_c_minMatch]: 6,
   }

@@ -14,6 +14,8 @@ const PUTTING_BYTES = 32 * 1024 * 1024
 const LEAST_ROOM = 1024 * 1024
 /** A difference is kept when it is at most this part of the chunk stored alone. */
 const WORTHWHILE = 0.7
+/** What compresses to at most this part repeats itself (rows, logs, writing; not pictures), which calls for another way to make differences. */
+const REPETITIVE = 0.4
 
 export interface WriterOptions {
   store: Store
@@ -174,7 +176,7 @@ export class Writer {
     if (similar.spent >= base.storedSize) return undefined
     const plaintext = await this.#plaintextOf(base)
     if (!plaintext || !canBeBase(plaintext)) return undefined
-    const difference = await compress(chunk.bytes, this.#options.level, plaintext)
+    const difference = await compress(chunk.bytes, this.#options.level, plaintext, base.storedSize <= REPETITIVE * base.size)
     const alone = (base.storedSize / base.size) * chunk.bytes.length
     if (difference.length > WORTHWHILE * alone) return undefined
     fresh.base = base

@@ -183,6 +183,18 @@ describe('compression', () => {
     expect(difference.length * 20).toBeLessThan(alone.length)
   })
 
+  test('with a base of noise finds its beginning again, however large; with one that repeats itself, by searching', async () => {
+    for (const size of [MIB, 2 * MIB, 4 * MIB - 4096]) {
+      const noisy = noise('base', size)
+      expect((await compress(changed(noisy, 100_000, 'since'), 3, noisy)).length).toBeLessThan(size / 100)
+      const repetitive = rows('base', size)
+      const content = changed(repetitive, 50_000, 'since')
+      const searched = await compress(content, 3, repetitive, true)
+      expect(searched.length * 20).toBeLessThan((await compress(content, 3)).length)
+      expect((await decompress(searched, content.length, repetitive)).equals(content)).toBe(true)
+    }
+  })
+
   test('is read by the zstd program, differences with -D, and the frame names its content size', async () => {
     const baseFile = file('base', base)
     for (const [name, content] of Object.entries({ later, short: Buffer.from('x'), other: noise('other', 4 * MIB) })) {
