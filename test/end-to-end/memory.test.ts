@@ -29,7 +29,7 @@ function measured(): { variables: Record<string, string>; peak: () => number } {
   return { variables: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` }, peak: () => Number(readFileSync(file, 'utf8')) }
 }
 
-test('200 MB are backed up whole, then as nothing but differences, and restored, within 300 MiB', async () => {
+test('200 MB are backed up whole, then as nothing but differences, read back and restored, within 300 MiB', async () => {
   const { variables, peak } = measured()
   const first = await sandbox.backup({}, { variables })
   expect(first.size).toBeGreaterThan(200e6)
