@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { backup } from './commands/backup.ts'
 import { list } from './commands/list.ts'
 import { newestBackup } from './commands/newest.ts'
@@ -8,6 +9,7 @@ import type { Environment } from './environment.ts'
 import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
 import type { Newest } from './report/newest.ts'
+import type { Report } from './report/report.ts'
 import type { Redaction } from './report/redaction.ts'
 import { backupSummary, listSummary, restoreSummary, verifySummary, type SummaryContext } from './report/summary.ts'
 import { destinationText } from './stores/open.ts'
@@ -46,19 +48,28 @@ function shown(inputs: Inputs[Command]): Outcome['shown'] {
 
 const newestLimitMs = 5000
 
+/** Nothing more is said about a run that has failed already. */
+const silence: Report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined }
+
 /** What there is to fall back on after a backup that failed; never throws, and takes no longer than 5 s. */
-export async function newestBefore(command: Command, raw: Readonly<Record<string, string | undefined>>, variables: Environment['variables'], before: Date): Promise<Newest | undefined> {
+export async function newestBefore(command: Command, raw: Readonly<Record<string, string | undefined>>, given: Pick<Environment, 'variables' | 'temporary'>, before: Date): Promise<Newest | undefined> {
   if (command !== 'backup') return undefined
-  const inputs = parseInputs(command, raw, variables)
+  const inputs = parseInputs(command, raw, given.variables)
   const { set } = inputs
+  const controller = new AbortController()
   const { promise: late, resolve } = Promise.withResolvers<Newest>()
-  const limit = setTimeout(() => resolve({ set, unknown: `the store did not answer within ${newestLimitMs / 1000} s` }), newestLimitMs)
+  // A timer of its own, for one of AbortSignal would not keep the process from ending before its time.
+  const limit = setTimeout(() => {
+    controller.abort()
+    resolve({ set, unknown: `the store did not answer within ${newestLimitMs / 1000} s` })
+  }, newestLimitMs)
   try {
-    return await Promise.race([newestBackup(inputs, before), late])
+    return await Promise.race([newestBackup(inputs, before, { ...given, signal: controller.signal, report: silence, now: () => new Date() }), late])
   } catch (error) {
     return { set, unknown: messageOf(error) }
   } finally {
     clearTimeout(limit)
+    rmSync(given.temporary, { recursive: true, force: true })
   }
 }
 

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import path from 'node:path'
 import type { Environment } from './environment.ts'
 import { LifeboatError } from './error.ts'
+import { exit } from './exit.ts'
 
 /** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */
 const patienceMs = 6000
@@ -32,7 +33,7 @@ export async function withEnvironment<T>(
   const { promise: broken, reject: breakOff } = Promise.withResolvers<never>()
   let patience: NodeJS.Timeout | undefined
   const interrupt = (name: NodeJS.Signals): void => {
-    if (signal.aborted && name === 'SIGINT') process.exit(1)
+    if (signal.aborted && name === 'SIGINT') exit(1)
     controller.abort(new LifeboatError(INTERRUPTED))
     patience ??= setTimeout(() => breakOff(signal.reason), patienceMs)
   }

@@ -6,6 +6,7 @@ import { RUN_VARIABLE } from '../child.ts'
 import { dispatch, newestBefore, redacted, statusOf, summaryOf, textOf, type Outcome } from '../dispatch.ts'
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
+import { exit } from '../exit.ts'
 import { inputsOf, secretsGiven, type Command } from '../inputs.ts'
 import { failureOf, failureText, type Failure } from '../report/failure.ts'
 import type { Newest } from '../report/newest.ts'
@@ -13,7 +14,7 @@ import { Redaction, secretsIn } from '../report/redaction.ts'
 import { failureSummary } from '../report/summary.ts'
 import { headline } from '../report/text.ts'
 import { inertText, workflowReport } from '../report/workflow.ts'
-import { INTERRUPTED, withEnvironment } from '../run.ts'
+import { INTERRUPTED, stagingFolder, withEnvironment } from '../run.ts'
 import { VERSION } from '../version.ts'
 import { outputsOf } from './outputs.ts'
 
@@ -35,15 +36,15 @@ export async function runAction(command: Command): Promise<void> {
   const { info: line, startGroup, endGroup } = core
   const report = workflowReport({ line, startGroup, endGroup, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) }, redaction)
   let status: number
+  const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
-    const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
     const outcome = await withEnvironment({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => dispatch(command, raw, environment)).finally(() => report.end())
     status = await conclude(redacted(outcome, redaction), redaction, variables)
   } catch (error) {
-    status = await fail(command, error, redaction, () => newestBefore(command, raw, variables, started))
+    status = await fail(command, error, redaction, () => newestBefore(command, raw, { variables, temporary: stagingFolder(temporaryRoot, id) }, started))
   }
   // Whatever still keeps the event loop busy has no say any more.
-  process.exit(status)
+  exit(status)
 }
 
 /** Every `INPUT_…` there is: a misspelled input arrives as well, and is refused like any unknown one. */

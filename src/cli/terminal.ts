@@ -3,6 +3,7 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import { dispatch, redacted, statusOf, textOf } from '../dispatch.ts'
 import { LifeboatError } from '../error.ts'
+import { exit } from '../exit.ts'
 import { commands, inputsOf, secretsGiven, type Command, type Input } from '../inputs.ts'
 import { nearest } from '../inputs/nearest.ts'
 import { failureOf, failureText } from '../report/failure.ts'
@@ -31,7 +32,7 @@ export async function runTerminal(): Promise<void> {
     status = failure.status
   }
   // Whatever still keeps the event loop busy has no say any more.
-  process.exit(status)
+  exit(status)
 }
 
 type TerminalReport = ReturnType<typeof terminalReport>

@@ -1,3 +1,4 @@
+import type { Environment } from '../environment.ts'
 import type { Inputs } from '../inputs.ts'
 import type { Newest } from '../report/newest.ts'
 import { newestSnapshots, snapshotKeys } from '../repository/catalog.ts'
@@ -12,11 +13,12 @@ const LOOKED_AT = 5
  * The newest snapshot of a set, its signature checked, that is older than `before`: what there is to fall back on when a backup failed,
  * which may have stored a snapshot that did not verify.
  */
-export async function newestBackup(inputs: Pick<Inputs['backup'], 'destination' | 'set' | 'encryption-key'>, before: Date): Promise<Newest> {
+export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
   const { set } = inputs
   const store = openStore(inputs.destination)
   try {
     await openRepository(store)
+    environment.signal.throwIfAborted()
     if ((await snapshotKeys(store, set)).length === 0) return { set, none: 'empty' }
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const newest = (await newestSnapshots(store, keys, set, LOOKED_AT)).find(({ header }) => new Date(header.time) < before)

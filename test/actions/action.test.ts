@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -160,6 +160,15 @@ test('a backup that fails because of the store says so, and that the store could
   expect([failed.status, failed.outputs]).toEqual([1, { outcome: 'failed' }])
   expect(failed.summary).toContain('### ❌ Lifeboat: backup failed')
   expect(failed.summary).toContain('The age of the newest backup of set **default** could not be found out: there is no Lifeboat store in ')
+})
+
+test('a store that does not answer does not hold a failure back', async () => {
+  mkdirSync(path.join(folder, 'store'))
+  // Reading it never ends, as on a share whose server is gone.
+  execFileSync('mkfifo', [path.join(folder, 'store/lifeboat.json')])
+  const failed = await backup({ 'database-url': server.url('no_such_database') })
+  expect([failed.status, failed.outputs]).toEqual([1, { outcome: 'failed' }])
+  expect(failed.summary).toContain('could not be found out: the store did not answer within 5 s')
 })
 
 test('a misspelled input is refused with the nearest name, and its value, which may be a secret, is not shown', async () => {
