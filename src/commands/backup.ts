@@ -3,7 +3,6 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { findClients } from '../postgres/clients.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
 import { newestSnapshots } from '../repository/catalog.ts'
@@ -17,6 +16,7 @@ import type { Source } from '../sources/source.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
+import { type ClientPrograms, clientPrograms } from './clients.ts'
 import type { BackupResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
 
@@ -28,7 +28,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const { report, signal } = environment
   parseEncryptionKey(inputs['encryption-key'])
   if (Object.keys(inputs.retention).length > 0) report.warning('retention is checked, but this version deletes nothing: every snapshot is kept')
-  const sources = await databases(inputs, environment)
+  const programs = await clientPrograms(inputs['client-install'], environment)
+  const sources = databases(inputs, programs, environment)
   const store = openStore(inputs.destination)
   try {
     for (const source of sources) await source.open()
@@ -55,7 +56,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
-    const verified = await readBack(inputs, store, keys, id, environment).catch((error: unknown) => {
+    const verified = await readBack(inputs, store, keys, id, programs, environment).catch((error: unknown) => {
       if (signal.aborted) report.warning(`snapshot ${id} was stored before the interruption, and is whole; only its verification was not finished`)
       throw error
     })
@@ -68,13 +69,12 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   }
 }
 
-async function databases(inputs: Inputs['backup'], { variables, signal, report }: Environment): Promise<Source[]> {
+function databases(inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
   const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
-  const clients = await findClients(variables)
   return inputs['database-url'].map(({ name, url }) => {
     const connection = parseDatabaseUrl(url, variables)
     for (const secret of connection.secrets) report.mask(secret)
-    return new PostgresSource({ name, connection, clients, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables })
+    return new PostgresSource({ name, connection, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables })
   })
 }
 
@@ -111,11 +111,11 @@ async function checkReused(writer: Writer, store: Store, started: number): Promi
   })
 }
 
-async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: string, environment: Environment): Promise<BackupResult['verified']> {
+async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: string, programs: ClientPrograms, environment: Environment): Promise<BackupResult['verified']> {
   if (inputs.verify === 'none') return 'none'
   const key = snapshotKey(inputs.set, id)
   const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-  const { result, problems } = await verifySnapshot(snapshot, inputs.verify, store, environment)
+  const { result, problems } = await verifySnapshot(snapshot, inputs.verify, store, programs, environment)
   if (result === 'verified') return inputs.verify
   if (keys.identity === undefined && result === 'could not verify') {
     environment.report.warning(

@@ -2,7 +2,6 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { findClients } from '../postgres/clients.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { restoreArchive } from '../postgres/restore.ts'
@@ -12,6 +11,7 @@ import { Reader } from '../repository/reader.ts'
 import { openRepository } from '../repository/repository.ts'
 import { type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
+import { clientPrograms } from './clients.ts'
 import type { RestoreResult, VerifyResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
 
@@ -37,7 +37,8 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
       ...about, ...rest, seconds: Math.round(performance.now() - started) / 1000,
     })
 
-    requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, environment))
+    const programs = await clientPrograms(inputs['client-install'], environment)
+    requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, programs, environment))
     if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
@@ -55,7 +56,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
       noPrivileges: inputs['no-privileges'],
       jobs: inputs.jobs,
       temporary,
-      clients: await findClients(variables),
+      ...programs,
       signal,
       report,
       variables,

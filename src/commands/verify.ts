@@ -4,7 +4,7 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { listArchive, parseWholeArchive } from '../postgres/archive.ts'
-import { clientForRestore, findClients } from '../postgres/clients.ts'
+import { restoreClient } from '../postgres/client-download/choose.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { findSnapshot } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
@@ -13,6 +13,7 @@ import { openRepository } from '../repository/repository.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, type Snapshot, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
+import { type ClientPrograms, clientPrograms } from './clients.ts'
 import type { VerifyLevel, VerifyResult } from './results.ts'
 
 /** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
@@ -22,7 +23,7 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
     await openRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
-    return await verifySnapshot(snapshot, inputs.level, store, environment)
+    return await verifySnapshot(snapshot, inputs.level, store, await clientPrograms(inputs['client-install'], environment), environment)
   } finally {
     await store.close()
   }
@@ -32,7 +33,7 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
 class BadArchive extends LifeboatError {}
 
 /** Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte. */
-export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyLevel, store: Store, environment: Environment): Promise<VerifyResult> {
+export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyLevel, store: Store, programs: ClientPrograms, environment: Environment): Promise<VerifyResult> {
   const started = performance.now()
   const { id, set, time, chunks } = snapshot.header
   const problems: unknown[] = await missingChunks(snapshot, store)
@@ -48,7 +49,7 @@ export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyL
           environment.report.progress({ activity: `verifying ${source.name}`, done: bytes, ...(level === 'read' && { total: snapshot.header.size }) })
         })
         try {
-          await verifyStream(source, stream, level, checked, environment)
+          await verifyStream(source, stream, level, checked, programs, environment)
         } catch (error) {
           environment.signal.throwIfAborted()
           problems.push(error)
@@ -97,17 +98,17 @@ async function* countBytes(stream: AsyncIterable<Buffer>, count: (bytes: number)
   }
 }
 
-async function verifyStream(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, environment: Environment): Promise<void> {
-  if (stream.format === 'pg_dump-custom') return verifyArchive(source, stream, level, bytes, environment)
+async function verifyStream(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment): Promise<void> {
+  if (stream.format === 'pg_dump-custom') return verifyArchive(source, stream, level, bytes, programs, environment)
   if (level === 'list') return
   // The reader compares every chunk and the whole; there is nothing more to ask of plain SQL.
   for await (const _ of bytes) environment.signal.throwIfAborted()
 }
 
-async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, environment: Environment): Promise<void> {
+async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment): Promise<void> {
   const { variables, signal } = environment
   const facts = postgresFacts.parse(source.facts)
-  const { client } = clientForRestore(await findClients(variables), Number.parseInt(facts.dumpVersion, 10))
+  const { client } = await restoreClient(programs.clients, Number.parseInt(facts.dumpVersion, 10), undefined, programs.provide)
   const context = { client, variables, signal }
   let unread: unknown
   const input = (async function* (): AsyncGenerator<Buffer, void, void> {

@@ -1,7 +1,8 @@
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import { type ArchiveContext, listArchive } from './archive.ts'
-import { type Client, clientForRestore, installHint } from './clients.ts'
+import { type Provide, restoreClient } from './client-download/choose.ts'
+import { type Client, installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
 
 export interface RestoreOptions {
@@ -32,6 +33,8 @@ export interface RestoreOptions {
   jobs: number
   temporary: string
   clients: readonly Client[]
+  /** Gets client programs that are not installed. */
+  provide?: Provide
   signal: AbortSignal
   report: Report
   variables: Readonly<Record<string, string | undefined>>
@@ -49,8 +52,8 @@ export interface Plan {
 
 /** Reads the archive's list with the restore's own filters: a bad archive or filter is known before the target is touched. */
 export async function planRestore(options: RestoreOptions, serverMajor: number): Promise<Plan> {
-  const { clients, dumpMajor, variables, signal, schemas, tables, report } = options
-  const { client, warning } = clientForRestore(clients, dumpMajor, serverMajor)
+  const { clients, provide, dumpMajor, variables, signal, schemas, tables, report } = options
+  const { client, warning } = await restoreClient(clients, dumpMajor, serverMajor, provide)
   if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
     const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`
     const ownVersion = `install the target's own version: ${installHint(serverMajor)}`

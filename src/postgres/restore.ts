@@ -3,7 +3,8 @@ import path from 'node:path'
 import { ChildError, collect, feed, startChild } from '../child.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import { databaseDefinition } from './archive.ts'
-import { newestClient, programOf } from './clients.ts'
+import { anyClient } from './client-download/choose.ts'
+import { programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
 import { blot, explain } from './errors.ts'
 import type { QueryContext } from './query.ts'
@@ -25,8 +26,8 @@ export interface RestoreOutcome {
 /** Restores an archive. Throws `LifeboatError` when it cannot start, or breaks off; errors of single entries are in the outcome. */
 export async function restoreArchive(options: RestoreOptions): Promise<RestoreOutcome> {
   checkOptions(options)
-  const { target, clients, variables, signal, mode } = options
-  const context: QueryContext = { connection: target, client: newestClient(clients), variables, signal }
+  const { target, clients, provide, variables, signal, mode } = options
+  const context: QueryContext = { connection: target, client: await anyClient(clients, provide), variables, signal }
   if (mode === 'create') return restoreIntoNew(options, context)
   const { major } = await readTarget(context)
   const plan = await planRestore(options, major)

@@ -1,6 +1,7 @@
 import { runChild, startChild } from '../child.ts'
 import { type ArchiveListing, startListing } from '../postgres/archive.ts'
-import { type Client, clientForDump, newestClient, programOf } from '../postgres/clients.ts'
+import { anyClient, dumpClient, type Provide } from '../postgres/client-download/choose.ts'
+import { type Client, programOf } from '../postgres/clients.ts'
 import { clientEnvironment, type Connection } from '../postgres/connection.ts'
 import { explain, refusal } from '../postgres/errors.ts'
 import { type PostgresFacts, readServerFacts, type ServerFacts } from '../postgres/facts.ts'
@@ -12,6 +13,8 @@ export interface PostgresSourceOptions {
   connection: Connection
   /** What `findClients` found. */
   clients: readonly Client[]
+  /** Gets client programs that are not installed. */
+  provide?: Provide
   /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
   dumpArguments: readonly string[]
   /** How long pg_dump waits for a table that another session has locked, in milliseconds. */
@@ -42,9 +45,10 @@ export class PostgresSource implements Source {
   }
 
   async open(): Promise<void> {
-    const { connection, clients, variables, report } = this.#options
-    const server = await this.#track(readServerFacts({ connection, client: newestClient(clients), variables, signal: this.#signal }))
-    const { client, warning } = clientForDump(clients, server.server.major)
+    const { connection, clients, provide, variables, report } = this.#options
+    const any = await this.#track(anyClient(clients, provide))
+    const server = await this.#track(readServerFacts({ connection, client: any, variables, signal: this.#signal }))
+    const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide))
     if (warning) report.warning(`${this.name}: ${warning}`)
     this.#opened = { server, client }
   }
