@@ -3,46 +3,21 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
-import { inParallel, retry, Transient } from '../retry.ts'
+import { retry, Transient } from '../retry.ts'
 import { NotFound, type Store, type StoredObject } from '../store.ts'
-import { Archive, DamagedArtifact } from './archive.ts'
-import { Gone, RestApi, RunService, type ServiceArtifact, type Variables } from './github.ts'
-import { encodeParts, type Holding, NewerParts, objectKey, PARTS, parseParts, type Parts, unneeded, wholeness } from './parts.ts'
+import type { Archive } from './archive.ts'
+import { Catalog, type CatalogOptions, type Held, nameOf } from './catalog.ts'
+import { Gone, RestApi, RunService, type ServiceArtifact } from './github.ts'
+import { encodeParts, type Holding, objectKey, PARTS, type Parts, unneeded, wholeness } from './parts.ts'
 import type { ArtifactRetention } from './retention.ts'
 import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
 import type { ZipEntry } from './zip.ts'
 
-const PREFIX = 'lifeboat-'
 const DAY = 86_400_000
-/** Artifacts looked into at the same time. */
-const PARALLEL = 8
-/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none. */
-const NAMES_AT_ONCE = 3
 
-export interface ArtifactStoreOptions {
-  /** The set whose artifacts are read and written; undefined reads those of every set, and cannot put. */
-  set: string | undefined
-  /** With `actions: read`, and `actions: write` to delete. Undefined: only the artifacts of this run are seen. */
-  token: string | undefined
-  /** GITHUB_*, ACTIONS_*. */
-  variables: Variables
-  /** A folder for staging, private to this run, made on first use. */
-  temporary: string
-  /** Milliseconds without progress after which a request or an upload is given up. */
-  timeout: number
+export interface ArtifactStoreOptions extends CatalogOptions {
   retention: ArtifactRetention
-  signal: AbortSignal
-  report: Pick<Report, 'info' | 'warning'>
   now(): Date
-}
-
-/** An artifact whose content is known. */
-interface Held {
-  artifact: ServiceArtifact
-  archive: Archive
-  entries: ReadonlyMap<string, ZipEntry>
-  needs: Parts['needs']
 }
 
 interface Staged {
@@ -60,10 +35,10 @@ export class ArtifactStore implements Store {
   readonly #options: ArtifactStoreOptions
   readonly #rest: RestApi | undefined
   readonly #run: RunService | undefined
+  readonly #catalog: Catalog
   readonly #folder: string
   readonly #staged = new Map<string, Staged>()
   #made = false
-  #held: Promise<Held[]> | undefined
 
   /** Throws where artifacts do not exist, and where neither a token nor a workflow run gives access to any. */
   constructor(options: ArtifactStoreOptions) {
@@ -72,8 +47,9 @@ export class ArtifactStore implements Store {
     this.#options = options
     this.#rest = token ? new RestApi(token, options) : undefined
     this.#run = RunService.of(options)
+    this.#catalog = new Catalog(options, this.#rest, this.#run)
     this.#folder = path.join(options.temporary, `artifact-${randomUUID()}`)
-    this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${PREFIX}${set ?? '*'}`
+    this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${nameOf(set ?? '*', 1)}`
     if (!this.#rest && !this.#run) {
       throw new LifeboatError('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
         hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
@@ -109,7 +85,7 @@ export class ArtifactStore implements Store {
   async get(key: string): Promise<Buffer> {
     const staged = this.#staged.get(key)
     if (staged) return readFile(staged.file)
-    const held = await this.#catalog()
+    const held = await this.#catalog.held()
     const holder = held.find(({ entries }) => entries.has(key))
     if (!holder) throw this.#notFound(key, held)
     try {
@@ -127,7 +103,7 @@ export class ArtifactStore implements Store {
       seen.add(key)
       yield { key, size, modified: this.#options.now() }
     }
-    for (const { artifact, entries } of await this.#catalog()) {
+    for (const { artifact, entries } of await this.#catalog.held()) {
       for (const [key, { size }] of entries) {
         if (seen.has(key) || !key.startsWith(prefix)) continue
         seen.add(key)
@@ -141,7 +117,7 @@ export class ArtifactStore implements Store {
     const staged = this.#staged.get(key)
     this.#staged.delete(key)
     if (staged) await rm(staged.file, { force: true })
-    if ((await this.#catalog()).some(({ entries }) => entries.has(key))) {
+    if ((await this.#catalog.held()).some(({ entries }) => entries.has(key))) {
       throw new LifeboatError(`${key} cannot be deleted from ${this.name} by itself`, { hint: 'An artifact is deleted as a whole, once no snapshot that is kept needs anything of it.' })
     }
   }
@@ -152,7 +128,7 @@ export class ArtifactStore implements Store {
    */
   async commit(needs: readonly string[]): Promise<void> {
     if (this.#staged.size === 0) return
-    const held = await this.#catalog()
+    const held = await this.#catalog.held()
     await this.#carry(held)
     const parts = { objects: [...this.#staged].map(([key, { size }]): [string, number] => [key, size]), needs: await this.#locate(needs, held) }
     await this.put(PARTS, encodeParts(parts))
@@ -165,7 +141,7 @@ export class ArtifactStore implements Store {
     }
     const uploaded = await this.#upload()
     const added = await this.#confirm(uploaded)
-    this.#held = Promise.resolve([{ ...added, needs: parts.needs }, ...held])
+    this.#catalog.replace([{ ...added, needs: parts.needs }, ...held])
     this.#staged.clear()
     await rm(this.#folder, { recursive: true, force: true })
   }
@@ -174,12 +150,12 @@ export class ArtifactStore implements Store {
   async close(): Promise<void> {
     this.#staged.clear()
     if (this.#made) await rm(this.#folder, { recursive: true, force: true })
-    for (const { archive } of (await this.#held?.catch(() => [])) ?? []) await archive.close() // A failed listing was thrown where it was asked for.
+    await this.#catalog.close()
   }
 
   /** Which snapshots have lost a part (an artifact expired or was deleted), and which is the newest that has not; by key, newest first. */
   async wholeness(): Promise<{ lost: string[]; newestWhole: string | undefined }> {
-    return wholeness((await this.#catalog()).map(holding))
+    return wholeness((await this.#catalog.held()).map(holding))
   }
 
   /**
@@ -187,7 +163,7 @@ export class ArtifactStore implements Store {
    * deletes nothing and says so: `permitted` is then false.
    */
   async release(kept: ReadonlySet<string>, dryRun = false): Promise<{ artifacts: { id: number; name: string; size: number }[]; deleted: number; permitted: boolean }> {
-    const held = await this.#catalog()
+    const held = await this.#catalog.held()
     // A name like lifeboat-app.2 may be another set's: what is not of this set is not judged by what this set keeps.
     const { set } = this.#options
     const foreign = (one: Holding) => set !== undefined && [...one.objects].some((key) => key.startsWith('snapshots/') && !key.startsWith(`snapshots/${set}/`))
@@ -201,65 +177,9 @@ export class ArtifactStore implements Store {
         return { artifacts, deleted, permitted: false }
       }
       deleted++
-      this.#held = Promise.resolve((await this.#held!).filter(({ artifact }) => artifact.id !== id))
+      this.#catalog.replace((await this.#catalog.held()).filter(({ artifact }) => artifact.id !== id))
     }
     return { artifacts, deleted, permitted: true }
-  }
-
-  /** Every artifact there is that has parts.json, newest first. */
-  #catalog(): Promise<Held[]> {
-    this.#held ??= this.#load().catch((error: unknown) => {
-      this.#held = undefined
-      throw error
-    })
-    return this.#held
-  }
-
-  async #load(): Promise<Held[]> {
-    const artifacts = new Map<number, ServiceArtifact & { own?: true }>()
-    for (const artifact of (await this.#run?.list()) ?? []) artifacts.set(artifact.id, { ...artifact, own: true })
-    for (const artifact of await this.#listed()) artifacts.set(artifact.id, artifact)
-    const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name)).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)
-    const held = await inParallel(ours, PARALLEL, (artifact) => this.#look(artifact))
-    return held.filter((found) => found !== undefined)
-  }
-
-  async #listed(): Promise<ServiceArtifact[]> {
-    const { set } = this.#options
-    if (!this.#rest) return []
-    if (set === undefined) return this.#rest.list()
-    const found: ServiceArtifact[] = []
-    for (let number = 1; ; number += NAMES_AT_ONCE) {
-      const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index))
-      const group = (await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list(name))).flat()
-      found.push(...group)
-      if (group.length === 0) return found
-    }
-  }
-
-  #isOurs(name: string): boolean {
-    const { set } = this.#options
-    if (set === undefined) return name.startsWith(PREFIX)
-    return name.startsWith(nameOf(set, 1)) && /^(\.[1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length))
-  }
-
-  /** What an artifact holds; undefined, with a warning, for one that is damaged or not a backup, and for one that has gone meanwhile. */
-  async #look(artifact: ServiceArtifact & { own?: true }): Promise<Held | undefined> {
-    const archive = this.#archive(artifact)
-    try {
-      const { entries, contents } = await archive.open(({ name, size }) => name === PARTS && size < 512 * 1024 * 1024)
-      return { artifact, archive, ...read(artifact, entries, contents.get(PARTS)) }
-    } catch (error) {
-      if (error instanceof NewerParts || !(error instanceof DamagedArtifact || error instanceof Gone)) throw error
-      if (error instanceof DamagedArtifact) this.#options.report.warning(error.message, error.hint)
-      return undefined
-    }
-  }
-
-  #archive(artifact: ServiceArtifact & { own?: true }): Archive {
-    const { signal, timeout, temporary } = this.#options
-    const source = artifact.own || !this.#rest ? this.#run! : this.#rest
-    return new Archive({ artifact, locate: () => source.location(artifact), temporary, signal, timeout })
   }
 
   /** The small objects that every artifact has, so that each can be read by itself: the mark of the store, keys, how to recover. */
@@ -270,7 +190,7 @@ export class ArtifactStore implements Store {
 
   /** Where each object is, after another look whether its artifact is still there. */
   async #locate(needs: readonly string[], held: readonly Held[]): Promise<Parts['needs']> {
-    const there = new Set(needs.length > 0 ? [...(await this.#listed()), ...((await this.#run?.list()) ?? [])].map(({ id }) => id) : [])
+    const there = new Set((needs.length > 0 ? await this.#catalog.listed() : []).map(({ id }) => id))
     const found = new Map<Held, [string, number][]>()
     for (const key of needs) {
       if (this.#staged.has(key)) continue
@@ -304,7 +224,7 @@ export class ArtifactStore implements Store {
 
   /** What of that put is not in an artifact of this run as it was put. */
   async #compare(artifact: ServiceArtifact): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
-    const archive = this.#archive({ ...artifact, own: true })
+    const archive = this.#catalog.archive({ ...artifact, own: true })
     const entries = new Map((await archive.open(() => false)).entries.map((entry) => [entry.name, entry]))
     const wrong = [...this.#staged].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
     return { archive, entries, wrong }
@@ -370,27 +290,6 @@ export class LostPart extends NotFound {
 
 function holding({ artifact: { id, name, created }, entries, needs }: Held): Holding {
   return { id, name, created, objects: new Set(entries.keys()), needs }
-}
-
-/** Compares the files of an artifact with its parts.json. */
-function read({ name, id }: ServiceArtifact, entries: readonly ZipEntry[], partsFile: Buffer | undefined): { entries: Map<string, ZipEntry>; needs: Parts['needs'] } {
-  if (!partsFile) throw new DamagedArtifact(`artifact ${name} (${id}) is not a backup: it has no ${PARTS}`)
-  let parts: Parts
-  try {
-    parts = parseParts(partsFile)
-  } catch (cause) {
-    if (cause instanceof NewerParts) throw cause
-    throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) is damaged: ${messageOf(cause)}`, cause)
-  }
-  const found = new Map(entries.map((entry) => [entry.name, entry]))
-  const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size)
-  if (wrong) throw new DamagedArtifact(`artifact ${name} (${id}) does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${PARTS} lists`)
-  const listed = new Map(parts.objects.map(([key]) => [key, found.get(key)!]))
-  return { entries: listed, needs: parts.needs }
-}
-
-function nameOf(set: string, number: number): string {
-  return `${PREFIX}${set}${number === 1 ? '' : `.${number}`}`
 }
 
 /** Artifacts of this kind exist on github.com and ghe.com only. */
