@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newIdentity } from '../src/repository/keys.ts'
+import { clientDirectory } from './support/client-programs.ts'
+import { GitHub } from './support/github/emulator.ts'
+import { tracked } from './support/github/runner.ts'
+import { startServer, type Server } from './support/postgres-server.ts'
+import { evaluated, runWorkflow, type Contexts, type RanStep } from './support/workflow.ts'
+
+const examples = path.join(import.meta.dirname, '../workflows-examples')
+const readme = readFileSync(path.join(import.meta.dirname, '../README.md'), 'utf8')
+const pasted = /^( *)```yaml\n([\s\S]*?jobs:[\s\S]*?)\n\1```$/m.exec(readme)!
+
+let server: Server
+let github: GitHub
+let key: string
+beforeAll(async () => {
+  key = (await newIdentity()).identity
+  ;[server, github] = await Promise.all([startServer(15), GitHub.start()])
+  await server.createDatabase('shop')
+  await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 20000) g', 'shop')
+})
+afterAll(() => Promise.all([server.stop(), github.stop()]))
+
+let folder: string
+let tracking: string
+let repositories = 0
+let repository: string
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-examples-'))
+  tracking = `github_${randomUUID()}`
+  mkdirSync(path.join(folder, '_temp'))
+  repository = `octo/shop-${++repositories}`
+})
+afterEach(() => {
+  expect(tracked(tracking)).toEqual([])
+  expect(readdirSync(path.join(folder, '_temp')).filter((name) => name !== '_runner_file_commands')).toEqual([])
+  rmSync(folder, { recursive: true })
+})
+
+/** A run of an example in this test's repository, with a database behind every secret. */
+async function run(text: string, inputs: Record<string, string> = {}): Promise<RanStep[]> {
+  const names = [...text.matchAll(/[A-Z_]*DATABASE_URL/g)].map(([name]) => name)
+  const secrets = { ...Object.fromEntries(names.map((name) => [name, server.url(name.startsWith('RESTORE') ? 'target' : 'shop')])), LIFEBOAT_ENCRYPTION_KEY: key }
+  const variables = { ...github.startRun(repository), RUNNER_TRACKING_ID: tracking, PATH: [clientDirectory(15), process.env['PATH']].join(path.delimiter) }
+  const steps = await runWorkflow(text, {
+    work: folder,
+    contexts: { secrets, inputs },
+    job: ({ actions = 'none' }) => ({ variables, github: { token: github.token(actions === 'read' ? 'read' : 'none', repository), sha: '0123456789abcdef0123456789abcdef01234567' } }),
+    adapt: (input) => input.replace('/mnt/backups', path.join(folder, 'disk')),
+  })
+  for (const { ending, post } of steps) {
+    expect(post).toMatchObject({ status: 0, log: '' })
+    for (const secret of [key, server.password]) expect([ending.summary, ...Object.values(ending.outputs)].join()).not.toContain(secret)
+  }
+  return steps
+}
+
+const example = (name: string, inputs?: Record<string, string>): Promise<RanStep[]> => run(readFileSync(path.join(examples, `${name}.yml`), 'utf8'), inputs)
+const statuses = (steps: RanStep[]): (number | null)[] => steps.map(({ ending }) => ending.status)
+const failures = (steps: RanStep[]): string[] => steps.filter(({ ending }) => ending.status !== 0).map(({ ending }) => ending.log)
+
+test('there is a run of every example below', () => {
+  const tested = [...readFileSync(import.meta.filename, 'utf8').matchAll(/example\('([a-z-]+)'/g)].map((match) => match[1]!)
+  expect([...new Set(tested)].toSorted()).toEqual(readdirSync(examples).map((name) => path.basename(name, '.yml')).toSorted())
+})
+
+test('the workflow of the README backs up, and the second time stores only what changed', async () => {
+  const text = pasted[2]!.replaceAll(new RegExp(`^${pasted[1]}`, 'gm'), '')
+  const [first] = await run(text)
+  const [second] = await run(text)
+  expect(failures([first!, second!])).toEqual([])
+  expect(Number(second!.ending.outputs['added'])).toBeLessThan(Number(first!.ending.outputs['added']) / 5)
+  expect(second!.ending.summary).toContain('xychart-beta')
+})
+
+test('scheduled backup, weekly verification, and a restore by hand: first only checked, then done', async () => {
+  const backup = await example('scheduled-backup')
+  expect(failures(backup)).toEqual([])
+  expect(JSON.parse(backup[0]!.ending.outputs['result']!)).toMatchObject({ set: 'production', verified: 'list', sources: [{ name: 'app' }, { name: 'billing' }] })
+  const verification = await example('weekly-verification')
+  expect(failures(verification)).toEqual([])
+  expect(verification[0]!.ending.outputs['outcome']).toBe('verified')
+  await server.createDatabase('target')
+  const asked = { snapshot: 'latest', database: 'app' }
+  expect(failures(await example('restore', { ...asked, 'verify-only': 'true' }))).toEqual([])
+  expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
+  expect(failures(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([])
+  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
+  // What it was restored into is not empty any more.
+  expect(statuses(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([0, 1])
+})
+
+test('a backup before a deployment hands its snapshot on, and stops the deployment when it fails', async () => {
+  const [good] = await example('pre-deploy-backup')
+  expect(failures([good!])).toEqual([])
+  expect(good!.ending.outputs).toMatchObject({ verified: 'read', 'snapshot-id': expect.stringMatching(/^\d{8}T/) })
+  await server.sql('ALTER DATABASE shop RENAME TO elsewhere')
+  const [bad] = await example('pre-deploy-backup')
+  await server.sql('ALTER DATABASE elsewhere RENAME TO shop')
+  expect([bad!.ending.status, bad!.ending.outputs]).toEqual([1, { outcome: 'failed' }])
+  expect(bad!.ending.summary).toContain(`old**: \`${good!.ending.outputs['snapshot-id']}\``)
+})
+
+test('many databases: each job of the matrix has a set of its own', async () => {
+  const steps = await example('many-databases')
+  expect(failures(steps)).toEqual([])
+  expect(steps.map(({ ending }) => JSON.parse(ending.outputs['result']!).set)).toEqual(['shop', 'billing', 'reporting'])
+})
+
+test('a runner of your own: a disk in place of artifacts', async () => {
+  const steps = await example('self-hosted-runner')
+  expect(failures(steps)).toEqual([])
+  expect(readdirSync(path.join(folder, 'disk/production'))).toContain('lifeboat.json')
+})
+
+test('a managed database', async () => {
+  expect(failures(await example('managed-postgresql'))).toEqual([])
+})
+
+test('the model evaluates what the examples use, and refuses what it does not know', () => {
+  const contexts: Contexts = { secrets: { A_URL: 'a' }, matrix: { secret: 'A_URL' }, steps: { backup: { outputs: { 'snapshot-id': 's' } } } }
+  expect(evaluated('x=${{ secrets.A_URL }} ${{ secrets[matrix.secret] }} ${{steps.backup.outputs.snapshot-id}}', contexts)).toBe('x=a a s')
+  expect(() => evaluated('${{ secrets.B_URL }}', contexts)).toThrow('secrets.B_URL has no value')
+  expect(() => evaluated("${{ format('{0}', 1) }}", contexts)).toThrow('does not know')
+})
