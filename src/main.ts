@@ -1,5 +1,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it is there for what it does when it is loaded
 import './node-version.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- the same
+import './process.ts'
 
 export { runAction } from './actions/action.ts'
 export { runPost } from './actions/post.ts'
