@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import type { Environment } from '../environment.ts'
 import { inputs, missingInput, parseInput, type Input } from '../inputs.ts'
 import { destination } from '../inputs/schemas.ts'
 import type { Report } from '../report/report.ts'
@@ -26,6 +27,9 @@ export const writeRows: [string, Input][] = [
   ['destination', inputs.list.destination],
 ]
 
+/** Milliseconds for each request to a store. */
+const REQUEST_TIMEOUT = 300_000
+
 /** A new identity in the form that age-keygen prints. */
 export async function newKey(raw: Record<string, string>, report: Report): Promise<string> {
   const postQuantum = parseInput('post-quantum', newRows[0]![1], raw['post-quantum'] ?? 'false') === true
@@ -37,10 +41,17 @@ export async function newKey(raw: Record<string, string>, report: Report): Promi
 }
 
 /** The write key of the key that is given. */
-export async function writeKey(raw: Record<string, string>, variables: Readonly<Record<string, string | undefined>>): Promise<string> {
+export async function writeKey(raw: Record<string, string>, environment: Environment): Promise<string> {
+  const { variables } = environment
   const key = raw['encryption-key'] || variables['LIFEBOAT_ENCRYPTION_KEY']
   if (!key) throw missingInput('encryption-key', inputs.backup['encryption-key'])
   const where = raw['destination']
   if (where !== undefined) parseInput('destination', inputs.list.destination, where)
-  return writeKeyOf(key, where === undefined ? undefined : openStore(destination.parse(where)))
+  if (where === undefined) return writeKeyOf(key, undefined)
+  const store = openStore({ destination: destination.parse(where), set: undefined, token: variables['GITHUB_TOKEN'], timeout: REQUEST_TIMEOUT }, environment)
+  try {
+    return await writeKeyOf(key, store)
+  } finally {
+    await store.close()
+  }
 }

@@ -78,7 +78,7 @@ async function runKey(args: readonly string[], variables: Variables, redaction: 
   if (switches.has('help')) return say(keyHelp)
   await takeSecrets(rows, raw, report)
   for (const part of secretsIn(raw['encryption-key'] ?? variables['LIFEBOAT_ENCRYPTION_KEY'] ?? '')) redaction.add(part)
-  return say(word === 'new' ? await newKey(raw, report) : await writeKey(raw, variables))
+  return say(word === 'new' ? await newKey(raw, report) : await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => writeKey(raw, environment)))
 }
 
 /** Replaces `-` by what is on standard input, and warns of secrets that stand in the arguments. */

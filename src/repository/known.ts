@@ -39,7 +39,7 @@ export class KnownChunks {
 
 /**
  * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts).
- * A chunk that is listed but not in the store with its size is not taken as known: it will be stored again, which heals the store.
+ * A chunk that is listed but not in the store with its size, or will expire too early, is not taken as known: it will be stored again.
  * A damaged snapshot is handed to `onDamaged` and not built on; one in another format or of another key throws.
  */
 export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: DamagedSnapshot) => void): Promise<KnownChunks> {
@@ -47,7 +47,10 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   const newest = (await snapshotKeys(store, set)).slice(0, SNAPSHOTS_BUILT_ON)
   if (newest.length === 0) return known
   const present = new Map<string, number>()
-  for await (const { key, size } of store.list('chunks/')) present.set(key, size)
+  const until = store.neededUntil?.()
+  for await (const { key, size, expires } of store.list('chunks/')) {
+    if (!until || !expires || expires >= until) present.set(key, size)
+  }
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
   for (const key of newest.toReversed()) {
     try {

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
-import { NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { decompress, decrypt } from './seal.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
@@ -91,7 +91,8 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   const [id, size, storedSize, , mark] = entry
   const key = chunkKey(id, mark)
   const sealed = await store.get(key).catch((error: unknown) => {
-    throw error instanceof NotFound ? new DamagedChunk(`chunk ${key} is missing from ${store.name}`, error) : error
+    if (error instanceof NotFound) throw new DamagedChunk(error.message.includes(key) ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
+    throw error instanceof DamagedObject ? new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${error.message}`, error) : error
   })
   try {
     if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)

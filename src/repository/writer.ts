@@ -92,6 +92,7 @@ export class Writer {
     )
     this.#check()
     await store.put(snapshotKey(header.set, header.id), object)
+    await store.commit?.(this.reused())
     return { stored: this.#entries.reduce((sum, entry) => sum + entry[2], 0), chunks: this.#entries.length, size }
   }
 
