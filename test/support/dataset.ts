@@ -29,7 +29,7 @@ export async function changeDataset(
   await server.sql('REFRESH MATERIALIZED VIEW monthly_sales', database)
 }
 
-const eventsPerMegabyte = 1100
+const eventsPerMegabyte = 1500
 
 /** The same tables with about a thousand rows. */
 export async function loadSmall(server: Server, database: string): Promise<void> {

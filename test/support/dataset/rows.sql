@@ -1,4 +1,7 @@
 -- Adds about :megabytes of rows (as pg_dump writes them), numbered on from those there are. Same seed, same rows.
+-- What repeats in a shop repeats here, so that the whole compresses like one (zstd makes a quarter of it): a product has one price and
+-- one size, writing is full of set phrases, a log has few paths and browsers, readings drift slowly. What does not
+-- repeat is random to the last digit: moments of orders, names, sums, uuids; pictures and scans are noise.
 SET timezone = 'UTC';
 SET max_parallel_workers_per_gather = 0;
 SELECT setseed(:seed / 1000000.0);
@@ -6,6 +9,7 @@ SELECT setseed(:seed / 1000000.0);
 SELECT count(*) AS words FROM words \gset
 SELECT coalesce(max(id), 0) AS customers FROM customers \gset
 SELECT coalesce(max(id), 0) AS orders FROM orders \gset
+SELECT coalesce(max(id), 0) AS events FROM events \gset
 SELECT coalesce(max(id), 0) AS files FROM files \gset
 SELECT coalesce(max(id), 0) AS attachments FROM attachments \gset
 
@@ -29,24 +33,36 @@ FROM (SELECT n, timestamptz '2026-01-01 00:00+00' + n * interval '23 seconds' + 
       FROM generate_series(:orders + 1, :orders + 1 + (1200 * :megabytes)::bigint) AS n) AS arrival;
 
 INSERT INTO order_items (order_id, line, sku, quantity, price, size)
-SELECT n, line, 'SKU-' || lpad((floor(random() * random() * 20000))::text, 6, '0'), 1 + (random() * 6)::integer, (random() * 200)::numeric(10, 2),
-  CASE WHEN random() < 0.2 THEN row((random() * 900)::integer, 100 * (random() * 9)::integer, NULL)::dimensions END
-FROM generate_series(:orders + 1, :orders + 1 + (1200 * :megabytes)::bigint) AS n, generate_series(1, 1 + n % 6) AS line;
+SELECT n, line, 'SKU-' || lpad(product::text, 6, '0'), 1 + floor(random() * random() * 6), (product * 7919 % 20000 / 100.0)::numeric(10, 2),
+  CASE WHEN product % 5 = 0 THEN row(product * 31 % 900, 100 * (product % 9), NULL)::dimensions END
+FROM (SELECT n, line, floor(random() * random() * 20000)::integer AS product
+      FROM generate_series(:orders + 1, :orders + 1 + (1200 * :megabytes)::bigint) AS n, generate_series(1, 1 + n % 6) AS line) AS sold;
 
 INSERT INTO events (at, kind, payload)
-SELECT timestamptz '2026-01-01 00:00+00' + n * interval '29 seconds', kind,
-  jsonb_build_object('session', md5((n / 40 * 40 + floor(random() * 5))::text), 'path', '/' || w.word || '/' || (random() * 900)::integer, 'ms', (random() * random() * 4000)::integer,
+SELECT timestamptz '2026-01-01 00:00+00' + n * interval '29 seconds' + random() * interval '29 seconds', kind,
+  jsonb_build_object('session', md5((n / 40 * 40 + floor(random() * 5))::text), 'path', '/' || w.word || '/' || (w.id * 7 + (random() * 5)::integer), 'ms', (random() * random() * 4000)::integer,
     'agent', (array['Firefox/143.0 (X11; Linux x86_64)', 'Safari/19.1 (Macintosh; Intel Mac OS X)', 'curl/8.14.1'])[1 + (random() * 2)::integer],
     'cart', CASE WHEN kind = 'order' THEN jsonb_build_array((random() * 20000)::integer, jsonb_build_object('sku', (random() * 20000)::integer, 'gift', NULL)) END)
 FROM (SELECT n, (array['view', 'view', 'view', 'search', 'order'])[1 + (random() * 4)::integer] AS kind, floor(random() * random() * :words)::integer AS w
-      FROM generate_series(1, (1100 * :megabytes)::bigint) AS n) AS happening
+      FROM generate_series(:events + 1, :events + (1500 * :megabytes)::bigint) AS n) AS happening
 JOIN words AS w ON w.id = happening.w;
+
+-- Words, and below zero phrases of four to twelve of them.
+CREATE TEMPORARY TABLE writing AS
+SELECT id, word AS text FROM words
+UNION ALL
+SELECT -n, string_agg(w.word, ' ' ORDER BY part)
+FROM generate_series(1, :words / 2) AS n CROSS JOIN LATERAL generate_series(1, 4 + n % 9) AS part
+JOIN words AS w ON w.id = abs(hashint8extended(n * 16 + part, 1)) % :words
+GROUP BY n;
+ANALYZE writing;
 
 INSERT INTO documents
 SELECT md5(random()::text)::uuid, 'About ' || n, body, timestamptz '2026-01-01 00:00+00' + random() * interval '300 days'
 FROM generate_series(1, (200 * :megabytes)::bigint) AS n,
-  LATERAL (SELECT string_agg(w.word, ' ') AS body
-           FROM (SELECT floor(random() * random() * :words)::integer AS id FROM generate_series(1, 20 + (n * 37 % 320)::integer)) AS pick JOIN words AS w USING (id)) AS writing;
+  LATERAL (SELECT string_agg(text, ' ') AS body
+           FROM (SELECT CASE WHEN random() < 0.8 THEN floor(random() * random() * :words) ELSE -1 - floor(random() * random() * (:words / 2)) END::integer AS id
+                 FROM generate_series(1, 5 + (n * 37 % 130)::integer)) AS pick JOIN writing USING (id)) AS essay;
 
 INSERT INTO files (id, name, content)
 SELECT n, 'photo-' || n || '.jpg',
@@ -54,8 +70,9 @@ SELECT n, 'photo-' || n || '.jpg',
 FROM generate_series(:files + 1, :files + 1 + (1.3 * :megabytes)::bigint) AS n;
 
 INSERT INTO measurements
-SELECT (random() * 40)::integer, timestamptz '2026-01-01 00:00+00' + n % 400 * interval '1 day' + random() * interval '1 day',
-  CASE WHEN random() < 0.99 THEN 15 + round((random() * 10)::numeric, 2)::double precision ELSE 'NaN' END, CASE WHEN random() < 0.9 THEN (random() * 100)::integer END
+SELECT n % 40, date_trunc('second', timestamptz '2026-01-01 00:00+00' + n / (3500.0 * :megabytes) * interval '400 days') + floor(random() * 90) * interval '1 millisecond',
+  CASE WHEN random() < 0.99 THEN round((15 + n % 40 / 4 + 6 * sin(n / 11520.0) + random() / 2)::numeric, 1)::double precision ELSE 'NaN' END,
+  CASE WHEN random() < 0.9 THEN 50 + round(20 * sin(n / 9000.0)) + (random() * 2)::integer END
 FROM generate_series(1, (3500 * :megabytes)::bigint) AS n;
 
 INSERT INTO attachments (id, name, object)
