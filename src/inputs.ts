@@ -307,9 +307,9 @@ function isArtifact(destination: unknown): boolean {
 /** A workflow has both; at a terminal, where artifacts are the default as well, nobody may have thought of them. */
 function requireRepository(token: unknown, variables: Readonly<Record<string, string | undefined>>): void {
   if (variables['ACTIONS_RUNTIME_TOKEN']) return
-  const lacking = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])].join(' and ')
-  if (lacking === '') return
-  throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${lacking} is not given`, {
+  const lacking = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])]
+  if (lacking.length === 0) return
+  throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${lacking.join(' and ')} ${lacking.length > 1 ? 'are' : 'is'} not given`, {
     hint: 'Give a destination, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN (a token that may read the actions of that repository).',
     status: 2,
   })

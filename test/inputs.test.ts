@@ -138,7 +138,7 @@ describe('inputs that are refused', () => {
     ['database-url: two databases are named "app"; put a different name= before each URL', 'backup', { 'database-url': 'postgres://h/app\npostgres://g/app' }],
     ['database URL: mysql:// is not a PostgreSQL URL', 'backup', { 'database-url': 'mysql://u:hunter22@h/app' }],
     ['database-url is not given, and DATABASE_URL is not set', 'backup', { 'database-url': undefined }],
-    ['destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token is not given', 'backup', { destination: '' }],
+    ['destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given', 'backup', { destination: '' }],
     ['encryption-key is not given, and LIFEBOAT_ENCRYPTION_KEY is not set', 'backup', { 'encryption-key': '' }],
     ['verify-only: "yes" is neither true nor false', 'restore', { 'verify-only': 'yes' }],
     ['no-owner: "True" is neither true nor false', 'restore', { 'no-owner': 'True' }],

@@ -18,12 +18,12 @@ export function printable(text: string): string {
 }
 
 /**
- * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 10 s.
+ * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 5 s.
  * `end` clears the line that updates.
  */
 export function terminalReport(stream: TerminalStream, redaction: Redaction, now: () => number = () => performance.now()): Report & { end(): void } {
   const live = stream.isTTY === true
-  const pace = new ProgressPace(live ? 100 : 10_000, live ? 100 : 10_000, now)
+  const pace = new ProgressPace(live ? 100 : 5_000, live ? 100 : 5_000, now)
   let drawn = false
   const erase = (): void => {
     if (drawn) stream.write(ERASE_LINE)

@@ -19,11 +19,11 @@ export function inertText(text: string): string {
 }
 
 /**
- * A report for the log of a workflow run: a group per activity with a line every 10 s and a last one, warnings as annotations.
+ * A report for the log of a workflow run: a group per activity with a line every 5 s and a last one, warnings as annotations.
  * `end` ends the last group.
  */
 export function workflowReport(log: WorkflowLog, redaction: Redaction, now: () => number = () => performance.now()): Report & { end(): void } {
-  const pace = new ProgressPace(10_000, 10_000, now)
+  const pace = new ProgressPace(5_000, 5_000, now)
   const clean = (text: string): string => inertText(redaction.apply(text))
   let last: { progress: Progress; started: number } | undefined
   const end = (): void => {

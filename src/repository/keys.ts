@@ -128,6 +128,11 @@ function writeSecretOf(identity: string): Buffer {
 }
 
 function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Keys {
+  const postQuantum = (key: string): boolean => key.startsWith('age1pq1')
+  const mixed = extra.find((other) => postQuantum(other) !== postQuantum(recipient))
+  if (mixed !== undefined) {
+    throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.')
+  }
   const table = derive(writeSecret, 'gear table', 1024)
   return {
     fingerprint: fingerprintOf(recipient),

@@ -67,7 +67,7 @@ describe('wrong usage ends with status 2, says what is wrong and touches nothing
     ['a value without a name', ['backup', 'postgres://u:hunter22@h/x'], 'error: backup: argument 1 belongs to no option'],
     ['a name without a value', ['list', '--destination'], "error: list: Option '--destination <value>' argument missing"],
     ['an input given twice', ['list', '--destination', 'file:/a', '--destination', 'file:/b'], 'error: --destination is given 2 times'],
-    ['a required input left out', ['list'], 'error: destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token is not given'],
+    ['a required input left out', ['list'], 'error: destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given'],
     ['a value that is not understood', ['backup', '--destination', 'file:/x', '--jobs', 'many'], 'error: jobs: "many" is not a whole number from 1 to 64'],
     ['two values from standard input', ['list', '--destination', '-', '--set', '-'], 'error: destination and set cannot both be read from standard input'],
     ['a key without new or write', ['key'], 'error: key is followed by new or write'],

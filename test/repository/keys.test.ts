@@ -87,6 +87,14 @@ describe('an encryption key', () => {
 
 const secretsOf = ({ fingerprint, recipients, idKey, macKey, gear }: Keys) => ({ fingerprint, recipients, idKey, macKey, gear })
 
+test('recipients of a post-quantum key and of an ordinary one are not mixed', async () => {
+  const ordinary = await newIdentity()
+  const postQuantum = await newIdentity({ postQuantum: true })
+  const open = (identity: string, recipient: string) => openKeys(identity, { store: new FileStore('/nonexistent'), recipients: [recipient], create: false })
+  await expect(open(ordinary.identity, postQuantum.recipient)).rejects.toThrow(/is post-quantum and the encryption key is not/)
+  await expect(open(postQuantum.identity, ordinary.recipient)).rejects.toThrow(/is not post-quantum, as the encryption key is/)
+})
+
 describe('derived values', () => {
   test('of an identity and of its write key are the same, but the write key reads nothing', async () => {
     const own = await openKeys(identity, { store: nowhere, create: false })
