@@ -108,7 +108,7 @@ esac
 case $mode in
   demo) need_any_client ;;
   test)
-    install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium
+    install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium gpg=gnupg xz=xz-utils
     for major in 15 17 18; do need_client $major; done
     ;;
   bench)
