@@ -30441,9 +30441,9 @@ const inputs = {
             expected: 'a whole number from 1 to 19',
             example: '3',
             schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_0__/* .wholeNumber */ .rD(1, 19),
-            default: '1',
+            default: '3',
         },
-        jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '4' },
+        jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '3' },
         'client-install': clientInstall,
         token,
         timeout,
@@ -30554,10 +30554,10 @@ function isArtifact(destination) {
 function requireRepository(token, variables) {
     if (variables['ACTIONS_RUNTIME_TOKEN'])
         return;
-    const lacking = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])].join(' and ');
-    if (lacking === '')
+    const lacking = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])];
+    if (lacking.length === 0)
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H(`destination is artifact, the artifacts of a repository, but ${lacking} is not given`, {
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H(`destination is artifact, the artifacts of a repository, but ${lacking.join(' and ')} ${lacking.length > 1 ? 'are' : 'is'} not given`, {
         hint: 'Give a destination, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN (a token that may read the actions of that repository).',
         status: 2,
     });
@@ -33595,12 +33595,12 @@ function printable(text) {
     return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD');
 }
 /**
- * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 10 s.
+ * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 5 s.
  * `end` clears the line that updates.
  */
 function terminalReport(stream, redaction, now = () => performance.now()) {
     const live = stream.isTTY === true;
-    const pace = new _progress_js__WEBPACK_IMPORTED_MODULE_0__/* .ProgressPace */ .h(live ? 100 : 10_000, live ? 100 : 10_000, now);
+    const pace = new _progress_js__WEBPACK_IMPORTED_MODULE_0__/* .ProgressPace */ .h(live ? 100 : 5_000, live ? 100 : 5_000, now);
     let drawn = false;
     const erase = () => {
         if (drawn)
@@ -33773,11 +33773,11 @@ function inertText(text) {
     return (0,_terminal_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g)(text).replace(/^(\s*)::/gm, '$1: :').replaceAll('##[', '## [');
 }
 /**
- * A report for the log of a workflow run: a group per activity with a line every 10 s and a last one, warnings as annotations.
+ * A report for the log of a workflow run: a group per activity with a line every 5 s and a last one, warnings as annotations.
  * `end` ends the last group.
  */
 function workflowReport(log, redaction, now = () => performance.now()) {
-    const pace = new _progress_js__WEBPACK_IMPORTED_MODULE_1__/* .ProgressPace */ .h(10_000, 10_000, now);
+    const pace = new _progress_js__WEBPACK_IMPORTED_MODULE_1__/* .ProgressPace */ .h(5_000, 5_000, now);
     const clean = (text) => inertText(redaction.apply(text));
     let last;
     const end = () => {
@@ -33994,6 +33994,11 @@ function writeSecretOf(identity) {
     return derive(Buffer.from(identity, 'utf8'), 'write secret', 32);
 }
 function deriveKeys(recipient, writeSecret, extra) {
+    const postQuantum = (key) => key.startsWith('age1pq1');
+    const mixed = extra.find((other) => postQuantum(other) !== postQuantum(recipient));
+    if (mixed !== undefined) {
+        throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.');
+    }
     const table = derive(writeSecret, 'gear table', 1024);
     return {
         fingerprint: fingerprintOf(recipient),
