@@ -91,7 +91,9 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   const [id, size, storedSize, , mark] = entry
   const key = chunkKey(id, mark)
   const sealed = await store.get(key).catch((error: unknown) => {
-    if (error instanceof NotFound) throw new DamagedChunk(error.message.includes(key) ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
+    // A store that knows why an object is gone says so in an error of its own.
+    const known = error instanceof NotFound && error.name !== 'NotFound'
+    if (error instanceof NotFound) throw new DamagedChunk(known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
     throw error instanceof DamagedObject ? new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${error.message}`, error) : error
   })
   try {
