@@ -2,7 +2,7 @@ export const id = 458;
 export const ids = [458];
 export const modules = {
 
-/***/ 27437:
+/***/ 15895:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
@@ -142,17 +142,17 @@ class Comparator {
 
 module.exports = Comparator
 
-const parseOptions = __webpack_require__(19334)
-const { safeRe: re, t } = __webpack_require__(45289)
-const cmp = __webpack_require__(40372)
-const debug = __webpack_require__(45361)
-const SemVer = __webpack_require__(80997)
-const Range = __webpack_require__(87908)
+const parseOptions = __webpack_require__(74464)
+const { safeRe: re, t } = __webpack_require__(23227)
+const cmp = __webpack_require__(55594)
+const debug = __webpack_require__(28195)
+const SemVer = __webpack_require__(69855)
+const Range = __webpack_require__(32946)
 
 
 /***/ }),
 
-/***/ 87908:
+/***/ 32946:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
@@ -374,22 +374,22 @@ class Range {
 
 module.exports = Range
 
-const LRU = __webpack_require__(73257)
+const LRU = __webpack_require__(5587)
 const cache = new LRU()
 
-const parseOptions = __webpack_require__(19334)
-const Comparator = __webpack_require__(27437)
-const debug = __webpack_require__(45361)
-const SemVer = __webpack_require__(80997)
-const trimComparatorWhitespace = __webpack_require__(31131)
+const parseOptions = __webpack_require__(74464)
+const Comparator = __webpack_require__(15895)
+const debug = __webpack_require__(28195)
+const SemVer = __webpack_require__(69855)
+const trimComparatorWhitespace = __webpack_require__(99853)
 const {
   safeRe: re,
   src,
   t,
   tildeTrimReplace,
   caretTrimReplace,
-} = __webpack_require__(45289)
-const { FLAG_INCLUDE_PRERELEASE, FLAG_LOOSE } = __webpack_require__(44471)
+} = __webpack_require__(23227)
+const { FLAG_INCLUDE_PRERELEASE, FLAG_LOOSE } = __webpack_require__(1825)
 
 // unbounded global build-metadata stripper used by parseRange
 const BUILDSTRIPRE = new RegExp(src[t.BUILD], 'g')
@@ -736,17 +736,17 @@ const testSet = (set, version, options) => {
 
 /***/ }),
 
-/***/ 80997:
+/***/ 69855:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const debug = __webpack_require__(45361)
-const { MAX_LENGTH, MAX_SAFE_INTEGER } = __webpack_require__(44471)
-const { safeRe: re, t } = __webpack_require__(45289)
+const debug = __webpack_require__(28195)
+const { MAX_LENGTH, MAX_SAFE_INTEGER } = __webpack_require__(1825)
+const { safeRe: re, t } = __webpack_require__(23227)
 
-const parseOptions = __webpack_require__(19334)
-const { compareIdentifiers } = __webpack_require__(21742)
+const parseOptions = __webpack_require__(74464)
+const { compareIdentifiers } = __webpack_require__(14192)
 
 const isPrereleaseIdentifier = (prerelease, identifier) => {
   const identifiers = identifier.split('.')
@@ -1093,12 +1093,12 @@ module.exports = SemVer
 
 /***/ }),
 
-/***/ 79993:
+/***/ 83307:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const parse = __webpack_require__(17699)
+const parse = __webpack_require__(15797)
 const clean = (version, options) => {
   const s = parse(version.trim().replace(/^[=v]+/, ''), options)
   return s ? s.version : null
@@ -1108,17 +1108,17 @@ module.exports = clean
 
 /***/ }),
 
-/***/ 40372:
+/***/ 55594:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const eq = __webpack_require__(72240)
-const neq = __webpack_require__(41724)
-const gt = __webpack_require__(21761)
-const gte = __webpack_require__(76610)
-const lt = __webpack_require__(42142)
-const lte = __webpack_require__(91367)
+const eq = __webpack_require__(37014)
+const neq = __webpack_require__(66186)
+const gt = __webpack_require__(60955)
+const gte = __webpack_require__(75048)
+const lt = __webpack_require__(90004)
+const lte = __webpack_require__(73329)
 
 const cmp = (a, op, b, loose) => {
   switch (op) {
@@ -1169,14 +1169,14 @@ module.exports = cmp
 
 /***/ }),
 
-/***/ 4207:
+/***/ 13525:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
-const parse = __webpack_require__(17699)
-const { safeRe: re, t } = __webpack_require__(45289)
+const SemVer = __webpack_require__(69855)
+const parse = __webpack_require__(15797)
+const { safeRe: re, t } = __webpack_require__(23227)
 
 const coerce = (version, options) => {
   if (version instanceof SemVer) {
@@ -1238,12 +1238,12 @@ module.exports = coerce
 
 /***/ }),
 
-/***/ 77146:
+/***/ 95204:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 const compareBuild = (a, b, loose) => {
   const versionA = new SemVer(a, loose)
   const versionB = new SemVer(b, loose)
@@ -1254,24 +1254,24 @@ module.exports = compareBuild
 
 /***/ }),
 
-/***/ 89828:
+/***/ 98150:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const compareLoose = (a, b) => compare(a, b, true)
 module.exports = compareLoose
 
 
 /***/ }),
 
-/***/ 31947:
+/***/ 66841:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 const compare = (a, b, loose) =>
   new SemVer(a, loose).compare(new SemVer(b, loose))
 
@@ -1280,12 +1280,12 @@ module.exports = compare
 
 /***/ }),
 
-/***/ 61877:
+/***/ 8515:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const parse = __webpack_require__(17699)
+const parse = __webpack_require__(15797)
 
 const diff = (version1, version2) => {
   const v1 = parse(version1, null, true)
@@ -1347,48 +1347,48 @@ module.exports = diff
 
 /***/ }),
 
-/***/ 72240:
+/***/ 37014:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const eq = (a, b, loose) => compare(a, b, loose) === 0
 module.exports = eq
 
 
 /***/ }),
 
-/***/ 21761:
+/***/ 60955:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const gt = (a, b, loose) => compare(a, b, loose) > 0
 module.exports = gt
 
 
 /***/ }),
 
-/***/ 76610:
+/***/ 75048:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const gte = (a, b, loose) => compare(a, b, loose) >= 0
 module.exports = gte
 
 
 /***/ }),
 
-/***/ 91508:
+/***/ 35542:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 
 const inc = (version, release, options, identifier, identifierBase) => {
   if (typeof (options) === 'string') {
@@ -1411,72 +1411,72 @@ module.exports = inc
 
 /***/ }),
 
-/***/ 42142:
+/***/ 90004:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const lt = (a, b, loose) => compare(a, b, loose) < 0
 module.exports = lt
 
 
 /***/ }),
 
-/***/ 91367:
+/***/ 73329:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const lte = (a, b, loose) => compare(a, b, loose) <= 0
 module.exports = lte
 
 
 /***/ }),
 
-/***/ 75917:
+/***/ 70459:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 const major = (a, loose) => new SemVer(a, loose).major
 module.exports = major
 
 
 /***/ }),
 
-/***/ 80889:
+/***/ 20463:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 const minor = (a, loose) => new SemVer(a, loose).minor
 module.exports = minor
 
 
 /***/ }),
 
-/***/ 41724:
+/***/ 66186:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const neq = (a, b, loose) => compare(a, b, loose) !== 0
 module.exports = neq
 
 
 /***/ }),
 
-/***/ 17699:
+/***/ 15797:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 const parse = (version, options, throwErrors = false) => {
   if (version instanceof SemVer) {
     return version
@@ -1496,24 +1496,24 @@ module.exports = parse
 
 /***/ }),
 
-/***/ 10386:
+/***/ 80760:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
+const SemVer = __webpack_require__(69855)
 const patch = (a, loose) => new SemVer(a, loose).patch
 module.exports = patch
 
 
 /***/ }),
 
-/***/ 6196:
+/***/ 4686:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const parse = __webpack_require__(17699)
+const parse = __webpack_require__(15797)
 const prerelease = (version, options) => {
   const parsed = parse(version, options)
   return (parsed && parsed.prerelease.length) ? parsed.prerelease : null
@@ -1523,36 +1523,36 @@ module.exports = prerelease
 
 /***/ }),
 
-/***/ 58787:
+/***/ 29961:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compare = __webpack_require__(31947)
+const compare = __webpack_require__(66841)
 const rcompare = (a, b, loose) => compare(b, a, loose)
 module.exports = rcompare
 
 
 /***/ }),
 
-/***/ 8786:
+/***/ 3828:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compareBuild = __webpack_require__(77146)
+const compareBuild = __webpack_require__(95204)
 const rsort = (list, loose) => list.sort((a, b) => compareBuild(b, a, loose))
 module.exports = rsort
 
 
 /***/ }),
 
-/***/ 50429:
+/***/ 17871:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const Range = __webpack_require__(87908)
+const Range = __webpack_require__(32946)
 const satisfies = (version, range, options) => {
   try {
     range = new Range(range, options)
@@ -1566,26 +1566,26 @@ module.exports = satisfies
 
 /***/ }),
 
-/***/ 1018:
+/***/ 98212:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const compareBuild = __webpack_require__(77146)
+const compareBuild = __webpack_require__(95204)
 const sort = (list, loose) => list.sort((a, b) => compareBuild(a, b, loose))
 module.exports = sort
 
 
 /***/ }),
 
-/***/ 11980:
+/***/ 31966:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const parse = __webpack_require__(17699)
-const constants = __webpack_require__(44471)
-const SemVer = __webpack_require__(80997)
+const parse = __webpack_require__(15797)
+const constants = __webpack_require__(1825)
+const SemVer = __webpack_require__(69855)
 
 const truncate = (version, truncation, options) => {
   if (!constants.RELEASE_TYPES.includes(truncation)) {
@@ -1633,12 +1633,12 @@ module.exports = truncate
 
 /***/ }),
 
-/***/ 11194:
+/***/ 76432:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const parse = __webpack_require__(17699)
+const parse = __webpack_require__(15797)
 const valid = (version, options) => {
   const v = parse(version, options)
   return v ? v.version : null
@@ -1648,54 +1648,54 @@ module.exports = valid
 
 /***/ }),
 
-/***/ 53410:
+/***/ 90084:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
 // just pre-load all the stuff that index.js lazily exports
-const internalRe = __webpack_require__(45289)
-const constants = __webpack_require__(44471)
-const SemVer = __webpack_require__(80997)
-const identifiers = __webpack_require__(21742)
-const parse = __webpack_require__(17699)
-const valid = __webpack_require__(11194)
-const clean = __webpack_require__(79993)
-const inc = __webpack_require__(91508)
-const diff = __webpack_require__(61877)
-const major = __webpack_require__(75917)
-const minor = __webpack_require__(80889)
-const patch = __webpack_require__(10386)
-const prerelease = __webpack_require__(6196)
-const compare = __webpack_require__(31947)
-const rcompare = __webpack_require__(58787)
-const compareLoose = __webpack_require__(89828)
-const compareBuild = __webpack_require__(77146)
-const sort = __webpack_require__(1018)
-const rsort = __webpack_require__(8786)
-const gt = __webpack_require__(21761)
-const lt = __webpack_require__(42142)
-const eq = __webpack_require__(72240)
-const neq = __webpack_require__(41724)
-const gte = __webpack_require__(76610)
-const lte = __webpack_require__(91367)
-const cmp = __webpack_require__(40372)
-const coerce = __webpack_require__(4207)
-const truncate = __webpack_require__(11980)
-const Comparator = __webpack_require__(27437)
-const Range = __webpack_require__(87908)
-const satisfies = __webpack_require__(50429)
-const toComparators = __webpack_require__(58492)
-const maxSatisfying = __webpack_require__(75359)
-const minSatisfying = __webpack_require__(66109)
-const minVersion = __webpack_require__(16528)
-const validRange = __webpack_require__(33755)
-const outside = __webpack_require__(29606)
-const gtr = __webpack_require__(77210)
-const ltr = __webpack_require__(87167)
-const intersects = __webpack_require__(37759)
-const simplifyRange = __webpack_require__(38150)
-const subset = __webpack_require__(70887)
+const internalRe = __webpack_require__(23227)
+const constants = __webpack_require__(1825)
+const SemVer = __webpack_require__(69855)
+const identifiers = __webpack_require__(14192)
+const parse = __webpack_require__(15797)
+const valid = __webpack_require__(76432)
+const clean = __webpack_require__(83307)
+const inc = __webpack_require__(35542)
+const diff = __webpack_require__(8515)
+const major = __webpack_require__(70459)
+const minor = __webpack_require__(20463)
+const patch = __webpack_require__(80760)
+const prerelease = __webpack_require__(4686)
+const compare = __webpack_require__(66841)
+const rcompare = __webpack_require__(29961)
+const compareLoose = __webpack_require__(98150)
+const compareBuild = __webpack_require__(95204)
+const sort = __webpack_require__(98212)
+const rsort = __webpack_require__(3828)
+const gt = __webpack_require__(60955)
+const lt = __webpack_require__(90004)
+const eq = __webpack_require__(37014)
+const neq = __webpack_require__(66186)
+const gte = __webpack_require__(75048)
+const lte = __webpack_require__(73329)
+const cmp = __webpack_require__(55594)
+const coerce = __webpack_require__(13525)
+const truncate = __webpack_require__(31966)
+const Comparator = __webpack_require__(15895)
+const Range = __webpack_require__(32946)
+const satisfies = __webpack_require__(17871)
+const toComparators = __webpack_require__(378)
+const maxSatisfying = __webpack_require__(77501)
+const minSatisfying = __webpack_require__(16191)
+const minVersion = __webpack_require__(65358)
+const validRange = __webpack_require__(23381)
+const outside = __webpack_require__(35052)
+const gtr = __webpack_require__(98736)
+const ltr = __webpack_require__(83913)
+const intersects = __webpack_require__(73141)
+const simplifyRange = __webpack_require__(70904)
+const subset = __webpack_require__(44365)
 module.exports = {
   parse,
   valid,
@@ -1748,7 +1748,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 44471:
+/***/ 1825:
 /***/ ((module) => {
 
 
@@ -1822,7 +1822,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 45361:
+/***/ 28195:
 /***/ ((module) => {
 
 
@@ -1840,7 +1840,7 @@ module.exports = debug
 
 /***/ }),
 
-/***/ 21742:
+/***/ 14192:
 /***/ ((module) => {
 
 
@@ -1876,7 +1876,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 73257:
+/***/ 5587:
 /***/ ((module) => {
 
 
@@ -1925,7 +1925,7 @@ module.exports = LRUCache
 
 /***/ }),
 
-/***/ 19334:
+/***/ 74464:
 /***/ ((module) => {
 
 
@@ -1949,7 +1949,7 @@ module.exports = parseOptions
 
 /***/ }),
 
-/***/ 45289:
+/***/ 23227:
 /***/ ((module, exports, __webpack_require__) => {
 
 
@@ -1958,8 +1958,8 @@ const {
   MAX_SAFE_COMPONENT_LENGTH,
   MAX_SAFE_BUILD_LENGTH,
   MAX_LENGTH,
-} = __webpack_require__(44471)
-const debug = __webpack_require__(45361)
+} = __webpack_require__(1825)
+const debug = __webpack_require__(28195)
 exports = module.exports = {}
 
 // The actual regexps go on exports.re
@@ -2179,7 +2179,7 @@ createToken('GTE0PRE', '^\\s*>=\\s*0\\.0\\.0-0\\s*$')
 
 /***/ }),
 
-/***/ 31131:
+/***/ 99853:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 // @ts-check
@@ -2194,7 +2194,7 @@ const {
   MAX_LENGTH,
   MAX_SAFE_BUILD_LENGTH,
   WHITESPACE_CHARACTERS,
-} = __webpack_require__(44471)
+} = __webpack_require__(1825)
 
 /**
  * Remembers the last two rows of digits so their characters need not be reread.
@@ -2624,25 +2624,25 @@ module.exports = trimComparatorWhitespace
 
 /***/ }),
 
-/***/ 77210:
+/***/ 98736:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
 // Determine if version is greater than all the versions possible in the range.
-const outside = __webpack_require__(29606)
+const outside = __webpack_require__(35052)
 const gtr = (version, range, options) => outside(version, range, '>', options)
 module.exports = gtr
 
 
 /***/ }),
 
-/***/ 37759:
+/***/ 73141:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const Range = __webpack_require__(87908)
+const Range = __webpack_require__(32946)
 const intersects = (r1, r2, options) => {
   r1 = new Range(r1, options)
   r2 = new Range(r2, options)
@@ -2653,12 +2653,12 @@ module.exports = intersects
 
 /***/ }),
 
-/***/ 87167:
+/***/ 83913:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const outside = __webpack_require__(29606)
+const outside = __webpack_require__(35052)
 // Determine if version is less than all the versions possible in the range
 const ltr = (version, range, options) => outside(version, range, '<', options)
 module.exports = ltr
@@ -2666,13 +2666,13 @@ module.exports = ltr
 
 /***/ }),
 
-/***/ 75359:
+/***/ 77501:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
-const Range = __webpack_require__(87908)
+const SemVer = __webpack_require__(69855)
+const Range = __webpack_require__(32946)
 
 const maxSatisfying = (versions, range, options) => {
   let max = null
@@ -2700,13 +2700,13 @@ module.exports = maxSatisfying
 
 /***/ }),
 
-/***/ 66109:
+/***/ 16191:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
-const Range = __webpack_require__(87908)
+const SemVer = __webpack_require__(69855)
+const Range = __webpack_require__(32946)
 const minSatisfying = (versions, range, options) => {
   let min = null
   let minSV = null
@@ -2733,14 +2733,14 @@ module.exports = minSatisfying
 
 /***/ }),
 
-/***/ 16528:
+/***/ 65358:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
-const Range = __webpack_require__(87908)
-const gt = __webpack_require__(21761)
+const SemVer = __webpack_require__(69855)
+const Range = __webpack_require__(32946)
+const gt = __webpack_require__(60955)
 
 const minVersion = (range, loose) => {
   range = new Range(range, loose)
@@ -2803,20 +2803,20 @@ module.exports = minVersion
 
 /***/ }),
 
-/***/ 29606:
+/***/ 35052:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const SemVer = __webpack_require__(80997)
-const Comparator = __webpack_require__(27437)
+const SemVer = __webpack_require__(69855)
+const Comparator = __webpack_require__(15895)
 const { ANY } = Comparator
-const Range = __webpack_require__(87908)
-const satisfies = __webpack_require__(50429)
-const gt = __webpack_require__(21761)
-const lt = __webpack_require__(42142)
-const lte = __webpack_require__(91367)
-const gte = __webpack_require__(76610)
+const Range = __webpack_require__(32946)
+const satisfies = __webpack_require__(17871)
+const gt = __webpack_require__(60955)
+const lt = __webpack_require__(90004)
+const lte = __webpack_require__(73329)
+const gte = __webpack_require__(75048)
 
 const outside = (version, range, hilo, options) => {
   version = new SemVer(version, options)
@@ -2892,7 +2892,7 @@ module.exports = outside
 
 /***/ }),
 
-/***/ 38150:
+/***/ 70904:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
@@ -2900,8 +2900,8 @@ module.exports = outside
 // given a set of versions and a range, create a "simplified" range
 // that includes the same versions that the original range does
 // If the original range is shorter than the simplified one, return that.
-const satisfies = __webpack_require__(50429)
-const compare = __webpack_require__(31947)
+const satisfies = __webpack_require__(17871)
+const compare = __webpack_require__(66841)
 module.exports = (versions, range, options) => {
   const set = []
   let first = null
@@ -2948,16 +2948,16 @@ module.exports = (versions, range, options) => {
 
 /***/ }),
 
-/***/ 70887:
+/***/ 44365:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const Range = __webpack_require__(87908)
-const Comparator = __webpack_require__(27437)
+const Range = __webpack_require__(32946)
+const Comparator = __webpack_require__(15895)
 const { ANY } = Comparator
-const satisfies = __webpack_require__(50429)
-const compare = __webpack_require__(31947)
+const satisfies = __webpack_require__(17871)
+const compare = __webpack_require__(66841)
 
 // Complex range `r1 || r2 || ...` is a subset of `R1 || R2 || ...` iff:
 // - Every simple range `r1, r2, ...` is a null set, OR
@@ -3204,12 +3204,12 @@ module.exports = subset
 
 /***/ }),
 
-/***/ 58492:
+/***/ 378:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const Range = __webpack_require__(87908)
+const Range = __webpack_require__(32946)
 
 // Mostly just for testing and legacy API reasons
 const toComparators = (range, options) =>
@@ -3221,12 +3221,12 @@ module.exports = toComparators
 
 /***/ }),
 
-/***/ 33755:
+/***/ 23381:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
 
-const Range = __webpack_require__(87908)
+const Range = __webpack_require__(32946)
 const validRange = (range, options) => {
   try {
     // Return '*' instead of '' so that truthiness works.
@@ -6992,8 +6992,8 @@ function glob_hashFiles(patterns_1) {
 //# sourceMappingURL=glob.js.map
 // EXTERNAL MODULE: ../../node_modules/@actions/io/lib/io.js
 var io = __webpack_require__(56521);
-// EXTERNAL MODULE: ../../node_modules/@actions/cache/node_modules/semver/index.js
-var semver = __webpack_require__(53410);
+// EXTERNAL MODULE: ../../node_modules/semver/index.js
+var semver = __webpack_require__(90084);
 ;// CONCATENATED MODULE: ../../node_modules/@actions/cache/lib/internal/constants.js
 var CacheFilename;
 (function (CacheFilename) {
@@ -7219,8 +7219,8 @@ var lib = __webpack_require__(40066);
 var auth = __webpack_require__(80381);
 // EXTERNAL MODULE: external "url"
 var external_url_ = __webpack_require__(87016);
-// EXTERNAL MODULE: ../../node_modules/@azure/storage-blob/dist/esm/index.js + 284 modules
-var esm = __webpack_require__(3112);
+// EXTERNAL MODULE: ../../node_modules/@azure/storage-blob/dist/esm/index.js + 314 modules
+var esm = __webpack_require__(58805);
 ;// CONCATENATED MODULE: ../../node_modules/@actions/cache/lib/internal/shared/errors.js
 class FilesNotFoundError extends Error {
     constructor(files = []) {

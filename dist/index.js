@@ -31548,7 +31548,7 @@ async function openRunCache(variables, name, limit, report) {
     const temporary = variables.RUNNER_TEMP;
     if (!temporary || !variables.ACTIONS_RUNTIME_TOKEN)
         return undefined;
-    const { isFeatureAvailable, restoreCache, saveCache } = await Promise.all(/* import() */[__nccwpck_require__.e(129), __nccwpck_require__.e(458)]).then(__nccwpck_require__.bind(__nccwpck_require__, 23458));
+    const { isFeatureAvailable, restoreCache, saveCache } = await Promise.all(/* import() */[__nccwpck_require__.e(196), __nccwpck_require__.e(458)]).then(__nccwpck_require__.bind(__nccwpck_require__, 23458));
     if (!isFeatureAvailable())
         return undefined;
     const folder = external_node_path_.join(temporary, name);
@@ -33993,8 +33993,8 @@ const derive = (secret, info, length) => Buffer.from((0,node_crypto__WEBPACK_IMP
 function writeSecretOf(identity) {
     return derive(Buffer.from(identity, 'utf8'), 'write secret', 32);
 }
+const postQuantum = (recipient) => recipient.startsWith('age1pq1');
 function deriveKeys(recipient, writeSecret, extra) {
-    const postQuantum = (key) => key.startsWith('age1pq1');
     const mixed = extra.find((other) => postQuantum(other) !== postQuantum(recipient));
     if (mixed !== undefined) {
         throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.');
@@ -34266,8 +34266,10 @@ async function openChunk(store, keys, entry, base) {
     const [id, size, storedSize, , mark] = entry;
     const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark);
     const sealed = await store.get(key).catch((error) => {
+        // A store that knows why an object is gone says so in an error of its own.
+        const known = error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .M && error.name !== 'NotFound';
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .M)
-            throw new DamagedChunk(error.message.includes(key) ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error);
+            throw new DamagedChunk(known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error);
         throw error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F ? new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${error.message}`, error) : error;
     });
     try {
@@ -37118,7 +37120,7 @@ const asked = zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ lifeboatUploa
 /** What the thread does; this module is also its entry. */
 async function uploadHere({ name, root, files, retentionDays }) {
     try {
-        const { DefaultArtifactClient } = await Promise.all(/* import() */[__nccwpck_require__.e(129), __nccwpck_require__.e(708)]).then(__nccwpck_require__.bind(__nccwpck_require__, 63708));
+        const { DefaultArtifactClient } = await Promise.all(/* import() */[__nccwpck_require__.e(196), __nccwpck_require__.e(708)]).then(__nccwpck_require__.bind(__nccwpck_require__, 63708));
         const { id, size, digest } = await new DefaultArtifactClient().uploadArtifact(name, files, root, { compressionLevel: 0, retentionDays });
         if (id === undefined || size === undefined || digest === undefined)
             return { failure: 'the client gave no id, size and digest for what it uploaded' };

@@ -127,8 +127,9 @@ function writeSecretOf(identity: string): Buffer {
   return derive(Buffer.from(identity, 'utf8'), 'write secret', 32)
 }
 
+const postQuantum = (recipient: string): boolean => recipient.startsWith('age1pq1')
+
 function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Keys {
-  const postQuantum = (key: string): boolean => key.startsWith('age1pq1')
   const mixed = extra.find((other) => postQuantum(other) !== postQuantum(recipient))
   if (mixed !== undefined) {
     throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.')

@@ -90,9 +90,9 @@ const secretsOf = ({ fingerprint, recipients, idKey, macKey, gear }: Keys) => ({
 test('recipients of a post-quantum key and of an ordinary one are not mixed', async () => {
   const ordinary = await newIdentity()
   const postQuantum = await newIdentity({ postQuantum: true })
-  const open = (identity: string, recipient: string) => openKeys(identity, { store: new FileStore('/nonexistent'), recipients: [recipient], create: false })
-  await expect(open(ordinary.identity, postQuantum.recipient)).rejects.toThrow(/is post-quantum and the encryption key is not/)
-  await expect(open(postQuantum.identity, ordinary.recipient)).rejects.toThrow(/is not post-quantum, as the encryption key is/)
+  const options = { store: new FileStore('/nonexistent'), create: false }
+  await expect(openKeys(ordinary.identity, { ...options, recipients: [postQuantum.recipient] })).rejects.toThrow(/is post-quantum and the encryption key is not/)
+  await expect(openKeys(postQuantum.identity, { ...options, recipients: [ordinary.recipient] })).rejects.toThrow(/is not post-quantum, as the encryption key is/)
 })
 
 describe('derived values', () => {
