@@ -5,7 +5,7 @@ import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
-import { newestSnapshots } from '../repository/catalog.ts'
+import { idOf, newestSnapshots, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { loadKnown } from '../repository/known.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
@@ -39,7 +39,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const known = await loadKnown(store, keys, inputs.set, onDamaged)
 
     const mark = randomBytes(4)
-    const time = environment.now()
+    const time = await nextTime(store, inputs.set, environment)
     const id = newSnapshotId(time, mark)
     const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged })
     const records: SourceRecord[] = []
@@ -96,6 +96,13 @@ async function storeSource(source: Source, writer: Writer, { report }: Environme
     record: { name, kind, streams, facts: source.facts() },
     result: { name, kind, size: read, added: writer.added - addedBefore, seconds: secondsSince(started) },
   }
+}
+
+async function nextTime(store: Store, set: string, { now, report }: Environment): Promise<Date> {
+  const [newest] = await snapshotKeys(store, set)
+  const { time, skewed } = timeAfter(newest && idOf(newest), now())
+  if (skewed) report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
+  return time
 }
 
 /** A prune deletes what it found unreferenced no sooner than 24 hours ago; a backup that took longer than half of that looks again. */

@@ -48,6 +48,21 @@ async function readIfWhole(store: Store, key: string, keys: Keys): Promise<Authe
   }
 }
 
+/** A clock that differs by more than this is wrong, not just another machine's. */
+const TOLERATED_SKEW = 60_000
+
+/**
+ * When a backup that starts at `now` says it was made: after the newest snapshot there is, so that ids, which count whole seconds, sort as
+ * the backups were made even when two are made within a second, or by clocks that differ a little. `skewed`: the newest is further ahead.
+ */
+export function timeAfter(newest: string | undefined, now: Date): { time: Date; skewed: boolean } {
+  if (newest === undefined) return { time: now, skewed: false }
+  const [, date, hours, minutes, seconds] = /^(\d{8})T(\d\d)(\d\d)(\d\d)Z/.exec(newest)!
+  const next = Date.parse(`${date!.slice(0, 4)}-${date!.slice(4, 6)}-${date!.slice(6)}T${hours}:${minutes}:${seconds}Z`) + 1000
+  if (Number.isNaN(next) || next <= now.getTime()) return { time: now, skewed: false }
+  return next - now.getTime() > TOLERATED_SKEW ? { time: now, skewed: true } : { time: new Date(next), skewed: false }
+}
+
 function matches(id: string, choice: SnapshotChoice): boolean {
   if (choice.kind === 'latest') return true
   if (choice.kind === 'id') return id === choice.id

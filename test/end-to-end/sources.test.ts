@@ -90,7 +90,7 @@ describe('a server newer than every client', () => {
 
   test.each(both)('is refused with the package to install (%s)', async (as) => {
     const variables = { PATH: `${sandbox.folder}/bin:${clientDirectory(15)}:/usr/bin:/bin` }
-    const ending = await sandbox.run('backup', { 'database-url': newer.url('shop') }, { as, variables, under: only15(distribution) })
+    const ending = await sandbox.run('backup', { 'database-url': newer.url('shop'), 'client-install': 'never' }, { as, variables, under: only15(distribution) })
     expectFailure(ending, 1, /the server is PostgreSQL 18, and no pg_dump here is that new: found 15 in \S*\/15\/bin/, /sudo apt-get install -y postgresql-client-18/)
     expect(contentOf(sandbox.store)).toEqual(before)
   })
@@ -99,17 +99,17 @@ describe('a server newer than every client', () => {
     const made = await sandbox.backup({ 'database-url': newer.url('shop'), set: 'newer' })
     const variables = { PATH: `${sandbox.folder}/bin:${clientDirectory(15)}:/usr/bin:/bin` }
     const options = { variables, under: only15(distribution) }
-    const verified = await sandbox.run('verify', { set: 'newer', json: 'true' }, options)
+    const verified = await sandbox.run('verify', { set: 'newer', json: 'true', 'client-install': 'never' }, options)
     expect(JSON.parse(verified.out)).toMatchObject({ snapshot: made.snapshot, result: 'could not verify', problems: [expect.stringContaining('the archive was made by pg_dump 18, and no pg_restore here is that new')] })
     expect(verified.status).toBe(3)
-    expectFailure(await sandbox.run('restore', { set: 'newer', 'database-url': server.url('brand_new'), mode: 'create' }, options), 3, /could not be verified, so nothing was restored: .*no pg_restore here is that new/, /./)
+    expectFailure(await sandbox.run('restore', { set: 'newer', 'database-url': server.url('brand_new'), mode: 'create', 'client-install': 'never' }, options), 3, /could not be verified, so nothing was restored: .*no pg_restore here is that new/, /./)
     expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'brand_new'`)).toBe('0')
   })
 
   test('a machine without any client is told what to install', async () => {
     const variables = { PATH: `${sandbox.folder}/bin:/usr/bin:/bin` }
     const under = mounting('[ ! -d /usr/lib/postgresql ] || mount -t tmpfs none /usr/lib/postgresql')
-    expectFailure(await sandbox.run('backup', {}, { variables, under }), 1, /no PostgreSQL client programs \(pg_dump, pg_dumpall, pg_restore, psql\) were found/, /apt-get install -y postgresql-client/)
+    expectFailure(await sandbox.run('backup', { 'client-install': 'never' }, { variables, under }), 1, /no PostgreSQL client programs \(pg_dump, pg_dumpall, pg_restore, psql\) were found/, /apt-get install -y postgresql-client/)
     expect(contentOf(sandbox.store)).toEqual(before)
   })
 })

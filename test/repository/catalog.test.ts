@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { failureOf } from '../../src/report/failure.ts'
-import { findSnapshot, idOf, newestSnapshots, type SnapshotChoice, snapshotKeys } from '../../src/repository/catalog.ts'
+import { findSnapshot, idOf, newestSnapshots, type SnapshotChoice, snapshotKeys, timeAfter } from '../../src/repository/catalog.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { backUp, keys, otherKeys, through } from '../support/engine.ts'
 
@@ -61,4 +61,18 @@ test('the newest few are read, without those that are damaged or of another key'
   await store.put(key, whole.subarray(0, 50))
   expect((await newestSnapshots(store, keys, 'app', 2)).map((snapshot) => idOf(snapshot.key))).toEqual([ids[2]])
   await store.put(key, whole)
+})
+
+test('a backup is made after the newest there is, unless that is dated further ahead than clocks differ', () => {
+  const newest = '20261120T020000Z-ffffffff'
+  const at = (time: string, id: string | undefined = newest) => {
+    const { time: given, skewed } = timeAfter(id, new Date(time))
+    return [given.toISOString(), skewed]
+  }
+  expect(at('2026-11-20T02:00:01.500Z')).toEqual(['2026-11-20T02:00:01.500Z', false])
+  expect(at('2026-11-20T02:00:00.900Z')).toEqual(['2026-11-20T02:00:01.000Z', false])
+  expect(at('2026-11-20T01:59:10.000Z')).toEqual(['2026-11-20T02:00:01.000Z', false])
+  expect(at('2026-11-20T01:50:00.000Z')).toEqual(['2026-11-20T01:50:00.000Z', true])
+  expect(at('2026-11-20T01:50:00.000Z', '20269999T999999Z-00000000')).toEqual(['2026-11-20T01:50:00.000Z', false])
+  expect(timeAfter(undefined, new Date(0))).toEqual({ time: new Date(0), skewed: false })
 })
