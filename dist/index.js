@@ -29572,7 +29572,7 @@ async function backup(inputs, environment) {
         const onDamaged = (error) => report.warning(error.message, error.hint);
         const known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_7__/* .loadKnown */ .o)(store, keys, inputs.set, onDamaged);
         const mark = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4);
-        const time = environment.now();
+        const time = await nextTime(store, inputs.set, environment);
         const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .newSnapshotId */ .qc)(time, mark);
         const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__/* .Writer */ .A({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged });
         const records = [];
@@ -29624,6 +29624,13 @@ async function storeSource(source, writer, { report }) {
         record: { name, kind, streams, facts: source.facts() },
         result: { name, kind, size: read, added: writer.added - addedBefore, seconds: secondsSince(started) },
     };
+}
+async function nextTime(store, set, { now, report }) {
+    const [newest] = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store, set);
+    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .timeAfter */ .iR)(newest && (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest), now());
+    if (skewed)
+        report.warning(`the newest snapshot of set ${set}, ${(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.');
+    return time;
 }
 /** A prune deletes what it found unreferenced no sooner than 24 hours ago; a backup that took longer than half of that looks again. */
 const HALF_THE_GRACE_PERIOD = 12 * 3600;
@@ -30443,7 +30450,7 @@ const inputs = {
             schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_0__/* .wholeNumber */ .rD(1, 19),
             default: '3',
         },
-        jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '3' },
+        jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '2' },
         'client-install': clientInstall,
         token,
         timeout,
@@ -33814,10 +33821,11 @@ function workflowReport(log, redaction, now = () => performance.now()) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Cb: () => (/* binding */ findSnapshot),
+/* harmony export */   TH: () => (/* binding */ idOf),
 /* harmony export */   he: () => (/* binding */ snapshotKeys),
+/* harmony export */   iR: () => (/* binding */ timeAfter),
 /* harmony export */   q8: () => (/* binding */ newestSnapshots)
 /* harmony export */ });
-/* unused harmony export idOf */
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14199);
@@ -33866,6 +33874,21 @@ async function readIfWhole(store, key, keys) {
             return undefined;
         throw error;
     }
+}
+/** A clock that differs by more than this is wrong, not just another machine's. */
+const TOLERATED_SKEW = 60_000;
+/**
+ * When a backup that starts at `now` says it was made: after the newest snapshot there is, so that ids, which count whole seconds, sort as
+ * the backups were made even when two are made within a second, or by clocks that differ a little. `skewed`: the newest is further ahead.
+ */
+function timeAfter(newest, now) {
+    if (newest === undefined)
+        return { time: now, skewed: false };
+    const [, date, hours, minutes, seconds] = /^(\d{8})T(\d\d)(\d\d)(\d\d)Z/.exec(newest);
+    const next = Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hours}:${minutes}:${seconds}Z`) + 1000;
+    if (Number.isNaN(next) || next <= now.getTime())
+        return { time: now, skewed: false };
+    return next - now.getTime() > TOLERATED_SKEW ? { time: now, skewed: true } : { time: new Date(next), skewed: false };
 }
 function matches(id, choice) {
     if (choice.kind === 'latest')
@@ -34183,8 +34206,11 @@ async function addSnapshot(known, snapshot, present) {
 
 
 
-/** Plaintext fetched ahead of its use, and how many bases are kept for the differences to come. */
-const PREFETCH_BYTES = 24 * 1024 * 1024;
+/**
+ * Plaintext fetched ahead of its use: as much as has been used, up to this, for many want no more than the head of a stream. And how many
+ * bases are kept for the differences to come.
+ */
+const PREFETCH_BYTES = 12 * 1024 * 1024;
 const KEPT_BASES = 3;
 /** Gives back the plaintext of a snapshot's chunks, every byte checked (DESIGN invariant 3). */
 class Reader {
@@ -34208,8 +34234,9 @@ class Reader {
         const ahead = [];
         let next = 0;
         let fetching = 0;
+        let used = 0;
         const fetchAhead = () => {
-            for (; next < record.chunks.length && (ahead.length === 0 || fetching < PREFETCH_BYTES); next++) {
+            for (; next < record.chunks.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES, used)); next++) {
                 fetching += this.#chunks[record.chunks[next]][1];
                 const chunk = this.chunk(record.chunks[next]);
                 // A failure is thrown where the chunk's turn comes; until then it must not count as unhandled.
@@ -34222,6 +34249,7 @@ class Reader {
                 fetchAhead();
                 const chunk = await ahead.shift();
                 fetching -= chunk.length;
+                used += chunk.length;
                 hash.update(chunk);
                 if (read === record.chunks.length - 1)
                     this.#checkSum(record, hash.digest('hex'));

@@ -186,7 +186,7 @@ export const inputs = {
       schema: schema.wholeNumber(1, 19),
       default: '3',
     },
-    jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '3' },
+    jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '2' },
     'client-install': clientInstall,
     token,
     timeout,

@@ -26,7 +26,7 @@ describe('inputs that are good', () => {
       'encryption-key': KEY,
       destination: { kind: 'file', path: '/mnt/backups' },
       set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'pg-dump-args': '',
-      'lock-timeout': 300_000, 'compression-level': 3, jobs: 3, timezone: 'UTC',
+      'lock-timeout': 300_000, 'compression-level': 3, jobs: 2, timezone: 'UTC',
     })
   })
 

@@ -5,8 +5,11 @@ import type { Keys } from './keys.ts'
 import { decompress, decrypt } from './seal.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
 
-/** Plaintext fetched ahead of its use, and how many bases are kept for the differences to come. */
-const PREFETCH_BYTES = 24 * 1024 * 1024
+/**
+ * Plaintext fetched ahead of its use: as much as has been used, up to this, for many want no more than the head of a stream. And how many
+ * bases are kept for the differences to come.
+ */
+const PREFETCH_BYTES = 12 * 1024 * 1024
 const KEPT_BASES = 3
 
 /** Gives back the plaintext of a snapshot's chunks, every byte checked (DESIGN invariant 3). */
@@ -34,8 +37,9 @@ export class Reader {
     const ahead: Promise<Buffer>[] = []
     let next = 0
     let fetching = 0
+    let used = 0
     const fetchAhead = () => {
-      for (; next < record.chunks.length && (ahead.length === 0 || fetching < PREFETCH_BYTES); next++) {
+      for (; next < record.chunks.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES, used)); next++) {
         fetching += this.#chunks[record.chunks[next]!]![1]
         const chunk = this.chunk(record.chunks[next]!)
         // A failure is thrown where the chunk's turn comes; until then it must not count as unhandled.
@@ -48,6 +52,7 @@ export class Reader {
         fetchAhead()
         const chunk = await ahead.shift()!
         fetching -= chunk.length
+        used += chunk.length
         hash.update(chunk)
         if (read === record.chunks.length - 1) this.#checkSum(record, hash.digest('hex'))
         yield chunk
