@@ -7,4 +7,4 @@ process.env['UV_THREADPOOL_SIZE'] ??= '2'
 
 // The heap is small and what flows through buffers outside of it is not. Left alone, V8 marks the whole heap for every 5 MB of them, which
 // takes a fifth of all CPU time of a backup.
-setFlagsFromString('--heap-growing-percent=200')
+setFlagsFromString('--heap-growing-percent=250')

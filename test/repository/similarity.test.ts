@@ -17,7 +17,7 @@ class PlainIndex {
       if (owners.length <= 8) for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
     }
     const [best] = [...counts].toSorted(([owner, count], [otherOwner, otherCount]) => otherCount - count || otherOwner - owner)
-    return best && best[1] * 8 >= sought.length ? best[0] : undefined
+    return best && best[1] * 4 >= sought.length ? best[0] : undefined
   }
 }
 
@@ -66,11 +66,11 @@ test('a chunk without anchors is similar to none', () => {
   expect(index.mostSimilar(new Uint32Array(0))).toBeUndefined()
 })
 
-test('below an eighth of shared anchors nothing is similar', () => {
+test('below a quarter of shared anchors nothing is similar', () => {
   const index = new SimilarityIndex<string>()
   index.add(Uint32Array.of(1, 2, 3, 4), 'one')
-  expect(index.mostSimilar(Uint32Array.of(1, 12, 13, 14, 15, 16, 17, 18))).toBe('one')
-  expect(index.mostSimilar(Uint32Array.of(1, 12, 13, 14, 15, 16, 17, 18, 19))).toBeUndefined()
+  expect(index.mostSimilar(Uint32Array.of(1, 12, 13, 14))).toBe('one')
+  expect(index.mostSimilar(Uint32Array.of(1, 12, 13, 14, 15))).toBeUndefined()
 })
 
 test('anchors come back from their text, which is base64 of little-endian words', () => {
