@@ -29625,11 +29625,11 @@ async function storeSource(source, writer, { report }) {
         result: { name, kind, size: read, added: writer.added - addedBefore, seconds: secondsSince(started) },
     };
 }
-async function nextTime(store, set, { now, report }) {
+async function nextTime(store, set, environment) {
     const [newest] = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store, set);
-    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .timeAfter */ .iR)(newest && (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest), now());
+    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .timeAfter */ .iR)(newest && (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest), environment.now());
     if (skewed)
-        report.warning(`the newest snapshot of set ${set}, ${(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.');
+        environment.report.warning(`the newest snapshot of set ${set}, ${(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.');
     return time;
 }
 /** A prune deletes what it found unreferenced no sooner than 24 hours ago; a backup that took longer than half of that looks again. */

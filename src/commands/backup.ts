@@ -98,10 +98,10 @@ async function storeSource(source: Source, writer: Writer, { report }: Environme
   }
 }
 
-async function nextTime(store: Store, set: string, { now, report }: Environment): Promise<Date> {
+async function nextTime(store: Store, set: string, environment: Environment): Promise<Date> {
   const [newest] = await snapshotKeys(store, set)
-  const { time, skewed } = timeAfter(newest && idOf(newest), now())
-  if (skewed) report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
+  const { time, skewed } = timeAfter(newest && idOf(newest), environment.now())
+  if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
   return time
 }
 

@@ -96,6 +96,11 @@ test('a store that cannot be reached is no damaged chunk', async () => {
   expect(messageOf(error)).toBe('connection reset')
 })
 
+/** Long enough for everything that was started to end. */
+async function standStill(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
 test('one chunk is fetched for who wants no more than the head; further on, 12 MiB and a chunk ahead of a reader that stands still, and nothing once it has left', async () => {
   const store = new FileStore(path.join(folder, 'ahead'))
   await backUp({ store }, { app: noise('ahead', 56 * MIB) })
@@ -109,9 +114,6 @@ test('one chunk is fetched for who wants no more than the head; further on, 12 M
     return perform().finally(() => running--)
   })
   const chunks = new Reader(watched, keys, snapshot.header.chunks).stream(sources[0]!.streams[0]!)
-  const standStill = async () => {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
-  }
   await chunks.next()
   await standStill()
   expect(fetched).toBe(1)
