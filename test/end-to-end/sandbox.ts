@@ -7,7 +7,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
 import { inputsOf, type Command } from '../../src/inputs.ts'
-import { newIdentity } from '../../src/repository/keys.ts'
+import { identity } from '../support/engine.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import type { Server } from '../support/postgres-server.ts'
 import { builtProgram } from './built.ts'
@@ -58,9 +58,9 @@ export class Sandbox {
     mkdirSync(this.temporary)
   }
 
-  /** `databaseUrl` is the source of a backup that names none. */
+  /** `databaseUrl` is the source of a backup that names none. The key is always the same: where chunks are cut, and so what a small change costs, depends on it. */
   static async open(databaseUrl: string, key?: string): Promise<Sandbox> {
-    return new Sandbox(builtProgram(), key ?? (await newIdentity()).identity, databaseUrl)
+    return new Sandbox(builtProgram(), key ?? identity, databaseUrl)
   }
 
   close(): void {
