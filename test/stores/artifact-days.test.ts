@@ -1,6 +1,7 @@
+import { Encrypter, identityToRecipient } from 'age-encryption'
 import { createHash, randomBytes } from 'node:crypto'
 import { loadKnown } from '../../src/repository/known.ts'
-import { openKeys } from '../../src/repository/keys.ts'
+import { fingerprintOf, openKeys } from '../../src/repository/keys.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
 import { Reader } from '../../src/repository/reader.ts'
 import { openOrMakeRepository, openRepository } from '../../src/repository/repository.ts'
@@ -11,6 +12,7 @@ import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import type { Store, StoredObject } from '../../src/stores/store.ts'
 import { ChangingRows } from '../support/changing-rows.ts'
 import { GitHub } from '../support/github/emulator.ts'
+import { identity } from '../support/engine.ts'
 import { ArtifactStores, terminalOf } from '../support/github/store.ts'
 
 const DAY = 86_400_000
@@ -33,9 +35,18 @@ const onDamaged = (error: Error) => {
   throw error
 }
 
+/** The first backup finds this key file instead of making one: where chunks are cut, and so what a change costs, depends on the identity. */
+async function wrapIdentity(store: ArtifactStore): Promise<void> {
+  const encrypter = new Encrypter()
+  encrypter.setPassphrase(PASSPHRASE)
+  encrypter.setScryptWorkFactor(12)
+  await store.put(`keys/${fingerprintOf(await identityToRecipient(identity))}.age`, await encrypter.encrypt(`${identity}\n`))
+}
+
 /** As a backup job does it, with the real engine. Gives the snapshot's id. */
 async function backUp(store: ArtifactStore, bytes: Buffer): Promise<string> {
   await openOrMakeRepository(store)
+  if (github.artifacts.length === 0) await wrapIdentity(store)
   const keys = await openKeys(PASSPHRASE, { store, recipients: [], create: true })
   const known = await loadKnown(longLived(store), keys, 'shop', onDamaged)
   const id = newSnapshotId(github.now(), randomBytes(4))
