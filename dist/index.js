@@ -29535,9 +29535,11 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49141);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(11106);
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(68961);
 /* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(17620);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__, _verify_js__WEBPACK_IMPORTED_MODULE_14__]);
 ([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__, _verify_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -29591,7 +29593,7 @@ async function backup(inputs, environment) {
             throw error;
         });
         const { added, newChunks, deltaChunks } = writer;
-        const seconds = secondsSince(started);
+        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_16__/* .secondsSince */ .w)(started);
         return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, inputs.set) };
     }
     finally {
@@ -29622,7 +29624,7 @@ async function storeSource(source, writer, { report }) {
     const { name, kind } = source;
     return {
         record: { name, kind, streams, facts: source.facts() },
-        result: { name, kind, size: read, added: writer.added - addedBefore, seconds: secondsSince(started) },
+        result: { name, kind, size: read, added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_16__/* .secondsSince */ .w)(started) },
     };
 }
 async function nextTime(store, set, environment) {
@@ -29635,7 +29637,7 @@ async function nextTime(store, set, environment) {
 /** A prune deletes what it found unreferenced no sooner than 24 hours ago; a backup that took longer than half of that looks again. */
 const HALF_THE_GRACE_PERIOD = 12 * 3600;
 async function checkReused(writer, store, started) {
-    if (secondsSince(started) < HALF_THE_GRACE_PERIOD)
+    if ((0,_elapsed_js__WEBPACK_IMPORTED_MODULE_16__/* .secondsSince */ .w)(started) < HALF_THE_GRACE_PERIOD)
         return;
     const missing = new Set(writer.reused());
     for await (const { key } of store.list('chunks/'))
@@ -29669,10 +29671,7 @@ async function readBack(inputs, store, keys, id, programs, environment) {
 const RECENT = 20;
 async function recentSnapshots(store, keys, set) {
     const snapshots = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .newestSnapshots */ .q8)(store, keys, set, RECENT);
-    return snapshots.map(({ header: { id, time, size, added, chunks } }) => ({ snapshot: id, time, size, added, stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0) }));
-}
-function secondsSince(started) {
-    return Math.round(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started) / 1000;
+    return snapshots.map(({ header: { id, time, size, added, chunks } }) => ({ snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .storedBytes */ .Zk)(chunks) }));
 }
 
 __webpack_async_result__();
@@ -29692,6 +29691,20 @@ __webpack_async_result__();
 
 async function clientPrograms(install, environment) {
     return { clients: await (0,_postgres_clients_js__WEBPACK_IMPORTED_MODULE_1__/* .findClients */ .g2)(environment.variables), ...(install === 'auto' && { provide: (0,_postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_0__/* .providerOf */ .lc)(environment) }) };
+}
+
+
+/***/ }),
+
+/***/ 68961:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   w: () => (/* binding */ secondsSince)
+/* harmony export */ });
+/** Seconds since `started`, a reading of performance.now(), to the millisecond. */
+function secondsSince(started) {
+    return Math.round(performance.now() - started) / 1000;
 }
 
 
@@ -29738,12 +29751,12 @@ async function list(inputs, environment) {
                 const manifest = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .openManifest */ .gp)(authentic);
                 snapshots.push({
                     id, set, time, size, added, tags,
-                    stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0),
+                    stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .storedBytes */ .Zk)(chunks),
                     chunks: chunks.length,
                     key: fingerprint,
                     ...(manifest && {
                         description: manifest.description,
-                        sources: manifest.sources.map(({ name, kind, streams }) => ({ name, kind, size: streams.reduce((sum, stream) => sum + stream.size, 0) })),
+                        sources: manifest.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .sourceSize */ .vP)(source) })),
                     }),
                 });
             }
@@ -29831,9 +29844,11 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
 /* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(49141);
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
 /* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(17620);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_12__]);
 ([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -29867,7 +29882,7 @@ async function restore(inputs, environment) {
         const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id);
         const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size };
         const done = (rest) => ({
-            ...about, ...rest, seconds: Math.round(node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now() - started) / 1000,
+            ...about, ...rest, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started),
         });
         const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_11__/* .clientPrograms */ .d)(inputs['client-install'], environment);
         requireVerified(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .M)(snapshot, target ? 'list' : 'read', store, programs, environment));
@@ -29955,8 +29970,10 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(14199);
 /* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49141);
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_11__]);
 _stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -30010,7 +30027,7 @@ async function verifySnapshot(snapshot, level, store, programs, environment) {
                     problems.push(error);
                 }
             }
-            sources.push({ name: source.name, kind: source.kind, size: source.streams.reduce((sum, { size }) => sum + size, 0), entries: _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .postgresFacts */ .bv.safeParse(source.facts).data?.entries.length ?? 0 });
+            sources.push({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .sourceSize */ .vP)(source), entries: _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .postgresFacts */ .bv.safeParse(source.facts).data?.entries.length ?? 0 });
         }
     }
     catch (error) {
@@ -30023,7 +30040,7 @@ async function verifySnapshot(snapshot, level, store, programs, environment) {
         problems: problems.map(_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .b),
         chunks: chunks.length,
         bytes,
-        seconds: Math.round(node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now() - started) / 1000,
+        seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started),
         sources,
     };
 }
@@ -33011,7 +33028,7 @@ const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 /** Imported before anything starts a thread: settings of the process that the time and the memory of a backup depend on. */
 
 // Each thread of libuv's pool has a memory arena of its own, which keeps what zstd's tables took: two threads instead of four save a fifth
-// of all memory. Two compress over 600 MB/s, faster than any pg_dump.
+// of all memory. Two compress about 600 MB/s at level 3, faster than a pg_dump.
 process.env['UV_THREADPOOL_SIZE'] ??= '2';
 // The heap is small and what flows through buffers outside of it is not. Left alone, V8 marks the whole heap for every 5 MB of them, which
 // takes a fifth of all CPU time of a backup.
@@ -33895,7 +33912,7 @@ function matches(id, choice) {
         return true;
     if (choice.kind === 'id')
         return id === choice.id;
-    return id.slice(0, 16) <= choice.time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '') + 'Z';
+    return id.slice(0, 16) <= (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .idTime */ .jJ)(choice.time);
 }
 function notFound(store, set, choice, candidates) {
     const what = { latest: 'no snapshot', id: `no snapshot ${choice.kind === 'id' ? choice.id : ''}`, time: `no snapshot as old as ${choice.kind === 'time' ? choice.time.toISOString() : ''}` }[choice.kind];
@@ -35188,15 +35205,18 @@ function decodeAnchors(text) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   KA: () => (/* binding */ checkFormat),
 /* harmony export */   Tc: () => (/* binding */ tag),
+/* harmony export */   Zk: () => (/* binding */ storedBytes),
 /* harmony export */   eM: () => (/* binding */ DamagedSnapshot),
 /* harmony export */   gp: () => (/* binding */ openManifest),
 /* harmony export */   hX: () => (/* binding */ encodeSnapshot),
 /* harmony export */   i: () => (/* binding */ setName),
 /* harmony export */   iy: () => (/* binding */ snapshotId),
+/* harmony export */   jJ: () => (/* binding */ idTime),
 /* harmony export */   o1: () => (/* binding */ snapshotKey),
 /* harmony export */   pH: () => (/* binding */ decodeSnapshot),
 /* harmony export */   qc: () => (/* binding */ newSnapshotId),
 /* harmony export */   uB: () => (/* binding */ FORMAT),
+/* harmony export */   vP: () => (/* binding */ sourceSize),
 /* harmony export */   vj: () => (/* binding */ chunkKey)
 /* harmony export */ });
 /* unused harmony exports fingerprint, snapshotHeader, manifest */
@@ -35276,7 +35296,19 @@ function snapshotKey(set, id) {
 }
 /** `20261120T020000Z-5f3a9c1e`: sorts by time; the random part, also the mark of the chunks it puts, tells apart what begins in the same second. */
 function newSnapshotId(time, random) {
-    return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${Buffer.from(random).toString('hex')}`;
+    return `${idTime(time)}-${Buffer.from(random).toString('hex')}`;
+}
+/** The part of an id that says when: `20261120T020000Z`, whole seconds. */
+function idTime(time) {
+    return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+}
+/** Bytes of everything a snapshot needs, as stored. */
+function storedBytes(chunks) {
+    return chunks.reduce((sum, [, , storedSize]) => sum + storedSize, 0);
+}
+/** Raw bytes of a source's streams. */
+function sourceSize({ streams }) {
+    return streams.reduce((sum, { size }) => sum + size, 0);
 }
 /** The object to put: zstd of line 1, the header, and line 2, its MAC. */
 async function encodeSnapshot(header, content, keys) {
@@ -35589,12 +35621,12 @@ class Writer {
     async commit(header, content) {
         await this.#settled();
         const { keys, store } = this.#options;
-        const size = content.sources.flatMap((source) => source.streams).reduce((sum, stream) => sum + stream.size, 0);
+        const size = content.sources.reduce((sum, source) => sum + (0,snapshot/* sourceSize */.vP)(source), 0);
         const object = await (0,snapshot/* encodeSnapshot */.hX)({ ...header, key: keys.fingerprint, size, added: this.added, chunks: this.#entries }, { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) }, keys);
         this.#check();
         await store.put((0,snapshot/* snapshotKey */.o1)(header.set, header.id), object);
         await store.commit?.(this.reused());
-        return { stored: this.#entries.reduce((sum, entry) => sum + entry[2], 0), chunks: this.#entries.length, size };
+        return { stored: (0,snapshot/* storedBytes */.Zk)(this.#entries), chunks: this.#entries.length, size };
     }
     /** The objects the snapshot needs that this run did not put. */
     reused() {

@@ -9,7 +9,7 @@ import { idOf, newestSnapshots, snapshotKeys, timeAfter } from '../repository/ca
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { loadKnown } from '../repository/known.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
-import { decodeSnapshot, FORMAT, newSnapshotId, snapshotKey, type SourceRecord } from '../repository/snapshot.ts'
+import { decodeSnapshot, FORMAT, newSnapshotId, snapshotKey, type SourceRecord, storedBytes } from '../repository/snapshot.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
 import type { Source } from '../sources/source.ts'
@@ -17,6 +17,7 @@ import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
+import { secondsSince } from './elapsed.ts'
 import type { BackupResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
 
@@ -145,9 +146,5 @@ const RECENT = 20
 
 async function recentSnapshots(store: Store, keys: Keys, set: string): Promise<BackupResult['recent']> {
   const snapshots = await newestSnapshots(store, keys, set, RECENT)
-  return snapshots.map(({ header: { id, time, size, added, chunks } }) => ({ snapshot: id, time, size, added, stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0) }))
-}
-
-function secondsSince(started: number): number {
-  return Math.round(performance.now() - started) / 1000
+  return snapshots.map(({ header: { id, time, size, added, chunks } }) => ({ snapshot: id, time, size, added, stored: storedBytes(chunks) }))
 }

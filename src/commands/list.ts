@@ -3,7 +3,7 @@ import type { Inputs } from '../inputs.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { openRepository } from '../repository/repository.ts'
-import { decodeSnapshot, openManifest } from '../repository/snapshot.ts'
+import { decodeSnapshot, openManifest, sourceSize, storedBytes } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
 import { NotFound } from '../stores/store.ts'
 import { LifeboatError } from '../error.ts'
@@ -27,12 +27,12 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
         const manifest = authentic?.keys.identity === undefined ? undefined : await openManifest(authentic)
         snapshots.push({
           id, set, time, size, added, tags,
-          stored: chunks.reduce((sum, chunk) => sum + chunk[2], 0),
+          stored: storedBytes(chunks),
           chunks: chunks.length,
           key: fingerprint,
           ...(manifest && {
             description: manifest.description,
-            sources: manifest.sources.map(({ name, kind, streams }) => ({ name, kind, size: streams.reduce((sum, stream) => sum + stream.size, 0) })),
+            sources: manifest.sources.map((source) => ({ name: source.name, kind: source.kind, size: sourceSize(source) })),
           }),
         })
       } catch (error) {

@@ -12,6 +12,7 @@ import { openRepository } from '../repository/repository.ts'
 import { type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
 import { clientPrograms } from './clients.ts'
+import { secondsSince } from './elapsed.ts'
 import type { RestoreResult, VerifyResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
 
@@ -34,7 +35,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
     const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
     const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
     const done = (rest: Pick<RestoreResult, 'target' | 'mode' | 'entries' | 'restored' | 'errors'>): RestoreResult => ({
-      ...about, ...rest, seconds: Math.round(performance.now() - started) / 1000,
+      ...about, ...rest, seconds: secondsSince(started),
     })
 
     const programs = await clientPrograms(inputs['client-install'], environment)

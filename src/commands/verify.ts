@@ -10,10 +10,11 @@ import { findSnapshot } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
 import { openRepository } from '../repository/repository.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, type Snapshot, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
+import { secondsSince } from './elapsed.ts'
 import type { VerifyLevel, VerifyResult } from './results.ts'
 
 /** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
@@ -55,7 +56,7 @@ export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyL
           problems.push(error)
         }
       }
-      sources.push({ name: source.name, kind: source.kind, size: source.streams.reduce((sum, { size }) => sum + size, 0), entries: postgresFacts.safeParse(source.facts).data?.entries.length ?? 0 })
+      sources.push({ name: source.name, kind: source.kind, size: sourceSize(source), entries: postgresFacts.safeParse(source.facts).data?.entries.length ?? 0 })
     }
   } catch (error) {
     environment.signal.throwIfAborted()
@@ -67,7 +68,7 @@ export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyL
     problems: problems.map(messageOf),
     chunks: chunks.length,
     bytes,
-    seconds: Math.round(performance.now() - started) / 1000,
+    seconds: secondsSince(started),
     sources,
   }
 }

@@ -1,7 +1,7 @@
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
-import { type AuthenticSnapshot, decodeSnapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, decodeSnapshot, idTime } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
@@ -66,7 +66,7 @@ export function timeAfter(newest: string | undefined, now: Date): { time: Date; 
 function matches(id: string, choice: SnapshotChoice): boolean {
   if (choice.kind === 'latest') return true
   if (choice.kind === 'id') return id === choice.id
-  return id.slice(0, 16) <= choice.time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '') + 'Z'
+  return id.slice(0, 16) <= idTime(choice.time)
 }
 
 function notFound(store: Store, set: string, choice: SnapshotChoice, candidates: string[]): LifeboatError {

@@ -106,7 +106,22 @@ export function snapshotKey(set: string, id: string): string {
 
 /** `20261120T020000Z-5f3a9c1e`: sorts by time; the random part, also the mark of the chunks it puts, tells apart what begins in the same second. */
 export function newSnapshotId(time: Date, random: Uint8Array): string {
-  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${Buffer.from(random).toString('hex')}`
+  return `${idTime(time)}-${Buffer.from(random).toString('hex')}`
+}
+
+/** The part of an id that says when: `20261120T020000Z`, whole seconds. */
+export function idTime(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
+}
+
+/** Bytes of everything a snapshot needs, as stored. */
+export function storedBytes(chunks: readonly ChunkEntry[]): number {
+  return chunks.reduce((sum, [, , storedSize]) => sum + storedSize, 0)
+}
+
+/** Raw bytes of a source's streams. */
+export function sourceSize({ streams }: Pick<SourceRecord, 'streams'>): number {
+  return streams.reduce((sum, { size }) => sum + size, 0)
 }
 
 /** The object to put: zstd of line 1, the header, and line 2, its MAC. */

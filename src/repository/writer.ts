@@ -7,7 +7,7 @@ import type { KnownChunk, KnownChunks } from './known.ts'
 import { chunkId, openChunk } from './reader.ts'
 import { canBeBase, compress, encrypt } from './seal.ts'
 import { encodeAnchors } from './similarity.ts'
-import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, type StreamRecord } from './snapshot.ts'
+import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, sourceSize, storedBytes, type StreamRecord } from './snapshot.ts'
 
 /** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
 const PUTTING_BYTES = 32 * 1024 * 1024
@@ -84,7 +84,7 @@ export class Writer {
   ): Promise<{ stored: number; chunks: number; size: number }> {
     await this.#settled()
     const { keys, store } = this.#options
-    const size = content.sources.flatMap((source) => source.streams).reduce((sum, stream) => sum + stream.size, 0)
+    const size = content.sources.reduce((sum, source) => sum + sourceSize(source), 0)
     const object = await encodeSnapshot(
       { ...header, key: keys.fingerprint, size, added: this.added, chunks: this.#entries },
       { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) },
@@ -93,7 +93,7 @@ export class Writer {
     this.#check()
     await store.put(snapshotKey(header.set, header.id), object)
     await store.commit?.(this.reused())
-    return { stored: this.#entries.reduce((sum, entry) => sum + entry[2], 0), chunks: this.#entries.length, size }
+    return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
   }
 
   /** The objects the snapshot needs that this run did not put. */
