@@ -55,6 +55,16 @@ export class FileStore implements Store {
     }
   }
 
+  async head(key: string): Promise<StoredObject> {
+    try {
+      const found = await stat(this.#path(key))
+      if (found.isFile()) return { key, size: found.size, modified: found.mtime }
+    } catch (cause) {
+      if (!isErrno(cause, ...ABSENT)) throw explain(`cannot read ${key} from ${this.name}`, cause)
+    }
+    throw new NotFound(key, this.name)
+  }
+
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
     if (folder !== '') this.#path(folder.slice(0, -1))

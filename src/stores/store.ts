@@ -8,6 +8,8 @@ export interface Store {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** The whole object. Throws `NotFound` when there is none. May be retried. */
   get(key: string): Promise<Buffer>
+  /** What `list` would say of one object, without reading it. Throws `NotFound` when there is none. May be retried. */
+  head(key: string): Promise<StoredObject>
   /** Every object whose key starts with `prefix`, in no fixed order. An empty or absent store lists nothing. */
   list(prefix: string): AsyncIterable<StoredObject>
   /** Deleting what is not there is no error. */

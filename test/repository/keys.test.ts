@@ -218,6 +218,7 @@ async function raceOfFirstBackups(root: string): Promise<[Keys, Keys]> {
   const late: Store = {
     name: real.name,
     get: (key) => real.get(key),
+    head: (key) => real.head(key),
     delete: (key) => real.delete(key),
     close: () => real.close(),
     async *list(prefix) {

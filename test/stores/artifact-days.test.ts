@@ -68,7 +68,7 @@ function longLived(store: ArtifactStore): Store {
   const list = async function* (prefix: string): AsyncGenerator<StoredObject, void, void> {
     for await (const object of store.list(prefix)) if (!object.expires || object.expires >= until || !prefix.startsWith('chunks/')) yield object
   }
-  return { name: store.name, list, get: (key) => store.get(key), put: (key, bytes) => store.put(key, bytes), delete: (key) => store.delete(key), close: () => store.close() }
+  return { name: store.name, list, get: (key) => store.get(key), head: (key) => store.head(key), put: (key, bytes) => store.put(key, bytes), delete: (key) => store.delete(key), close: () => store.close() }
 }
 
 async function restore(store: ArtifactStore, id: string): Promise<string> {

@@ -63,7 +63,21 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         const error: unknown = await store.get(key).catch((reason: unknown) => reason)
         expect(error).toBeInstanceOf(NotFound)
         expect(error).toMatchObject({ key })
+        const unseen: unknown = await store.head(key).catch((reason: unknown) => reason)
+        expect(unseen).toBeInstanceOf(NotFound)
+        expect(unseen).toMatchObject({ key })
       }
+    })
+
+    test('one object is described as a listing describes it', async () => {
+      await store.put('a/b', Buffer.from('five.'))
+      await store.put('a/bb', Buffer.from('not this'))
+      const object = (await listed(store, 'a/b')).get('a/b')
+      expect(object).toMatchObject({ key: 'a/b', size: 5 })
+      const seen = await (await place.reopen()).head('a/b')
+      expect(seen).toMatchObject({ key: 'a/b', size: 5 })
+      // Some services tell whole seconds in one of the two.
+      expect(Math.abs(seen.modified.getTime() - object!.modified.getTime())).toBeLessThan(2000)
     })
 
     test('deleting takes away that object alone, and what is not there is no error', async () => {

@@ -94,7 +94,7 @@ export async function entriesOf(store: Store, id: string): Promise<ChunkEntry[]>
   return (await findSnapshot(store, keys, 'app', { kind: 'id', id })).header.chunks
 }
 
-export type Operation = 'put' | 'get' | 'list' | 'delete' | 'close'
+export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete' | 'close'
 
 /** A store between whose caller and itself `intercept` stands: it may look, wait, fail, and decide whether the operation is performed. */
 export function through(store: Store, intercept: <T>(operation: Operation, key: string, perform: () => Promise<T>, bytes?: Uint8Array) => Promise<T>): Store {
@@ -102,6 +102,7 @@ export function through(store: Store, intercept: <T>(operation: Operation, key: 
     name: store.name,
     put: (key, bytes) => intercept('put', key, () => store.put(key, bytes), bytes),
     get: (key) => intercept('get', key, () => store.get(key)),
+    head: (key) => intercept('head', key, () => store.head(key)),
     delete: (key) => intercept('delete', key, () => store.delete(key)),
     close: () => intercept('close', '', () => store.close()),
     async *list(prefix) {

@@ -96,6 +96,15 @@ export class ArtifactStore implements Store {
     }
   }
 
+  async head(key: string): Promise<StoredObject> {
+    const staged = this.#staged.get(key)
+    if (staged) return { key, size: staged.size, modified: this.#options.now() }
+    const held = await this.#catalog.held()
+    const holder = held.find(({ entries }) => entries.has(key))
+    if (!holder) throw this.#notFound(key, held)
+    return described(key, holder)
+  }
+
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
     const seen = new Set<string>()
     for (const [key, { size }] of this.#staged) {
@@ -103,11 +112,11 @@ export class ArtifactStore implements Store {
       seen.add(key)
       yield { key, size, modified: this.#options.now() }
     }
-    for (const { artifact, entries } of await this.#catalog.held()) {
-      for (const [key, { size }] of entries) {
+    for (const holder of await this.#catalog.held()) {
+      for (const key of holder.entries.keys()) {
         if (seen.has(key) || !key.startsWith(prefix)) continue
         seen.add(key)
-        yield { key, size, modified: artifact.created, expires: artifact.expires }
+        yield described(key, holder)
       }
     }
   }
@@ -286,6 +295,10 @@ export class LostPart extends NotFound {
     this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. Snapshots lost with it: ${ids.join(', ')}; ${whole}`
     this.name = 'LostPart'
   }
+}
+
+function described(key: string, { artifact: { created, expires }, entries }: Held): StoredObject {
+  return { key, size: entries.get(key)!.size, modified: created, expires }
 }
 
 function holding({ artifact: { id, name, created }, entries, needs }: Held): Holding {
