@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { actions } from '../src/inputs.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const target = path.resolve(process.argv[2] ?? path.join(root, 'dist'))
@@ -15,7 +16,7 @@ try {
   run('tsc', '-p', path.join(root, 'tsconfig.build.json'), '--outDir', 'compiled')
   run('ncc', 'build', 'compiled/main.js', '--out', 'bundle', '--license', 'licenses.txt', '--target', 'es2024', '--no-cache')
   const bundle = path.join(work, 'bundle')
-  for (const action of ['backup', 'restore', 'verify', 'list']) {
+  for (const action of actions) {
     writeFileSync(path.join(bundle, `${action}.js`), `import { runAction } from './index.js'\nawait runAction('${action}')\n`)
   }
   writeFileSync(path.join(bundle, 'post.js'), `import { runPost } from './index.js'\nawait runPost()\n`)

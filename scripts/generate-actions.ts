@@ -2,14 +2,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { outputs } from '../src/actions/outputs.ts'
-import { commands, inputsOf, purposes, type Command, type Input } from '../src/inputs.ts'
+import { actions, inputsOf, purposes, type Action, type Input } from '../src/inputs.ts'
 
 /** Where the action of a command is described, from the top of the repository. */
-export function actionFile(command: Command): string {
+export function actionFile(command: Action): string {
   return command === 'backup' ? 'action.yml' : `${command}/action.yml`
 }
 
-export function actionYaml(command: Command): string {
+export function actionYaml(command: Action): string {
   return [
     '# Made by `npm run generate` from src/inputs.ts and src/actions/outputs.ts.',
     `name: ${command === 'backup' ? 'Lifeboat' : `Lifeboat ${command}`}`,
@@ -31,7 +31,7 @@ export function actionYaml(command: Command): string {
 }
 
 /** An entry that the build writes, seen from the action's folder. */
-function entry(command: Command, name: string): string {
+function entry(command: Action, name: string): string {
   return `${command === 'backup' ? '' : '../'}dist/${name}.js`
 }
 
@@ -60,10 +60,10 @@ export function withTables(readme: string): string {
   const [before, rest] = readme.split(begin)
   const after = rest?.split(end)[1]
   if (before === undefined || after === undefined) throw new Error('README.md lacks the markers of the generated tables')
-  return `${before}${begin}\n\n${commands.map(tables).join('\n\n')}\n\n${end}${after}`
+  return `${before}${begin}\n\n${actions.map(tables).join('\n\n')}\n\n${end}${after}`
 }
 
-function tables(command: Command): string {
+function tables(command: Action): string {
   return [
     `### ${command}`,
     '',
@@ -88,7 +88,7 @@ function cell(text: string): string {
 
 if (import.meta.main) {
   const root = path.join(import.meta.dirname, '..')
-  for (const command of commands) {
+  for (const command of actions) {
     const file = path.join(root, actionFile(command))
     mkdirSync(path.dirname(file), { recursive: true })
     writeFileSync(file, actionYaml(command))

@@ -3,7 +3,7 @@ import { backup } from './commands/backup.ts'
 import { list } from './commands/list.ts'
 import { newestBackup } from './commands/newest.ts'
 import { restore } from './commands/restore.ts'
-import type { BackupResult, ListResult, RestoreResult, VerifyResult } from './commands/results.ts'
+import type { Results } from './commands/results.ts'
 import { verify } from './commands/verify.ts'
 import type { Environment } from './environment.ts'
 import { messageOf } from './error.ts'
@@ -11,39 +11,78 @@ import { parseInputs, type Command, type Inputs } from './inputs.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
 import type { Redaction } from './report/redaction.ts'
-import { backupSummary, listSummary, restoreSummary, verifySummary, type SummaryContext } from './report/summary.ts'
-import { destinationText } from './stores/open.ts'
-import { backupText, listText, restoreText, verifyText, type TextContext } from './report/text.ts'
+import { destinationText } from './stores/destination.ts'
+import { backupHeadline, backupText, listHeadline, listText, restoreHeadline, restoreText, verifyHeadline, verifyText, type TextContext } from './report/text.ts'
 
-/** A command that ran to its end, which is not yet to say that all is well: `statusOf` tells. */
-export type Outcome = (
-  | { command: 'backup'; result: BackupResult }
-  | { command: 'restore'; result: RestoreResult }
-  | { command: 'verify'; result: VerifyResult }
-  | { command: 'list'; result: ListResult }
-) & { shown: { destination: string; timeZone: string } }
-
-/** Checks the raw inputs and runs the command with them. */
-export async function dispatch(command: Command, raw: Readonly<Record<string, string | undefined>>, environment: Environment): Promise<Outcome> {
-  const { variables } = environment
-  if (command === 'backup') {
-    const inputs = parseInputs(command, raw, variables)
-    return { command, result: await backup(inputs, environment), shown: shown(inputs) }
-  }
-  if (command === 'restore') {
-    const inputs = parseInputs(command, raw, variables)
-    return { command, result: await restore(inputs, environment), shown: shown(inputs) }
-  }
-  if (command === 'verify') {
-    const inputs = parseInputs(command, raw, variables)
-    return { command, result: await verify(inputs, environment), shown: shown(inputs) }
-  }
-  const inputs = parseInputs(command, raw, variables)
-  return { command, result: await list(inputs, environment), shown: shown(inputs) }
+/** How a command is run, how it ended, and how a person at a terminal or reading a log is told. */
+interface Handling<C extends Command> {
+  run(inputs: Inputs[C], environment: Environment): Promise<Results[C]>
+  /** The exit status of a command that ran to its end: 0, done, unless told; 1 failed, 3 could not verify. */
+  status?(result: Results[C]): 0 | 1 | 3
+  /** What is wrong where the status is not 0. */
+  problem?(result: Results[C]): string
+  /** The result with what other programs said redacted; all else in a result is figures and names that are no secrets. */
+  redact?(result: Results[C], apply: (texts: string[]) => string[]): Results[C]
+  /** What was achieved, in one line. */
+  headline(result: Results[C]): string
+  text(result: Results[C], context: TextContext): string
 }
 
-function shown(inputs: Inputs[Command]): Outcome['shown'] {
-  return { destination: destinationText(inputs.destination), timeZone: inputs.timezone }
+const handlings: { readonly [C in Command]: Handling<C> } = {
+  backup: { run: backup, headline: backupHeadline, text: backupText },
+  restore: {
+    run: restore,
+    status: ({ errors }) => (errors.length > 0 ? 1 : 0),
+    problem: ({ errors }) => errors.slice(0, 10).join('\n'),
+    redact: (result, apply) => ({ ...result, errors: apply(result.errors) }),
+    headline: restoreHeadline,
+    text: restoreText,
+  },
+  verify: {
+    run: verify,
+    status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[result],
+    problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
+    redact: (result, apply) => ({ ...result, problems: apply(result.problems) }),
+    headline: verifyHeadline,
+    text: verifyText,
+  },
+  list: { run: list, headline: listHeadline, text: listText },
+}
+
+/** A command that ran to its end, which is not yet to say that all is well: `statusOf` tells. */
+export interface Outcome<C extends Command = Command> {
+  command: C
+  result: Results[C]
+  shown: { destination: string; timeZone: string }
+}
+
+/** Checks the raw inputs and runs the command with them. */
+export async function dispatch<C extends Command>(command: C, raw: Readonly<Record<string, string | undefined>>, environment: Environment): Promise<Outcome<C>> {
+  const inputs = parseInputs(command, raw, environment.variables)
+  const { destination, timezone }: Pick<Inputs[Command], 'destination' | 'timezone'> = inputs
+  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: destinationText(destination), timeZone: timezone } }
+}
+
+export function statusOf<C extends Command>({ command, result }: Outcome<C>): 0 | 1 | 3 {
+  return handlings[command].status?.(result) ?? 0
+}
+
+export function problemOf<C extends Command>({ command, result }: Outcome<C>): string {
+  return handlings[command].problem?.(result) ?? 'failed'
+}
+
+export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Redaction): Outcome<C> {
+  const { command, result } = outcome
+  return { ...outcome, result: handlings[command].redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result }
+}
+
+export function headlineOf<C extends Command>({ command, result }: Outcome<C>): string {
+  return handlings[command].headline(result)
+}
+
+/** For a person at a terminal or reading a log. */
+export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string): string {
+  return handlings[command].text(result, { program, ...shown })
 }
 
 const newestLimitMs = 5000
@@ -71,37 +110,4 @@ export async function newestBefore(command: Command, raw: Readonly<Record<string
     clearTimeout(limit)
     rmSync(given.temporary, { recursive: true, force: true })
   }
-}
-
-/** The exit status: 0 done, 1 failed, 3 could not verify. */
-export function statusOf(outcome: Outcome): 0 | 1 | 3 {
-  if (outcome.command === 'verify') return ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[outcome.result.result]
-  if (outcome.command === 'restore') return outcome.result.errors.length > 0 ? 1 : 0
-  return 0
-}
-
-/** The outcome with what other programs said redacted; all else in a result is figures and names that are no secrets. */
-export function redacted(outcome: Outcome, redaction: Redaction): Outcome {
-  const apply = (texts: string[]): string[] => texts.map((text) => redaction.apply(text))
-  if (outcome.command === 'restore') return { ...outcome, result: { ...outcome.result, errors: apply(outcome.result.errors) } }
-  if (outcome.command === 'verify') return { ...outcome, result: { ...outcome.result, problems: apply(outcome.result.problems) } }
-  return outcome
-}
-
-/** For a person at a terminal or reading a log. */
-export function textOf(outcome: Outcome, program: string): string {
-  const context: TextContext = { program, ...outcome.shown }
-  if (outcome.command === 'backup') return backupText(outcome.result, context)
-  if (outcome.command === 'restore') return restoreText(outcome.result, context)
-  if (outcome.command === 'verify') return verifyText(outcome.result, context)
-  return listText(outcome.result, context)
-}
-
-/** For the summary of a workflow's job. */
-export function summaryOf(outcome: Outcome, about: Omit<SummaryContext, keyof Outcome['shown']>): string {
-  const context: SummaryContext = { ...about, ...outcome.shown }
-  if (outcome.command === 'backup') return backupSummary(outcome.result, context)
-  if (outcome.command === 'restore') return restoreSummary(outcome.result, context)
-  if (outcome.command === 'verify') return verifySummary(outcome.result, context)
-  return listSummary(outcome.result, context)
 }

@@ -6,6 +6,10 @@ import { LifeboatError } from './error.ts'
 export const commands = ['backup', 'restore', 'verify', 'list'] as const
 export type Command = (typeof commands)[number]
 
+/** Those that are actions as well; the others are for a terminal alone. */
+export const actions = ['backup', 'restore', 'verify', 'list'] as const satisfies readonly Command[]
+export type Action = (typeof actions)[number]
+
 /** What each command does, in one sentence. */
 export const purposes: Readonly<Record<Command, string>> = {
   backup: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
@@ -30,6 +34,8 @@ export interface Input {
   readonly secret?: true
   /** Environment variable that is used when the input is not given. */
   readonly variable?: string
+  /** At a terminal, may be given without its name; several such inputs in the order of the table, of which the last may be a list. */
+  readonly positional?: true
   /** May be given more than once at a terminal. */
   readonly list?: true
   /** `true` or `false`; at a terminal the name alone means `true`. */

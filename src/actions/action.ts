@@ -3,16 +3,15 @@ import { tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import * as core from '@actions/core'
 import { RUN_VARIABLE } from '../child.ts'
-import { dispatch, newestBefore, redacted, statusOf, summaryOf, textOf, type Outcome } from '../dispatch.ts'
+import { dispatch, headlineOf, newestBefore, problemOf, redacted, statusOf, textOf, type Outcome } from '../dispatch.ts'
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { exit } from '../exit.ts'
-import { inputsOf, secretsGiven, type Command } from '../inputs.ts'
+import { inputsOf, secretsGiven, type Action } from '../inputs.ts'
 import { failureOf, failureText, type Failure } from '../report/failure.ts'
 import type { Newest } from '../report/newest.ts'
 import { Redaction, secretsIn } from '../report/redaction.ts'
-import { failureSummary } from '../report/summary.ts'
-import { headline } from '../report/text.ts'
+import { failureSummary, summaries } from '../report/summary.ts'
 import { inertText, workflowReport } from '../report/workflow.ts'
 import { INTERRUPTED, stagingFolder, withEnvironment } from '../run.ts'
 import { VERSION } from '../version.ts'
@@ -21,7 +20,7 @@ import { outputsOf } from './outputs.ts'
 type Variables = Readonly<Record<string, string | undefined>>
 
 /** One of the actions, as a step of a workflow: reads the inputs, runs the command, sets the outputs, exits with its status. */
-export async function runAction(command: Command): Promise<void> {
+export async function runAction(command: Action): Promise<void> {
   const started = new Date()
   const variables = process.env
   const redaction = new Redaction(core.setSecret)
@@ -48,7 +47,7 @@ export async function runAction(command: Command): Promise<void> {
 }
 
 /** Every `INPUT_…` there is: a misspelled input arrives as well, and is refused like any unknown one. */
-function rawInputs(command: Command, variables: Variables): Record<string, string | undefined> {
+function rawInputs(command: Action, variables: Variables): Record<string, string | undefined> {
   const raw: Record<string, string | undefined> = Object.fromEntries(inputsOf(command).map(([name]) => [name, variables[`INPUT_${name.toUpperCase()}`]]))
   for (const [variable, value] of Object.entries(variables)) {
     if (variable.startsWith('INPUT_')) raw[variable.slice('INPUT_'.length).toLowerCase()] = value
@@ -63,30 +62,24 @@ function workflowRun(variables: Variables): Environment['run'] {
   return { repository, workflow: workflow ?? '', id, attempt: attempt ?? '1', url: `${server ?? 'https://github.com'}/${repository}/actions/runs/${id}` }
 }
 
-async function conclude(outcome: Outcome, redaction: Redaction, variables: Variables): Promise<number> {
+async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redaction, variables: Variables): Promise<number> {
   core.info(inertText(redaction.apply(textOf(outcome, 'node dist/cli.js'))))
   for (const [name, value] of Object.entries(outputsOf(outcome))) core.setOutput(name, value)
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
-  if (status === 0) core.notice(redaction.apply(headline(outcome)), { title })
+  if (status === 0) core.notice(redaction.apply(headlineOf(outcome)), { title })
   else core.error(redaction.apply(problemOf(outcome)), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
-  await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
+  await writeSummary(summaries[outcome.command](outcome.result, { ...outcome.shown, action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status
 }
 
-function titleOf(command: Command, status: number): string {
+function titleOf(command: Action, status: number): string {
   return { 0: `Lifeboat ${command}`, 3: `Lifeboat ${command}: could not verify` }[status] ?? `Lifeboat ${command} failed`
 }
 
-function problemOf(outcome: Outcome): string {
-  if (outcome.command === 'verify') return outcome.result.problems.slice(0, 10).join('\n') || outcome.result.result
-  if (outcome.command === 'restore') return outcome.result.errors.slice(0, 10).join('\n')
-  return 'failed'
-}
-
 /** Says so first; only then, and not when cancelled, is the store asked what there is to fall back on. */
-async function fail(command: Command, error: unknown, redaction: Redaction, askNewest: () => Promise<Newest | undefined>): Promise<number> {
+async function fail(command: Action, error: unknown, redaction: Redaction, askNewest: () => Promise<Newest | undefined>): Promise<number> {
   const failure = redactedFailure(failureOf(error), redaction)
   core.error(failureText(failure).replace(/^error: /, ''), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))

@@ -1,5 +1,6 @@
 import type { Outcome } from '../dispatch.ts'
-import type { Command } from '../inputs.ts'
+import type { Action } from '../inputs.ts'
+import type { Results } from '../commands/results.ts'
 
 /** The outputs of each action: what action.yml says of them. `outcome` and `result` are in all of them. */
 export const outputs = {
@@ -31,27 +32,16 @@ export const outputs = {
     'snapshot-id': 'The id of the newest snapshot; empty when there is none.',
     result: 'All snapshots, as JSON.',
   },
-} as const satisfies Record<Command, Record<string, string>>
+} as const satisfies Record<Action, Record<string, string>>
 
-/** The values of an action's outputs. */
-export function outputsOf(outcome: Outcome): Record<string, string> {
-  return { ...ownOutputs(outcome), result: JSON.stringify(outcome.result) }
+const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<keyof (typeof outputs)[A], 'result'>, string> } = {
+  backup: ({ snapshot, size, added, seconds, verified }) => ({ outcome: 'done', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
+  restore: ({ snapshot, restored, errors, seconds }) => ({ outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }),
+  verify: ({ result, snapshot, seconds }) => ({ outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }),
+  list: ({ snapshots }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]?.id ?? '' }),
 }
 
-function ownOutputs(outcome: Outcome): Record<string, string> {
-  if (outcome.command === 'backup') {
-    const { snapshot, size, added, seconds, verified } = outcome.result
-    return { outcome: 'done', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }
-  }
-  if (outcome.command === 'restore') {
-    const { snapshot, restored, errors, seconds } = outcome.result
-    return { outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }
-  }
-  if (outcome.command === 'verify') {
-    const { result, snapshot, seconds } = outcome.result
-    return { outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }
-  }
-  const { snapshots } = outcome.result
-  const newest = snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]
-  return { outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': newest?.id ?? '' }
+/** The values of an action's outputs. */
+export function outputsOf<A extends Action>({ command, result }: Outcome<A>): Record<string, string> {
+  return { ...values[command](result), result: JSON.stringify(result) }
 }

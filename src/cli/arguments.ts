@@ -10,7 +10,7 @@ export interface Arguments {
   switches: Set<string>
 }
 
-/** Reads `--name value` and `--name=value`. Throws with status 2; values are never shown, for a misplaced one may be a secret. */
+/** Reads `--name value` and `--name=value`, and values without a name where inputs are positional. Throws with status 2; values are never shown, for a misplaced one may be a secret. */
 export function readArguments(command: string, rows: readonly [string, Input][], switches: readonly string[], given: readonly string[]): Arguments {
   const args = withFlagValues(rows, given)
   const options = {
@@ -18,18 +18,25 @@ export function readArguments(command: string, rows: readonly [string, Input][],
     ...Object.fromEntries(switches.map((name) => [name, { type: 'boolean', ...(name === 'help' && { short: 'h' }) } as const])),
   }
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true, allowPositionals: true })
+  const places = rows.filter(([, input]) => input.positional)
+  let placed = 0
+  const values: Record<string, string[]> = {}
   for (const token of tokens) {
     if (token.kind === 'option' && !Object.hasOwn(options, token.name)) throw unknownInput(command, token.name, Object.keys(options))
-    if (token.kind === 'positional') {
+    if (token.kind !== 'positional') continue
+    const [name, input] = places[placed] ?? []
+    if (name === undefined) {
       throw new LifeboatError(`${command}: argument ${token.index + 1} belongs to no option`, { hint: `Every value follows its name: --name value. See lifeboat ${command} --help.`, status: 2 })
     }
+    ;(values[name] ??= []).push(token.value)
+    if (!input?.list) placed++
   }
-  const raw: Record<string, string> = {}
   const on = new Set<string>()
   for (const [name, value] of Object.entries(strictValues(command, args, options))) {
-    if (Array.isArray(value)) raw[name] = joined(name, rows.find(([known]) => known === name)?.[1], value.map(String))
+    if (Array.isArray(value)) (values[name] ??= []).push(...value.map(String))
     else on.add(name)
   }
+  const raw = Object.fromEntries(Object.entries(values).map(([name, given]) => [name, joined(name, rows.find(([known]) => known === name)?.[1], given)]))
   return { raw, switches: on }
 }
 
@@ -44,7 +51,7 @@ function withFlagValues(rows: readonly [string, Input][], given: readonly string
 
 function strictValues(command: string, args: string[], options: NonNullable<Parameters<typeof parseArgs>[0]>['options']): Record<string, unknown> {
   try {
-    return parseArgs({ args, options, strict: true }).values
+    return parseArgs({ args, options, strict: true, allowPositionals: true }).values
   } catch (cause) {
     throw new LifeboatError(`${command}: ${messageOf(cause)}`, { hint: `See lifeboat ${command} --help.`, status: 2, cause })
   }

@@ -23,11 +23,12 @@ export function programHelp(): string {
 /** `lifeboat <command> --help`. */
 export function commandHelp(command: Command): string {
   const rows = inputsOf(command)
-  const required = rows.filter(([, input]) => input.required && !input.variable).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
+  const required = rows.filter(([, input]) => input.required && !input.variable && !input.positional).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
+  const places = rows.filter(([, input]) => input.positional).map(([name, input]) => `${placeholder(name, input)}${input.list ? '…' : ''}`)
   return [
     `lifeboat ${command}: ${purposes[command]}`,
     '',
-    `Usage: lifeboat ${[command, ...required, '[--<input> <value> …]'].join(' ')} [--json]`,
+    `Usage: lifeboat ${[command, ...places, ...required, '[--<input> <value> …]'].join(' ')} [--json]`,
     '',
     ...rows.flatMap(([name, input]) => inputHelp(name, input)),
     '  --json',

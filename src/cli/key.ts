@@ -48,7 +48,7 @@ export async function writeKey(raw: Record<string, string>, environment: Environ
   const where = raw['destination']
   if (where !== undefined) parseInput('destination', inputs.list.destination, where)
   if (where === undefined) return writeKeyOf(key, undefined)
-  const store = openStore({ destination: destination.parse(where), set: undefined, token: variables['GITHUB_TOKEN'], timeout: REQUEST_TIMEOUT }, environment)
+  const store = await openStore({ destination: destination.parse(where), set: undefined, token: variables['GITHUB_TOKEN'], timeout: REQUEST_TIMEOUT }, environment)
   try {
     return await writeKeyOf(key, store)
   } finally {

@@ -1,4 +1,13 @@
+import type { Command } from '../inputs.ts'
+
 /** What each command returns: printed by `--json`, put into the outputs and the summary. Sizes are bytes, times ISO 8601. */
+
+export interface Results extends Record<Command, object> {
+  backup: BackupResult
+  restore: RestoreResult
+  verify: VerifyResult
+  list: ListResult
+}
 
 export interface BackupResult {
   snapshot: string

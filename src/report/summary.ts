@@ -1,4 +1,5 @@
-import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../commands/results.ts'
+import type { BackupResult, ListResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
+import type { Action } from '../inputs.ts'
 import { sizeChart } from './chart.ts'
 import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
@@ -15,6 +16,14 @@ export interface SummaryContext {
   destination: string
   timeZone: string
   now: Date
+}
+
+/** The summary of each action. */
+export const summaries: { readonly [A in Action]: (result: Results[A], context: SummaryContext) => string } = {
+  backup: backupSummary,
+  restore: restoreSummary,
+  verify: verifySummary,
+  list: listSummary,
 }
 
 type When = Pick<SummaryContext, 'timeZone' | 'now'>

@@ -11,18 +11,20 @@ export interface TextContext {
   timeZone: string
 }
 
-/** What was achieved, in one line. */
-export function headline(outcome: { command: 'backup'; result: BackupResult } | { command: 'restore'; result: RestoreResult } | { command: 'verify'; result: VerifyResult } | { command: 'list'; result: ListResult }): string {
-  if (outcome.command === 'backup') {
-    const { sources, verified, size, added, snapshot } = outcome.result
-    return `${formatCount(sources.length, 'database')} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
-  }
-  if (outcome.command === 'restore') {
-    const { mode, database, target, snapshot } = outcome.result
-    return mode === 'verify-only' ? `${database} of snapshot ${snapshot} could be restored; no database was touched` : `${database} of snapshot ${snapshot} restored into ${target}`
-  }
-  if (outcome.command === 'verify') return `snapshot ${outcome.result.snapshot} verified at level ${outcome.result.level}`
-  return `${formatCount(outcome.result.snapshots.length, 'snapshot')} in ${outcome.result.store}`
+export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
+  return `${formatCount(sources.length, 'database')} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
+}
+
+export function restoreHeadline({ mode, database, target, snapshot }: RestoreResult): string {
+  return mode === 'verify-only' ? `${database} of snapshot ${snapshot} could be restored; no database was touched` : `${database} of snapshot ${snapshot} restored into ${target}`
+}
+
+export function verifyHeadline({ snapshot, level }: VerifyResult): string {
+  return `snapshot ${snapshot} verified at level ${level}`
+}
+
+export function listHeadline({ snapshots, store }: ListResult): string {
+  return `${formatCount(snapshots.length, 'snapshot')} in ${store}`
 }
 
 export function backupText(result: BackupResult, context: TextContext): string {

@@ -1,0 +1,20 @@
+import { readArguments } from '../../src/cli/arguments.ts'
+import { inputs, type Input } from '../../src/inputs.ts'
+
+const place = { ...inputs.verify.snapshot, positional: true } as const satisfies Input
+const rows: [string, Input][] = [['from', place], ['more', { ...place, list: true }], ['set', inputs.list.set], ['dry-run', inputs.restore['no-owner']]]
+const read = (...given: string[]) => readArguments('show', rows, ['json'], given)
+
+test('values without a name fill the positional inputs in their order, the last of them, a list, with all that follow', () => {
+  expect(read('a', '--set', 'app', 'b', 'c', '--json')).toEqual({ raw: { from: 'a', more: 'b\nc', set: 'app' }, switches: new Set(['json']) })
+  expect(read('a').raw).toEqual({ from: 'a' })
+  expect(read('--from', 'a', '--dry-run').raw).toEqual({ from: 'a', 'dry-run': 'true' })
+})
+
+test('an input that is given with its name and without it is given twice', () => {
+  expect(() => read('a', '--from', 'b')).toThrow('--from is given 2 times')
+})
+
+test('without a positional input every value needs its name, and is not shown, for it may be a secret', () => {
+  expect(() => readArguments('list', [['set', inputs.list.set]], [], ['hunter22'])).toThrow('list: argument 1 belongs to no option')
+})
