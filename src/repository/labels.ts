@@ -1,0 +1,107 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { messageOf } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
+import { FORMAT, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
+
+/** What was decided about a snapshot after it was made; its own object never changes. */
+export interface Labels {
+  /** Kept whatever a retention policy says. */
+  pinned: boolean
+  /** The tags it has now, in place of those in its header; null leaves these. */
+  tags: readonly string[] | null
+}
+
+export interface ReadLabels extends Labels {
+  /** Why the object cannot be believed. It then counts as a pin: who can write to the store must not be able to have a pinned snapshot pruned by spoiling its pin. */
+  problem?: string
+}
+
+const UNLABELLED: Labels = { pinned: false, tags: null }
+
+/** As many small objects are fetched at the same time. */
+const AT_ONCE = 16
+
+const schema = z.strictObject({
+  format: z.literal(FORMAT),
+  /** The snapshot these belong to. No header of a snapshot has this member, so that neither can be taken for the other though the MAC is the same. */
+  labels: snapshotId,
+  set: setName,
+  pinned: z.boolean(),
+  tags: z.array(tag).nullable(),
+})
+
+export function labelsKey(set: string, id: string): string {
+  return `labels/${set}/${id}.json`
+}
+
+/** The labels of every snapshot of a set, or of all sets, that has some, by snapshot id. Without keys they are what the store claims. */
+export async function readLabels(store: Store, keys: Keys | undefined, set?: string): Promise<Map<string, ReadLabels>> {
+  const found: string[] = []
+  for await (const { key } of store.list(set === undefined ? 'labels/' : `labels/${set}/`)) {
+    if (/^labels\/[^/]+\/\d{8}T\d{6}Z-[0-9a-f]{8}\.json$/.test(key)) found.push(key)
+  }
+  const read = await inParallel(found, AT_ONCE, (key) => readOne(store, keys, key))
+  return new Map(read.filter((entry) => entry !== undefined))
+}
+
+/** The labels of one snapshot; without any, it is not pinned and has the tags of its header. */
+export async function labelsOf(store: Store, keys: Keys | undefined, set: string, id: string): Promise<ReadLabels> {
+  return (await readOne(store, keys, labelsKey(set, id)))?.[1] ?? UNLABELLED
+}
+
+export function tagsOf(header: Pick<SnapshotHeader, 'tags'>, labels: Labels | undefined): string[] {
+  return [...(labels?.tags ?? header.tags)]
+}
+
+/** Puts the labels of a snapshot, signed with `keys`, in place of those it has. */
+export async function putLabels(store: Store, keys: Keys, set: string, id: string, labels: Labels): Promise<void> {
+  const line = JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags }))
+  await store.put(labelsKey(set, id), Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`))
+}
+
+async function readOne(store: Store, keys: Keys | undefined, key: string): Promise<[id: string, ReadLabels] | undefined> {
+  const id = key.slice(key.lastIndexOf('/') + 1, -'.json'.length)
+  const unbelieved = (error: unknown): [string, ReadLabels] => [id, { pinned: true, tags: null, problem: `${key} cannot be believed, so the snapshot counts as pinned: ${messageOf(error)}` }]
+  let bytes: Buffer
+  try {
+    bytes = await store.get(key)
+  } catch (error) {
+    // Its snapshot was deleted meanwhile.
+    if (error instanceof NotFound) return undefined
+    if (error instanceof DamagedObject) return unbelieved(error)
+    throw error
+  }
+  try {
+    return [id, parseLabels(key, bytes, keys)]
+  } catch (error) {
+    return unbelieved(error)
+  }
+}
+
+/** Throws with what is wrong with the object. */
+function parseLabels(key: string, bytes: Buffer, keys: Keys | undefined): Labels {
+  const [, line, mac] = /^([^\n]*)\n"([0-9a-f]{64})"\n$/.exec(bytes.toString('utf8')) ?? []
+  if (line === undefined || mac === undefined) throw new Error('it does not have the two lines of labels')
+  if (keys && ![keys, ...keys.others].some((one) => timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(line, one))))) throw new Error('its signature (MAC) does not verify with this key')
+  const parsed = schema.safeParse(json(line))
+  if (!parsed.success) throw new Error('it is not of the form of labels; a newer version may have written it')
+  const { labels: id, set, pinned, tags } = parsed.data
+  if (labelsKey(set, id) !== key) throw new Error(`it belongs to snapshot ${id} of set ${set}`)
+  return { pinned, tags }
+}
+
+function json(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    // The schema refuses it; what it says would quote what anybody may have written.
+    return undefined
+  }
+}
+
+function macOf(line: string, keys: Keys): string {
+  return createHmac('sha256', keys.macKey).update(line).digest('hex')
+}
