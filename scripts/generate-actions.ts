@@ -38,16 +38,16 @@ function entry(command: Action, name: string): string {
 function inputYaml(name: string, input: Input): string[] {
   return [
     `  ${name}:`,
-    `    description: ${quoted(input.variable ? `${input.help} If not given, the environment variable ${input.variable} is used.` : input.help)}`,
+    `    description: ${quoted(input.variable ? `${input.help} If not given, the environment variable ${input.variable} is used${input.default && !input.actionDefault ? `, else ${input.default}` : ''}.` : input.help)}`,
     // What the environment may give instead cannot be required here.
     `    required: ${input.required === true && input.variable === undefined}`,
     ...(defaultOf(input) ? [`    default: ${quoted(defaultOf(input))}`] : []),
   ]
 }
 
-/** The default of an input in action.yml; empty when it has none. */
+/** The default of an input in action.yml; empty when it has none, or an environment variable would come before it. */
 export function defaultOf(input: Input): string {
-  return input.actionDefault ?? input.default ?? ''
+  return input.actionDefault ?? (input.variable === undefined ? input.default : undefined) ?? ''
 }
 
 function quoted(text: string): string {
@@ -77,7 +77,7 @@ function tables(command: Action): string {
 
 function defaultCell(input: Input): string {
   if (input.actionDefault) return `\`${input.actionDefault}\``
-  if (input.variable) return `\`$${input.variable}\`${input.required ? ', else **required**' : ''}`
+  if (input.variable) return `\`$${input.variable}\`${input.required ? ', else **required**' : input.default ? `, else \`${input.default}\`` : ''}`
   if (input.required) return '**required**'
   return input.default ? `\`${input.default}\`` : ''
 }

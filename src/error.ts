@@ -18,3 +18,6 @@ export class LifeboatError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** Thrown by a parser of an input with what is wrong with the value, to be read after the input's name. */
+export class Misread extends Error {}

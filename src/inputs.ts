@@ -2,6 +2,8 @@ import type { z } from 'zod'
 import * as schema from './inputs/schemas.ts'
 import { nearest } from './inputs/nearest.ts'
 import { LifeboatError } from './error.ts'
+import { secretsIn } from './report/redaction.ts'
+import { destinationSecrets } from './stores/destination.ts'
 
 export const commands = ['backup', 'restore', 'verify', 'list'] as const
 export type Command = (typeof commands)[number]
@@ -32,6 +34,8 @@ export interface Input {
   readonly actionDefault?: string
   /** Never shown; may be read from standard input or an environment variable. */
   readonly secret?: true
+  /** What is to be masked in the value of an input that is otherwise shown; the value may not be well-formed. */
+  readonly secrets?: (text: string) => string[]
   /** Environment variable that is used when the input is not given. */
   readonly variable?: string
   /** At a terminal, may be given without its name; several such inputs in the order of the table, of which the last may be a list. */
@@ -61,11 +65,13 @@ const encryptionKey = {
 } as const satisfies Input
 
 const destination = {
-  help: 'Where the store is: artifact, the artifacts of the repository, or file:PATH, a folder on a disk that outlives the run.',
-  expected: 'artifact, or file: and the path of a folder',
-  example: 'file:/mnt/backups/app',
+  help: 'Where the store is: artifact, the artifacts of the repository; file:PATH, a folder on a disk that outlives the run; s3://BUCKET/PREFIX?region=…; or azblob://ACCOUNT/CONTAINER/PREFIX. What each service needs is in docs/stores.md.',
+  expected: 'artifact, file: and the path of a folder, or a URL s3:// or azblob://',
+  example: 's3://backups/app?region=eu-central-1',
   schema: schema.destination,
   default: 'artifact',
+  variable: 'LIFEBOAT_DESTINATION',
+  secrets: destinationSecrets,
 } as const satisfies Input
 
 const token = {
@@ -321,16 +327,21 @@ function requireRepository(token: unknown, variables: Readonly<Record<string, st
   })
 }
 
-/** The text of every secret input of a command that is given, checked or not: what to mask before anything is printed. */
+/** Every secret among the given values of these inputs, checked or not: what to mask before anything is printed. */
 export function secretsGiven(
-  command: Command,
+  rows: readonly [name: string, input: Input][],
   raw: Readonly<Record<string, string | undefined>>,
   variables: Readonly<Record<string, string | undefined>>,
 ): string[] {
-  return inputsOf(command).flatMap(([name, input]) => {
-    if (!input.secret) return []
-    return [raw[name], input.variable && variables[input.variable]].filter((text): text is string => Boolean(text))
+  return rows.flatMap(([name, input]) => {
+    const texts = [raw[name], input.variable && variables[input.variable]].filter((text): text is string => Boolean(text))
+    return texts.flatMap((text) => secretsOf(input, text))
   })
+}
+
+/** What is to be masked of the text of an input. */
+export function secretsOf(input: Input, text: string): string[] {
+  return input.secret ? secretsIn(text) : (input.secrets?.(text) ?? [])
 }
 
 /** The error for a name that is none of `names`. */

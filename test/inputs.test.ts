@@ -126,7 +126,6 @@ describe('inputs that are refused', () => {
     ['timezone: "Berlin" is not a time zone', 'backup', { timezone: 'Berlin' }],
     ['recipients: "bob@example.com" is not an age recipient', 'backup', { recipients: 'bob@example.com' }],
     ['description: 1001 characters are too many', 'backup', { description: 'x'.repeat(1001) }],
-    ['destination: s3 is not available in this version', 'backup', { destination: 's3://bucket/prefix' }],
     ['destination: artifact stands alone: which artifacts they are follows from the repository and the set', 'backup', { destination: 'artifact:app' }],
     ['timeout: "0s" is not a duration from 1s to 24h', 'backup', { timeout: '0s' }],
     ['client-install: "yes" is not one of auto, never', 'restore', { 'client-install': 'yes' }],
@@ -185,5 +184,5 @@ describe('inputs that are refused', () => {
 })
 
 test('the secrets of a command are known before anything is checked', () => {
-  expect(secretsGiven('backup', { 'database-url': 'nonsense', tags: 'open' }, { LIFEBOAT_ENCRYPTION_KEY: 'k', DATABASE_URL: 'u' })).toEqual(['nonsense', 'u', 'k'])
+  expect(secretsGiven(inputsOf('backup'), { 'database-url': 'nonsense', tags: 'open' }, { LIFEBOAT_ENCRYPTION_KEY: 'k', DATABASE_URL: 'u' })).toEqual(['nonsense', 'u', 'k'])
 })

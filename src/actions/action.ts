@@ -10,7 +10,7 @@ import { exit } from '../exit.ts'
 import { inputsOf, secretsGiven, type Action } from '../inputs.ts'
 import { failureOf, failureText, type Failure } from '../report/failure.ts'
 import type { Newest } from '../report/newest.ts'
-import { Redaction, secretsIn } from '../report/redaction.ts'
+import { Redaction } from '../report/redaction.ts'
 import { failureSummary, summaries } from '../report/summary.ts'
 import { inertText, workflowReport } from '../report/workflow.ts'
 import { INTERRUPTED, stagingFolder, withEnvironment } from '../run.ts'
@@ -25,7 +25,7 @@ export async function runAction(command: Action): Promise<void> {
   const variables = process.env
   const redaction = new Redaction(core.setSecret)
   const raw = rawInputs(command, variables)
-  for (const secret of secretsGiven(command, raw, variables)) for (const part of secretsIn(secret)) redaction.add(part)
+  for (const secret of secretsGiven(inputsOf(command), raw, variables)) redaction.add(secret)
 
   const id = randomUUID()
   process.env[RUN_VARIABLE] = id

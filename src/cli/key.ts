@@ -45,7 +45,7 @@ export async function writeKey(raw: Record<string, string>, environment: Environ
   const { variables } = environment
   const key = raw['encryption-key'] || variables['LIFEBOAT_ENCRYPTION_KEY']
   if (!key) throw missingInput('encryption-key', inputs.backup['encryption-key'])
-  const where = raw['destination']
+  const where = raw['destination'] || variables['LIFEBOAT_DESTINATION']
   if (where !== undefined) parseInput('destination', inputs.list.destination, where)
   if (where === undefined) return writeKeyOf(key, undefined)
   const store = await openStore({ destination: destination.parse(where), set: undefined, token: variables['GITHUB_TOKEN'], timeout: REQUEST_TIMEOUT }, environment)

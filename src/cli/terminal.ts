@@ -4,10 +4,10 @@ import { inspect } from 'node:util'
 import { dispatch, redacted, statusOf, textOf } from '../dispatch.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../exit.ts'
-import { commands, inputsOf, secretsGiven, type Command, type Input } from '../inputs.ts'
+import { commands, inputsOf, secretsGiven, secretsOf, type Command, type Input } from '../inputs.ts'
 import { nearest } from '../inputs/nearest.ts'
 import { failureOf, failureText } from '../report/failure.ts'
-import { Redaction, secretsIn } from '../report/redaction.ts'
+import { Redaction } from '../report/redaction.ts'
 import { printable, terminalReport } from '../report/terminal.ts'
 import { withEnvironment } from '../run.ts'
 import { VERSION } from '../version.ts'
@@ -59,7 +59,7 @@ async function runCommand(command: Command, args: readonly string[], variables: 
   const { raw, switches } = readArguments(command, rows, ['json', 'help'], args)
   if (switches.has('help')) return say(commandHelp(command))
   await takeSecrets(rows, raw, report)
-  for (const secret of secretsGiven(command, raw, variables)) for (const part of secretsIn(secret)) redaction.add(part)
+  for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
 
   const outcome = await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => dispatch(command, raw, environment))
   report.end()
@@ -77,7 +77,7 @@ async function runKey(args: readonly string[], variables: Variables, redaction: 
   const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
   if (switches.has('help')) return say(keyHelp)
   await takeSecrets(rows, raw, report)
-  for (const part of secretsIn(raw['encryption-key'] ?? variables['LIFEBOAT_ENCRYPTION_KEY'] ?? '')) redaction.add(part)
+  for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
   return say(word === 'new' ? await newKey(raw, report) : await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => writeKey(raw, environment)))
 }
 
@@ -86,8 +86,8 @@ async function takeSecrets(rows: readonly [string, Input][], raw: Arguments['raw
   const fromInput = Object.keys(raw).filter((name) => raw[name] === '-')
   if (fromInput.length > 1) throw new LifeboatError(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 })
   for (const [name, input] of rows) {
-    if (!input.secret || raw[name] === undefined || fromInput.includes(name)) continue
-    report.warning(`--${name} stands in the arguments, which other users of this machine can see`, `Set ${input.variable} instead, or give - and pass it on standard input.`)
+    if (raw[name] === undefined || fromInput.includes(name) || secretsOf(input, raw[name]).length === 0) continue
+    report.warning(`${input.secret ? `--${name} stands` : `a secret of --${name} stands`} in the arguments, which other users of this machine can see`, `Set ${input.variable} instead, or give - and pass it on standard input.`)
   }
   for (const name of fromInput) raw[name] = await readStandardInput(name, report)
 }

@@ -31,7 +31,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   if (Object.keys(inputs.retention).length > 0 && inputs.destination.kind === 'file') report.warning('retention is checked, but this version deletes nothing: every snapshot is kept')
   const programs = await clientPrograms(inputs['client-install'], environment)
   const sources = databases(inputs, programs, environment)
-  const store = openStore(inputs, environment)
+  const store = await openStore(inputs, environment)
   try {
     for (const source of sources) await source.open()
     await openOrMakeRepository(store)

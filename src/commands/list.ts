@@ -11,7 +11,7 @@ import type { ListResult } from './results.ts'
 
 /** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
 export async function list(inputs: Inputs['list'], environment: Environment): Promise<ListResult> {
-  const store = openStore(inputs, environment)
+  const store = await openStore(inputs, environment)
   try {
     await openRepository(store)
     const keys = inputs['encryption-key'] === undefined ? undefined : await openKeys(inputs['encryption-key'], { store, create: false })

@@ -15,7 +15,7 @@ const LOOKED_AT = 5
  */
 export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
   const { set } = inputs
-  const store = openStore(inputs, environment)
+  const store = await openStore(inputs, environment)
   try {
     await openRepository(store)
     environment.signal.throwIfAborted()

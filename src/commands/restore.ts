@@ -26,7 +26,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
   const url = inputs['verify-only'] ? undefined : inputs['database-url']
   const target = url === undefined ? undefined : parseDatabaseUrl(url, variables)
   for (const secret of target?.secrets ?? []) report.mask(secret)
-  const store = openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
+  const store = await openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
   try {
     await openRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })

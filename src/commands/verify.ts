@@ -19,7 +19,7 @@ import type { VerifyLevel, VerifyResult } from './results.ts'
 
 /** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
 export async function verify(inputs: Inputs['verify'], environment: Environment): Promise<VerifyResult> {
-  const store = openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
+  const store = await openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
   try {
     await openRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })

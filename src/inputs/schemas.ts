@@ -1,13 +1,11 @@
 import { z } from 'zod'
+import { Misread } from '../error.ts'
 import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { setName, snapshotId, tag } from '../repository/snapshot.ts'
-import type { Destination } from '../stores/open.ts'
+import { parseDestination } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
-
-/** Thrown by a parser below with what is wrong with the value, to be read after the input's name. */
-export class Misread extends Error {}
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
@@ -93,21 +91,7 @@ export const snapshot = parsing((text): SnapshotChoice => {
   throw new Misread(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
 
-const PLANNED = ['s3', 'azblob', 'sftp', 'webdav', 'webdavs', 'rclone']
-
-export const destination = parsing((text): Destination => {
-  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
-  if (lines.length > 1) throw new Misread(`there are ${lines.length} destinations; this version takes one`)
-  const [, kind, path] = /^([a-z][a-z0-9]*)(?::(.*))?$/.exec(lines[0] ?? '') ?? []
-  // What follows another kind may hold a password, so only the kind is shown.
-  if (kind === 'artifact' && path === undefined) return { kind }
-  if (kind === 'artifact') throw new Misread('artifact stands alone: which artifacts they are follows from the repository and the set')
-  if (kind && PLANNED.includes(kind)) throw new Misread(`${kind} is not available in this version`)
-  if (kind !== 'file') throw new Misread(kind ? `${quote(kind)} is not a kind of destination` : 'the value is not a destination')
-  if (!path) throw new Misread('file: is not followed by a path')
-  if (path.startsWith('~')) throw new Misread(`${quote(path)} would be a folder named ~; write the whole path`)
-  return { kind: 'file', path }
-})
+export const destination = parsing(parseDestination)
 
 /** A database to read: the name it has in the snapshot, and where it is. */
 export interface Database {

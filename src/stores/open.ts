@@ -1,11 +1,9 @@
 import type { Environment } from '../environment.ts'
 import { ArtifactStore } from './artifact/store.ts'
 import { artifactRetention, daysWanted, grantedDays } from './artifact/retention.ts'
+import type { Destination } from './destination.ts'
 import { FileStore } from './file.ts'
 import type { Store } from './store.ts'
-
-/** Where a store is. */
-export type Destination = { kind: 'artifact' } | { kind: 'file'; path: string }
 
 /** What the inputs of a command say of its store. */
 export interface StoreInputs {
@@ -19,14 +17,21 @@ export interface StoreInputs {
   retention?: Parameters<typeof daysWanted>[0]
 }
 
-export function openStore(inputs: StoreInputs, environment: Pick<Environment, 'variables' | 'temporary' | 'signal' | 'report' | 'now'>): Store {
-  const { destination, set, token, timeout, retention = {} } = inputs
-  if (destination.kind === 'file') return new FileStore(destination.path)
-  const { variables, temporary, signal, report, now } = environment
-  return new ArtifactStore({ set, token, timeout, retention: artifactRetention(daysWanted(retention), grantedDays(variables)), variables, temporary, signal, report, now })
-}
+/** What a store needs of the run it is opened for. */
+export type StoreEnvironment = Pick<Environment, 'variables' | 'temporary' | 'signal' | 'report' | 'now'>
 
-/** A destination as it is given, which holds no secret. */
-export function destinationText(destination: Destination): string {
-  return destination.kind === 'artifact' ? 'artifact' : `file:${destination.path}`
+/** The one place that opens stores. What a service's library weighs is loaded only for its own kind. Nothing is asked of the store yet. */
+export async function openStore(inputs: StoreInputs, environment: StoreEnvironment): Promise<Store> {
+  const { destination, set, token, timeout, retention = {} } = inputs
+  const { variables, temporary, signal, report, now } = environment
+  switch (destination.kind) {
+    case 'file':
+      return new FileStore(destination.path)
+    case 'artifact':
+      return new ArtifactStore({ set, token, timeout, retention: artifactRetention(daysWanted(retention), grantedDays(variables)), variables, temporary, signal, report, now })
+    case 's3':
+      return (await import('./s3.ts')).openS3(destination, { timeout, ...environment })
+    case 'azblob':
+      return (await import('./azblob.ts')).openAzblob(destination, { timeout, ...environment })
+  }
 }

@@ -1,0 +1,112 @@
+import * as fc from 'fast-check'
+import { LifeboatError } from '../../src/error.ts'
+import { commands, inputsOf, parseInputs, secretsGiven } from '../../src/inputs.ts'
+import { Redaction } from '../../src/report/redaction.ts'
+import { destinationSecrets, destinationText, parseDestination } from '../../src/stores/destination.ts'
+
+const AWS = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
+
+function refusal(text: string): LifeboatError {
+  try {
+    parseInputs('list', { destination: text }, {})
+  } catch (error) {
+    if (error instanceof LifeboatError) return error
+    throw error
+  }
+  throw new Error(`${text} was accepted`)
+}
+
+/** What is left of `text` once the secrets of a destination are masked, as both entries of the program do it. */
+function masked(destination: string, text: string): string {
+  const redaction = new Redaction()
+  for (const secret of secretsGiven(inputsOf('list'), { destination }, {})) redaction.add(secret)
+  return redaction.apply(text)
+}
+
+test('a bucket is read with all its settings', () => {
+  const text = `s3://backups/db/app/?region=eu-central-1&endpoint=https%3A%2F%2Fs3.example.com:9000/&path-style=true&storage-class=STANDARD_IA&sse=aws:kms&sse-kms-key-id=alias/backups&access-key-id=AKIAEXAMPLE&secret-access-key=${AWS}&session-token=t%26oken==`
+  expect(parseDestination(text)).toEqual({
+    kind: 's3',
+    text: 's3://backups/db/app?region=eu-central-1&endpoint=https://s3.example.com:9000/&path-style=true&storage-class=STANDARD_IA&sse=aws:kms&sse-kms-key-id=alias/backups',
+    bucket: 'backups', prefix: 'db/app/', region: 'eu-central-1', endpoint: 'https://s3.example.com:9000', pathStyle: true, storageClass: 'STANDARD_IA',
+    encryption: 'aws:kms', kmsKey: 'alias/backups',
+    credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: AWS, sessionToken: 't&oken==' },
+  })
+  expect(parseDestination('s3://backups')).toMatchObject({ text: 's3://backups', prefix: '', pathStyle: false, endpoint: undefined, credentials: undefined })
+})
+
+test('a container is read with a key, or with a shared access signature as it comes from the portal', () => {
+  expect(parseDestination('azblob://account1/backups/app?account-key=c2VjcmV0a2V5==&endpoint=blob.example.com')).toEqual({
+    kind: 'azblob', text: 'azblob://account1/backups/app?endpoint=blob.example.com', account: 'account1', container: 'backups', prefix: 'app/',
+    endpoint: 'https://blob.example.com', key: 'c2VjcmV0a2V5==', sas: undefined,
+  })
+  const signature = 'sv=2024-11-04&ss=b&srt=co&sp=rwdlc&se=2027-01-01T00:00:00Z&sig=a%2Fb%2Bc%3D'
+  expect(parseDestination(`azblob://account1/backups?${signature}`)).toMatchObject({ text: 'azblob://account1/backups', key: undefined, sas: 'sv=2024-11-04&ss=b&srt=co&sp=rwdlc&se=2027-01-01T00%3A00%3A00Z&sig=a%2Fb%2Bc%3D' })
+  expect(parseDestination(`azblob://account1/backups?sas=${encodeURIComponent(signature)}`)).toMatchObject({ text: 'azblob://account1/backups', sas: signature })
+})
+
+test.each(['artifact', 'file:/mnt/backups', 's3://backups/app?region=eu-central-1&endpoint=https://s3.example.com', 'azblob://account1/backups/app'])('%s has no secret, and is shown as it is', (text) => {
+  expect(destinationSecrets(text)).toEqual([])
+  expect(destinationText(parseDestination(text))).toBe(text)
+})
+
+test.each([
+  ['s3:// is followed by no name', 's3://'],
+  ['s3:// is followed by no name', 's3:///path'],
+  ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket'],
+  ['"Region" is not a parameter of it; did you mean region?', 's3://backups?Region=x'],
+  ['"access_key_id" is not a parameter of it; did you mean access-key-id?', 's3://backups?access_key_id=x'],
+  ['it has a parameter that is none of region, endpoint, path-style, storage-class, sse, sse-kms-key-id, access-key-id, secret-access-key, session-token', 's3://backups?hunter22=x'],
+  ['the parameter region has no value', 's3://backups?region='],
+  ['the parameter region is given twice', 's3://backups?region=a&region=b'],
+  ['access-key-id and secret-access-key are given together or not at all', 's3://backups?access-key-id=a'],
+  ['path-style is neither true nor false', 's3://backups?path-style=yes'],
+  ['sse is not one of AES256, aws:kms, aws:kms:dsse', 's3://backups?sse=yes'],
+  ['sse-kms-key-id needs sse=aws:kms', 's3://backups?sse-kms-key-id=a'],
+  ['endpoint is not the URL of a service, https://host or https://host:port', 's3://backups?endpoint=ftp://host'],
+  ['s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters', 's3://AKIA:secret@backups'],
+  ['s3:// is followed by the name of a bucket; the host of a service goes into endpoint=', 's3://host:9000/backups'],
+  ['the path has an empty part, . or ..', 's3://backups/a/../b'],
+  ['the value of secret-access-key has a % that is not followed by the two hex digits of a UTF-8 byte; write %25 for a % itself', 's3://backups?secret-access-key=a%b'],
+  ['the account is not followed by / and the name of a container', 'azblob://account1'],
+  ['the shared access signature has no sig=', 'azblob://account1/backups?sv=2024-11-04'],
+  ['it has more than one of account-key=, sas= and the parts of a shared access signature', 'azblob://account1/backups?account-key=a&sig=b'],
+])('%s', (message, text) => {
+  const error = refusal(text)
+  expect(error.message).toBe(`destination: ${message}`)
+  expect(error.status).toBe(2)
+})
+
+test('secrets are masked as they stand in the destination, decoded, and in base64', () => {
+  const destination = `s3://backups?access-key-id=AKIAEXAMPLE&secret-access-key=${encodeURIComponent(AWS)}`
+  const base64 = Buffer.from(AWS).toString('base64').replace(/=+$/, '')
+  expect(masked(destination, `${destination} ${AWS} ${base64} AKIAEXAMPLE`)).toBe('s3://backups?access-key-id=***&secret-access-key=*** *** *** ***')
+})
+
+test('no secret is shown, however the destination is broken', () => {
+  const secret = 'hunter22secret'
+  const piece = fc.constantFrom('s3://', 'azblob://', 'artifact:', 'bucket', '@', ':', '/', '?', '&', '=', '%', '%zz', ' ', 'sig', 'region', 'secret-access-key', 'account-key', '[', '#')
+  const some = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''))
+  fc.assert(
+    fc.property(fc.constantFrom('s3', 'azblob', 'sftp', 'webdavs', 'https'), some, some, fc.constantFrom('secret-access-key=', 'sig=', 'password=', 'x='), (kind, before, after, name) => {
+      for (const text of [`${kind}://user:${before}${secret}${after}@host/path`, `${kind}://bucket/${before}?${name}${secret}${after}`]) {
+        try {
+          expect(destinationText(parseDestination(text))).not.toContain(secret)
+        } catch (error) {
+          if (!(error instanceof Error)) throw error
+          expect(error.message).not.toContain(secret)
+        }
+        expect(masked(text, text)).not.toContain(secret)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test.each(commands.filter((command) => inputsOf(command).some(([name]) => name === 'destination')))('%s takes its destination from LIFEBOAT_DESTINATION, and what is given comes first', (command) => {
+  const raw = { 'encryption-key': 'a passphrase of enough letters', 'database-url': 'postgres://db/app' }
+  const given = Object.fromEntries(Object.entries(raw).filter(([name]) => inputsOf(command).some(([known]) => known === name)))
+  const variables = { LIFEBOAT_DESTINATION: 'file:/from/variable' }
+  expect(parseInputs(command, given, variables)).toMatchObject({ destination: { kind: 'file', path: '/from/variable' } })
+  expect(parseInputs(command, { ...given, destination: 'file:/given' }, variables)).toMatchObject({ destination: { kind: 'file', path: '/given' } })
+})
