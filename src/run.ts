@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Environment } from './environment.ts'
 import { LifeboatError } from './error.ts'
 import { exit } from './exit.ts'
+import { useProxy } from './proxy.ts'
 
 /** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */
 const patienceMs = 6000
@@ -17,9 +18,9 @@ export function stagingFolder(temporaryRoot: string, id: string): string {
 }
 
 /**
- * Runs `work` with an environment of its own: SIGINT and SIGTERM abort its signal, a second SIGINT exits at once, and the
- * staging folder under `temporaryRoot` is gone afterwards however it ends. Rejects with `interrupted` when work stopped because of a
- * signal, or did not stop within 6 s of it. `id` names the run where someone else must know it.
+ * Runs `work` with an environment of its own: what it asks for goes through the proxies that `variables` name, SIGINT and SIGTERM abort its
+ * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends. Rejects with
+ * `interrupted` when work stopped because of a signal, or did not stop within 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
   given: Pick<Environment, 'variables' | 'report' | 'run'> & { temporaryRoot: string; id?: string },
@@ -48,6 +49,7 @@ export async function withEnvironment<T>(
   process.on('uncaughtException', fatal)
   process.on('exit', removeStaging)
   try {
+    useProxy(variables)
     return await Promise.race([work({ variables, signal, report, temporary, run, now: () => new Date() }), broken])
   } catch (error) {
     throw signal.aborted ? signal.reason : error

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { LifeboatError } from '../../error.ts'
-import { request } from '../http.ts'
+import { type Answer, request } from '../http.ts'
 import { retry, Transient } from '../retry.ts'
 import { DamagedObject } from '../store.ts'
 import { Gone, type ServiceArtifact } from './github.ts'
@@ -96,8 +96,8 @@ export class Archive {
     const whole = new Whole()
     let answer
     try {
-      const sink = async (piece: Uint8Array, response: Response): Promise<void> => {
-        if (response.status !== 206) throw whole
+      const sink = async (piece: Uint8Array, { status }: Pick<Answer, 'status'>): Promise<void> => {
+        if (status !== 206) throw whole
         pieces.push(piece)
       }
       const pieces: Uint8Array[] = []
