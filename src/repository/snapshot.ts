@@ -1,10 +1,10 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Keys } from './keys.ts'
 import { compress, decrypt, encrypt } from './seal.ts'
+import { sign, signerOf, splitSigned } from './signed.ts'
 
 export const FORMAT = 'lifeboat/1'
 
@@ -128,11 +128,7 @@ export function sourceSize({ streams }: Pick<SourceRecord, 'streams'>): number {
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
   const sealed = await encrypt(await compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
   const line = JSON.stringify(snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') }))
-  return compress(Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`), METADATA_LEVEL)
-}
-
-function macOf(line: string | Buffer, keys: Keys): string {
-  return createHmac('sha256', keys.macKey).update(line).digest('hex')
+  return compress(sign(line, keys), METADATA_LEVEL)
 }
 
 /** Reads a snapshot object. With keys, its MAC must verify before anything in it is believed. Throws a LifeboatError that names `key`. */
@@ -146,12 +142,10 @@ export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys
   } catch (cause) {
     throw damaged('it does not decompress', cause)
   }
-  const end = text.indexOf('\n')
-  const mac = /^"([0-9a-f]{64})"\n$/.exec(text.toString('latin1', end + 1, end + 100))?.[1]
-  if (end < 0 || mac === undefined) throw damaged('it does not have the two lines of one')
-  const line = text.subarray(0, end)
-  const own = keys && [keys, ...keys.others].find((one) => timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(line, one))))
-  const json = parseLine(line, damaged)
+  const lines = splitSigned(text)
+  if (!lines) throw damaged('it does not have the two lines of one')
+  const own = keys && signerOf(lines, keys)
+  const json = parseLine(lines.line, damaged)
   checkFormat(key, json)
   if (keys && !own) throw notAuthentic(key, json, keys, damaged)
   const parsed = snapshotHeader.safeParse(json)

@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { LifeboatError, messageOf } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
+import { compress, decompress, decrypt, encrypt } from './seal.ts'
+import { sign, signerOf, splitSigned } from './signed.ts'
+import { fingerprint, FORMAT, idTime, setName, snapshotId } from './snapshot.ts'
+
+/** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
+const proofSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  snapshot: snapshotId,
+  set: setName,
+  /** When the verification ended. */
+  time: z.iso.datetime({ precision: 3 }),
+  /** Fingerprint of the recipient, as in a snapshot. */
+  key: fingerprint,
+  level: z.enum(['list', 'read', 'drill']),
+  result: z.enum(['verified', 'failed', 'could not verify']),
+  seconds: z.number().min(0),
+  /** Plaintext bytes read and checked. */
+  bytes: z.int().min(0),
+  /** Keys of the chunk objects found missing or damaged: no later backup builds on them. */
+  damaged: z.array(z.string().regex(/^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/)),
+  /** base64(age(zstd(JSON))) of the details, which may quote names and rows. */
+  details: z.base64(),
+})
+
+const detailsSchema = z.strictObject({
+  problems: z.array(z.string()),
+  /** Of the programs that took part: lifeboat, pg_restore. */
+  versions: z.record(z.string(), z.string()),
+  /** URL of the workflow run. */
+  run: z.string().nullable(),
+})
+
+export type Proof = z.infer<typeof proofSchema>
+export type ProofDetails = z.infer<typeof detailsSchema>
+/** What there is to say of a verification. */
+export type Verification = Omit<Proof, 'format' | 'key' | 'time' | 'details'> & ProofDetails & { time: Date }
+
+const MOST_PROBLEMS = 20
+const MOST_CHARACTERS = 500
+/** Of a store that has lost more, the next backup finds out by itself what is missing. */
+const MOST_DAMAGED = 20_000
+const MOST_BYTES = 1024 * 1024
+const PARALLEL = 16
+
+const NAME = /^proofs\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/
+
+/** Stores the proof of a verification; it is there once the store has committed. Gives its key. */
+export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
+  const { snapshot, set, time, level, result, seconds, bytes, damaged, problems, versions, run } = verification
+  const details: ProofDetails = { problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run }
+  const sealed = await encrypt(await compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
+  const proof = proofSchema.parse({
+    format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
+    damaged: damaged.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
+  })
+  const key = `proofs/${set}/${snapshot}/${idTime(time)}-${randomBytes(4).toString('hex')}.json`
+  await store.put(key, sign(JSON.stringify(proof), keys))
+  return key
+}
+
+/** A proof that is cut short, edited, moved, or of a newer form. */
+export class DamagedProof extends LifeboatError {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause, hint: 'The snapshot itself is not affected. Verify it again.' })
+    this.name = 'DamagedProof'
+  }
+}
+
+export interface ProofOptions {
+  /** Only of this set. */
+  set?: string | undefined
+  /** Only those of which this is true, by the snapshot's id and the time in the proof's key, whole seconds. */
+  wanted?: (snapshot: string, time: Date) => boolean
+  /** Told of each proof that is damaged or was edited, and is ignored. */
+  onDamaged: (error: LifeboatError) => void
+}
+
+/** Keys of proofs by the id of the snapshot, newest first. */
+export async function proofKeys(store: Store, { set, wanted = () => true }: Omit<ProofOptions, 'onDamaged'> = {}): Promise<Map<string, string[]>> {
+  const found: { key: string; snapshot: string; name: string }[] = []
+  for await (const { key } of store.list(set === undefined ? 'proofs/' : `proofs/${set}/`)) {
+    const [, , snapshot, name] = NAME.exec(key) ?? []
+    if (snapshot !== undefined && name !== undefined && wanted(snapshot, timeOf(name))) found.push({ key, snapshot, name })
+  }
+  found.sort((a, b) => (a.name < b.name ? 1 : -1))
+  return new Map([...Map.groupBy(found, ({ snapshot }) => snapshot)].map(([snapshot, those]) => [snapshot, those.map(({ key }) => key)]))
+}
+
+/**
+ * The proofs by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys what they claim:
+ * anyone may have written it.
+ */
+export async function readProofs(store: Store, keys: Keys | undefined, options: ProofOptions): Promise<Map<string, Proof[]>> {
+  const found = [...(await proofKeys(store, options))].flatMap(([snapshot, those]) => those.map((key) => ({ snapshot, key })))
+  const proofs = await inParallel(found, PARALLEL, ({ key }) => readProof(store, key, keys, options.onDamaged))
+  const read = new Map<string, Proof[]>()
+  for (const [index, proof] of proofs.entries()) {
+    const { snapshot } = found[index]!
+    if (proof) read.set(snapshot, [...(read.get(snapshot) ?? []), proof])
+  }
+  return read
+}
+
+/** As `readProofs`, but of each snapshot only the newest: one request for each. */
+export async function newestProofs(store: Store, keys: Keys | undefined, options: ProofOptions): Promise<Map<string, Proof>> {
+  const newest = await inParallel([...(await proofKeys(store, options)).values()], PARALLEL, async (those) => {
+    for (const key of those) {
+      const proof = await readProof(store, key, keys, options.onDamaged)
+      if (proof) return proof
+    }
+    return undefined
+  })
+  return new Map(newest.filter((proof) => proof !== undefined).map((proof) => [proof.snapshot, proof]))
+}
+
+/** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
+export async function readProof(store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged']): Promise<Proof | undefined> {
+  try {
+    return decodeProof(key, await store.get(key), keys)
+  } catch (error) {
+    // A prune deletes the proofs of a snapshot with it.
+    if (error instanceof NotFound) return undefined
+    if (!(error instanceof DamagedProof || error instanceof DamagedObject)) throw error
+    onDamaged(error)
+    return undefined
+  }
+}
+
+/** Why it was found so, sealed; needs an identity. */
+export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetails> {
+  const own = [keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)
+  try {
+    if (!own?.identity) throw new Error('it is sealed to another key')
+    const text = await decompress(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)
+    return detailsSchema.parse(JSON.parse(text.toString('utf8')))
+  } catch (cause) {
+    throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause)
+  }
+}
+
+function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof | undefined {
+  const damaged = (what: string, cause?: unknown) => new DamagedProof(`${key} is ignored: ${what}`, cause)
+  const lines = splitSigned(object)
+  if (!lines) throw damaged('it does not have the two lines of a proof')
+  let json: unknown
+  try {
+    json = JSON.parse(lines.line.toString('utf8'))
+  } catch {
+    throw damaged('its first line is not JSON')
+  }
+  const claimed = z.object({ key: fingerprint }).safeParse(json).data?.key
+  if (keys && claimed !== undefined && ![keys, ...keys.others].some((one) => one.fingerprint === claimed)) return undefined
+  if (keys && !signerOf(lines, keys)) throw damaged('its signature (MAC) does not verify')
+  const parsed = proofSchema.safeParse(json)
+  if (!parsed.success) throw damaged('it is malformed, or of a newer version', parsed.error)
+  const proof = parsed.data
+  if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${idTime(new Date(proof.time))}-`)) throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
+  return proof
+}
+
+function timeOf(name: string): Date {
+  return new Date(name.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z'))
+}

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newestProofs, proofDetails, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { keys, otherKeys, writeKeys } from '../support/engine.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-proofs-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let count = 0
+const freshStore = (): FileStore => new FileStore(path.join(folder, `${++count}`))
+
+const [one, two] = ['20261120T020000Z-00000001', '20261121T020000Z-00000002']
+const verification = (more: Partial<Verification> = {}): Verification => ({
+  snapshot: one, set: 'app', time: new Date('2026-11-22T02:00:00.123Z'), level: 'read', result: 'verified', seconds: 1.5, bytes: 1000, damaged: [], problems: [], versions: { lifeboat: '1.0.0' }, run: null, ...more,
+})
+
+async function read(store: Store, by: typeof keys | undefined = keys, set?: string) {
+  const damage: string[] = []
+  return { proofs: await readProofs(store, by, { set, onDamaged: (error) => void damage.push(error.message) }), damage }
+}
+
+test('a proof is read back by the snapshot, newest first, with what only the key tells', async () => {
+  const store = freshStore()
+  const damaged = [`chunks/aa/${'a'.repeat(64)}-00000001`]
+  await writeProof(store, keys, verification())
+  await writeProof(store, writeKeys, verification({ time: new Date('2026-11-23T02:00:00Z'), result: 'failed', problems: ['chunk a of shop.dump is damaged'], damaged, run: 'https://github.com/octo/shop/actions/runs/1' }))
+  await writeProof(store, keys, verification({ snapshot: two, set: 'other' }))
+  const { proofs, damage } = await read(store)
+  expect(damage).toEqual([])
+  expect(proofs.get(one)!.map(({ time, result, damaged }) => [time, result, damaged])).toEqual([['2026-11-23T02:00:00.000Z', 'failed', damaged], ['2026-11-22T02:00:00.123Z', 'verified', []]])
+  expect(proofs.get(one)![1]).toMatchObject({ snapshot: one, set: 'app', level: 'read', seconds: 1.5, bytes: 1000 })
+  expect(await proofDetails(proofs.get(one)![0]!, keys)).toEqual({ problems: ['chunk a of shop.dump is damaged'], versions: { lifeboat: '1.0.0' }, run: 'https://github.com/octo/shop/actions/runs/1' })
+  await expect(proofDetails(proofs.get(one)![0]!, writeKeys)).rejects.toThrow('sealed to another key')
+  expect([...(await read(store, keys, 'app')).proofs.keys()]).toEqual([one])
+  expect((await newestProofs(store, keys, { onDamaged: () => undefined })).get(one)).toEqual(proofs.get(one)![0])
+})
+
+test('what is stored shows no name of a table, a program or a workflow run to whoever has no key', async () => {
+  const store = freshStore()
+  const key = await writeProof(store, keys, verification({ problems: ['TABLE orders'], versions: { pg_restore: '15.3' }, run: 'https://github.com/octo' }))
+  expect((await store.get(key)).toString()).not.toMatch(/orders|pg_restore|octo/)
+  expect((await read(store, undefined)).proofs.get(one)).toHaveLength(1)
+})
+
+test('two verifications that end in the same second are both kept, and what is said of one is bounded', async () => {
+  const store = freshStore()
+  const long = Array.from({ length: 50 }, () => 'x'.repeat(5000))
+  await Promise.all([writeProof(store, keys, verification({ problems: long })), writeProof(store, keys, verification({ level: 'list' }))])
+  const { proofs } = await read(store)
+  expect(proofs.get(one)!.map(({ level }) => level).toSorted()).toEqual(['list', 'read'])
+  const { problems } = await proofDetails(proofs.get(one)!.find(({ level }) => level === 'read')!, keys)
+  expect([problems.length, problems[0]!.length]).toEqual([20, 500])
+})
+
+test('one that was edited, cut short, moved or is of a newer form is ignored and told of; one of another key is passed over in silence', async () => {
+  const store = freshStore()
+  const good = await writeProof(store, keys, verification({ time: new Date('2026-11-24T02:00:00Z') }))
+  const text = (await store.get(good)).toString()
+  const place = (name: string): string => `proofs/app/${one}/20261122T02000${name}Z-00000000.json`
+  await store.put(place('0'), Buffer.from(text.replace('"verified"', '"failed"')))
+  await store.put(place('1'), Buffer.from(text.slice(0, -10)))
+  await store.put(place('2'), Buffer.from(text))
+  await store.put(place('3'), Buffer.from(`{}\n"${'0'.repeat(64)}"\n`))
+  await store.put(place('4'), Buffer.from(`not\n"${'0'.repeat(64)}"\n`))
+  await store.put(`proofs/app/${one}/notes.txt`, Buffer.from('hello'))
+  await writeProof(store, otherKeys, verification())
+  const { proofs, damage } = await read(store)
+  expect(proofs.get(one)).toHaveLength(1)
+  expect(damage.toSorted().map((message) => message.slice(message.indexOf('is ignored')))).toEqual([
+    'is ignored: its signature (MAC) does not verify',
+    'is ignored: it does not have the two lines of a proof',
+    `is ignored: it is of snapshot ${one} of set app, moved here`,
+    'is ignored: its signature (MAC) does not verify',
+    'is ignored: its first line is not JSON',
+  ])
+  await store.delete(good)
+  expect((await newestProofs(store, keys, { onDamaged: () => undefined })).size).toBe(0)
+})
+
+test('only those wanted are read, by the snapshot and the time in their names', async () => {
+  const store = freshStore()
+  for (const [snapshot, day] of [[one, '21'], [one, '22'], [two, '23']] as const) await writeProof(store, keys, verification({ snapshot, time: new Date(`2026-11-${day}T02:00:00Z`) }))
+  const since = new Date('2026-11-22T00:00:00Z')
+  const found = await proofKeys(store, { set: 'app', wanted: (snapshot, time) => snapshot === two || time >= since })
+  expect([...found].map(([snapshot, { length }]) => [snapshot, length])).toEqual([[two, 1], [one, 1]])
+})
