@@ -1,0 +1,95 @@
+import type { RetentionPolicy } from '../inputs/retention.ts'
+
+/** What deciding needs to know of a snapshot. */
+export interface Candidate {
+  id: string
+  set: string
+  time: Date
+  /** Someone asked for it to stay. */
+  pinned: boolean
+  /** It was read back and found good. */
+  verified: boolean
+}
+
+export interface Decision<T extends Candidate> {
+  snapshot: T
+  keep: boolean
+  /** Why it is kept: every rule that keeps it. Why it goes: what each rule of the policy says against it. */
+  reasons: string[]
+}
+
+const PERIODS = ['daily', 'weekly', 'monthly', 'yearly'] as const
+type Period = (typeof PERIODS)[number]
+
+/**
+ * Which snapshots a policy keeps (grandfather, father, son), each set by itself; newest first within a set. The newest snapshot of a day, an
+ * ISO week, a month or a year in `timeZone` (IANA) stands for it, and only periods that have a snapshot count: a month without backups costs no
+ * older one. Whatever the policy says, the newest of a set, the newest verified and every pinned one stay, and all of them when it is empty.
+ * What is dated after `now` stays and counts for nothing: of a clock that jumped, nothing is to be concluded.
+ */
+export function retain<T extends Candidate>(snapshots: readonly T[], policy: RetentionPolicy, timeZone: string, now: Date): Decision<T>[] {
+  const periods = periodsIn(timeZone)
+  return [...Map.groupBy(snapshots, ({ set }) => set).values()].flatMap((ofSet) => retainSet(ofSet.toSorted(newestFirst), policy, periods, now))
+}
+
+function newestFirst(a: Candidate, b: Candidate): number {
+  return b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1)
+}
+
+function retainSet<T extends Candidate>(sorted: readonly T[], policy: RetentionPolicy, periodsOf: (time: Date) => Record<Period, string>, now: Date): Decision<T>[] {
+  const endless = Object.keys(policy).length === 0
+  const counted = sorted.filter(({ time }) => time <= now)
+  const newestVerified = counted.find(({ verified }) => verified)
+  const taken: Record<Period, Set<string>> = { daily: new Set(), weekly: new Set(), monthly: new Set(), yearly: new Set() }
+  let rank = 0
+  return sorted.map((snapshot) => {
+    const kept: string[] = []
+    const against: string[] = []
+    if (endless) kept.push('no policy')
+    if (snapshot.pinned) kept.push('pinned')
+    if (snapshot.time > now) return { snapshot, keep: true, reasons: [...kept, 'dated in the future'] }
+    if (rank++ === 0) kept.push('newest')
+    if (snapshot === newestVerified) kept.push('newest verified')
+    if (policy.last !== undefined) (rank <= policy.last ? kept : against).push(rank <= policy.last ? `last ${rank} of ${policy.last}` : `not of the last ${policy.last}`)
+    const periods = periodsOf(snapshot.time)
+    for (const period of PERIODS) {
+      const most = policy[period]
+      if (most === undefined) continue
+      const name = periods[period]
+      if (taken[period].has(name)) against.push(`${name} has a newer one`)
+      else if (taken[period].size >= most) against.push(`beyond ${period}=${most}`)
+      else kept.push(`${period} ${name}`)
+      taken[period].add(name)
+    }
+    if (policy.within !== undefined) {
+      const young = now.getTime() - snapshot.time.getTime() <= policy.within
+      ;(young ? kept : against).push(`${young ? 'within' : 'older than'} ${days(policy.within)}`)
+    }
+    return { snapshot, keep: kept.length > 0, reasons: kept.length > 0 ? kept : against }
+  })
+}
+
+function days(milliseconds: number): string {
+  const hours = milliseconds / 3_600_000
+  return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`
+}
+
+/** The names of the periods a time lies in: `2026-11-20`, `2026-W47` (ISO 8601), `2026-11`, `2026`. */
+function periodsIn(timeZone: string): (time: Date) => Record<Period, string> {
+  const format = new Intl.DateTimeFormat('en', { timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: 'numeric', day: 'numeric' })
+  return (time) => {
+    const part = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, Number(value)]))
+    const day = new Date(Date.UTC(part['year']!, part['month']! - 1, part['day']))
+    const daily = day.toISOString().slice(0, 10)
+    return { daily, weekly: isoWeek(day), monthly: daily.slice(0, 7), yearly: daily.slice(0, 4) }
+  }
+}
+
+/** A week belongs to the year that its Thursday is in. `day` is a midnight of UTC. */
+function isoWeek(day: Date): string {
+  const thursday = new Date(day)
+  thursday.setUTCDate(day.getUTCDate() + 4 - (day.getUTCDay() || 7))
+  const year = thursday.getUTCFullYear()
+  const week = Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * 86_400_000)) + 1
+  return `${year}-W${String(week).padStart(2, '0')}`
+}
