@@ -1,9 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
+import { sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
 
 /** What was decided about a snapshot after it was made; its own object never changes. */
@@ -58,8 +58,7 @@ export function tagsOf(header: Pick<SnapshotHeader, 'tags'>, labels: Labels | un
 
 /** Puts the labels of a snapshot, signed with `keys`, in place of those it has. */
 export async function putLabels(store: Store, keys: Keys, set: string, id: string, labels: Labels): Promise<void> {
-  const line = JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags }))
-  await store.put(labelsKey(set, id), Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`))
+  await store.put(labelsKey(set, id), sign(JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys))
 }
 
 async function readOne(store: Store, keys: Keys | undefined, key: string): Promise<[id: string, ReadLabels] | undefined> {
@@ -83,25 +82,21 @@ async function readOne(store: Store, keys: Keys | undefined, key: string): Promi
 
 /** Throws with what is wrong with the object. */
 function parseLabels(key: string, bytes: Buffer, keys: Keys | undefined): Labels {
-  const [, line, mac] = /^([^\n]*)\n"([0-9a-f]{64})"\n$/.exec(bytes.toString('utf8')) ?? []
-  if (line === undefined || mac === undefined) throw new Error('it does not have the two lines of labels')
-  if (keys && ![keys, ...keys.others].some((one) => timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(line, one))))) throw new Error('its signature (MAC) does not verify with this key')
-  const parsed = schema.safeParse(json(line))
+  const lines = splitSigned(bytes)
+  if (!lines) throw new Error('it does not have the two lines of labels')
+  if (keys && !signerOf(lines, keys)) throw new Error('its signature (MAC) does not verify with this key')
+  const parsed = schema.safeParse(json(lines.line))
   if (!parsed.success) throw new Error('it is not of the form of labels; a newer version may have written it')
   const { labels: id, set, pinned, tags } = parsed.data
   if (labelsKey(set, id) !== key) throw new Error(`it belongs to snapshot ${id} of set ${set}`)
   return { pinned, tags }
 }
 
-function json(line: string): unknown {
+function json(line: Buffer): unknown {
   try {
-    return JSON.parse(line)
+    return JSON.parse(line.toString('utf8'))
   } catch {
     // The schema refuses it; what it says would quote what anybody may have written.
     return undefined
   }
-}
-
-function macOf(line: string, keys: Keys): string {
-  return createHmac('sha256', keys.macKey).update(line).digest('hex')
 }
