@@ -110,7 +110,7 @@ const snapshots = fc.uniqueArray(
 )
 const count = fc.option(fc.integer({ min: 1, max: 12 }), { nil: undefined })
 const policies = fc
-  .fc.record({ last: count, daily: count, weekly: count, monthly: count, yearly: count, within: fc.option(fc.integer({ min: 1, max: 400 }).map((days) => days * DAY), { nil: undefined }) })
+  .record({ last: count, daily: count, weekly: count, monthly: count, yearly: count, within: fc.option(fc.integer({ min: 1, max: 400 }).map((days) => days * DAY), { nil: undefined }) })
   .map((policy): RetentionPolicy => Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined)))
 const zones = fc.constantFrom('UTC', 'Europe/Berlin', 'America/St_Johns', 'Pacific/Apia', 'Australia/Lord_Howe')
 const times = fc.integer({ min: -1000, max: 4 * 365 * 24 }).map((hours) => new Date(START + hours * HOUR))
