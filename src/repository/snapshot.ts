@@ -47,11 +47,11 @@ export const manifest = z.strictObject({
   sources: z.array(
     z.strictObject({
       name: z.string().min(1),
-      kind: z.enum(['postgres']),
+      kind: z.enum(['postgres', 'directory', 'docker']),
       streams: z.array(
         z.strictObject({
           name: z.string().min(1),
-          format: z.enum(['pg_dump-custom', 'sql']),
+          format: z.enum(['pg_dump-custom', 'sql', 'tar', 'tar-list']),
           size,
           sha256: z.string().regex(/^[0-9a-f]{64}$/),
           /** Indices into the header's `chunks`, in the order of the stream. */
@@ -120,7 +120,7 @@ export function storedBytes(chunks: readonly ChunkEntry[]): number {
 }
 
 /** Raw bytes of a source's streams. */
-export function sourceSize({ streams }: Pick<SourceRecord, 'streams'>): number {
+export function sourceSize({ streams }: { streams: readonly { size: number }[] }): number {
   return streams.reduce((sum, { size }) => sum + size, 0)
 }
 
@@ -188,18 +188,9 @@ export function checkFormat(key: string, json: unknown): void {
 }
 
 /** The sealed part of a snapshot; needs an identity. Every index in it is checked against the header. */
-export async function openManifest({ key, header, keys }: AuthenticSnapshot): Promise<Manifest> {
-  if (!keys.identity) {
-    throw new LifeboatError(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' })
-  }
-  let content: Manifest
-  try {
-    const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)
-    const text = await promisify(zstdDecompress)(compressed, { maxOutputLength: MAXIMUM_SNAPSHOT })
-    content = manifest.parse(JSON.parse(text.toString('utf8')))
-  } catch (cause) {
-    throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
-  }
+export async function openManifest(snapshot: AuthenticSnapshot): Promise<Manifest> {
+  const { key, header } = snapshot
+  const content = await unsealManifest(snapshot, manifest)
   const streams = content.sources.flatMap((source) => source.streams)
   const consistent =
     content.anchors.length === header.chunks.length &&
@@ -208,4 +199,28 @@ export async function openManifest({ key, header, keys }: AuthenticSnapshot): Pr
     header.size === streams.reduce((sum, stream) => sum + stream.size, 0)
   if (!consistent) throw new DamagedSnapshot(`the manifest in ${key} contradicts the list of chunks beside it`)
   return content
+}
+
+const described = z.object({
+  sources: z.array(z.object({ name: z.string(), kind: z.string(), streams: z.array(z.object({ size })) })),
+  description: manifest.shape.description,
+  run: manifest.shape.run,
+})
+
+/** Of the sealed part what a list shows. Checking the rest, which is most of it, would take longer than all else. */
+export function openDescription(snapshot: AuthenticSnapshot): Promise<z.infer<typeof described>> {
+  return unsealManifest(snapshot, described)
+}
+
+async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schema: z.ZodType<T>): Promise<T> {
+  if (!keys.identity) {
+    throw new LifeboatError(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' })
+  }
+  try {
+    const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)
+    const text = await promisify(zstdDecompress)(compressed, { maxOutputLength: MAXIMUM_SNAPSHOT })
+    return schema.parse(JSON.parse(text.toString('utf8')))
+  } catch (cause) {
+    throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
+  }
 }
