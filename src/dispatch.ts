@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { backup } from './commands/backup.ts'
+import { doctor } from './commands/doctor.ts'
 import { list } from './commands/list.ts'
 import { newestBackup } from './commands/newest.ts'
 import { restore } from './commands/restore.ts'
@@ -8,6 +9,7 @@ import { verify } from './commands/verify.ts'
 import type { Environment } from './environment.ts'
 import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
+import { doctorHeadline, doctorText } from './report/checks.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
 import type { Redaction } from './report/redaction.ts'
@@ -45,6 +47,14 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     redact: (result, apply) => ({ ...result, problems: apply(result.problems) }),
     headline: verifyHeadline,
     text: verifyText,
+  },
+  doctor: {
+    run: doctor,
+    status: ({ checks }) => (checks.some(({ state }) => state === 'bad') ? 1 : 0),
+    problem: ({ checks }) => checks.filter(({ state }) => state === 'bad').map(({ about, check, says }) => `${about}: ${check}: ${says}`).join('\n'),
+    redact: (result, apply) => ({ checks: result.checks.map((check) => ({ ...check, says: apply([check.says])[0]!, ...(check.fix !== undefined && { fix: apply([check.fix])[0]! }) })) }),
+    headline: doctorHeadline,
+    text: doctorText,
   },
   list: { run: list, headline: listHeadline, text: listText },
 }

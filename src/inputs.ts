@@ -5,11 +5,11 @@ import { LifeboatError } from './error.ts'
 import { secretsIn } from './report/redaction.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
-export const commands = ['backup', 'restore', 'verify', 'list'] as const
+export const commands = ['backup', 'restore', 'verify', 'list', 'doctor'] as const
 export type Command = (typeof commands)[number]
 
 /** Those that are actions as well; the others are for a terminal alone. */
-export const actions = ['backup', 'restore', 'verify', 'list'] as const satisfies readonly Command[]
+export const actions = ['backup', 'restore', 'verify', 'list', 'doctor'] as const satisfies readonly Command[]
 export type Action = (typeof actions)[number]
 
 /** What each command does, in one sentence. */
@@ -18,6 +18,7 @@ export const purposes: Readonly<Record<Command, string>> = {
   restore: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
   verify: 'Check that a backup can be read back.',
   list: 'List the backups in a store.',
+  doctor: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
 }
 
 /** One input: what action.yml, the terminal's help, the README and the checks all come from. */
@@ -134,9 +135,40 @@ export const inputs = {
       help: 'The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.',
       expected: 'one URL postgres://user:password@host:port/database per line, optionally preceded by name=',
       schema: schema.databases,
-      required: true,
       list: true,
     },
+    volumes: {
+      help: 'Volumes to back up, one per line, as name=WHAT: a folder, or docker:NAME, a Docker volume.',
+      expected: 'one name=/path, name=./path or name=docker:VOLUME per line',
+      example: 'uploads=/srv/app/uploads',
+      schema: schema.volumes,
+      default: '',
+      list: true,
+    },
+    include: {
+      help: 'Only these files of the volumes, one pattern of gitignore syntax per line; name=PATTERN is for one volume.',
+      expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
+      example: '*.jpg',
+      schema: schema.lines,
+      default: '',
+      list: true,
+    },
+    exclude: {
+      help: 'All but these files of the volumes, one pattern of gitignore syntax per line; name=PATTERN is for one volume. A file .lifeboatignore at the top of a volume has more of them.',
+      expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
+      example: 'uploads=cache/',
+      schema: schema.lines,
+      default: '',
+      list: true,
+    },
+    'on-unreadable': {
+      help: 'What to do about files of a volume that may not be read: fail, or warn and leave them out.',
+      expected: 'fail or warn',
+      example: 'warn',
+      schema: schema.oneOf('fail', 'warn'),
+      default: 'fail',
+    },
+    rescan: { ...flag, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
     'encryption-key': { ...encryptionKey, required: true },
     destination,
     set: { ...set, default: 'default' },
@@ -279,6 +311,22 @@ export const inputs = {
     timeout,
     timezone,
   },
+  doctor: {
+    destination,
+    'database-url': {
+      ...databaseUrl,
+      help: 'The databases to look at: postgres:// URLs, one per line, each optionally preceded by name=.',
+      expected: 'one URL postgres://user:password@host:port/database per line, optionally preceded by name=',
+      schema: schema.databases,
+      list: true,
+    },
+    'encryption-key': { ...encryptionKey, help: 'Optional: whether it opens the store is tried too.' },
+    set: { ...set, default: 'default' },
+    'client-install': clientInstall,
+    token,
+    timeout,
+    timezone,
+  },
 } as const satisfies Record<Command, Record<string, Input>>
 
 type Value<I extends Input> = I extends { required: true } | { default: string } ? z.output<I['schema']> : z.output<I['schema']> | undefined
@@ -307,9 +355,18 @@ export function parseInputs<C extends Command>(
   if (command === 'restore' && values['database-url'] === undefined && values['verify-only'] !== true) {
     throw missingInput('database-url', databaseUrl)
   }
+  if (command === 'backup') requireSources(values)
   if (isArtifact(values['destination'])) requireRepository(values['token'], variables)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
   return values as Inputs[C]
+}
+
+/** Something to back up, each under a name of its own. */
+function requireSources({ 'database-url': databases, volumes }: Record<string, unknown>): void {
+  const named = [databases, volumes].flatMap((list: unknown) => (Array.isArray(list) ? list : [])).map(({ name }: { name: string }) => name)
+  if (named.length === 0) throw new LifeboatError('neither database-url nor volumes is given, and DATABASE_URL is not set', { hint: `Expected at least one of them; for example: ${databaseUrl.example}, or ${inputs.backup.volumes.example}.`, status: 2 })
+  const twice = named.find((name, index) => named.indexOf(name) !== index)
+  if (twice !== undefined) throw new LifeboatError(`a database and a volume are both named ${JSON.stringify(twice)}`, { hint: 'Put a different name= before one of them.', status: 2 })
 }
 
 function isArtifact(destination: unknown): boolean {

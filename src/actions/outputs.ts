@@ -32,12 +32,22 @@ export const outputs = {
     'snapshot-id': 'The id of the newest snapshot; empty when there is none.',
     result: 'All snapshots, as JSON.',
   },
+  doctor: {
+    outcome: 'done, or failed when a check found a problem.',
+    problems: 'How many problems there are.',
+    warnings: 'How many warnings there are.',
+    result: 'All checks, as JSON.',
+  },
 } as const satisfies Record<Action, Record<string, string>>
 
 const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<keyof (typeof outputs)[A], 'result'>, string> } = {
   backup: ({ snapshot, size, added, seconds, verified }) => ({ outcome: 'done', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
   restore: ({ snapshot, restored, errors, seconds }) => ({ outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }),
   verify: ({ result, snapshot, seconds }) => ({ outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }),
+  doctor: ({ checks }) => {
+    const [problems, warnings] = (['bad', 'warning'] as const).map((state) => checks.filter((check) => check.state === state).length)
+    return { outcome: problems! > 0 ? 'failed' : 'done', problems: `${problems}`, warnings: `${warnings}` }
+  },
   list: ({ snapshots }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]?.id ?? '' }),
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from '../inputs.ts'
+import type { Check } from '../report/checks.ts'
 
 /** What each command returns: printed by `--json`, put into the outputs and the summary. Sizes are bytes, times ISO 8601. */
 
@@ -7,6 +8,7 @@ export interface Results extends Record<Command, object> {
   restore: RestoreResult
   verify: VerifyResult
   list: ListResult
+  doctor: DoctorResult
 }
 
 export interface BackupResult {
@@ -39,11 +41,15 @@ export interface VerifyResult {
   /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
   result: 'verified' | 'failed' | 'could not verify'
   problems: string[]
+  /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold anew. */
+  damaged: string[]
   chunks: number
   /** Plaintext bytes read and checked. */
   bytes: number
   seconds: number
   sources: { name: string; kind: string; size: number; entries: number }[]
+  /** Of the programs that took part: lifeboat, pg_restore. */
+  versions: Record<string, string>
 }
 
 export interface RestoreResult {
@@ -80,4 +86,9 @@ export interface ListResult {
     description?: string
     sources?: { name: string; kind: string; size: number }[]
   }[]
+}
+
+export interface DoctorResult {
+  /** In the order in which they were made: the destination, then each database. */
+  checks: Check[]
 }

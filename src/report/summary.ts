@@ -1,6 +1,7 @@
 import type { BackupResult, ListResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
 import type { Action } from '../inputs.ts'
 import { sizeChart } from './chart.ts'
+import { doctorSummary } from './checks.ts'
 import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
 import { code, escapeMarkdown as escape, fenced, table, unbroken, withinLimit } from './markdown.ts'
@@ -24,6 +25,7 @@ export const summaries: { readonly [A in Action]: (result: Results[A], context: 
   restore: restoreSummary,
   verify: verifySummary,
   list: listSummary,
+  doctor: doctorSummary,
 }
 
 type When = Pick<SummaryContext, 'timeZone' | 'now'>

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { LifeboatError } from '../../src/error.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { tryStore } from '../../src/stores/trial.ts'
+import { all } from '../support/bytes.ts'
+import { through } from '../support/engine.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-trial-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let count = 0
+const fresh = (): FileStore => new FileStore(path.join(folder, `${++count}`))
+
+async function states(store: Store, now: () => Date = () => new Date()): Promise<Record<string, string>> {
+  const checks = await tryStore(store, now, new AbortController().signal)
+  return Object.fromEntries(checks.map(({ check, state }) => [check, state]))
+}
+
+test('a good store passes every check, and nothing is left in it', async () => {
+  const store = fresh()
+  expect(await states(store)).toEqual({ list: 'good', put: 'good', get: 'good', find: 'good', overwrite: 'good', latency: 'good', clock: 'good', delete: 'good' })
+  expect(await all(store.list(''))).toEqual([])
+})
+
+test.each(['list', 'put', 'get', 'head', 'delete'] as const)('a store that refuses to %s is told so, with its own words and hint', async (operation) => {
+  const refusing = through(fresh(), (what, _, perform) => (what === operation ? Promise.reject(new LifeboatError(`no permission to ${what}`, { hint: 'ask for it' })) : perform()))
+  const checks = await tryStore(refusing, () => new Date(), new AbortController().signal)
+  expect(checks.filter(({ state }) => state === 'bad')).toContainEqual(expect.objectContaining({ says: `no permission to ${operation}`, fix: 'ask for it' }))
+})
+
+test('a store that gives back other bytes than it was given is not one to back up to', async () => {
+  const real = fresh()
+  const store: Store = {
+    ...through(real, (_, __, perform) => perform()),
+    put: (key, bytes) => real.put(key, Buffer.concat([bytes.subarray(0, 7), Buffer.from([bytes[7]! ^ 1]), bytes.subarray(8)])),
+  }
+  expect(await states(store)).toMatchObject({ get: 'bad' })
+})
+
+test('what a store does not list at once, and does not delete, is found out', async () => {
+  const real = fresh()
+  const lagging: Store = { ...through(real, (_, __, perform) => perform()), async *list() {}, delete: async () => undefined }
+  expect(await states(lagging)).toMatchObject({ put: 'good', find: 'warning', delete: 'bad' })
+})
+
+test('a clock that differs by minutes is a warning that says which way', async () => {
+  const ahead = await tryStore(fresh(), () => new Date(Date.now() - 600_000), new AbortController().signal)
+  expect(ahead).toContainEqual(expect.objectContaining({ check: 'clock', state: 'warning', says: expect.stringMatching(/^is (599|600|601) s ahead of/) }))
+})
+
+test('an interruption ends the trial', async () => {
+  const controller = new AbortController()
+  controller.abort(new Error('interrupted'))
+  await expect(tryStore(fresh(), () => new Date(), controller.signal)).rejects.toThrow('interrupted')
+})
