@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Unpacks a package of another suite of this distribution, with all it depends on, into a folder, and leaves the system
+# Unpacks packages of another suite of this distribution, with all they depend on, into a folder, and leaves the system
 # as it is. No root needed. Takes the first SUITE that has PACKAGE in version MINIMUM or newer:
-#   scripts/private-root.sh FOLDER PACKAGE MINIMUM SUITE...
-# The programs in FOLDER/usr/bin and FOLDER/usr/lib/postgresql/*/bin then run with the folder's own loader and libraries,
-# since a newer program wants a newer libc than the system's.
+#   [PROGRAMS="PROGRAM..."] scripts/private-root.sh FOLDER "PACKAGE [MORE...]" MINIMUM SUITE...
+# The PROGRAMS in FOLDER/usr/bin (the package's own name unless told) and those in FOLDER/usr/lib/postgresql/*/bin then run with
+# the folder's own loader and libraries, since a newer program wants a newer libc than the system's.
 set -euo pipefail
-folder=$1 package=$2 minimum=$3
+folder=$1 packages=$2 package=${2%% *} minimum=$3
 shift 3
 
 # The system's own mirror: apt knows it whatever format its sources have.
@@ -49,7 +49,8 @@ for suite in "$@"; do
 done
 [ -n "$found" ] || { echo "no $package $minimum or newer in $* at $uri" >&2; exit 1; }
 echo "fetching $package from $found into $folder" >&2
-private_apt apt-get -y --no-install-recommends --download-only install "$package" >&2
+# shellcheck disable=SC2086 # several words are meant
+private_apt apt-get -y --no-install-recommends --download-only install $packages >&2
 for deb in "$state"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$work"; done
 rm -rf "$state" "$work"/usr/share/{doc,man,info,locale}
 
@@ -65,14 +66,16 @@ wrap() { # PROGRAM, and the way up from its folder to the root
 #!/bin/sh
 here=\${0%/*}
 root=\$here/$2
-exec "\$root/$loader" --library-path "\$root/usr/lib/x86_64-linux-gnu:\$root/lib/x86_64-linux-gnu" --argv0 "\$0" "\$here.elf/\${0##*/}" "\$@"
+exec "\$root/$loader" --library-path "\$root/usr/lib/x86_64-linux-gnu:\$root/usr/lib/x86_64-linux-gnu/ceph:\$root/lib/x86_64-linux-gnu" --argv0 "\$0" "\$here.elf/\${0##*/}" "\$@"
 WRAPPER
   chmod 755 "$1"
 }
 is_program() { [ -f "$1" ] && [ ! -L "$1" ] && [ "$(head -c 4 "$1" | tail -c 3)" = ELF ]; }
 for program in "$work"/usr/lib/postgresql/*/bin/*; do ! is_program "$program" || wrap "$program" ../../../../..; done
-program=$work/usr/bin/$package
-! is_program "$program" || wrap "$program" ../..
+for program in ${PROGRAMS:-$package}; do ! is_program "$work/usr/bin/$program" || wrap "$work/usr/bin/$program" ../..; done
+# What else came along cannot run from here, and takes room.
+for program in "$work"/usr/bin/* "$work"/usr/sbin/*; do [[ " ${PROGRAMS:-$package} " == *" ${program##*/} "* ]] || rm -rf "$program"; done
+rm -rf "$work"/usr/lib/python3* "$work"/usr/share/{ceph,perl,python3,zoneinfo}
 
 # Another process may have been at it too, and faster.
 [ -d "$folder" ] || mv -T "$work" "$folder"

@@ -83,6 +83,15 @@ need_restic() {
   bash scripts/private-root.sh .cache/restic restic 0.18 $suites || give_up "restic 0.18 or newer is needed, this is ${version:-none}"
 }
 
+# Ceph with its S3 gateway, as it is today and as old services still are. Elsewhere: those six programs and Ceph's libraries.
+need_ceph() { # NAME MINIMUM SUITE...
+  local name=$1
+  shift
+  [ ! -x ".cache/ceph-$name/usr/bin/radosgw" ] || return 0
+  PROGRAMS="radosgw radosgw-admin ceph-mon ceph-osd monmaptool osdmaptool" bash scripts/private-root.sh ".cache/ceph-$name" \
+    "radosgw ceph-mon ceph-osd" "$@" || give_up "the tests of S3 need Ceph $1 or newer of one of: ${*:2}"
+}
+
 # npm's own record of what it installed is compared with what package-lock.json wants; a newer file need not mean new content.
 modules_match() {
   [ -e node_modules/.package-lock.json ] || return 1
@@ -110,6 +119,10 @@ case $mode in
   test)
     install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium gpg=gnupg xz=xz-utils
     for major in 15 17 18; do need_client $major; done
+    . /etc/os-release
+    if [ "$ID" = ubuntu ]; then need_ceph current 18 noble questing resolute; need_ceph old 16 jammy
+    else need_ceph current 18 trixie forky sid; need_ceph old 16 bookworm
+    fi
     ;;
   bench)
     install_missing borg=borgbackup zstd=zstd

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { clientDirectory, clientDirectoryFor, run, type Major } from './client-programs.ts'
+import { freePort } from './free-port.ts'
 
 export { clientDirectory, type Major }
 
@@ -172,16 +172,6 @@ async function ready(child: ChildProcess, folder: string): Promise<boolean> {
   }
   child.kill('SIGKILL')
   throw new Error('PostgreSQL was not ready within a minute')
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port on 127.0.0.1 is free')
-  return address.port
 }
 
 function serverOf(parts: { major: Major; pid: number; port: number; folder: string; password: string; guard: ChildProcess }): Server {
