@@ -1,16 +1,18 @@
 import { LifeboatError } from '../error.ts'
-import { NotFound, type Store } from '../stores/store.ts'
+import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { type AuthenticSnapshot, decodeSnapshot, idTime } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
 
-/** Keys of the snapshots of a set, or of all sets, newest first. */
-export async function snapshotKeys(store: Store, set?: string): Promise<string[]> {
+/** Keys of the snapshots of a set, or of all sets, newest first. `onObject` is told what the store says of each. */
+export async function snapshotKeys(store: Store, set?: string, onObject?: (object: StoredObject) => void): Promise<string[]> {
   const keys: string[] = []
-  for await (const { key } of store.list(set === undefined ? 'snapshots/' : `snapshots/${set}/`)) {
-    if (/^snapshots\/[^/]+\/\d{8}T\d{6}Z-[0-9a-f]{8}\.json\.zst$/.test(key)) keys.push(key)
+  for await (const object of store.list(set === undefined ? 'snapshots/' : `snapshots/${set}/`)) {
+    if (!/^snapshots\/[^/]+\/\d{8}T\d{6}Z-[0-9a-f]{8}\.json\.zst$/.test(object.key)) continue
+    keys.push(object.key)
+    onObject?.(object)
   }
   return keys.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1))
 }

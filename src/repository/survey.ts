@@ -1,0 +1,61 @@
+import { LifeboatError } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { idOf, snapshotKeys } from './catalog.ts'
+import type { Keys } from './keys.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
+
+/** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
+const MOST_AT_ONCE = 16
+const BYTES_AT_ONCE = 8 * 1024 * 1024
+
+export interface SurveyOptions {
+  /** Undefined looks at every set. */
+  set: string | undefined
+  /** Which are read at all, by their ids. */
+  wanted?: (id: string) => boolean
+  signal: AbortSignal
+  /** Told of each snapshot that is damaged or of another format, and is left out. */
+  onDamaged: (error: LifeboatError) => void
+}
+
+/** With the keys it was verified under; `authentic` is undefined where nothing vouches for the header: without keys, and for another's snapshot. */
+export interface Surveyed {
+  snapshot: Snapshot
+  authentic: AuthenticSnapshot | undefined
+}
+
+/** Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results. */
+export async function survey<T>(store: Store, keys: Keys | undefined, options: SurveyOptions, work: (surveyed: Surveyed) => T | Promise<T>): Promise<T[]> {
+  const { set, wanted = () => true, signal, onDamaged } = options
+  const sizes = new Map<string, number>()
+  const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
+  const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
+  const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)))
+  const results = await inParallel(found, atOnce, async (key) => {
+    signal.throwIfAborted()
+    try {
+      return { result: await work(await decode(key, await store.get(key), keys)) }
+    } catch (error) {
+      // A prune may delete a snapshot at any moment.
+      if (error instanceof NotFound) return undefined
+      if (!(error instanceof LifeboatError)) throw error
+      onDamaged(error)
+      return undefined
+    }
+  })
+  return results.filter((one) => one !== undefined).map(({ result }) => result)
+}
+
+async function decode(key: string, object: Buffer, keys: Keys | undefined): Promise<Surveyed> {
+  if (keys) {
+    try {
+      const authentic = await decodeSnapshot(key, object, keys)
+      return { snapshot: authentic, authentic }
+    } catch (error) {
+      // What is not damaged is of another key: it is shown as far as anyone can read it.
+      if (error instanceof DamagedSnapshot || !(error instanceof LifeboatError)) throw error
+    }
+  }
+  return { snapshot: await decodeSnapshot(key, object, undefined), authentic: undefined }
+}
