@@ -27,7 +27,8 @@ export const tag = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}$/)
 export const fingerprint = z.string().regex(/^[0-9a-f]{16}$/)
 
 const size = z.int().min(0)
-const chunkEntry = z.tuple([z.string().regex(/^[0-9a-f]{64}$/), z.int().min(1).max(8 * 1024 * 1024), z.int().min(1), z.union([z.int().min(0), z.null()]), z.string().regex(/^[0-9a-f]{8}$/)])
+/** `[id, raw size, stored size, base, mark]`. */
+export const chunkEntry = z.tuple([z.string().regex(/^[0-9a-f]{64}$/), z.int().min(1).max(8 * 1024 * 1024), z.int().min(1), z.union([z.int().min(0), z.null()]), z.string().regex(/^[0-9a-f]{8}$/)])
 
 /** Line 1 of a snapshot object (docs/format.md): readable without a key, to be believed only after its MAC. */
 export const snapshotHeader = z.strictObject({
@@ -97,7 +98,7 @@ export class DamagedSnapshot extends LifeboatError {
 }
 
 /** More than a snapshot of ten terabytes needs; a store that offers more is not believed. */
-const MAXIMUM_SNAPSHOT = 512 * 1024 * 1024
+export const MAXIMUM_SNAPSHOT = 512 * 1024 * 1024
 const METADATA_LEVEL = 9
 
 export function snapshotKey(set: string, id: string): string {

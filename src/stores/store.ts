@@ -21,6 +21,8 @@ export interface Store {
   commit?(needs: readonly string[]): Promise<void>
   /** Stores whose objects expire: a new snapshot may lean only on objects that are there at least until then. */
   neededUntil?(): Date
+  /** Of several stores used as one, those that are written to: what only one of them has is seen there. Others have no such member. */
+  readonly live?: readonly Store[]
   /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
 }

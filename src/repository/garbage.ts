@@ -1,0 +1,164 @@
+import { inParallel } from '../stores/retry.ts'
+import { NotFound, type Store } from '../stores/store.ts'
+import type { LifeboatError } from '../error.ts'
+import type { References } from './references.ts'
+import { snapshotKey } from './snapshot.ts'
+import { putTrash, readTrash, type Trash } from './trash.ts'
+
+export interface Tally {
+  objects: number
+  /** As stored. */
+  bytes: number
+}
+
+/** What became of the chunks that no snapshot lists; with `dryRun`, what would have. */
+export interface Garbage {
+  /** Needed by no snapshot that stays: written down now, to be deleted by a later prune. */
+  trashed: Tally
+  /** Written down before, or too young to be told from what a running backup puts: left for a later prune. */
+  waiting: Tally
+  deleted: Tally
+  /** Why nothing was done about chunks: snapshots that cannot be read. */
+  obstacles: string[]
+}
+
+export interface GarbageOptions {
+  /** Milliseconds. */
+  grace: number
+  now: () => Date
+  dryRun: boolean
+  signal: AbortSignal
+  /** Requests at the same time. */
+  parallel: number
+  onDamaged: (error: LifeboatError) => void
+}
+
+/** Of a trash object from further in the future than this, no age can be told. */
+const TOLERATED_SKEW = 3600 * 1000
+
+/**
+ * Deletes the snapshots `going` (by key), and what is then in the store for nothing (DESIGN section 6), in an order that leaves every other
+ * snapshot whole wherever it ends, so that it can be run again:
+ *
+ * 1. What is referenced was read before (`references`, those that are going included), and the trash after that.
+ * 2. The snapshots that are going are deleted.
+ * 3. Chunks that no other snapshot lists are written down as trash.
+ * 4. Chunks that are in trash older than the grace, and that no snapshot lists, not even one that is going now, are deleted; then the trash.
+ *
+ * That no running backup needs what is deleted follows from two rules of writers: what is in the trash is not built on (known.ts), and who has
+ * been running for long looks again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
+ */
+export async function collectGarbage(store: Store, references: References, going: ReadonlySet<string>, options: GarbageOptions): Promise<Garbage> {
+  const { dryRun, parallel, signal, now } = options
+  const deleteAll = (keys: readonly string[]) =>
+    inParallel(keys, parallel, (key) => {
+      signal.throwIfAborted()
+      return store.delete(key)
+    })
+  const garbage: Garbage = { trashed: tally(), waiting: tally(), deleted: tally(), obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`) }
+  const readable = garbage.obstacles.length === 0
+  const trash = readable ? sorted(await readTrash(store, options.onDamaged), references, options) : undefined
+  const found = trash && (await findUnneeded(store, references, going, trash, garbage, options))
+  if (dryRun) return garbage
+  // The oldest first: wherever this ends, the newest are there.
+  for (const key of [...going].toSorted()) await deleteAll([key])
+  if (trash && found) {
+    await putTrash(store, found.fresh, now())
+    await deleteAll(found.expired)
+    await deleteAll(trash.done)
+  }
+  await deleteAll(await leftovers(store, references, options))
+  return garbage
+}
+
+type State = 'expired' | 'dropped' | 'pending'
+
+interface SortedTrash {
+  /** By chunk. */
+  states: Map<string, State>
+  /** Keys of trash objects that this prune deals with. */
+  done: string[]
+}
+
+/**
+ * What is old enough is expired. What lists a chunk that is in use again, or will be for one prune more, is dropped, and the rest of it written
+ * down anew, so that chunks stay for the whole grace after the last snapshot that listed them has gone.
+ */
+function sorted(trash: readonly Trash[], references: References, { grace, now }: GarbageOptions): SortedTrash {
+  const time = now().getTime()
+  const stateOf = ({ times, chunks }: Trash): State => {
+    const [oldest, youngest] = times.map((made) => time - made.getTime()).toSorted((a, b) => b - a)
+    if (youngest! >= grace) return 'expired'
+    return oldest! < -TOLERATED_SKEW || chunks.some((chunk) => references.has(chunk)) ? 'dropped' : 'pending'
+  }
+  const bySafety: Record<State, Trash[]> = { expired: [], dropped: [], pending: [], ...Object.groupBy(trash, stateOf) }
+  const states = new Map<string, State>()
+  // What is in several of them is in the one that has to wait longest.
+  for (const state of ['expired', 'dropped', 'pending'] as const) for (const { chunks } of bySafety[state]) for (const chunk of chunks) states.set(chunk, state)
+  return { states, done: [...bySafety.expired, ...bySafety.dropped].map(({ key }) => key) }
+}
+
+/** Lists all chunks, and sorts those that no snapshot which stays lists: chunks to write down as trash, and keys to delete. */
+async function findUnneeded(store: Store, references: References, going: ReadonlySet<string>, trash: SortedTrash, garbage: Garbage, options: GarbageOptions): Promise<{ fresh: string[]; expired: string[] }> {
+  const { parallel, signal, grace, now } = options
+  const needed = references.without(going)
+  const fresh: string[] = []
+  const expired: string[] = []
+  const prefixes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+  await inParallel(prefixes, parallel, async (prefix) => {
+    signal.throwIfAborted()
+    for await (const { key, size, modified } of store.list(`chunks/${prefix}/`)) {
+      const chunk = key.slice('chunks/aa/'.length)
+      if (needed(chunk) || !/^[0-9a-f]{64}-[0-9a-f]{8}$/.test(chunk)) continue
+      const state = references.has(chunk) ? 'unlisted' : (trash.states.get(chunk) ?? (now().getTime() - modified.getTime() < grace ? 'young' : 'unlisted'))
+      if (state === 'expired') {
+        expired.push(key)
+        count(garbage.deleted, size)
+      } else if (state === 'pending' || state === 'young') {
+        count(garbage.waiting, size)
+      } else {
+        fresh.push(chunk)
+        count(garbage.trashed, size)
+      }
+    }
+  })
+  return { fresh, expired }
+}
+
+function tally(): Tally {
+  return { objects: 0, bytes: 0 }
+}
+
+function count(tally: Tally, size: number): void {
+  tally.objects++
+  tally.bytes += size
+}
+
+/**
+ * Proofs and labels whose snapshot is gone. They stay for the grace as well: a listing may not show a new snapshot yet, and one that is
+ * put back from a copy is to find its pin.
+ */
+async function leftovers(store: Store, references: References, { grace, now, parallel }: GarbageOptions): Promise<string[]> {
+  const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
+  const candidates: { key: string; snapshot: string }[] = []
+  for (const folder of ['proofs/', 'labels/']) {
+    for await (const { key, modified } of store.list(folder)) {
+      const [, set, id] = /^[a-z]+\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})[./]/.exec(key) ?? []
+      if (set === undefined || id === undefined || now().getTime() - modified.getTime() < grace) continue
+      const snapshot = snapshotKey(set, id)
+      if (!present.has(snapshot)) candidates.push({ key, snapshot })
+    }
+  }
+  const gone = await inParallel(candidates, parallel, ({ snapshot }) => isGone(store, snapshot))
+  return candidates.filter((_, index) => gone[index]).map(({ key }) => key)
+}
+
+async function isGone(store: Store, key: string): Promise<boolean> {
+  try {
+    await store.head(key)
+    return false
+  } catch (error) {
+    if (error instanceof NotFound) return true
+    throw error
+  }
+}

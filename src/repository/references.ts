@@ -1,0 +1,102 @@
+import { promisify } from 'node:util'
+import { zstdDecompress } from 'node:zlib'
+import { z } from 'zod'
+import { messageOf } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { snapshotKeys } from './catalog.ts'
+import type { Keys } from './keys.ts'
+import { signerOf, splitSigned } from './signed.ts'
+import { chunkEntry, FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
+
+/** A snapshot as far as deciding about it needs. */
+export interface SnapshotSeen {
+  key: string
+  id: string
+  set: string
+  time: Date
+  /** Raw bytes. */
+  size: number
+  /** Its MAC verifies, and it lies where it belongs. Of others nothing but the list of chunks counts. */
+  authentic: boolean
+}
+
+/** What pruning reads of a snapshot, of any key and any set: all of it is in the public part. */
+const publicPart = z.object({ format: z.literal(FORMAT), id: snapshotId, set: setName, time: z.iso.datetime({ precision: 3 }), size: z.int().min(0), chunks: z.array(chunkEntry) })
+
+/** Which snapshots of a store list which chunks. */
+export class References {
+  readonly snapshots: SnapshotSeen[] = []
+  /** Snapshots whose chunks are not known: damaged, or of a newer format. As long as there is one, no chunk can be said to be unneeded. */
+  readonly unreadable: { key: string; why: string }[] = []
+  /** Chunks, `<id>-<mark>`, are numbered, for millions of them are listed over and over. */
+  readonly #numbers = new Map<string, number>()
+  readonly #listed = new Map<string, Uint32Array>()
+
+  add(snapshot: SnapshotSeen, chunks: readonly string[]): void {
+    this.snapshots.push(snapshot)
+    this.#listed.set(snapshot.key, Uint32Array.from(chunks, (chunk) => this.#numberOf(chunk)))
+  }
+
+  /** Whether any snapshot lists the chunk. */
+  has(chunk: string): boolean {
+    return this.#numbers.has(chunk)
+  }
+
+  /** Tells whether a snapshot other than these (by key) lists a chunk. */
+  without(going: ReadonlySet<string>): (chunk: string) => boolean {
+    const needed = new Uint8Array(this.#numbers.size)
+    for (const [key, chunks] of this.#listed) if (!going.has(key)) for (const number of chunks) needed[number] = 1
+    return (chunk) => needed[this.#numbers.get(chunk) ?? -1] === 1
+  }
+
+  #numberOf(chunk: string): number {
+    const known = this.#numbers.get(chunk)
+    if (known !== undefined) return known
+    this.#numbers.set(chunk, this.#numbers.size)
+    return this.#numbers.size - 1
+  }
+}
+
+/** Reads every snapshot of a store. One that is deleted meanwhile is passed over; a store that does not answer throws. */
+export async function readReferences(store: Store, keys: Keys, options: { signal: AbortSignal; parallel: number }): Promise<References> {
+  const references = new References()
+  await inParallel(await snapshotKeys(store), options.parallel, async (key) => {
+    options.signal.throwIfAborted()
+    try {
+      const { snapshot, chunks } = await readPublicPart(key, await store.get(key), keys)
+      references.add(snapshot, chunks)
+    } catch (error) {
+      if (error instanceof NotFound) return
+      if (!(error instanceof Unreadable || error instanceof DamagedObject)) throw error
+      references.unreadable.push({ key, why: error.message })
+    }
+  })
+  return references
+}
+
+class Unreadable extends Error {}
+
+async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<{ snapshot: SnapshotSeen; chunks: string[] }> {
+  let text: Buffer
+  try {
+    text = await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })
+  } catch (cause) {
+    throw new Unreadable(`it does not decompress: ${messageOf(cause)}`, { cause })
+  }
+  const signed = splitSigned(text)
+  const parsed = publicPart.safeParse(json(signed?.line ?? text))
+  if (!parsed.success) throw new Unreadable('it is damaged, or of another format')
+  const { id, set, time, size, chunks } = parsed.data
+  const authentic = snapshotKey(set, id) === key && signed !== undefined && signerOf(signed, keys) !== undefined
+  return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) }
+}
+
+function json(line: Buffer): unknown {
+  try {
+    return JSON.parse(line.toString('utf8'))
+  } catch {
+    // The schema refuses it; what it says would quote what anybody may have written.
+    return undefined
+  }
+}

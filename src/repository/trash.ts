@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { LifeboatError } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { FORMAT, idTime } from './snapshot.ts'
+
+/** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
+export const GRACE = 24 * 3600 * 1000
+
+/** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
+const chunkName = z.string().regex(/^[0-9a-f]{64}-[0-9a-f]{8}$/)
+const schema = z.strictObject({ format: z.literal(FORMAT), chunks: z.array(chunkName) })
+const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/
+
+/** Keeps each object below 8 MB. */
+const NAMES_AN_OBJECT = 100_000
+const AT_ONCE = 8
+
+/** Chunks that a prune found no snapshot to list. Only ever a hint: whether one still does is looked up before anything is deleted. */
+export interface Trash {
+  key: string
+  /** `<id>-<mark>`. */
+  chunks: string[]
+  /** When it was made: by the clock of the machine that did, which its name has, and by the store's. */
+  times: [Date, Date]
+}
+
+/** The trash of a store, or of each of the stores it stands for. What is none is handed to `onDamaged` and left alone. */
+export async function readTrash(store: Store, onDamaged: (error: LifeboatError) => void): Promise<Trash[]> {
+  const read = (store.live ?? [store]).map(async (one) => {
+    const objects: StoredObject[] = []
+    for await (const object of one.list('trash/')) if (KEY.test(object.key)) objects.push(object)
+    return inParallel(objects, AT_ONCE, (object) => readOne(one, object, onDamaged))
+  })
+  return (await Promise.all(read)).flat().filter((trash) => trash !== undefined)
+}
+
+async function readOne(store: Store, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void): Promise<Trash | undefined> {
+  let bytes: Buffer
+  try {
+    bytes = await store.get(key)
+  } catch (error) {
+    // Another prune is done with it.
+    if (error instanceof NotFound) return undefined
+    if (!(error instanceof DamagedObject)) throw error
+    onDamaged(error)
+    return undefined
+  }
+  const parsed = schema.safeParse(json(bytes))
+  if (parsed.success) return { key, chunks: parsed.data.chunks, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
+  onDamaged(new LifeboatError(`${key} in ${store.name} is no list of chunks; it is left alone`, { hint: 'A newer version may have written it. Otherwise delete it: what it names is found again.' }))
+  return undefined
+}
+
+function json(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    // The schema refuses it; what it says would quote what anybody may have written.
+    return undefined
+  }
+}
+
+/** Writes down chunks, `<id>-<mark>`, that no snapshot lists. */
+export async function putTrash(store: Store, chunks: readonly string[], now: Date): Promise<void> {
+  for (let start = 0; start < chunks.length; start += NAMES_AN_OBJECT) {
+    const key = `trash/${idTime(now)}-${randomBytes(4).toString('hex')}.json`
+    await store.put(key, Buffer.from(JSON.stringify({ format: FORMAT, chunks: chunks.slice(start, start + NAMES_AN_OBJECT) })))
+  }
+}
+
+/** The key of a chunk by the name it has in the trash. */
+export function chunkKeyOf(chunk: string): string {
+  return `chunks/${chunk.slice(0, 2)}/${chunk}`
+}
