@@ -1,6 +1,5 @@
 import type { Store } from '../stores/store.ts'
 import { labelsKey } from './labels.ts'
-import { proofKeys } from './proofs.ts'
 import { snapshotKey } from './snapshot.ts'
 
 /**
@@ -9,7 +8,9 @@ import { snapshotKey } from './snapshot.ts'
  */
 export async function forgetSnapshot(store: Store, set: string, id: string): Promise<void> {
   await store.delete(snapshotKey(set, id))
-  for (const key of (await proofKeys(store, { set, wanted: (snapshot) => snapshot === id })).get(id) ?? []) await store.delete(key)
+  const proofs: string[] = []
+  for await (const { key } of store.list(`proofs/${set}/${id}/`)) proofs.push(key)
+  for (const key of proofs) await store.delete(key)
   // The pin goes last, so that nothing is ever without its pin that is still there.
   await store.delete(labelsKey(set, id))
 }
