@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { backup } from './commands/backup.ts'
+import { copy } from './commands/copy.ts'
 import { doctor } from './commands/doctor.ts'
 import { list } from './commands/list.ts'
 import { newestBackup } from './commands/newest.ts'
@@ -9,6 +10,7 @@ import { verify } from './commands/verify.ts'
 import type { Environment } from './environment.ts'
 import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
+import { copyHeadline, copyText } from './report/copy.ts'
 import { doctorHeadline, doctorText } from './report/checks.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
@@ -47,6 +49,14 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     redact: (result, apply) => ({ ...result, problems: apply(result.problems) }),
     headline: verifyHeadline,
     text: verifyText,
+  },
+  copy: {
+    run: copy,
+    status: ({ snapshots }) => (snapshots.some(({ outcome }) => outcome === 'failed') ? 1 : 0),
+    problem: ({ snapshots }) => snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`${snapshot}: ${problem}`])).join('\n'),
+    redact: (result, apply) => ({ ...result, snapshots: result.snapshots.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })) }),
+    headline: copyHeadline,
+    text: copyText,
   },
   doctor: {
     run: doctor,

@@ -5,11 +5,11 @@ import { LifeboatError } from './error.ts'
 import { secretsIn } from './report/redaction.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
-export const commands = ['backup', 'restore', 'verify', 'list', 'doctor'] as const
+export const commands = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy'] as const
 export type Command = (typeof commands)[number]
 
 /** Those that are actions as well; the others are for a terminal alone. */
-export const actions = ['backup', 'restore', 'verify', 'list', 'doctor'] as const satisfies readonly Command[]
+export const actions = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy'] as const satisfies readonly Command[]
 export type Action = (typeof actions)[number]
 
 /** What each command does, in one sentence. */
@@ -18,6 +18,7 @@ export const purposes: Readonly<Record<Command, string>> = {
   restore: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
   verify: 'Check that a backup can be read back.',
   list: 'List the backups in a store.',
+  copy: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
   doctor: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
 }
 
@@ -327,6 +328,22 @@ export const inputs = {
     timeout,
     timezone,
   },
+  copy: {
+    from: { ...destination, help: 'The store to copy from, written like a destination.', variable: undefined, default: undefined, required: true },
+    destination: { ...destination, help: `The store to copy to; it is made where there is none. ${destination.help}` },
+    'encryption-key': { ...encryptionKey, help: 'The key of the backups; a write key will do, for nothing is decrypted.', required: true },
+    set: { ...set, default: 'default' },
+    snapshot: {
+      help: 'Which backups of the set: all, latest, or the id of one.',
+      expected: 'all, latest or the id of a snapshot',
+      example: 'latest',
+      schema: schema.snapshotOrAll,
+      default: 'all',
+    },
+    token,
+    timeout,
+    timezone,
+  },
 } as const satisfies Record<Command, Record<string, Input>>
 
 type Value<I extends Input> = I extends { required: true } | { default: string } ? z.output<I['schema']> : z.output<I['schema']> | undefined
@@ -364,7 +381,7 @@ export function parseInputs<C extends Command>(
 /** Something to back up, each under a name of its own. */
 function requireSources({ 'database-url': databases, volumes }: Record<string, unknown>): void {
   const named = [databases, volumes].flatMap((list: unknown) => (Array.isArray(list) ? list : [])).map(({ name }: { name: string }) => name)
-  if (named.length === 0) throw new LifeboatError('neither database-url nor volumes is given, and DATABASE_URL is not set', { hint: `Expected at least one of them; for example: ${databaseUrl.example}, or ${inputs.backup.volumes.example}.`, status: 2 })
+  if (named.length === 0) throw missingInput('database-url', { ...inputs.backup['database-url'], expected: `${inputs.backup['database-url'].expected}; or volumes` })
   const twice = named.find((name, index) => named.indexOf(name) !== index)
   if (twice !== undefined) throw new LifeboatError(`a database and a volume are both named ${JSON.stringify(twice)}`, { hint: 'Put a different name= before one of them.', status: 2 })
 }

@@ -32,6 +32,13 @@ export const outputs = {
     'snapshot-id': 'The id of the newest snapshot; empty when there is none.',
     result: 'All snapshots, as JSON.',
   },
+  copy: {
+    outcome: 'done, or failed when a snapshot could not be copied.',
+    copied: 'How many snapshots were copied.',
+    bytes: 'Bytes transferred.',
+    duration: 'Seconds it took.',
+    result: 'Everything about the copy, as JSON.',
+  },
   doctor: {
     outcome: 'done, or failed when a check found a problem.',
     problems: 'How many problems there are.',
@@ -44,6 +51,12 @@ const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<k
   backup: ({ snapshot, size, added, seconds, verified }) => ({ outcome: 'done', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
   restore: ({ snapshot, restored, errors, seconds }) => ({ outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }),
   verify: ({ result, snapshot, seconds }) => ({ outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }),
+  copy: ({ snapshots, bytes, seconds }) => ({
+    outcome: snapshots.some(({ outcome }) => outcome === 'failed') ? 'failed' : 'done',
+    copied: `${snapshots.filter(({ outcome }) => outcome === 'copied').length}`,
+    bytes: `${bytes}`,
+    duration: `${seconds}`,
+  }),
   doctor: ({ checks }) => {
     const [problems, warnings] = (['bad', 'warning'] as const).map((state) => checks.filter((check) => check.state === state).length)
     return { outcome: problems! > 0 ? 'failed' : 'done', problems: `${problems}`, warnings: `${warnings}` }

@@ -9,6 +9,7 @@ export interface Results extends Record<Command, object> {
   verify: VerifyResult
   list: ListResult
   doctor: DoctorResult
+  copy: CopyResult
 }
 
 export interface BackupResult {
@@ -91,4 +92,21 @@ export interface ListResult {
 export interface DoctorResult {
   /** In the order in which they were made: the destination, then each database. */
   checks: Check[]
+}
+
+export interface CopyResult {
+  from: string
+  to: string
+  /** Oldest first. */
+  snapshots: {
+    snapshot: string
+    set: string
+    outcome: 'copied' | 'was there' | 'failed'
+    /** Transferred, and chunks among them. */
+    bytes: number
+    chunks: number
+    problem?: string
+  }[]
+  bytes: number
+  seconds: number
 }

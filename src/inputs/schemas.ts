@@ -6,6 +6,7 @@ import { setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseDestination } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
+import { parseVolumePlace, parseVolumes } from './volumes.ts'
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
@@ -84,6 +85,13 @@ function checked(schema: z.ZodType<string>, word: string, what: string): string 
   return word
 }
 
+export const snapshotOrAll = parsing((text): 'all' | Exclude<SnapshotChoice, { kind: 'time' }> => {
+  if (text === 'all') return text
+  if (text === 'latest') return { kind: 'latest' }
+  if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
+  throw new Misread(`${quote(text)} is neither all, nor latest, nor the id of a snapshot`)
+})
+
 export const snapshot = parsing((text): SnapshotChoice => {
   if (text === 'latest') return { kind: 'latest' }
   if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
@@ -92,6 +100,12 @@ export const snapshot = parsing((text): SnapshotChoice => {
 })
 
 export const destination = parsing(parseDestination)
+
+export const volumes = parsing((text) => parseVolumes(text, (problem) => new Misread(problem)))
+export const volumePlace = parsing((text) => parseVolumePlace(text.trim(), (problem) => new Misread(problem)))
+
+/** One a line, as it stands there. */
+export const lines = parsing((text) => text.split(/\r?\n/).filter((line) => line.trim() !== ''))
 
 /** A database to read: the name it has in the snapshot, and where it is. */
 export interface Database {

@@ -1,6 +1,7 @@
 import type { BackupResult, ListResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
 import type { Action } from '../inputs.ts'
 import { sizeChart } from './chart.ts'
+import { copySummary } from './copy.ts'
 import { doctorSummary } from './checks.ts'
 import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
@@ -26,6 +27,7 @@ export const summaries: { readonly [A in Action]: (result: Results[A], context: 
   verify: verifySummary,
   list: listSummary,
   doctor: doctorSummary,
+  copy: copySummary,
 }
 
 type When = Pick<SummaryContext, 'timeZone' | 'now'>

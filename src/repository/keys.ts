@@ -185,6 +185,12 @@ async function keyFiles(store: Store): Promise<string[]> {
   return keys.toSorted()
 }
 
+/** Puts the key files of one store into another that lacks them, so that the same passphrase opens both. */
+export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
+  const there = new Set(await keyFiles(to))
+  for (const key of await keyFiles(from)) if (!there.has(key)) await to.put(key, await from.get(key))
+}
+
 async function wrapNewIdentity(passphrase: string, store: Store): Promise<void> {
   const { identity, recipient } = await newIdentity()
   const encrypter = new Encrypter()

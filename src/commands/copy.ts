@@ -1,0 +1,60 @@
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../environment.ts'
+import { LifeboatError, messageOf } from '../error.ts'
+import type { Inputs } from '../inputs.ts'
+import { idOf, snapshotKeys } from '../repository/catalog.ts'
+import { copyKeyFiles, type Keys, openKeys } from '../repository/keys.ts'
+import { copySnapshot } from '../repository/copy.ts'
+import { openOrMakeRepository, openRepository } from '../repository/repository.ts'
+import { openStore } from '../stores/open.ts'
+import type { Store } from '../stores/store.ts'
+import { secondsSince } from './elapsed.ts'
+import type { CopyResult } from './results.ts'
+
+/**
+ * Copies snapshots from one store to another, oldest first, as they are: nothing is decrypted, and only what the other store lacks is
+ * transferred. A snapshot that cannot be copied whole is not put there at all; it is in the result, and the others are copied.
+ */
+export async function copy(inputs: Inputs['copy'], environment: Environment): Promise<CopyResult> {
+  const started = performance.now()
+  const from = await openStore({ ...inputs, destination: inputs.from }, environment)
+  const to = await openStore(inputs, environment)
+  try {
+    await openRepository(from)
+    const keys = await openKeys(inputs['encryption-key'], { store: from, create: false })
+    const chosen = await choose(from, inputs)
+    await openOrMakeRepository(to)
+    await copyKeyFiles(from, to)
+    const snapshots: CopyResult['snapshots'] = []
+    for (const [index, key] of chosen.entries()) {
+      snapshots.push(await copyOne(key, from, to, keys, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })))
+    }
+    const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
+    return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: secondsSince(started) }
+  } finally {
+    await from.close()
+    await to.close()
+  }
+}
+
+/** Keys of the snapshots to copy, oldest first. */
+async function choose(from: Store, { set, snapshot }: Inputs['copy']): Promise<string[]> {
+  const all = await snapshotKeys(from, snapshot === 'all' || snapshot.kind !== 'id' ? set : undefined)
+  if (snapshot === 'all') return all.toReversed()
+  const one = snapshot.kind === 'id' ? all.find((key) => idOf(key) === snapshot.id) : all[0]
+  if (one !== undefined) return [one]
+  throw new LifeboatError(`${from.name} has no snapshot ${snapshot.kind === 'id' ? snapshot.id : `in the set ${set}`}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' })
+}
+
+async function copyOne(key: string, from: Store, to: Store, keys: Keys, { signal }: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+  const snapshot = idOf(key)
+  const set = key.split('/')[1]!
+  try {
+    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, onBytes })
+    return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof LifeboatError)) throw error
+    return { snapshot, set, outcome: 'failed', bytes: 0, chunks: 0, problem: messageOf(error) }
+  }
+}

@@ -1,0 +1,95 @@
+import { LifeboatError } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import { NotFound, type Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
+import { labelsKey } from './labels.ts'
+import { Presence } from './presence.ts'
+import { DamagedChunk } from './reader.ts'
+import { type AuthenticSnapshot, chunkKey, decodeSnapshot } from './snapshot.ts'
+
+/** Chunks on their way at the same time; with what a service's library keeps of each, some 100 MiB at most. */
+const AT_ONCE = 8
+
+export interface CopyOptions {
+  from: Store
+  to: Store
+  keys: Keys
+  signal: AbortSignal
+  /** Told of the bytes copied so far. */
+  onBytes(bytes: number): void
+}
+
+/**
+ * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
+ * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
+ */
+export async function copySnapshot(key: string, { from, to, keys, signal, onBytes }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
+  const object = await from.get(key)
+  const snapshot = await decodeSnapshot(key, object, keys)
+  const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
+  const lacking = await lackingIn(to, expected)
+  let bytes = 0
+  await inParallel([...lacking], AT_ONCE, async (chunk) => {
+    signal.throwIfAborted()
+    await to.put(chunk, await chunkOf(from, chunk, expected.get(chunk)!))
+    bytes += expected.get(chunk)!
+    onBytes(bytes)
+  })
+  signal.throwIfAborted()
+  if (!(await holds(to, key, object))) {
+    // Before the snapshot, so that one that is pinned is never there without its pin.
+    await copyLabels(snapshot, from, to)
+    await to.put(key, object)
+    bytes += object.length
+  }
+  if (bytes > 0) await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
+  return { bytes, chunks: lacking.size }
+}
+
+/** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
+async function lackingIn(store: Store, expected: ReadonlyMap<string, number>): Promise<Set<string>> {
+  const until = store.neededUntil?.()
+  if (!until) return new Set((await new Presence(store, expected).wrong()).keys())
+  const lacking = new Set(expected.keys())
+  for await (const { key, size, expires } of store.list('chunks/')) if (expected.get(key) === size && (!expires || expires >= until)) lacking.delete(key)
+  return lacking
+}
+
+async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> {
+  let bytes: Buffer
+  try {
+    bytes = await from.get(key)
+  } catch (error) {
+    if (error instanceof NotFound) throw new DamagedChunk(key, `chunk ${key} is missing from ${from.name}`, error)
+    throw error
+  }
+  if (bytes.length !== size) throw new DamagedChunk(key, `chunk ${key} in ${from.name} has ${bytes.length} bytes instead of ${size}`)
+  return bytes
+}
+
+/** Whether the store has this very object; another one under the same name was not made by this backup. */
+async function holds(store: Store, key: string, object: Buffer): Promise<boolean> {
+  try {
+    if (object.equals(await store.get(key))) return true
+  } catch (error) {
+    if (error instanceof NotFound) return false
+    throw error
+  }
+  throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' })
+}
+
+/** Pins and tags; those given in the other store, to a snapshot that was there once, stay. */
+async function copyLabels({ header: { set, id } }: AuthenticSnapshot, from: Store, to: Store): Promise<void> {
+  const key = labelsKey(set, id)
+  try {
+    await to.head(key)
+    return
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error
+  }
+  try {
+    await to.put(key, await from.get(key))
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error
+  }
+}

@@ -1,0 +1,105 @@
+import { rmSync, truncateSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { copySnapshot } from '../../src/repository/copy.ts'
+import { snapshotKeys } from '../../src/repository/catalog.ts'
+import { labelsOf, putLabels } from '../../src/repository/labels.ts'
+import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { all, noise } from '../support/bytes.ts'
+import { backUp, digests, entriesOf, keys, otherKeys, restored, through, writeKeys } from '../support/engine.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-copy-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let count = 0
+const fresh = (): FileStore => new FileStore(path.join(folder, `${++count}`))
+
+const first = noise('first', 3_000_000)
+/** A little changed, so that some of it is stored as differences. */
+const second = Buffer.concat([first.subarray(0, 1_000_000), Buffer.from('a row more'), first.subarray(1_000_000)])
+
+async function twoBackups(): Promise<{ from: FileStore; to: FileStore; older: string; newer: string }> {
+  const from = fresh()
+  const older = await backUp({ store: from }, { app: first })
+  const newer = await backUp({ store: from }, { app: second })
+  expect(newer.writer.deltaChunks).toBeGreaterThan(0)
+  return { from, to: fresh(), older: snapshotKey('app', older.id), newer: snapshotKey('app', newer.id) }
+}
+
+const { signal } = new AbortController()
+const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, onBytes: () => undefined })
+const idIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
+const objectsIn = async (store: Store): Promise<string[]> => (await all(store.list(''))).map(({ key, size }) => `${key} ${size}`).toSorted()
+
+test('a copy restores as the original does, and what is there is not transferred again', async () => {
+  const { from, to, older, newer } = await twoBackups()
+  const whole = await copy(older, from, to)
+  expect(whole.bytes).toBeGreaterThan(2_900_000)
+  const more = await copy(newer, from, to)
+  expect(more.bytes).toBeLessThan(100_000)
+  expect(await objectsIn(to)).toEqual(await objectsIn(from))
+  expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+  expect(await restored(to, idIn(newer))).toEqual(digests({ app: second }))
+  expect(await copy(newer, from, to)).toEqual({ bytes: 0, chunks: 0 })
+})
+
+test('a write key copies, and another key copies nothing', async () => {
+  const { from, to, older } = await twoBackups()
+  await expect(copy(older, from, to, otherKeys)).rejects.toThrow('was written with the key')
+  expect(await objectsIn(to)).toEqual([])
+  await copy(older, from, to, writeKeys)
+  expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+})
+
+test.each(['missing', 'truncated'])('a snapshot of which a chunk is %s is not put, and the error names the chunk', async (how) => {
+  const { from, to, older } = await twoBackups()
+  const [id, , , , mark] = (await entriesOf(from, idIn(older)))[1]!
+  const key = chunkKey(id, mark)
+  if (how === 'missing') await from.delete(key)
+  else truncateSync(path.join(from.name.slice('file:'.length), key), 1000)
+  await expect(copy(older, from, to)).rejects.toThrow(key)
+  expect(await snapshotKeys(to)).toEqual([])
+})
+
+test('what was damaged in the copy since is put there again', async () => {
+  const { from, to, older } = await twoBackups()
+  await copy(older, from, to)
+  const [id, , , , mark] = (await entriesOf(from, idIn(older)))[0]!
+  truncateSync(path.join(to.name.slice('file:'.length), chunkKey(id, mark)), 1000)
+  expect(await copy(older, from, to)).toMatchObject({ chunks: 1 })
+  expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+})
+
+test('a copy that breaks off leaves no snapshot, and the next one transfers the rest', async () => {
+  const { from, to, older } = await twoBackups()
+  let puts = 0
+  const breaking = through(to, (operation, _, perform) => (operation === 'put' && ++puts === 2 ? Promise.reject(new Error('the line is cut')) : perform()))
+  await expect(copy(older, from, breaking)).rejects.toThrow('the line is cut')
+  expect(await snapshotKeys(to)).toEqual([])
+  const there = (await objectsIn(to)).length
+  const { chunks } = await copy(older, from, to)
+  expect(chunks).toBe((await entriesOf(from, idIn(older))).length - there)
+  expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+})
+
+test('an edited snapshot is neither copied nor overwritten', async () => {
+  const { from, to, older } = await twoBackups()
+  await to.put(older, Buffer.from('something else'))
+  await expect(copy(older, from, to)).rejects.toThrow('has another')
+  expect((await to.get(older)).toString()).toBe('something else')
+})
+
+test('a pin goes along, before its snapshot', async () => {
+  const { from, to, older } = await twoBackups()
+  await putLabels(from, keys, 'app', idIn(older), { pinned: true, tags: ['kept'] })
+  const put: string[] = []
+  const watched = through(to, (operation, key, perform) => {
+    if (operation === 'put') put.push(key)
+    return perform()
+  })
+  await copy(older, from, watched)
+  expect(put.slice(-2)).toEqual([`labels/app/${idIn(older)}.json`, older])
+  expect(await labelsOf(to, keys, 'app', idIn(older))).toMatchObject({ pinned: true, tags: ['kept'] })
+})
