@@ -9,22 +9,32 @@ import { postgresFacts } from '../postgres/facts.ts'
 import { findSnapshot } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
+import { Presence } from '../repository/presence.ts'
 import { openRepository } from '../repository/repository.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { openStore } from '../stores/open.ts'
+import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
+import { localPlace } from '../volumes/place.ts'
+import { BadTar } from '../volumes/tar-headers.ts'
+import { verifyVolume } from '../volumes/verify.ts'
+import { VERSION } from '../version.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
+import { keepProof } from './proof.ts'
 import type { VerifyLevel, VerifyResult } from './results.ts'
 
 /** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
 export async function verify(inputs: Inputs['verify'], environment: Environment): Promise<VerifyResult> {
-  const store = await openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
+  const place = { ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }
+  const store = await openStore(place, environment)
   try {
     await openRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
-    return await verifySnapshot(snapshot, inputs.level, store, await clientPrograms(inputs['client-install'], environment), environment)
+    const result = await verifySnapshot(snapshot, inputs.level, store, await clientPrograms(inputs['client-install'], environment), environment)
+    await keepProof(result, place, store, snapshot.keys, environment)
+    return result
   } finally {
     await store.close()
   }
@@ -33,30 +43,47 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
 /** The archive was read and is not what was recorded. */
 class BadArchive extends LifeboatError {}
 
-/** Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte. */
-export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyLevel, store: Store, programs: ClientPrograms, environment: Environment): Promise<VerifyResult> {
+/**
+ * Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte.
+ * `seen`: keys of chunks that this run has found present already.
+ */
+export async function verifySnapshot(
+  snapshot: AuthenticSnapshot,
+  level: VerifyLevel,
+  store: Store,
+  programs: ClientPrograms,
+  environment: Environment,
+  seen: ReadonlySet<string> = new Set(),
+): Promise<VerifyResult> {
   const started = performance.now()
   const { id, set, time, chunks } = snapshot.header
-  const problems: unknown[] = await missingChunks(snapshot, store)
+  const problems: unknown[] = []
+  const versions: Record<string, string> = { lifeboat: VERSION }
   const sources: VerifyResult['sources'] = []
   let bytes = 0
   try {
+    problems.push(...(await missingChunks(snapshot, store, seen)))
     const manifest = await openManifest(snapshot)
     const reader = new Reader(store, snapshot.keys, chunks)
     for (const source of manifest.sources) {
-      for (const stream of source.streams) {
-        const checked = countBytes(reader.stream(stream), (count) => {
+      const read = (stream: StreamRecord) =>
+        countBytes(reader.stream(stream), (count) => {
           bytes += count
           environment.report.progress({ activity: `verifying ${source.name}`, done: bytes, ...(level === 'read' && { total: snapshot.header.size }) })
         })
+      let entries = postgresFacts.safeParse(source.facts).data?.entries.length ?? 0
+      // A volume's streams are one archive; those of a database stand alone.
+      for (const streams of source.kind === 'postgres' ? source.streams.map((stream) => [stream]) : [source.streams]) {
         try {
-          await verifyStream(source, stream, level, checked, programs, environment)
+          if (source.kind === 'postgres') await verifyStream(source, streams[0]!, level, read(streams[0]!), programs, environment, versions)
+          else entries = await verifyVolume({ source, level, read, place: localPlace('/', environment.variables), signal: environment.signal })
         } catch (error) {
           environment.signal.throwIfAborted()
           problems.push(error)
+          if (level === 'read' && error instanceof DamagedChunk) problems.push(...(await otherDamage(reader, streams, problems)))
         }
       }
-      sources.push({ name: source.name, kind: source.kind, size: sourceSize(source), entries: postgresFacts.safeParse(source.facts).data?.entries.length ?? 0 })
+      sources.push({ name: source.name, kind: source.kind, size: sourceSize(source), entries })
     }
   } catch (error) {
     environment.signal.throwIfAborted()
@@ -66,30 +93,47 @@ export async function verifySnapshot(snapshot: AuthenticSnapshot, level: VerifyL
     snapshot: id, set, time, level,
     result: verdict(problems),
     problems: problems.map(messageOf),
+    damaged: [...damagedKeys(problems)],
     chunks: chunks.length,
     bytes,
     seconds: secondsSince(started),
     sources,
+    versions,
   }
+}
+
+function damagedKeys(problems: readonly unknown[]): Set<string> {
+  return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
 }
 
 function verdict(problems: unknown[]): VerifyResult['result'] {
   if (problems.length === 0) return 'verified'
-  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadArchive)
+  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadArchive || problem instanceof BadTar)
   return bad ? 'failed' : 'could not verify'
 }
 
-async function missingChunks({ header }: Snapshot, store: Store): Promise<DamagedChunk[]> {
-  const missing = new Map(header.chunks.map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
-  const problems: DamagedChunk[] = []
-  for await (const { key, size } of store.list('chunks/')) {
-    const expected = missing.get(key)
-    if (expected === undefined) continue
-    missing.delete(key)
-    if (size !== expected) problems.push(new DamagedChunk(`chunk ${key} in ${store.name} has ${size} bytes instead of ${expected}`, undefined))
-  }
-  for (const key of missing.keys()) problems.push(new DamagedChunk(`chunk ${key} is missing from ${store.name}`, undefined))
-  return problems
+async function missingChunks({ header }: AuthenticSnapshot, store: Store, seen: ReadonlySet<string>): Promise<DamagedChunk[]> {
+  const expected = new Map(header.chunks.map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
+  for (const key of seen) expected.delete(key)
+  const wrong = await new Presence(store, expected).wrong()
+  return [...wrong].map(([key, size]) =>
+    new DamagedChunk(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`),
+  )
+}
+
+/** A stream is read up to its first damaged chunk; that the next backup stores all of them anew, the others must be known as well. */
+async function otherDamage(reader: Reader, streams: readonly StreamRecord[], problems: readonly unknown[]): Promise<DamagedChunk[]> {
+  const found = await inParallel(streams.flatMap(({ chunks }) => chunks), 2, async (index) => {
+    try {
+      await reader.chunk(index)
+      return undefined
+    } catch (error) {
+      if (error instanceof DamagedChunk) return error
+      throw error
+    }
+  })
+  const known = damagedKeys(problems)
+  return [...new Map(found.filter((error) => error !== undefined).map((error) => [error.key, error])).values()].filter(({ key }) => !known.has(key))
 }
 
 async function* countBytes(stream: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncGenerator<Buffer, void, void> {
@@ -99,17 +143,18 @@ async function* countBytes(stream: AsyncIterable<Buffer>, count: (bytes: number)
   }
 }
 
-async function verifyStream(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment): Promise<void> {
-  if (stream.format === 'pg_dump-custom') return verifyArchive(source, stream, level, bytes, programs, environment)
+async function verifyStream(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment, versions: Record<string, string>): Promise<void> {
+  if (stream.format === 'pg_dump-custom') return verifyArchive(source, stream, level, bytes, programs, environment, versions)
   if (level === 'list') return
   // The reader compares every chunk and the whole; there is nothing more to ask of plain SQL.
   for await (const _ of bytes) environment.signal.throwIfAborted()
 }
 
-async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment): Promise<void> {
+async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment, versions: Record<string, string>): Promise<void> {
   const { variables, signal } = environment
   const facts = postgresFacts.parse(source.facts)
   const { client } = await restoreClient(programs.clients, Number.parseInt(facts.dumpVersion, 10), undefined, programs.provide)
+  versions['pg_restore'] = `${client.major}`
   const context = { client, variables, signal }
   let unread: unknown
   const input = (async function* (): AsyncGenerator<Buffer, void, void> {

@@ -14,6 +14,10 @@ export async function snapshotKeys(store: Store, set?: string, onObject?: (objec
     keys.push(object.key)
     onObject?.(object)
   }
+  return newestFirst(keys)
+}
+
+export function newestFirst(keys: readonly string[]): string[] {
   return keys.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1))
 }
 
@@ -37,11 +41,12 @@ export async function findSnapshot(store: Store, keys: Keys, set: string, choice
 /** The newest snapshots of a set, their MACs verified; damaged ones, and those of another key, are passed over. */
 export async function newestSnapshots(store: Store, keys: Keys, set: string, count: number): Promise<AuthenticSnapshot[]> {
   const newest = (await snapshotKeys(store, set)).slice(0, count)
-  const decoded = await Promise.all(newest.map((key) => readIfWhole(store, key, keys)))
+  const decoded = await Promise.all(newest.map((key) => snapshotIfWhole(store, key, keys)))
   return decoded.filter((snapshot) => snapshot !== undefined)
 }
 
-async function readIfWhole(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
+/** Undefined for one that is damaged, of another key, or gone. */
+export async function snapshotIfWhole(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
   try {
     return await decodeSnapshot(key, await store.get(key), keys)
   } catch (error) {

@@ -1,10 +1,13 @@
+import type { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
-import { snapshotKeys } from './catalog.ts'
+import { idOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { Presence } from './presence.ts'
+import { readProofs } from './proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type SourceRecord } from './snapshot.ts'
 
-/** A chunk that a snapshot of this store lists and that is really there. */
+/** A chunk that a snapshot of this store lists. */
 export interface KnownChunk {
   id: string
   size: number
@@ -23,40 +26,75 @@ const SNAPSHOTS_BUILT_ON = 3
 /** What a backup need not store again, and what it can store differences from. */
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
+  /** The newest snapshot that could be opened, and which of its chunks are known, by their places in it. */
+  newest: { sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[] } | undefined
   readonly #byId = new Map<string, KnownChunk>()
+  /** Keys and stored sizes of all that snapshots list. */
+  readonly #listed = new Map<string, number>()
+  readonly #store: Store | undefined
+  #presence: Presence | undefined
 
+  /** `store`: where to look for what snapshots list; not needed as long as there are none. */
+  constructor(store?: Store) {
+    this.#store = store
+  }
+
+  /** What a snapshot lists under this id; whether it is still there, `find` tells. */
   get(id: string): KnownChunk | undefined {
     return this.#byId.get(id)
   }
 
+  /** The chunk, if it is in the store with its size, and its base as well. */
+  async find(id: string): Promise<KnownChunk | undefined> {
+    const chunk = this.get(id)
+    return chunk && (await this.isThere(chunk)) ? chunk : undefined
+  }
+
+  /** What this run has stored itself is. The first call for another sets off the look at all of them, beside the backup. Throws when the store cannot be asked. */
+  async isThere({ id, mark, base }: KnownChunk): Promise<boolean> {
+    const key = chunkKey(id, mark)
+    if (!this.#store || !this.#listed.has(key)) return true
+    this.#presence ??= new Presence(this.#store, this.#listed)
+    return (await this.#presence.has(key)) && (base === undefined || (await this.isThere(base)))
+  }
+
+  /** To be called for everything that snapshots list, before the first look. */
+  list({ id, mark, storedSize }: KnownChunk): void {
+    this.#listed.set(chunkKey(id, mark), storedSize)
+  }
+
+  /** A chunk that a snapshot lists, or that this run has stored. */
   add(chunk: KnownChunk): void {
     // One snapshot after the other lists the same objects.
     if (this.#byId.get(chunk.id)?.mark === chunk.mark) return
     this.#byId.set(chunk.id, chunk)
     this.similar.add(decodeAnchors(chunk.anchors), chunk)
   }
+
+  /** Nothing more is asked of the store afterwards. */
+  async close(): Promise<void> {
+    await this.#presence?.close()
+  }
 }
 
 /**
- * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts).
- * A chunk that is listed but not in the store with its size, or will expire too early, is not taken as known: it will be stored again.
- * A damaged snapshot is handed to `onDamaged` and not built on; one in another format or of another key throws.
+ * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
+ * those there are, newest first. A chunk that a proof names as missing or damaged, or that will expire too early, is not taken as known: it will be
+ * stored again. A damaged snapshot or proof is handed to `onDamaged` and not built on; a snapshot in another format or of another key throws.
  */
-export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: DamagedSnapshot) => void): Promise<KnownChunks> {
-  const known = new KnownChunks()
-  const newest = (await snapshotKeys(store, set)).slice(0, SNAPSHOTS_BUILT_ON)
+export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[]): Promise<KnownChunks> {
+  const known = new KnownChunks(store)
+  const newest = (keysOfSnapshots ?? (await snapshotKeys(store, set))).slice(0, SNAPSHOTS_BUILT_ON)
   if (newest.length === 0) return known
-  const present = new Map<string, number>()
-  const until = store.neededUntil?.()
-  for await (const { key, size, expires } of store.list('chunks/')) {
-    if (!until || !expires || expires >= until) present.set(key, size)
-  }
+  const damaged = await damagedChunks(store, keys, set, newest, onDamaged)
+  const soonGone = await expiring(store)
+  const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
   for (const key of newest.toReversed()) {
     try {
       const snapshot = await decodeSnapshot(key, await store.get(key), keys)
       // Under another key of the same passphrase the same content has other ids.
-      if (snapshot.keys.fingerprint === keys.fingerprint) await addSnapshot(known, snapshot, present)
+      if (snapshot.keys.fingerprint === keys.fingerprint) await addSnapshot(known, snapshot, usable)
     } catch (error) {
       if (error instanceof DamagedSnapshot) onDamaged(error)
       // A prune may delete a snapshot at any moment.
@@ -66,21 +104,40 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   return known
 }
 
-async function addSnapshot(known: KnownChunks, snapshot: AuthenticSnapshot, present: ReadonlyMap<string, number>): Promise<void> {
+/** What verifications found missing or damaged: of these snapshots, and of any of the set since the oldest of them, for they share chunks. */
+async function damagedChunks(store: Store, keys: Keys, set: string, snapshots: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
+  const ids = new Set(snapshots.map(idOf))
+  const since = idOf(snapshots.at(-1)!)
+  const proofs = await readProofs(store, keys, { set, wanted: (snapshot, proof) => ids.has(snapshot) || proof >= since, onDamaged })
+  return new Set([...proofs.values()].flat().flatMap((proof) => proof.damaged))
+}
+
+/** In a store whose objects expire, and which lists them without a request: those that will too early. */
+async function expiring(store: Store): Promise<Set<string>> {
+  const until = store.neededUntil?.()
+  const keys = new Set<string>()
+  if (until) for await (const { key, expires } of store.list('chunks/')) if (expires && expires < until) keys.add(key)
+  return keys
+}
+
+async function addSnapshot(known: KnownChunks, snapshot: AuthenticSnapshot, usable: (key: string) => boolean): Promise<void> {
   const { header: { chunks }, keys } = snapshot
   const content = keys.identity ? await openManifest(snapshot) : undefined
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
     const [id, size, storedSize, base, mark] = chunks[index]!
-    if (present.get(chunkKey(id, mark)) !== storedSize) return undefined
+    if (!usable(chunkKey(id, mark))) return undefined
     const already = known.get(id)
     if (already?.mark === mark) return already
     const baseChunk = base === null ? undefined : (made[base] ??= make(base))
     if (base !== null && !baseChunk) return undefined
-    return { id, size, storedSize, mark, base: baseChunk, anchors: content?.anchors[index] ?? '', spent: content?.spent[index] ?? 0 }
+    const chunk = { id, size, storedSize, mark, base: baseChunk, anchors: content?.anchors[index] ?? '', spent: content?.spent[index] ?? 0 }
+    known.list(chunk)
+    return chunk
   }
   for (let index = 0; index < chunks.length; index++) {
     const chunk = (made[index] ??= make(index))
     if (chunk) known.add(chunk)
   }
+  if (content) known.newest = { sources: content.sources, chunks: made }
 }

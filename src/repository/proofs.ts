@@ -75,8 +75,8 @@ export class DamagedProof extends LifeboatError {
 export interface ProofOptions {
   /** Only of this set. */
   set?: string | undefined
-  /** Only those of which this is true, by the snapshot's id and the time in the proof's key, whole seconds. */
-  wanted?: (snapshot: string, time: Date) => boolean
+  /** Only those of which this is true, by the ids of the snapshot and of the proof; both begin with a time (`20261120T020000Z`). */
+  wanted?: (snapshot: string, proof: string) => boolean
   /** Told of each proof that is damaged or was edited, and is ignored. */
   onDamaged: (error: LifeboatError) => void
 }
@@ -86,7 +86,7 @@ export async function proofKeys(store: Store, { set, wanted = () => true }: Omit
   const found: { key: string; snapshot: string; name: string }[] = []
   for await (const { key } of store.list(set === undefined ? 'proofs/' : `proofs/${set}/`)) {
     const [, , snapshot, name] = NAME.exec(key) ?? []
-    if (snapshot !== undefined && name !== undefined && wanted(snapshot, timeOf(name))) found.push({ key, snapshot, name })
+    if (snapshot !== undefined && name !== undefined && wanted(snapshot, name)) found.push({ key, snapshot, name })
   }
   found.sort((a, b) => (a.name < b.name ? 1 : -1))
   return new Map([...Map.groupBy(found, ({ snapshot }) => snapshot)].map(([snapshot, those]) => [snapshot, those.map(({ key }) => key)]))
@@ -162,8 +162,4 @@ function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof
   const proof = parsed.data
   if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${idTime(new Date(proof.time))}-`)) throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
   return proof
-}
-
-function timeOf(name: string): Date {
-  return new Date(name.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z'))
 }

@@ -81,10 +81,14 @@ export class Reader {
 
 /** A chunk that is missing or not what its snapshot lists. */
 export class DamagedChunk extends LifeboatError {
-  constructor(message: string, cause: unknown) {
-    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each.'
+  /** Of the chunk's object. */
+  readonly key: string
+
+  constructor(key: string, message: string, cause?: unknown) {
+    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each, and the next backup stores anew what was found damaged.'
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
+    this.key = key
   }
 }
 
@@ -98,8 +102,8 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   const sealed = await store.get(key).catch((error: unknown) => {
     // A store that knows why an object is gone says so in an error of its own.
     const known = error instanceof NotFound && error.name !== 'NotFound'
-    if (error instanceof NotFound) throw new DamagedChunk(known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
-    throw error instanceof DamagedObject ? new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${error.message}`, error) : error
+    if (error instanceof NotFound) throw new DamagedChunk(key, known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
+    throw error instanceof DamagedObject ? new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${error.message}`, error) : error
   })
   try {
     if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
@@ -108,7 +112,7 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
     if (chunkId(plaintext, keys) !== id) throw new Error('its content is not the one its id stands for')
     return plaintext
   } catch (cause) {
-    throw new DamagedChunk(`chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
+    throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
   }
 }
 

@@ -64,7 +64,7 @@ export class Writer {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
         hash.update(chunk.bytes)
         record.size += chunk.bytes.length
-        record.chunks.push(this.#take(chunk))
+        record.chunks.push(await this.#take(chunk))
         this.#check()
         onBytes(chunk.bytes.length)
       }
@@ -75,6 +75,19 @@ export class Writer {
     }
     record.sha256 = hash.digest('hex')
     return record
+  }
+
+  /**
+   * A stream of the newest snapshot (`KnownChunks.newest`) under another name, without reading it again; undefined unless every chunk of it is
+   * still there. `onBytes` as above.
+   */
+  async reuse(name: string, record: StreamRecord, onBytes: (read: number) => void): Promise<StreamRecord | undefined> {
+    const { known } = this.#options
+    const chunks = record.chunks.map((index) => known.newest?.chunks[index])
+    if (!chunks.every((chunk) => chunk !== undefined)) return undefined
+    for (const chunk of chunks) if (!(await known.isThere(chunk))) return undefined
+    onBytes(record.size)
+    return { ...record, name, chunks: chunks.map((chunk) => this.#reference(chunk)) }
   }
 
   /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (DESIGN invariant 1). */
@@ -102,9 +115,9 @@ export class Writer {
   }
 
   /** The chunk's index in the snapshot; starts storing it if it is new. */
-  #take(chunk: Chunk): number {
+  async #take(chunk: Chunk): Promise<number> {
     const id = chunkId(chunk.bytes, this.#options.keys)
-    const known = this.#options.known.get(id)
+    const known = this.#fresh.has(id) ? undefined : await this.#options.known.find(id)
     const index = this.#fresh.get(id) ?? (known && this.#reference(known))
     if (index !== undefined) {
       chunk.release()
@@ -175,7 +188,7 @@ export class Writer {
     if (!similar) return undefined
     const base = similar.base ?? similar
     if (similar.spent >= base.storedSize) return undefined
-    const plaintext = await this.#plaintextOf(base)
+    const plaintext = (await known.isThere(base)) ? await this.#plaintextOf(base) : undefined
     if (!plaintext || !canBeBase(plaintext)) return undefined
     const difference = await compress(chunk.bytes, this.#options.level, plaintext, base.storedSize <= REPETITIVE * base.size)
     const alone = (base.storedSize / base.size) * chunk.bytes.length

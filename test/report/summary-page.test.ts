@@ -23,7 +23,7 @@ const backup: BackupResult = {
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent,
 }
-const verify: VerifyResult = { snapshot: backup.snapshot, set: 'production', time: backup.time, level: 'read', result: 'verified', problems: [], chunks: 600, bytes: 1_250_000_000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, entries: 214 }] }
+const verify: VerifyResult = { snapshot: backup.snapshot, set: 'production', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], versions: {}, chunks: 600, bytes: 1_250_000_000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, entries: 214 }] }
 const restore: RestoreResult = {
   snapshot: backup.snapshot, set: 'production', time: backup.time, database: 'shop', target: 'db.example.com:5432/shop_restored', mode: 'empty', size: 1_000_000_000, entries: 214, restored: 212,
   errors: ['pg_restore: error: could not execute query: ERROR:  role "reporting" does not exist', `Command was: GRANT SELECT ON TABLE public.orders TO reporting; ${HOSTILE} ${LONG}`], seconds: 14.2,

@@ -12,7 +12,7 @@ const backup: BackupResult = {
   recent: [],
 }
 const restore: RestoreResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 214, restored: 214, errors: [], seconds: 5 }
-const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214 }] }
+const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], versions: {}, chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214 }] }
 
 /** What a hostile name would need to become markup: none of it may be left as it is. */
 const MARKUP = /[<>|`*_[\]{}~!\\#@"']/

@@ -1,14 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { snapshotKeys } from '../../src/repository/catalog.ts'
+import type { LifeboatError } from '../../src/error.ts'
+import { idOf as snapshotIdOf, snapshotKeys } from '../../src/repository/catalog.ts'
 import { loadKnown } from '../../src/repository/known.ts'
+import { writeProof } from '../../src/repository/proofs.ts'
 import { chunkId } from '../../src/repository/reader.ts'
-import { DamagedSnapshot } from '../../src/repository/snapshot.ts'
+import { chunkKey, DamagedSnapshot } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { changed, noise } from '../support/bytes.ts'
-import { backUp, keys, otherKeys, through, writeKeys } from '../support/engine.ts'
+import { all, changed, noise } from '../support/bytes.ts'
+import { backUp, keys, nextTime, otherKeys, through, writeKeys } from '../support/engine.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-known-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -20,7 +22,7 @@ const contentOf = (name: string): Buffer => noise(name, 200_000)
 const idOf = (name: string): string => chunkId(contentOf(name), keys)
 
 async function known(store: Store, set = 'app', by = keys) {
-  const damaged: DamagedSnapshot[] = []
+  const damaged: LifeboatError[] = []
   return { chunks: await loadKnown(store, by, set, (error) => damaged.push(error)), damaged }
 }
 
@@ -39,16 +41,59 @@ test('the newest three snapshots are built on', async () => {
   expect(['one', 'two', 'three', 'four'].map((name) => chunks.get(idOf(name)) !== undefined)).toEqual([false, true, true, true])
 })
 
-test('the store is listed once for all of them', async () => {
-  const store = freshStore()
-  for (const name of ['one', 'two', 'three']) await backUp({ store }, { app: contentOf(name) })
-  const lists: string[] = []
+/** What is asked of a store, and the store asked. */
+function watching(store: Store): { asked: string[]; watched: Store } {
+  const asked: string[] = []
   const watched = through(store, (operation, key, perform) => {
-    if (operation === 'list') lists.push(key)
+    asked.push(`${operation} ${key}`)
     return perform()
   })
-  await known(watched)
-  expect(lists).toEqual(['snapshots/app/', 'chunks/'])
+  return { asked, watched }
+}
+
+test('to know them takes one request for each, and two listings that do not grow with the chunks; the chunks are looked for when the first is met, each once', async () => {
+  const store = freshStore()
+  for (const name of ['one', 'two', 'three']) await backUp({ store }, { app: contentOf(name) })
+  const { asked, watched } = watching(store)
+  const { chunks } = await known(watched)
+  const snapshots = await snapshotKeys(store, 'app')
+  expect(asked).toEqual(['list snapshots/app/', 'list proofs/app/', ...snapshots.toReversed().map((key) => `get ${key}`)])
+  asked.length = 0
+  for (const name of ['one', 'two', 'one']) expect(await chunks.find(idOf(name))).toBe(chunks.get(idOf(name)))
+  await chunks.close()
+  const objects = (await all(store.list('chunks/'))).map(({ key }) => `head ${key}`)
+  expect(asked.toSorted()).toEqual(objects.toSorted())
+})
+
+test('a chunk that is gone, or cut short, is not found, and neither is what differs from it', async () => {
+  const store = freshStore()
+  const content = noise('similar', 500_000)
+  const later = changed(content, 200_000, 'changed')
+  await backUp({ store }, { app: content, gone: contentOf('gone'), short: contentOf('short'), there: contentOf('there') })
+  await backUp({ store }, { app: later, gone: contentOf('gone'), short: contentOf('short'), there: contentOf('there') })
+  const { chunks } = await known(store)
+  const keyOf = (id: string): string => chunkKey(id, chunks.get(id)!.mark)
+  await store.delete(keyOf(chunkId(content, keys)))
+  await store.delete(keyOf(idOf('gone')))
+  await store.put(keyOf(idOf('short')), (await store.get(keyOf(idOf('short')))).subarray(0, -1))
+  const found = await Promise.all([chunkId(content, keys), chunkId(later, keys), idOf('gone'), idOf('short'), idOf('there')].map(async (id) => (await chunks.find(id)) !== undefined))
+  expect(found).toEqual([false, false, false, false, true])
+})
+
+test('a chunk that a proof names as damaged is not known, whichever snapshot of the set was verified since the oldest that is built on', async () => {
+  const store = freshStore()
+  for (const name of ['one', 'two', 'three', 'four']) await backUp({ store }, { app: contentOf(name) })
+  const [newest, , , oldest] = (await snapshotKeys(store, 'app')).map(snapshotIdOf)
+  const { chunks } = await known(store)
+  const proof = (snapshot: string, name: string, time: Date) => {
+    const chunk = chunks.get(idOf(name))!
+    return writeProof(store, keys, { snapshot, set: 'app', time, level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [chunkKey(chunk.id, chunk.mark)], problems: [], versions: {}, run: null })
+  }
+  await proof(oldest!, 'two', nextTime())
+  await proof(newest!, 'three', new Date('2020-01-01'))
+  await proof(oldest!, 'four', new Date('2020-01-01'))
+  const after = (await known(store)).chunks
+  expect(['two', 'three', 'four'].map((name) => after.get(idOf(name)) !== undefined)).toEqual([false, false, true])
 })
 
 test('a difference is known with its base and what was spent, and found by its anchors', async () => {

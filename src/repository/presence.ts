@@ -1,0 +1,89 @@
+import { inParallel } from '../stores/retry.ts'
+import { NotFound, type Store } from '../stores/store.ts'
+
+/** Up to so many objects are asked for one by one; beyond, listing by the first two digits of the chunks takes fewer requests. */
+const ASKED_FOR = 1000
+const PARALLEL = 16
+
+type Objects = ReadonlyMap<string, number>
+
+/** Whether chunk objects are in a store with the sizes that snapshots list; each is looked for once. */
+export class Presence {
+  readonly #store: Store
+  /** Keys and stored sizes, by what is asked of the store to know of them: a key, or a prefix to list. */
+  readonly #expected: ReadonlyMap<string, Objects>
+  readonly #prefixOf: (key: string) => string
+  readonly #looks = new Map<string, Promise<ReadonlyMap<string, number | undefined>>>()
+  #background: Promise<void> | undefined
+  #closed = false
+
+  constructor(store: Store, expected: Objects) {
+    this.#store = store
+    // What artifacts hold is known, and listed without a request.
+    const digits = store.neededUntil ? 0 : 3
+    this.#prefixOf = expected.size <= ASKED_FOR ? (key) => key : (key) => key.slice(0, 'chunks/'.length + digits)
+    const groups = new Map<string, Map<string, number>>()
+    for (const [key, size] of expected) {
+      const prefix = this.#prefixOf(key)
+      const group = groups.get(prefix) ?? new Map<string, number>()
+      groups.set(prefix, group.set(key, size))
+    }
+    this.#expected = groups
+  }
+
+  /** Whether one of those expected is there, whole. The first call sets off the look at all others, beside whatever else is done. */
+  async has(key: string): Promise<boolean> {
+    this.#background ??= this.#lookAtAll()
+    return !(await this.#look(this.#prefixOf(key))).has(key)
+  }
+
+  /** Those that are missing (undefined), or have another size. Throws when the store cannot be asked. */
+  async wrong(): Promise<Map<string, number | undefined>> {
+    const found = await inParallel([...this.#expected.keys()], PARALLEL, (prefix) => this.#look(prefix))
+    return new Map(found.flatMap((wrong) => [...wrong]))
+  }
+
+  /** Nothing more is asked of the store afterwards. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#background
+  }
+
+  async #lookAtAll(): Promise<void> {
+    await inParallel([...this.#expected.keys()], PARALLEL, async (prefix) => {
+      // A failure is thrown to whoever asks for one of these.
+      if (!this.#closed) await this.#look(prefix).catch(() => undefined)
+    })
+  }
+
+  #look(prefix: string): Promise<ReadonlyMap<string, number | undefined>> {
+    let look = this.#looks.get(prefix)
+    if (!look) {
+      look = this.#wrongUnder(prefix)
+      this.#looks.set(prefix, look)
+    }
+    return look
+  }
+
+  async #wrongUnder(prefix: string): Promise<ReadonlyMap<string, number | undefined>> {
+    const expected = this.#expected.get(prefix)
+    if (!expected) throw new Error(`${prefix} was not expected`)
+    const sizes = expected.has(prefix) ? await this.#ask(prefix) : await this.#list(prefix, expected)
+    return new Map([...expected].filter(([key, size]) => sizes.get(key) !== size).map(([key]) => [key, sizes.get(key)]))
+  }
+
+  async #ask(key: string): Promise<Objects> {
+    try {
+      return new Map([[key, (await this.#store.head(key)).size]])
+    } catch (error) {
+      if (error instanceof NotFound) return new Map()
+      throw error
+    }
+  }
+
+  async #list(prefix: string, expected: Objects): Promise<Objects> {
+    const sizes = new Map<string, number>()
+    for await (const { key, size } of this.#store.list(prefix)) if (expected.has(key)) sizes.set(key, size)
+    return sizes
+  }
+}
