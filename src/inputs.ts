@@ -117,6 +117,14 @@ const snapshot = {
   default: 'latest',
 } as const satisfies Input
 
+const moment = { expected: 'a time with its offset from UTC, or a number and a unit (h, d, w or y)', example: '30d', schema: schema.moment } as const
+
+const retention = {
+  expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
+  example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
+  schema: schema.retention,
+} as const
+
 const jobs = { expected: 'a whole number from 1 to 64', example: '4', schema: schema.wholeNumber(1, 64) } as const
 
 const timezone = {
@@ -250,11 +258,38 @@ export const inputs = {
       schema: schema.text,
     },
     mode: {
-      help: 'empty: only into a database without objects. create: make the database. clean: replace what is there, in one transaction.',
-      expected: 'empty, create or clean',
+      help: 'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is there, a database in one transaction, a volume once the new content is extracted. overwrite: over the files of a volume, what else is there stays.',
+      expected: 'empty, create, clean or overwrite',
       example: 'create',
-      schema: schema.oneOf('empty', 'create', 'clean'),
+      schema: schema.oneOf('empty', 'create', 'clean', 'overwrite'),
       default: 'empty',
+    },
+    volume: {
+      help: 'Which volume of the snapshot to restore in place of a database, by the name it was backed up under. Needed when there are several.',
+      expected: 'the name of a volume in the snapshot',
+      example: 'uploads',
+      schema: schema.text,
+    },
+    target: {
+      help: 'Where to restore a volume: a folder, or docker:NAME, a Docker volume; either is made if it is not there.',
+      expected: 'a path that begins with / or ./, or docker: and the name of a volume',
+      example: '/srv/app/uploads',
+      schema: schema.volumePlace,
+    },
+    paths: {
+      help: 'Restore only these files of the volume: patterns of gitignore syntax, one per line.',
+      expected: 'patterns as in .gitignore, one per line',
+      example: '/2026/*.jpg',
+      schema: schema.lines,
+      default: '',
+      list: true,
+    },
+    owners: {
+      help: 'Whom the restored files of a volume belong to: the users with the same number, those with the same name, or (none) whoever restores. The first two need root.',
+      expected: 'number, name or none',
+      example: 'none',
+      schema: schema.oneOf('number', 'name', 'none'),
+      default: 'number',
     },
     schemas: {
       help: 'Restore only these schemas, separated by commas or line ends.',
@@ -307,10 +342,22 @@ export const inputs = {
   list: {
     destination,
     set: { ...set, help: 'List only this set.' },
-    'encryption-key': { ...encryptionKey, help: 'Optional: with a key that can decrypt, the sources and the description of each snapshot are shown too.' },
+    tag: { help: 'List only snapshots that have this tag.', expected: 'a tag', example: 'nightly', schema: schema.oneTag },
+    source: { help: 'List only snapshots that have a source of this name. Needs a key that can decrypt.', expected: 'the name of a source', example: 'app', schema: schema.text },
+    since: { ...moment, help: 'List only snapshots made at this time or later: a time, or an age like 30d.' },
+    until: { ...moment, help: 'List only snapshots made at this time or earlier: a time, or an age like 7d.' },
+    retention: { ...retention, help: 'Show what this policy would keep of the snapshots, and why. Nothing is deleted.' },
+    format: {
+      help: 'How the list is printed: text or markdown. The job summary is Markdown in any case.',
+      expected: 'text or markdown',
+      example: 'markdown',
+      schema: schema.oneOf('text', 'markdown'),
+      default: 'text',
+    },
+    'encryption-key': { ...encryptionKey, help: 'Optional: without a key the list shows what the store claims. With one the signatures are checked; with one that can decrypt, the sources, the description and the run of each snapshot are shown too.' },
     token,
     timeout,
-    timezone,
+    timezone: { ...timezone, help: 'The time zone in which times are shown to people, and in which retention counts days. Results, ids and the store always use UTC.' },
   },
   doctor: {
     destination,
@@ -369,8 +416,8 @@ export function parseInputs<C extends Command>(
   const rows = inputsOf(command)
   for (const name of Object.keys(raw)) if (!rows.some(([known]) => known === name)) throw unknownInput(command, name, rows.map(([known]) => known))
   const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(name, input, raw, variables))]))
-  if (command === 'restore' && values['database-url'] === undefined && values['verify-only'] !== true) {
-    throw missingInput('database-url', databaseUrl)
+  if (command === 'restore' && values['target'] === undefined && (values['database-url'] === undefined || values['volume'] !== undefined) && values['verify-only'] !== true) {
+    throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target)
   }
   if (command === 'backup') requireSources(values)
   if (isArtifact(values['destination'])) requireRepository(values['token'], variables)

@@ -5,21 +5,24 @@ import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
-import { idOf, newestSnapshots, snapshotKeys, timeAfter } from '../repository/catalog.ts'
+import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
-import { loadKnown } from '../repository/known.ts'
+import { type KnownChunks, loadKnown } from '../repository/known.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
-import { decodeSnapshot, FORMAT, newSnapshotId, snapshotKey, type SourceRecord, storedBytes } from '../repository/snapshot.ts'
+import { decodeSnapshot, FORMAT, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
-import type { Source } from '../sources/source.ts'
+import { ReadAgain, type Source } from '../sources/source.ts'
 import { openStore } from '../stores/open.ts'
+import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
+import { keepProof } from './proof.ts'
 import type { BackupResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
+import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
 
@@ -30,23 +33,25 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   parseEncryptionKey(inputs['encryption-key'])
   if (Object.keys(inputs.retention).length > 0 && inputs.destination.kind === 'file') report.warning('retention is checked, but this version deletes nothing: every snapshot is kept')
   const programs = await clientPrograms(inputs['client-install'], environment)
-  const sources = databases(inputs, programs, environment)
+  const sources: Source[] = [...databases(inputs, programs, environment), ...volumeSources(inputs, environment)]
   const store = await openStore(inputs, environment)
+  let known: KnownChunks | undefined
   try {
     for (const source of sources) await source.open()
     await openOrMakeRepository(store)
     const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true })
     const onDamaged = (error: LifeboatError) => report.warning(error.message, error.hint)
-    const known = await loadKnown(store, keys, inputs.set, onDamaged)
+    const before = await snapshotKeys(store, inputs.set)
+    known = await loadKnown(store, keys, inputs.set, onDamaged, before)
 
     const mark = randomBytes(4)
-    const time = await nextTime(store, inputs.set, environment)
+    const time = nextTime(before[0], inputs.set, environment)
     const id = newSnapshotId(time, mark)
     const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged })
     const records: SourceRecord[] = []
     const results: SourceResult[] = []
     for (const source of sources) {
-      const { record, result } = await storeSource(source, writer, environment)
+      const { record, result } = await storeSource(source, writer, known.newest?.sources.find(({ name, kind }) => name === source.name && kind === source.kind), environment)
       records.push(record)
       results.push(result)
     }
@@ -57,50 +62,61 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
-    const verified = await readBack(inputs, store, keys, id, programs, environment).catch((error: unknown) => {
+    const verified = await readBack(inputs, store, keys, id, writer, programs, environment).catch((error: unknown) => {
       if (signal.aborted) report.warning(`snapshot ${id} was stored before the interruption, and is whole; only its verification was not finished`)
       throw error
     })
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, inputs.set) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before]) }
   } finally {
     await Promise.all(sources.map((source) => source.close()))
+    await known?.close()
     await store.close()
   }
 }
 
 function databases(inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
   const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
-  return inputs['database-url'].map(({ name, url }) => {
+  return (inputs['database-url'] ?? []).map(({ name, url }) => {
     const connection = parseDatabaseUrl(url, variables)
     for (const secret of connection.secrets) report.mask(secret)
     return new PostgresSource({ name, connection, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables })
   })
 }
 
-async function storeSource(source: Source, writer: Writer, { report }: Environment): Promise<{ record: SourceRecord; result: SourceResult }> {
+async function storeSource(source: Source, writer: Writer, before: SourceRecord | undefined, { report }: Environment): Promise<{ record: SourceRecord; result: SourceResult }> {
   const started = performance.now()
   const addedBefore = writer.added
   const streams: SourceRecord['streams'] = []
   let read = 0
-  for await (const stream of source.streams()) {
-    streams.push(
-      await writer.stream(stream.name, stream.format, stream.bytes, (bytes) => {
-        read += bytes
-        report.progress({ activity: `backing up ${source.name}`, done: read, stored: writer.added })
-      }),
-    )
+  const onBytes = (bytes: number): void => {
+    read += bytes
+    report.progress({ activity: `backing up ${source.name}`, done: read, stored: writer.added })
+  }
+  for await (const { name, format, same, bytes } of source.streams(before)) {
+    const record = (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))
+    if (record) streams.push(record)
   }
   const { name, kind } = source
   return {
     record: { name, kind, streams, facts: source.facts() },
-    result: { name, kind, size: read, added: writer.added - addedBefore, seconds: secondsSince(started) },
+    result: { name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started) },
   }
 }
 
-async function nextTime(store: Store, set: string, environment: Environment): Promise<Date> {
-  const [newest] = await snapshotKeys(store, set)
+/** Nothing for a stream that its source is about to yield once more. */
+async function again(stored: Promise<StreamRecord>): Promise<StreamRecord | undefined> {
+  try {
+    return await stored
+  } catch (error) {
+    if (error instanceof ReadAgain) return undefined
+    throw error
+  }
+}
+
+/** `newest`: key of the newest snapshot of the set. */
+function nextTime(newest: string | undefined, set: string, environment: Environment): Date {
   const { time, skewed } = timeAfter(newest && idOf(newest), environment.now())
   if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
   return time
@@ -119,11 +135,14 @@ async function checkReused(writer: Writer, store: Store, started: number): Promi
   })
 }
 
-async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: string, programs: ClientPrograms, environment: Environment): Promise<BackupResult['verified']> {
+async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: string, writer: Writer, programs: ClientPrograms, environment: Environment): Promise<BackupResult['verified']> {
   if (inputs.verify === 'none') return 'none'
   const key = snapshotKey(inputs.set, id)
   const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-  const { result, problems } = await verifySnapshot(snapshot, inputs.verify, store, programs, environment)
+  // What was reused was looked for before it was.
+  const found = await verifySnapshot(snapshot, inputs.verify, store, programs, environment, new Set(writer.reused()))
+  await keepProof(found, inputs, store, keys, environment)
+  const { result, problems } = found
   if (result === 'verified') return inputs.verify
   if (keys.identity === undefined && result === 'could not verify') {
     environment.report.warning(
@@ -135,7 +154,7 @@ async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: 
   throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
     hint:
       result === 'failed'
-        ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Remove the damaged chunks named here: the next backup stores them anew.'
+        ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores anew what was found damaged.'
         : 'Do not count on it before a verify has succeeded.',
     status: result === 'failed' ? 1 : 3,
   })
@@ -144,7 +163,13 @@ async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: 
 /** As many as a chart shows well. */
 const RECENT = 20
 
-async function recentSnapshots(store: Store, keys: Keys, set: string): Promise<BackupResult['recent']> {
-  const snapshots = await newestSnapshots(store, keys, set, RECENT)
-  return snapshots.map(({ header: { id, time, size, added, chunks } }) => ({ snapshot: id, time, size, added, stored: storedBytes(chunks) }))
+/** `snapshots`: keys of those of the set. */
+async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[]): Promise<BackupResult['recent']> {
+  const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), 4, async (key) => {
+    const snapshot = await snapshotIfWhole(store, key, keys)
+    if (!snapshot) return undefined
+    const { id, time, size, added, chunks } = snapshot.header
+    return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
+  })
+  return recent.filter((one) => one !== undefined)
 }

@@ -14,10 +14,11 @@ import { openStore } from '../stores/open.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
 import type { RestoreResult, VerifyResult } from './results.ts'
+import { restoreOneVolume } from './restore-volume.ts'
 import { verifySnapshot } from './verify.ts'
 
 /**
- * Verifies a snapshot, then restores one of its databases. Throws when nothing could be restored, or the restore broke off;
+ * Verifies a snapshot, then restores one of its databases or volumes. Throws when nothing could be restored, or the restore broke off;
  * the errors of single entries are in the result, and with any of them the restore has failed.
  */
 export async function restore(inputs: Inputs['restore'], environment: Environment): Promise<RestoreResult> {
@@ -32,6 +33,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
     const manifest = await openManifest(snapshot)
+    if (inputs.volume !== undefined || inputs.target !== undefined) return await restoreOneVolume({ inputs, store, snapshot, manifest, started }, environment)
     const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
     const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
     const done = (rest: Pick<RestoreResult, 'target' | 'mode' | 'entries' | 'restored' | 'errors'>): RestoreResult => ({
@@ -49,7 +51,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
       size: archive.size,
       dumpMajor,
       target,
-      mode: inputs.mode,
+      mode: databaseMode(inputs.mode),
       schemas: inputs.schemas,
       tables: inputs.tables,
       only: inputs.only,
@@ -67,6 +69,11 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
   } finally {
     await store.close()
   }
+}
+
+function databaseMode(mode: Inputs['restore']['mode']): 'empty' | 'create' | 'clean' {
+  if (mode !== 'overwrite') return mode
+  throw new LifeboatError('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 })
 }
 
 const LEFT = {
@@ -90,7 +97,7 @@ function chooseDatabase(manifest: Manifest, name: string | undefined, id: string
   return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length }
 }
 
-function requireVerified({ snapshot, result, problems }: VerifyResult): void {
+export function requireVerified({ snapshot, result, problems }: VerifyResult): void {
   if (result === 'verified') return
   throw new LifeboatError(`snapshot ${snapshot} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, {
     hint: 'Restore an earlier snapshot: `lifeboat list` shows them, and the input snapshot takes an id or a time.',

@@ -57,16 +57,18 @@ export interface RestoreResult {
   snapshot: string
   set: string
   time: string
-  database: string
-  /** Host, port and database of the target, without secrets. */
+  /** Its name in the snapshot; a restore is of one or the other. */
+  database?: string
+  volume?: string
+  /** Host, port and database of the target, without secrets; or the folder or Docker volume. */
   target: string
-  mode: 'empty' | 'create' | 'clean' | 'verify-only'
+  mode: 'empty' | 'create' | 'clean' | 'overwrite' | 'verify-only'
   /** Raw bytes of the archive. */
   size: number
   /** Archive entries selected, and of these restored without an error. */
   entries: number
   restored: number
-  /** Every error pg_restore printed. */
+  /** Every error that pg_restore or tar printed. */
   errors: string[]
   seconds: number
 }

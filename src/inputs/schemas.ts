@@ -6,6 +6,7 @@ import { setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseDestination } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
+import type { Moment } from './moment.ts'
 import { parseVolumePlace, parseVolumes } from './volumes.ts'
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
@@ -58,6 +59,14 @@ export const duration = parsing((text) => {
   return value
 })
 
+/** A time, or how long ago. */
+export const moment = parsing((text): Moment => {
+  const ago = parseDuration(text, 'hdwy')
+  if (ago !== undefined) return { ago }
+  if (z.iso.datetime({ offset: true }).safeParse(text).success) return { time: new Date(text) }
+  throw new Misread(`${quote(text)} is neither a time with its offset from UTC nor an age like 7d`)
+})
+
 export const retention = parsing((text) => parseRetention(text, (problem) => new Misread(problem)))
 
 export const timezone = parsing((text) => {
@@ -72,6 +81,7 @@ export const timezone = parsing((text) => {
 /** Words separated by commas or line ends, each once. */
 export const words = parsing(splitWords)
 export const tags = parsing((text) => splitWords(text).map((word) => checked(tag, word, 'a tag')))
+export const oneTag = parsing((text) => checked(tag, text, 'a tag'))
 export const recipients = parsing((text) => splitWords(text).map((word) => checked(z.string().regex(/^age1[a-z0-9]{20,}$/), word, 'an age recipient')))
 export const set = parsing((text) => checked(setName, text, 'the name of a set'))
 

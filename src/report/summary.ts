@@ -1,11 +1,13 @@
-import type { BackupResult, ListResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
+import type { BackupResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
 import type { Action } from '../inputs.ts'
 import { sizeChart } from './chart.ts'
 import { copySummary } from './copy.ts'
 import { doctorSummary } from './checks.ts'
 import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
-import { code, escapeMarkdown as escape, fenced, table, unbroken, withinLimit } from './markdown.ts'
+import { formatSources, restoredName, restorer, untouched } from './sources.ts'
+import { listSummary } from './list.ts'
+import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
 import { restoreCommand, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
 
@@ -38,7 +40,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
   const sourceRows = sources.map((source) => sourceRow(code(source.name), source))
   const verified = result.verified === 'none' ? 'backed up, not verified' : 'backed up and verified'
   return withinLimit([
-    `### ${result.verified === 'none' ? '⚠️' : '✅'} Lifeboat: ${formatCount(sources.length, 'database')} ${verified}`,
+    `### ${result.verified === 'none' ? '⚠️' : '✅'} Lifeboat: ${formatSources(sources)} ${verified}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${code(context.destination)}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
@@ -56,10 +58,10 @@ function sinceTheOneBefore({ recent, snapshot, time }: BackupResult): string {
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */
 function recentBackups({ recent }: BackupResult, context: When): string[] {
   if (recent.length < 2) return []
-  const rows = recent.map((one) => [code(one.snapshot), shortTime(one.time, context), formatBytes(one.size), formatBytes(one.stored), formatBytes(one.added)])
+  const rows = recent.map((one) => [code(one.snapshot), shortTime(one.time, context.timeZone), formatBytes(one.size), formatBytes(one.stored), formatBytes(one.added)])
   return [
     sizeChart(recent.toReversed(), context.timeZone),
-    details(`The last ${recent.length} backups of this set`, table(['Snapshot', madeIn(context), 'Size', 'Needed in the store', 'Added'], rows, 3)),
+    details(`The last ${recent.length} backups of this set`, table(['Snapshot', madeIn(context.timeZone), 'Size', 'Needed in the store', 'Added'], rows, 3)),
   ]
 }
 
@@ -89,10 +91,10 @@ function details(title: string, content: string): string {
 
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
   const { errors, mode } = result
-  const database = code(result.database)
+  const database = code(restoredName(result))
   const headline =
     mode === 'verify-only'
-      ? `✅ Lifeboat: ${database} checked, every byte; no database was touched`
+      ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
       : `${errors.length > 0 ? '❌' : '✅'} Lifeboat: ${database} restored${errors.length > 0 ? ` with ${formatCount(errors.length, 'error')}` : ''}`
   const entries = result.entries.toLocaleString('en-US')
   return withinLimit([
@@ -103,7 +105,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       [[code(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
       3,
     ),
-    ...(errors.length > 0 ? ['pg_restore said:', fenced('text', errors.join('\n'))] : []),
+    ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
   ])
 }
 
@@ -125,46 +127,6 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     ...(rows.length > 0 ? [table(['Source', 'Size', 'Archive entries'], rows, 2)] : []),
     ...(result.result === 'verified' ? [restoring({ ...result, destination: context.destination, databases: result.sources.map(({ name }) => name) }, context)] : []),
   ])
-}
-
-/** More rows than anyone reads would push the summary over its limit. */
-const MOST_ROWS = 200
-
-/** A description is a sentence; in a table its beginning will do. */
-const MOST_CHARACTERS = 120
-
-export function listSummary(result: ListResult, context: SummaryContext): string {
-  const newestFirst = result.snapshots.toSorted((a, b) => b.time.localeCompare(a.time))
-  const rows = newestFirst.slice(0, MOST_ROWS).map((snapshot) => [
-    code(snapshot.id), shortTime(snapshot.time, context), escape(snapshot.set),
-    escape((snapshot.sources ?? []).map(({ name }) => name).join(', '), MOST_CHARACTERS),
-    escape([snapshot.tags.join(', '), snapshot.description ?? ''].filter((text) => text !== '').join(': '), MOST_CHARACTERS),
-    unbroken(formatBytes(snapshot.size)), unbroken(formatBytes(snapshot.added)),
-  ])
-  const [newest] = newestFirst
-  return withinLimit([
-    `### Lifeboat: ${formatCount(result.snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, context.now)} old` : ''}`,
-    ...setsOf(newestFirst, context),
-    ...(rows.length > 0 ? [table(['Snapshot', madeIn(context), 'Set', 'Sources', 'About', 'Size', 'Added'], rows, 2)] : []),
-    ...(newestFirst.length > MOST_ROWS ? [`The newest ${MOST_ROWS} are shown; the output \`result\` has them all.`] : []),
-  ])
-}
-
-/** To the minute, below a heading that names the time zone. */
-function shortTime(time: string, { timeZone }: When): string {
-  return unbroken(formatTime(time, timeZone).slice(0, 16))
-}
-
-function madeIn({ timeZone }: When): string {
-  return `Made (${escape(timeZone)})`
-}
-
-/** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */
-function setsOf(newestFirst: ListResult['snapshots'], context: When): string[] {
-  const sets = Map.groupBy(newestFirst, ({ set }) => set)
-  if (sets.size < 2) return []
-  const rows = [...sets].slice(0, MOST_ROWS).map(([set, snapshots]) => [escape(set), snapshots.length.toLocaleString('en-US'), formatAge(snapshots[0]!.time, context.now), formatBytes(snapshots[0]!.size)])
-  return [table(['Set', 'Snapshots', 'Age of the newest', 'Its size'], rows, 3)]
 }
 
 /** Of a failed backup it also tells what there is to fall back on. */

@@ -1,5 +1,6 @@
-import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../commands/results.ts'
+import type { BackupResult, RestoreResult, VerifyResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
+import { formatSources, restoredName, restorer, untouched } from './sources.ts'
 import { restoreCommand, restoreVariables, verifyCommand } from './recipe.ts'
 
 /** What a command did, for a person in a hurry; pure. Not yet redacted. */
@@ -9,22 +10,22 @@ export interface TextContext {
   /** `file:/mnt/backups`. */
   destination: string
   timeZone: string
+  /** How a command that prints either way is to print. */
+  format?: 'text' | 'markdown'
 }
 
 export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
-  return `${formatCount(sources.length, 'database')} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
+  return `${formatSources(sources)} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
 }
 
-export function restoreHeadline({ mode, database, target, snapshot }: RestoreResult): string {
-  return mode === 'verify-only' ? `${database} of snapshot ${snapshot} could be restored; no database was touched` : `${database} of snapshot ${snapshot} restored into ${target}`
+export function restoreHeadline(result: RestoreResult): string {
+  const { mode, target, snapshot } = result
+  const name = restoredName(result)
+  return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`
 }
 
 export function verifyHeadline({ snapshot, level }: VerifyResult): string {
   return `snapshot ${snapshot} verified at level ${level}`
-}
-
-export function listHeadline({ snapshots, store }: ListResult): string {
-  return `${formatCount(snapshots.length, 'snapshot')} in ${store}`
 }
 
 export function backupText(result: BackupResult, context: TextContext): string {
@@ -65,12 +66,12 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     ['entries', checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`],
   ]
   const headline = checked
-    ? `Checked ${result.database}; no database was touched`
-    : `${errors.length > 0 ? 'Restored with errors' : 'Restored'}: ${result.database} into ${result.target} (${result.mode})`
+    ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
+    : `${errors.length > 0 ? 'Restored with errors' : 'Restored'}: ${restoredName(result)} into ${result.target} (${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),
-    ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from pg_restore:`, ...errors.map((error) => `  ${error}`)] : []),
+    ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from ${restorer(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
   ].join('\n')
 }
 
@@ -95,28 +96,5 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
     formatColumns(facts, '  '),
     ...(result.problems.length > 0 ? ['', ...result.problems.map((problem) => `  ${problem}`)] : []),
     ...next[result.result],
-  ].join('\n')
-}
-
-export function listText(result: ListResult, context: TextContext): string {
-  const { snapshots } = result
-  if (snapshots.length === 0) return `${result.store} holds no snapshot.`
-  const rows = snapshots.map((snapshot) => [
-    snapshot.id,
-    formatTime(snapshot.time, context.timeZone),
-    snapshot.set,
-    formatBytes(snapshot.size),
-    formatBytes(snapshot.added),
-    [snapshot.sources?.map(({ name }) => name).join(', '), snapshot.tags.map((tag) => `#${tag}`).join(' '), snapshot.description]
-      .filter((part) => part)
-      .join('  '),
-  ])
-  const newest = snapshots.reduce((newest, snapshot) => (snapshot.time > newest.time ? snapshot : newest))
-  const content = { destination: context.destination, set: newest.set, snapshot: newest.id, databases: newest.sources?.map(({ name }) => name) ?? [] }
-  return [
-    formatColumns([['SNAPSHOT', 'TIME', 'SET', 'SIZE', 'ADDED', ''], ...rows]),
-    '',
-    `${formatCount(snapshots.length, 'snapshot')} in ${result.store}. To restore the newest into an empty database:`,
-    `  ${restoreCommand(context.program, content)}`,
   ].join('\n')
 }

@@ -1,0 +1,74 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Environment } from '../environment.ts'
+import { LifeboatError } from '../error.ts'
+import type { Inputs } from '../inputs.ts'
+import { Reader } from '../repository/reader.ts'
+import type { AuthenticSnapshot, Manifest, SourceRecord } from '../repository/snapshot.ts'
+import { reachDirectory } from '../sources/directory.ts'
+import type { Store } from '../stores/store.ts'
+import type { Place } from '../volumes/place.ts'
+import { restoreVolume } from '../volumes/restore.ts'
+import { volumeParts } from '../volumes/verify.ts'
+import { secondsSince } from './elapsed.ts'
+import { requireVerified } from './restore.ts'
+import type { RestoreResult } from './results.ts'
+import { verifySnapshot } from './verify.ts'
+
+export interface VolumeToRestore {
+  inputs: Inputs['restore']
+  store: Store
+  snapshot: AuthenticSnapshot
+  manifest: Manifest
+  /** A reading of performance.now(). */
+  started: number
+}
+
+/** Verifies a snapshot, then restores one of its volumes. */
+export async function restoreOneVolume({ inputs, store, snapshot, manifest, started }: VolumeToRestore, environment: Environment): Promise<RestoreResult> {
+  const { report, signal } = environment
+  const source = chooseVolume(manifest, inputs.volume, snapshot.header.id)
+  const { facts, list, archives } = volumeParts(source)
+  const size = archives.reduce((sum, archive) => sum + archive.size, 0)
+  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name }
+  const target = inputs['verify-only'] ? undefined : inputs.target
+  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment))
+  if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
+  if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
+
+  const { place, release } = await reachTarget(target, environment)
+  try {
+    const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
+    const outcome = await restoreVolume({
+      name: source.name,
+      place,
+      list: () => reader.stream(list),
+      segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => reader.stream(archive) })),
+      patterns: inputs.paths,
+      mode: inputs.mode,
+      owners: inputs.owners,
+      signal,
+      report,
+    })
+    const { entries, errors } = outcome
+    if (errors.length > 0) report.warning(`${place.where} holds the backup, but tar reported errors`, 'Owners and attributes of others need root: with owners none the files belong to whoever restores.')
+    return { ...about, size: outcome.size, target: place.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: secondsSince(started) }
+  } finally {
+    await release?.()
+  }
+}
+
+function chooseVolume(manifest: Manifest, name: string | undefined, id: string): SourceRecord {
+  const volumes = manifest.sources.filter((source) => source.kind !== 'postgres')
+  const names = volumes.map((source) => source.name).join(', ')
+  if (name === undefined && volumes.length > 1) throw new LifeboatError(`snapshot ${id} has several volumes: ${names}`, { hint: 'Name one of them with the input volume.', status: 2 })
+  const source = volumes.find((volume) => name === undefined || volume.name === name)
+  if (!source) throw new LifeboatError(`snapshot ${id} has no volume ${name ?? ''}`, { hint: names === '' ? 'Choose another snapshot; `lifeboat list` shows them.' : `It has ${names}.`, status: 2 })
+  return source
+}
+
+async function reachTarget(target: NonNullable<Inputs['restore']['target']>, { variables }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
+  if (target.kind !== 'directory') throw new Error('not yet')
+  await mkdir(path.resolve(target.path), { recursive: true })
+  return { place: await reachDirectory(target.path, variables) }
+}

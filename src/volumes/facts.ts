@@ -1,0 +1,22 @@
+import { z } from 'zod'
+
+const count = z.int().min(0)
+
+/** What a snapshot keeps of a volume beside its streams. */
+export const volumeFacts = z.object({
+  /** Where it was: `/srv/files`, `docker:files`. */
+  where: z.string(),
+  /** Members of the archive, the regular files among them, and the bytes of their content. */
+  entries: count,
+  files: count,
+  bytes: count,
+  skipped: z.object({ sockets: count, devices: count, mounted: count }),
+  /** Paths of files that changed or vanished while they were read, twice. */
+  changed: z.array(z.string()),
+  /** Paths of files that could not be read and were left out. */
+  unreadable: z.array(z.string()),
+  /** For each tar stream, in order: its members, and the digest by which the next backup knows it; empty when it has to be read again. */
+  segments: z.array(z.object({ entries: count, digest: z.string() })),
+})
+
+export type VolumeFacts = z.infer<typeof volumeFacts>

@@ -1,0 +1,23 @@
+import { collect } from '../child.ts'
+import { LifeboatError } from '../error.ts'
+import type { Place } from './place.ts'
+
+/** All that a program of a place prints. Throws ChildError. */
+export async function output(place: Place, program: string, parameters: readonly string[], signal: AbortSignal): Promise<string> {
+  const child = place.start(program, parameters, { signal })
+  child.end()
+  return collect(child)
+}
+
+/** Throws unless the place has GNU tar. */
+export async function requireTar(place: Place, signal: AbortSignal): Promise<void> {
+  const hint = 'Volumes are read and written with GNU tar and GNU find (packages tar and findutils).'
+  let version: string
+  try {
+    version = await output(place, 'tar', ['--version'], signal)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new LifeboatError(`there is no GNU tar for ${place.where}`, { cause, hint })
+  }
+  if (!version.includes('GNU tar')) throw new LifeboatError(`the tar for ${place.where} is not GNU tar: ${version.split('\n')[0]}`, { hint })
+}

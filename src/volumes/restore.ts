@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto'
+import { ChildError, type Child } from '../child.ts'
+import { LifeboatError } from '../error.ts'
+import type { Report } from '../report/report.ts'
+import { formatBytes } from '../report/format.ts'
+import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import { Gate } from './gate.ts'
+import { output, requireTar } from './output.ts'
+import type { Place } from './place.ts'
+import { sortKey } from './scan.ts'
+import { selected } from './selection.ts'
+
+export interface VolumeRestore {
+  name: string
+  place: Place
+  list: () => AsyncIterable<Buffer>
+  /** The archives of the volume, in order: their members, their bytes, and how to read them. */
+  segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
+  /** gitignore(5) patterns of what to restore; everything when there are none. */
+  patterns: readonly string[]
+  /** `empty`: only into an empty folder. `overwrite`: over what is there. `clean`: in place of what is there, once all is extracted. */
+  mode: VolumeMode
+  /** Whom the files belong to: those with the same numbers, with the same names, or whoever restores. */
+  owners: 'number' | 'name' | 'none'
+  signal: AbortSignal
+  report: Report
+}
+
+export type VolumeMode = 'empty' | 'overwrite' | 'clean'
+
+export interface VolumeOutcome {
+  /** Entries selected. */
+  entries: number
+  /** Bytes of archives read. */
+  size: number
+  /** What tar complained of; entries it did not name are restored. */
+  errors: string[]
+}
+
+/** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
+export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
+  const { place, mode, signal } = given
+  await requireTar(place, signal)
+  if (mode === 'empty' && (await hasContent(place, signal))) {
+    throw new LifeboatError(`${place.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 })
+  }
+  const choice = await choose(given)
+  await requireSpace(place, choice.size, signal)
+  if (mode !== 'clean') return extract(given, choice, place.root)
+  const fresh = `.lifeboat-restore-${randomBytes(4).toString('hex')}`
+  await output(place, 'mkdir', ['-m', '700', `${place.root}/${fresh}`], signal)
+  try {
+    const outcome = await extract(given, choice, `${place.root}/${fresh}`)
+    if (outcome.errors.length > 0) throw new LifeboatError(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
+    await output(place, 'sh', ['-euc', SWAP, 'sh', place.root, fresh], signal)
+    return outcome
+  } catch (error) {
+    // Only while all of the old content is there.
+    await output(place, 'sh', ['-euc', UNDO, 'sh', place.root, fresh], AbortSignal.timeout(UNDO_MS))
+    throw error
+  }
+}
+
+/** lost+found belongs to a file system, not to what is in it. */
+const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found']
+
+async function hasContent(place: Place, signal: AbortSignal): Promise<boolean> {
+  return (await output(place, 'find', ['-H', place.root, ...CONTENT, '-print', '-quit'], signal)) !== ''
+}
+
+// What is there is removed after the whole of the new is extracted beside it, on the same file system; a mount point itself cannot be exchanged.
+const SWAP = String.raw`
+cd "$1"
+find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name "$2" -exec rm -rf -- {} +
+: > "$2.done"
+find "$2" -mindepth 1 -maxdepth 1 -exec mv -t . -- {} +
+chown --reference="$2" .
+chmod --reference="$2" .
+touch --reference="$2" .
+mode=$(stat -c %Y "$2")
+rmdir "$2"
+rm "$2.done"
+touch --date="@$mode" .
+`
+const UNDO = 'cd "$1"; if [ -d "$2" ] && [ ! -e "$2.done" ]; then chmod -R u+rwX "$2"; rm -rf -- "$2"; fi'
+
+const UNDO_MS = 5000
+
+interface Choice {
+  /** Paths, latin1; undefined means all. */
+  wanted: ReadonlySet<string> | undefined
+  /** For each segment how many of its entries are wanted. */
+  counts: number[]
+  entries: number
+  /** Bytes it takes, more or less. */
+  size: number
+}
+
+/** Which entries and segments a restore needs, by the list of files. */
+async function choose({ list, segments, patterns, name }: VolumeRestore): Promise<Choice> {
+  if (patterns.length === 0) {
+    const counts = segments.map(({ entries }) => entries)
+    return { wanted: undefined, counts, entries: counts.reduce((sum, count) => sum + count, 0), size: segments.reduce((sum, { size }) => sum + size, 0) }
+  }
+  const files: ListedFile[] = []
+  for await (const file of decodeFiles(list())) files.push(file)
+  const sorted = files.map((file) => ({ file, key: sortKey(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const include = (patterns: readonly string[]): ListedFile[] =>
+    selected(sorted, ({ file: { path, type } }) => ({ path: displayName(path), directory: type === 'd' }), { include: patterns, exclude: [] }).map(({ file }) => file)
+  const chosen = include(patterns)
+  const wanted = new Set(chosen.map(({ path }) => path))
+  // A hard link needs the file it is a link to, and that the folders it lies in.
+  for (const { type, target } of chosen) if (type === 'h') for (const path of [target, ...foldersOf(target)]) wanted.add(path)
+  // The volume's own folder stays as it is where only a part is restored.
+  wanted.delete('')
+  if (!chosen.some(({ path, type }) => path !== '' && type !== 'd') && wanted.size === 0) {
+    throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 })
+  }
+  const counts: number[] = []
+  let start = 0
+  for (const { entries } of segments) {
+    counts.push(files.slice(start, start + entries).filter(({ path }) => wanted.has(path)).length)
+    start += entries
+  }
+  return { wanted, counts, entries: wanted.size, size: files.reduce((sum, { path, size }) => sum + (wanted.has(path) ? size : 0), 0) }
+}
+
+function foldersOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+}
+
+async function requireSpace(place: Place, needed: number, signal: AbortSignal): Promise<void> {
+  const free = Number((await output(place, 'df', ['-P', '-k', place.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
+  if (Number.isNaN(free) || free >= needed) return
+  throw new LifeboatError(`${place.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
+}
+
+async function extract({ name, place, owners, segments, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, folder: string): Promise<VolumeOutcome> {
+  const root = (await output(place, 'id', ['-u'], signal)).trim() === '0'
+  const child = place.start('tar', [
+    '--extract', '--ignore-zeros', '--preserve-permissions', '--delay-directory-restore', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
+    ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
+    '--warning=no-timestamp', '--quoting-style=literal', '--directory', folder, '--file=-',
+  ], { signal })
+  const extracting = drained(child)
+  extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
+  const gate = new Gate(wanted)
+  let size = 0
+  try {
+    for (const [index, segment] of segments.entries()) {
+      if (counts[index] === 0) continue
+      const until = gate.passed + counts[index]!
+      for await (const bytes of segment.bytes()) {
+        for (const piece of gate.push(bytes)) if (!(await child.write(piece))) await extracting
+        size += bytes.length
+        report.progress({ activity: `restoring ${name}`, done: size })
+      }
+      gate.end()
+      if (gate.passed !== until) throw new LifeboatError(`the archive of ${name} has other entries than its list`)
+    }
+    await child.write(Buffer.alloc(1024))
+  } catch (error) {
+    await child.stop()
+    throw error instanceof LifeboatError && mode !== 'clean' ? new LifeboatError(`${error.message}. ${place.where} holds a part of the backup`, { cause: error, ...(error.hint !== undefined && { hint: error.hint }) }) : error
+  }
+  child.end()
+  return { entries, size, errors: await extracting }
+}
+
+/** What tar complained of, once it has ended. */
+async function drained(child: Child): Promise<string[]> {
+  try {
+    for await (const _ of child.stdout) continue
+    return []
+  } catch (error) {
+    if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error
+    const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors')
+    return lines.length > 0 ? lines : [error.message]
+  }
+}

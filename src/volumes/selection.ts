@@ -1,0 +1,44 @@
+import ignore from 'ignore'
+
+/** Which entries of a volume are meant, in the syntax of gitignore(5). */
+export interface Patterns {
+  /** Only what these match, and what lies in a folder that they match; everything when there are none. */
+  include: readonly string[]
+  exclude: readonly string[]
+}
+
+/** One path after the other, in the order of a scan. */
+export interface Candidate {
+  /** UTF-8, relative to the volume, without a slash at its end; the volume itself is empty. */
+  path: string
+  directory: boolean
+}
+
+/** Those of `items` that are meant, in their order, with the folders they lie in. */
+export function selected<T>(items: readonly T[], candidateOf: (item: T) => Candidate, { include, exclude }: Patterns): T[] {
+  if (include.length === 0 && exclude.length === 0) return [...items]
+  const wanted = ignore().add([...include])
+  const unwanted = ignore().add([...exclude])
+  const chosen: T[] = []
+  /** Folders around the current item that are not chosen so far, outermost first. */
+  let around: { item: T; inside: string }[] = []
+  let left: string | undefined
+  let taken: string | undefined
+  for (const item of items) {
+    const { path, directory } = candidateOf(item)
+    if (left !== undefined && path.startsWith(left)) continue
+    around = around.filter(({ inside }) => path.startsWith(inside))
+    const tested = directory ? `${path}/` : path
+    if (path !== '' && unwanted.ignores(tested)) {
+      if (directory) left = tested
+      continue
+    }
+    const inside = taken !== undefined && path.startsWith(taken)
+    if (path === '' || include.length === 0 || inside || wanted.ignores(tested)) {
+      chosen.push(...around.map(({ item }) => item), item)
+      around = []
+      if (directory && path !== '' && !inside && include.length > 0) taken = tested
+    } else if (directory) around.push({ item, inside: tested })
+  }
+  return chosen
+}
