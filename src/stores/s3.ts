@@ -1,8 +1,155 @@
+import { createHash } from 'node:crypto'
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client, type StorageClass } from '@aws-sdk/client-s3'
 import { LifeboatError } from '../error.ts'
 import type { S3Destination } from './destinations/s3.ts'
 import type { StoreEnvironment } from './open.ts'
-import type { Store } from './store.ts'
+import { Persistence, type PersistenceOptions } from './persistence.ts'
+import { Transient } from './retry.ts'
+import { explained, isAbsent, isExpired, type Operation, wantsMd5 } from './s3/errors.ts'
+import { workflowIdentity } from './s3/identity.ts'
+import { inLanes } from './s3/lanes.ts'
+import { Requests } from './s3/requests.ts'
+import { checkKey, isKey, NotFound, type Store, type StoredObject } from './store.ts'
 
-export function openS3(destination: S3Destination, _options: StoreEnvironment & { timeout: number }): Store {
-  throw new LifeboatError(`${destination.text}: not available yet`)
+/** A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not. */
+export class S3Store implements Store {
+  readonly name: string
+  readonly #destination: S3Destination
+  readonly #client: S3Client
+  readonly #persistence: Persistence
+  /** Buckets with object lock take no put without it; to others it would be work for nothing, as the signature covers the bytes. */
+  #md5 = false
+  /** Services that encrypt may have something else there. */
+  #etagIsMd5 = true
+
+  constructor(destination: S3Destination, client: S3Client, options: PersistenceOptions) {
+    this.name = destination.text
+    this.#destination = destination
+    this.#client = client
+    this.#persistence = new Persistence(options)
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const { storageClass, encryption: ServerSideEncryption, kmsKey: SSEKMSKeyId } = this.#destination
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- services have classes that the SDK does not know
+    const StorageClass = storageClass as StorageClass | undefined
+    await this.#try('put', key, async (requestTimeout) => {
+      const ContentMD5 = this.#md5 ? createHash('md5').update(bytes).digest('base64') : undefined
+      try {
+        const command = new PutObjectCommand({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, StorageClass, ServerSideEncryption, SSEKMSKeyId })
+        const { ETag } = await this.#client.send(command, { requestTimeout })
+        if (!ETag) throw new Transient('the answer is not that of an S3 service')
+      } catch (error) {
+        if (this.#md5 || !wantsMd5(error)) throw error
+        this.#md5 = true
+        throw new Transient('the bucket wants checksums', { cause: error })
+      }
+    })
+  }
+
+  async get(key: string): Promise<Buffer> {
+    let unexpected: string | undefined
+    return this.#try('get', key, async (requestTimeout) => {
+      const { Body, ETag } = await this.#client.send(new GetObjectCommand(this.#at(key)), { requestTimeout })
+      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? [])
+      const expected = /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1]
+      if (ETag === undefined) throw new Transient('the answer is not that of an S3 service')
+      if (!this.#etagIsMd5 || expected === undefined) return bytes
+      const md5 = createHash('md5').update(bytes).digest('hex')
+      if (md5 === expected) return bytes
+      if (md5 !== unexpected) {
+        unexpected = md5
+        throw new Transient('its bytes are not those of its checksum')
+      }
+      // Twice the same: an ETag that is no checksum. What is read is checked again by those who sealed it.
+      this.#etagIsMd5 = false
+      return bytes
+    })
+  }
+
+  async head(key: string): Promise<StoredObject> {
+    return this.#try('head', key, async (requestTimeout) => {
+      const { ContentLength: size, LastModified: modified } = await this.#client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
+      if (size === undefined || modified === undefined) throw new Transient('the answer is not that of an S3 service')
+      return { key, size, modified }
+    })
+  }
+
+  list(prefix: string): AsyncGenerator<StoredObject, void, void> {
+    return inLanes(prefix, (lane) => this.#page(prefix, lane.after, lane.token))
+  }
+
+  async #page(prefix: string, after: string | undefined, token: string | undefined): Promise<{ objects: StoredObject[]; next: string | undefined }> {
+    const { bucket: Bucket, prefix: own } = this.#destination
+    return this.#try('list', '', async (requestTimeout) => {
+      const command = new ListObjectsV2Command({ Bucket, Prefix: own + prefix, StartAfter: after === undefined ? undefined : own + after, ContinuationToken: token })
+      const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#client.send(command, { requestTimeout })
+      // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
+      if (IsTruncated === undefined) throw new Transient('the answer is not that of an S3 service')
+      if (IsTruncated && (!next || next === token)) throw new LifeboatError(`${this.name} does not say how its listing goes on`, { hint: 'The service lacks ListObjectsV2, which is needed.' })
+      const objects = Contents.flatMap(({ Key = '', Size: size = 0, LastModified: modified = new Date(0) }) => (Key.startsWith(own) && isKey(Key.slice(own.length)) ? [{ key: Key.slice(own.length), size, modified }] : []))
+      return { objects, next: IsTruncated ? next : undefined }
+    })
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#try('delete', key, async (requestTimeout) => {
+      try {
+        await this.#client.send(new DeleteObjectCommand(this.#at(key)), { requestTimeout })
+      } catch (error) {
+        if (!isAbsent(error, 'delete')) throw error
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#client.destroy()
+  }
+
+  #at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#destination.bucket, Key: this.#destination.prefix + checkKey(key) }
+  }
+
+  async #try<T>(operation: Operation, key: string, attempt: (silence: number) => Promise<T>): Promise<T> {
+    const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
+    return this.#persistence.try(what, async (silence) => {
+      try {
+        return await attempt(silence)
+      } catch (error) {
+        if (isAbsent(error, operation)) throw new NotFound(key, this.name, { cause: error })
+        if (isExpired(error) && (await this.#renewed())) throw new Transient('the credentials have expired', { cause: error })
+        throw explained(error, operation, key, this.name)
+      }
+    })
+  }
+
+  /** Asks for credentials anew; false when they are the same as before. */
+  async #renewed(): Promise<boolean> {
+    const credentials = this.#client.config.credentials
+    const before = await credentials()
+    return (await credentials({ forceRefresh: true })).accessKeyId !== before.accessKeyId
+  }
+}
+
+/** Nothing is asked of the service yet. */
+export function openS3(destination: S3Destination, options: Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & PersistenceOptions): S3Store {
+  const { variables, signal, report, timeout } = options
+  for (const name of ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN']) if (variables[name]) report.mask(variables[name])
+  const { endpoint, pathStyle: forcePathStyle, credentials } = destination
+  // Services other than Amazon seldom have regions, but every signature names one.
+  const region = destination.region ?? (variables['AWS_REGION'] || variables['AWS_DEFAULT_REGION'] || (endpoint === undefined ? undefined : 'us-east-1'))
+  const identity = workflowIdentity({ variables, signal, timeout, region: region ?? 'us-east-1', mask: (secret) => report.mask(secret) })
+  const client = new S3Client({
+    region, endpoint, forcePathStyle,
+    credentials: credentials ?? identity,
+    requestHandler: new Requests(signal, timeout / 5),
+    // Trailers with checksums are beyond many services.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    followRegionRedirects: true,
+    expectContinueHeader: false,
+    // Tried again in one place, by `Persistence`.
+    maxAttempts: 1,
+  })
+  return new S3Store(destination, client, options)
 }

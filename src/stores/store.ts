@@ -36,6 +36,19 @@ export interface StoredObject {
   expires?: Date
 }
 
+const KEY = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/
+
+/** Whether something listed can be an object of ours: what no key can name was put there by someone else. */
+export function isKey(text: string): boolean {
+  return KEY.test(text) && !text.split('/').some((part) => part === '.' || part === '..')
+}
+
+/** Throws for what is no key of an object, so that no path leads out of the store. */
+export function checkKey(key: string): string {
+  if (isKey(key)) return key
+  throw new Error(`${JSON.stringify(key)} is not a key of an object`)
+}
+
 /** An object that is there but cannot be what was put: truncated, or with a wrong checksum. Others of the store are not affected. */
 export class DamagedObject extends LifeboatError {}
 

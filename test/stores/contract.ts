@@ -14,8 +14,8 @@ const MIB = 1024 * 1024
 
 const listed = async (store: Store, prefix: string): Promise<Map<string, StoredObject>> => new Map((await all(store.list(prefix))).map((object) => [object.key, object]))
 
-/** What every store promises (src/stores/store.ts). */
-export function storeContract(name: string, open: () => Promise<OpenedStore>): void {
+/** What every store promises (src/stores/store.ts). `many`: how many objects are listed, where 3,000 would take too long; more than a page of the service has. */
+export function storeContract(name: string, open: () => Promise<OpenedStore>, many = 3000): void {
   describe(`${name} is a store:`, () => {
     let place: OpenedStore
     let store: Store
@@ -97,9 +97,9 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       for (const prefix of ['', 'chunks/', 'a', 'snapshots/app/']) expect(await all(store.list(prefix))).toEqual([])
     })
 
-    test('3,000 objects are listed, each once, with size and time, and by prefix', async () => {
+    test(`${many} objects are listed, each once, with size and time, and by prefix`, async () => {
       const before = Date.now()
-      const keys = Array.from({ length: 3000 }, (_, index) => `chunks/${(index % 256).toString(16).padStart(2, '0')}/${index}`)
+      const keys = Array.from({ length: many }, (_, index) => `chunks/${(index % 256).toString(16).padStart(2, '0')}/${index}`)
       for (let start = 0; start < keys.length; start += 50) await Promise.all(keys.slice(start, start + 50).map((key, place) => store.put(key, Buffer.alloc((start + place) % 7))))
       await store.put('chunks-of-another-kind', Buffer.alloc(1))
       await store.put('snapshots/app/one', Buffer.alloc(1))
@@ -116,8 +116,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await some('chunks/a0/')).toEqual(keys.filter((key) => key.startsWith('chunks/a0/')).toSorted())
       expect(await some('snapshots/app/')).toEqual(['snapshots/app/one'])
       expect(await some('snapshots/app')).toEqual(['snapshots/app/one', 'snapshots/app2/one'])
-      expect(await some('chunks')).toHaveLength(3001)
-      expect(await some('')).toHaveLength(3003)
+      expect(await some('chunks')).toHaveLength(many + 1)
+      expect(await some('')).toHaveLength(many + 3)
       expect(await some('nothing/')).toEqual([])
     }, 120_000)
 
@@ -174,7 +174,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     })
 
     test('its name tells where it is', () => {
-      expect(store.name).toMatch(/^[a-z]+:/)
+      expect(store.name).toMatch(/^[a-z0-9]+:/)
     })
   })
 }

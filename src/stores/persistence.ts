@@ -1,0 +1,44 @@
+import { LifeboatError } from '../error.ts'
+import { retry, Transient } from './retry.ts'
+
+export interface PersistenceOptions {
+  signal: AbortSignal
+  /** Milliseconds for one operation with all its tries and pauses. */
+  timeout: number
+  /** Milliseconds of the first pause; 500 unless told. */
+  pause?: number
+}
+
+/** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
+const FIRST_TRIES = 4
+/** How often one that has: a service that asks to slow down may do so for a minute. */
+const TRIES = 8
+
+/** How patiently the operations of one store on a network are tried. */
+export class Persistence {
+  readonly #options: PersistenceOptions
+  #answered = false
+
+  constructor(options: PersistenceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
+   * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five.
+   */
+  async try<T>(what: string, attempt: (silence: number) => Promise<T>): Promise<T> {
+    const { signal, timeout, pause } = this.#options
+    try {
+      const result = await retry((limit) => attempt(Math.min(limit, timeout / 5)), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause })
+      this.#answered = true
+      return result
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error
+      throw new LifeboatError(`cannot ${what}: ${error.message}`, {
+        cause: error,
+        hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
+      })
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { Readable } from 'node:stream'
+import type { S3Client } from '@aws-sdk/client-s3'
+import { request } from '../http.ts'
+import { Transient } from '../retry.ts'
+
+type Handle = S3Client['config']['requestHandler']['handle']
+type Asked = Parameters<Handle>[0]
+
+/** A snapshot of a million chunks has a hundred megabytes; what is larger was not put by us. */
+const LARGEST_OBJECT = 1024 ** 3
+
+/**
+ * How the client of Amazon's SDK asks a service: as every store does, so that stalls, proxies and lost connections are dealt with in one place.
+ * `requestTimeout`, of each command, is milliseconds without a byte.
+ */
+export class Requests {
+  readonly metadata = { handlerProtocol: 'http/1.1' }
+  readonly #signal: AbortSignal
+  readonly #silence: number
+
+  /** `silence` is for what the SDK asks by itself. */
+  constructor(signal: AbortSignal, silence: number) {
+    this.#signal = signal
+    this.#silence = silence
+  }
+
+  async handle(asked: Asked, { requestTimeout = this.#silence }: { requestTimeout?: number } = {}): ReturnType<Handle> {
+    const { protocol, hostname, port, path, query = {}, method, headers } = asked
+    const parameters = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`))
+    const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or a form of the SDK's
+    const body = asked.body as string | Uint8Array | undefined
+    const answer = await request(url, { method, headers, body }, { signal: this.#signal, silence: requestTimeout, maximum: LARGEST_OBJECT })
+    const announced = answer.headers.get('content-length')
+    if (method !== 'HEAD' && announced !== null && Number(announced) !== answer.body.length) {
+      throw new Transient(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`)
+    }
+    return { response: { statusCode: answer.status, headers: Object.fromEntries(answer.headers), body: Readable.from([answer.body]) } }
+  }
+
+  // The SDK wants these; there is nothing that could be changed.
+  updateHttpClientConfig(): void {}
+  httpHandlerConfigs(): Record<string, never> {
+    return {}
+  }
+}
+
+/** RFC 3986, as signatures count it. */
+function escaped(text: string): string {
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
+}

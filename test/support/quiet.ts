@@ -1,0 +1,4 @@
+import type { Report } from '../../src/report/report.ts'
+
+/** Says nothing. */
+export const quiet: Report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined }
