@@ -102,7 +102,7 @@ describe('a chunk', () => {
   })
 
   test.each(both)('with a flipped bit fails a backup that reads everything back (%s), and the next one heals it', async (as) => {
-    const damaged = chunks.filter((chunk) => chunk[1] > 500_000 && chunk !== base() && chunk !== difference()).slice(-2)
+    const damaged = chunks.filter((_, index) => chunks.some(([, , , base]) => base === index)).slice(-2)
     for (const chunk of damaged) flipBit(objectOf(chunk))
     const failed = await sandbox.run('backup', { ...given, verify: 'read' }, { as })
     expectFailure(failed, 1, /snapshot \S+ was stored but does not verify: chunk chunks\/\S+ in file:\S+ is damaged/, /run the backup again: it stores anew what was found damaged/i)
