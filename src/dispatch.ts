@@ -12,11 +12,12 @@ import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
 import { copyHeadline, copyText } from './report/copy.ts'
 import { doctorHeadline, doctorText } from './report/checks.ts'
+import { listHeadline, listText } from './report/list.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
 import type { Redaction } from './report/redaction.ts'
 import { destinationText } from './stores/destination.ts'
-import { backupHeadline, backupText, listHeadline, listText, restoreHeadline, restoreText, verifyHeadline, verifyText, type TextContext } from './report/text.ts'
+import { backupHeadline, backupText, restoreHeadline, restoreText, verifyHeadline, verifyText, type TextContext } from './report/text.ts'
 
 /** How a command is run, how it ended, and how a person at a terminal or reading a log is told. */
 interface Handling<C extends Command> {
@@ -73,14 +74,14 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
 export interface Outcome<C extends Command = Command> {
   command: C
   result: Results[C]
-  shown: { destination: string; timeZone: string }
+  shown: Pick<TextContext, 'destination' | 'timeZone' | 'format'>
 }
 
 /** Checks the raw inputs and runs the command with them. */
 export async function dispatch<C extends Command>(command: C, raw: Readonly<Record<string, string | undefined>>, environment: Environment): Promise<Outcome<C>> {
   const inputs = parseInputs(command, raw, environment.variables)
-  const { destination, timezone }: Pick<Inputs[Command], 'destination' | 'timezone'> = inputs
-  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: destinationText(destination), timeZone: timezone } }
+  const { destination, timezone, format }: Pick<Inputs[Command], 'destination' | 'timezone'> & Pick<TextContext, 'format'> = inputs
+  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: destinationText(destination), timeZone: timezone, ...(format && { format }) } }
 }
 
 export function statusOf<C extends Command>({ command, result }: Outcome<C>): 0 | 1 | 3 {

@@ -67,8 +67,8 @@ const encryptionKey = {
 } as const satisfies Input
 
 const destination = {
-  help: 'Where the store is: artifact, the artifacts of the repository; file:PATH, a folder on a disk that outlives the run; s3://BUCKET/PREFIX?region=…; or azblob://ACCOUNT/CONTAINER/PREFIX. What each service needs is in docs/stores.md.',
-  expected: 'artifact, file: and the path of a folder, or a URL s3:// or azblob://',
+  help: 'Where the store is: artifact, the artifacts of the repository; file:PATH, a folder on a disk that outlives the run; s3://BUCKET/PREFIX?region=…; azblob://ACCOUNT/CONTAINER/PREFIX; sftp://USER@HOST/PATH; webdavs://USER:PASSWORD@HOST/PATH; or rclone:REMOTE:PATH. What each service needs is in docs/stores.md.',
+  expected: 'artifact, file: and the path of a folder, a URL s3://, azblob://, sftp://, webdav:// or webdavs://, or rclone:REMOTE:PATH',
   example: 's3://backups/app?region=eu-central-1',
   schema: schema.destination,
   default: 'artifact',
@@ -85,6 +85,49 @@ const token = {
   variable: 'GITHUB_TOKEN',
   actionDefault: '${{ github.token }}',
 } as const satisfies Input
+
+/** What stores on other machines are reached with. */
+const access = {
+  'ssh-key': {
+    help: 'The text of a private key for SSH servers. Without it, the agent of SSH_AUTH_SOCK is asked.',
+    expected: 'the whole text of a private key file',
+    example: '${{ secrets.SSH_KEY }}',
+    schema: schema.text,
+    secret: true,
+    variable: 'LIFEBOAT_SSH_KEY',
+  },
+  'ssh-key-passphrase': {
+    help: 'The passphrase that ssh-key is encrypted with, if it is.',
+    expected: 'a passphrase',
+    example: '${{ secrets.SSH_KEY_PASSPHRASE }}',
+    schema: schema.text,
+    secret: true,
+    variable: 'LIFEBOAT_SSH_KEY_PASSPHRASE',
+  },
+  'ssh-password': {
+    help: 'The password for SSH servers that take one. One in the URL comes before it.',
+    expected: 'a password',
+    example: '${{ secrets.SSH_PASSWORD }}',
+    schema: schema.text,
+    secret: true,
+    variable: 'LIFEBOAT_SSH_PASSWORD',
+  },
+  'ssh-known-hosts': {
+    help: 'The host keys of SSH servers, as in a known_hosts file; without it, ~/.ssh/known_hosts is read. A server whose key is in neither is refused.',
+    expected: 'lines of a known_hosts file, as `ssh-keyscan HOST` prints them',
+    example: 'backup.example.com ssh-ed25519 AAAAC3Nza…',
+    schema: schema.knownHosts,
+    variable: 'LIFEBOAT_SSH_KNOWN_HOSTS',
+  },
+  'webdav-token': {
+    help: 'A bearer token for WebDAV servers that take one in place of user and password.',
+    expected: 'a token',
+    example: '${{ secrets.WEBDAV_TOKEN }}',
+    schema: schema.text,
+    secret: true,
+    variable: 'LIFEBOAT_WEBDAV_TOKEN',
+  },
+} as const satisfies Record<string, Input>
 
 const timeout = {
   help: 'How long a request to the store may take, or an upload stand still, before the command fails.',
@@ -242,6 +285,7 @@ export const inputs = {
     jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '2' },
     'client-install': clientInstall,
     token,
+    ...access,
     timeout,
     timezone,
   },
@@ -319,6 +363,7 @@ export const inputs = {
     'verify-only': { ...flag, help: 'Read and check what would be restored, and touch no database.' },
     'client-install': clientInstall,
     token,
+    ...access,
     timeout,
     timezone,
   },
@@ -336,6 +381,7 @@ export const inputs = {
     },
     'client-install': clientInstall,
     token,
+    ...access,
     timeout,
     timezone,
   },
@@ -356,6 +402,7 @@ export const inputs = {
     },
     'encryption-key': { ...encryptionKey, help: 'Optional: without a key the list shows what the store claims. With one the signatures are checked; with one that can decrypt, the sources, the description and the run of each snapshot are shown too.' },
     token,
+    ...access,
     timeout,
     timezone: { ...timezone, help: 'The time zone in which times are shown to people, and in which retention counts days. Results, ids and the store always use UTC.' },
   },
@@ -372,6 +419,7 @@ export const inputs = {
     set: { ...set, default: 'default' },
     'client-install': clientInstall,
     token,
+    ...access,
     timeout,
     timezone,
   },
@@ -388,6 +436,7 @@ export const inputs = {
       default: 'all',
     },
     token,
+    ...access,
     timeout,
     timezone,
   },

@@ -75,21 +75,43 @@ export interface RestoreResult {
 
 export interface ListResult {
   store: string
-  snapshots: {
-    id: string
-    set: string
-    time: string
-    size: number
-    stored: number
-    added: number
-    chunks: number
-    tags: string[]
-    key: string
-    /** Known only with a key that can decrypt. */
-    description?: string
-    sources?: { name: string; kind: string; size: number }[]
-  }[]
+  /** When this was, from which ages count. */
+  listed: string
+  /** Newest first. */
+  snapshots: ListedSnapshot[]
 }
+
+export interface ListedSnapshot {
+  id: string
+  set: string
+  time: string
+  size: number
+  stored: number
+  added: number
+  chunks: number
+  /** As they are by now. */
+  tags: string[]
+  pinned: boolean
+  /** Fingerprint of the key it was made with. */
+  key: string
+  /** Its signature was checked with the key given; of all others this is what the store claims. */
+  authentic: boolean
+  /** The newest verification that came to a result found it good. */
+  verified: boolean
+  /** The newest of each level, newest first. */
+  proofs: { level: ProofLevel; result: VerifyResult['result']; time: string }[]
+  /** Known only with a key that can decrypt. */
+  description?: string
+  sources?: { name: string; kind: string; size: number }[]
+  /** URL of the workflow run that made it, if one did. */
+  run?: string | null
+  /** What a retention policy says to it, where one was given. */
+  retention?: { keep: boolean; reasons: string[] }
+  /** When the store drops something it needs, or the policy no longer keeps it; only where that can be known. */
+  expires?: string
+}
+
+export type ProofLevel = 'list' | 'read' | 'drill'
 
 export interface DoctorResult {
   /** In the order in which they were made: the destination, then each database. */

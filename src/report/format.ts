@@ -63,6 +63,11 @@ export function formatTime(iso: string, timeZone: string): string {
   return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')} ${part('timeZoneName')}`
 }
 
+/** Text from outside on one line, without what a terminal would obey or what turns the direction of writing. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').replace(/\p{C}/gu, '\uFFFD')
+}
+
 /** Rows as columns that line up, two spaces between them; the last column is left as it is. */
 export function formatColumns(rows: readonly (readonly string[])[], indent = ''): string {
   const widths: number[] = []

@@ -1,3 +1,5 @@
+import { formatTime } from './format.ts'
+
 /** GitHub drops a step's summary whole when it is over 1 MiB. */
 const MOST_BYTES = 1_000_000
 
@@ -33,6 +35,20 @@ export function code(name: string): string {
 /** A time or a figure that a narrow column does not break. */
 export function unbroken(text: string): string {
   return text.replaceAll(' ', '\u00A0').replaceAll('-', '-\u2060')
+}
+
+/** To the minute, below a heading that names the time zone: `madeIn`. */
+export function shortTime(time: string, timeZone: string): string {
+  return unbroken(formatTime(time, timeZone).slice(0, 16))
+}
+
+export function madeIn(timeZone: string): string {
+  return `Made (${escapeMarkdown(timeZone)})`
+}
+
+/** A link, where the address is one on the web and nothing else; the text alone where it is not. */
+export function link(text: string, url: string): string {
+  return /^https:\/\/[A-Za-z0-9./_~:-]{1,500}$/.test(url) ? `[${text}](${url})` : text
 }
 
 /** A code block that its content cannot end. */

@@ -1,5 +1,6 @@
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
-import { backupSummary, failureSummary, listSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
+import { listSummary } from '../../src/report/list.ts'
+import { backupSummary, failureSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
 import { Browser, type ShownPage } from '../support/summary-page.ts'
 
 let browser: Browser
@@ -29,7 +30,9 @@ const restore: RestoreResult = {
   errors: ['pg_restore: error: could not execute query: ERROR:  role "reporting" does not exist', `Command was: GRANT SELECT ON TABLE public.orders TO reporting; ${HOSTILE} ${LONG}`], seconds: 14.2,
 }
 const listed: ListResult['snapshots'] = recent.flatMap(({ snapshot, ...sizes }, index) => [
-  { ...sizes, id: snapshot, set: index % 5 === 4 ? 'before-deploy' : 'production', chunks: 600, tags: ['nightly', 'release=1.4'], key: '0'.repeat(16), description: index === 1 ? `${HOSTILE} ${LONG}` : 'nightly', sources: [{ name: 'shop', kind: 'postgres', size: 1 }] },
+  { ...sizes, id: snapshot, set: index % 5 === 4 ? 'before-deploy' : 'production', chunks: 600, tags: ['nightly', 'release=1.4'], key: '0'.repeat(16), description: index === 1 ? `${HOSTILE} ${LONG}` : 'nightly', sources: [{ name: 'shop', kind: 'postgres', size: 1 }],
+    pinned: index === 3, authentic: index !== 2, verified: true, proofs: [{ level: 'list', result: index === 4 ? 'failed' : 'verified', time: sizes.time }, { level: 'drill', result: 'verified', time: sizes.time }],
+    run: index === 1 ? `https://evil.example/${HOSTILE}` : 'https://github.com/someone/something/actions/runs/1234567', retention: { keep: index % 2 === 0, reasons: ['last 1 of 3', 'daily 2026-11-20'] }, expires: '2026-12-20T05:00:00.000Z' },
 ])
 const unreachable = { message: 'cannot connect to db.abc.example:5432: network unreachable', causes: ['connection to server at "2001:db8::1" failed'], hint: "this host has only an IPv6 address, which hosted runners cannot reach; use the session pooler's URL", status: 1 as const }
 
@@ -45,13 +48,13 @@ const summaries: Record<string, string> = {
   'verification in vain': verifySummary({ ...verify, result: 'could not verify', problems: ['no client program of PostgreSQL 19 is installed'] }, context),
   'restore with errors': restoreSummary(restore, context),
   restored: restoreSummary({ ...restore, restored: 214, errors: [] }, context),
-  list: listSummary({ store: 'the artifacts of someone/something', snapshots: listed }, context),
+  list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed }, context),
 }
 
 /** What is wrong with a page: errors, scripts and links that came with names, boxes wider than the page, text that is still markup. */
 async function faults({ page, problems }: ShownPage): Promise<string[]> {
   const found: string[] = await page.evaluate(`[
-    ...[...document.querySelectorAll('body a, body img, body script:not([src]), body iframe, [onerror]')].filter((e) => e.textContent.includes('evil') || e.tagName !== 'SCRIPT').map((e) => 'element ' + e.outerHTML),
+    ...[...document.querySelectorAll('body a:not([href="https://github.com/someone/something/actions/runs/1234567"]), body img, body script:not([src]), body iframe, [onerror]')].filter((e) => e.textContent.includes('evil') || e.tagName !== 'SCRIPT').map((e) => 'element ' + e.outerHTML),
     ...(document.documentElement.scrollWidth > document.documentElement.clientWidth ? ['the page is wider than the window'] : []),
     ...[...document.querySelectorAll('body > *, td svg, pre svg')].filter((e) => e.tagName !== 'SCRIPT' && e.getBoundingClientRect().right > innerWidth).map((e) => 'too wide: ' + e.tagName),
     ...[...document.querySelectorAll('p, h3')].filter((e) => /^\\|.*---|\\*\\*|&#\\d/m.test(e.textContent)).map((e) => 'not rendered: ' + e.textContent),

@@ -2,7 +2,8 @@ import * as fc from 'fast-check'
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
-import { backupSummary, failureSummary, listSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
+import { listSummary } from '../../src/report/list.ts'
+import { backupSummary, failureSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
@@ -13,6 +14,9 @@ const backup: BackupResult = {
 }
 const restore: RestoreResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 214, restored: 214, errors: [], seconds: 5 }
 const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], versions: {}, chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214 }] }
+
+const listed = { pinned: false, authentic: true, verified: false, proofs: [] }
+const listing = { store: 'file:/b', listed: '2026-11-20T05:00:00.000Z' }
 
 /** What a hostile name would need to become markup: none of it may be left as it is. */
 const MARKUP = /[<>|`*_[\]{}~!\\#@"']/
@@ -82,11 +86,11 @@ test('a code block cannot be ended by what is in it', () => {
 
 test('a summary stays below the limit of GitHub, with thousands of snapshots and endless errors', () => {
   const snapshots: ListResult['snapshots'] = Array.from({ length: 20_000 }, (_, index) => ({
-    id: backup.snapshot, set: 'app', time: backup.time, size: 1, stored: 1, added: 1, chunks: 1, tags: ['nightly'], key: '0'.repeat(16), description: `${index}`.repeat(200),
+    id: backup.snapshot, set: 'app', time: backup.time, size: 1, stored: 1, added: 1, chunks: 1, tags: ['nightly'], key: '0'.repeat(16), description: `${index}`.repeat(200), ...listed,
   }))
   const errors = Array.from({ length: 100_000 }, (_, index) => `error ${index} `.repeat(5))
   const summaries = [
-    listSummary({ store: 'file:/b', snapshots }, context),
+    listSummary({ ...listing, snapshots }, context),
     restoreSummary({ ...restore, errors }, context),
     verifySummary({ ...verify, result: 'failed', problems: errors }, context),
     failureSummary('backup', { message: 'é'.repeat(2_000_000), causes: errors, status: 1 }, undefined, context),
@@ -114,8 +118,8 @@ test('what could not be verified is neither a success nor a failure', () => {
 })
 
 test('a list of several sets shows how old the newest backup of each is', () => {
-  const one = { id: backup.snapshot, size: 1, stored: 1, added: 1, chunks: 1, tags: [], key: '0'.repeat(16) }
-  const summary = listSummary({ store: 'file:/b', snapshots: [{ ...one, set: 'a', time: '2026-11-20T04:00:00Z' }, { ...one, set: 'b', time: '2026-11-18T01:00:00Z' }] }, context)
+  const one = { id: backup.snapshot, size: 1, stored: 1, added: 1, chunks: 1, tags: [], key: '0'.repeat(16), ...listed }
+  const summary = listSummary({ ...listing, snapshots: [{ ...one, set: 'a', time: '2026-11-20T04:00:00Z' }, { ...one, set: 'b', time: '2026-11-18T01:00:00Z' }] }, context)
   expect(summary).toContain('### Lifeboat: 2 snapshots in `file:/b`, the newest 60 min old')
   expect(summary).toContain('| a | 1 | 60 min | 1 B |\n| b | 1 | 2 days | 1 B |')
 })
