@@ -60,22 +60,22 @@ export class VolumeSource implements Source {
     const { place } = this.#reached
     const { entries, unreadable, recent, skipped } = await this.#scan(place)
     const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
-    const list: string[] = []
+    const list: Buffer[] = []
     const { contents, links } = hardLinksIn(entries)
     const known = this.#options.rescan ? new Map<string, StreamRecord>() : knownSegments(before)
     for (const segment of segmentsOf(contents)) {
       const name = this.#streamName(facts)
       const settled = yield* this.#segment(place, segment, name, known.get(segment.digest), facts)
-      for (const { entry, size } of settled.read) list.push(listed(entry, size, facts))
-      const certain = settled.whole && !segment.entries.some((entry) => recent.has(entry))
+      list.push(Buffer.from(settled.read.map(({ entry, size }) => listed(entry, size, facts)).join(''), 'latin1'))
+      const certain = settled.whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)))
       facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' })
     }
     if (links.length > 0) {
       yield { name: this.#streamName(facts), format: 'tar', bytes: fromArray(linkArchive(links)) }
-      for (const link of links) list.push(listed(link.entry, 0, facts, link))
+      list.push(Buffer.from(links.map((link) => listed(link.entry, 0, facts, link)).join(''), 'latin1'))
       facts.segments.push({ entries: links.length, digest: '' })
     }
-    yield { name: `${this.name}.list`, format: 'tar-list', bytes: fromArray(joined(list)) }
+    yield { name: `${this.name}.list`, format: 'tar-list', bytes: fromArray(list) }
     this.#facts = facts
     this.#warn(facts)
   }
@@ -165,12 +165,6 @@ function listed(entry: string, size: number, facts: VolumeFacts, link?: HardLink
   if (type === 'f' && !link) facts.files++
   facts.bytes += size
   return encodeFile({ type: link ? 'h' : type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: link?.target ?? target })
-}
-
-const JOINED = 1000
-
-function* joined(lines: readonly string[]): Generator<Buffer, void, void> {
-  for (let start = 0; start < lines.length; start += JOINED) yield Buffer.from(lines.slice(start, start + JOINED).join(''), 'latin1')
 }
 
 async function* fromArray(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, void> {
