@@ -31,6 +31,7 @@ export async function runTerminal(): Promise<void> {
     if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
     status = failure.status
   }
+  await written(process.stdout)
   // Whatever still keeps the event loop busy has no say any more.
   exit(status)
 }
@@ -112,6 +113,14 @@ function programName(): string {
 function say(text: string): number {
   print(process.stdout, text)
   return 0
+}
+
+/** A pipe takes 64 KiB at a time, and the exit does not wait for the rest. Who reads no more (`head`) has all it wanted. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on('error', () => resolve())
+    stream.write('', () => resolve())
+  })
 }
 
 function print(stream: NodeJS.WriteStream, text: string): void {
