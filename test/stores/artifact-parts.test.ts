@@ -38,6 +38,14 @@ test('an artifact without a snapshot is none of a backup, and is not deleted', (
   expect(unneeded([{ ...backup(1), objects: new Set(['lifeboat.json']) }, ...week], new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4])
 })
 
+test('an artifact with proofs alone goes with the last of their snapshots', () => {
+  const proofs = (id: number, ...days: number[]): Holding => ({ id, name: 'lifeboat-app', created: at(8), objects: new Set(days.map((day) => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', '/20260108T000000Z-00000000.json'))), needs: [] })
+  const holdings = [...week, proofs(21, 1), proofs(22, 1, 7), proofs(23, 7), proofs(24, 99)]
+  expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 21, 24])
+  expect(unneeded(holdings, new Set([snapshot(1)]), at(20)).map(({ id }) => id)).toEqual([2, 3, 4, 24])
+  expect(unneeded(holdings, new Set(), at(8)).map(({ id }) => id)).not.toContain(21)
+})
+
 test('which snapshots are whole', () => {
   expect(wholeness(week)).toEqual({ lost: [], newestWhole: snapshot(7) })
   expect(wholeness(week.filter(({ id }) => id !== 5))).toEqual({ lost: [snapshot(7), snapshot(6)], newestWhole: snapshot(4) })

@@ -65,6 +65,11 @@ export function snapshotsOf(holding: Pick<Holding, 'objects'>): string[] {
   return [...holding.objects].filter((key) => key.startsWith('snapshots/'))
 }
 
+/** The snapshots that the proofs in an artifact are of, by key: a proof is written after its backup's artifact, so it has one of its own. */
+function provedBy({ objects }: Pick<Holding, 'objects'>): string[] {
+  return [...objects].filter((key) => key.startsWith('proofs/')).map((key) => `snapshots/${key.split('/').slice(1, 3).join('/')}.json.zst`)
+}
+
 /** The needs of an artifact that no artifact holds any more. `present` has every object there is. */
 export function missingNeeds(holding: Pick<Holding, 'needs'>, present: ReadonlySet<string>): { need: Parts['needs'][number]; keys: string[] }[] {
   return holding.needs
@@ -89,7 +94,7 @@ function newestFirst(a: string, b: string): number {
 const LEANED_ON = 3
 
 /**
- * The artifacts that may be deleted: those that hold no snapshot to keep, and no object that one needs. A backup that is running may lean on
+ * The artifacts that may be deleted: those that hold no snapshot to keep, no proof of one, and no object that one needs. A backup that is running may lean on
  * the snapshots that were the newest when it started, no longer than `grace` milliseconds ago; what these need stays as well (DESIGN section 6).
  * `kept` has the keys of the snapshots that the policy keeps.
  */
@@ -103,9 +108,9 @@ export function unneeded(holdings: readonly Holding[], kept: ReadonlySet<string>
   }
   const needed = new Set<number>()
   for (const holding of holdings) {
-    if (!snapshotsOf(holding).some((key) => protectedKeys.has(key))) continue
+    if (![...snapshotsOf(holding), ...provedBy(holding)].some((key) => protectedKeys.has(key))) continue
     needed.add(holding.id)
     for (const need of holding.needs) needed.add(need.artifact)
   }
-  return holdings.filter(({ id, objects, created }) => !needed.has(id) && snapshotsOf({ objects }).length > 0 && now.getTime() - created.getTime() >= grace)
+  return holdings.filter(({ id, objects, created }) => !needed.has(id) && snapshotsOf({ objects }).length + provedBy({ objects }).length > 0 && now.getTime() - created.getTime() >= grace)
 }

@@ -138,11 +138,13 @@ export class ArtifactStore implements Store {
   async commit(needs: readonly string[]): Promise<void> {
     if (this.#staged.size === 0) return
     const held = await this.#catalog.held()
-    await this.#carry(held)
+    // Proofs alone are worth nothing without the artifacts of their snapshots, which have all this.
+    const proofsAlone = [...this.#staged.keys()].every((key) => key.startsWith('proofs/'))
+    if (!proofsAlone) await this.#carry(held)
     const parts = { objects: [...this.#staged].map(([key, { size }]): [string, number] => [key, size]), needs: await this.#locate(needs, held) }
     await this.put(PARTS, encodeParts(parts))
     const { short, snapshot, artifact } = this.#options.retention
-    if (short > 0) {
+    if (short > 0 && !proofsAlone) {
       this.#options.report.warning(
         `this snapshot is sure to be whole for ${snapshot} days, ${short} fewer than the retention asks for: GitHub keeps artifacts for ${artifact}, and later backups share its parts`,
         'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use another destination.',
@@ -175,7 +177,7 @@ export class ArtifactStore implements Store {
     const held = await this.#catalog.held()
     // A name like lifeboat-app.2 may be another set's: what is not of this set is not judged by what this set keeps.
     const { set } = this.#options
-    const foreign = (one: Holding) => set !== undefined && [...one.objects].some((key) => key.startsWith('snapshots/') && !key.startsWith(`snapshots/${set}/`))
+    const foreign = (one: Holding) => set !== undefined && [...one.objects].some((key) => /^(snapshots|proofs)\//.test(key) && key.split('/')[1] !== set)
     const going = new Set(unneeded(held.map(holding), kept, this.#options.now()).filter((one) => !foreign(one)).map(({ id }) => id))
     const artifacts = held.filter(({ artifact }) => going.has(artifact.id)).map(({ artifact: { id, name, size } }) => ({ id, name, size }))
     let deleted = 0
@@ -243,8 +245,12 @@ export class ArtifactStore implements Store {
   async #confirm(uploaded: Uploaded & { name: string }): Promise<Omit<Held, 'needs'>> {
     const { name, id, size, digest } = uploaded
     const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
+    const unchecked = (cause: unknown): never => {
+      this.#options.signal.throwIfAborted()
+      throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${messageOf(cause)}`, { cause, hint })
+    }
     const look = async (): Promise<ServiceArtifact> => {
-      const found = (await this.#run!.list()).find((artifact) => artifact.id === id)
+      const found = (await this.#run!.list().catch(unchecked)).find((artifact) => artifact.id === id)
       if (!found) throw new Transient(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint })
       return found
     }
@@ -252,7 +258,7 @@ export class ArtifactStore implements Store {
     if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
       throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
     }
-    const { archive, entries, wrong } = await this.#compare(stored)
+    const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked)
     if (wrong.length > 0) {
       throw new LifeboatError(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staged.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` })
     }

@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { keepProof } from '../../src/commands/proof.ts'
+import type { VerifyResult } from '../../src/commands/results.ts'
+import type { Environment } from '../../src/environment.ts'
+import { readProofs } from '../../src/repository/proofs.ts'
+import { openStore } from '../../src/stores/open.ts'
+import { GitHub } from '../support/github/emulator.ts'
+import { terminalOf } from '../support/github/store.ts'
+import { keys } from '../support/engine.ts'
+
+let github: GitHub
+let folder: string
+const warnings: string[] = []
+beforeAll(async () => (github = await GitHub.start()))
+afterAll(() => github.stop())
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-proof-'))
+  warnings.length = 0
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const found: VerifyResult = {
+  snapshot: '20261120T020000Z-00000001', set: 'shop', time: '2026-11-20T02:00:00.000Z', level: 'read', result: 'verified', problems: [], damaged: [], chunks: 3, bytes: 1000, seconds: 2.5, sources: [], versions: { lifeboat: '1.0.0', pg_restore: '17' },
+}
+
+function environment(variables: Record<string, string> = {}): Environment {
+  const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
+  return { variables, signal: new AbortController().signal, report, temporary: path.join(folder, 'tmp'), now: () => github.now() }
+}
+
+test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by its id', undefined]])('a step of a workflow adds a small artifact for the proof, whether the store was opened as one %s', async (_, set) => {
+  github.artifacts.length = 0
+  const inputs = { destination: { kind: 'artifact' } as const, set, token: github.token(), timeout: 30_000 }
+  const step = environment(github.startRun())
+  const store = await openStore(inputs, step)
+  await keepProof(found, inputs, store, keys, step)
+  await store.close()
+  expect(warnings).toEqual([])
+  expect(github.live().map(({ name }) => name)).toEqual(['lifeboat-shop'])
+  expect(github.live()[0]!.size).toBeLessThan(5000)
+  expect(github.live()[0]!.expires.getTime() - github.now().getTime()).toBeGreaterThan(89 * 86_400_000)
+
+  const terminal = environment(terminalOf(github))
+  const reader = await openStore(inputs, terminal)
+  const proofs = await readProofs(reader, keys, { onDamaged: (error) => void warnings.push(error.message) })
+  expect(proofs.get(found.snapshot)).toMatchObject([{ level: 'read', result: 'verified', seconds: 2.5 }])
+  await keepProof(found, inputs, reader, keys, terminal)
+  expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in artifact:octo\/shop\/\S+: artifacts can be written only by a step of a workflow$/)])
+  await reader.close()
+})
+
+test('that a proof cannot be stored is a warning', async () => {
+  const inputs = { destination: { kind: 'file', path: '/dev/null/store' } as const, set: 'shop', token: undefined, timeout: 30_000 }
+  const store = await openStore(inputs, environment())
+  await keepProof(found, inputs, store, keys, environment())
+  expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in file:\/dev\/null\/store: cannot write proofs\//)])
+})
