@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import http, { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+
+export interface Asked {
+  method: string
+  /** Path and query. */
+  url: string
+  headers: IncomingMessage['headers']
+  body: Buffer
+}
+
+export interface Answered {
+  status: number
+  headers: OutgoingHttpHeaders
+  body: Buffer
+}
+
+/** What is done to a request: answered without the server; or, once the server has done it, `lose` its answer, `cut` the body after so many bytes, or `change` it. */
+export type Fault = Partial<Answered> & { status: number } | { lose: true } | { cut: number } | { change: (answer: Answered) => Answered }
+
+/** A proxy before any HTTP server on loopback, which answers as services in trouble do. The `Host` that was asked is passed on, as signatures cover it. */
+export interface HttpProxy {
+  readonly port: number
+  readonly seen: { method: string; url: string; status: number | undefined }[]
+  /** The next so many requests that match suffer this. */
+  on(matches: (asked: Asked) => boolean, fault: Fault | ((asked: Asked) => Fault), times?: number): void
+  /** No more faults; what was seen is forgotten. */
+  reset(): void
+  close(): Promise<void>
+}
+
+interface Rule {
+  matches: (asked: Asked) => boolean
+  fault: Fault | ((asked: Asked) => Fault)
+  times: number
+}
+
+export async function startHttpProxy(target: number): Promise<HttpProxy> {
+  let rules: Rule[] = []
+  const seen: HttpProxy['seen'] = []
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const asked = { method: request.method!, url: request.url!, headers: request.headers, body: await bodyOf(request) }
+    const entry: (typeof seen)[number] = { method: asked.method, url: asked.url, status: undefined }
+    seen.push(entry)
+    const rule = rules.find((rule) => rule.times > 0 && rule.matches(asked))
+    if (rule) rule.times--
+    const fault = typeof rule?.fault === 'function' ? rule.fault(asked) : rule?.fault
+    if (fault && 'status' in fault) {
+      entry.status = fault.status
+      return void response.writeHead(fault.status, { 'content-length': fault.body?.length ?? 0, ...fault.headers }).end(asked.method === 'HEAD' ? undefined : fault.body)
+    }
+    const plain = await forward(target, asked)
+    const answer = fault && 'change' in fault ? fault.change(plain) : plain
+    entry.status = answer.status
+    if (fault && 'lose' in fault) return void response.socket!.resetAndDestroy()
+    response.writeHead(answer.status, answer.headers)
+    if (!fault || !('cut' in fault)) return void response.end(answer.body)
+    response.write(answer.body.subarray(0, fault.cut), () => response.socket?.destroy())
+  }
+
+  const listener = http.createServer((request, response) => {
+    // A client that has gone away is not told anything.
+    serve(request, response).catch(() => response.socket?.destroy())
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const address = listener.address()
+  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
+  return {
+    port: address.port,
+    seen,
+    on: (matches, fault, times = 1) => void rules.push({ matches, fault, times }),
+    reset: () => {
+      rules = []
+      seen.length = 0
+    },
+    close: async () => {
+      const closed = once(listener, 'close')
+      listener.close()
+      listener.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+async function forward(port: number, { method, url, headers, body }: Asked): Promise<Answered> {
+  const sent = http.request({ host: '127.0.0.1', port, method, path: url, headers, agent: false })
+  sent.end(body)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what this event has
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+  return { status: answer.statusCode!, headers: answer.headers, body: await bodyOf(answer) }
+}
+
+async function bodyOf(message: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of message) pieces.push(Buffer.from(piece))
+  return Buffer.concat(pieces)
+}

@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+/** `up`: what the client sends. `down`: what the server answers. */
+export type Direction = 'up' | 'down'
+
+/** A proxy before any server on loopback, which does to connections what networks do. */
+export interface TcpProxy {
+  readonly port: number
+  /** Connections accepted so far. */
+  readonly connections: number
+  /** Takes no connections any more, and resets those there are; until `accept`. */
+  refuse(): Promise<void>
+  accept(): Promise<void>
+  /** Resets the connection that carries the next so many bytes, counted from now; so often, each time after as many more. */
+  resetAfter(bytes: number, direction: Direction, times?: number): void
+  /** As `resetAfter`, but nothing moves any more on that connection, which stays open. */
+  stallAfter(bytes: number, direction: Direction, times?: number): void
+  /** As `resetAfter`, but the connection is closed in good order. */
+  endAfter(bytes: number, direction: Direction, times?: number): void
+  /** As `resetAfter`, but one bit of the last of these bytes is another. */
+  flipAfter(bytes: number, direction: Direction, times?: number): void
+  /** Closes every connection there is, in good order, as servers do with those that are idle. */
+  endAll(): void
+  close(): Promise<void>
+}
+
+type Act = 'reset' | 'stall' | 'end' | 'flip'
+
+interface Rule {
+  act: Act
+  direction: Direction
+  bytes: number
+  left: number
+  times: number
+}
+
+interface Connection {
+  client: Socket
+  server: Socket
+  stalled: boolean
+}
+
+export async function startTcpProxy(target: number): Promise<TcpProxy> {
+  const open = new Set<Connection>()
+  const rules: Rule[] = []
+  let accepted = 0
+
+  const carry = (connection: Connection, direction: Direction, piece: Buffer): void => {
+    const to = direction === 'up' ? connection.server : connection.client
+    if (connection.stalled) return
+    const rule = rules.find((rule) => rule.direction === direction && rule.times > 0)
+    if (!rule || rule.left > piece.length) {
+      if (rule) rule.left -= piece.length
+      if (!to.destroyed) to.write(piece)
+      return
+    }
+    const carried = Buffer.from(piece.subarray(0, rule.left))
+    const rest = piece.subarray(rule.left)
+    rule.times--
+    rule.left = rule.bytes
+    if (rule.act === 'flip') carried[carried.length - 1]! ^= 0x10
+    if (!to.destroyed) to.write(carried)
+    if (rule.act === 'flip') carry(connection, direction, rest)
+    else if (rule.act === 'stall') connection.stalled = true
+    else if (rule.act === 'reset') reset(connection)
+    else end(connection)
+  }
+
+  const take = (client: Socket): void => {
+    accepted++
+    const server = connect(target, '127.0.0.1')
+    const connection = { client, server, stalled: false }
+    open.add(connection)
+    for (const [from, to, direction] of [[client, server, 'up'], [server, client, 'down']] as const) {
+      from.setNoDelay(true)
+      from.on('data', (piece: Buffer) => carry(connection, direction, piece))
+      from.on('end', () => {
+        if (!connection.stalled && !to.destroyed) to.end()
+      })
+      // What one side suffers the other sees as its end.
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        if (!connection.stalled) to.destroy()
+        if (client.destroyed && server.destroyed) open.delete(connection)
+      })
+    }
+  }
+
+  const listener = createServer({ allowHalfOpen: true }, take)
+  const port = await listening(listener, 0)
+  const rule = (act: Act) => (bytes: number, direction: Direction, times = 1): void => void rules.push({ act, direction, bytes, left: bytes, times })
+  const stopListening = async (): Promise<void> => {
+    if (!listener.listening) return
+    const closed = once(listener, 'close')
+    listener.close()
+    for (const connection of open) reset(connection)
+    await closed
+  }
+  return {
+    port,
+    get connections() {
+      return accepted
+    },
+    refuse: stopListening,
+    accept: async () => {
+      await listening(listener, port)
+    },
+    resetAfter: rule('reset'),
+    stallAfter: rule('stall'),
+    endAfter: rule('end'),
+    flipAfter: rule('flip'),
+    endAll: () => open.forEach(end),
+    close: stopListening,
+  }
+}
+
+async function listening(listener: Server, port: number): Promise<number> {
+  listener.listen(port, '127.0.0.1')
+  await once(listener, 'listening')
+  const address = listener.address()
+  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
+  return address.port
+}
+
+function reset({ client, server }: Connection): void {
+  client.resetAndDestroy()
+  server.resetAndDestroy()
+}
+
+function end({ client, server }: Connection): void {
+  client.end()
+  server.end()
+}
