@@ -22,19 +22,25 @@ export interface RequestOptions {
   silence: number
   /** Bytes of an answer that are believed; more is an error. */
   maximum: number
+  /** Statuses from 500 on that are an answer like others. */
+  final?: readonly number[]
   /** Takes the body of a good answer piece by piece; it is then not kept. */
-  sink?: (piece: Uint8Array, answer: Pick<Answer, 'status'>) => Promise<void>
+  sink?: (piece: Uint8Array, answer: Pick<Answer, 'status' | 'headers'>) => Promise<void>
 }
+
+const PIECE = 64 * 1024
 
 /**
  * One HTTP request, through the proxy if there is one (src/proxy.ts), redirects not followed. Throws a `Transient` for a lost or silent
  * connection, and for the statuses that ask to come back later (408, 429, 5xx). Messages name the host alone: the rest of a signed URL is a secret.
  */
 export async function request(url: URL, asked: Asked, options: RequestOptions): Promise<Answer> {
-  const { signal, silence, maximum, sink } = options
+  const { signal, silence, maximum, sink, final = [] } = options
   signal.throwIfAborted()
-  const { method = 'GET', headers = {}, body } = asked
-  const sent = (url.protocol === 'https:' ? https : http).request(url, { method, headers })
+  const { method = 'GET', headers = {} } = asked
+  const body = asked.body === undefined ? undefined : bytesOf(asked.body)
+  const sized = body && { 'content-length': `${body.length}` }
+  const sent = (url.protocol === 'https:' ? https : http).request(url, { method, headers: { ...sized, ...headers } })
   let stalled = false
   const interrupt = (): void => void sent.destroy()
   const timer = setTimeout(() => {
@@ -44,27 +50,32 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
   signal.addEventListener('abort', interrupt)
   const lost = (cause: unknown): unknown => {
     if (signal.aborted) return signal.reason
-    if (stalled) return new Transient(`${url.host} has not answered for ${Math.round(silence / 100) / 10} s`)
-    return new Transient(`the connection to ${url.host} failed: ${reasonOf(cause)}`, hintFor(cause))
+    if (stalled) return new Transient(`${url.host} has not answered for ${Math.round(silence / 100) / 10} s`, { hint: `${AGAIN} If it is only slow, raise the timeout.` })
+    if (CERTIFICATE.test(reasonOf(cause))) {
+      return new LifeboatError(`the certificate of ${url.host} cannot be verified: ${reasonOf(cause)}`, { cause, hint: 'If an authority of your own signed it, set NODE_EXTRA_CA_CERTS to the file with its certificate.' })
+    }
+    return new Transient(`the connection to ${url.host} failed: ${reasonOf(cause)}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN })
   }
   try {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     sent.on('response', resolve)
     sent.on('error', (cause) => reject(lost(cause)))
-    sent.end(body)
+    // In pieces, each of which shows that the other side still takes some.
+    for (let at = 0; body && at < body.length; at += PIECE) sent.write(body.subarray(at, at + PIECE), () => timer.refresh())
+    sent.end()
     const response = await promise
-    const status = response.statusCode!
+    const [status, answered] = [response.statusCode!, headersOf(response)]
     const taken: Uint8Array[] = []
     let size = 0
     for await (const piece of received(response, lost)) {
       timer.refresh()
       size += piece.length
       if (size > maximum) throw new LifeboatError(`${url.host} answered with more than the ${maximum} bytes expected`)
-      if (sink && status >= 200 && status < 300) await sink(piece, { status })
+      if (sink && status >= 200 && status < 300) await sink(piece, { status, headers: answered })
       else taken.push(piece)
     }
-    const answer = { status, headers: headersOf(response), body: Buffer.concat(taken) }
-    if (status === 408 || status === 429 || status >= 500) throw busy(url, answer)
+    const answer = { status, headers: answered, body: Buffer.concat(taken) }
+    if (status === 408 || status === 429 || (status >= 500 && !final.includes(status))) throw busy(url, answer)
     return answer
   } finally {
     clearTimeout(timer)
@@ -82,6 +93,10 @@ async function* received(response: IncomingMessage, lost: (cause: unknown) => un
   }
 }
 
+function bytesOf(body: string | Uint8Array): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.length)
+}
+
 function headersOf({ rawHeaders }: IncomingMessage): Headers {
   const headers = new Headers()
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) headers.append(rawHeaders[at]!, rawHeaders[at + 1]!)
@@ -90,17 +105,23 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 
 function busy(url: URL, { status, headers }: Answer): Transient {
   const seconds = Number(headers.get('retry-after') ?? 0)
-  return new Transient(`${url.host} answered with status ${status}`, { after: Number.isFinite(seconds) ? seconds * 1000 : 0 })
+  return new Transient(`${url.host} answered with status ${status}`, { hint: AGAIN, after: Number.isFinite(seconds) ? seconds * 1000 : 0 })
 }
+
+/** Codes of OpenSSL's verification, and of Node's for names. */
+const CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERR_TLS_CERT_ALTNAME_INVALID)/
 
 /** What a proxy said, else the code: Node's messages are no shorter, and some are for programmers. */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   if (!('code' in cause) || typeof cause.code !== 'string') return cause.message
-  return cause.code === 'ERR_PROXY_TUNNEL' ? cause.message : cause.code
+  return isRefusedByProxy(cause) ? cause.message : cause.code
 }
 
-function hintFor(cause: unknown): { hint?: string } {
-  const proxied = cause instanceof Error && 'code' in cause && cause.code === 'ERR_PROXY_TUNNEL'
-  return proxied ? { hint: 'HTTPS_PROXY names the proxy; hosts to be reached without it belong into NO_PROXY.' } : {}
+function isRefusedByProxy(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ERR_PROXY_TUNNEL'
 }
+
+const PROXY = 'HTTPS_PROXY names the proxy; hosts to be reached without it belong into NO_PROXY.'
+/** What to do about trouble that may pass. */
+export const AGAIN = 'Run it again. If that does not help, see whether the service has trouble, or what lies between it and this machine: a proxy, a firewall.'

@@ -25,7 +25,8 @@ export interface RetryOptions {
 
 /**
  * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
- * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it.
+ * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it; none is
+ * begun that would have less than half of that third.
  */
 export async function retry<T>(attempt: (limit: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random } = options
@@ -39,7 +40,7 @@ export async function retry<T>(attempt: (limit: number) => Promise<T>, options: 
       if (!(error instanceof Transient) || tried === attempts) throw error
       // Half of the pause is chance, so that runs which failed together do not come back together.
       const delay = Math.max(error.after, pause * 2 ** (tried - 1) * (0.5 + random() / 2))
-      if (performance.now() + delay >= end) throw error
+      if (end - performance.now() - delay < budget / 6) throw error
       await sleep(delay, undefined, { signal })
     }
   }

@@ -89,12 +89,10 @@ async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, str
   for (const step of steps) {
     const folder = folderOf(step.uses)
     if (folder === undefined) continue
-    const described = action.parse(parse(readFileSync(path.join(root, folder, 'action.yml'), 'utf8')))
-    const contexts = { ...options.contexts, matrix, github, steps: outputs }
-    const defaults = Object.entries(described.inputs).map(([name, input]) => [name, evaluated(input.default ?? '', contexts)])
-    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
-    const ending = await runStep(options.work, { main: entry(folder, described.runs.main), inputs: Object.fromEntries([...defaults, ...given]), variables })
-    ran.push({ name: step.name ?? step.uses!, ending, post: entry(folder, described.runs.post) })
+    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), { ...options.contexts, matrix, github, steps: outputs }))])
+    const { post, ...main } = actionStep(folder, Object.fromEntries(given), github)
+    const ending = await runStep(options.work, { ...main, variables })
+    ran.push({ name: step.name ?? step.uses!, ending, post })
     if (step.id !== undefined) outputs[step.id] = { outputs: ending.outputs }
     if (ending.status !== 0) break
   }
@@ -103,6 +101,13 @@ async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, str
     posts.unshift(await runStep(options.work, { main: post, state: ending.state, variables }))
   }
   return ran.map(({ name, ending }, index) => ({ name, ending, post: posts[index]! }))
+}
+
+/** A step that uses one of our actions: the programs that its action.yml names, and its inputs, where none is given its default. */
+export function actionStep(folder: string, given: Record<string, string>, github: Record<string, string>): { main: string; post: string; inputs: Record<string, string> } {
+  const { inputs, runs } = action.parse(parse(readFileSync(path.join(root, folder, 'action.yml'), 'utf8')))
+  const defaults = Object.entries(inputs).map(([name, input]) => [name, evaluated(input.default ?? '', { github })])
+  return { main: entry(folder, runs.main), post: entry(folder, runs.post), inputs: { ...Object.fromEntries(defaults), ...given } }
 }
 
 /** The program that action.yml names, as the sources build it now. */

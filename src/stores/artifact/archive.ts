@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { LifeboatError } from '../../error.ts'
-import { type Answer, request } from '../http.ts'
+import { AGAIN, type Answer, request } from '../http.ts'
 import { retry, Transient } from '../retry.ts'
 import { DamagedObject } from '../store.ts'
 import { Gone, type ServiceArtifact } from './github.ts'
@@ -96,7 +96,8 @@ export class Archive {
     const whole = new Whole()
     let answer
     try {
-      const sink = async (piece: Uint8Array, { status }: Pick<Answer, 'status'>): Promise<void> => {
+      const sink = async (piece: Uint8Array, { status, headers }: Pick<Answer, 'status' | 'headers'>): Promise<void> => {
+        this.#refusePage(url, headers)
         if (status !== 206) throw whole
         pieces.push(piece)
       }
@@ -110,7 +111,7 @@ export class Archive {
     if (answer.status !== 206) throw this.#refused(url, answer.status)
     const total = Number(/\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1])
     if (total !== artifact.size) throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`)
-    if (answer.body.length !== end - start) throw new Transient(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`)
+    if (answer.body.length !== end - start) throw new Transient(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: AGAIN })
     return answer.body
   }
 
@@ -119,7 +120,14 @@ export class Archive {
     this.#url = undefined
     if (status === 404) return new Gone(this.#options.artifact.name, this.#options.artifact.id)
     if (status === 416) return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`)
-    return new Transient(`${url.host} answered with status ${status} to the download of ${this.#label}`)
+    return new Transient(`${url.host} answered with status ${status} to the download of ${this.#label}`, { hint: AGAIN })
+  }
+
+  /** A proxy or a service in trouble may answer with a page for people, and with status 200. */
+  #refusePage(url: URL, headers: Headers): void {
+    if (!headers.get('content-type')?.startsWith('text/html')) return
+    this.#url = undefined
+    throw new Transient(`${url.host} answered with a page for people to the download of ${this.#label}`, { hint: AGAIN })
   }
 
   async #fetchWhole(): Promise<void> {
@@ -143,7 +151,8 @@ export class Archive {
     const hash = createHash('sha256')
     let size = 0
     try {
-      const sink = async (piece: Uint8Array): Promise<void> => {
+      const sink = async (piece: Uint8Array, { headers }: Pick<Answer, 'headers'>): Promise<void> => {
+        this.#refusePage(url, headers)
         hash.update(piece)
         size += piece.length
         await handle.writeFile(piece)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { type Answer, request } from '../http.ts'
+import { AGAIN, type Answer, request } from '../http.ts'
 import { retry, Transient } from '../retry.ts'
 
 /** An artifact as GitHub's services describe it. */
@@ -115,7 +115,7 @@ export class RestApi {
       const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after')
       if (status === 403 && limited) throw rateLimited(answer)
       if (status === 403) throw new LifeboatError('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION })
-      throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`)
+      throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: AGAIN })
     }, { signal, budget: timeout })
   }
 }
@@ -193,11 +193,14 @@ export class RunService {
     const body = JSON.stringify({ ...this.#run, ...content })
     return retry(async (limit) => {
       const answer = await request(new URL(`${this.#base}/${method}`), { method: 'POST', headers, body }, { signal, silence: limit, maximum: LARGEST_ANSWER })
-      if (answer.status !== 200) throw new LifeboatError(`GitHub's artifact service answered with status ${answer.status} to ${method}`)
+      if (answer.status !== 200) throw new LifeboatError(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED })
       return parsed(answer, schema)
     }, { signal, budget: timeout })
   }
 }
+
+/** When the token of a run is not taken. */
+export const REFUSED = 'Was the run cancelled, or does its token belong to another run? Run the workflow again.'
 
 /** The ids of run and job inside the runtime token (a JWT, RFC 7519); the service checks its signature. */
 function runOf(token: string): { workflow_run_backend_id: string; workflow_job_run_backend_id: string } {
@@ -224,19 +227,19 @@ function jsonOf(answer: Answer): unknown {
     return JSON.parse(answer.body.toString('utf8'))
   } catch (cause) {
     // A proxy or a service in trouble answers with a page for people.
-    throw new Transient('GitHub answered with something that is not JSON', { cause })
+    throw new Transient('GitHub answered with something that is not JSON', { cause, hint: AGAIN })
   }
 }
 
 function parsed<T>(answer: Answer, schema: z.ZodType<T>): T {
   const result = schema.safeParse(jsonOf(answer))
   if (result.success) return result.data
-  throw new LifeboatError(`GitHub's answer is not what it should be: ${z.prettifyError(result.error)}`)
+  throw new LifeboatError(`GitHub's answer is not what it should be: ${z.prettifyError(result.error)}`, { hint: AGAIN })
 }
 
 /** Plain http is believed only from a service that is itself reached over it (a test's). */
 function signedUrl(text: string | null, base: string): URL {
   const url = URL.parse(text ?? '')
   if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && base.startsWith('http:')))) return url
-  throw new LifeboatError('GitHub did not say where the artifact can be downloaded')
+  throw new LifeboatError('GitHub did not say where the artifact can be downloaded', { hint: AGAIN })
 }

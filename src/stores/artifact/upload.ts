@@ -2,7 +2,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { retry, Transient } from '../retry.ts'
-import type { Variables } from './github.ts'
+import { REFUSED, type Variables } from './github.ts'
 
 export interface Upload {
   name: string
@@ -49,11 +49,19 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
   // A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
   const resourceLimits = { maxYoungGenerationSizeMb: 8 }
   const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, execArgv: [], env: forClient(variables), stdout: true, stderr: true, resourceLimits })
-  const silence = setTimeout(() => reject(new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s`, { hint: STALLED })), timeout)
+  let refusal = ''
+  const stall = () => reject(new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s${refusal}`, { hint: STALLED }))
+  const silence = setTimeout(stall, timeout)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
-  // It prints a line for every bit of progress; the lines themselves hold nothing for the user, and commands to the runner.
-  for (const stream of [worker.stdout, worker.stderr]) stream.on('data', () => silence.refresh())
+  // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try again.
+  for (const stream of [worker.stdout, worker.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      const failure = /^Attempt \d+ of \d+ failed with error: (.+)\. Retrying/m.exec(text)?.[1]
+      if (failure === undefined) silence.refresh()
+      else refusal = `: ${cleaned(failure)}`
+    })
+  }
   worker.on('message', (message: unknown) => {
     const result = outcome.safeParse(message)
     if (!result.success) reject(new LifeboatError('the artifact client gave no size and digest for what it uploaded'))
@@ -80,20 +88,25 @@ function forClient(variables: Variables): Record<string, string> {
 }
 
 function explain(name: string, failure: string, code?: string): LifeboatError {
-  // Signed URLs are secrets, whatever message they come in.
-  const what = /^\s*</.test(failure) ? 'something answered with a page for people' : failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
+  const what = cleaned(failure)
   if (/quota has been hit/i.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: the storage for artifacts is used up`, {
       hint: 'Delete artifacts or wait until some expire (GitHub counts anew every 6 to 12 hours), raise the limit in the billing settings, or use another destination. Earlier backups are whole.',
     })
   }
   if (/\(409\)/.test(what)) return new NameTaken(`this run already has an artifact ${name}`)
-  if (/\((401|403)\)/.test(what)) {
-    return new LifeboatError(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: 'Was the run cancelled, or does its token belong to another run? Run the workflow again.' })
+  if (/\((401|403)\)|status (401|403)\b/.test(what)) {
+    return new LifeboatError(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: REFUSED })
   }
   const lost = code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what)
   const message = `artifact ${name} was not uploaded: ${what}`
   return lost ? new Transient(message, { hint: STALLED }) : new LifeboatError(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' })
+}
+
+/** Signed URLs are secrets, whatever message they come in. */
+function cleaned(failure: string): string {
+  if (/^\s*<|is not valid JSON$/.test(failure)) return 'something answered with a page for people'
+  return failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
 }
 
 const asked = z.object({ lifeboatUpload: z.object({ name: z.string(), root: z.string(), files: z.array(z.string()), retentionDays: z.number() }) })
@@ -106,7 +119,9 @@ async function uploadHere({ name, root, files, retentionDays }: Upload): Promise
     if (id === undefined || size === undefined || digest === undefined) return { failure: 'the client gave no id, size and digest for what it uploaded' }
     return { uploaded: { id, size, digest } }
   } catch (error) {
-    return { failure: messageOf(error), code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined }
+    const status = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined
+    const failure = status === undefined ? messageOf(error) : `blob storage answered with status ${status}: ${cleaned(messageOf(error))}`
+    return { failure, code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined }
   }
 }
 

@@ -8,9 +8,13 @@ import { type Azurite, startAzurite } from './azurite.ts'
 
 /** How a call goes wrong. `stall` never answers, `slow` answers after a while, `html` answers a page with status 200. */
 export interface Fault {
-  /** Part of the path (`CreateArtifact`, `/actions/artifacts`, `/blobs/`). */
+  /** Part of the path (`CreateArtifact`, `/actions/artifacts`, `/blobs/`), or the name of a call. */
   match: string
   method?: string
+  /** Only for what belongs to this repository. */
+  repository?: string
+  /** So many of the calls that match go well before. */
+  skip?: number
   /** How often; once unless told. */
   times?: number
   kind: number | 'reset' | 'stall' | 'slow' | 'html'
@@ -39,6 +43,9 @@ interface Run {
 export interface Call {
   method: string
   path: string
+  /** Which call it is, of all the services have: `CreateArtifact`, `GET artifacts/N/zip`, `PUT blob block`. */
+  name: string
+  repository: string | undefined
   status: number | string
 }
 
@@ -60,6 +67,7 @@ class Refusal extends Error {
 const ACCOUNT = 'devstoreaccount1'
 const SERVICE = '/twirp/github.actions.results.api.v1.ArtifactService/'
 const DAY = 86_400_000
+const BLOBS = /^\/blobs\/([^/]+\/[^/]+)/
 
 export class GitHub {
   readonly artifacts: StoredArtifact[] = []
@@ -153,11 +161,18 @@ export class GitHub {
     return this.artifacts.filter(({ final, expires }) => final && expires > this.now())
   }
 
+  /** Gives a repository the artifacts that another has. */
+  copyRepository(from: string, to: string): void {
+    const copied = this.artifacts.filter(({ run }) => run.repository === from)
+    this.artifacts.push(...copied.map((artifact) => ({ ...artifact, run: { ...artifact.run, repository: to } })))
+  }
+
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const url = new URL(request.url!.replace(/^\/+/, '/'), this.url)
-    const call: Call = { method: request.method!, path: url.pathname, status: 'stalled' }
+    const repository = this.#repositoryOf(url, request.headers.authorization)
+    const call: Call = { method: request.method!, path: url.pathname, name: nameOf(url, request.method!), repository, status: 'stalled' }
     this.calls.push(call)
-    const fault = this.faults.find((fault) => url.pathname.includes(fault.match) && (fault.method ?? call.method) === call.method)
+    const fault = this.faults.find((fault) => matches(fault, call) && (fault.skip = (fault.skip ?? 0) - 1) < 0)
     if (fault && (fault.times = (fault.times ?? 1) - 1) <= 0) this.faults.splice(this.faults.indexOf(fault), 1)
     if (fault?.kind === 'stall') return
     if (fault?.kind === 'reset') {
@@ -229,9 +244,18 @@ export class GitHub {
     throw new Refusal(404, { code: 'bad_route', msg: call })
   }
 
-  #runOf(authorization: string): Run {
+  #repositoryOf(url: URL, authorization = ''): string | undefined {
+    if (url.pathname.startsWith(SERVICE)) return this.#findRun(authorization)?.repository
+    return BLOBS.exec(url.pathname)?.[1] ?? /^\/repos\/([^/]+\/[^/]+)\//.exec(url.pathname)?.[1]
+  }
+
+  #findRun(authorization: string): Run | undefined {
     const claims = Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString()
-    const run = this.#runs.get(/Actions\.Results:([^:]+)/.exec(claims)?.[1] ?? '')
+    return this.#runs.get(/Actions\.Results:([^:]+)/.exec(claims)?.[1] ?? '')
+  }
+
+  #runOf(authorization: string): Run {
+    const run = this.#findRun(authorization)
     if (!run) throw new Refusal(401, { code: 'unauthenticated', msg: 'invalid token' })
     return run
   }
@@ -268,17 +292,17 @@ export class GitHub {
     }
   }
 
-  #signed({ blob }: StoredArtifact, permissions: string): string {
+  #signed({ blob, run: { repository } }: StoredArtifact, permissions: string): string {
     const from = Date.now() - 300_000
     const given = { containerName: 'artifacts', blobName: blob, permissions: BlobSASPermissions.parse(permissions), startsOn: new Date(from), expiresOn: new Date(from + 3_600_000) }
-    return `${this.url}/blobs/${ACCOUNT}/artifacts/${blob}?${generateBlobSASQueryParameters(given, this.#credential).toString()}`
+    return `${this.url}/blobs/${repository}/${ACCOUNT}/artifacts/${blob}?${generateBlobSASQueryParameters(given, this.#credential).toString()}`
   }
 
   #forward(request: http.IncomingMessage, response: http.ServerResponse, call: Call): Promise<void> {
     const headers = { ...request.headers }
     if (this.ignoreRanges) delete headers['range']
     return new Promise((resolve, reject) => {
-      const onward = http.request(this.#azurite.url + request.url!.slice('/blobs'.length), { method: request.method, headers }, (answer) => {
+      const onward = http.request(this.#azurite.url + request.url!.replace(BLOBS, ''), { method: request.method, headers }, (answer) => {
         call.status = answer.statusCode!
         response.writeHead(answer.statusCode!, answer.headers)
         answer.pipe(response).on('finish', resolve).on('close', resolve)
@@ -287,6 +311,16 @@ export class GitHub {
       request.on('error', reject).pipe(onward)
     })
   }
+}
+
+function nameOf({ pathname, searchParams }: URL, method: string): string {
+  if (pathname.startsWith(SERVICE)) return pathname.slice(SERVICE.length)
+  if (BLOBS.test(pathname)) return [method, 'blob', searchParams.get('comp')].filter((part) => part !== null).join(' ')
+  return `${method} ${pathname.replace(/^\/repos\/[^/]+\/[^/]+\/actions\//, '').replace(/\d+/, 'N')}`
+}
+
+function matches({ match, method, repository }: Fault, call: Call): boolean {
+  return (call.path.includes(match) || call.name === match) && (method ?? call.method) === call.method && (repository ?? call.repository) === call.repository
 }
 
 function encoded(content: object): string {
