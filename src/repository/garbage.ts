@@ -25,6 +25,7 @@ export interface Garbage {
 export interface GarbageOptions {
   /** Milliseconds. */
   grace: number
+  /** When trash is written down. */
   now: () => Date
   dryRun: boolean
   signal: AbortSignal
@@ -32,6 +33,9 @@ export interface GarbageOptions {
   parallel: number
   onDamaged: (error: LifeboatError) => void
 }
+
+/** Fewer chunks than this are listed with one request by most stores; more are listed by their first two digits, side by side. */
+const PAGE = 1000
 
 /** Of a trash object from further in the future than this, no age can be told. */
 const TOLERATED_SKEW = 3600 * 1000
@@ -41,9 +45,9 @@ const TOLERATED_SKEW = 3600 * 1000
  * snapshot whole wherever it ends, so that it can be run again:
  *
  * 1. What is referenced was read before (`references`, those that are going included), and the trash after that.
- * 2. The snapshots that are going are deleted.
- * 3. Chunks that no other snapshot lists are written down as trash.
- * 4. Chunks that are in trash older than the grace, and that no snapshot lists, not even one that is going now, are deleted; then the trash.
+ * 2. Chunks that no snapshot which stays lists are written down as trash.
+ * 3. Chunks that are in trash older than the grace, and that no snapshot lists, not even one that is going now, are deleted; then the trash.
+ * 4. The snapshots that are going are deleted. So no trash that names a chunk of theirs is older than this prune.
  *
  * That no running backup needs what is deleted follows from two rules of writers: what is in the trash is not built on (known.ts), and who has
  * been running for long looks again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
@@ -60,13 +64,13 @@ export async function collectGarbage(store: Store, references: References, going
   const trash = readable ? sorted(await readTrash(store, options.onDamaged), references, options) : undefined
   const found = trash && (await findUnneeded(store, references, going, trash, garbage, options))
   if (dryRun) return garbage
-  // The oldest first: wherever this ends, the newest are there.
-  for (const key of [...going].toSorted()) await deleteAll([key])
   if (trash && found) {
     await putTrash(store, found.fresh, now())
     await deleteAll(found.expired)
     await deleteAll(trash.done)
   }
+  // The oldest first: wherever this ends, the newest are there.
+  for (const key of [...going].toSorted()) await deleteAll([key])
   await deleteAll(await leftovers(store, references, options))
   return garbage
 }
@@ -84,8 +88,8 @@ interface SortedTrash {
  * What is old enough is expired. What lists a chunk that is in use again, or will be for one prune more, is dropped, and the rest of it written
  * down anew, so that chunks stay for the whole grace after the last snapshot that listed them has gone.
  */
-function sorted(trash: readonly Trash[], references: References, { grace, now }: GarbageOptions): SortedTrash {
-  const time = now().getTime()
+function sorted(trash: readonly Trash[], references: References, { grace }: GarbageOptions): SortedTrash {
+  const time = references.asOf.getTime()
   const stateOf = ({ times, chunks }: Trash): State => {
     const [oldest, youngest] = times.map((made) => time - made.getTime()).toSorted((a, b) => b - a)
     if (youngest! >= grace) return 'expired'
@@ -100,22 +104,24 @@ function sorted(trash: readonly Trash[], references: References, { grace, now }:
 
 /** Lists all chunks, and sorts those that no snapshot which stays lists: chunks to write down as trash, and keys to delete. */
 async function findUnneeded(store: Store, references: References, going: ReadonlySet<string>, trash: SortedTrash, garbage: Garbage, options: GarbageOptions): Promise<{ fresh: string[]; expired: string[] }> {
-  const { parallel, signal, grace, now } = options
+  const { parallel, signal, grace } = options
   const needed = references.without(going)
   const fresh: string[] = []
   const expired: string[] = []
-  const prefixes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+  const prefixes = references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`)
   await inParallel(prefixes, parallel, async (prefix) => {
     signal.throwIfAborted()
-    for await (const { key, size, modified } of store.list(`chunks/${prefix}/`)) {
+    for await (const { key, size, modified } of store.list(prefix)) {
       const chunk = key.slice('chunks/aa/'.length)
       if (needed(chunk) || !/^[0-9a-f]{64}-[0-9a-f]{8}$/.test(chunk)) continue
-      const state = references.has(chunk) ? 'unlisted' : (trash.states.get(chunk) ?? (now().getTime() - modified.getTime() < grace ? 'young' : 'unlisted'))
-      if (state === 'expired') {
+      const known = references.has(chunk) ? undefined : trash.states.get(chunk)
+      // Of a running backup, or of a copy that has put it once more.
+      const young = !references.has(chunk) && references.asOf.getTime() - modified.getTime() < grace
+      if (known === 'pending' || young) {
+        count(garbage.waiting, size)
+      } else if (known === 'expired') {
         expired.push(key)
         count(garbage.deleted, size)
-      } else if (state === 'pending' || state === 'young') {
-        count(garbage.waiting, size)
       } else {
         fresh.push(chunk)
         count(garbage.trashed, size)
@@ -138,13 +144,13 @@ function count(tally: Tally, size: number): void {
  * Proofs and labels whose snapshot is gone. They stay for the grace as well: a listing may not show a new snapshot yet, and one that is
  * put back from a copy is to find its pin.
  */
-async function leftovers(store: Store, references: References, { grace, now, parallel }: GarbageOptions): Promise<string[]> {
+async function leftovers(store: Store, references: References, { grace, parallel }: GarbageOptions): Promise<string[]> {
   const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
   const candidates: { key: string; snapshot: string }[] = []
   for (const folder of ['proofs/', 'labels/']) {
     for await (const { key, modified } of store.list(folder)) {
       const [, set, id] = /^[a-z]+\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})[./]/.exec(key) ?? []
-      if (set === undefined || id === undefined || now().getTime() - modified.getTime() < grace) continue
+      if (set === undefined || id === undefined || references.asOf.getTime() - modified.getTime() < grace) continue
       const snapshot = snapshotKey(set, id)
       if (!present.has(snapshot)) candidates.push({ key, snapshot })
     }

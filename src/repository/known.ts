@@ -6,6 +6,7 @@ import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type SourceRecord } from './snapshot.ts'
+import { inTrash } from './trash.ts'
 
 /** A chunk that a snapshot of this store lists. */
 export interface KnownChunk {
@@ -79,7 +80,7 @@ export class KnownChunks {
 
 /**
  * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
- * those there are, newest first. A chunk that a proof names as missing or damaged, or that will expire too early, is not taken as known: it will be
+ * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, or that will expire too early, is not taken as known: it will be
  * stored again. A damaged snapshot or proof is handed to `onDamaged` and not built on; a snapshot in another format or of another key throws.
  */
 export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[]): Promise<KnownChunks> {
@@ -88,7 +89,8 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   if (newest.length === 0) return known
   const damaged = await damagedChunks(store, keys, set, newest, onDamaged)
   const soonGone = await expiring(store)
-  const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key)
+  const trash = await inTrash(store, onDamaged)
+  const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
   for (const key of newest.toReversed()) {
     try {

@@ -26,6 +26,8 @@ const publicPart = z.object({ format: z.literal(FORMAT), id: snapshotId, set: se
 
 /** Which snapshots of a store list which chunks. */
 export class References {
+  /** Before anything was read. Ages are told as of then: a snapshot that was put later is not seen, however long ago that is by now. */
+  readonly asOf: Date
   readonly snapshots: SnapshotSeen[] = []
   /** Snapshots whose chunks are not known: damaged, or of a newer format. As long as there is one, no chunk can be said to be unneeded. */
   readonly unreadable: { key: string; why: string }[] = []
@@ -33,9 +35,18 @@ export class References {
   readonly #numbers = new Map<string, number>()
   readonly #listed = new Map<string, Uint32Array>()
 
+  constructor(asOf: Date) {
+    this.asOf = asOf
+  }
+
   add(snapshot: SnapshotSeen, chunks: readonly string[]): void {
     this.snapshots.push(snapshot)
     this.#listed.set(snapshot.key, Uint32Array.from(chunks, (chunk) => this.#numberOf(chunk)))
+  }
+
+  /** How many chunks there are that snapshots list. */
+  get size(): number {
+    return this.#numbers.size
   }
 
   /** Whether any snapshot lists the chunk. */
@@ -59,8 +70,8 @@ export class References {
 }
 
 /** Reads every snapshot of a store. One that is deleted meanwhile is passed over; a store that does not answer throws. */
-export async function readReferences(store: Store, keys: Keys, options: { signal: AbortSignal; parallel: number }): Promise<References> {
-  const references = new References()
+export async function readReferences(store: Store, keys: Keys, options: { signal: AbortSignal; parallel: number; now: () => Date }): Promise<References> {
+  const references = new References(options.now())
   await inParallel(await snapshotKeys(store), options.parallel, async (key) => {
     options.signal.throwIfAborted()
     try {

@@ -32,8 +32,9 @@ export function retain<T extends Candidate>(snapshots: readonly T[], policy: Ret
   return [...Map.groupBy(snapshots, ({ set }) => set).values()].flatMap((ofSet) => retainSet(ofSet.toSorted(newestFirst), policy, periods, now))
 }
 
+/** As everywhere (catalog.ts): by the second, which ids begin with. */
 function newestFirst(a: Candidate, b: Candidate): number {
-  return b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1)
+  return a.id < b.id ? 1 : -1
 }
 
 function retainSet<T extends Candidate>(sorted: readonly T[], policy: RetentionPolicy, periodsOf: (time: Date) => Record<Period, string>, now: Date): Decision<T>[] {

@@ -70,6 +70,11 @@ export async function putTrash(store: Store, chunks: readonly string[], now: Dat
   }
 }
 
+/** Keys of all chunks in the trash. Whoever puts a snapshot builds on none of them: a prune may be deleting them. */
+export async function inTrash(store: Store, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
+  return new Set((await readTrash(store, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)))
+}
+
 /** The key of a chunk by the name it has in the trash. */
 export function chunkKeyOf(chunk: string): string {
   return `chunks/${chunk.slice(0, 2)}/${chunk}`

@@ -109,6 +109,11 @@ export class Writer {
     return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
   }
 
+  /** Keys and stored sizes of all objects the snapshot needs. */
+  listed(): Map<string, number> {
+    return new Map(this.#entries.map(([id, , storedSize, , mark]) => [chunkKey(id, mark), storedSize]))
+  }
+
   /** The objects the snapshot needs that this run did not put. */
   reused(): string[] {
     return this.#entries.filter((entry) => entry[4] !== this.#options.mark).map((entry) => chunkKey(entry[0], entry[4]))

@@ -1,0 +1,215 @@
+import type { Store, StoredObject } from '../../src/stores/store.ts'
+import { all } from './bytes.ts'
+
+type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
+
+/** What happens to one operation. `answer lost`: performed, but it seems to fail. `twice`: repeated later, as a retry whose first try had got through. */
+type Fate = 'performed' | 'answer lost' | 'refused' | 'twice' | 'killed before' | 'killed after'
+
+interface Waiting {
+  operation: Operation
+  perform(): Promise<void>
+  fail(error: Error): void
+}
+
+/** Listings show what happened in the last ten minutes or not. */
+const STALE = 10 * 60_000
+const MINUTE = 60_000
+
+/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** One run on one machine: its view of the store, in which every operation waits for its turn. */
+export class Runner {
+  readonly name: string
+  readonly store: Store
+  /** Minutes by which its clock is wrong. */
+  readonly skew: number
+  readonly waiting: Waiting[] = []
+  readonly #world: World
+  ended = false
+  /** Between its last look and its snapshot: a machine that stops there for hours is more than any grace can bear. */
+  hurried = false
+
+  constructor(world: World, name: string) {
+    this.name = name
+    this.#world = world
+    this.skew = Math.round((world.random() - 0.5) * 20) * MINUTE
+    const queue = <T>(operation: Operation, key: string, perform: () => Promise<T>) => this.#queue(operation, key, perform)
+    const { store } = world
+    this.store = {
+      name: store.name,
+      put: (key, bytes) => queue('put', key, () => world.put(key, bytes)),
+      get: (key) => queue('get', key, () => store.get(key)),
+      head: (key) => queue('head', key, () => store.head(key)),
+      delete: (key) => queue('delete', key, () => world.delete(key, name)),
+      close: async () => undefined,
+      async *list(prefix) {
+        yield* await queue('list', prefix, () => world.listing(prefix))
+      },
+    }
+  }
+
+  readonly now = (): Date => new Date(this.#world.time + this.skew)
+
+  /** A slow source: up to so many milliseconds may pass. */
+  async pause(most: number): Promise<void> {
+    await this.#queue('get', 'a slow source', async () => this.#world.pass(most))
+  }
+
+  #queue<T>(operation: Operation, key: string, perform: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const say = (what: string): void => this.#world.tell(`${this.name}: ${operation} ${key}${what}`)
+      const act = async (): Promise<void> => {
+        const fate = this.#world.fate(operation)
+        say(fate === 'performed' ? '' : ` (${fate})`)
+        if (fate === 'killed before') return this.#end()
+        if (fate === 'refused') return reject(new Error(`refused: ${operation} ${key}`))
+        const result = await perform().then((value) => () => resolve(value), (error: unknown) => () => reject(error))
+        if (fate === 'killed after') return this.#end()
+        if (fate === 'answer lost') return reject(new Error(`answer lost: ${operation} ${key}`))
+        if (fate === 'twice') this.waiting.push({ operation, perform: act, fail: reject })
+        else result()
+      }
+      this.waiting.push({ operation, perform: act, fail: reject })
+      this.#world.wake()
+    })
+  }
+
+  /** From now on nothing of it is ever performed. */
+  #end(): void {
+    this.ended = true
+    this.waiting.length = 0
+  }
+}
+
+/** A store that several machines use at the same time, one operation after the other, as a seed has it. */
+export class World {
+  readonly store: Store
+  readonly random: () => number
+  readonly log: string[] = []
+  time: number
+  /** Keys there are, and what happened to which when. */
+  readonly keys = new Set<string>()
+  readonly #events: { time: number; key: string; before: StoredObject | undefined }[] = []
+  readonly #runners: Runner[] = []
+  readonly #faults: number
+  readonly #onPut: (key: string, bytes: Uint8Array) => void
+  readonly #onDelete: (key: string) => void
+  #woken = Promise.withResolvers<void>()
+  steps = 0
+
+  constructor(options: { store: (now: () => Date) => Store; seed: number; start: number; faults: number; onPut: (key: string, bytes: Uint8Array) => void; onDelete: (key: string) => void }) {
+    this.time = options.start
+    this.store = options.store(() => new Date(this.time))
+    this.random = seeded(options.seed)
+    this.#faults = options.faults
+    this.#onPut = options.onPut
+    this.#onDelete = options.onDelete
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const before = this.keys.has(key) ? await this.store.head(key) : undefined
+    await this.store.put(key, bytes)
+    this.keys.add(key)
+    this.#events.push({ time: this.time, key, before })
+    this.#onPut(key, bytes)
+  }
+
+  async delete(key: string, _by: string): Promise<void> {
+    const before = this.keys.has(key) ? await this.store.head(key) : undefined
+    await this.store.delete(key)
+    this.keys.delete(key)
+    this.#events.push({ time: this.time, key, before })
+    this.#onDelete(key)
+  }
+
+  /** As it is, or as it was up to ten minutes ago, for each key by itself. */
+  async listing(prefix: string): Promise<StoredObject[]> {
+    const objects = new Map((await all(this.store.list(prefix))).map((object) => [object.key, object]))
+    while (this.#events[0] && this.#events[0].time < this.time - STALE) this.#events.shift()
+    for (const { key, before } of this.#events.toReversed()) {
+      if (!key.startsWith(prefix) || this.random() < 0.5) continue
+      if (before) objects.set(key, before)
+      else objects.delete(key)
+    }
+    return [...objects.values()]
+  }
+
+  fate(operation: Operation): Fate {
+    const random = this.random() / this.#faults
+    if (random > 1) return 'performed'
+    if (operation === 'put' || operation === 'delete') return (['answer lost', 'twice', 'refused', 'killed before', 'killed after'] as const)[Math.floor(random * 5)]!
+    return random > 0.2 ? 'performed' : random < 0.1 ? 'refused' : 'killed before'
+  }
+
+  /** Up to so long, most often much shorter; not while someone is in a hurry. */
+  pass(most: number): void {
+    const longest = this.#runners.some(({ hurried, ended }) => hurried && !ended) ? Math.min(most, 10 * MINUTE) : most
+    this.time += Math.round(longest * this.random() ** 4)
+  }
+
+  tell(what: string): void {
+    this.log.push(`${new Date(this.time).toISOString().slice(5, 19)} ${what}`)
+    if (this.log.length > 400) this.log.shift()
+  }
+
+  wake(): void {
+    this.#woken.resolve()
+  }
+
+  /** Starts a run; what it throws is told, and is its end. */
+  start(name: string, work: (runner: Runner) => Promise<void>): void {
+    const runner = new Runner(this, name)
+    this.#runners.push(runner)
+    this.tell(`${name} starts`)
+    work(runner)
+      .then(() => this.tell(`${name} is done`), (error: unknown) => this.#failed(name, error))
+      .finally(() => {
+        runner.ended = true
+        this.wake()
+      })
+  }
+
+  failure: Error | undefined
+
+  #failed(name: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    this.tell(`${name} failed: ${message}`)
+    if (error instanceof Violation) this.failure ??= error
+  }
+
+  get running(): number {
+    return this.#runners.filter(({ ended }) => !ended).length
+  }
+
+  /** One operation of one of those that run, once all of them wait for their turn. */
+  async step(): Promise<void> {
+    for (;;) {
+      // Whoever goes on does so before this comes back, unless it compresses or encrypts meanwhile.
+      await new Promise((resolve) => setImmediate(resolve))
+      this.#runners.splice(0, this.#runners.length, ...this.#runners.filter(({ ended }) => !ended))
+      if (this.#runners.every(({ waiting }) => waiting.length > 0)) break
+      this.#woken = Promise.withResolvers()
+      await this.#woken.promise
+    }
+    const runner = this.#runners[Math.floor(this.random() * this.#runners.length)]
+    const [next] = runner?.waiting.splice(Math.floor(this.random() * runner.waiting.length), 1) ?? []
+    if (!next) return
+    this.steps++
+    this.pass(2 * MINUTE)
+    await next.perform()
+    if (this.failure) throw this.failure
+  }
+}
+
+/** What must never be. */
+export class Violation extends Error {}
