@@ -61,7 +61,7 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
     sent.on('response', resolve)
     sent.on('error', (cause) => reject(lost(cause)))
     // In pieces, each of which shows that the other side still takes some.
-    for (let at = 0; body && at < body.length; at += PIECE) sent.write(body.subarray(at, at + PIECE), () => timer.refresh())
+    for (const piece of piecesOf(body)) sent.write(piece, () => timer.refresh())
     sent.end()
     const response = await promise
     const [status, answered] = [response.statusCode!, headersOf(response)]
@@ -91,6 +91,10 @@ async function* received(response: IncomingMessage, lost: (cause: unknown) => un
   } catch (cause) {
     throw lost(cause)
   }
+}
+
+function* piecesOf(bytes: Buffer = Buffer.alloc(0)): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
 }
 
 function bytesOf(body: string | Uint8Array): Buffer {

@@ -49,15 +49,15 @@ const reading: Fault['kind'][] = [...passing, 'stall']
 describe('calls that go wrong', () => {
   const ended = new Map<string, { repository: string; ran: Ran }>()
   const of = (...name: (string | number)[]) => ended.get(name.join(' '))!
+  const fault = (match: string, kind: Fault['kind']): Fault => ({ match, kind, headers: kind === 429 ? { 'retry-after': '1' } : undefined })
+  const job = (name: string, action: Action, given: Record<string, string>, faults: Fault[]) => async () => {
+    const repository = runs.copy()
+    runs.github.faults.push(...faults.map((fault) => ({ ...fault, repository })))
+    ended.set(name, { repository, ran: await runs.run(action, repository, given) })
+  }
 
   /** Most steps do nothing but wait until they may try again: many of them at a time. */
   beforeAll(async () => {
-    const fault = (match: string, kind: Fault['kind']): Fault => ({ match, kind, headers: kind === 429 ? { 'retry-after': '1' } : undefined })
-    const job = (name: string, action: Action, given: Record<string, string>, faults: Fault[]) => async () => {
-      const repository = runs.copy()
-      runs.github.faults.push(...faults.map((fault) => ({ ...fault, repository })))
-      ended.set(name, { repository, ran: await runs.run(action, repository, given) })
-    }
     const jobs = [
       ...passing.map((kind) => job(`once ${kind} backup`, 'backup', { timeout: '30s' }, calls.map((call) => fault(call, kind)))),
       ...reading.map((kind) => job(`once ${kind} verify`, 'verify', { level: 'read', timeout: '6s' }, calls.map((call) => fault(call, kind)))),
