@@ -2,9 +2,13 @@ import { rmSync } from 'node:fs'
 import { backup } from './commands/backup.ts'
 import { copy } from './commands/copy.ts'
 import { doctor } from './commands/doctor.ts'
+import { forget } from './commands/forget.ts'
+import { pin, tag, unpin } from './commands/label.ts'
+import { keyAdd, keyList, keyRemove } from './commands/key-files.ts'
 import { list } from './commands/list.ts'
 import { newestBackup } from './commands/newest.ts'
 import { restore } from './commands/restore.ts'
+import { stats } from './commands/stats.ts'
 import type { Results } from './commands/results.ts'
 import { verify } from './commands/verify.ts'
 import type { Environment } from './environment.ts'
@@ -12,7 +16,11 @@ import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
 import { copyHeadline, copyText } from './report/copy.ts'
 import { doctorHeadline, doctorText } from './report/checks.ts'
+import { forgetHeadline, forgetText } from './report/forget.ts'
+import { labelHeadline, labelText } from './report/label.ts'
 import { listHeadline, listText } from './report/list.ts'
+import { statsHeadline, statsText } from './report/stats.ts'
+import { keyAddText, keyListText, keyRemoveText } from './report/key-files.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
 import type { Redaction } from './report/redaction.ts'
@@ -68,6 +76,14 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     text: doctorText,
   },
   list: { run: list, headline: listHeadline, text: listText },
+  pin: { run: pin, headline: labelHeadline, text: labelText },
+  unpin: { run: unpin, headline: labelHeadline, text: labelText },
+  tag: { run: tag, headline: labelHeadline, text: labelText },
+  forget: { run: forget, headline: forgetHeadline, text: forgetText },
+  stats: { run: stats, headline: statsHeadline, text: statsText },
+  'key list': { run: keyList, headline: ({ keys, store }) => `${keys.length} key files in ${store}`, text: keyListText },
+  'key add': { run: keyAdd, headline: keyAddText, text: keyAddText },
+  'key remove': { run: keyRemove, headline: keyRemoveText, text: keyRemoveText },
 }
 
 /** A command that ran to its end, which is not yet to say that all is well: `statusOf` tells. */

@@ -2,14 +2,15 @@ import type { z } from 'zod'
 import * as schema from './inputs/schemas.ts'
 import { nearest } from './inputs/nearest.ts'
 import { LifeboatError } from './error.ts'
+import { HELPER_IMAGE } from './volumes/docker.ts'
 import { secretsIn } from './report/redaction.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
-export const commands = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy'] as const
+export const commands = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
 export type Command = (typeof commands)[number]
 
 /** Those that are actions as well; the others are for a terminal alone. */
-export const actions = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy'] as const satisfies readonly Command[]
+export const actions = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy', 'prune'] as const satisfies readonly Command[]
 export type Action = (typeof actions)[number]
 
 /** What each command does, in one sentence. */
@@ -20,6 +21,15 @@ export const purposes: Readonly<Record<Command, string>> = {
   list: 'List the backups in a store.',
   copy: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
   doctor: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
+  pin: 'Pin a snapshot: no retention policy deletes it.',
+  unpin: 'Let a retention policy decide about a snapshot again.',
+  tag: 'Add tags to a snapshot, or take some away.',
+  forget: 'Delete snapshots by their ids; a later prune deletes what only they needed.',
+  stats: 'Tell what the snapshots of a store take, what is saved, and how that grows.',
+  prune: 'Delete the backups of a set that a retention policy does not keep, and what no backup needs any more.',
+  'key list': 'List the key files of a store: the passphrases it can be opened with.',
+  'key add': 'Let one more passphrase open a store; nothing in it is written anew.',
+  'key remove': 'Take a passphrase away from a store.',
 }
 
 /** One input: what action.yml, the terminal's help, the README and the checks all come from. */
@@ -152,13 +162,14 @@ const set = {
   schema: schema.set,
 } as const satisfies Input
 
-const snapshot = {
+const whichSnapshot = {
   help: 'Which backup: latest, the id of a snapshot, or a time, which means the newest one not after it.',
   expected: 'latest, the id of a snapshot, or a time with its offset from UTC',
   example: '2026-11-20T02:00:00Z',
   schema: schema.snapshot,
-  default: 'latest',
 } as const satisfies Input
+
+const snapshot = { ...whichSnapshot, default: 'latest' } as const satisfies Input
 
 const moment = { expected: 'a time with its offset from UTC, or a number and a unit (h, d, w or y)', example: '30d', schema: schema.moment } as const
 
@@ -178,7 +189,67 @@ const timezone = {
   default: 'UTC',
 } as const satisfies Input
 
+const dockerImage = {
+  help: 'The image of the helper container through which Docker volumes are read and written. It has to have GNU tar and GNU find.',
+  expected: 'the name of an image',
+  example: 'registry.example.com/debian:bookworm-slim',
+  schema: schema.image,
+  default: HELPER_IMAGE,
+} as const satisfies Input
+
+const retentionTimezone = { ...timezone, help: 'The time zone in which times are shown to people, and in which retention counts days. Results, ids and the store always use UTC.' } as const satisfies Input
+
+/** The guards of a prune, and what a backup needs to know of prunes elsewhere. */
+const pruning = {
+  'prune-min-size': {
+    help: 'Nothing is pruned when the newest backup has less than this part of the size of the one before: it may have lost something.',
+    expected: 'a percentage from 0% to 100%',
+    example: '50%',
+    schema: schema.percentage,
+    default: '50%',
+  },
+  grace: {
+    help: 'How long what no backup needs any more stays in the store: longer than any backup takes, and the same for every backup and prune of the store.',
+    expected: 'a number and a unit (h or d), from 1h to 30d',
+    example: '48h',
+    schema: schema.grace,
+    default: '24h',
+  },
+} as const
+
 const flag = { expected: 'true or false', example: 'true', schema: schema.flag, default: 'false', flag: true } as const
+
+const tags = {
+  expected: 'tags of letters, digits and . _ : = @ + -, separated by commas or line ends',
+  example: 'nightly, release=1.4',
+  schema: schema.tags,
+  default: '',
+  list: true,
+} as const
+
+/** What the commands that deal with one snapshot take besides. */
+const reading = {
+  'encryption-key': { ...encryptionKey, help: 'The key the snapshot was made with, in any of its forms: a write key will do.', required: true },
+  destination,
+  set: { ...set, help: 'The set in which latest, or a time, is looked for.', default: 'default' },
+  token,
+  ...access,
+  timeout,
+  timezone,
+} as const satisfies Record<string, Input>
+
+const chosen = { ...whichSnapshot, required: true, positional: true } as const satisfies Input
+
+const labelled = { snapshot: chosen, ...reading } as const satisfies Record<string, Input>
+
+/** Where key files are, and how they are reached. */
+const keyFiles = {
+  destination: { ...destination, help: 'Where the store is, as for a backup. Passphrases of artifacts cannot be changed.', default: undefined, required: true },
+  ...access,
+  token,
+  timeout,
+  timezone,
+} as const satisfies Record<string, Input>
 
 export const inputs = {
   backup: {
@@ -220,6 +291,36 @@ export const inputs = {
       schema: schema.oneOf('fail', 'warn'),
       default: 'fail',
     },
+    'stop-containers': {
+      help: 'Docker containers that are stopped while the backup reads, and started again whatever happens: names, or label=NAME or label=NAME=VALUE, separated by commas or line ends.',
+      expected: 'names of containers or label=NAME[=VALUE], separated by commas or line ends',
+      example: 'app, label=backup=stop',
+      schema: schema.containers,
+      default: '',
+      list: true,
+    },
+    'stop-mode': {
+      help: 'How stop-containers are stopped: stop, which ends their programs, or pause, which freezes them where they are.',
+      expected: 'stop or pause',
+      example: 'pause',
+      schema: schema.oneOf('stop', 'pause'),
+      default: 'stop',
+    },
+    'pre-command': {
+      help: 'A shell command that runs before anything is read; the backup fails when it does.',
+      expected: 'a command for sh',
+      example: 'app maintenance on',
+      schema: schema.text,
+      default: '',
+    },
+    'post-command': {
+      help: 'A shell command that runs when everything has been read, and in every other case too: when the backup fails, is cancelled or killed.',
+      expected: 'a command for sh',
+      example: 'app maintenance off',
+      schema: schema.text,
+      default: '',
+    },
+    'docker-image': dockerImage,
     rescan: { ...flag, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
     'encryption-key': { ...encryptionKey, required: true },
     destination,
@@ -255,12 +356,13 @@ export const inputs = {
       default: 'list',
     },
     retention: {
-      help: 'Which snapshots of the set are worth keeping. This version deletes nothing. For artifacts it is how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
+      help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
       expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
       example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
       schema: schema.retention,
       default: 'none',
     },
+    ...pruning,
     'pg-dump-args': {
       help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused.',
       expected: 'arguments as on a command line',
@@ -287,7 +389,7 @@ export const inputs = {
     token,
     ...access,
     timeout,
-    timezone,
+    timezone: retentionTimezone,
   },
   restore: {
     'database-url': { ...databaseUrl, help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.' },
@@ -328,6 +430,7 @@ export const inputs = {
       default: '',
       list: true,
     },
+    'docker-image': dockerImage,
     owners: {
       help: 'Whom the restored files of a volume belong to: the users with the same number, those with the same name, or (none) whoever restores. The first two need root.',
       expected: 'number, name or none',
@@ -404,7 +507,7 @@ export const inputs = {
     token,
     ...access,
     timeout,
-    timezone: { ...timezone, help: 'The time zone in which times are shown to people, and in which retention counts days. Results, ids and the store always use UTC.' },
+    timezone: retentionTimezone,
   },
   doctor: {
     destination,
@@ -439,6 +542,95 @@ export const inputs = {
     ...access,
     timeout,
     timezone,
+  },
+  pin: labelled,
+  unpin: labelled,
+  tag: {
+    snapshot: chosen,
+    tags: { ...tags, help: 'The tags to add, after the snapshot.', positional: true },
+    remove: { ...tags, help: 'Tags to take away, also those the snapshot was made with.' },
+    ...reading,
+  },
+  forget: {
+    snapshots: {
+      help: 'The ids of the snapshots to delete.',
+      expected: 'ids of snapshots, as `lifeboat list` shows them',
+      example: '20261120T020000Z-5f3a9c1e',
+      schema: schema.snapshotIds,
+      required: true,
+      positional: true,
+      list: true,
+    },
+    force: { ...flag, help: 'Delete also the newest snapshot of a set, the only verified one, and pinned ones.' },
+    'encryption-key': reading['encryption-key'],
+    destination,
+    token,
+    ...access,
+    timeout,
+    timezone,
+  },
+  stats: {
+    destination,
+    set: { ...set, help: 'Only this set.' },
+    'encryption-key': { ...encryptionKey, help: 'Optional: with a key, any of them, the signatures are checked, and only the snapshots made with it are counted.' },
+    token,
+    ...access,
+    timeout,
+    timezone,
+  },
+  prune: {
+    destination,
+    'encryption-key': { ...encryptionKey, help: `${encryptionKey.help} A write key will do: nothing is decrypted.`, required: true },
+    set: { ...set, default: 'default' },
+    retention: { ...retention, help: 'Which snapshots of the set to keep.', expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, or within= with an age (h, d, w, y)', schema: schema.anyRetention, required: true },
+    'dry-run': { ...flag, help: 'Show what would be kept and deleted, and why, and delete nothing.' },
+    'max-delete': {
+      help: 'Delete nothing when more snapshots of the set would go than so many, or so large a part of them.',
+      expected: 'a number, or a percentage from 0% to 100%',
+      example: '10',
+      schema: schema.most,
+      default: '50%',
+    },
+    ...pruning,
+    force: { ...flag, help: 'Prune all the same where max-delete or prune-min-size would not let it.' },
+    token: { ...token, help: `${token.help.replace('finds and reads', 'finds, reads and deletes').replace('actions: read', 'actions: write')}` },
+    ...access,
+    timeout,
+    timezone: retentionTimezone,
+  },
+  'key list': { ...keyFiles, 'encryption-key': { ...encryptionKey, help: 'Optional: with a passphrase, the list tells which of the files it opens.' } },
+  'key add': {
+    'new-passphrase': {
+      help: 'The passphrase to add, of at least 16 characters.',
+      expected: 'a passphrase of at least 16 characters',
+      example: 'the output of `openssl rand -base64 24`',
+      schema: schema.text,
+      secret: true,
+      variable: 'LIFEBOAT_NEW_PASSPHRASE',
+      required: true,
+    },
+    'encryption-key': { ...encryptionKey, help: 'A key that opens the store now: the identity, or a passphrase.', required: true },
+    ...keyFiles,
+  },
+  'key remove': {
+    'old-passphrase': {
+      help: 'The passphrase to take away: every key file that it opens.',
+      expected: 'a passphrase of at least 16 characters',
+      example: 'the passphrase that was used so far',
+      schema: schema.text,
+      secret: true,
+      variable: 'LIFEBOAT_OLD_PASSPHRASE',
+    },
+    name: {
+      help: 'In place of old-passphrase: the key file to take away.',
+      expected: 'a name that `lifeboat key list` shows',
+      example: '87d7b0a058d94072-5f3a9c1e.age',
+      schema: schema.text,
+      positional: true,
+    },
+    force: { ...flag, help: 'Remove them even if the key given does not open the store afterwards.' },
+    'encryption-key': { ...encryptionKey, help: 'A key that stays, and opens the store afterwards: the identity, or another passphrase.' },
+    ...keyFiles,
   },
 } as const satisfies Record<Command, Record<string, Input>>
 

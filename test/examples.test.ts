@@ -5,7 +5,7 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { outputs } from '../src/actions/outputs.ts'
-import { commands, inputsOf, parseInputs, type Command } from '../src/inputs.ts'
+import { type Action, actions, inputsOf, parseInputs } from '../src/inputs.ts'
 import { folderOf, step, workflow } from './support/workflow.ts'
 
 const root = path.join(import.meta.dirname, '..')
@@ -20,16 +20,16 @@ const whole = [
 ]
 
 /** The command of one of our actions, or undefined for another action. */
-function commandOf(uses: string): Command | undefined {
+function commandOf(uses: string): Action | undefined {
   const folder = folderOf(uses)
   if (folder === undefined) return undefined
-  const command = commands.find((command) => command === (folder || 'backup'))
+  const command = actions.find((command) => command === (folder || 'backup'))
   if (command === undefined) throw new Error(`there is no action ${uses}`)
   return command
 }
 
 /** The inputs of a step as the runner would pass them, with something plausible for every expression. */
-function rawInputs(command: Command, given: z.infer<typeof step>['with']): Record<string, string> {
+function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record<string, string> {
   const stand = (name: string, expression: string): string => {
     if (/secrets(\.\w*URL|\[)/.test(expression)) return 'postgres://user:password@host/app'
     return inputsOf(command).find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'

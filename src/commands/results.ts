@@ -1,5 +1,6 @@
 import type { Command } from '../inputs.ts'
 import type { Check } from '../report/checks.ts'
+import type { Statistics } from '../repository/statistics.ts'
 
 /** What each command returns: printed by `--json`, put into the outputs and the summary. Sizes are bytes, times ISO 8601. */
 
@@ -10,6 +11,14 @@ export interface Results extends Record<Command, object> {
   list: ListResult
   doctor: DoctorResult
   copy: CopyResult
+  pin: LabelResult
+  unpin: LabelResult
+  tag: LabelResult
+  forget: ForgetResult
+  stats: StatsResult
+  'key list': KeyListResult
+  'key add': KeyAddResult
+  'key remove': KeyRemoveResult
 }
 
 export interface BackupResult {
@@ -113,6 +122,38 @@ export interface ListedSnapshot {
 
 export type ProofLevel = 'list' | 'read' | 'drill'
 
+/** Of pin, unpin and tag. */
+export interface LabelResult {
+  snapshot: string
+  set: string
+  time: string
+  pinned: boolean
+  /** All it has now. */
+  tags: string[]
+}
+
+export interface ForgetResult {
+  store: string
+  forgotten: { snapshot: string; set: string }[]
+  /** The chunk objects that no snapshot needs any more, and their bytes as stored. */
+  freed: { objects: number; bytes: number }
+}
+
+export interface StatsResult {
+  store: string
+  /** Of all sets together. */
+  total: Statistics
+  sets: (Statistics & {
+    set: string
+    oldest: string
+    newest: string
+    /** By day (`2026-11-20`) where all are within a month, else by month (`2026-11`); oldest first. `size` and `stored` are those of the last snapshot of the period. */
+    growth: { period: string; snapshots: number; size: number; stored: number; added: number }[]
+  })[]
+  /** Snapshots of another key, which are not counted. */
+  others: number
+}
+
 export interface DoctorResult {
   /** In the order in which they were made: the destination, then each database. */
   checks: Check[]
@@ -133,4 +174,22 @@ export interface CopyResult {
   }[]
   bytes: number
   seconds: number
+}
+
+export interface KeyListResult {
+  store: string
+  /** `opens`: with the passphrase given. */
+  keys: { name: string; fingerprint: string; modified: string; opens?: boolean }[]
+}
+
+export interface KeyAddResult {
+  store: string
+  /** Keys of the new objects; none when the passphrase opened the store already. */
+  added: string[]
+}
+
+export interface KeyRemoveResult {
+  store: string
+  removed: string[]
+  left: string[]
 }

@@ -60,6 +60,29 @@ export const duration = parsing((text) => {
   return value
 })
 
+/** Milliseconds, from an hour to 30 days. */
+export const grace = parsing((text) => {
+  const value = parseDuration(text, 'hd')
+  if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000) throw new Misread(`${quote(text)} is not a duration from 1h to 30d`)
+  return value
+})
+
+/** A part of a whole, 0 to 1. */
+export const percentage = parsing((text) => {
+  const [, number] = /^(\d{1,3})%$/.exec(text) ?? []
+  if (number === undefined || Number(number) > 100) throw new Misread(`${quote(text)} is not a percentage from 0% to 100%`)
+  return Number(number) / 100
+})
+
+/** So many, or so large a part. */
+export const most = parsing((text): Most => {
+  if (/^\d{1,6}$/.test(text)) return { count: Number(text) }
+  if (percentage.safeParse(text).success) return { part: percentage.parse(text) }
+  throw new Misread(`${quote(text)} is neither a number nor a percentage`)
+})
+
+export type Most = { count: number } | { part: number }
+
 /** A time, or how long ago. */
 export const moment = parsing((text): Moment => {
   const ago = parseDuration(text, 'hdwy')
@@ -69,6 +92,13 @@ export const moment = parsing((text): Moment => {
 })
 
 export const retention = parsing((text) => parseRetention(text, (problem) => new Misread(problem)))
+
+/** For a command that does nothing but delete by it. */
+export const anyRetention = parsing((text) => {
+  const policy = parseRetention(text, (problem) => new Misread(problem))
+  if (Object.keys(policy).length === 0) throw new Misread('none keeps every snapshot, so there is nothing to prune')
+  return policy
+})
 
 export const timezone = parsing((text) => {
   try {
@@ -96,6 +126,8 @@ function checked(schema: z.ZodType<string>, word: string, what: string): string 
   return word
 }
 
+export const snapshotIds = parsing((text) => splitWords(text).map((word) => checked(snapshotId, word, 'the id of a snapshot')))
+
 export const snapshotOrAll = parsing((text): 'all' | Exclude<SnapshotChoice, { kind: 'time' }> => {
   if (text === 'all') return text
   if (text === 'latest') return { kind: 'latest' }
@@ -115,6 +147,20 @@ export const knownHosts = parsing(parseKnownHosts)
 
 export const volumes = parsing((text) => parseVolumes(text, (problem) => new Misread(problem)))
 export const volumePlace = parsing((text) => parseVolumePlace(text.trim(), (problem) => new Misread(problem)))
+
+/** Docker containers, by name or by `label=`. */
+export const containers = parsing((text) =>
+  splitWords(text).map((word) => {
+    const label = /^label=(.+)$/.exec(word)?.[1]
+    if (label === undefined && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word)) throw new Misread(`${quote(word)} is neither the name of a container nor label=NAME`)
+    return label === undefined ? { name: word } : { label }
+  }),
+)
+
+export const image = parsing((text) => {
+  if (!/^[A-Za-z0-9][A-Za-z0-9./:@_-]*$/.test(text)) throw new Misread(`${quote(text)} is not the name of an image`)
+  return text
+})
 
 /** One a line, as it stands there. */
 export const lines = parsing((text) => text.split(/\r?\n/).filter((line) => line.trim() !== ''))

@@ -84,7 +84,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
 const MADE = 'Made'
 
 /** Columns that no row has anything for are left out, but for the first ones. */
-const COLUMNS: readonly { head: string; always?: true; cell(snapshot: ListedSnapshot, now: Date, timeZone: string): string }[] = [
+const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSnapshot, now: Date, timeZone: string) => string }[] = [
   { head: 'Snapshot', always: true, cell: ({ id }) => code(id) },
   { head: MADE, always: true, cell: ({ time }, _, timeZone) => shortTime(time, timeZone) },
   { head: 'Age', always: true, cell: ({ time }, now) => unbroken(formatAge(time, now)) },

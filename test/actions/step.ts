@@ -1,7 +1,7 @@
 // An action from its sources, in a process of its own, for the test beside it.
 import { runAction } from '../../src/main.ts'
-import { commands } from '../../src/inputs.ts'
+import { actions } from '../../src/inputs.ts'
 
-const command = commands.find((command) => command === process.argv[2])
+const command = actions.find((command) => command === process.argv[2])
 if (command === undefined) throw new Error('which action?')
 await runAction(command)

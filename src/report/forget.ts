@@ -1,0 +1,17 @@
+import type { ForgetResult } from '../commands/results.ts'
+import { formatBytes, formatCount } from './format.ts'
+import { shellWord } from './recipe.ts'
+import type { TextContext } from './text.ts'
+
+export function forgetHeadline({ forgotten, store }: ForgetResult): string {
+  return `${formatCount(forgotten.length, 'snapshot')} deleted from ${store}`
+}
+
+export function forgetText(result: ForgetResult, { program, destination }: TextContext): string {
+  const { forgotten, freed } = result
+  return [
+    `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
+    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them:`,
+    `  ${program} prune --destination ${shellWord(destination)}`,
+  ].join('\n')
+}
