@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
-import { LifeboatError } from '../error.ts'
+import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
@@ -20,6 +20,7 @@ import { VERSION } from '../version.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
 import { keepProof } from './proof.ts'
+import { quiesce } from './quiesce.ts'
 import type { BackupResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
 import { volumeSources } from './volumes.ts'
@@ -36,6 +37,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const sources: Source[] = [...databases(inputs, programs, environment), ...volumeSources(inputs, environment)]
   const store = await openStore(inputs, environment)
   let known: KnownChunks | undefined
+  let resume: (() => Promise<void>) | undefined
   try {
     for (const source of sources) await source.open()
     await openOrMakeRepository(store)
@@ -48,6 +50,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const time = nextTime(before[0], inputs.set, environment)
     const id = newSnapshotId(time, mark)
     const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged })
+    resume = await quiesce(inputs, environment)
     const records: SourceRecord[] = []
     const results: SourceResult[] = []
     for (const source of sources) {
@@ -55,6 +58,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       records.push(record)
       results.push(result)
     }
+    const unsettled = await failureOf(resume)
+    resume = undefined
     await checkReused(writer, store, started)
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
@@ -66,13 +71,26 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       if (signal.aborted) report.warning(`snapshot ${id} was stored before the interruption, and is whole; only its verification was not finished`)
       throw error
     })
+    if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
     return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before]) }
   } finally {
+    const unsettled = await failureOf(resume)
+    if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
     await Promise.all(sources.map((source) => source.close()))
     await known?.close()
     await store.close()
+  }
+}
+
+/** What goes wrong after the reading is told, but is no reason to throw away what has been read. */
+async function failureOf(work: (() => Promise<void>) | undefined): Promise<{ error: unknown } | undefined> {
+  try {
+    await work?.()
+    return undefined
+  } catch (error) {
+    return { error }
   }
 }
 

@@ -7,6 +7,7 @@ import { Reader } from '../repository/reader.ts'
 import type { AuthenticSnapshot, Manifest, SourceRecord } from '../repository/snapshot.ts'
 import { reachDirectory } from '../sources/directory.ts'
 import type { Store } from '../stores/store.ts'
+import { reachDocker } from '../volumes/docker.ts'
 import type { Place } from '../volumes/place.ts'
 import { restoreVolume } from '../volumes/restore.ts'
 import { volumeParts } from '../volumes/verify.ts'
@@ -36,7 +37,7 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
   if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
 
-  const { place, release } = await reachTarget(target, environment)
+  const { place, release } = await reachTarget(target, inputs['docker-image'], environment)
   try {
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
     const outcome = await restoreVolume({
@@ -67,8 +68,8 @@ function chooseVolume(manifest: Manifest, name: string | undefined, id: string):
   return source
 }
 
-async function reachTarget(target: NonNullable<Inputs['restore']['target']>, { variables }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
-  if (target.kind !== 'directory') throw new Error('not yet')
+async function reachTarget(target: NonNullable<Inputs['restore']['target']>, image: string, { variables, signal }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
+  if (target.kind === 'docker') return reachDocker({ volume: target.volume, image, target: true, variables, signal })
   await mkdir(path.resolve(target.path), { recursive: true })
   return { place: await reachDirectory(target.path, variables) }
 }
