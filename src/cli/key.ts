@@ -14,6 +14,9 @@ export const keyHelp = [
   'lifeboat key write [--encryption-key -] [--destination file:PATH]',
   '      Print the write key of the key in LIFEBOAT_ENCRYPTION_KEY. A machine that holds only the write key can back up',
   '      and deduplicate, and can read no backup. For a passphrase the store is needed: give its destination.',
+  '',
+  'lifeboat key list, key add, key remove',
+  '      The passphrases that open a store; each has a --help of its own.',
 ].join('\n')
 
 /** The inputs of `key new`. */

@@ -46,6 +46,8 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   }
   if (word === '--version') return say(VERSION)
   if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
+  const pair = commands.find((command) => command === `${word} ${rest[0]}`)
+  if (pair !== undefined) return runCommand(pair, rest.slice(1), variables, redaction, report)
   if (word === 'key') return runKey(rest, variables, redaction, report)
   const command = commands.find((command) => command === word)
   if (command === undefined) {
@@ -73,7 +75,7 @@ async function runCommand(command: Command, args: readonly string[], variables: 
 async function runKey(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
   const [word, ...rest] = args
   if (word === '--help' || word === '-h') return say(keyHelp)
-  if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new or write', { hint: 'See lifeboat key --help.', status: 2 })
+  if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 })
   const rows = word === 'new' ? newRows : writeRows
   const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
   if (switches.has('help')) return say(keyHelp)

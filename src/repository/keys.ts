@@ -1,7 +1,8 @@
 import { createHash, hkdfSync } from 'node:crypto'
-import { Decrypter, Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
+import { type KeyFile, keyFiles, openKeyFile, putKeyFile } from './key-files.ts'
 
 /** What a run can do with a store: always write and deduplicate, and read where it holds an identity. */
 export interface Keys {
@@ -26,8 +27,6 @@ export type EncryptionKey =
   | { kind: 'write'; recipient: string; writeSecret: Buffer }
 
 export const MINIMUM_PASSPHRASE = 16
-/** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
-const SCRYPT_WORK_FACTOR = 17
 const KEY_FORMS = 'an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…)'
 
 /** Tells the three forms of `encryption-key` apart (DESIGN section 3). Comment lines, as age-keygen writes them, are ignored. */
@@ -157,19 +156,14 @@ async function unwrapIdentities(passphrase: string, store: Store, create = false
     // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
     return unwrapIdentities(passphrase, store)
   }
-  const identities: string[] = []
-  for (const key of wrapped) {
-    const identity = await openKeyFile(await store.get(key), passphrase)
-    if (identity === undefined) continue
-    const fingerprint = fingerprintOf(await recipientOf(identity))
-    if (key !== `keys/${fingerprint}.age`) {
-      throw new LifeboatError(`${key} in ${store.name} holds the identity with fingerprint ${fingerprint}, not the one it is named after`, {
-        hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
-      })
-    }
-    identities.push(identity)
+  const identities = new Map<string, string>()
+  for (const { key, fingerprint } of wrapped) {
+    // Opened with another of its files, which takes a second each.
+    if (identities.has(fingerprint)) continue
+    const identity = await unwrapIdentity(store, { key, fingerprint }, passphrase)
+    if (identity !== undefined) identities.set(fingerprint, identity)
   }
-  const [first, ...others] = identities
+  const [first, ...others] = identities.values()
   if (first !== undefined) return [first, ...others]
   throw new LifeboatError(
     wrapped.length === 0
@@ -179,36 +173,18 @@ async function unwrapIdentities(passphrase: string, store: Store, create = false
   )
 }
 
-async function keyFiles(store: Store): Promise<string[]> {
-  const keys: string[] = []
-  for await (const { key } of store.list('keys/')) if (/^keys\/[0-9a-f]{16}\.age$/.test(key)) keys.push(key)
-  return keys.toSorted()
-}
-
-/** Puts the key files of one store into another that lacks them, so that the same passphrase opens both. */
-export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
-  const there = new Set(await keyFiles(to))
-  for (const key of await keyFiles(from)) if (!there.has(key)) await to.put(key, await from.get(key))
+/** The identity in a key file, undefined when the passphrase does not open it. Throws when it is not the one the file is named after. */
+export async function unwrapIdentity(store: Store, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string): Promise<string | undefined> {
+  const identity = await openKeyFile(await store.get(key), passphrase)
+  if (identity === undefined) return undefined
+  const actual = fingerprintOf(await recipientOf(identity))
+  if (actual === fingerprint) return identity
+  throw new LifeboatError(`${key} in ${store.name} holds the identity with fingerprint ${actual}, not the one it is named after`, {
+    hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
+  })
 }
 
 async function wrapNewIdentity(passphrase: string, store: Store): Promise<void> {
   const { identity, recipient } = await newIdentity()
-  const encrypter = new Encrypter()
-  encrypter.setPassphrase(passphrase)
-  encrypter.setScryptWorkFactor(SCRYPT_WORK_FACTOR)
-  await store.put(`keys/${fingerprintOf(recipient)}.age`, await encrypter.encrypt(`${identity}\n`))
-}
-
-/** The identity in a key file, or undefined when the passphrase does not open it. */
-async function openKeyFile(bytes: Uint8Array, passphrase: string): Promise<string | undefined> {
-  const decrypter = new Decrypter()
-  decrypter.addPassphrase(passphrase)
-  let text: string
-  try {
-    text = await decrypter.decrypt(bytes, 'text')
-  } catch {
-    // Wrong passphrase and damaged file look alike to age; the caller says how many files it tried.
-    return undefined
-  }
-  return text.trim()
+  await putKeyFile(store, fingerprintOf(recipient), identity, passphrase, false)
 }

@@ -70,7 +70,7 @@ describe('wrong usage ends with status 2, says what is wrong and touches nothing
     ['a required input left out', ['list'], 'error: destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given'],
     ['a value that is not understood', ['backup', '--destination', 'file:/x', '--jobs', 'many'], 'error: jobs: "many" is not a whole number from 1 to 64'],
     ['two values from standard input', ['list', '--destination', '-', '--set', '-'], 'error: destination and set cannot both be read from standard input'],
-    ['a key without new or write', ['key'], 'error: key is followed by new or write'],
+    ['a key without new or write', ['key'], 'error: key is followed by new, write, list, add or remove'],
   ])('%s', async (_, args, message) => {
     const { status, out, err } = await lifeboat(args, { variables: secrets() })
     expect([status, out, err.split('\n')[0]]).toEqual([2, '', message])

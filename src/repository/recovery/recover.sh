@@ -177,10 +177,16 @@ write_identity() {
 # Sets $identity to a file with at least one identity in it.
 open_identity() {
   if [ -z "$identity" ]; then
-    wrapped=$store/keys/$(jq -r .key "$tmp/header").age
-    [ -f "$wrapped" ] || fail "give the key with -i FILE: the store has no $(shown "$wrapped") that a passphrase would open" 2
+    wrapped=$store/keys/$(jq -r .key "$tmp/header")
+    found=no
+    for object in "$wrapped.age" "$wrapped"-*.age; do # one for each passphrase
+      [ -f "$object" ] || continue
+      found=yes
+      if unwrap "$object"; then break; fi
+    done
+    [ "$found" = yes ] || fail "give the key with -i FILE: the store has no $(shown "$wrapped.age") that a passphrase would open" 2
     identity=$tmp/identity
-    unwrap "$wrapped" || exit 1
+    [ -f "$identity" ] || exit 1
   fi
   [ -r "$identity" ] || fail "cannot read the identity file $identity"
   tr -d ' \t\r' <"$identity" >"$tmp/lines"

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { Decrypter, Encrypter } from 'age-encryption'
+import type { Store } from '../stores/store.ts'
+
+/** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
+const SCRYPT_WORK_FACTOR = 17
+
+/** An identity under a passphrase, in a store's `keys/`. Each passphrase of an identity has a file of its own. */
+export interface KeyFile {
+  /** `keys/<fingerprint>.age`; a further one `keys/<fingerprint>-<8 random digits>.age`. */
+  key: string
+  fingerprint: string
+  modified: Date
+}
+
+/** In the order of their names; those of one identity stand together. */
+export async function keyFiles(store: Store): Promise<KeyFile[]> {
+  const found: KeyFile[] = []
+  for await (const { key, modified } of store.list('keys/')) {
+    const fingerprint = /^keys\/([0-9a-f]{16})(-[0-9a-f]{8})?\.age$/.exec(key)?.[1]
+    if (fingerprint !== undefined) found.push({ key, fingerprint, modified })
+  }
+  return found.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+/** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */
+export async function putKeyFile(store: Store, fingerprint: string, identity: string, passphrase: string, further: boolean): Promise<string> {
+  const encrypter = new Encrypter()
+  encrypter.setPassphrase(passphrase)
+  encrypter.setScryptWorkFactor(SCRYPT_WORK_FACTOR)
+  const key = `keys/${fingerprint}${further ? `-${randomBytes(4).toString('hex')}` : ''}.age`
+  await store.put(key, await encrypter.encrypt(`${identity}\n`))
+  return key
+}
+
+/** The identity in a key file, or undefined when the passphrase does not open it. */
+export async function openKeyFile(bytes: Uint8Array, passphrase: string): Promise<string | undefined> {
+  const decrypter = new Decrypter()
+  decrypter.addPassphrase(passphrase)
+  let text: string
+  try {
+    text = await decrypter.decrypt(bytes, 'text')
+  } catch {
+    // Wrong passphrase and damaged file look alike to age; the caller says how many files it tried.
+    return undefined
+  }
+  return text.trim()
+}
+
+/** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
+export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
+  const there = new Set((await keyFiles(to)).map(({ key }) => key))
+  for (const { key } of await keyFiles(from)) if (!there.has(key)) await to.put(key, await from.get(key))
+}
