@@ -190,6 +190,7 @@ export interface HttpTraits {
 }
 
 const reads = (asked: Asked): boolean => ['GET', 'HEAD', 'PROPFIND', 'OPTIONS'].includes(asked.method)
+const objectOf = (key: string) => (asked: Asked): boolean => asked.method === 'GET' && asked.url.split('?')[0]!.endsWith(`/${key}`)
 /** The body of an object of the tests below, and not a listing. */
 const large = 400_000
 
@@ -202,7 +203,6 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
     let store: Store
     let count = 0
     const signal = new AbortController().signal
-    const objectOf = (key: string) => (asked: Asked): boolean => asked.method === 'GET' && asked.url.split('?')[0]!.endsWith(`/${key}`)
     beforeAll(async () => {
       place = await start()
       proxy = await startHttpProxy(place.port)

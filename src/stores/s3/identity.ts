@@ -1,7 +1,7 @@
-import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { request } from '../http.ts'
 import { retry } from '../retry.ts'
+import { jobToken } from '../workflow-identity.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -32,26 +32,6 @@ export function workflowIdentity(access: Access): (() => Promise<RoleCredentials
   const { AWS_ROLE_ARN: role, ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer, AWS_WEB_IDENTITY_TOKEN_FILE: file, AWS_ACCESS_KEY_ID: key } = access.variables
   if (!role || !url || !bearer || file || key) return undefined
   return async () => assumeRole(role, await jobToken({ url, bearer, audience: 'sts.amazonaws.com' }, access), access)
-}
-
-/** The token that says which job this is (GitHub, "About security hardening with OpenID Connect"). */
-export async function jobToken(asked: { url: string; bearer: string; audience: string }, { signal, timeout, mask }: Pick<Access, 'signal' | 'timeout' | 'mask'>): Promise<string> {
-  const url = new URL(asked.url)
-  url.searchParams.set('audience', asked.audience)
-  const answer = await retry((silence) => request(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout })
-  const parsed = answer.status === 200 ? z.object({ value: z.string().min(1) }).safeParse(jsonOf(answer.body)) : undefined
-  if (!parsed?.success) throw new LifeboatError(`GitHub gave this job no identity token (status ${answer.status})`, { hint: 'Give the job `permissions: id-token: write`.' })
-  mask(parsed.data.value)
-  return parsed.data.value
-}
-
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    // What follows says that there is no token in it.
-    return undefined
-  }
 }
 
 /** AWS Security Token Service, AssumeRoleWithWebIdentity. */
