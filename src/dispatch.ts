@@ -2,12 +2,15 @@ import { rmSync } from 'node:fs'
 import { backup } from './commands/backup.ts'
 import { copy } from './commands/copy.ts'
 import { doctor } from './commands/doctor.ts'
+import { diff } from './commands/diff.ts'
 import { forget } from './commands/forget.ts'
 import { pin, tag, unpin } from './commands/label.ts'
 import { keyAdd, keyList, keyRemove } from './commands/key-files.ts'
 import { list } from './commands/list.ts'
 import { newestBackup } from './commands/newest.ts'
+import { prune } from './commands/prune.ts'
 import { restore } from './commands/restore.ts'
+import { show } from './commands/show.ts'
 import { stats } from './commands/stats.ts'
 import type { Results } from './commands/results.ts'
 import { verify } from './commands/verify.ts'
@@ -16,13 +19,16 @@ import { messageOf } from './error.ts'
 import { parseInputs, type Command, type Inputs } from './inputs.ts'
 import { copyHeadline, copyText } from './report/copy.ts'
 import { doctorHeadline, doctorText } from './report/checks.ts'
+import { diffHeadline, diffText } from './report/diff.ts'
 import { forgetHeadline, forgetText } from './report/forget.ts'
 import { labelHeadline, labelText } from './report/label.ts'
 import { listHeadline, listText } from './report/list.ts'
+import { showHeadline, showText } from './report/show.ts'
 import { statsHeadline, statsText } from './report/stats.ts'
 import { keyAddText, keyListText, keyRemoveText } from './report/key-files.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
+import { pruneHeadline, pruneText } from './report/prune.ts'
 import type { Redaction } from './report/redaction.ts'
 import { destinationText } from './stores/destination.ts'
 import { backupHeadline, backupText, restoreHeadline, restoreText, verifyHeadline, verifyText, type TextContext } from './report/text.ts'
@@ -59,6 +65,7 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     headline: verifyHeadline,
     text: verifyText,
   },
+  prune: { run: prune, headline: pruneHeadline, text: pruneText },
   copy: {
     run: copy,
     status: ({ snapshots }) => (snapshots.some(({ outcome }) => outcome === 'failed') ? 1 : 0),
@@ -76,6 +83,8 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     text: doctorText,
   },
   list: { run: list, headline: listHeadline, text: listText },
+  show: { run: show, headline: showHeadline, text: showText },
+  diff: { run: diff, headline: diffHeadline, text: diffText },
   pin: { run: pin, headline: labelHeadline, text: labelText },
   unpin: { run: unpin, headline: labelHeadline, text: labelText },
   tag: { run: tag, headline: labelHeadline, text: labelText },

@@ -6,7 +6,7 @@ import { HELPER_IMAGE } from './volumes/docker.ts'
 import { secretsIn } from './report/redaction.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
-export const commands = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
+export const commands = ['backup', 'restore', 'verify', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
 export type Command = (typeof commands)[number]
 
 /** Those that are actions as well; the others are for a terminal alone. */
@@ -21,6 +21,8 @@ export const purposes: Readonly<Record<Command, string>> = {
   list: 'List the backups in a store.',
   copy: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
   doctor: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
+  show: 'Tell everything that is known of one snapshot.',
+  diff: 'Tell what is different between two snapshots: tables, settings, files, and how much content they share.',
   pin: 'Pin a snapshot: no retention policy deletes it.',
   unpin: 'Let a retention policy decide about a snapshot again.',
   tag: 'Add tags to a snapshot, or take some away.',
@@ -543,6 +545,18 @@ export const inputs = {
     timeout,
     timezone,
   },
+  show: {
+    snapshot: { ...snapshot, positional: true },
+    files: { ...flag, help: 'List the files of volumes too, with their sizes.' },
+    ...reading,
+    'encryption-key': { ...encryptionKey, help: 'Optional: without a key, only what the store claims is shown; what is in the snapshot needs one that can decrypt.' },
+  },
+  diff: {
+    from: { ...chosen, help: 'The older snapshot: latest, an id, or a time, which means the newest one not after it.' },
+    to: { ...chosen, help: 'The newer one, in the same way.' },
+    ...reading,
+    'encryption-key': { ...encryptionKey, required: true },
+  },
   pin: labelled,
   unpin: labelled,
   tag: {
@@ -593,7 +607,7 @@ export const inputs = {
     },
     ...pruning,
     force: { ...flag, help: 'Prune all the same where max-delete or prune-min-size would not let it.' },
-    token: { ...token, help: `${token.help.replace('finds and reads', 'finds, reads and deletes').replace('actions: read', 'actions: write')}` },
+    token: { ...token, help: 'For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.' },
     ...access,
     timeout,
     timezone: retentionTimezone,

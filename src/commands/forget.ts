@@ -10,6 +10,7 @@ import { readProofs } from '../repository/proofs.ts'
 import { chunkKey } from '../repository/snapshot.ts'
 import { survey } from '../repository/survey.ts'
 import type { Store } from '../stores/store.ts'
+import { isVerified } from './list.ts'
 import { withStore } from './opened.ts'
 import type { ForgetResult } from './results.ts'
 
@@ -56,7 +57,7 @@ interface Going {
 async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
   const labels = await readLabels(store, keys, set)
   const proofs = await readProofs(store, keys, { set, onDamaged: (error) => report.warning(error.message, error.hint) })
-  const verified = (id: string): boolean => proofs.get(id)?.find(({ result }) => result !== 'could not verify')?.result === 'verified'
+  const verified = (id: string): boolean => isVerified(proofs.get(id) ?? [])
   return [
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),

@@ -68,7 +68,7 @@ export async function expiries(store: Store): Promise<ReadonlyMap<string, Date>>
 }
 
 /** A snapshot without what other objects tell of it. */
-export type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified'>
+type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified'>
 
 async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
   const described = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
@@ -83,8 +83,10 @@ async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<
   }
 }
 
+type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
+
 /** What the header tells, which anyone can read. */
-export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Omit<Described, 'authentic'> {
+export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Visible {
   const { id, set, time, size, added, chunks, tags } = header
   return { id, set, time, size, added, tags, stored: storedBytes(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires) }
 }
@@ -95,6 +97,11 @@ function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): 
   return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() }
 }
 
+/** Proofs are newest first. One that could not find out says nothing about the snapshot. */
+export function isVerified(proofs: readonly Proof[]): boolean {
+  return proofs.find(({ result }) => result !== 'could not verify')?.result === 'verified'
+}
+
 function listed(described: Described, { labels, proofs }: Known): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof!)
@@ -102,8 +109,7 @@ function listed(described: Described, { labels, proofs }: Known): ListedSnapshot
     ...described,
     tags: tagsOf(described, own),
     pinned: own?.pinned ?? false,
-    // One that could not find out says nothing about the snapshot.
-    verified: found.find(({ result }) => result !== 'could not verify')?.result === 'verified',
+    verified: isVerified(found),
     proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
   }
 }

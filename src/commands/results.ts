@@ -1,6 +1,11 @@
 import type { Command } from '../inputs.ts'
 import type { Check } from '../report/checks.ts'
+import type { Garbage } from '../repository/garbage.ts'
+import type { Released } from '../stores/store.ts'
+import type { PostgresFacts } from '../postgres/facts.ts'
+import type { ProofDetails } from '../repository/proofs.ts'
 import type { Statistics } from '../repository/statistics.ts'
+import type { VolumeFacts } from '../volumes/facts.ts'
 
 /** What each command returns: printed by `--json`, put into the outputs and the summary. Sizes are bytes, times ISO 8601. */
 
@@ -11,6 +16,9 @@ export interface Results extends Record<Command, object> {
   list: ListResult
   doctor: DoctorResult
   copy: CopyResult
+  prune: PruneResult
+  show: ShowResult
+  diff: DiffResult
   pin: LabelResult
   unpin: LabelResult
   tag: LabelResult
@@ -39,6 +47,8 @@ export interface BackupResult {
   sources: { name: string; kind: string; size: number; added: number; seconds: number }[]
   /** The newest snapshots of the set, this one first. */
   recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
+  /** What the retention policy deleted, or why it did nothing; only with a policy. `snapshots` are those that went. */
+  prune?: PruneResult | { skipped: string }
 }
 
 export type VerifyLevel = 'list' | 'read'
@@ -122,6 +132,78 @@ export interface ListedSnapshot {
 
 export type ProofLevel = 'list' | 'read' | 'drill'
 
+export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 'run' | 'retention'> {
+  store: string
+  /** When this was, from which ages count. */
+  listed: string
+  /** Of the chunk objects it needs: those this backup put, and those stored as differences. */
+  newChunks: number
+  deltaChunks: number
+  /** How many age recipients it is sealed to. */
+  recipients: number
+  /** Newest first. What is sealed in them is there with a key that can decrypt. */
+  proofs: ({ level: ProofLevel; result: VerifyResult['result']; time: string; seconds: number; bytes: number; damaged: string[] } & Partial<ProofDetails>)[]
+  /** The rest is known only with a key that can decrypt. */
+  run?: { repository: string; workflow: string; id: string; attempt: string; url: string } | null
+  /** The version of the program that made it. */
+  lifeboat?: string
+  sources?: ShownSource[]
+}
+
+export interface ShownSource {
+  name: string
+  kind: string
+  size: number
+  streams: { name: string; format: string; size: number; sha256: string; chunks: number }[]
+  /** Of a database; `entries` counts those of the archive. */
+  database?: Omit<PostgresFacts, 'entries'> & { entries: number }
+  /** Of a volume. */
+  volume?: Omit<VolumeFacts, 'segments'>
+  /** Of a volume, when they are asked for. */
+  files?: ShownFile[]
+}
+
+export interface ShownFile {
+  path: string
+  /** As in a list of files: `f` file, `d` directory, `l` symbolic link, `p` pipe, `h` hard link. */
+  type: string
+  size: number
+  /** Seconds since 1970, with decimals. */
+  mtime: string
+  /** Of a link. */
+  target?: string
+}
+
+export interface DiffResult {
+  from: { snapshot: string; set: string; time: string; size: number }
+  to: { snapshot: string; set: string; time: string; size: number }
+  /** Of the content of `to`, each chunk counted once: all of it, and what `from` has as well. Raw bytes. */
+  content: { chunks: number; bytes: number; sharedChunks: number; sharedBytes: number }
+  /** Sources by name; `from` or `to` is null where the snapshot lacks it. Raw bytes. */
+  sources: (Changed<number | null> & { name: string; kind: string; database?: DatabaseDiff; files?: FilesDiff })[]
+}
+
+interface Changed<T> {
+  from: T
+  to: T
+}
+
+export interface DatabaseDiff {
+  /** Versions, encoding, extensions: what is different, by name; null where there was or is none. */
+  settings: (Changed<string | null> & { name: string })[]
+  /** `schema.table`. Rows and bytes are the server's estimates; rows null where it had none. */
+  tables: Record<'added' | 'removed', { name: string; rows: number | null; bytes: number }[]> & { changed: { name: string; rows: Changed<number | null>; bytes: Changed<number> }[] }
+  /** Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. */
+  entries: { added: string[]; removed: string[] }
+}
+
+export interface FilesDiff {
+  added: ShownFile[]
+  removed: ShownFile[]
+  /** Of another size, kind or target. */
+  changed: (Changed<number> & { path: string })[]
+}
+
 /** Of pin, unpin and tag. */
 export interface LabelResult {
   snapshot: string
@@ -192,4 +274,19 @@ export interface KeyRemoveResult {
   store: string
   removed: string[]
   left: string[]
+}
+
+export interface PruneResult {
+  set: string
+  /** Nothing was deleted: this is what would be. */
+  dryRun: boolean
+  /** Snapshots. */
+  kept: number
+  deleted: number
+  /** All of the set, newest first. */
+  snapshots: { id: string; time: string; size: number; keep: boolean; reasons: string[] }[]
+  /** What became of chunks that no snapshot needs; in artifacts these go with the artifact. */
+  chunks?: Garbage
+  artifacts?: Released
+  seconds: number
 }

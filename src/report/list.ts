@@ -41,7 +41,7 @@ function about({ sources, pinned, tags, description, retention, expires, authent
     tags.map((tag) => `#${tag}`).join(' '),
     description === undefined ? '' : oneLine(description),
     retention && `${retention.keep ? 'kept' : 'to go'}: ${retention.reasons.join(', ')}`,
-    expires === undefined ? '' : `expires ${inTime(expires, now)}`,
+    expires === undefined ? '' : `expires ${formatExpiry(expires, now)}`,
     authentic ? '' : `key ${key}, not checked`,
   ].filter((part) => part).join('  ')
 }
@@ -51,7 +51,8 @@ export function proofText({ proofs }: Pick<ListedSnapshot, 'proofs'>, now: Date)
   return proofs.map(({ level, result, time }) => `${result === 'verified' ? level : `${level} ${result.toUpperCase()}`} ${formatAge(time, now)} ago`).join(', ')
 }
 
-function inTime(expires: string, now: Date): string {
+/** `in 3 days`. */
+export function formatExpiry(expires: string, now: Date): string {
   const left = Date.parse(expires) - now.getTime()
   return left <= 0 ? 'now' : `in ${formatAge(now.toISOString(), new Date(expires))}`
 }
@@ -93,7 +94,7 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'About', always: true, cell: ({ pinned, tags, description = '' }) => escape([[...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
   { head: 'Verified', always: true, cell: (snapshot, now) => escape(proofText(snapshot, now)) },
   { head: 'Kept', cell: ({ retention }) => (retention ? escape(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : '') },
-  { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(inTime(expires, now))) },
+  { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
   { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },
   { head: 'Run', cell: ({ run }) => (run ? link('run', run) : '') },
   { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },

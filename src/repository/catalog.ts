@@ -26,12 +26,17 @@ export function idOf(key: string): string {
 }
 
 /** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
-export async function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<AuthenticSnapshot> {
+export function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<AuthenticSnapshot> {
+  return withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys))
+}
+
+/** The same for whoever decodes it otherwise. */
+export async function withChosen<T>(store: Store, set: string, choice: SnapshotChoice, decode: (key: string, object: Buffer) => Promise<T>): Promise<T> {
   const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
   const key = candidates.find((candidate) => matches(idOf(candidate), choice))
   if (key === undefined) throw notFound(store, set, choice, candidates)
   try {
-    return await decodeSnapshot(key, await store.get(key), keys)
+    return await decode(key, await store.get(key))
   } catch (error) {
     if (error instanceof NotFound) throw notFound(store, set, choice, candidates)
     throw error

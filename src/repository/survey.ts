@@ -35,7 +35,7 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   const results = await inParallel(found, atOnce, async (key) => {
     signal.throwIfAborted()
     try {
-      return { result: await work(await decode(key, await store.get(key), keys)) }
+      return { result: await work(await decodeVisible(key, await store.get(key), keys)) }
     } catch (error) {
       // A prune may delete a snapshot at any moment.
       if (error instanceof NotFound) return undefined
@@ -47,7 +47,8 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   return results.filter((one) => one !== undefined).map(({ result }) => result)
 }
 
-async function decode(key: string, object: Buffer, keys: Keys | undefined): Promise<Surveyed> {
+/** Decodes a snapshot as far as the keys go. Throws for one that is damaged. */
+export async function decodeVisible(key: string, object: Buffer, keys: Keys | undefined): Promise<Surveyed> {
   if (keys) {
     try {
       const authentic = await decodeSnapshot(key, object, keys)

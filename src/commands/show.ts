@@ -1,0 +1,79 @@
+import type { Environment } from '../environment.ts'
+import type { Inputs } from '../inputs.ts'
+import { postgresFacts } from '../postgres/facts.ts'
+import { withChosen } from '../repository/catalog.ts'
+import { tagsOf } from '../repository/labels.ts'
+import { type Proof, proofDetails } from '../repository/proofs.ts'
+import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
+import { decodeVisible } from '../repository/survey.ts'
+import type { Store } from '../stores/store.ts'
+import { volumeFacts } from '../volumes/facts.ts'
+import { filesOf } from './files.ts'
+import { expiries, isVerified, visiblePart, whatIsKnown } from './list.ts'
+import { withStore } from './opened.ts'
+import type { ShownFile, ShownSource, ShowResult } from './results.ts'
+
+/** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
+export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {
+  const { snapshot: choice, set, files } = inputs
+  return withStore({ ...inputs, set: choice.kind === 'id' ? undefined : set }, environment, async (store, keys) => {
+    const { snapshot, authentic } = await withChosen(store, set, choice, (key, object) => decodeVisible(key, object, keys))
+    const { id, set: own } = snapshot.header
+    const { labels, proofs } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id }, environment.report)
+    const visible = visiblePart(snapshot, await expiries(store))
+    const found = proofs.get(id) ?? []
+    return {
+      store: store.name,
+      listed: environment.now().toISOString(),
+      ...visible,
+      tags: tagsOf(visible, labels.get(id)),
+      pinned: labels.get(id)?.pinned ?? false,
+      authentic: authentic !== undefined,
+      verified: isVerified(found),
+      ...countsOf(snapshot),
+      recipients: recipientsOf(snapshot),
+      proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),
+      ...(authentic?.keys.identity !== undefined && (await openedPart(authentic, files ? store : undefined))),
+    }
+  })
+}
+
+function countsOf({ header: { id, chunks } }: Snapshot): Pick<ShowResult, 'newChunks' | 'deltaChunks'> {
+  const own = id.slice(-8)
+  return { newChunks: chunks.filter(([, , , , mark]) => mark === own).length, deltaChunks: chunks.filter(([, , , base]) => base !== null).length }
+}
+
+/** An age file has a stanza, a line that begins with an arrow, for each recipient. */
+function recipientsOf({ header }: Snapshot): number {
+  const [head = ''] = Buffer.from(header.manifest, 'base64').toString('latin1').split('\n--- ', 1)
+  return head.match(/^-> /gm)?.length ?? 0
+}
+
+async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined): Promise<ShowResult['proofs'][number]> {
+  const { level, result, time, seconds, bytes, damaged } = proof
+  return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await proofDetails(proof, authentic.keys))) }
+}
+
+/** With a store the files of volumes as well. */
+async function openedPart(snapshot: AuthenticSnapshot, store: Store | undefined): Promise<Pick<ShowResult, 'description' | 'run' | 'lifeboat' | 'sources'>> {
+  const { description, run, lifeboat, sources } = await openManifest(snapshot)
+  const shown: ShownSource[] = []
+  for (const source of sources) {
+    const files: ShownFile[] = []
+    if (store) for await (const file of filesOf(source, snapshot, store)) files.push(file)
+    shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) })
+  }
+  return { description, run, lifeboat, sources: shown }
+}
+
+function shownSource(source: SourceRecord): ShownSource {
+  const { name, kind, facts } = source
+  const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }))
+  const common = { name, kind, size: sourceSize(source), streams }
+  const database = kind === 'postgres' ? postgresFacts.safeParse(facts).data : undefined
+  if (database) return { ...common, database: { ...database, entries: database.entries.length } }
+  const volume = kind === 'postgres' ? undefined : volumeFacts.safeParse(facts).data
+  if (!volume) return common
+  const { segments: _, ...rest } = volume
+  return { ...common, volume: rest }
+}

@@ -1,0 +1,54 @@
+import type { DatabaseDiff, DiffResult, FilesDiff } from '../commands/results.ts'
+import { formatBytes, formatColumns, formatCount, formatShare, formatTime, oneLine } from './format.ts'
+import { rowsText } from './show.ts'
+import type { TextContext } from './text.ts'
+
+export function diffHeadline({ from, to, content }: DiffResult): string {
+  return `${formatShare(content.sharedBytes, content.bytes)} of the content of ${to.snapshot} is in ${from.snapshot} as well`
+}
+
+export function diffText(result: DiffResult, { timeZone }: TextContext): string {
+  const { from, to, content } = result
+  return [
+    formatColumns([from, to].map(({ snapshot, set, time, size }, index) => [index === 0 ? 'from' : 'to', snapshot, set, formatTime(time, timeZone), formatBytes(size)])),
+    `${formatBytes(content.sharedBytes)} of ${formatBytes(content.bytes)} (${formatShare(content.sharedBytes, content.bytes)}) are the same chunks: ${content.sharedChunks.toLocaleString('en-US')} of ${content.chunks.toLocaleString('en-US')}`,
+    ...result.sources.flatMap((source) => ['', ...sourceText(source)]),
+  ].join('\n')
+}
+
+function sourceText({ name, kind, from, to, database, files }: DiffResult['sources'][number]): string[] {
+  const sizes = from === null ? `added, ${formatBytes(to!)}` : to === null ? `removed, was ${formatBytes(from)}` : changed(from, to, formatBytes)
+  const lines = [...(database ? databaseText(database) : []), ...(files ? filesText(files) : [])]
+  return [`${oneLine(name)} (${kind}): ${sizes}`, ...lines, ...(lines.length === 0 && from !== null && to !== null ? ['  nothing that is recorded of it is different'] : [])]
+}
+
+/** Nothing but the sign tells a table that was added from one that was removed, so it stands first. */
+function databaseText({ settings, tables, entries }: DatabaseDiff): string[] {
+  const rows = [
+    ...settings.map(({ name, from, to }) => [sign(from, to), oneLine(name), [from, to].filter((text) => text !== null).map(oneLine).join(' -> ')]),
+    ...tables.removed.map(({ name, rows, bytes }) => ['-', `table ${oneLine(name)}`, `${rowsText(rows)} rows, ${formatBytes(bytes)}`]),
+    ...tables.added.map(({ name, rows, bytes }) => ['+', `table ${oneLine(name)}`, `${rowsText(rows)} rows, ${formatBytes(bytes)}`]),
+    ...tables.changed.map(({ name, rows, bytes }) => ['~', `table ${oneLine(name)}`, `${changed(rows.from, rows.to, rowsText)} rows, ${changed(bytes.from, bytes.to, formatBytes)}`]),
+    ...entries.removed.map((entry) => ['-', 'entry', oneLine(entry)]),
+    ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
+  ]
+  return rows.length === 0 ? [] : [formatColumns(rows, '  ')]
+}
+
+function filesText({ added, removed, changed: different }: FilesDiff): string[] {
+  const rows = [
+    ...removed.map(({ path, size }) => ['-', formatBytes(size), oneLine(path)]),
+    ...added.map(({ path, size }) => ['+', formatBytes(size), oneLine(path)]),
+    ...different.map(({ path, from, to }) => ['~', changed(from, to, formatBytes), oneLine(path)]),
+  ]
+  if (rows.length === 0) return ['  no file was added, removed or changed in size']
+  return [`  ${formatCount(added.length, 'file')} added, ${removed.length.toLocaleString('en-US')} removed, ${different.length.toLocaleString('en-US')} changed`, formatColumns(rows, '  ')]
+}
+
+function sign(from: string | null, to: string | null): string {
+  return from === null ? '+' : to === null ? '-' : '~'
+}
+
+function changed<T>(from: T, to: T, format: (value: T) => string): string {
+  return from === to ? format(to) : `${format(from)} -> ${format(to)}`
+}
