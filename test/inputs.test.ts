@@ -25,7 +25,7 @@ describe('inputs that are good', () => {
       'database-url': [{ name: 'shop', url: 'postgres://app:hunter22@db:5432/shop' }],
       'encryption-key': KEY,
       destination: { kind: 'file', path: '/mnt/backups' },
-      set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'pg-dump-args': '',
+      set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'prune-min-size': 0.5, grace: 86_400_000, 'pg-dump-args': '',
       'lock-timeout': 300_000, 'compression-level': 3, jobs: 2, timezone: 'UTC',
     })
   })

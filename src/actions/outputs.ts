@@ -39,6 +39,13 @@ export const outputs = {
     duration: 'Seconds it took.',
     result: 'Everything about the copy, as JSON.',
   },
+  prune: {
+    outcome: 'done or failed.',
+    deleted: 'How many snapshots were deleted, or would be.',
+    kept: 'How many snapshots of the set stay.',
+    duration: 'Seconds it took.',
+    result: 'Everything about the prune, as JSON.',
+  },
   doctor: {
     outcome: 'done, or failed when a check found a problem.',
     problems: 'How many problems there are.',
@@ -57,6 +64,7 @@ const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<k
     bytes: `${bytes}`,
     duration: `${seconds}`,
   }),
+  prune: ({ deleted, kept, seconds }) => ({ outcome: 'done', deleted: `${deleted}`, kept: `${kept}`, duration: `${seconds}` }),
   doctor: ({ checks }) => {
     const [problems, warnings] = (['bad', 'warning'] as const).map((state) => checks.filter((check) => check.state === state).length)
     return { outcome: problems! > 0 ? 'failed' : 'done', problems: `${problems}`, warnings: `${warnings}` }

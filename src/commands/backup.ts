@@ -8,6 +8,7 @@ import { parseDumpArguments } from '../postgres/dump-arguments.ts'
 import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
+import { lastLook } from '../repository/last-look.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { decodeSnapshot, FORMAT, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
 import { Writer } from '../repository/writer.ts'
@@ -21,6 +22,7 @@ import { type ClientPrograms, clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
 import { keepProof } from './proof.ts'
 import { quiesce } from './quiesce.ts'
+import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
 import { volumeSources } from './volumes.ts'
@@ -30,9 +32,10 @@ type SourceResult = BackupResult['sources'][number]
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 export async function backup(inputs: Inputs['backup'], environment: Environment): Promise<BackupResult> {
   const started = performance.now()
+  // Of two clocks, for one stands still while a machine sleeps, and the other may be set.
+  const began = environment.now()
   const { report, signal } = environment
   parseEncryptionKey(inputs['encryption-key'])
-  if (Object.keys(inputs.retention).length > 0 && inputs.destination.kind === 'file') report.warning('retention is checked, but this version deletes nothing: every snapshot is kept')
   const programs = await clientPrograms(inputs['client-install'], environment)
   const sources: Source[] = [...databases(inputs, programs, environment), ...volumeSources(inputs, environment)]
   const store = await openStore(inputs, environment)
@@ -60,7 +63,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     }
     const unsettled = await failureOf(resume)
     resume = undefined
-    await checkReused(writer, store, started)
+    await lastLook(store, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() })
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
       { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags },
@@ -72,9 +75,10 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       throw error
     })
     if (unsettled) throw unsettled.error
+    const pruned = Object.keys(inputs.retention).length > 0 ? { prune: await pruneAfterBackup(store, keys, inputs, verified, environment) } : {}
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before]) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before]), ...pruned }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
@@ -138,19 +142,6 @@ function nextTime(newest: string | undefined, set: string, environment: Environm
   const { time, skewed } = timeAfter(newest && idOf(newest), environment.now())
   if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
   return time
-}
-
-/** A prune deletes what it found unreferenced no sooner than 24 hours ago; a backup that took longer than half of that looks again. */
-const HALF_THE_GRACE_PERIOD = 12 * 3600
-
-async function checkReused(writer: Writer, store: Store, started: number): Promise<void> {
-  if (secondsSince(started) < HALF_THE_GRACE_PERIOD) return
-  const missing = new Set(writer.reused())
-  for await (const { key } of store.list('chunks/')) missing.delete(key)
-  if (missing.size === 0) return
-  throw new LifeboatError(`${missing.size} chunks this backup builds on were deleted while it ran, ${[...missing][0]} among them`, {
-    hint: 'Run the backup again: it will store them anew. Nothing was lost.',
-  })
 }
 
 async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: string, writer: Writer, programs: ClientPrograms, environment: Environment): Promise<BackupResult['verified']> {

@@ -9,6 +9,7 @@ import { formatSources, restoredName, restorer, untouched } from './sources.ts'
 import { listSummary } from './list.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
+import { prunedAfter, pruneSummary } from './prune.ts'
 import { restoreCommand, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
 
 /** What a job summary needs beside the result. */
@@ -30,6 +31,7 @@ export const summaries: { readonly [A in Action]: (result: Results[A], context: 
   list: listSummary,
   doctor: doctorSummary,
   copy: copySummary,
+  prune: pruneSummary,
 }
 
 type When = Pick<SummaryContext, 'timeZone' | 'now'>
@@ -44,6 +46,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${code(context.destination)}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
+    ...prunedAfter(result.prune).map(escape),
     ...recentBackups(result, context),
     restoring({ ...result, destination: context.destination, databases: sources.map(({ name }) => name) }, context),
   ])

@@ -1,6 +1,7 @@
 import type { BackupResult, RestoreResult, VerifyResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
 import { formatSources, restoredName, restorer, untouched } from './sources.ts'
+import { prunedAfter } from './prune.ts'
 import { restoreCommand, restoreVariables, verifyCommand } from './recipe.ts'
 
 /** What a command did, for a person in a hurry; pure. Not yet redacted. */
@@ -44,6 +45,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     `Backed up ${databases.join(', ')} to ${context.destination}, set ${set}`,
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
+    ...(result.prune ? ['', ...prunedAfter(result.prune)] : []),
     '',
     `To restore it into an empty database, with ${restoreVariables(context)} set:`,
     `  ${restoreCommand(context.program, { destination: context.destination, set, snapshot, databases })}`,

@@ -21,10 +21,24 @@ export interface Store {
   commit?(needs: readonly string[]): Promise<void>
   /** Stores whose objects expire: a new snapshot may lean only on objects that are there at least until then. */
   neededUntil?(): Date
+  /** Stores that delete only whole groups of objects: deletes those that no snapshot in `kept` (keys) needs, nor a backup that is running may need. Others have no such method. */
+  release?(kept: ReadonlySet<string>, dryRun: boolean): Promise<Released>
+  /** Stores whose objects go by themselves: the keys of snapshots that have lost a part. */
+  wholeness?(): Promise<{ lost: string[] }>
   /** Of several stores used as one, those that are written to: what only one of them has is seen there. Others have no such member. */
   readonly live?: readonly Store[]
   /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
+}
+
+/** What a store with `release` deleted, or with `dryRun` would have. */
+export interface Released {
+  artifacts: { id: number; name: string; size: number }[]
+  /** Those that hold no snapshot to keep, and stay all the same: for these snapshots (keys), or, where there are none, because a backup that is running may lean on them. */
+  staying: { id: number; name: string; size: number; neededBy: string[] }[]
+  deleted: number
+  /** Whether the credentials allow for it; where they don't, nothing more was deleted. */
+  permitted: boolean
 }
 
 export interface StoredObject {

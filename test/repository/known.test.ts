@@ -51,13 +51,13 @@ function watching(store: Store): { asked: string[]; watched: Store } {
   return { asked, watched }
 }
 
-test('to know them takes one request for each, and two listings that do not grow with the chunks; the chunks are looked for when the first is met, each once', async () => {
+test('to know them takes one request for each, and three listings that do not grow with the chunks; the chunks are looked for when the first is met, each once', async () => {
   const store = freshStore()
   for (const name of ['one', 'two', 'three']) await backUp({ store }, { app: contentOf(name) })
   const { asked, watched } = watching(store)
   const { chunks } = await known(watched)
   const snapshots = await snapshotKeys(store, 'app')
-  expect(asked).toEqual(['list snapshots/app/', 'list proofs/app/', ...snapshots.toReversed().map((key) => `get ${key}`)])
+  expect(asked).toEqual(['list snapshots/app/', 'list proofs/app/', 'list trash/', ...snapshots.toReversed().map((key) => `get ${key}`)])
   asked.length = 0
   for (const name of ['one', 'two', 'one']) expect(await chunks.find(idOf(name))).toBe(chunks.get(idOf(name)))
   await chunks.close()

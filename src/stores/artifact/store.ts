@@ -4,11 +4,11 @@ import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { retry, Transient } from '../retry.ts'
-import { NotFound, type Store, type StoredObject } from '../store.ts'
+import { NotFound, type Released, type Store, type StoredObject } from '../store.ts'
 import type { Archive } from './archive.ts'
 import { Catalog, type CatalogOptions, type Held, nameOf } from './catalog.ts'
 import { Gone, RestApi, RunService, type ServiceArtifact } from './github.ts'
-import { encodeParts, type Holding, objectKey, PARTS, type Parts, unneeded, wholeness } from './parts.ts'
+import { encodeParts, type Holding, objectKey, PARTS, type Parts, snapshotsOf, unneeded, wholeness } from './parts.ts'
 import type { ArtifactRetention } from './retention.ts'
 import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
 import type { ZipEntry } from './zip.ts'
@@ -169,28 +169,26 @@ export class ArtifactStore implements Store {
     return wholeness((await this.#catalog.held()).map(holding))
   }
 
-  /**
-   * Deletes the artifacts that no snapshot in `kept` needs, nor a backup that is running may need. Without `actions: write`, or with `dryRun`,
-   * deletes nothing and says so: `permitted` is then false.
-   */
-  async release(kept: ReadonlySet<string>, dryRun = false): Promise<{ artifacts: { id: number; name: string; size: number }[]; deleted: number; permitted: boolean }> {
+  /** Deletes the artifacts that no snapshot in `kept` needs, nor a backup that is running may need. Without `actions: write` nothing can be deleted: `permitted` is then false. */
+  async release(kept: ReadonlySet<string>, dryRun = false): Promise<Released> {
     const held = await this.#catalog.held()
     // A name like lifeboat-app.2 may be another set's: what is not of this set is not judged by what this set keeps.
     const { set } = this.#options
     const foreign = (one: Holding) => set !== undefined && [...one.objects].some((key) => /^(snapshots|proofs)\//.test(key) && key.split('/')[1] !== set)
-    const going = new Set(unneeded(held.map(holding), kept, this.#options.now()).filter((one) => !foreign(one)).map(({ id }) => id))
-    const artifacts = held.filter(({ artifact }) => going.has(artifact.id)).map(({ artifact: { id, name, size } }) => ({ id, name, size }))
-    let deleted = 0
-    for (const { id } of dryRun ? [] : artifacts) {
-      if (!(await this.#rest?.delete(id))) {
-        const list = artifacts.slice(deleted).map(({ id, name }) => `${name} (${id})`)
-        this.#options.report.warning(`the token may not delete artifacts; it would delete ${list.join(', ')}`, 'Give the job `permissions: actions: write`, or let them expire.')
-        return { artifacts, deleted, permitted: false }
-      }
-      deleted++
+    const own = held.filter((one) => !foreign(holding(one)))
+    const going = new Set(unneeded(held.map(holding), kept, this.#options.now()).map(({ id }) => id))
+    const [artifacts, others] = [true, false].map((goes) => own.filter(({ artifact }) => going.has(artifact.id) === goes))
+    const leaning = others!.map((one) => ({ needs: new Set(one.needs.map(({ artifact }) => artifact)), snapshots: snapshotsOf(holding(one)).filter((key) => kept.has(key)) }))
+    const staying = others!
+      .filter((one) => snapshotsOf(holding(one)).length > 0 && !snapshotsOf(holding(one)).some((key) => kept.has(key)))
+      .map((one) => ({ ...briefly(one), neededBy: leaning.filter(({ needs }) => needs.has(one.artifact.id)).flatMap(({ snapshots }) => snapshots) }))
+    const released: Released = { artifacts: artifacts!.map(briefly), staying, deleted: 0, permitted: true }
+    for (const { id } of dryRun ? [] : released.artifacts) {
+      if (!(await this.#rest?.delete(id))) return { ...released, permitted: false }
+      released.deleted++
       this.#catalog.replace((await this.#catalog.held()).filter(({ artifact }) => artifact.id !== id))
     }
-    return { artifacts, deleted, permitted: true }
+    return released
   }
 
   /** The small objects that every artifact has, so that each can be read by itself: the mark of the store, keys, how to recover. */
@@ -301,6 +299,10 @@ export class LostPart extends NotFound {
     this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. Snapshots lost with it: ${ids.join(', ')}; ${whole}`
     this.name = 'LostPart'
   }
+}
+
+function briefly({ artifact: { id, name, size } }: Held): { id: number; name: string; size: number } {
+  return { id, name, size }
 }
 
 function described(key: string, { artifact: { created, expires }, entries }: Held): StoredObject {

@@ -1,0 +1,152 @@
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../environment.ts'
+import { LifeboatError, messageOf } from '../error.ts'
+import type { Inputs } from '../inputs.ts'
+import type { RetentionPolicy } from '../inputs/retention.ts'
+import type { Most } from '../inputs/schemas.ts'
+import { collectGarbage } from '../repository/garbage.ts'
+import type { Keys } from '../repository/keys.ts'
+import { readLabels } from '../repository/labels.ts'
+import { proofKeys, readProof } from '../repository/proofs.ts'
+import { readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
+import { type Candidate, type Decision, retain } from '../repository/retention.ts'
+import type { Store } from '../stores/store.ts'
+import { secondsSince } from './elapsed.ts'
+import { withStore } from './opened.ts'
+import type { BackupResult, PruneResult } from './results.ts'
+
+/** Requests to the store at the same time. */
+const PARALLEL = 16
+
+/** Deletes the snapshots of a set that the policy does not keep, and what nothing needs any more. Throws, and deletes nothing, when a guard says no. */
+export async function prune(inputs: Inputs['prune'], environment: Environment): Promise<PruneResult> {
+  const guards = { minimumPart: inputs['prune-min-size'], most: inputs['max-delete'], force: inputs.force }
+  const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: inputs['dry-run'], ...guards }
+  return withStore(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment))
+}
+
+/**
+ * The same after a backup, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
+ * way: what is not deleted today is deleted another day.
+ */
+export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<BackupResult['prune']>> {
+  const { report, signal } = environment
+  const skip = (reason: string, hint: string): { skipped: string } => {
+    report.warning(`nothing was pruned: ${reason}`, hint)
+    return { skipped: reason }
+  }
+  if (verified === 'none') return skip('the backup was not verified', 'Prune where it can be: with verify: list, or in a job of its own with the action prune.')
+  const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false }
+  try {
+    const pruned = await pruneSet(store, keys, options, environment)
+    return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof LifeboatError)) throw error
+    return skip(error.message, error.hint ?? 'The backup itself is good.')
+  }
+}
+
+interface PruneOptions {
+  set: string
+  policy: RetentionPolicy
+  timeZone: string
+  /** Milliseconds. */
+  grace: number
+  dryRun: boolean
+  /** Of the size of the backup before the newest. */
+  minimumPart: number
+  most: Most
+  force: boolean
+}
+
+async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environment: Environment): Promise<PruneResult> {
+  const started = performance.now()
+  const { set, dryRun, grace } = options
+  const { report, signal } = environment
+  const onDamaged = (error: LifeboatError): void => report.warning(error.message, error.hint)
+  const reading = { signal, parallel: PARALLEL, now: () => environment.now() }
+  const references = await readReferences(store, keys, reading)
+  const decisions = await decide(store, keys, references, options, environment)
+  const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
+  const refusal = reasonAgainst(decisions, options)
+  if (refusal && !dryRun) throw refusal
+  if (refusal) report.warning(`this would be refused: ${refusal.message}`, refusal.hint)
+
+  const result: PruneResult = {
+    set, dryRun,
+    kept: decisions.length - going.length,
+    deleted: going.length,
+    snapshots: decisions.map(({ snapshot: { id, time, size }, keep, reasons }) => ({ id, time: time.toISOString(), size, keep, reasons })),
+    seconds: 0,
+  }
+  if (store.release) {
+    result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
+    if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
+  } else {
+    result.chunks = await refusing(() => collectGarbage(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged }), store, signal)
+    for (const obstacle of result.chunks.obstacles) {
+      report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
+    }
+  }
+  return { ...result, seconds: secondsSince(started) }
+}
+
+/** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
+async function decide(store: Store, keys: Keys, references: References, { set, policy, timeZone }: PruneOptions, environment: Environment): Promise<Decision<Candidate & SnapshotSeen>[]> {
+  const { report } = environment
+  const now = environment.now()
+  const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
+  const foreign = ofSet.filter(({ authentic }) => !authentic)
+  if (foreign.length > 0) report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0]!.id} among them`, 'To prune those of another key, give that key.')
+  const lost = new Set((await store.wholeness?.())?.lost)
+  const labels = await readLabels(store, keys, set)
+  for (const { problem } of labels.values()) if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
+  const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
+  const newestVerified = await findNewestVerified(store, keys, own.filter(({ time }) => time <= now), set, report)
+  const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }))
+  const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }))
+  return [...retain(candidates, policy, timeZone, now), ...incomplete]
+}
+
+/** Of snapshots, newest first, the id of the first whose newest proof that came to a result says that it is good. */
+async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly SnapshotSeen[], set: string, report: Environment['report']): Promise<string | undefined> {
+  const proofs = await proofKeys(store, { set })
+  for (const { id } of snapshots) {
+    for (const key of proofs.get(id) ?? []) {
+      const proof = await readProof(store, key, keys, (error) => report.warning(error.message, error.hint))
+      if (proof?.result === 'verified') return id
+      if (proof?.result === 'failed') break
+    }
+  }
+  return undefined
+}
+
+/** A guard that says no. */
+function reasonAgainst(decisions: readonly Decision<Candidate & SnapshotSeen>[], { set, most, minimumPart, force }: PruneOptions): LifeboatError | undefined {
+  if (force) return undefined
+  const going = decisions.filter(({ keep }) => !keep).length
+  const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
+  const look = 'Look at it with `lifeboat prune --dry-run`'
+  if (going > limit) {
+    return new LifeboatError(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that max-delete allows`, { hint: `${look}, then use --force once. Nothing was deleted.` })
+  }
+  const [newest, before] = decisions.map(({ snapshot }) => snapshot)
+  if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
+    return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
+      hint: `If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or use --force once, or another prune-min-size. ${look}. Nothing was deleted.`,
+    })
+  }
+  return undefined
+}
+
+/** A store may allow for puts and not for deletes: object lock, a missing permission. */
+async function refusing<T>(work: () => Promise<T>, store: Store, signal: AbortSignal): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    signal.throwIfAborted()
+    if (!(cause instanceof LifeboatError)) throw cause
+    throw new LifeboatError(`pruning ${store.name} did not come to its end: ${messageOf(cause)}`, { cause, hint: `${cause.hint ?? ''} Every snapshot that is there is whole; run it again when that is mended.`.trim() })
+  }
+}
