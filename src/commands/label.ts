@@ -1,7 +1,8 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { findSnapshot } from '../repository/catalog.ts'
+import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
+import type { Keys } from '../repository/keys.ts'
 import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../repository/labels.ts'
 import type { AuthenticSnapshot } from '../repository/snapshot.ts'
 import { NotFound, type Store } from '../stores/store.ts'
@@ -10,38 +11,45 @@ import type { LabelResult } from './results.ts'
 
 /** Pins a snapshot: no retention policy deletes it from then on. */
 export function pin(inputs: Inputs['pin'], environment: Environment): Promise<LabelResult> {
-  return label(inputs, environment, ({ tags }) => ({ pinned: true, tags }))
+  return inStore(inputs, environment, ({ tags }) => ({ pinned: true, tags }))
 }
 
 export function unpin(inputs: Inputs['unpin'], environment: Environment): Promise<LabelResult> {
-  return label(inputs, environment, ({ tags }) => ({ pinned: false, tags }))
+  return inStore(inputs, environment, ({ tags }) => ({ pinned: false, tags }))
 }
 
 /** Adds tags to a snapshot and takes others away, also those it was made with. */
 export function tag(inputs: Inputs['tag'], environment: Environment): Promise<LabelResult> {
   const { tags: added, remove } = inputs
   if (added.length + remove.length === 0) throw new LifeboatError('no tag is given', { hint: 'Name the tags after the snapshot, or with --remove those to take away.', status: 2 })
-  return label(inputs, environment, ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }))
+  return inStore(inputs, environment, ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }))
 }
 
-async function label(inputs: Inputs['pin'], environment: Environment, change: (labels: Labels, tags: string[]) => Labels): Promise<LabelResult> {
-  const { snapshot: choice, destination } = inputs
+/** What becomes of labels; `tags` are those that the snapshot has now. */
+type Change = (labels: Labels, tags: readonly string[]) => Labels
+
+function inStore(inputs: Inputs['pin'], environment: Environment, change: Change): Promise<LabelResult> {
+  const { snapshot: choice, destination, set } = inputs
   if (destination.kind === 'artifact') {
     throw new LifeboatError('backups in artifacts can be neither pinned nor tagged: an artifact never changes, and GitHub deletes it when its days are over', {
       hint: 'Give tags when the backup is made; and keep what is to stay in another destination: `lifeboat copy` puts it there.',
       status: 2,
     })
   }
-  return withStore({ ...inputs, set: choice.kind === 'id' ? undefined : inputs.set }, environment, async (store, keys) => {
-    const snapshot = await findSnapshot(store, keys, inputs.set, choice)
-    const { id, set, time } = snapshot.header
-    const { problem, ...labels } = await labelsOf(store, keys, set, id)
-    if (problem !== undefined) environment.report.warning(problem, 'Its labels are written anew.')
-    const changed = change(labels, tagsOf(snapshot.header, labels))
-    await putLabels(store, snapshot.keys, set, id, changed)
-    await requireStillThere(store, snapshot)
-    return { snapshot: id, set, time, pinned: changed.pinned, tags: tagsOf(snapshot.header, changed) }
-  })
+  const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written anew.')
+  return withStore({ ...inputs, set: choice.kind === 'id' ? undefined : set }, environment, (store, keys) => label(store, keys, set, choice, change, onDamaged))
+}
+
+/** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
+export async function label(store: Store, keys: Keys, among: string, choice: SnapshotChoice, change: Change, onDamaged: (problem: string) => void): Promise<LabelResult> {
+  const snapshot = await findSnapshot(store, keys, among, choice)
+  const { id, set, time } = snapshot.header
+  const { problem, ...labels } = await labelsOf(store, keys, set, id)
+  if (problem !== undefined) onDamaged(problem)
+  const changed = change(labels, tagsOf(snapshot.header, labels))
+  await putLabels(store, snapshot.keys, set, id, changed)
+  await requireStillThere(store, snapshot)
+  return { snapshot: id, set, time, pinned: changed.pinned, tags: tagsOf(snapshot.header, changed) }
 }
 
 /** A prune that had already read the labels may have deleted the snapshot meanwhile. */

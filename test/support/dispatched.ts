@@ -1,0 +1,28 @@
+import { dispatch, textOf } from '../../src/dispatch.ts'
+import type { Results } from '../../src/commands/results.ts'
+import type { Command } from '../../src/inputs.ts'
+import { failureOf, failureText } from '../../src/report/failure.ts'
+import { printable } from '../../src/report/terminal.ts'
+
+export interface Dispatched<C extends Command> {
+  result: Results[C]
+  /** As a terminal shows it. */
+  text: string
+  warnings: string[]
+}
+
+/** Runs a command in this process, from its raw inputs on. */
+export async function dispatched<C extends Command>(command: C, raw: Record<string, string>, now = new Date()): Promise<Dispatched<C>> {
+  const warnings: string[] = []
+  const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
+  const outcome = await dispatch(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now })
+  return { result: outcome.result, text: printable(textOf(outcome, 'lifeboat')), warnings }
+}
+
+/** What a command that fails says. */
+export async function refusal(running: Promise<unknown>): Promise<string> {
+  return running.then(
+    () => 'nothing was refused',
+    (error: unknown) => failureText(failureOf(error)),
+  )
+}
