@@ -8,6 +8,8 @@ export interface ChildOptions {
   signal?: AbortSignal
   /** How much of the end of stderr is kept, in bytes; 64 KiB unless told. */
   stderrLimit?: number
+  /** Told what it writes to stderr, as it comes. */
+  onStderr?: (text: string) => void
 }
 
 /** A running program. Whoever starts one reads `stdout` to its end, or awaits `exit`, or awaits `stop()`. */
@@ -58,7 +60,7 @@ function marks(): Record<string, string> {
 
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
-  const { environment, signal, stderrLimit = 64 * 1024 } = options
+  const { environment, signal, stderrLimit = 64 * 1024, onStderr } = options
   signal?.throwIfAborted()
   const child = spawn(program, parameters, { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false })
 
@@ -68,6 +70,7 @@ export function startChild(program: string, parameters: readonly string[], optio
   child.stdin.on('error', () => undefined)
   let kill: NodeJS.Timeout | undefined
   const stderr = tail(child.stderr, stderrLimit)
+  if (onStderr) child.stderr.on('data', (bytes: Buffer) => onStderr(bytes.toString()))
 
   // Whoever exits without waiting, on a second SIGINT, takes its children along.
   const killAtOnce = () => child.kill('SIGKILL')

@@ -1,10 +1,13 @@
 import { Misread } from '../error.ts'
 import { type AzblobDestination, azblobKind } from './destinations/azblob.ts'
+import { type RcloneDestination, rcloneKind } from './destinations/rclone.ts'
 import { type S3Destination, s3Kind } from './destinations/s3.ts'
+import { type SftpDestination, sftpKind } from './destinations/sftp.ts'
 import { secretsOfUrl } from './destinations/url.ts'
+import { type WebdavDestination, webdavKind } from './destinations/webdav.ts'
 
 /** Where a store is. The remote ones have a module each in `destinations`, and may hold secrets. */
-export type Destination = { kind: 'artifact' } | { kind: 'file'; path: string } | S3Destination | AzblobDestination
+export type Destination = { kind: 'artifact' } | { kind: 'file'; path: string } | S3Destination | AzblobDestination | SftpDestination | WebdavDestination | RcloneDestination
 
 /** A place reached over a network. */
 export interface RemoteDestination {
@@ -24,8 +27,11 @@ export interface DestinationKind<D extends RemoteDestination> {
 const remote: Readonly<Record<string, DestinationKind<Exclude<Destination, { kind: 'artifact' | 'file' }>>>> = {
   s3: s3Kind,
   azblob: azblobKind,
+  sftp: sftpKind,
+  webdav: webdavKind,
+  webdavs: webdavKind,
+  rclone: rcloneKind,
 }
-const PLANNED = ['sftp', 'webdav', 'webdavs', 'rclone']
 
 /** Reads the text of a destination, which is one line. Throws `Misread`. */
 export function parseDestination(text: string): Destination {
@@ -37,7 +43,6 @@ export function parseDestination(text: string): Destination {
   if (kind === 'artifact' && path === undefined) return { kind }
   if (kind === 'artifact') throw new Misread('artifact stands alone: which artifacts they are follows from the repository and the set')
   if (kind && Object.hasOwn(remote, kind)) return remote[kind]!.parse(line)
-  if (kind && PLANNED.includes(kind)) throw new Misread(`${kind} is not available in this version`)
   if (kind !== 'file') throw new Misread(kind ? `${JSON.stringify(kind)} is not a kind of destination` : 'the value is not a destination')
   if (!path) throw new Misread('file: is not followed by a path')
   if (path.startsWith('~')) throw new Misread(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)

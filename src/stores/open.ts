@@ -1,16 +1,21 @@
 import type { Environment } from '../environment.ts'
+import { sshAccess, type SshInputs } from '../ssh/access.ts'
 import { ArtifactStore } from './artifact/store.ts'
 import { artifactRetention, daysWanted, grantedDays } from './artifact/retention.ts'
 import type { Destination } from './destination.ts'
 import { FileStore } from './file.ts'
+import { RcloneStore } from './rclone.ts'
+import { SftpStore } from './sftp.ts'
 import type { Store } from './store.ts'
+import { WebdavStore } from './webdav.ts'
 
 /** What the inputs of a command say of its store. */
-export interface StoreInputs {
+export interface StoreInputs extends SshInputs {
   destination: Destination
   /** Undefined looks at every set; a backup has one. */
   set: string | undefined
   token: string | undefined
+  'webdav-token'?: string | undefined
   /** Milliseconds. */
   timeout: number
   /** How long snapshots are to be kept; only a backup says. */
@@ -33,5 +38,12 @@ export async function openStore(inputs: StoreInputs, environment: StoreEnvironme
       return (await import('./s3.ts')).openS3(destination, { timeout, ...environment })
     case 'azblob':
       return (await import('./azblob.ts')).openAzblob(destination, { timeout, ...environment })
+    case 'sftp':
+      return new SftpStore({ text: destination.text, target: destination, path: destination.path, access: sshAccess(inputs, destination.password), timeout, variables, signal })
+    case 'webdav':
+    case 'webdavs':
+      return new WebdavStore({ ...destination, token: inputs['webdav-token'], timeout, signal })
+    case 'rclone':
+      return new RcloneStore(destination, { timeout, variables, signal })
   }
 }

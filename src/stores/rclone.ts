@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto'
+import { type Child, startChild } from '../child.ts'
+import { LifeboatError, messageOf } from '../error.ts'
+import type { RcloneDestination } from './destinations/rclone.ts'
+import type { StoreEnvironment } from './open.ts'
+import { request } from './http.ts'
+import type { Store, StoredObject } from './store.ts'
+import { WebdavStore } from './webdav.ts'
+
+export interface RcloneOptions extends Pick<StoreEnvironment, 'variables' | 'signal'> {
+  /** Milliseconds that a request may take with all its retries. */
+  timeout: number
+}
+
+/** Milliseconds within which rclone has to serve: it looks at the remote first. */
+const START_LIMIT = 60_000
+
+/**
+ * A store in a remote of the user's own rclone, which serves it over WebDAV on loopback for as long as the store is open.
+ * Objects are put under a temporary name and moved, so they appear whole on remotes that can move or copy on their side.
+ */
+export class RcloneStore implements Store {
+  readonly name: string
+  readonly #destination: RcloneDestination
+  readonly #options: RcloneOptions
+  #serving: Promise<Served> | undefined
+  #child: Child | undefined
+
+  constructor(destination: RcloneDestination, options: RcloneOptions) {
+    this.#destination = destination
+    this.#options = options
+    this.name = destination.text
+  }
+
+  put(key: string, bytes: Uint8Array): Promise<void> {
+    return this.#through((store) => store.put(key, bytes))
+  }
+
+  get(key: string): Promise<Buffer> {
+    return this.#through((store) => store.get(key))
+  }
+
+  head(key: string): Promise<StoredObject> {
+    return this.#through((store) => store.head(key))
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
+    const { store, explain } = await this.#served()
+    try {
+      yield* store.list(prefix)
+    } catch (error) {
+      throw await explain(error)
+    }
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#through((store) => store.delete(key))
+  }
+
+  free(): Promise<number | undefined> {
+    return this.#through((store) => store.free())
+  }
+
+  async close(): Promise<void> {
+    try {
+      // One that never served has nothing to clean up, and whoever needed it knows why.
+      const served = await this.#serving?.catch(() => undefined)
+      await served?.store.close()
+    } finally {
+      await this.#child?.stop()
+    }
+  }
+
+  async #through<T>(work: (store: WebdavStore) => Promise<T>): Promise<T> {
+    const { store, explain } = await this.#served()
+    try {
+      return await work(store)
+    } catch (error) {
+      throw await explain(error)
+    }
+  }
+
+  #served(): Promise<Served> {
+    this.#serving ??= this.#start()
+    return this.#serving
+  }
+
+  async #start(): Promise<Served> {
+    const { remote, path, text } = this.#destination
+    const { variables, signal, timeout } = this.#options
+    const [user, password] = [randomBytes(9).toString('base64url'), randomBytes(24).toString('base64url')]
+    const environment = Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+    const { promise: listening, resolve } = Promise.withResolvers<string>()
+    let printed = ''
+    const onStderr = (piece: string): void => {
+      printed = (printed + piece).slice(-8192)
+      const url = /WebDav Server started on \[?(http:\/\/127\.0\.0\.1:\d+)\//i.exec(printed)?.[1]
+      if (url !== undefined) resolve(url)
+    }
+    // Arguments are shown to every user of the machine: user and password go by the variables of the options --user and --pass.
+    const child = startChild('rclone', [...SERVE, `${remote}:${path}`], { environment: { RCLONE_DIR_CACHE_TIME: REMEMBERED, ...environment, RCLONE_USER: user, RCLONE_PASS: password }, signal, onStderr })
+    this.#child = child
+    const late = AbortSignal.timeout(START_LIMIT)
+    const silent = new Promise<undefined>((done) => late.addEventListener('abort', () => done(undefined), { once: true }))
+    const url = await Promise.race([listening, child.exit.then(() => undefined), silent])
+    signal.throwIfAborted()
+    if (url === undefined) {
+      await child.stop()
+      const { failure, stderr } = await child.exit
+      throw cannotStart(this.#destination, failure, lastLine(stderr), late.aborted)
+    }
+    await refuseOpenServer(new URL(url), signal).catch(async (error: unknown) => {
+      await child.stop()
+      throw error
+    })
+
+    let ended = false
+    void child.exit.then(() => (ended = true))
+    const explain = async (error: unknown): Promise<unknown> => {
+      signal.throwIfAborted()
+      if (!ended) return withLog(error, printed)
+      const { stderr } = await child.exit
+      return new LifeboatError(`rclone, which serves ${text}, has ended: ${lastLine(stderr) || 'it did not say why'}`, { cause: error, hint: 'Run it again; what is stored is whole.' })
+    }
+    // Between us and rclone nothing gets lost; what it waits for is its remote.
+    return { store: new WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, signal }), explain }
+  }
+}
+
+interface Served {
+  store: WebdavStore
+  explain: (error: unknown) => Promise<unknown>
+}
+
+/**
+ * Without a cache of files a PUT is answered when the remote has the object ("rclone mount", "VFS File Caching"). The times of objects are the
+ * remote's own, since those that rclone keeps cost a request each on some.
+ */
+const SERVE = [
+  'serve', 'webdav', '--addr', '127.0.0.1:0', '--baseurl', '', '--vfs-cache-mode', 'off', '--poll-interval', '0', '--use-server-modtime',
+  '--log-level', 'NOTICE', '--log-file', '', '--use-json-log=false', '--ask-password=false',
+]
+/** How long rclone remembers a folder, and so does not see what other runs put. Without any memory it lists every folder above an object a dozen times for one put. */
+const REMEMBERED = '1s'
+
+/** A version of rclone that takes its user and password another way would serve to everyone on the machine. */
+async function refuseOpenServer(url: URL, signal: AbortSignal): Promise<void> {
+  const { status } = await request(url, { method: 'PROPFIND', headers: { depth: '0' } }, { signal, silence: START_LIMIT, maximum: 1024 * 1024 })
+  if (status !== 401) throw new LifeboatError(`this version of rclone serves without asking for a password (status ${status})`, { hint: 'Install another version of rclone.' })
+}
+
+function cannotStart({ remote, text }: RcloneDestination, failure: Error | undefined, said: string, late: boolean): LifeboatError {
+  if (failure) {
+    const missing = 'code' in failure && failure.code === 'ENOENT'
+    return new LifeboatError(missing ? `rclone is needed for ${text}, and is not installed` : `rclone cannot be started: ${messageOf(failure)}`, {
+      cause: failure,
+      hint: 'Install rclone (https://rclone.org/install/, or the package rclone of your system), with its folder in PATH.',
+    })
+  }
+  if (/didn't find section/.test(said)) {
+    return new LifeboatError(`rclone knows no remote ${remote}`, {
+      hint: '`rclone listremotes` prints those it knows. In a workflow, write its configuration to a file and set RCLONE_CONFIG, or set RCLONE_CONFIG_<REMOTE>_TYPE and the like.',
+    })
+  }
+  const why = late ? `it did not start within ${START_LIMIT / 1000} s` : said || 'it did not say why'
+  return new LifeboatError(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` })
+}
+
+/** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
+function withLog(error: unknown, printed: string): unknown {
+  const said = lastLine(printed.replace(/.*Server started on.*/i, ''))
+  if (!(error instanceof LifeboatError) || said === '') return error
+  return new LifeboatError(`${error.message}; rclone says: ${said}`, { cause: error, hint: error.hint })
+}
+
+function lastLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim().replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, ''))
+  return lines.findLast((line) => line !== '') ?? ''
+}

@@ -1,0 +1,134 @@
+import type { Client, SFTPWrapper } from 'ssh2'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { connectSsh, type SshAccess, type SshOptions, type SshTarget } from '../../ssh/connection.ts'
+import { Transient } from '../retry.ts'
+
+type Done<T> = (error: Error | null | undefined, value: T) => void
+
+/** One connection to an SFTP server, for many requests at the same time. It ends for good when the connection does, or stands still. */
+export class SftpSession {
+  readonly #client: Client
+  readonly #sftp: SFTPWrapper
+  readonly #where: string
+  readonly #options: SshOptions
+  readonly #waiting = new Set<(reason: unknown) => void>()
+  #ended: unknown
+  #stall: NodeJS.Timeout | undefined
+
+  private constructor(client: Client, sftp: SFTPWrapper, where: string, options: SshOptions) {
+    this.#client = client
+    this.#sftp = sftp
+    this.#where = where
+    this.#options = options
+    client.on('error', (error) => this.#end(new Transient(`the connection to ${where} was lost: ${error.message}`, { cause: error })))
+    client.on('close', () => this.#end(new Transient(`${where} closed the connection`)))
+    // The server ended the subsystem and kept the connection.
+    sftp.on('close', () => this.#end(new Transient(`${where} ended the SFTP session`)))
+    sftp.on('error', (error: Error) => this.#end(new Transient(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })))
+    options.signal.addEventListener('abort', this.#abort, { once: true })
+  }
+
+  /** `limit` is also how many milliseconds may pass without an answer while there are requests. */
+  static async open(target: SshTarget, access: SshAccess, options: SshOptions): Promise<SftpSession> {
+    const client = await connectSsh(target, access, options)
+    const where = `${target.host}:${target.port}`
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => fail(new Transient(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit)
+      const settle = (): void => {
+        clearTimeout(late)
+        options.signal.removeEventListener('abort', abort)
+      }
+      const fail = (error: unknown): void => {
+        settle()
+        client.destroy()
+        reject(error)
+      }
+      const abort = (): void => fail(options.signal.reason)
+      options.signal.addEventListener('abort', abort, { once: true })
+      client.on('close', () => fail(new Transient(`${where} closed the connection`)))
+      client.sftp((error, sftp) => {
+        settle()
+        if (error) fail(new LifeboatError(`${where} offers no SFTP: ${messageOf(error)}`, { cause: error, hint: 'Its sshd needs `Subsystem sftp`; and the user the right to use it.' }))
+        else resolve(new SftpSession(client, sftp, where, options))
+      })
+    })
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined
+  }
+
+  /** One request. Rejects with the server's error, which has a `code` (see `status`), or as `Transient` when the connection ended. */
+  request<T = void>(start: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) {
+        reject(this.#ended)
+        return
+      }
+      this.#waiting.add(reject)
+      if (this.#waiting.size === 1) this.#watch()
+      start(this.#sftp, (error, value) => {
+        this.#waiting.delete(reject)
+        this.#watch()
+        // What ssh2 says of every request that is under way when the connection ends; why it did is about to be known.
+        if (error && !('code' in error)) this.#end(new Transient(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }))
+        if (error) reject(this.#ended ?? error)
+        else resolve(value)
+      })
+    })
+  }
+
+  /** The same for a request of an extension: undefined when the server does not have it. */
+  async extension<T = void>(start: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<{ value: T } | undefined> {
+    let offered = true
+    try {
+      const value = await this.request<T>((sftp, done) => {
+        try {
+          start(sftp, done)
+        } catch (error) {
+          // How ssh2 says that the server has not announced it.
+          offered = false
+          done(Object.assign(new Error(messageOf(error)), { code: UNSUPPORTED }), undefined as T)
+        }
+      })
+      return { value }
+    } catch (error) {
+      if (!offered || status(error) === UNSUPPORTED) return undefined
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#end(new LifeboatError(`the connection to ${this.#where} is closed`))
+  }
+
+  #abort = (): void => this.#end(this.#options.signal.reason)
+
+  /** The time begins anew with every answer, and runs only while one is due. */
+  #watch(): void {
+    clearTimeout(this.#stall)
+    if (this.#waiting.size === 0 || this.ended) return
+    const { limit } = this.#options
+    this.#stall = setTimeout(() => this.#end(new Transient(`${this.#where} has not answered for ${Math.round(limit / 100) / 10} s`)), limit)
+  }
+
+  #end(reason: unknown): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    clearTimeout(this.#stall)
+    this.#options.signal.removeEventListener('abort', this.#abort)
+    for (const reject of this.#waiting) reject(reason)
+    this.#waiting.clear()
+    this.#client.destroy()
+  }
+}
+
+export const NO_SUCH_FILE = 2
+export const PERMISSION_DENIED = 3
+export const FAILURE = 4
+export const UNSUPPORTED = 8
+
+/** The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. */
+export function status(error: unknown): number | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
+}

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto'
+import { LifeboatError } from '../error.ts'
+import { type Answer, request } from './http.ts'
+import { Persistence } from './persistence.ts'
+import { Transient } from './retry.ts'
+import { checkKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { ABANDONED_AFTER, type FolderContents, INCOMING, walk } from './walk.ts'
+import { propfindBody, QUOTA, readMultistatus, type Resource, WANTED } from './webdav/multistatus.ts'
+
+export interface WebdavOptions {
+  /** How messages name the store; without secrets. */
+  text: string
+  /** The store's folder: `https://host/path/`. */
+  base: string
+  user: string | undefined
+  password: string | undefined
+  /** Sent as a bearer token where there is no user. */
+  token: string | undefined
+  /** Milliseconds that a request may take with all its retries. */
+  timeout: number
+  /** Milliseconds without a byte after which a connection is lost; a part of the timeout unless told. */
+  silence?: number
+  signal: AbortSignal
+}
+
+const LARGEST_OBJECT = 64 * 1024 * 1024
+const LARGEST_LISTING = 256 * 1024 * 1024
+/** RFC 4918, section 11.5: the server is full, and will be the next time. */
+const INSUFFICIENT_STORAGE = 507
+
+/**
+ * A store in a folder of a WebDAV server (RFC 4918), laid out like one on a disk. Many servers write a PUT in place, so an object is
+ * put under a temporary name and moved.
+ */
+export class WebdavStore implements Store {
+  readonly name: string
+  readonly #options: WebdavOptions
+  readonly #base: URL
+  readonly #persistence: Persistence
+  #wrote = false
+
+  constructor(options: WebdavOptions) {
+    this.#options = options
+    this.#base = new URL(options.base)
+    this.#persistence = new Persistence(options)
+    this.name = options.text
+  }
+
+  put(key: string, bytes: Uint8Array): Promise<void> {
+    const target = this.#url(key)
+    return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
+      this.#wrote = true
+      const temporary = this.#url(`${INCOMING}/${randomUUID()}`)
+      try {
+        await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }))
+        await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
+      } catch (error) {
+        if (error instanceof Refused) await this.#discard(temporary, silence)
+        throw error
+      }
+    })
+  }
+
+  get(key: string): Promise<Buffer> {
+    const url = this.#url(key)
+    return this.#attempt(`read ${key} from ${this.name}`, async (silence) => {
+      const answer = await this.#ask('GET', url, silence, { maximum: LARGEST_OBJECT })
+      // A page that shows a folder, or a redirect to it.
+      const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html')
+      if (page || [301, 302, 307, 308, 403, 405].includes(answer.status)) await this.#describe(key, silence)
+      if (answer.status === 404 || answer.status === 410) throw new NotFound(key, this.name)
+      if (answer.status !== 200) throw new Refused(answer, url)
+      const length = answer.headers.get('content-length')
+      if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) throw new Transient(`${url.host} sent ${answer.body.length} of ${length} bytes`)
+      return answer.body
+    })
+  }
+
+  head(key: string): Promise<StoredObject> {
+    return this.#attempt(`read ${key} from ${this.name}`, (silence) => this.#describe(key, silence))
+  }
+
+  list(prefix: string): AsyncGenerator<StoredObject, void, void> {
+    return walk(prefix, (folder) => this.#attempt(`list ${this.name}`, (silence) => this.#readFolder(folder, silence)))
+  }
+
+  delete(key: string): Promise<void> {
+    const url = this.#url(key)
+    return this.#attempt(`delete ${key} from ${this.name}`, async (silence) => {
+      const answer = await this.#ask('DELETE', url, silence)
+      if (!isGood(answer) && answer.status !== 404 && answer.status !== 410) throw new Refused(answer, url)
+    })
+  }
+
+  /** Bytes that the server says may still be stored; undefined when it does not tell. */
+  free(): Promise<number | undefined> {
+    return this.#attempt(`ask ${this.name} for its free space`, async (silence) => {
+      const resources = await this.#propfind(this.#base, '0', silence, QUOTA)
+      return resources?.[0]?.available
+    })
+  }
+
+  /** After a run that wrote, removes what killed runs left behind. */
+  async close(): Promise<void> {
+    if (!this.#wrote || this.#options.signal.aborted) return
+    await this.#attempt(`clean up ${this.name}`, async (silence) => {
+      const { files } = (await this.#readFolder(INCOMING, silence)) ?? { files: [] }
+      for (const { name, modified } of files) {
+        if (Date.now() - modified.getTime() > ABANDONED_AFTER) await this.#ask('DELETE', this.#url(`${INCOMING}/${name}`), silence)
+      }
+    })
+  }
+
+  /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
+  async #discard(temporary: URL, silence: number): Promise<void> {
+    await this.#ask('DELETE', temporary, silence).catch((error: unknown) => {
+      if (!(error instanceof LifeboatError)) throw error
+    })
+  }
+
+  async #describe(key: string, silence: number): Promise<StoredObject> {
+    const [resource] = (await this.#propfind(this.#url(key), '0', silence, WANTED)) ?? []
+    if (!resource || resource.collection) throw new NotFound(key, this.name)
+    return { key, size: resource.size, modified: resource.modified }
+  }
+
+  async #readFolder(folder: string, silence: number): Promise<FolderContents | undefined> {
+    const resources = await this.#propfind(folder === '' ? this.#base : new URL(`${this.#url(folder).href}/`), '1', silence, WANTED)
+    if (resources?.some(({ name, collection }) => name === '' && !collection)) return undefined
+    const inside = resources?.filter(({ name }) => name !== '')
+    return inside && { folders: inside.filter(({ collection }) => collection).map(({ name }) => name), files: inside.filter(({ collection }) => !collection) }
+  }
+
+  /** Undefined when there is nothing there. */
+  async #propfind(url: URL, depth: '0' | '1', silence: number, properties: readonly string[]): Promise<Resource[] | undefined> {
+    const answer = await this.#ask('PROPFIND', url, silence, { headers: { depth, 'content-type': 'application/xml; charset=utf-8' }, body: propfindBody(properties), maximum: LARGEST_LISTING })
+    if (answer.status === 404 || answer.status === 410) return undefined
+    if (answer.status !== 207) throw new Refused(answer, url)
+    return readMultistatus(answer.body, url)
+  }
+
+  /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
+  async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<void> {
+    let answer = await work()
+    if ([403, 404, 409].includes(answer.status) && (await this.#makeFolder(new URL('.', url), silence))) answer = await work()
+    if (!isGood(answer)) throw new Refused(answer, url)
+  }
+
+  /** Makes a folder and what is missing above it. False when it was there. */
+  async #makeFolder(folder: URL, silence: number): Promise<boolean> {
+    const answer = await this.#ask('MKCOL', folder, silence)
+    if (isGood(answer)) return true
+    const above = new URL('..', folder)
+    if ((answer.status === 409 || answer.status === 404) && above.pathname !== folder.pathname) {
+      await this.#makeFolder(above, silence)
+      const again = await this.#ask('MKCOL', folder, silence)
+      // Another one may have made it at the same moment.
+      if (isGood(again) || again.status === 405) return true
+      throw new Refused(again, folder)
+    }
+    const there = await this.#propfind(folder, '0', silence, WANTED)
+    if (there?.[0]?.collection) return answer.status === 405
+    throw new Refused(answer, folder)
+  }
+
+  async #ask(method: string, url: URL, silence: number, given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {}): Promise<Answer> {
+    const { signal, user, password, token } = this.#options
+    const authorization = user !== undefined ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : token !== undefined ? `Bearer ${token}` : undefined
+    const { headers, body, maximum = 1024 * 1024 } = given
+    const answer = await request(
+      url,
+      { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body },
+      { signal, silence, maximum, final: [INSUFFICIENT_STORAGE] },
+    )
+    // Some servers lock a file for as long as another request works on it.
+    if (answer.status === 423) throw new Transient(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' })
+    if (answer.status === 401 || answer.status === INSUFFICIENT_STORAGE) throw new Refused(answer, url)
+    return answer
+  }
+
+  async #attempt<T>(what: string, work: (silence: number) => Promise<T>): Promise<T> {
+    const { silence } = this.#options
+    try {
+      return await this.#persistence.try(what, (limit) => work(silence ?? limit))
+    } catch (error) {
+      if (error instanceof Refused) throw new LifeboatError(`cannot ${what}: ${error.message}`, { cause: error, hint: error.hint })
+      throw error
+    }
+  }
+
+  /** Every character of a key may stand in a URL as it is. */
+  #url(key: string): URL {
+    return new URL(checkKey(key), this.#base)
+  }
+}
+
+const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300 && status !== 207
+
+const HINTS: Readonly<Record<number, string>> = {
+  401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a password made for programs (an app password).',
+  403: 'Give the user the right to read and write in the folder.',
+  404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',
+  405: 'Check the path of the destination: at this address the server does not speak WebDAV.',
+  409: 'Check that no file is where a folder should be.',
+  412: 'The server does not replace files by moving others there; choose another destination.',
+  501: 'At this address the server does not speak WebDAV.',
+  507: 'The server or a quota is full. Free some space or choose another destination; the backups already there are whole.',
+}
+
+/** An answer that will be the same the next time. */
+class Refused extends LifeboatError {
+  constructor({ status, headers }: Answer, url: URL) {
+    const location = headers.get('location')
+    // The path of a redirect may hold a secret.
+    const place = location === null ? undefined : URL.parse(location, url.href)
+    const scheme = headers.get('www-authenticate')?.split(' ')[0]
+    const saying = status === 401 && scheme !== undefined ? `wants another sign-in (status 401, ${scheme})` : `refuses (status ${status})`
+    if (place && status >= 300 && status < 400) {
+      super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` })
+    } else {
+      super(`${url.host} ${saying}`, { hint: HINTS[status] })
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { XMLParser } from 'fast-xml-parser'
+import { z } from 'zod'
+import { LifeboatError } from '../../error.ts'
+
+/** One resource in the answer to a PROPFIND. */
+export interface Resource {
+  /** The last part of its path, decoded; empty for what the request itself was for, where `self` is that one's path. */
+  name: string
+  collection: boolean
+  size: number
+  modified: Date
+  /** Bytes that may still be stored (RFC 4331). */
+  available: number | undefined
+}
+
+export const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'] as const
+export const QUOTA = ['quota-available-bytes'] as const
+
+export function propfindBody(properties: readonly string[]): string {
+  return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${properties.map((name) => `<${name}/>`).join('')}</prop></propfind>`
+}
+
+// Entities stay as they are: no name, size or time of ours has one.
+const parser = new XMLParser({ removeNSPrefix: true, ignoreAttributes: true, parseTagValue: false, processEntities: false, isArray: (name) => name === 'response' || name === 'propstat' })
+
+const text = z.union([z.string(), z.number()]).transform(String)
+const properties = z.looseObject({ resourcetype: z.unknown().optional(), getcontentlength: text.optional(), getlastmodified: text.optional(), 'quota-available-bytes': text.optional() })
+const answer = z.object({
+  multistatus: z.union([
+    z.literal('').transform(() => ({ response: [] })),
+    z.looseObject({
+      response: z
+        .array(z.looseObject({ href: text, propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]) }))
+        .default([]),
+    }),
+  ]),
+})
+
+/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none. */
+export function readMultistatus(body: Buffer, self: URL): Resource[] {
+  let parsed
+  try {
+    parsed = answer.safeParse(parser.parse(body.toString('utf8')))
+  } catch (cause) {
+    throw new LifeboatError(`${self.host} answered with XML that cannot be read`, { cause })
+  }
+  if (!parsed.success) throw new LifeboatError(`${self.host} answered with XML that is no list of a folder: ${z.prettifyError(parsed.error)}`)
+  return parsed.data.multistatus.response.flatMap(({ href, propstat }) => {
+    const path = pathOf(href, self)
+    if (path === undefined) return []
+    const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || / 2\d\d\b/.test(status)) ? [prop] : []))
+    if (good.length === 0 && propstat.length > 0) return []
+    const found = Object.assign({}, ...good) as z.infer<typeof properties>
+    const { resourcetype } = found
+    return {
+      name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
+      collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
+      size: Number(found.getcontentlength ?? 0),
+      modified: new Date(found.getlastmodified ?? 0),
+      available: numberOr(found['quota-available-bytes']),
+    }
+  })
+}
+
+/** Decoded and without a slash at its end, so that every way of writing it is one; undefined for what cannot be decoded. */
+function pathOf(href: string, self: URL): string | undefined {
+  const url = URL.parse(href, self.href)
+  try {
+    return url ? decodeURIComponent(url.pathname).replace(/\/+$/, '') : undefined
+  } catch {
+    // A URIError: bytes of another encoding, in a name that is none of ours.
+    return undefined
+  }
+}
+
+function numberOr(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
+}

@@ -1,0 +1,179 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { LifeboatError } from '../../src/error.ts'
+import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
+import { SftpStore, type SftpOptions } from '../../src/stores/sftp.ts'
+import { NotFound } from '../../src/stores/store.ts'
+import { all, noise } from '../support/bytes.ts'
+import { type SshServer, startSshServer } from '../support/ssh-server.ts'
+import { storeContract } from './contract.ts'
+
+let server: SshServer
+let plain: SshServer
+let count = 0
+beforeAll(async () => {
+  server = await startSshServer()
+  // As a server that is not OpenSSH: none of its extensions.
+  plain = await startSshServer({ sftp: '-P posix-rename,fsync,statvfs,fstatvfs,hardlink,lsetstat,limits,expand-path,copy-data,home-directory,users-groups-by-id' })
+})
+afterAll(async () => {
+  await server.stop()
+  await plain.stop()
+})
+
+function storeAt(folder: string, { on = server, ...more }: Partial<SftpOptions> & { on?: SshServer } = {}): SftpStore {
+  return new SftpStore({
+    text: 'sftp://test',
+    target: { user: on.user, host: '127.0.0.1', port: on.port },
+    access: { key: on.key, knownHosts: parseKnownHosts(on.knownHosts.ed25519) },
+    path: folder,
+    timeout: 30_000,
+    variables: {},
+    signal: new AbortController().signal,
+    ...more,
+  })
+}
+
+const freshFolder = (on: SshServer = server): string => path.join(on.folder, `store-${++count}`)
+
+storeContract('a folder on an SFTP server', async () => {
+  const folder = freshFolder()
+  const opened: SftpStore[] = []
+  const open = (): SftpStore => {
+    const store = storeAt(folder)
+    opened.push(store)
+    return store
+  }
+  return {
+    store: open(),
+    reopen: async () => open(),
+    close: async () => {
+      for (const store of opened) await store.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+})
+
+async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
+  const error: unknown = await promise.then(
+    () => new Error('nothing was thrown'),
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof LifeboatError)) throw error
+  return error
+}
+
+test('a put leaves no temporary file, and nobody but the owner can read what it wrote', async () => {
+  const folder = freshFolder()
+  const store = storeAt(folder)
+  await store.put('chunks/aa/object', Buffer.from('x'))
+  await store.close()
+  expect(readdirSync(path.join(folder, '.incoming'))).toEqual([])
+  for (const name of ['', 'chunks', 'chunks/aa', '.incoming', 'chunks/aa/object']) expect(statSync(path.join(folder, name)).mode & 0o077).toBe(0)
+})
+
+test('a relative path begins where a login starts', async () => {
+  const folder = freshFolder()
+  const store = storeAt(path.relative(process.env['HOME']!, folder))
+  await store.put('object', Buffer.from('x'))
+  await store.close()
+  expect(existsSync(path.join(folder, 'object'))).toBe(true)
+})
+
+test('a server without any extension stores, replaces, lists and deletes, and tells no free space', async () => {
+  const folder = freshFolder(plain)
+  const store = storeAt(folder, { on: plain })
+  const [first, second] = [noise('first', 400_000), noise('second', 300_000)]
+  await store.put('a/object', first)
+  await store.put('a/object', second)
+  expect(second.equals(await store.get('a/object'))).toBe(true)
+  await Promise.all(Array.from({ length: 6 }, (_, writer) => store.put('a/shared', Buffer.alloc(100_000 + writer, writer))))
+  const shared = await store.get('a/shared')
+  expect(shared.equals(Buffer.alloc(100_000 + shared[0]!, shared[0]))).toBe(true)
+  await store.delete('a/object')
+  expect((await all(store.list(''))).map(({ key }) => key)).toEqual(['a/shared'])
+  expect(readdirSync(path.join(folder, '.incoming'))).toEqual([])
+  expect(await store.free()).toBeUndefined()
+  await store.close()
+})
+
+test('OpenSSH tells how much room there is', async () => {
+  const store = storeAt(server.folder)
+  expect(await store.free()).toBeGreaterThan(1_000_000)
+  await store.close()
+})
+
+test('what runs at the moment the connection is cut is tried again over a new one', async () => {
+  const store = storeAt(freshFolder())
+  const object = noise('large', 16_000_000)
+  await store.put('first', object)
+  const putting = store.put('second', object)
+  const getting = store.get('first')
+  await server.cut()
+  await putting
+  expect(object.equals(await getting)).toBe(true)
+  expect(object.equals(await store.get('second'))).toBe(true)
+  await server.cut()
+  expect((await all(store.list(''))).map(({ key }) => key).toSorted()).toEqual(['first', 'second'])
+  await store.close()
+})
+
+test('what killed runs left is removed by a run that wrote, once it is a day old', async () => {
+  const folder = freshFolder()
+  mkdirSync(path.join(folder, '.incoming'), { recursive: true })
+  for (const [name, hours] of [['old', 25], ['young', 23]] as const) {
+    writeFileSync(path.join(folder, '.incoming', name), 'half of an obj')
+    utimesSync(path.join(folder, '.incoming', name), Date.now() / 1000 - hours * 3600, Date.now() / 1000 - hours * 3600)
+  }
+  const reader = storeAt(folder)
+  expect(await all(reader.list(''))).toEqual([])
+  await reader.close()
+  expect(readdirSync(path.join(folder, '.incoming'))).toHaveLength(2)
+  const writer = storeAt(folder)
+  await writer.put('object', Buffer.from('x'))
+  await writer.close()
+  expect(readdirSync(path.join(folder, '.incoming'))).toEqual(['young'])
+})
+
+test('an abort ends a put at once, and the store can be closed', async () => {
+  const controller = new AbortController()
+  const store = storeAt(freshFolder(), { signal: controller.signal })
+  await store.put('object', Buffer.from('x'))
+  const putting = store.put('large', noise('large', 16_000_000))
+  controller.abort(new Error('interrupted'))
+  await expect(putting).rejects.toThrow('interrupted')
+  await expect(store.get('object')).rejects.toThrow('interrupted')
+  await store.close()
+})
+
+test('a key that leads elsewhere is refused', async () => {
+  const store = storeAt(freshFolder())
+  expect(() => store.put('../outside', Buffer.from('x'))).toThrow('is not a key of an object')
+  await expect(all(store.list('../'))).rejects.toThrow('is not a key of an object')
+  await store.close()
+})
+
+test('a file where the folder should be is an error that tells the server’s word and what to look for', async () => {
+  const folder = freshFolder()
+  writeFileSync(folder, 'a file')
+  const store = storeAt(folder)
+  await expect(store.get('object')).rejects.toThrow(NotFound)
+  const error = await thrownBy(store.put('object', Buffer.from('x')))
+  expect(error.message).toMatch(/^cannot write object to sftp:\/\/test: /)
+  expect(error.hint).toContain('a file is where a folder should be')
+  await store.close()
+})
+
+test('a server without SFTP is told from one that does not answer', async () => {
+  const bare = await startSshServer({ sftp: undefined })
+  const store = storeAt(freshFolder(), { on: bare })
+  expect((await thrownBy(store.get('object'))).message).toContain('offers no SFTP')
+  await store.close()
+  const port = bare.port
+  await bare.stop()
+  const late = storeAt('/nowhere', { on: { ...bare, port }, timeout: 2000 })
+  const error = await thrownBy(late.get('object'))
+  expect(error.message).toMatch(/^cannot read object from sftp:\/\/test: the connection to 127\.0\.0\.1:\d+ failed: .*ECONNREFUSED/)
+  expect(error.hint).toContain('Is the SSH server running')
+  await late.close()
+})
