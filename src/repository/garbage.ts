@@ -140,10 +140,7 @@ function count(tally: Tally, size: number): void {
   tally.bytes += size
 }
 
-/**
- * Proofs and labels whose snapshot is gone. They stay for the grace as well: a listing may not show a new snapshot yet, and one that is
- * put back from a copy is to find its pin.
- */
+/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet. */
 async function leftovers(store: Store, references: References, { grace, parallel }: GarbageOptions): Promise<string[]> {
   const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
   const candidates: { key: string; snapshot: string }[] = []

@@ -1,0 +1,163 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { prune, pruneAfterBackup } from '../../src/commands/prune.ts'
+import type { Environment } from '../../src/environment.ts'
+import { parseInputs } from '../../src/inputs.ts'
+import { writeKeyOf } from '../../src/repository/keys.ts'
+import { putLabels } from '../../src/repository/labels.ts'
+import { writeProof } from '../../src/repository/proofs.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { pruneSummary, pruneText } from '../../src/report/prune.ts'
+import { openStore } from '../../src/stores/open.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { noise } from '../support/bytes.ts'
+import { backUp, identity, keys, otherKeys } from '../support/engine.ts'
+import { GitHub } from '../support/github/emulator.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-prune-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const DAY = 86_400_000
+const NEWEST = Date.UTC(2026, 10, 20, 2)
+const ids: string[] = []
+/** Ten nightly backups of the set `app`, newest first. */
+const original = path.join(folder, 'original')
+beforeAll(async () => {
+  const store = new FileStore(original)
+  await openOrMakeRepository(store)
+  for (let night = 9; night >= 0; night--) ids.unshift((await backUp({ store, time: new Date(NEWEST - night * DAY) }, { app: noise(`night ${night}`, 2000) })).id)
+})
+
+let root: string
+let count = 0
+let warnings: string[] = []
+beforeEach(() => {
+  warnings = []
+  root = path.join(folder, `${++count}`)
+  cpSync(original, root, { recursive: true })
+})
+
+const environment = (): Environment => ({
+  variables: {}, signal: new AbortController().signal, temporary: path.join(folder, 'tmp'), now: () => new Date(NEWEST + 3_600_000),
+  report: { info: () => undefined, warning: (message) => void warnings.push(message), progress: () => undefined, mask: () => undefined },
+})
+const given = (more: Record<string, string>) => ({ destination: `file:${root}`, 'encryption-key': identity, set: 'app', retention: 'last=6', ...more })
+const run = (more: Record<string, string> = {}) => prune(parseInputs('prune', given(more), {}), environment())
+const left = (): string[] => readdirSync(path.join(root, 'snapshots/app')).map((name) => name.slice(0, -'.json.zst'.length)).toSorted().toReversed()
+
+test('deletes what the policy does not keep, and tells what became of each snapshot and why', async () => {
+  const result = await run()
+  expect(left()).toEqual(ids.slice(0, 6))
+  expect(result).toMatchObject({ set: 'app', dryRun: false, kept: 6, deleted: 4, chunks: { trashed: { objects: 4 }, deleted: { objects: 0 }, obstacles: [] } })
+  expect(result.snapshots.map(({ id, keep }) => [id, keep])).toEqual(ids.map((id, index) => [id, index < 6]))
+  expect(readdirSync(path.join(root, 'trash'))).toHaveLength(1)
+  expect(warnings).toEqual([])
+})
+
+test('with dry-run shows a table with reasons, and deletes nothing', async () => {
+  const result = await run({ 'dry-run': 'true', retention: 'last=2', force: 'true' })
+  expect(left()).toEqual(ids)
+  const lines = pruneText(result, { timeZone: 'UTC' }).split('\n')
+  expect(lines[0]).toMatch(/^set app: 8 snapshots would go, 2 would stay/)
+  expect(lines[2]).toMatch(new RegExp(`^  keep +${ids[0]} .* newest, last 1 of 2$`))
+  expect(lines[11]).toMatch(new RegExp(`^  delete +${ids[9]} .* not of the last 2$`))
+  expect(lines.at(-1)).toMatch(/^ {2}8 chunks \(.*\) would be needed by no snapshot any more: a later prune deletes them$/)
+  expect(pruneSummary(result, { timeZone: 'UTC' })).toContain(`delete | \`${ids[9]}\``)
+})
+
+test('deletes nothing when more would go than max-delete allows, unless forced', async () => {
+  await expect(run({ retention: 'last=4' })).rejects.toThrow('the policy would delete 6 of the 10 snapshots of set app, more than the 5 that max-delete allows')
+  await expect(run({ retention: 'last=4', 'max-delete': '5' })).rejects.toThrow('more than the 5')
+  expect(left()).toEqual(ids)
+  expect(await run({ retention: 'last=4', 'dry-run': 'true' })).toMatchObject({ deleted: 6 })
+  expect(warnings).toEqual([expect.stringContaining('this would be refused: the policy would delete 6 of the 10')])
+  await run({ retention: 'last=4', 'max-delete': '60%' })
+  expect(left()).toEqual(ids.slice(0, 4))
+  await run({ retention: 'last=1', force: 'true' })
+  expect(left()).toEqual(ids.slice(0, 1))
+})
+
+test('deletes nothing when the newest backup is much smaller than the one before, unless told otherwise', async () => {
+  const small = (await backUp({ store: new FileStore(root), time: new Date(NEWEST + 60_000) }, { app: noise('small', 900) })).id
+  await expect(run()).rejects.toThrow('the newest backup of set app has 900 bytes, less than 50 % of the 2000 of the one before')
+  expect(left()).toEqual([small, ...ids])
+  await run({ 'prune-min-size': '40%' })
+  expect(left()).toEqual([small, ...ids.slice(0, 5)])
+})
+
+test('keeps what is pinned, the newest that is known to be good, and what is not of this key', async () => {
+  const store = new FileStore(root)
+  await putLabels(store, keys, 'app', ids[9]!, { pinned: true, tags: null })
+  for (const [place, result] of [[6, 'failed'], [7, 'verified'], [8, 'verified']] as const) {
+    await writeProof(store, keys, { snapshot: ids[place]!, set: 'app', level: 'read', result, seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null, time: new Date(NEWEST) })
+  }
+  const theirs = (await backUp({ store: new FileStore(`${root}-theirs`), keys: otherKeys, time: new Date(NEWEST - 20 * DAY) }, { app: noise('theirs', 2000) })).id
+  cpSync(`${root}-theirs`, root, { recursive: true })
+  const result = await run({ retention: 'last=6', 'encryption-key': await writeKeyOf(identity, undefined) })
+  expect(left()).toEqual([...ids.slice(0, 6), ids[7], ids[9], theirs])
+  expect(result.snapshots.filter(({ keep }) => keep).slice(6).map(({ reasons }) => reasons)).toEqual([['newest verified'], ['pinned']])
+  expect(warnings).toEqual([expect.stringMatching(new RegExp(`^1 of the 11 snapshots of set app are of another key, or were edited: they are left alone, ${theirs}`))])
+})
+
+test('of several sets it touches the one it is told', async () => {
+  const other = await backUp({ store: new FileStore(root), set: 'other', time: new Date(NEWEST - 99 * DAY) }, { app: noise('other', 2000) })
+  await run({ retention: '1h', force: 'true' })
+  expect(left()).toEqual(ids.slice(0, 1))
+  expect(readdirSync(path.join(root, 'snapshots/other'))).toEqual([`${other.id}.json.zst`])
+})
+
+test('a policy that keeps everything, or none, is refused before anything is opened', () => {
+  expect(() => parseInputs('prune', given({ retention: 'none' }), {})).toThrow('retention: none keeps every snapshot, so there is nothing to prune')
+  expect(() => parseInputs('prune', given({ retention: '' }), {})).toThrow('retention is not given')
+  expect(() => parseInputs('prune', given({ grace: '30m' }), {})).toThrow('grace: "30m" is not a duration from 1h to 30d')
+  expect(() => parseInputs('prune', given({ 'max-delete': '120%' }), {})).toThrow('"120%" is neither a number nor a percentage')
+})
+
+function after(more: Record<string, string> = {}, verified: 'none' | 'list' = 'list'): ReturnType<typeof pruneAfterBackup> {
+  const inputs = parseInputs('backup', { ...given(more), 'database-url': 'postgres://u@h/db' }, {})
+  return pruneAfterBackup(new FileStore(root), keys, inputs, verified, environment())
+}
+
+describe('after a backup', () => {
+  test('that was verified it prunes, and tells which went', async () => {
+    expect(await after()).toMatchObject({ deleted: 4, kept: 6, snapshots: ids.slice(6).map((id) => ({ id, keep: false })) })
+    expect(left()).toEqual(ids.slice(0, 6))
+  })
+
+  test('that was not verified, or where a guard says no, it says why it did not', async () => {
+    expect(await after({}, 'none')).toEqual({ skipped: 'the backup was not verified' })
+    expect(await after({ retention: 'last=1' })).toEqual({ skipped: expect.stringContaining('more than the 5 that max-delete allows') })
+    expect(left()).toEqual(ids)
+    expect(warnings).toHaveLength(2)
+  })
+})
+
+test('of artifacts it deletes those that no kept snapshot needs, and tells which stay because a later backup leans on them', async () => {
+  const github = await GitHub.start()
+  try {
+    const steps = async (day: number, tables: Record<string, Buffer>): Promise<void> => {
+      github.offset = day * DAY
+      const step: Environment = { ...environment(), variables: github.startRun(), now: () => github.now() }
+      const store = await openStore({ destination: { kind: 'artifact' }, set: 'app', token: github.token(), timeout: 30_000 }, step)
+      await openOrMakeRepository(store)
+      await backUp({ store, time: github.now() }, tables)
+      await store.close()
+    }
+    const shared = noise('shared', 3000)
+    for (const day of [1, 2, 3, 4, 5, 6]) await steps(day, { app: noise(`day ${day}`, 3000), shared })
+    github.offset = 20 * DAY
+    const terminal: Environment = { ...environment(), variables: { ...github.startRun() }, now: () => github.now() }
+    const policy = { destination: 'artifact', token: github.token('write'), retention: 'last=3' }
+    const told = await prune(parseInputs('prune', given({ ...policy, 'dry-run': 'true' }), terminal.variables), terminal)
+    expect(github.live()).toHaveLength(6)
+    const result = await prune(parseInputs('prune', given(policy), terminal.variables), terminal)
+    expect(result).toMatchObject({ kept: 3, deleted: 3, artifacts: { deleted: 2, permitted: true, staying: [{ name: 'lifeboat-app' }] } })
+    expect(result.artifacts!.staying[0]!.neededBy).toHaveLength(3)
+    expect(told.artifacts).toEqual({ ...result.artifacts, deleted: 0 })
+    expect(github.live()).toHaveLength(4)
+    expect(pruneText(result, { timeZone: 'UTC' })).toMatch(/2 artifacts \(.*\) deleted\n {2}lifeboat-app \(\d+\) stays: 3 later backups lean on it$/)
+  } finally {
+    await github.stop()
+  }
+})
