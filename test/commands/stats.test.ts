@@ -65,8 +65,9 @@ test('what one snapshot lists twice, under two marks, is two objects of one chun
   expect(tally.sum).toEqual({ snapshots: 2, size: 200, unique: 150, stored: 110, objects: 3, differences: { objects: 1, stored: 10, alone: 20 } })
 })
 
+const at = (time: string, size: number) => ({ time, size, stored: size, added: 1 })
+
 test('growth is told by day within a month and by month beyond, in the time zone asked for', () => {
-  const at = (time: string, size: number) => ({ time, size, stored: size, added: 1 })
   expect(growthOf([at('2026-11-19T23:30:00.000Z', 3), at('2026-11-19T02:00:00.000Z', 2), at('2026-11-18T02:00:00.000Z', 1)], 'Europe/Berlin')).toEqual([
     { period: '2026-11-18', snapshots: 1, size: 1, stored: 1, added: 1 },
     { period: '2026-11-19', snapshots: 1, size: 2, stored: 2, added: 1 },
