@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { backup } from './commands/backup.ts'
+import { check } from './commands/check.ts'
 import { copy } from './commands/copy.ts'
 import { doctor } from './commands/doctor.ts'
 import { diff } from './commands/diff.ts'
@@ -25,6 +26,7 @@ import { labelHeadline, labelText } from './report/label.ts'
 import { listHeadline, listText } from './report/list.ts'
 import { showHeadline, showText } from './report/show.ts'
 import { statsHeadline, statsText } from './report/stats.ts'
+import { checkHeadline, checkText } from './report/freshness.ts'
 import { keyAddText, keyListText, keyRemoveText } from './report/key-files.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
@@ -48,7 +50,14 @@ interface Handling<C extends Command> {
 }
 
 const handlings: { readonly [C in Command]: Handling<C> } = {
-  backup: { run: backup, headline: backupHeadline, text: backupText },
+  backup: {
+    run: backup,
+    status: ({ complete }) => (complete ? 0 : 1),
+    problem: ({ destinations }) => destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`])).join('\n'),
+    redact: (result, apply) => ({ ...result, destinations: result.destinations.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })) }),
+    headline: backupHeadline,
+    text: backupText,
+  },
   restore: {
     run: restore,
     status: ({ errors }) => (errors.length > 0 ? 1 : 0),
@@ -82,6 +91,13 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     headline: doctorHeadline,
     text: doctorText,
   },
+  check: {
+    run: check,
+    status: ({ problems }) => (problems.length > 0 ? 1 : 0),
+    problem: ({ problems }) => problems.join('\n'),
+    headline: checkHeadline,
+    text: checkText,
+  },
   list: { run: list, headline: listHeadline, text: listText },
   show: { run: show, headline: showHeadline, text: showText },
   diff: { run: diff, headline: diffHeadline, text: diffText },
@@ -106,7 +122,9 @@ export interface Outcome<C extends Command = Command> {
 export async function dispatch<C extends Command>(command: C, raw: Readonly<Record<string, string | undefined>>, environment: Environment): Promise<Outcome<C>> {
   const inputs = parseInputs(command, raw, environment.variables)
   const { destination, timezone, format }: Pick<Inputs[Command], 'destination' | 'timezone'> & Pick<TextContext, 'format'> = inputs
-  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: destinationText(destination), timeZone: timezone, ...(format && { format }) } }
+  // Of several, the first is the one that recipes name.
+  const first = Array.isArray(destination) ? destination[0] : destination
+  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: destinationText(first), timeZone: timezone, ...(format && { format }) } }
 }
 
 export function statusOf<C extends Command>({ command, result }: Outcome<C>): 0 | 1 | 3 {

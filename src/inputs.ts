@@ -6,11 +6,11 @@ import { HELPER_IMAGE } from './volumes/docker.ts'
 import { secretsIn } from './report/redaction.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
-export const commands = ['backup', 'restore', 'verify', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
+export const commands = ['backup', 'restore', 'verify', 'check', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
 export type Command = (typeof commands)[number]
 
 /** Those that are actions as well; the others are for a terminal alone. */
-export const actions = ['backup', 'restore', 'verify', 'list', 'doctor', 'copy', 'prune'] as const satisfies readonly Command[]
+export const actions = ['backup', 'restore', 'verify', 'check', 'list', 'doctor', 'copy', 'prune'] as const satisfies readonly Command[]
 export type Action = (typeof actions)[number]
 
 /** What each command does, in one sentence. */
@@ -18,6 +18,7 @@ export const purposes: Readonly<Record<Command, string>> = {
   backup: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
   restore: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
   verify: 'Check that a backup can be read back.',
+  check: 'Check that the backups are fresh: fail, or keep an issue open, when the newest verified one is too old.',
   list: 'List the backups in a store.',
   copy: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
   doctor: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
@@ -183,6 +184,8 @@ const retention = {
 
 const jobs = { expected: 'a whole number from 1 to 64', example: '4', schema: schema.wholeNumber(1, 64) } as const
 
+const age = { expected: 'a number and a unit (h, d, w or y), from 1h to 10y', example: '26h', schema: schema.age } as const
+
 const timezone = {
   help: 'The time zone in which times are shown to people. Results, ids and the store always use UTC.',
   expected: 'the name of a time zone',
@@ -325,7 +328,20 @@ export const inputs = {
     'docker-image': dockerImage,
     rescan: { ...flag, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
     'encryption-key': { ...encryptionKey, required: true },
-    destination,
+    destination: {
+      ...destination,
+      help: `${destination.help} Several, one per line: each gets the whole backup.`,
+      expected: `${destination.expected}; one per line`,
+      schema: schema.destinations,
+      list: true,
+    },
+    'destinations-required': {
+      help: 'With several destinations: all, the step fails when one of them could not be reached or written, though the others have the backup; one, it then only warns.',
+      expected: 'all or one',
+      example: 'one',
+      schema: schema.oneOf('all', 'one'),
+      default: 'all',
+    },
     set: { ...set, default: 'default' },
     recipients: {
       help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup.',
@@ -485,6 +501,25 @@ export const inputs = {
       default: 'list',
     },
     'client-install': clientInstall,
+    token,
+    ...access,
+    timeout,
+    timezone,
+  },
+  check: {
+    'encryption-key': { ...encryptionKey, help: 'The key of the backups; a write key will do.', required: true },
+    destination,
+    set: { ...set, help: 'The set to look at; without it, every set there is.' },
+    'max-age': { ...age, help: 'How old the newest verified snapshot of each set may be.', default: '26h' },
+    'max-proof-age': { ...age, help: 'How long ago each set may last have been verified at proof-level, whichever snapshot it was. Not looked at unless given.', example: '8d' },
+    'proof-level': {
+      help: 'The level of verification that max-proof-age asks for, or a higher one: list, read or drill.',
+      expected: 'list, read or drill',
+      example: 'drill',
+      schema: schema.oneOf('list', 'read', 'drill'),
+      default: 'read',
+    },
+    issue: { ...flag, help: 'Open an issue in the repository when something is too old, and close it when all is fresh again; the job needs `permissions: issues: write`.' },
     token,
     ...access,
     timeout,
@@ -675,7 +710,7 @@ export function parseInputs<C extends Command>(
     throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target)
   }
   if (command === 'backup') requireSources(values)
-  if (isArtifact(values['destination'])) requireRepository(values['token'], variables)
+  if ([values['destination']].flat().some(isArtifact)) requireRepository(values['token'], variables)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
   return values as Inputs[C]
 }

@@ -26,6 +26,12 @@ export const outputs = {
     duration: 'Seconds it took.',
     result: 'Everything about the verification, as JSON.',
   },
+  check: {
+    outcome: 'fresh or stale; failed when it could not be found out.',
+    problems: 'How many of the conditions are not met.',
+    'issue-url': 'The issue that was opened, updated or closed; empty when there was none.',
+    result: 'Everything that was found, as JSON.',
+  },
   list: {
     outcome: 'done or failed.',
     count: 'How many snapshots there are.',
@@ -69,6 +75,7 @@ const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<k
     const [problems, warnings] = (['bad', 'warning'] as const).map((state) => checks.filter((check) => check.state === state).length)
     return { outcome: problems! > 0 ? 'failed' : 'done', problems: `${problems}`, warnings: `${warnings}` }
   },
+  check: ({ problems, issue }) => ({ outcome: problems.length > 0 ? 'stale' : 'fresh', problems: `${problems.length}`, 'issue-url': issue?.url ?? '' }),
   list: ({ snapshots }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]?.id ?? '' }),
 }
 

@@ -98,8 +98,6 @@ async function requireOfStore(store: Store, fingerprint: string, files: readonly
 
 /** Every identity behind the files that go must be had from the key given: itself, or as a passphrase of a file that is left. */
 async function requireWayIn(store: Store, going: readonly KeyFile[], left: readonly KeyFile[], encryptionKey: string | undefined): Promise<void> {
-  const stuck = (problem: string): LifeboatError =>
-    new LifeboatError(`${problem}, so nothing was removed`, { hint: 'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, which shows that it opens the backups; or give --force.' })
   if (encryptionKey === undefined) throw stuck('no key is given that will open the store afterwards')
   const key = parseEncryptionKey(encryptionKey)
   const fingerprints = new Set(going.map(({ fingerprint }) => fingerprint))
@@ -112,4 +110,8 @@ async function requireWayIn(store: Store, going: readonly KeyFile[], left: reado
 
 function keysOf(identity: string, store: Store): Promise<Keys> {
   return openKeys(identity, { store, create: false })
+}
+
+function stuck(problem: string): LifeboatError {
+  return new LifeboatError(`${problem}, so nothing was removed`, { hint: 'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, which shows that it opens the backups; or give --force.' })
 }

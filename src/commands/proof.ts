@@ -8,12 +8,12 @@ import type { VerifyResult } from './results.ts'
 
 /** Stores the proof of a verification. That it cannot be stored (a read-only store, artifacts outside of a workflow) is told, and is no failure: what was found out is true all the same. */
 export async function keepProof(found: VerifyResult, inputs: StoreInputs, store: Store, keys: Keys, environment: Environment): Promise<void> {
-  const { report, signal, run, now } = environment
+  const { report, signal, run } = environment
   const { snapshot, set, level, result, seconds, bytes, damaged, problems, versions } = found
   // A store opened for every set cannot put artifacts; one for this set can.
   const own = inputs.destination.kind === 'artifact' && inputs.set !== set ? await openStore({ ...inputs, set }, environment) : store
   try {
-    await writeProof(own, keys, { snapshot, set, time: now(), level, result, seconds, bytes, damaged, problems, versions, run: run?.url ?? null })
+    await writeProof(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, problems, versions, run: run?.url ?? null })
     await own.commit?.([])
   } catch (error) {
     signal.throwIfAborted()

@@ -1,5 +1,6 @@
 import type { Command } from '../inputs.ts'
 import type { Check } from '../report/checks.ts'
+import type { Freshness } from '../repository/freshness.ts'
 import type { Garbage } from '../repository/garbage.ts'
 import type { Released } from '../stores/store.ts'
 import type { PostgresFacts } from '../postgres/facts.ts'
@@ -13,6 +14,7 @@ export interface Results extends Record<Command, object> {
   backup: BackupResult
   restore: RestoreResult
   verify: VerifyResult
+  check: CheckResult
   list: ListResult
   doctor: DoctorResult
   copy: CopyResult
@@ -43,10 +45,25 @@ export interface BackupResult {
   newChunks: number
   deltaChunks: number
   seconds: number
+  /** Of the destinations that have it, the least that each was read back at. */
   verified: VerifyLevel | 'none'
   sources: { name: string; kind: string; size: number; added: number; seconds: number }[]
   /** The newest snapshots of the set, this one first. */
   recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
+  /** What these take together. */
+  recentTotal: Statistics
+  destinations: DestinationResult[]
+  /** Whether every destination that must have the snapshot has it. */
+  complete: boolean
+}
+
+/** What became of a backup in one of its destinations. */
+export interface DestinationResult {
+  /** `file:/mnt/backups`. */
+  name: string
+  verified: VerifyLevel | 'none'
+  /** Why it is not to be counted on there. */
+  problem?: string
   /** What the retention policy deleted, or why it did nothing; only with a policy. `snapshots` are those that went. */
   prune?: PruneResult | { skipped: string }
 }
@@ -70,6 +87,19 @@ export interface VerifyResult {
   sources: { name: string; kind: string; size: number; entries: number }[]
   /** Of the programs that took part: lifeboat, pg_restore. */
   versions: Record<string, string>
+}
+
+export interface CheckResult {
+  store: string
+  /** When it was looked. */
+  time: string
+  sets: (Freshness & { problems: string[] })[]
+  /** Those of all sets; none: all is fresh. */
+  problems: string[]
+  /** Workflows whose schedule GitHub has switched off. */
+  inactive: { name: string; path: string }[]
+  /** What was done about the issue; absent when there was nothing to do. */
+  issue?: { number: number; url: string; state: 'opened' | 'updated' | 'closed' } | undefined
 }
 
 export interface RestoreResult {

@@ -4,7 +4,7 @@ import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseKnownHosts } from '../ssh/known-hosts.ts'
-import { parseDestination } from '../stores/destination.ts'
+import { parseDestination, parseDestinations } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
 import type { Moment } from './moment.ts'
@@ -64,6 +64,13 @@ export const duration = parsing((text) => {
 export const grace = parsing((text) => {
   const value = parseDuration(text, 'hd')
   if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000) throw new Misread(`${quote(text)} is not a duration from 1h to 30d`)
+  return value
+})
+
+/** Milliseconds, from an hour to ten years. */
+export const age = parsing((text) => {
+  const value = parseDuration(text, 'hdwy')
+  if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000) throw new Misread(`${quote(text)} is not an age from 1h to 10y`)
   return value
 })
 
@@ -143,6 +150,7 @@ export const snapshot = parsing((text): SnapshotChoice => {
 })
 
 export const destination = parsing(parseDestination)
+export const destinations = parsing(parseDestinations)
 export const knownHosts = parsing(parseKnownHosts)
 
 export const volumes = parsing((text) => parseVolumes(text, (problem) => new Misread(problem)))

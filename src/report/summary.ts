@@ -1,5 +1,6 @@
 import type { BackupResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
 import type { Action } from '../inputs.ts'
+import type { Statistics } from '../repository/statistics.ts'
 import { sizeChart } from './chart.ts'
 import { copySummary } from './copy.ts'
 import { doctorSummary } from './checks.ts'
@@ -7,10 +8,12 @@ import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
 import { formatSources, restoredName, restorer, untouched } from './sources.ts'
 import { listSummary } from './list.ts'
+import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
 import { restoreCommand, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
+import { savings } from './stats.ts'
 
 /** What a job summary needs beside the result. */
 export interface SummaryContext {
@@ -28,6 +31,7 @@ export const summaries: { readonly [A in Action]: (result: Results[A], context: 
   backup: backupSummary,
   restore: restoreSummary,
   verify: verifySummary,
+  check: checkSummary,
   list: listSummary,
   doctor: doctorSummary,
   copy: copySummary,
@@ -59,13 +63,20 @@ function sinceTheOneBefore({ recent, snapshot, time }: BackupResult): string {
 }
 
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */
-function recentBackups({ recent }: BackupResult, context: When): string[] {
+function recentBackups({ recent, recentTotal }: BackupResult, context: When): string[] {
   if (recent.length < 2) return []
   const rows = recent.map((one) => [code(one.snapshot), shortTime(one.time, context.timeZone), formatBytes(one.size), formatBytes(one.stored), formatBytes(one.added)])
   return [
     sizeChart(recent.toReversed(), context.timeZone),
+    savedSentence(recentTotal),
     details(`The last ${recent.length} backups of this set`, table(['Snapshot', madeIn(context.timeZone), 'Size', 'Needed in the store', 'Added'], rows, 3)),
   ]
+}
+
+function savedSentence(statistics: Statistics): string {
+  const { snapshots, size, stored } = statistics
+  const { deduplicated, differences } = savings(statistics)
+  return `The last ${snapshots} backups of this set, ${formatBytes(size)} in all, take ${formatBytes(stored)} in the store: ${deduplicated}, and what is similar saves ${differences}.`
 }
 
 function sourceRow(name: string, { size, added, seconds }: { size: number; added: number; seconds: number }): string[] {

@@ -3,12 +3,14 @@ import { chunkKey } from '../../src/repository/snapshot.ts'
 import { NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
 import { sha256 } from '../support/bytes.ts'
 
+const described = (key: string, size: number): StoredObject => ({ key, size, modified: new Date() })
+const refused = () => Promise.reject(new Error('not to be called'))
+
 /** Objects and their sizes, and what is asked of them. */
 function storeOf(objects: ReadonlyMap<string, number>, more: Partial<Store> = {}) {
   const asked: string[] = []
   let most = 0
   let running = 0
-  const described = (key: string, size: number): StoredObject => ({ key, size, modified: new Date() })
   const turn = async <T>(what: string, answer: () => T): Promise<T> => {
     asked.push(what)
     most = Math.max(most, ++running)
@@ -16,7 +18,6 @@ function storeOf(objects: ReadonlyMap<string, number>, more: Partial<Store> = {}
     running--
     return answer()
   }
-  const refused = () => Promise.reject(new Error('not to be called'))
   const store: Store = {
     name: 'test', put: refused, get: refused, delete: refused, close: refused,
     head: (key) => turn(`head ${key}`, () => {

@@ -2,9 +2,11 @@
 // (Azurite behind a proxy that can fail). Signed URLs are real ones.
 import { randomUUID } from 'node:crypto'
 import http from 'node:http'
+import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BlobSASPermissions, BlobServiceClient, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { type Azurite, startAzurite } from './azurite.ts'
+import { Issues } from './issues.ts'
 
 /** How a call goes wrong. `stall` never answers, `slow` answers after a while, `html` answers a page with status 200. */
 export interface Fault {
@@ -72,6 +74,7 @@ const BLOBS = /^\/blobs\/([^/]+\/[^/]+)/
 export class GitHub {
   readonly artifacts: StoredArtifact[] = []
   readonly calls: Call[] = []
+  readonly issues = new Issues()
   readonly faults: Fault[] = []
   /** What the repository's settings grant. */
   maximumRetentionDays = 90
@@ -83,6 +86,8 @@ export class GitHub {
   claimedDigest: string | undefined
   /** So many listings of a run that has artifacts do not have them yet. */
   hiddenListings = 0
+  /** The URL by which clients know it, where that is not its own. */
+  address: string | undefined
   /** Moves the services' clock, in milliseconds. */
   offset = 0
   readonly #azurite: Azurite
@@ -90,7 +95,7 @@ export class GitHub {
   readonly #blobs
   readonly #server: http.Server
   readonly #runs = new Map<string, Run>()
-  readonly #tokens = new Map<string, { repository: string; actions: 'none' | 'read' | 'write' }>()
+  readonly #tokens = new Map<string, { repository: string; actions: 'none' | 'read' | 'write'; issues: 'read' | 'write' }>()
   #next = 1000
 
   private constructor(azurite: Azurite) {
@@ -115,7 +120,13 @@ export class GitHub {
     await this.#azurite.stop()
   }
 
+  /** Serves a connection that came some other way. */
+  accept(socket: Duplex): void {
+    this.#server.emit('connection', socket)
+  }
+
   get url(): string {
+    if (this.address !== undefined) return this.address
     const address = this.#server.address()
     if (address === null || typeof address === 'string') throw new Error('the emulator does not run')
     return `http://127.0.0.1:${address.port}`
@@ -142,9 +153,9 @@ export class GitHub {
     }
   }
 
-  token(actions: 'none' | 'read' | 'write' = 'read', repository = 'octo/shop'): string {
+  token(actions: 'none' | 'read' | 'write' = 'read', repository = 'octo/shop', issues: 'read' | 'write' = 'read'): string {
     const token = `ghs_${randomUUID().replaceAll('-', '')}`
-    this.#tokens.set(token, { repository, actions })
+    this.#tokens.set(token, { repository, actions, issues })
     return token
   }
 
@@ -184,7 +195,7 @@ export class GitHub {
     if (url.pathname.startsWith('/blobs/') && (!fault || fault.kind === 'slow')) return this.#forward(request, response, call)
     const { status, body, headers } = await this.#answer(url, call.method, request.headers, await text(request), fault)
     call.status = status
-    if (this.loseAnswerOf !== undefined && url.pathname.includes(this.loseAnswerOf)) {
+    if (this.loseAnswerOf !== undefined && `${call.method} ${url.pathname}`.includes(this.loseAnswerOf)) {
       this.loseAnswerOf = undefined
       request.socket.resetAndDestroy()
       return
@@ -199,7 +210,7 @@ export class GitHub {
     if (typeof fault?.kind === 'number') return { status: fault.kind, body: fault.body ?? { code: 'unavailable', msg: 'asked for by the test' }, headers: fault.headers }
     try {
       if (url.pathname.startsWith(SERVICE)) return await this.#twirp(url.pathname.slice(SERVICE.length), JSON.parse(content), headers.authorization)
-      return await this.#rest(url, method, headers.authorization)
+      return this.#aboutIssues(url, method, headers.authorization, content) ?? (await this.#rest(url, method, headers.authorization))
     } catch (error) {
       if (error instanceof Refusal) return error.reply
       throw error
@@ -258,6 +269,13 @@ export class GitHub {
     const run = this.#findRun(authorization)
     if (!run) throw new Refusal(401, { code: 'unauthenticated', msg: 'invalid token' })
     return run
+  }
+
+  #aboutIssues(url: URL, method: string, authorization = '', content = ''): Reply | undefined {
+    const [, repository, path] = /^\/repos\/([^/]+\/[^/]+)(\/issues.*|\/actions\/workflows)$/.exec(url.pathname) ?? []
+    const token = this.#tokens.get(authorization.replace(/^(token|bearer) /i, ''))
+    if (path === undefined || token?.repository !== repository) return undefined
+    return this.issues.answer(method, path, url.searchParams, content, { issues: token?.issues === 'write' })
   }
 
   async #rest(url: URL, method: string, authorization = ''): Promise<Reply> {

@@ -1,0 +1,70 @@
+import type { CheckResult } from '../commands/results.ts'
+import { formatColumns, formatCount, formatTime } from './format.ts'
+import { code, escapeMarkdown as escape, shortTime, table, withinLimit } from './markdown.ts'
+
+interface Shown {
+  destination: string
+  timeZone: string
+}
+
+/** `26 h`, `8 days`: whole hours up to two days. */
+export function formatDuration(milliseconds: number): string {
+  const hours = milliseconds / 3_600_000
+  if (hours < 2) return formatCount(Math.floor(hours * 60), 'minute')
+  return hours < 48 ? `${Math.floor(hours)} h` : `${Math.floor(hours / 24)} days`
+}
+
+function age(time: string, result: CheckResult): string {
+  return `${formatDuration(Date.parse(result.time) - Date.parse(time))} old`
+}
+
+export function checkHeadline({ sets, problems, store }: CheckResult): string {
+  return problems.length === 0 ? `${formatCount(sets.length, 'set')} in ${store}: all is fresh` : problems.join('; ')
+}
+
+export function checkText(result: CheckResult, { timeZone }: Shown): string {
+  const rows = result.sets.map(({ set, verified, proof, problems }) => [
+    problems.length > 0 ? 'STALE' : 'ok',
+    set,
+    verified ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}` : 'no verified snapshot',
+    proof ? `verified at level ${proof.level} ${formatTime(proof.time, timeZone)}` : '',
+  ])
+  return [
+    formatColumns(rows),
+    ...(result.problems.length > 0 ? ['', ...result.problems] : []),
+    ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
+  ].join('\n')
+}
+
+function setsTable(result: CheckResult, { timeZone }: Shown): string {
+  const rows = result.sets.map(({ set, newest, verified, proof, problems }) => [
+    problems.length > 0 ? '❌' : '✅',
+    escape(set),
+    newest === undefined ? '' : code(newest),
+    verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}` : 'none',
+    proof ? `${proof.level}, ${shortTime(proof.time, timeZone)}` : 'none',
+  ])
+  return table(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`], rows)
+}
+
+export function checkSummary(result: CheckResult, shown: Shown): string {
+  const stale = result.problems.length > 0
+  return withinLimit([
+    `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${code(shown.destination)}`,
+    ...result.problems.map((problem) => `- ${escape(problem)}`),
+    ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...result.inactive.map(({ name, path }) => `⚠️ GitHub has switched off the schedule of ${escape(name)} (${code(path)}).`),
+  ])
+}
+
+/** The text of the issue, as long as it is open, and when it is closed. */
+export function issueText(result: CheckResult, shown: Shown & { run?: string }): string {
+  const stale = result.problems.length > 0
+  return withinLimit([
+    stale ? `The backups in ${code(shown.destination)} are not as fresh as they should be:` : `The backups in ${code(shown.destination)} are fresh again.`,
+    ...result.problems.map((problem) => `- ${escape(problem)}`),
+    ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...result.inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`),
+    `Looked at ${formatTime(result.time, shown.timeZone)}${shown.run === undefined ? '' : ` by [this run](${shown.run})`}.${stale ? ' This issue is closed once they are fresh again.' : ''}`,
+  ])
+}

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { dispatch, statusOf, textOf } from '../../src/dispatch.ts'
+import type { Environment } from '../../src/environment.ts'
+import { summaries } from '../../src/report/summary.ts'
+import { failureOf, failureText } from '../../src/report/failure.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { noise } from '../support/bytes.ts'
+import { backUp, identity, keys, writeKeys } from '../support/engine.ts'
+import { GitHub } from '../support/github/emulator.ts'
+
+const hour = 3_600_000
+const now = new Date('2026-12-01T12:00:00Z')
+const ago = (hours: number): Date => new Date(now.getTime() - hours * hour)
+
+let github: GitHub
+let folder: string
+let store: FileStore
+let warnings: string[]
+beforeAll(async () => (github = await GitHub.start()))
+afterAll(() => github.stop())
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-check-'))
+  store = new FileStore(path.join(folder, 'store'))
+  warnings = []
+  github.issues.issues.length = 0
+  github.issues.workflows.length = 0
+  github.issues.enabled = true
+  github.calls.length = 0
+  await openOrMakeRepository(store)
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true })
+  expect(github.faults.splice(0)).toEqual([])
+})
+
+/** A snapshot made so many hours ago, with the proofs of it. */
+async function snapshot(set: string, hours: number, proofs: Partial<Verification>[] = [{}], by = keys): Promise<string> {
+  const { id } = await backUp({ store, set, time: ago(hours) }, { app: noise('app', 1000) })
+  for (const proof of proofs) {
+    await writeProof(store, by, { snapshot: id, set, time: ago(hours - 0.1), level: 'list', result: 'verified', seconds: 1, bytes: 1000, damaged: [], problems: [], versions: {}, run: null, ...proof })
+  }
+  return id
+}
+
+async function check(raw: Record<string, string> = {}, variables: Record<string, string> = {}, at = now) {
+  const report = { info: (message: string) => void warnings.push(`info: ${message}`), warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
+  const run = { repository: 'octo/shop', workflow: 'watch', id: '7', attempt: '1', url: 'https://github.com/octo/shop/actions/runs/7' }
+  const environment: Environment = { variables, signal: new AbortController().signal, report, temporary: path.join(folder, 'tmp'), now: () => at, ...(variables['GITHUB_REPOSITORY'] && { run }) }
+  const outcome = await dispatch('check', { destination: store.name, 'encryption-key': identity, ...raw }, environment)
+  return { ...outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), summary: summaries.check(outcome.result, { ...outcome.shown, action: 'a/b', reference: 'v1', now: at }) }
+}
+
+const inRepository = (token = github.token('read', 'octo/shop', 'write')) => ({ GITHUB_REPOSITORY: 'octo/shop', GITHUB_API_URL: github.url, GITHUB_TOKEN: token })
+
+test('a verified snapshot of today is fresh, one of the day before yesterday is not', async () => {
+  const id = await snapshot('app', 25)
+  expect(await check()).toMatchObject({ status: 0, problems: [], sets: [{ set: 'app', newest: id, verified: { snapshot: id, time: ago(25).toISOString(), level: 'list' } }] })
+  const stale = await check({}, {}, new Date(now.getTime() + 2 * hour))
+  expect(stale).toMatchObject({ status: 1, problems: [`set app: the newest verified snapshot, ${id}, is 27 h old, more than 26 h`] })
+  expect(stale.text).toMatch(/^STALE +app +\S+, /)
+  expect(stale.summary).toMatch(/^### ❌ Lifeboat: backups are not fresh/)
+  expect(await check({ 'max-age': '3d' }, {}, new Date(now.getTime() + 2 * hour))).toMatchObject({ status: 0 })
+})
+
+test.each<[string, Partial<Verification>[]]>([
+  ['without a proof', []],
+  ['that did not verify', [{ result: 'failed' }]],
+  ['that verified once and failed later', [{ time: ago(0.5) }, { result: 'failed', time: ago(0.2) }]],
+  ['that could only be looked at with a write key', [{ result: 'could not verify' }]],
+])('a snapshot %s does not count: the verified one before it does', async (_, proofs) => {
+  const good = await snapshot('app', 20)
+  await snapshot('app', 1, proofs)
+  expect((await check()).sets[0]!.verified!.snapshot).toBe(good)
+})
+
+test('a write key will do; a proof that failed to find out anything takes nothing away; one that was edited is told of and does not count', async () => {
+  const id = await snapshot('app', 2, [{}, { result: 'could not verify', time: ago(1) }], writeKeys)
+  expect(await check()).toMatchObject({ status: 0, sets: [{ verified: { snapshot: id } }] })
+  const forged = await writeProof(store, keys, { snapshot: id, set: 'app', time: ago(0.5), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
+  await store.put(forged, Buffer.from((await store.get(forged)).toString().replace('"failed"', '"verified"')))
+  expect(await check({ 'max-proof-age': '8d' })).toMatchObject({ status: 1, problems: ['set app: nothing was ever verified at level read'] })
+  expect(warnings).toEqual([expect.stringContaining('its signature (MAC) does not verify')])
+})
+
+test('the newest proof of a level, or a higher one, is looked for over all snapshots of the set', async () => {
+  const old = await snapshot('app', 200, [{ level: 'drill', time: ago(190) }, { level: 'read', time: ago(180), result: 'failed' }])
+  for (const hours of [40, 20, 1]) await snapshot('app', hours)
+  expect(await check({ 'max-proof-age': '8d' })).toMatchObject({ status: 0, sets: [{ proof: { snapshot: old, level: 'drill' } }] })
+  expect(await check({ 'max-proof-age': '7d' })).toMatchObject({ status: 1, problems: [`set app: the newest verification at level read, of ${old}, is 7 days old, more than 7 days`] })
+  expect(await check({ 'max-proof-age': '2h', 'proof-level': 'list' })).toMatchObject({ status: 0 })
+})
+
+test('of several sets each is looked at, or the one that is named; a set without snapshots is not fresh', async () => {
+  await snapshot('app', 1)
+  await snapshot('old', 100)
+  expect(await check()).toMatchObject({ status: 1, problems: [expect.stringContaining('set old: the newest verified snapshot')] })
+  expect(await check({ set: 'app' })).toMatchObject({ status: 0, sets: [{ set: 'app' }] })
+  expect(await check({ set: 'none' })).toMatchObject({ status: 1, problems: ['set none: there is no snapshot'] })
+})
+
+test('one issue is opened, kept up to date, and closed when all is fresh again', async () => {
+  const id = await snapshot('app', 30)
+  const variables = inRepository()
+  github.issues.add({ title: 'something else', body: 'hello', user: { login: 'octocat', type: 'User' }, author_association: 'OWNER' })
+  expect(await check({ issue: 'true' }, variables)).toMatchObject({ status: 1, issue: { number: 2, url: 'https://github.com/octo/shop/issues/2', state: 'opened' } })
+  const issue = github.issues.issues[1]!
+  expect(issue).toMatchObject({ state: 'open', title: 'Backups are not fresh' })
+  expect(issue.body).toMatch(/^<!-- lifeboat check [0-9a-f]{16} -->\n/)
+  expect(issue.body).toContain(id)
+  expect(issue.body).toContain('https://github.com/octo/shop/actions/runs/7')
+
+  for (let number = 0; number < 120; number++) github.issues.add({ body: 'others', ...(number % 2 && { pull_request: {} }) })
+  expect(await check({ issue: 'true' }, variables, new Date(now.getTime() + 70 * hour))).toMatchObject({ issue: { number: 2, state: 'updated' } })
+  expect(issue.body).toContain('4 days old')
+  await snapshot('app', 1)
+  expect(await check({ issue: 'true' }, variables)).toMatchObject({ status: 0, issue: { number: 2, state: 'closed' } })
+  expect(issue).toMatchObject({ state: 'closed', state_reason: 'completed', body: expect.stringContaining('fresh again') })
+  expect((await check({ issue: 'true' }, variables)).issue).toBeUndefined()
+  expect((await check({ issue: 'true', set: 'none' }, variables)).issue).toMatchObject({ state: 'opened' })
+})
+
+test('an issue whose answer was lost is not opened twice, and what a stranger opened is not taken for it', async () => {
+  await snapshot('app', 30)
+  const variables = inRepository()
+  await check({ issue: 'true' }, variables)
+  const { body } = github.issues.issues.pop()!
+  github.issues.add({ body, user: { login: 'stranger', type: 'User' }, author_association: 'NONE' })
+  github.loseAnswerOf = 'POST /repos/octo/shop/issues'
+  github.faults.push({ match: '/issues', method: 'GET', kind: 502 })
+  expect(await check({ issue: 'true' }, variables)).toMatchObject({ issue: { number: 2, state: 'updated' } })
+  expect(github.loseAnswerOf).toBeUndefined()
+  expect(github.issues.open().map(({ user }) => user.login)).toEqual(['stranger', 'github-actions[bot]'])
+})
+
+test('what the token may not do is said, with the permission that is missing', async () => {
+  await snapshot('app', 30)
+  const refused = async (variables: Record<string, string>) => failureText(failureOf(await check({ issue: 'true' }, variables).catch((error: unknown) => error)))
+  expect(await refused(inRepository(github.token()))).toMatch(/the token may not write .*\/issues on GitHub \(status 403\)\nhint: .*issues: write/)
+  github.issues.enabled = false
+  expect(await refused(inRepository())).toContain('has no issues: they are switched off')
+  expect((await check({ issue: 'true' })).status).toBe(1)
+  expect(warnings.at(-1)).toContain('no issue is opened or closed')
+})
+
+test('a schedule that GitHub has switched off is a warning', async () => {
+  await snapshot('app', 1)
+  github.issues.workflows.push({ name: 'backup', path: '.github/workflows/backup.yml', state: 'disabled_inactivity' }, { name: 'ci', path: '.github/workflows/ci.yml', state: 'active' })
+  const result = await check({}, inRepository())
+  expect(result).toMatchObject({ status: 0, inactive: [{ name: 'backup', path: '.github/workflows/backup.yml' }] })
+  expect(warnings).toEqual([expect.stringContaining('switched off the schedule of the workflow backup (.github/workflows/backup.yml)')])
+  expect(result.summary).toContain('switched off the schedule of backup')
+  await check({}, { ...inRepository(), GITHUB_REPOSITORY: 'octo/other' })
+  expect(warnings.at(-1)).toMatch(/^info: whether GitHub has switched off a schedule could not be found out: the token may not read/)
+})
