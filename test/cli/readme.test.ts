@@ -41,7 +41,7 @@ async function run(line: string): Promise<string> {
 
 test('the README shows every command', () => {
   const words = commands.map((line) => line.split(' ').slice(2, line.includes(' key ') ? 4 : 3).join(' '))
-  expect([...new Set(words)].toSorted()).toEqual(['backup', 'key new', 'key write', 'list', 'restore', 'verify'])
+  expect([...new Set(words)].toSorted()).toEqual(['backup', 'key new', 'key write', 'list', 'prune', 'restore', 'verify'])
 })
 
 test.each(commands)('%s', async (line) => {
