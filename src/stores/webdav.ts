@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
-import { type Answer, request } from './http.ts'
+import { AGAIN, type Answer, request } from './http.ts'
 import { Persistence } from './persistence.ts'
 import { Transient } from './retry.ts'
 import { checkKey, NotFound, type Store, type StoredObject } from './store.ts'
@@ -68,7 +68,7 @@ export class WebdavStore implements Store {
       // A page that shows a folder, or a redirect to it.
       const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html')
       if (page || [301, 302, 307, 308, 403, 405].includes(answer.status)) await this.#describe(key, silence)
-      if (answer.status === 404 || answer.status === 410) throw new NotFound(key, this.name)
+      if (await this.#isNothing(answer, url, silence)) throw new NotFound(key, this.name)
       if (answer.status !== 200) throw new Refused(answer, url)
       const length = answer.headers.get('content-length')
       if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) throw new Transient(`${url.host} sent ${answer.body.length} of ${length} bytes`)
@@ -88,7 +88,7 @@ export class WebdavStore implements Store {
     const url = this.#url(key)
     return this.#attempt(`delete ${key} from ${this.name}`, async (silence) => {
       const answer = await this.#ask('DELETE', url, silence)
-      if (!isGood(answer) && answer.status !== 404 && answer.status !== 410) throw new Refused(answer, url)
+      if (!isGood(answer) && !(await this.#isNothing(answer, url, silence))) throw new Refused(answer, url)
     })
   }
 
@@ -134,15 +134,24 @@ export class WebdavStore implements Store {
   /** Undefined when there is nothing there. */
   async #propfind(url: URL, depth: '0' | '1', silence: number, properties: readonly string[]): Promise<Resource[] | undefined> {
     const answer = await this.#ask('PROPFIND', url, silence, { headers: { depth, 'content-type': 'application/xml; charset=utf-8' }, body: propfindBody(properties), maximum: LARGEST_LISTING })
-    if (answer.status === 404 || answer.status === 410) return undefined
+    if (await this.#isNothing(answer, url, silence)) return undefined
     if (answer.status !== 207) throw new Refused(answer, url)
     return readMultistatus(answer.body, url)
+  }
+
+  /** Whether an answer says that there is nothing at `url`. mod_dav has 400 for a path that leads through a file, which other trouble has as well. */
+  async #isNothing({ status }: Answer, url: URL, silence: number): Promise<boolean> {
+    if (status !== 400 || url.pathname === '/') return status === 404 || status === 410
+    const above = await this.#propfind(new URL(url.pathname.endsWith('/') ? url.href.replace(/\/+$/, '') : '.', url), '0', silence, WANTED)
+    return !above?.[0]?.collection
   }
 
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
   async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<void> {
     let answer = await work()
-    if ([403, 404, 409].includes(answer.status) && (await this.#makeFolder(new URL('.', url), silence))) answer = await work()
+    // RFC 4918 wants 409; mod_dav has 500 for a move.
+    if ([404, 409, 500].includes(answer.status) && (await this.#makeFolder(new URL('.', url), silence))) answer = await work()
+    if (answer.status === 500) throw new Transient(`${url.host} answered with status 500`, { hint: AGAIN })
     if (!isGood(answer)) throw new Refused(answer, url)
   }
 
@@ -170,7 +179,7 @@ export class WebdavStore implements Store {
     const answer = await request(
       url,
       { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body },
-      { signal, silence, maximum, final: [INSUFFICIENT_STORAGE] },
+      { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(method === 'MOVE' ? [500] : [])] },
     )
     // Some servers lock a file for as long as another request works on it.
     if (answer.status === 423) throw new Transient(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' })

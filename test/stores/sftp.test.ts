@@ -165,7 +165,7 @@ test('a file where the folder should be is an error that tells the server’s wo
 })
 
 test('a server without SFTP is told from one that does not answer', async () => {
-  const bare = await startSshServer({ sftp: undefined })
+  const bare = await startSshServer({ sftp: false })
   const store = storeAt(freshFolder(), { on: bare })
   expect((await thrownBy(store.get('object'))).message).toContain('offers no SFTP')
   await store.close()

@@ -25,9 +25,9 @@ const sshd = '/usr/sbin/sshd'
 
 /**
  * OpenSSH's sshd on a free port of loopback, for the user this runs as: each connection is handed to an sshd of its own, as inetd does.
- * `sftp`: options of the SFTP server, `-P posix-rename,fsync` for instance; undefined has none.
+ * `sftp`: options of the SFTP server, `-P posix-rename,fsync` for instance; false has none.
  */
-export async function startSshServer({ sftp = '' as string | undefined, settings = [] as string[] } = {}): Promise<SshServer> {
+export async function startSshServer({ sftp = '' as string | false, settings = [] as string[] } = {}): Promise<SshServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-sshd-'))
   const newKey = (name: string, ...options: string[]): string => {
     const file = path.join(folder, name)
@@ -47,7 +47,7 @@ export async function startSshServer({ sftp = '' as string | undefined, settings
       'PermitRootLogin yes',
       'PidFile none',
       'LogLevel VERBOSE',
-      ...(sftp === undefined ? [] : [`Subsystem sftp internal-sftp ${sftp}`]),
+      ...(sftp === false ? [] : [`Subsystem sftp internal-sftp ${sftp}`]),
       ...settings,
       '',
     ].join('\n'),
