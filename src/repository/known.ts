@@ -5,7 +5,7 @@ import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, openManifest, type SourceRecord } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Manifest, openManifest, type SourceRecord } from './snapshot.ts'
 import { inTrash } from './trash.ts'
 
 /** A chunk that a snapshot of this store lists. */
@@ -23,6 +23,8 @@ export interface KnownChunk {
 
 /** How many of the newest snapshots of the set a backup builds on. Older content is rarely met again, and reading costs time. */
 const SNAPSHOTS_BUILT_ON = 3
+/** Fewer, once those read list so many chunks: of a terabyte the older ones have hardly more to offer than the time and memory they take. */
+const ENOUGH_CHUNKS = 50_000
 
 /** What a backup need not store again, and what it can store differences from. */
 export class KnownChunks {
@@ -92,39 +94,56 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   const trash = await inTrash(store, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
-  for (const key of newest.toReversed()) {
+  for (const { snapshot, content } of (await readNewest(store, keys, newest, onDamaged)).toReversed()) addSnapshot(known, snapshot, content, usable)
+  return known
+}
+
+interface ReadSnapshot {
+  snapshot: AuthenticSnapshot
+  /** Undefined with a write key. */
+  content: Manifest | undefined
+}
+
+async function readNewest(store: Store, keys: Keys, newest: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<ReadSnapshot[]> {
+  const read: ReadSnapshot[] = []
+  let chunks = 0
+  for (const key of newest) {
+    if (chunks >= ENOUGH_CHUNKS) break
     try {
       const snapshot = await decodeSnapshot(key, await store.get(key), keys)
       // Under another key of the same passphrase the same content has other ids.
-      if (snapshot.keys.fingerprint === keys.fingerprint) await addSnapshot(known, snapshot, usable)
+      if (snapshot.keys.fingerprint !== keys.fingerprint) continue
+      read.push({ snapshot, content: snapshot.keys.identity ? await openManifest(snapshot) : undefined })
+      chunks += snapshot.header.chunks.length
     } catch (error) {
       if (error instanceof DamagedSnapshot) onDamaged(error)
       // A prune may delete a snapshot at any moment.
       else if (!(error instanceof NotFound)) throw error
     }
   }
-  return known
+  return read
 }
 
 /** What verifications found missing or damaged: of these snapshots, and of any of the set since the oldest of them, for they share chunks. */
 async function damagedChunks(store: Store, keys: Keys, set: string, snapshots: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
   const ids = new Set(snapshots.map(idOf))
   const since = idOf(snapshots.at(-1)!)
-  const proofs = await readProofs(store, keys, { set, wanted: (snapshot, proof) => ids.has(snapshot) || proof >= since, onDamaged })
-  return new Set([...proofs.values()].flat().flatMap((proof) => proof.damaged))
+  const wanted = (snapshot: string, proof: string): boolean => ids.has(snapshot) || proof >= since
+  const proofs = await Promise.all((store.live ?? [store]).map((one) => readProofs(one, keys, { set, wanted, onDamaged })))
+  return new Set(proofs.flatMap((ofOne) => [...ofOne.values()].flat().flatMap((proof) => proof.damaged)))
 }
 
 /** In a store whose objects expire, and which lists them without a request: those that will too early. */
 async function expiring(store: Store): Promise<Set<string>> {
-  const until = store.neededUntil?.()
   const keys = new Set<string>()
-  if (until) for await (const { key, expires } of store.list('chunks/')) if (expires && expires < until) keys.add(key)
+  for (const one of store.live ?? [store]) {
+    const until = one.neededUntil?.()
+    if (until) for await (const { key, expires } of one.list('chunks/')) if (expires && expires < until) keys.add(key)
+  }
   return keys
 }
 
-async function addSnapshot(known: KnownChunks, snapshot: AuthenticSnapshot, usable: (key: string) => boolean): Promise<void> {
-  const { header: { chunks }, keys } = snapshot
-  const content = keys.identity ? await openManifest(snapshot) : undefined
+function addSnapshot(known: KnownChunks, { header: { chunks } }: AuthenticSnapshot, content: Manifest | undefined, usable: (key: string) => boolean): void {
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
     const [id, size, storedSize, base, mark] = chunks[index]!
