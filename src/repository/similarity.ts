@@ -80,5 +80,8 @@ export function encodeAnchors(anchors: Uint32Array): string {
 
 export function decodeAnchors(text: string): Uint32Array {
   const bytes = Buffer.from(text, 'base64')
-  return Uint32Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readUInt32LE(index * 4))
+  const anchors = new Uint32Array(Math.floor(bytes.length / 4))
+  // Not with Uint32Array.from, which takes five times as long: a terabyte has ten million of them.
+  for (let index = 0; index < anchors.length; index++) anchors[index] = bytes.readUInt32LE(index * 4)
+  return anchors
 }
