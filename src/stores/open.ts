@@ -45,5 +45,7 @@ export async function openStore(inputs: StoreInputs, environment: StoreEnvironme
       return new WebdavStore({ ...destination, token: inputs['webdav-token'], timeout, signal })
     case 'rclone':
       return new RcloneStore(destination, { timeout, variables, signal })
+    default:
+      return destination satisfies never
   }
 }

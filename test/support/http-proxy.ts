@@ -63,7 +63,8 @@ export async function startHttpProxy(target: number): Promise<HttpProxy> {
     // A client that has gone away is not told anything.
     serve(request, response).catch(() => response.socket?.destroy())
   })
-  listener.listen(0, '127.0.0.1')
+  // A test that fails before it closes this one must not keep the process.
+  listener.unref().listen(0, '127.0.0.1')
   await once(listener, 'listening')
   const address = listener.address()
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port')

@@ -116,7 +116,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
 }
 
 async function listening(listener: Server, port: number): Promise<number> {
-  listener.listen(port, '127.0.0.1')
+  // A test that fails before it closes this one must not keep the process.
+  listener.unref().listen(port, '127.0.0.1')
   await once(listener, 'listening')
   const address = listener.address()
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
