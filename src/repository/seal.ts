@@ -25,10 +25,20 @@ export async function encrypt(plaintext: Uint8Array, recipients: readonly string
 export async function decrypt(sealed: Uint8Array, identity: string): Promise<Buffer> {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
   const header = headerOf(bytes)
+  const fileKey = await decrypterOf(identity).decryptHeader(header)
+  return decryptPayload(bytes.subarray(header.length), fileKey)
+}
+
+/** A new one computes its recipient, which takes as long as to decrypt a header; a run has one identity, or a few. */
+const decrypters = new Map<string, Decrypter>()
+
+function decrypterOf(identity: string): Decrypter {
+  const known = decrypters.get(identity)
+  if (known) return known
   const decrypter = new Decrypter()
   decrypter.addIdentity(identity)
-  const fileKey = await decrypter.decryptHeader(header)
-  return decryptPayload(bytes.subarray(header.length), fileKey)
+  decrypters.set(identity, decrypter)
+  return decrypter
 }
 
 /** An empty file is encrypted for its header; a recipient that adds no stanza learns the file key. */
