@@ -61,7 +61,7 @@ export const outputs = {
 } as const satisfies Record<Action, Record<string, string>>
 
 const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<keyof (typeof outputs)[A], 'result'>, string> } = {
-  backup: ({ snapshot, size, added, seconds, verified }) => ({ outcome: 'done', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
+  backup: ({ snapshot, size, added, seconds, verified, complete }) => ({ outcome: complete ? 'done' : 'failed', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
   restore: ({ snapshot, restored, errors, seconds }) => ({ outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }),
   verify: ({ result, snapshot, seconds }) => ({ outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }),
   copy: ({ snapshots, bytes, seconds }) => ({

@@ -9,22 +9,19 @@ import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
 import { lastLook } from '../repository/last-look.ts'
-import { openOrMakeRepository } from '../repository/repository.ts'
-import { decodeSnapshot, FORMAT, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
+import { FORMAT, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
+import { Tally } from '../repository/statistics.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
 import { ReadAgain, type Source } from '../sources/source.ts'
-import { openStore } from '../stores/open.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
+import { Destinations } from './destinations.ts'
 import { secondsSince } from './elapsed.ts'
-import { keepProof } from './proof.ts'
 import { quiesce } from './quiesce.ts'
-import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult } from './results.ts'
-import { verifySnapshot } from './verify.ts'
 import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
@@ -38,12 +35,13 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   parseEncryptionKey(inputs['encryption-key'])
   const programs = await clientPrograms(inputs['client-install'], environment)
   const sources: Source[] = [...databases(inputs, programs, environment), ...volumeSources(inputs, environment)]
-  const store = await openStore(inputs, environment)
+  const destinations = await Destinations.open(inputs, environment)
+  const { store } = destinations
   let known: KnownChunks | undefined
   let resume: (() => Promise<void>) | undefined
   try {
     for (const source of sources) await source.open()
-    await openOrMakeRepository(store)
+    await destinations.prepare()
     const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true })
     const onDamaged = (error: LifeboatError) => report.warning(error.message, error.hint)
     const before = await snapshotKeys(store, inputs.set)
@@ -70,21 +68,18 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
-    const verified = await readBack(inputs, store, keys, id, writer, programs, environment).catch((error: unknown) => {
-      if (signal.aborted) report.warning(`snapshot ${id} was stored before the interruption, and is whole; only its verification was not finished`)
-      throw error
-    })
+    // What was reused was looked for before it was.
+    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled })
     if (unsettled) throw unsettled.error
-    const pruned = Object.keys(inputs.retention).length > 0 ? { prune: await pruneAfterBackup(store, keys, inputs, verified, environment) } : {}
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, verified, sources: results, recent: await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before]), ...pruned }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
     await Promise.all(sources.map((source) => source.close()))
     await known?.close()
-    await store.close()
+    await destinations.close()
   }
 }
 
@@ -144,41 +139,18 @@ function nextTime(newest: string | undefined, set: string, environment: Environm
   return time
 }
 
-async function readBack(inputs: Inputs['backup'], store: Store, keys: Keys, id: string, writer: Writer, programs: ClientPrograms, environment: Environment): Promise<BackupResult['verified']> {
-  if (inputs.verify === 'none') return 'none'
-  const key = snapshotKey(inputs.set, id)
-  const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-  // What was reused was looked for before it was.
-  const found = await verifySnapshot(snapshot, inputs.verify, store, programs, environment, new Set(writer.reused()))
-  await keepProof(found, inputs, store, keys, environment)
-  const { result, problems } = found
-  if (result === 'verified') return inputs.verify
-  if (keys.identity === undefined && result === 'could not verify') {
-    environment.report.warning(
-      `snapshot ${id} is stored, its signature and the presence of every chunk are checked, but a write key cannot read it back`,
-      'Run verify with the identity somewhere else, for instance in a weekly job.',
-    )
-    return 'none'
-  }
-  throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
-    hint:
-      result === 'failed'
-        ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores anew what was found damaged.'
-        : 'Do not count on it before a verify has succeeded.',
-    status: result === 'failed' ? 1 : 3,
-  })
-}
-
 /** As many as a chart shows well. */
 const RECENT = 20
 
 /** `snapshots`: keys of those of the set. */
-async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[]): Promise<BackupResult['recent']> {
+async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[]): Promise<Pick<BackupResult, 'recent' | 'recentTotal'>> {
+  const tally = new Tally()
   const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), 4, async (key) => {
     const snapshot = await snapshotIfWhole(store, key, keys)
     if (!snapshot) return undefined
+    tally.add(snapshot.header)
     const { id, time, size, added, chunks } = snapshot.header
     return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
   })
-  return recent.filter((one) => one !== undefined)
+  return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum }
 }

@@ -4,6 +4,7 @@ import type { Newest } from '../report/newest.ts'
 import { newestSnapshots, snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { openRepository } from '../repository/repository.ts'
+import type { Destination } from '../stores/destination.ts'
 import { openStore } from '../stores/open.ts'
 
 /** Damaged ones among so many of the newest are passed over. */
@@ -14,6 +15,15 @@ const LOOKED_AT = 5
  * which may have stored a snapshot that did not verify.
  */
 export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
+  const answers = await Promise.allSettled(inputs.destination.map((destination) => newestIn({ ...inputs, destination }, before, environment)))
+  const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  // Of several destinations, the one with the newest has the word.
+  const [best] = found.toSorted((a, b) => ('time' in b ? b.time : '').localeCompare('time' in a ? a.time : ''))
+  if (best) return best
+  throw answers.find((answer) => answer.status === 'rejected')!.reason
+}
+
+async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destination: Destination }, before: Date, environment: Environment): Promise<Newest> {
   const { set } = inputs
   const store = await openStore(inputs, environment)
   try {

@@ -13,7 +13,7 @@ import { type Candidate, type Decision, retain } from '../repository/retention.t
 import type { Store } from '../stores/store.ts'
 import { secondsSince } from './elapsed.ts'
 import { withStore } from './opened.ts'
-import type { BackupResult, PruneResult } from './results.ts'
+import type { BackupResult, DestinationResult, PruneResult } from './results.ts'
 
 /** Requests to the store at the same time. */
 const PARALLEL = 16
@@ -29,7 +29,7 @@ export async function prune(inputs: Inputs['prune'], environment: Environment): 
  * The same after a backup, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
  * way: what is not deleted today is deleted another day.
  */
-export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<BackupResult['prune']>> {
+export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
   const { report, signal } = environment
   const skip = (reason: string, hint: string): { skipped: string } => {
     report.warning(`nothing was pruned: ${reason}`, hint)

@@ -1,4 +1,4 @@
-import type { BackupResult, PruneResult } from '../commands/results.ts'
+import type { DestinationResult, PruneResult } from '../commands/results.ts'
 import type { Tally } from '../repository/garbage.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from './format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from './markdown.ts'
@@ -27,7 +27,7 @@ export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: stri
 }
 
 /** In a few words, after a backup. */
-export function prunedAfter(prune: BackupResult['prune']): string[] {
+export function prunedAfter(prune: DestinationResult['prune']): string[] {
   if (prune === undefined) return []
   if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
   const gone = prune.snapshots.slice(0, 3).map(({ id }) => id)

@@ -45,14 +45,24 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
   const { set, size, added, seconds, sources } = result
   const sourceRows = sources.map((source) => sourceRow(code(source.name), source))
   const verified = result.verified === 'none' ? 'backed up, not verified' : 'backed up and verified'
+  const whole = result.destinations.filter(({ problem }) => problem === undefined)
+  const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${formatCount(result.destinations.length, 'destination')}` : ''
   return withinLimit([
-    `### ${result.verified === 'none' ? '⚠️' : '✅'} Lifeboat: ${formatSources(sources)} ${verified}`,
-    `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${code(context.destination)}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+    `### ${result.complete ? (result.verified === 'none' || missing !== '' ? '⚠️' : '✅') : '❌'} Lifeboat: ${formatSources(sources)} ${verified}${missing}`,
+    `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
-    ...prunedAfter(result.prune).map(escape),
+    ...destinationsOf(result),
     ...recentBackups(result, context),
-    restoring({ ...result, destination: context.destination, databases: sources.map(({ name }) => name) }, context),
+    restoring({ ...result, destination: whole[0]!.name, databases: sources.map(({ name }) => name) }, context),
+  ])
+}
+
+/** What there is to say of each: that it lacks the backup, what was pruned there. */
+function destinationsOf({ destinations }: BackupResult): string[] {
+  return destinations.flatMap(({ name, problem, prune }) => [
+    ...(problem === undefined ? [] : [`❌ **Not in ${code(name)}**: ${escape(problem)}`]),
+    ...(prune === undefined ? [] : prunedAfter(prune).map((line) => `${destinations.length > 1 ? `${code(name)}: ` : ''}${escape(line)}`)),
   ])
 }
 

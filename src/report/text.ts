@@ -32,6 +32,8 @@ export function verifyHeadline({ snapshot, level }: VerifyResult): string {
 export function backupText(result: BackupResult, context: TextContext): string {
   const { snapshot, set, time, size, stored, added, seconds } = result
   const databases = result.sources.map(({ name }) => name)
+  const whole = result.destinations.filter(({ problem }) => problem === undefined)
+  const where = { destination: whole[0]!.name }
   const facts = [
     ['snapshot', snapshot],
     ['time', formatTime(time, context.timeZone)],
@@ -42,13 +44,16 @@ export function backupText(result: BackupResult, context: TextContext): string {
   ]
   const table = result.sources.map((source) => [source.name, formatBytes(source.size), `${formatBytes(source.added)} added`, formatSeconds(source.seconds)])
   return [
-    `Backed up ${databases.join(', ')} to ${context.destination}, set ${set}`,
+    `Backed up ${databases.join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
-    ...(result.prune ? ['', ...prunedAfter(result.prune)] : []),
+    ...result.destinations.flatMap(({ name, problem, prune }) => [
+      ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
+      ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),
+    ]),
     '',
-    `To restore it into an empty database, with ${restoreVariables(context)} set:`,
-    `  ${restoreCommand(context.program, { destination: context.destination, set, snapshot, databases })}`,
+    `To restore it into an empty database, with ${restoreVariables(where)} set:`,
+    `  ${restoreCommand(context.program, { ...where, set, snapshot, databases })}`,
   ].join('\n')
 }
 

@@ -36,8 +36,21 @@ const remote: Readonly<Record<string, DestinationKind<Exclude<Destination, { kin
 /** Reads the text of a destination, which is one line. Throws `Misread`. */
 export function parseDestination(text: string): Destination {
   const lines = linesOf(text)
-  if (lines.length > 1) throw new Misread(`there are ${lines.length} destinations; this version takes one`)
-  const [line = ''] = lines
+  if (lines.length > 1) throw new Misread(`there are ${lines.length} destinations; one is needed here`)
+  return parseLine(lines[0] ?? '')
+}
+
+/** Reads the destinations of a backup, one a line. Throws `Misread`. */
+export function parseDestinations(text: string): [Destination, ...Destination[]] {
+  const [first = '', ...others] = linesOf(text)
+  const destinations: [Destination, ...Destination[]] = [parseLine(first), ...others.map(parseLine)]
+  const texts = destinations.map(destinationText)
+  const twice = texts.find((one, index) => texts.indexOf(one) !== index)
+  if (twice !== undefined) throw new Misread(`${twice} is there twice`)
+  return destinations
+}
+
+function parseLine(line: string): Destination {
   // What follows a kind may hold a password, so only the kind is shown.
   const [, kind, path] = /^([a-z][a-z0-9]{0,19})(?::(.*))?$/s.exec(line) ?? []
   if (kind === 'artifact' && path === undefined) return { kind }

@@ -9,7 +9,7 @@ export interface Failed {
 /**
  * The stores that a backup writes to, as one: what is put goes to all of them, and what is there is what all of them have. A store that
  * fails drops out, once and for all, and is handed to `onFailed`; so a store that is still `live` has everything that was put.
- * Throws when none is left, and what the last one threw.
+ * What the last one throws is thrown.
  */
 export class SeveralStores implements Store {
   readonly name: string
@@ -81,10 +81,6 @@ export class SeveralStores implements Store {
     await this.each(async (store) => store.commit?.(needs))
   }
 
-  neededUntil(): Date {
-    return new Date(Math.max(0, ...this.#live.map((store) => store.neededUntil?.().getTime() ?? 0)))
-  }
-
   /** Ends the use of all, also of those that failed before; what one of these says now is of no interest any more. */
   async close(): Promise<void> {
     const closing = await Promise.allSettled(this.#all.map((store) => store.close()))
@@ -105,8 +101,8 @@ export class SeveralStores implements Store {
     this.#signal.throwIfAborted()
     if (!this.#live.includes(store)) return
     const left = this.#live.filter((other) => other !== store)
-    this.#onFailed({ store, error })
     if (left.length === 0) throw error
+    this.#onFailed({ store, error })
     this.#live = left
   }
 }

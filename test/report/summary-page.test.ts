@@ -23,6 +23,9 @@ const backup: BackupResult = {
   snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent,
+  destinations: [{ name: 's3://backups/production', verified: 'list' }, { name: `file:/mnt/${HOSTILE}`, verified: 'none', problem: HOSTILE }],
+  complete: false,
+  recentTotal: { snapshots: 20, size: 25_000_000_000, unique: 1_500_000_000, stored: 310_000_000, objects: 800, differences: { objects: 60, stored: 12_000_000, alone: 40_000_000 } },
 }
 const verify: VerifyResult = { snapshot: backup.snapshot, set: 'production', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], versions: {}, chunks: 600, bytes: 1_250_000_000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, entries: 214 }] }
 const restore: RestoreResult = {

@@ -11,6 +11,9 @@ const backup: BackupResult = {
   seconds: 4.4, verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent: [],
+  destinations: [{ name: context.destination, verified: 'list' }],
+  complete: true,
+  recentTotal: { snapshots: 20, size: 25_000_000_000, unique: 1_500_000_000, stored: 310_000_000, objects: 800, differences: { objects: 60, stored: 12_000_000, alone: 40_000_000 } },
 }
 const restore: RestoreResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 214, restored: 214, errors: [], seconds: 5 }
 const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], versions: {}, chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214 }] }
@@ -32,6 +35,19 @@ test("a backup's summary says what was stored and how to restore that very snaps
   expect(summary).toContain("restore \\\n  --destination 'file:/mnt/my backups' \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e \\\n  --database shop")
 })
 
+test('a backup that one of its destinations lacks says which, and is a failure only where all are required', () => {
+  const destinations: BackupResult['destinations'] = [
+    { name: 's3://gone/bucket', verified: 'none', problem: 'there is no bucket <gone>' },
+    { name: 'file:/mnt/backups', verified: 'list', prune: { skipped: 'the backup shrank' } },
+  ]
+  const failed = backupSummary({ ...backup, destinations, complete: false }, context)
+  expect(failed).toMatch(/^### ❌ Lifeboat: 2 databases backed up and verified, in 1 of 2 destinations\n/)
+  expect(failed).toContain('**Not in `s3://gone/bucket`**: there is no bucket &#60;gone&#62;')
+  expect(failed).toContain('`file:/mnt/backups`: Nothing was pruned&#58; the backup shrank')
+  expect(failed).toContain('destination: file:/mnt/backups')
+  expect(backupSummary({ ...backup, destinations, complete: true }, context)).toMatch(/^### ⚠️ Lifeboat/)
+})
+
 test('a backup that was not verified says so', () => {
   expect(backupSummary({ ...backup, verified: 'none' }, context)).toMatch(/^### ⚠️ Lifeboat: 2 databases backed up, not verified\n/)
 })
@@ -40,10 +56,11 @@ test('a backup tells how long after the one before it came', () => {
   const before = { snapshot: '20261117T010000Z-00000000', time: '2026-11-17T01:00:00.000Z', size: 1, stored: 1, added: 1 }
   const summary = backupSummary({ ...backup, recent: [{ ...before, snapshot: backup.snapshot, time: backup.time }, before] }, context)
   expect(summary).toContain('2026-11-20 02:00:00 UTC, 3 days after the one before.')
+  expect(summary).toContain('The last 20 backups of this set, 25.0 GB in all, take 310 MB in the store: 23.5 GB (94.0 %) was there already, and what is similar saves about 28.0 MB: 60 differences in 12.0 MB in place of 40.0 MB.')
 })
 
 test('backups in artifacts say what permission and which variables a restore needs', () => {
-  const summary = backupSummary(backup, { ...context, destination: 'artifact' })
+  const summary = backupSummary({ ...backup, destinations: [{ name: 'artifact', verified: 'list' }] }, context)
   expect(summary).toContain('# permissions of the job: actions: read\n- uses: OWNER/lifeboat/restore@v0.1.0')
   expect(summary).toContain('`GITHUB_TOKEN` and `GITHUB_REPOSITORY` set:')
 })

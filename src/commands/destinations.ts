@@ -1,0 +1,118 @@
+import type { Environment } from '../environment.ts'
+import { LifeboatError, messageOf } from '../error.ts'
+import type { Inputs } from '../inputs.ts'
+import { copyKeyFiles } from '../repository/key-files.ts'
+import type { Keys } from '../repository/keys.ts'
+import { openOrMakeRepository } from '../repository/repository.ts'
+import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
+import { destinationText } from '../stores/destination.ts'
+import { openStore, type StoreInputs } from '../stores/open.ts'
+import { SeveralStores } from '../stores/several.ts'
+import type { Store } from '../stores/store.ts'
+import type { ClientPrograms } from './clients.ts'
+import { keepProof } from './proof.ts'
+import { pruneAfterBackup } from './prune.ts'
+import type { BackupResult, DestinationResult } from './results.ts'
+import { verifySnapshot } from './verify.ts'
+
+/** One of the places that a backup goes to. */
+interface Place {
+  name: string
+  inputs: StoreInputs
+  store: Store
+  /** Why it is given up. */
+  failure?: unknown
+}
+
+/** The destinations of a backup. One that fails is given up, and the others go on; the failure of the only one, or the last, is thrown. */
+export class Destinations {
+  /** All of them, as one to write to. */
+  readonly store: Store
+  readonly #places: readonly Place[]
+  readonly #inputs: Inputs['backup']
+  readonly #environment: Environment
+
+  private constructor(places: readonly Place[], inputs: Inputs['backup'], environment: Environment) {
+    this.#places = places
+    this.#inputs = inputs
+    this.#environment = environment
+    const onFailed = ({ store, error }: { store: Store; error: unknown }): void => this.#giveUp(places.find((place) => place.store === store)!, error)
+    this.store = places.length === 1 ? places[0]!.store : new SeveralStores(places.map(({ store }) => store), environment.signal, onFailed)
+  }
+
+  static async open(inputs: Inputs['backup'], environment: Environment): Promise<Destinations> {
+    const places: Place[] = []
+    for (const destination of inputs.destination) {
+      const own = { ...inputs, destination }
+      places.push({ name: destinationText(destination), inputs: own, store: await openStore(own, environment) })
+    }
+    return new Destinations(places, inputs, environment)
+  }
+
+  /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
+  async prepare(): Promise<void> {
+    if (!(this.store instanceof SeveralStores)) return openOrMakeRepository(this.store)
+    await this.store.each(openOrMakeRepository)
+    for (const from of this.store.live) await this.store.each(async (to) => (to === from ? undefined : copyKeyFiles(from, to)))
+  }
+
+  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already. */
+  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune }: { prune: boolean }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
+    const destinations: DestinationResult[] = []
+    for (const place of this.#places) destinations.push(await this.#concludeIn(place, id, keys, reused, programs, prune))
+    const whole = destinations.filter(({ problem }) => problem === undefined)
+    if (whole.length === 0) throw this.#places[0]!.failure
+    const complete = whole.length === destinations.length || this.#inputs['destinations-required'] === 'one'
+    return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
+  }
+
+  async #concludeIn(place: Place, id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, prune: boolean): Promise<DestinationResult> {
+    const { name, store } = place
+    try {
+      if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
+      const verified = await this.#readBack(place, id, keys, reused, programs)
+      if (!prune || Object.keys(this.#inputs.retention).length === 0) return { name, verified }
+      return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, verified, this.#environment) }
+    } catch (error) {
+      const { signal, report } = this.#environment
+      if (signal.aborted) report.warning(`snapshot ${id} was stored in ${name} before the interruption, and is whole; only its verification was not finished`)
+      if (signal.aborted || this.#places.length === 1) throw error
+      this.#giveUp(place, error)
+      return { name, verified: 'none', problem: messageOf(error) }
+    }
+  }
+
+  async #readBack({ inputs, store, name }: Place, id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms): Promise<BackupResult['verified']> {
+    const { verify, set } = this.#inputs
+    if (verify === 'none') return 'none'
+    const key = snapshotKey(set, id)
+    const snapshot = await decodeSnapshot(key, await store.get(key), keys)
+    const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, reused)
+    await keepProof(found, inputs, store, keys, this.#environment)
+    const { result, problems } = found
+    if (result === 'verified') return verify
+    if (keys.identity === undefined && result === 'could not verify') {
+      this.#environment.report.warning(
+        `snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read it back`,
+        'Run verify with the identity somewhere else, for instance in a weekly job.',
+      )
+      return 'none'
+    }
+    throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
+      hint:
+        result === 'failed'
+          ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores anew what was found damaged.'
+          : 'Do not count on it before a verify has succeeded.',
+      status: result === 'failed' ? 1 : 3,
+    })
+  }
+
+  #giveUp(place: Place, error: unknown): void {
+    place.failure = error
+    this.#environment.report.warning(`${place.name} is given up, the backup goes on without it: ${messageOf(error)}`, error instanceof LifeboatError ? error.hint : undefined)
+  }
+
+  async close(): Promise<void> {
+    await this.store.close()
+  }
+}
