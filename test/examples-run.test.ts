@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../src/repository/keys.ts'
+import { type Aws, startAws } from './support/aws.ts'
 import { clientDirectory } from './support/client-programs.ts'
 import { GitHub } from './support/github/emulator.ts'
 import { tracked } from './support/github/runner.ts'
@@ -41,14 +42,14 @@ afterEach(() => {
 })
 
 /** A run of an example in this test's repository, with a database behind every secret. */
-async function run(text: string, inputs: Record<string, string> = {}): Promise<RanStep[]> {
+async function run(text: string, inputs: Record<string, string> = {}, aws?: Aws): Promise<RanStep[]> {
   const names = [...text.matchAll(/[A-Z_]*DATABASE_URL/g)].map(([name]) => name)
   const secrets = { ...Object.fromEntries(names.map((name) => [name, server.url(name.startsWith('RESTORE') ? 'target' : 'shop')])), LIFEBOAT_ENCRYPTION_KEY: key }
   const variables = { ...github.startRun(repository), RUNNER_TRACKING_ID: tracking, PATH: [clientDirectory(15), process.env['PATH']].join(path.delimiter) }
   const steps = await runWorkflow(text, {
     work: folder,
-    contexts: { secrets, inputs },
-    job: ({ actions = 'none' }) => ({ variables, github: { token: github.token(actions === 'read' ? 'read' : 'none', repository), sha: '0123456789abcdef0123456789abcdef01234567' } }),
+    contexts: { secrets, inputs, vars: { LIFEBOAT_ROLE_ARN: aws?.role } },
+    job: ({ actions = 'none', issues, 'id-token': identity }) => ({ variables: { ...variables, ...aws?.services, ...(identity === 'write' && aws?.identity) }, github: { token: github.token(actions === 'read' ? 'read' : 'none', repository, issues === 'write' ? 'write' : 'read'), sha: '0123456789abcdef0123456789abcdef01234567' } }),
     adapt: (input) => input.replace('/mnt/backups', path.join(folder, 'disk')),
   })
   for (const { ending, post } of steps) {
@@ -58,7 +59,7 @@ async function run(text: string, inputs: Record<string, string> = {}): Promise<R
   return steps
 }
 
-const example = (name: string, inputs?: Record<string, string>): Promise<RanStep[]> => run(readFileSync(path.join(examples, `${name}.yml`), 'utf8'), inputs)
+const example = (name: string, inputs?: Record<string, string>, aws?: Aws): Promise<RanStep[]> => run(readFileSync(path.join(examples, `${name}.yml`), 'utf8'), inputs, aws)
 const statuses = (steps: RanStep[]): (number | null)[] => steps.map(({ ending }) => ending.status)
 const failures = (steps: RanStep[]): string[] => steps.filter(({ ending }) => ending.status !== 0).map(({ ending }) => ending.log)
 
@@ -76,13 +77,18 @@ test('the workflow of the README backs up, and the second time stores only what 
   expect(second!.ending.summary).toContain('xychart-beta')
 })
 
-test('scheduled backup, weekly verification, and a restore by hand: first only checked, then done', async () => {
+test('scheduled backup, weekly verification, a watch on both, and a restore by hand: first only checked, then done', async () => {
   const backup = await example('scheduled-backup')
   expect(failures(backup)).toEqual([])
   expect(JSON.parse(backup[0]!.ending.outputs['result']!)).toMatchObject({ set: 'production', verified: 'list', sources: [{ name: 'app' }, { name: 'billing' }] })
+  const [unread] = await example('freshness')
+  expect(unread!.ending.outputs).toMatchObject({ outcome: 'stale', problems: '1', 'issue-url': expect.stringMatching(/\/issues\/1$/) })
+  expect(github.issues.open().map(({ body }) => body)).toEqual([expect.stringContaining('nothing was ever verified at level read')])
   const verification = await example('weekly-verification')
   expect(failures(verification)).toEqual([])
   expect(verification[0]!.ending.outputs['outcome']).toBe('verified')
+  const [fresh] = await example('freshness')
+  expect([fresh!.ending.status, fresh!.ending.outputs['outcome'], github.issues.open()]).toEqual([0, 'fresh', []])
   await server.createDatabase('target')
   const asked = { snapshot: 'latest', database: 'app' }
   expect(failures(await example('restore', { ...asked, 'verify-only': 'true' }))).toEqual([])
@@ -118,6 +124,24 @@ test('a runner of your own: a disk in place of artifacts', async () => {
 
 test('a managed database', async () => {
   expect(failures(await example('managed-postgresql'))).toEqual([])
+})
+
+test('a bucket, with credentials that the job is given for its identity; a job without it is told what it lacks', async () => {
+  const aws = await startAws('my-backups')
+  try {
+    const [first] = await example('scheduled-backup-s3', {}, aws)
+    const [second] = await example('scheduled-backup-s3', {}, aws)
+    expect(failures([first!, second!])).toEqual([])
+    expect(Number(second!.ending.outputs['added'])).toBeLessThan(Number(first!.ending.outputs['added']) / 5)
+    expect(aws.exchanges()).toBe(2)
+    for (const { ending } of [first!, second!]) expect(ending.log).not.toMatch(/(?<!::add-mask::.*)owner%?\/secret/)
+    const without = readFileSync(path.join(examples, 'scheduled-backup-s3.yml'), 'utf8').replace('id-token: write', 'contents: read')
+    const [refused] = await run(without, {}, { ...aws, services: { ...aws.services, AWS_EC2_METADATA_DISABLED: 'true', HOME: folder } })
+    expect(refused!.ending.status).toBe(1)
+    expect(refused!.ending.log).toContain('id-token: write')
+  } finally {
+    await aws.stop()
+  }
 })
 
 test('the model evaluates what the examples use, and refuses what it does not know', () => {
