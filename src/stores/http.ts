@@ -35,6 +35,19 @@ const PIECE = 64 * 1024
  * connection, and for the statuses that ask to come back later (408, 429, 5xx). Messages name the host alone: the rest of a signed URL is a secret.
  */
 export async function request(url: URL, asked: Asked, options: RequestOptions): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await requestOnce(url, asked, options)
+    } catch (error) {
+      if (!(error instanceof Stale) || tries === 5) throw error
+    }
+  }
+}
+
+/** A kept connection that the server gave up just when it was used again: nothing is wrong, and no pause needed. */
+class Stale extends Transient {}
+
+async function requestOnce(url: URL, asked: Asked, options: RequestOptions): Promise<Answer> {
   const { signal, silence, maximum, sink, final = [] } = options
   signal.throwIfAborted()
   const { method = 'GET', headers = {} } = asked
@@ -42,6 +55,7 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
   const sized = body && { 'content-length': `${body.length}` }
   const sent = (url.protocol === 'https:' ? https : http).request(url, { method, headers: { ...sized, ...headers } })
   let stalled = false
+  let responded = false
   const interrupt = (): void => void sent.destroy()
   const timer = setTimeout(() => {
     stalled = true
@@ -54,7 +68,8 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
     if (CERTIFICATE.test(reasonOf(cause))) {
       return new LifeboatError(`the certificate of ${url.host} cannot be verified: ${reasonOf(cause)}`, { cause, hint: 'If an authority of your own signed it, set NODE_EXTRA_CA_CERTS to the file with its certificate.' })
     }
-    return new Transient(`the connection to ${url.host} failed: ${reasonOf(cause)}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN })
+    const Lost = sent.reusedSocket && !responded && ['ECONNRESET', 'EPIPE'].includes(reasonOf(cause)) ? Stale : Transient
+    return new Lost(`the connection to ${url.host} failed: ${reasonOf(cause)}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN })
   }
   try {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
@@ -64,6 +79,7 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
     for (const piece of piecesOf(body)) sent.write(piece, () => timer.refresh())
     sent.end()
     const response = await promise
+    responded = true
     const [status, answered] = [response.statusCode!, headersOf(response)]
     const taken: Uint8Array[] = []
     let size = 0

@@ -45,11 +45,11 @@ export class RcloneStore implements Store {
   }
 
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
-    const { store, explain } = await this.#served()
+    const { store, printed } = await this.#served()
     try {
       yield* store.list(prefix)
     } catch (error) {
-      throw await explain(error)
+      throw withLog(error, printed())
     }
   }
 
@@ -72,11 +72,11 @@ export class RcloneStore implements Store {
   }
 
   async #through<T>(work: (store: WebdavStore) => Promise<T>): Promise<T> {
-    const { store, explain } = await this.#served()
+    const { store, printed } = await this.#served()
     try {
       return await work(store)
     } catch (error) {
-      throw await explain(error)
+      throw withLog(error, printed())
     }
   }
 
@@ -114,22 +114,17 @@ export class RcloneStore implements Store {
       throw error
     })
 
-    let ended = false
-    void child.exit.then(() => (ended = true))
-    const explain = async (error: unknown): Promise<unknown> => {
-      signal.throwIfAborted()
-      if (!ended) return withLog(error, printed)
-      const { stderr } = await child.exit
-      return new LifeboatError(`rclone, which serves ${text}, has ended: ${lastLine(stderr) || 'it did not say why'}`, { cause: error, hint: 'Run it again; what is stored is whole.' })
-    }
+    const ended = new AbortController()
+    void child.exit.then(({ stderr }) => ended.abort(hasEnded(text, stderr)))
     // Between us and rclone nothing gets lost; what it waits for is its remote.
-    return { store: new WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, signal }), explain }
+    return { store: new WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, signal: AbortSignal.any([signal, ended.signal]) }), printed: () => printed }
   }
 }
 
 interface Served {
   store: WebdavStore
-  explain: (error: unknown) => Promise<unknown>
+  /** The end of what rclone has logged. */
+  printed: () => string
 }
 
 /**
@@ -166,14 +161,18 @@ function cannotStart({ remote, text }: RcloneDestination, failure: Error | undef
   return new LifeboatError(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` })
 }
 
+function hasEnded(text: string, stderr: string): LifeboatError {
+  return new LifeboatError(`rclone, which serves ${text}, has ended: ${lastLine(stderr) || 'it did not say why'}`, { hint: 'Run it again; what is stored is whole.' })
+}
+
 /** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
 function withLog(error: unknown, printed: string): unknown {
-  const said = lastLine(printed.replace(/.*Server started on.*/i, ''))
+  const said = lastLine(printed)
   if (!(error instanceof LifeboatError) || said === '') return error
   return new LifeboatError(`${error.message}; rclone says: ${said}`, { cause: error, hint: error.hint })
 }
 
 function lastLine(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim().replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, ''))
+  const lines = text.split('\n').map((line) => line.trim().replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, '').replace(/.*Server started on.*/i, ''))
   return lines.findLast((line) => line !== '') ?? ''
 }

@@ -149,8 +149,14 @@ export class WebdavStore implements Store {
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
   async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<void> {
     let answer = await work()
-    // RFC 4918 wants 409; mod_dav has 500 for a move.
-    if ([404, 409, 500].includes(answer.status) && (await this.#makeFolder(new URL('.', url), silence))) answer = await work()
+    // RFC 4918 wants 409 for a folder that is not there; for a move, mod_dav has 500 and rclone 403.
+    if ([403, 404, 409, 500].includes(answer.status)) {
+      const made = await this.#makeFolder(new URL('.', url), silence).catch((error: unknown) => {
+        if (answer.status === 403 && error instanceof Refused) return false
+        throw error
+      })
+      if (made) answer = await work()
+    }
     if (answer.status === 500) throw new Transient(`${url.host} answered with status 500`, { hint: AGAIN })
     if (!isGood(answer)) throw new Refused(answer, url)
   }
@@ -188,10 +194,11 @@ export class WebdavStore implements Store {
   }
 
   async #attempt<T>(what: string, work: (silence: number) => Promise<T>): Promise<T> {
-    const { silence } = this.#options
+    const { silence, signal } = this.#options
     try {
       return await this.#persistence.try(what, (limit) => work(silence ?? limit))
     } catch (error) {
+      signal.throwIfAborted()
       if (error instanceof Refused) throw new LifeboatError(`cannot ${what}: ${error.message}`, { cause: error, hint: error.hint })
       throw error
     }

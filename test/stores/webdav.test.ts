@@ -140,7 +140,7 @@ test.each([
   [507, /refuses \(status 507\)/, 'is full'],
   [403, /refuses \(status 403\)/, 'the right to read and write'],
 ])('status %i to a put is final, and says what to do', async (status, message, hint) => {
-  const busy = await serverThatAnswers({ PUT: [status] })
+  const busy = await serverThatAnswers({ PUT: [status], MKCOL: [403] })
   try {
     const error = await thrownBy(storeAt(busy.base).put('object', noise('x', 200_000)))
     expect(error.message).toMatch(message)

@@ -47,6 +47,10 @@ export async function startApache({ tls = false } = {}): Promise<WebdavServer> {
         `ServerRoot ${folder}`,
         'ServerName 127.0.0.1',
         `Listen 127.0.0.1:${port}`,
+        // One process (-X) has to take what a server spreads over several.
+        'ThreadLimit 128',
+        'ThreadsPerChild 128',
+        'MaxRequestWorkers 128',
         ...(asRoot ? ['User nobody', 'Group nogroup'] : []),
         `PidFile ${folder}/pid`,
         `ErrorLog ${folder}/error.log`,

@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LifeboatError } from '../../src/error.ts'
+import { parseDestination } from '../../src/stores/destination.ts'
+import { RcloneStore } from '../../src/stores/rclone.ts'
+import { all, noise } from '../support/bytes.ts'
+import { storeContract } from './contract.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-rclone-'))
+const config = path.join(folder, 'rclone.conf')
+writeFileSync(config, `[disk]\ntype = alias\nremote = ${folder}/remote\n`)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let count = 0
+
+function storeAt(text: string, { variables = {} as Record<string, string>, signal = new AbortController().signal } = {}): RcloneStore {
+  const destination = parseDestination(text)
+  if (destination.kind !== 'rclone') throw new Error(text)
+  return new RcloneStore(destination, { timeout: 30_000, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
+}
+
+/** The processes that serve a remote, by their arguments as everyone on the machine sees them. */
+function serving(text: string): { pid: number; args: string[] }[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
+      return args.includes('webdav') && args.includes(text.replace('rclone:', '')) ? [{ pid: Number(name), args }] : []
+    } catch {
+      // It ended since the folder was read.
+      return []
+    }
+  })
+}
+
+storeContract('a remote of rclone', async () => {
+  const text = `rclone:disk:store-${++count}`
+  const opened: RcloneStore[] = []
+  const open = (): RcloneStore => {
+    // As it sees what other runs put at once, which costs listings.
+    const store = storeAt(text, { variables: { RCLONE_DIR_CACHE_TIME: '0s' } })
+    opened.push(store)
+    return store
+  }
+  return {
+    store: open(),
+    reopen: async () => open(),
+    close: async () => {
+      for (const store of opened) await store.close()
+      rmSync(path.join(folder, `remote/store-${count}`), { recursive: true, force: true })
+    },
+  }
+  // Few, as every one costs a dozen listings that way. Its server deletes what is in the way of a move.
+}, 200, true)
+
+async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
+  const error: unknown = await promise.then(
+    () => new Error('nothing was thrown'),
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof LifeboatError)) throw error
+  return error
+}
+
+test('a put is on the remote when it resolves, and leaves no temporary file', async () => {
+  const store = storeAt('rclone:disk:durable')
+  await store.put('chunks/aa/object', noise('object', 3_000_000))
+  expect(readFileSync(path.join(folder, 'remote/durable/chunks/aa/object')).equals(noise('object', 3_000_000))).toBe(true)
+  expect(readdirSync(path.join(folder, 'remote/durable/.incoming'))).toEqual([])
+  await store.close()
+})
+
+test('what another run puts is seen within seconds', async () => {
+  const [one, other] = [storeAt('rclone:disk:shared'), storeAt('rclone:disk:shared')]
+  await one.put('snapshots/first', Buffer.from('x'))
+  expect(await all(other.list('snapshots/'))).toHaveLength(1)
+  await one.put('snapshots/second', Buffer.from('x'))
+  while ((await all(other.list('snapshots/'))).length < 2) await sleep(100)
+  expect((await other.get('snapshots/second')).toString()).toBe('x')
+  await one.close()
+  await other.close()
+})
+
+test('no secret is in an argument, nobody gets in without it, and the process is gone after close', async () => {
+  const text = 'rclone:disk:served'
+  const store = storeAt(text)
+  await store.put('object', Buffer.from('x'))
+  const [process_, ...others] = serving(text)
+  expect(others).toEqual([])
+  expect(process_!.args.join(' ')).not.toMatch(/--user|--pass /)
+  const password = /RCLONE_PASS=([^\0]*)/.exec(readFileSync(`/proc/${process_!.pid}/environ`, 'utf8'))![1]!
+  expect(password).toHaveLength(32)
+  expect(process_!.args.join(' ')).not.toContain(password)
+  await store.close()
+  expect(serving(text)).toEqual([])
+})
+
+test('an abort ends rclone, and the store can be closed', async () => {
+  const controller = new AbortController()
+  const text = 'rclone:disk:aborted'
+  const store = storeAt(text, { signal: controller.signal })
+  await store.put('object', Buffer.from('x'))
+  const putting = store.put('large', noise('large', 16_000_000))
+  controller.abort(new Error('interrupted'))
+  await expect(putting).rejects.toThrow('interrupted')
+  await store.close()
+  expect(serving(text)).toEqual([])
+})
+
+test('an rclone that dies is named as the reason', async () => {
+  const text = 'rclone:disk:killed'
+  const store = storeAt(text)
+  await store.put('object', Buffer.from('x'))
+  for (const { pid } of serving(text)) process.kill(pid, 'SIGKILL')
+  const error = await thrownBy(store.get('object'))
+  expect(error.message).toContain('rclone, which serves rclone:disk:killed, has ended')
+  await store.close()
+})
+
+test('a remote that is not configured, and a machine without rclone, are said', async () => {
+  const unknown = storeAt('rclone:nowhere:x')
+  const error = await thrownBy(unknown.get('object'))
+  expect(error.message).toBe('rclone knows no remote nowhere')
+  expect(error.hint).toContain('rclone listremotes')
+  await unknown.close()
+  const without = storeAt('rclone:disk:x', { variables: { PATH: folder } })
+  expect((await thrownBy(without.get('object'))).message).toBe('rclone is needed for rclone:disk:x, and is not installed')
+  await without.close()
+})
+
+test('what rclone says of a failure is told', async () => {
+  mkdirSync(path.join(folder, 'remote/blocked'), { recursive: true })
+  writeFileSync(path.join(folder, 'remote/blocked/chunks'), 'a file')
+  const store = storeAt('rclone:disk:blocked')
+  expect((await thrownBy(store.put('chunks/aa/object', Buffer.from('x')))).message).toContain('cannot write chunks/aa/object to rclone:disk:blocked')
+  await store.close()
+  expect(existsSync(path.join(folder, 'remote/blocked/chunks'))).toBe(true)
+})
