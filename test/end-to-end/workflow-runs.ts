@@ -40,12 +40,17 @@ export class WorkflowRuns {
   static async open(): Promise<WorkflowRuns> {
     const [server, github] = await Promise.all([startServer(15), GitHub.start()])
     const runs = new WorkflowRuns(server, github)
-    await server.createDatabase('shop')
-    await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 2000) g', 'shop')
-    const { log, outputs } = await runs.run('backup', REPOSITORY)
-    runs.first = outputs['snapshot-id'] ?? ''
-    if (runs.first === '') throw new Error(log)
-    return runs
+    try {
+      await server.createDatabase('shop')
+      await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 2000) g', 'shop')
+      const { log, outputs } = await runs.run('backup', REPOSITORY)
+      runs.first = outputs['snapshot-id'] ?? ''
+      if (runs.first === '') throw new Error(log)
+      return runs
+    } catch (error) {
+      await runs.close()
+      throw error
+    }
   }
 
   async close(): Promise<void> {
@@ -58,6 +63,12 @@ export class WorkflowRuns {
     const name = `octo/copy-${++this.#copies}`
     this.github.copyRepository(REPOSITORY, name)
     return name
+  }
+
+  /** How many artifacts have come to a repository since it was copied. */
+  added(repository: string): number {
+    const count = (name: string) => this.github.live().filter(({ run }) => run.repository === name).length
+    return count(repository) - count(REPOSITORY)
   }
 
   /** Starts a step with the defaults of action.yml for all that is not given. */

@@ -317,7 +317,8 @@ export class GitHub {
   }
 
   #forward(request: http.IncomingMessage, response: http.ServerResponse, call: Call): Promise<void> {
-    const headers = { ...request.headers }
+    // By any other name Azurite would take the first part of it for the account's.
+    const headers: http.IncomingHttpHeaders = { ...request.headers, host: new URL(this.#azurite.url).host }
     if (this.ignoreRanges) delete headers['range']
     return new Promise((resolve, reject) => {
       const onward = http.request(this.#azurite.url + request.url!.replace(BLOBS, ''), { method: request.method, headers }, (answer) => {
