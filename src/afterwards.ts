@@ -19,7 +19,10 @@ trap '' HUP INT TERM PIPE
   cat <&3 >/dev/null
   failed=
   attempt() {
-    said=$("$@" 2>&1 </dev/null 3<&-) || failed="$failed$*: $said
+    said=$("$@" 2>&1 </dev/null 3<&-) && return
+    # One that had not been paused yet.
+    case $said in *'is not paused'*) return ;; esac
+    failed="$failed$*: $said
 "
   }
   for container in $LIFEBOAT_START; do attempt docker start "$container"; done

@@ -1,7 +1,7 @@
 import { arrange } from '../afterwards.ts'
 import { runChild, ChildError } from '../child.ts'
 import type { Environment } from '../environment.ts'
-import { LifeboatError } from '../error.ts'
+import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { docker, dockerEnvironment } from '../volumes/docker.ts'
 
@@ -24,7 +24,7 @@ export async function quiesce(inputs: Inputs['backup'], { variables, signal, rep
       await docker([pause ? 'pause' : 'stop', ...running], { variables, signal })
     }
   } catch (error) {
-    await back()
+    await back().catch((failure: unknown) => report.warning(messageOf(failure)))
     throw error
   }
   return back

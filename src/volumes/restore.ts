@@ -73,14 +73,13 @@ const SWAP = String.raw`
 cd "$1"
 find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name "$2" -exec rm -rf -- {} +
 : > "$2.done"
+changed=$(stat -c %.9Y "$2")
 find "$2" -mindepth 1 -maxdepth 1 -exec mv -t . -- {} +
 chown --reference="$2" .
 chmod --reference="$2" .
-touch --reference="$2" .
-mode=$(stat -c %Y "$2")
 rmdir "$2"
 rm "$2.done"
-touch --date="@$mode" .
+touch --date="@$changed" .
 `
 const UNDO = 'cd "$1"; if [ -d "$2" ] && [ ! -e "$2.done" ]; then chmod -R u+rwX "$2"; rm -rf -- "$2"; fi'
 
@@ -162,7 +161,8 @@ async function extract({ name, place, owners, segments, mode, signal, report }: 
     await child.write(Buffer.alloc(1024))
   } catch (error) {
     await child.stop()
-    throw error instanceof LifeboatError && mode !== 'clean' ? new LifeboatError(`${error.message}. ${place.where} holds a part of the backup`, { cause: error, ...(error.hint !== undefined && { hint: error.hint }) }) : error
+    if (mode !== 'clean') report.warning(`${place.where} holds a part of the backup`)
+    throw error
   }
   child.end()
   return { entries, size, errors: await extracting }

@@ -1,0 +1,89 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** What the helper container of a volume runs, and a program for other containers. */
+const PROGRAMS = ['sh', 'cat', 'tar', 'find', 'df', 'id', 'mkdir', 'chmod', 'chown', 'touch', 'stat', 'mv', 'rm', 'rmdir', 'sleep', 'ls', 'ln']
+
+/** A Docker daemon of its own, with an image made of this machine's programs: there is no registry. */
+export class DockerDaemon {
+  readonly folder: string
+  readonly image = 'lifeboat-helper:test'
+  readonly #stop: () => Promise<void>
+
+  private constructor(folder: string, stop: () => Promise<void>) {
+    this.folder = folder
+    this.#stop = stop
+  }
+
+  static async start(): Promise<DockerDaemon> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-docker-'))
+    const child = spawn(
+      'dockerd',
+      ['--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`, '--host', `unix://${folder}/docker.sock`, '--pidfile', `${folder}/pid`, '--iptables=false', '--ip6tables=false', '--bridge=none'],
+      { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, TMPDIR: folder } },
+    )
+    let said = ''
+    child.stderr.on('data', (bytes: Buffer) => (said = (said + bytes.toString()).slice(-4000)))
+    const ended = once(child, 'exit')
+    const daemon = new DockerDaemon(folder, async () => {
+      child.kill('SIGTERM')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    })
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`dockerd ended: ${said}`)
+      if (existsSync(`${folder}/docker.sock`) && daemon.answers()) break
+      await sleep(50)
+    }
+    daemon.#makeImage()
+    return daemon
+  }
+
+  /** What the client needs to find it. */
+  get variables(): Record<string, string> {
+    return { PATH: process.env['PATH']!, HOME: this.folder, DOCKER_HOST: `unix://${this.folder}/docker.sock` }
+  }
+
+  run(...args: string[]): string {
+    return execFileSync('docker', args, { env: this.variables, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+  }
+
+  /** Runs a shell script over a volume. */
+  inVolume(volume: string, script: string): string {
+    return this.run('run', '--rm', '--network=none', '--volume', `${volume}:/v`, '--workdir', '/v', this.image, 'sh', '-euc', script)
+  }
+
+  async stop(): Promise<void> {
+    const left = this.run('ps', '--all', '--quiet').split('\n').filter((id) => id !== '')
+    if (left.length > 0) this.run('rm', '--force', ...left)
+    await this.#stop()
+  }
+
+  answers(): boolean {
+    try {
+      this.run('version')
+      return true
+    } catch {
+      return false // Not yet.
+    }
+  }
+
+  #makeImage(): void {
+    const root = path.join(this.folder, 'image')
+    for (const name of ['usr/bin', 'tmp', 'v']) mkdirSync(path.join(root, name), { recursive: true })
+    symlinkSync('usr/bin', path.join(root, 'bin'))
+    for (const name of PROGRAMS) {
+      const program = execFileSync('readlink', ['-f', execFileSync('which', [name], { encoding: 'utf8' }).trim()], { encoding: 'utf8' }).trim()
+      copyFileSync(program, path.join(root, 'usr/bin', name))
+      for (const [library] of execFileSync('ldd', [program], { encoding: 'utf8' }).matchAll(/\/\S+/g)) {
+        mkdirSync(path.join(root, path.dirname(library)), { recursive: true })
+        if (!existsSync(path.join(root, library))) copyFileSync(library, path.join(root, library))
+      }
+    }
+    execFileSync('sh', ['-c', 'tar -C "$1" -c . | docker import - "$2"', 'sh', root, this.image], { env: this.variables, stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+}

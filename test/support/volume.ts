@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process'
+import { backup } from '../../src/commands/backup.ts'
+import type { BackupResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
+import { restore } from '../../src/commands/restore.ts'
+import { verify } from '../../src/commands/verify.ts'
+import { parseInputs } from '../../src/inputs.ts'
+import { ReadAgain } from '../../src/sources/source.ts'
+import type { SourceRecord } from '../../src/repository/snapshot.ts'
+import { VolumeSource, type VolumeSourceOptions } from '../../src/sources/volume.ts'
+import { localPlace } from '../../src/volumes/place.ts'
+import { identity } from './engine.ts'
+import { quiet } from './quiet.ts'
+
+type Raw = Record<string, string>
+
+/** The commands, in this process, over one store in a folder, with a fixed key. */
+export class Volumes {
+  readonly store: string
+  readonly warnings: string[] = []
+  readonly #variables: Raw
+  readonly #temporary: string
+
+  constructor(folder: string, variables: Raw = {}) {
+    this.store = `${folder}/store`
+    this.#temporary = `${folder}/staging`
+    this.#variables = { PATH: process.env['PATH']!, ...variables }
+  }
+
+  backup(raw: Raw, signal?: AbortSignal): Promise<BackupResult> {
+    return backup(parseInputs('backup', this.#raw(raw), {}), this.#environment(signal))
+  }
+
+  restore(raw: Raw, signal?: AbortSignal): Promise<RestoreResult> {
+    return restore(parseInputs('restore', this.#raw(raw), {}), this.#environment(signal))
+  }
+
+  verify(raw: Raw = {}): Promise<VerifyResult> {
+    return verify(parseInputs('verify', this.#raw(raw), {}), this.#environment())
+  }
+
+  #raw(raw: Raw): Raw {
+    return { destination: `file:${this.store}`, 'encryption-key': identity, ...raw }
+  }
+
+  #environment(signal: AbortSignal = new AbortController().signal) {
+    const report = { ...quiet, warning: (message: string) => void this.warnings.push(message) }
+    return { variables: this.#variables, signal, report, temporary: this.#temporary, now: () => new Date() }
+  }
+}
+
+export interface ReadVolume {
+  /** The bytes of each stream that was kept; those that were not read have none. */
+  streams: Map<string, Buffer>
+  reused: string[]
+  again: number
+  record: SourceRecord
+}
+
+/** Reads a folder with the source alone, as the engine does. `during` is told of the pieces of a stream as they come. */
+export async function readVolume(
+  root: string,
+  { before, during = () => undefined, prefix, ...options }: Partial<VolumeSourceOptions> & { before?: SourceRecord; during?(stream: string, attempt: number): unknown; prefix?: string[] } = {},
+): Promise<ReadVolume> {
+  const source = new VolumeSource({
+    name: 'data', kind: 'directory', reach: async () => ({ place: localPlace(root, process.env, prefix) }), patterns: { include: [], exclude: [] }, onUnreadable: 'fail',
+    rescan: false, numericOwners: false, signal: new AbortController().signal, report: quiet, ...options,
+  })
+  const read: ReadVolume = { streams: new Map(), reused: [], again: 0, record: { name: 'data', kind: 'directory', streams: [], facts: {} } }
+  try {
+    await source.open()
+    for await (const { name, format, bytes, same } of source.streams(before)) {
+      if (same) {
+        read.reused.push(name)
+        read.record.streams.push({ ...same, name })
+        continue
+      }
+      const pieces: Buffer[] = []
+      try {
+        for await (const piece of bytes) {
+          pieces.push(piece)
+          await during(name, read.again)
+        }
+      } catch (error) {
+        if (!(error instanceof ReadAgain)) throw error
+        read.again++
+        continue
+      }
+      read.streams.set(name, Buffer.concat(pieces))
+      read.record.streams.push({ name, format, size: 0, sha256: '', chunks: [] })
+    }
+    read.record.facts = source.facts()
+    return read
+  } finally {
+    await source.close()
+  }
+}
+
+/** All archives of a volume, one after the other. */
+export function archiveOf({ streams }: ReadVolume): Buffer {
+  return Buffer.concat([...streams].filter(([name]) => name.endsWith('.tar')).map(([, bytes]) => bytes))
+}
+
+/** All that tells two folders apart but the numbers of their inodes: a line for each entry. */
+export function contentsOf(folder: string): string[] {
+  const script = `find . ! -type s -printf '%p %y %s %T@ %m %U %G %n %l\\n' | sort; find . -type f -exec sha256sum {} + | sort; getfattr --physical -R -d -m - . || :`
+  return execFileSync('sh', ['-c', script], { cwd: folder, env: { ...process.env, LC_ALL: 'C' }, encoding: 'latin1', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'ignore'] })
+    .replaceAll(/^(\S+ d) \d+ /gm, '$1 ')
+    .split('\n')
+}
