@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
@@ -17,6 +17,7 @@ import { changeDataset, loadDataset } from '../support/dataset.ts'
 import { PlainReader } from '../support/plain-reader.ts'
 import { clientDirectory, clientEnvironment, type Server, startServer } from '../support/postgres-server.ts'
 import { plainEnvironment, recover, recoverOnTerminal } from '../support/recover-script.ts'
+import { contentsOf, Volumes } from '../support/volume.ts'
 
 const sources = path.join(import.meta.dirname, '../../src/repository/recovery')
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-recovery-'))
@@ -332,6 +333,23 @@ test('recover.sh leaves nothing behind, not even when it fails', () => {
   rmSync(difference(store).base)
   expectRefused(store, /is missing/, original.key, environment)
   expect(readdirSync(temporary)).toEqual([])
+})
+
+test('a volume comes back with the commands of RECOVERY.md, hard links across segments included', async () => {
+  const folder = fresh('volume')
+  mkdirSync(path.join(folder, 'root/sub'), { recursive: true })
+  const root = path.join(folder, 'root')
+  for (const name of ['one', 'sub/two']) {
+    writeFileSync(path.join(root, name), name)
+    truncateSync(path.join(root, name), 34_000_000)
+  }
+  linkSync(path.join(root, 'one'), path.join(root, 'sub/link'))
+  const volumes = new Volumes(folder)
+  const { snapshot } = await volumes.backup({ volumes: `uploads=${root}` })
+  writeFileSync(path.join(volumes.store, 'identity.txt'), `${identity}\n`, { mode: 0o600 })
+  const blocks = readFileSync(path.join(volumes.store, 'RECOVERY.md'), 'utf8').split('**A volume**')[1]!.split('## 5.')[0]!.match(/(?:^ {4}.*\n)+/gm)!
+  execFileSync('/bin/sh', ['-e', '-c', blocks.join('\n').replaceAll('20261120T020000Z-5f3a9c1e', snapshot)], { cwd: volumes.store, env: plainEnvironment, stdio: ['ignore', 'pipe', 'pipe'] })
+  expect(contentsOf(path.join(volumes.store, 'uploads'))).toEqual(contentsOf(root))
 })
 
 describe('a PostgreSQL database', () => {

@@ -98,7 +98,7 @@ async function crafted(...members: (Partial<Header> & { name: string } & { conte
   for (const { content = '', ...header } of members) made.entry(header, content)
   made.finalize()
   const pieces: Buffer[] = []
-  for await (const piece of made) pieces.push(Buffer.from(piece))
+  for await (const piece of made as AsyncIterable<Buffer>) pieces.push(piece)
   return Buffer.concat(pieces)
 }
 
