@@ -41,9 +41,9 @@ function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record
 const WORKFLOW = { GITHUB_REPOSITORY: 'octo/shop', GITHUB_TOKEN: 'a token' }
 
 test('there are examples for every occasion, and one in the README', () => {
-  const names = ['freshness', 'many-databases', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'self-hosted-runner', 'weekly-verification']
+  const names = ['freshness', 'many-databases', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-verification']
   expect(files.toSorted()).toEqual(names.map((name) => `${name}.yml`).toSorted())
-  expect(whole).toHaveLength(9)
+  expect(whole).toHaveLength(10)
   expect(pasted).toHaveLength(2)
 })
 
@@ -90,8 +90,8 @@ describe.each(whole)('$name', ({ text }) => {
     for (const level of Object.values(parsed.permissions)) expect(level).toBe('read')
     for (const job of Object.values(parsed.jobs)) {
       expect(job['timeout-minutes']).toBeGreaterThan(0)
-      // Only an issue takes more than reading.
-      for (const [scope, level] of Object.entries(job.permissions ?? {})) expect([scope, level]).toEqual([scope, scope === 'issues' ? 'write' : 'read'])
+      // Only an issue and the job's own identity take more than reading.
+      for (const [scope, level] of Object.entries(job.permissions ?? {})) expect([scope, level]).toEqual([scope, ['issues', 'id-token'].includes(scope) ? 'write' : 'read'])
     }
   })
 

@@ -12,6 +12,7 @@ export const step = z.looseObject({
   name: z.string().optional(),
   uses: z.string().optional(),
   with: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  env: z.record(z.string(), z.string()).optional(),
 })
 const job = z.looseObject({
   'timeout-minutes': z.number(),
@@ -89,9 +90,11 @@ async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, str
   for (const step of steps) {
     const folder = folderOf(step.uses)
     if (folder === undefined) continue
-    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), { ...options.contexts, matrix, github, steps: outputs }))])
+    const contexts = { ...options.contexts, matrix, github, steps: outputs }
+    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
     const { post, ...main } = actionStep(folder, Object.fromEntries(given), github)
-    const ending = await runStep(options.work, { ...main, variables })
+    const own = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, value]) => [name, evaluated(value, contexts)]))
+    const ending = await runStep(options.work, { ...main, variables: { ...variables, ...own } })
     ran.push({ name: step.name ?? step.uses!, ending, post })
     if (step.id !== undefined) outputs[step.id] = { outputs: ending.outputs }
     if (ending.status !== 0) break
