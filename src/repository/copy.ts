@@ -6,6 +6,7 @@ import { labelsKey } from './labels.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
 import { type AuthenticSnapshot, chunkKey, decodeSnapshot } from './snapshot.ts'
+import { inTrash } from './trash.ts'
 
 /** Chunks on their way at the same time; with what a service's library keeps of each, some 100 MiB at most. */
 const AT_ONCE = 8
@@ -15,6 +16,8 @@ export interface CopyOptions {
   to: Store
   keys: Keys
   signal: AbortSignal
+  /** Told of trash that cannot be read, which the next prune tells as well. */
+  onDamaged?: (error: LifeboatError) => void
   /** Told of the bytes copied so far. */
   onBytes(bytes: number): void
 }
@@ -23,11 +26,11 @@ export interface CopyOptions {
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
  * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
  */
-export async function copySnapshot(key: string, { from, to, keys, signal, onBytes }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
+export async function copySnapshot(key: string, { from, to, keys, signal, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
   const object = await from.get(key)
   const snapshot = await decodeSnapshot(key, object, keys)
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
-  const lacking = await lackingIn(to, expected)
+  const lacking = await lackingIn(to, expected, onDamaged ?? (() => undefined))
   let bytes = 0
   await inParallel([...lacking], AT_ONCE, async (chunk) => {
     signal.throwIfAborted()
@@ -47,9 +50,14 @@ export async function copySnapshot(key: string, { from, to, keys, signal, onByte
 }
 
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
-async function lackingIn(store: Store, expected: ReadonlyMap<string, number>): Promise<Set<string>> {
+async function lackingIn(store: Store, expected: ReadonlyMap<string, number>, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
   const until = store.neededUntil?.()
-  if (!until) return new Set((await new Presence(store, expected).wrong()).keys())
+  if (!until) {
+    const lacking = new Set((await new Presence(store, expected).wrong()).keys())
+    // Put once more, what is in the trash is too young for a prune that may be about to delete it.
+    for (const key of await inTrash(store, onDamaged)) if (expected.has(key)) lacking.add(key)
+    return lacking
+  }
   const lacking = new Set(expected.keys())
   for await (const { key, size, expires } of store.list('chunks/')) if (expected.get(key) === size && (!expires || expires >= until)) lacking.delete(key)
   return lacking

@@ -1,9 +1,9 @@
+import type { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { NotFound, type Store } from '../stores/store.ts'
-import type { LifeboatError } from '../error.ts'
 import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
-import { putTrash, readTrash, type Trash } from './trash.ts'
+import { readTrash, type Trash, TrashWriter } from './trash.ts'
 
 export interface Tally {
   objects: number
@@ -53,7 +53,7 @@ const TOLERATED_SKEW = 3600 * 1000
  * been running for long looks again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
  */
 export async function collectGarbage(store: Store, references: References, going: ReadonlySet<string>, options: GarbageOptions): Promise<Garbage> {
-  const { dryRun, parallel, signal, now } = options
+  const { dryRun, parallel, signal } = options
   const deleteAll = (keys: readonly string[]) =>
     inParallel(keys, parallel, (key) => {
       signal.throwIfAborted()
@@ -62,13 +62,9 @@ export async function collectGarbage(store: Store, references: References, going
   const garbage: Garbage = { trashed: tally(), waiting: tally(), deleted: tally(), obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`) }
   const readable = garbage.obstacles.length === 0
   const trash = readable ? sorted(await readTrash(store, options.onDamaged), references, options) : undefined
-  const found = trash && (await findUnneeded(store, references, going, trash, garbage, options))
+  if (trash) await sweep(store, references, going, trash.states, garbage, options)
   if (dryRun) return garbage
-  if (trash && found) {
-    await putTrash(store, found.fresh, now())
-    await deleteAll(found.expired)
-    await deleteAll(trash.done)
-  }
+  if (trash) await deleteAll(trash.done)
   // The oldest first: wherever this ends, the newest are there.
   for (const key of [...going].toSorted()) await deleteAll([key])
   await deleteAll(await leftovers(store, references, options))
@@ -102,33 +98,34 @@ function sorted(trash: readonly Trash[], references: References, { grace }: Garb
   return { states, done: [...bySafety.expired, ...bySafety.dropped].map(({ key }) => key) }
 }
 
-/** Lists all chunks, and sorts those that no snapshot which stays lists: chunks to write down as trash, and keys to delete. */
-async function findUnneeded(store: Store, references: References, going: ReadonlySet<string>, trash: SortedTrash, garbage: Garbage, options: GarbageOptions): Promise<{ fresh: string[]; expired: string[] }> {
-  const { parallel, signal, grace } = options
+/** Lists all chunks; of those that no snapshot which stays lists, writes down the ones that are new, and deletes the ones that have been trash for long. */
+async function sweep(store: Store, references: References, going: ReadonlySet<string>, states: ReadonlyMap<string, State>, garbage: Garbage, options: GarbageOptions): Promise<void> {
+  const { parallel, signal, grace, dryRun } = options
   const needed = references.without(going)
-  const fresh: string[] = []
-  const expired: string[] = []
+  const writer = new TrashWriter(store, options.now)
   const prefixes = references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`)
   await inParallel(prefixes, parallel, async (prefix) => {
     signal.throwIfAborted()
+    const expired: string[] = []
     for await (const { key, size, modified } of store.list(prefix)) {
       const chunk = key.slice('chunks/aa/'.length)
       if (needed(chunk) || !/^[0-9a-f]{64}-[0-9a-f]{8}$/.test(chunk)) continue
-      const known = references.has(chunk) ? undefined : trash.states.get(chunk)
+      const state = references.has(chunk) ? undefined : states.get(chunk)
       // Of a running backup, or of a copy that has put it once more.
       const young = !references.has(chunk) && references.asOf.getTime() - modified.getTime() < grace
-      if (known === 'pending' || young) {
+      if (state === 'pending' || young) {
         count(garbage.waiting, size)
-      } else if (known === 'expired') {
-        expired.push(key)
+      } else if (state === 'expired') {
         count(garbage.deleted, size)
+        expired.push(key)
       } else {
-        fresh.push(chunk)
         count(garbage.trashed, size)
+        if (!dryRun) await writer.add(chunk)
       }
     }
+    if (!dryRun) await inParallel(expired, parallel / Math.min(parallel, prefixes.length), (key) => store.delete(key))
   })
-  return { fresh, expired }
+  await writer.end()
 }
 
 function tally(): Tally {

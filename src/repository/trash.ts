@@ -62,11 +62,29 @@ function json(bytes: Buffer): unknown {
   }
 }
 
-/** Writes down chunks, `<id>-<mark>`, that no snapshot lists. */
-export async function putTrash(store: Store, chunks: readonly string[], now: Date): Promise<void> {
-  for (let start = 0; start < chunks.length; start += NAMES_AN_OBJECT) {
-    const key = `trash/${idTime(now)}-${randomBytes(4).toString('hex')}.json`
-    await store.put(key, Buffer.from(JSON.stringify({ format: FORMAT, chunks: chunks.slice(start, start + NAMES_AN_OBJECT) })))
+/** Writes down chunks that no snapshot lists, as they are found: a million names at once would take 100 MB. */
+export class TrashWriter {
+  readonly #store: Store
+  readonly #now: () => Date
+  #chunks: string[] = []
+
+  constructor(store: Store, now: () => Date) {
+    this.#store = store
+    this.#now = now
+  }
+
+  /** `<id>-<mark>`. */
+  async add(chunk: string): Promise<void> {
+    this.#chunks.push(chunk)
+    if (this.#chunks.length >= NAMES_AN_OBJECT) await this.end()
+  }
+
+  /** What was added is in the store when this resolves. */
+  async end(): Promise<void> {
+    const chunks = this.#chunks
+    this.#chunks = []
+    if (chunks.length === 0) return
+    await this.#store.put(`trash/${idTime(this.#now())}-${randomBytes(4).toString('hex')}.json`, Buffer.from(JSON.stringify({ format: FORMAT, chunks })))
   }
 }
 

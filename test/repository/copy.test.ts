@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { copySnapshot } from '../../src/repository/copy.ts'
 import { snapshotKeys } from '../../src/repository/catalog.ts'
+import { collectGarbage } from '../../src/repository/garbage.ts'
 import { labelsOf, putLabels } from '../../src/repository/labels.ts'
+import { readReferences } from '../../src/repository/references.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, otherKeys, restored, through, writeKeys } from '../support/engine.ts'
+import { MemoryStore } from '../support/memory-store.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-copy-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -102,4 +105,19 @@ test('a pin goes along, before its snapshot', async () => {
   await copy(older, from, watched)
   expect(put.slice(-2)).toEqual([`labels/app/${idIn(older)}.json`, older])
   expect(await labelsOf(to, keys, 'app', idIn(older))).toMatchObject({ pinned: true, tags: ['kept'] })
+})
+
+test('what is in the trash of the other store is put there once more, so that no prune deletes it from under the copy', async () => {
+  const [from, to] = [new MemoryStore(() => new Date(Date.UTC(2026, 10, 25))), new MemoryStore(() => new Date(Date.UTC(2026, 10, 25)))]
+  const { id } = await backUp({ store: from }, { app: noise('in the trash', 3000) })
+  const key = `snapshots/app/${id}.json.zst`
+  const [chunk] = [...from.objects.keys()].filter((one) => one.startsWith('chunks/'))
+  to.objects.set(chunk!, { bytes: await from.get(chunk!), modified: new Date(Date.UTC(2026, 10, 20)) })
+  to.objects.set('trash/20261120T000000Z-00000000.json', { bytes: Buffer.from(JSON.stringify({ format: 'lifeboat/1', chunks: [chunk!.slice('chunks/aa/'.length)] })), modified: new Date(Date.UTC(2026, 10, 20)) })
+  expect(await copy(key, from, to)).toMatchObject({ chunks: 1 })
+  const reading = { signal, parallel: 1, now: () => new Date(Date.UTC(2026, 10, 25)) }
+  await to.delete(key)
+  // As a prune sees it that read the snapshots before this one was put.
+  await collectGarbage(to, await readReferences(to, keys, reading), new Set(), { ...reading, grace: 86_400_000, dryRun: false, onDamaged: () => undefined })
+  expect(await to.get(chunk!)).toEqual(await from.get(chunk!))
 })
