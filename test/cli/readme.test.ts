@@ -41,7 +41,7 @@ async function run(line: string): Promise<string> {
 
 test('the README shows every command', () => {
   const words = commands.map((line) => line.split(' ').slice(2, line.includes(' key ') ? 4 : 3).join(' '))
-  expect([...new Set(words)].toSorted()).toEqual(['backup', 'check', 'key add', 'key list', 'key new', 'key remove', 'key write', 'list', 'prune', 'restore', 'verify'])
+  expect([...new Set(words)].toSorted()).toEqual(['backup', 'check', 'key add', 'key list', 'key new', 'key remove', 'key write', 'list', 'pin', 'prune', 'restore', 'show', 'stats', 'tag', 'verify'])
 })
 
 test.each(commands)('%s', async (line) => {
