@@ -5,7 +5,7 @@ import { Persistence } from './persistence.ts'
 import { Transient } from './retry.ts'
 import { checkKey, NotFound, type Store, type StoredObject } from './store.ts'
 import { ABANDONED_AFTER, type FolderContents, INCOMING, walk } from './walk.ts'
-import { propfindBody, QUOTA, readMultistatus, type Resource, WANTED } from './webdav/multistatus.ts'
+import { propfindBody, QUOTA, readMultistatus, type Resource, VERSION, WANTED } from './webdav/multistatus.ts'
 
 export interface WebdavOptions {
   /** How messages name the store; without secrets. */
@@ -24,9 +24,13 @@ export interface WebdavOptions {
 }
 
 const LARGEST_OBJECT = 64 * 1024 * 1024
+/** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
+const SMALL = 512 * 1024
 const LARGEST_LISTING = 256 * 1024 * 1024
 /** RFC 4918, section 11.5: the server is full, and will be the next time. */
 const INSUFFICIENT_STORAGE = 507
+/** For a folder that is not there RFC 4918 wants 409; for a move, mod_dav has 500 and rclone 403. */
+const NO_FOLDER = [403, 404, 409, 500]
 
 /**
  * A store in a folder of a WebDAV server (RFC 4918), laid out like one on a disk. Many servers write a PUT in place, so an object is
@@ -51,11 +55,16 @@ export class WebdavStore implements Store {
     return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
       this.#wrote = true
       const temporary = this.#url(`${INCOMING}/${randomUUID()}`)
+      let uploaded = false
       try {
         await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }))
+        uploaded = true
         await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
       } catch (error) {
-        if (error instanceof Refused) await this.#discard(temporary, silence)
+        if (!(error instanceof Refused)) throw error
+        await this.#discard(temporary, silence)
+        // Two moves to one place get into each other's way on some servers.
+        if (uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
         throw error
       }
     })
@@ -72,6 +81,7 @@ export class WebdavStore implements Store {
       if (answer.status !== 200) throw new Refused(answer, url)
       const length = answer.headers.get('content-length')
       if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) throw new Transient(`${url.host} sent ${answer.body.length} of ${length} bytes`)
+      if (answer.body.length <= SMALL) await this.#confirm(key, answer, silence)
       return answer.body
     })
   }
@@ -118,6 +128,18 @@ export class WebdavStore implements Store {
     })
   }
 
+  /** Apache and rclone send as many bytes as the old object had out of the new one when it is replaced just then. */
+  async #confirm(key: string, { headers, body }: Answer, silence: number): Promise<void> {
+    const read = headers.get('etag')
+    if (read === null) return
+    const [now] = (await this.#propfind(this.#url(key), '0', silence, [...WANTED, ...VERSION])) ?? []
+    if (now && (now.etag === undefined || now.etag === read)) return
+    // Some servers have two ETags for one version; then nothing has changed lately.
+    const rested = Date.parse(headers.get('date') ?? '') - (now?.modified.getTime() ?? 0)
+    if (now?.size === body.length && rested > 5000) return
+    throw new Transient(`${key} was replaced while it was read`)
+  }
+
   async #describe(key: string, silence: number): Promise<StoredObject> {
     const [resource] = (await this.#propfind(this.#url(key), '0', silence, WANTED)) ?? []
     if (!resource || resource.collection) throw new NotFound(key, this.name)
@@ -149,33 +171,27 @@ export class WebdavStore implements Store {
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
   async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<void> {
     let answer = await work()
-    // RFC 4918 wants 409 for a folder that is not there; for a move, mod_dav has 500 and rclone 403.
-    if ([403, 404, 409, 500].includes(answer.status)) {
-      const made = await this.#makeFolder(new URL('.', url), silence).catch((error: unknown) => {
-        if (answer.status === 403 && error instanceof Refused) return false
-        throw error
+    if (NO_FOLDER.includes(answer.status)) {
+      await this.#makeFolder(new URL('.', url), silence).catch((error: unknown) => {
+        throw answer.status === 403 && error instanceof Refused ? new Refused(answer, url) : error
       })
-      if (made) answer = await work()
+      // Also where the folder was there: another put may have made it meanwhile.
+      answer = await work()
     }
-    if (answer.status === 500) throw new Transient(`${url.host} answered with status 500`, { hint: AGAIN })
     if (!isGood(answer)) throw new Refused(answer, url)
   }
 
-  /** Makes a folder and what is missing above it. False when it was there. */
-  async #makeFolder(folder: URL, silence: number): Promise<boolean> {
-    const answer = await this.#ask('MKCOL', folder, silence)
-    if (isGood(answer)) return true
+  /** Makes a folder and what is missing above it, unless it is there. */
+  async #makeFolder(folder: URL, silence: number): Promise<void> {
+    let answer = await this.#ask('MKCOL', folder, silence)
     const above = new URL('..', folder)
     if ((answer.status === 409 || answer.status === 404) && above.pathname !== folder.pathname) {
       await this.#makeFolder(above, silence)
-      const again = await this.#ask('MKCOL', folder, silence)
-      // Another one may have made it at the same moment.
-      if (isGood(again) || again.status === 405) return true
-      throw new Refused(again, folder)
+      answer = await this.#ask('MKCOL', folder, silence)
     }
-    const there = await this.#propfind(folder, '0', silence, WANTED)
-    if (there?.[0]?.collection) return answer.status === 405
-    throw new Refused(answer, folder)
+    if (isGood(answer)) return
+    const [there] = (await this.#propfind(folder, '0', silence, WANTED)) ?? []
+    if (!there?.collection) throw new Refused(answer, folder)
   }
 
   async #ask(method: string, url: URL, silence: number, given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {}): Promise<Answer> {
@@ -225,6 +241,8 @@ const HINTS: Readonly<Record<number, string>> = {
 
 /** An answer that will be the same the next time. */
 class Refused extends LifeboatError {
+  readonly answered: number
+
   constructor({ status, headers }: Answer, url: URL) {
     const location = headers.get('location')
     // The path of a redirect may hold a secret.
@@ -234,7 +252,8 @@ class Refused extends LifeboatError {
     if (place && status >= 300 && status < 400) {
       super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` })
     } else {
-      super(`${url.host} ${saying}`, { hint: HINTS[status] })
+      super(`${url.host} ${saying}`, { hint: HINTS[status] ?? AGAIN })
     }
+    this.answered = status
   }
 }

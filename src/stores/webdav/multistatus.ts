@@ -9,22 +9,24 @@ export interface Resource {
   collection: boolean
   size: number
   modified: Date
+  etag: string | undefined
   /** Bytes that may still be stored (RFC 4331). */
   available: number | undefined
 }
 
 export const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'] as const
+export const VERSION = ['getetag'] as const
 export const QUOTA = ['quota-available-bytes'] as const
 
 export function propfindBody(properties: readonly string[]): string {
   return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${properties.map((name) => `<${name}/>`).join('')}</prop></propfind>`
 }
 
-// Entities stay as they are: no name, size or time of ours has one.
+// Entities stay as they are, but for the quotes of an ETag: no name, size or time of ours has one.
 const parser = new XMLParser({ removeNSPrefix: true, ignoreAttributes: true, parseTagValue: false, processEntities: false, isArray: (name) => name === 'response' || name === 'propstat' })
 
 const text = z.union([z.string(), z.number()]).transform(String)
-const properties = z.looseObject({ resourcetype: z.unknown().optional(), getcontentlength: text.optional(), getlastmodified: text.optional(), 'quota-available-bytes': text.optional() })
+const properties = z.looseObject({ resourcetype: z.unknown().optional(), getcontentlength: text.optional(), getlastmodified: text.optional(), getetag: text.optional(), 'quota-available-bytes': text.optional() })
 const answer = z.object({
   multistatus: z.union([
     z.literal('').transform(() => ({ response: [] })),
@@ -57,6 +59,7 @@ export function readMultistatus(body: Buffer, self: URL): Resource[] {
       collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
       size: Number(found.getcontentlength ?? 0),
       modified: new Date(found.getlastmodified ?? 0),
+      etag: found.getetag?.replaceAll('&quot;', '"').replaceAll('&#34;', '"'),
       available: numberOr(found['quota-available-bytes']),
     }
   })
