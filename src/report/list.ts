@@ -1,7 +1,8 @@
 import type { ListedSnapshot, ListResult } from '../commands/results.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from './format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortTime, table, unbroken, withinLimit } from './markdown.ts'
-import { restoreCommand } from './recipe.ts'
+import { restoreCommand, restoreInto } from './recipe.ts'
+import { namesByKind } from './sources.ts'
 import type { TextContext } from './text.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
@@ -24,11 +25,11 @@ export function listText(result: ListResult, context: TextContext): string {
     about(snapshot, now),
   ])
   const newest = snapshots.reduce((newest, snapshot) => (snapshot.time > newest.time ? snapshot : newest))
-  const content = { destination: context.destination, set: newest.set, snapshot: newest.id, databases: newest.sources?.filter(({ kind }) => kind === 'postgres').map(({ name }) => name) ?? [] }
+  const content = { destination: context.destination, set: newest.set, snapshot: newest.id, ...namesByKind(newest.sources ?? []) }
   return [
     formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', ''], ...rows]),
     '',
-    `${formatCount(snapshots.length, 'snapshot')} in ${store}. To restore the newest into an empty database:`,
+    `${formatCount(snapshots.length, 'snapshot')} in ${store}. To restore the newest into ${restoreInto(content)}:`,
     `  ${restoreCommand(context.program, content)}`,
   ].join('\n')
 }

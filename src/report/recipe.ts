@@ -11,6 +11,25 @@ export interface Whereabouts {
 export interface SnapshotContent extends Whereabouts {
   snapshot: string
   databases: readonly string[]
+  /** Its volumes; how to restore these is shown where there are no databases. */
+  volumes?: readonly string[]
+}
+
+/** Whether a restore that is shown is of a volume. */
+function ofVolume({ databases, volumes = [] }: Pick<SnapshotContent, 'databases' | 'volumes'>): boolean {
+  return databases.length === 0 && volumes.length > 0
+}
+
+/** `an empty database`, or `an empty folder`: what the restore that is shown is into. */
+export function restoreInto(content: Pick<SnapshotContent, 'databases' | 'volumes'>): string {
+  return ofVolume(content) ? 'an empty folder' : 'an empty database'
+}
+
+/** The inputs of a restore that say what and where to, beside DATABASE_URL. */
+function selection(content: SnapshotContent): [input: string, value: string][] {
+  const { databases, volumes = [] } = content
+  if (ofVolume(content)) return [...(volumes.length > 1 ? [['volume', volumes[0]!] satisfies [string, string]] : []), ['target', `./${volumes[0]!}`]]
+  return databases.length > 1 ? [['database', databases[0]!]] : []
 }
 
 /** Artifacts belong to a repository, which a command outside its workflows has to be told. */
@@ -19,16 +38,15 @@ function needsRepository({ destination }: Pick<Whereabouts, 'destination'>): boo
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
-export function restoreVariables(content: Pick<Whereabouts, 'destination'>, quote: (name: string) => string = (name) => name): string {
+export function restoreVariables(content: Pick<Whereabouts, 'destination'> & Partial<Pick<SnapshotContent, 'databases' | 'volumes'>>, quote: (name: string) => string = (name) => name): string {
   const [key, url, token, repository] = ['LIFEBOAT_ENCRYPTION_KEY', 'DATABASE_URL', 'GITHUB_TOKEN', 'GITHUB_REPOSITORY'].map(quote)
+  if (ofVolume({ databases: content.databases ?? [], ...(content.volumes && { volumes: content.volumes }) })) return needsRepository(content) ? `${key}, ${token} and ${repository}` : key!
   return needsRepository(content) ? `${key}, ${url} (the target), ${token} and ${repository}` : `${key} and ${url} (the target)`
 }
 
 /** A command line that restores; the secrets come from the environment. `separator` stands between its options. */
 export function restoreCommand(program: string, content: SnapshotContent, separator = ' '): string {
-  const [first, ...others] = content.databases
-  const database = first !== undefined && others.length > 0 ? [`--database ${shellWord(first)}`] : []
-  return [`${program} restore`, ...snapshotOptions(content), ...database].join(separator)
+  return [`${program} restore`, ...snapshotOptions(content), ...selection(content).map(([input, value]) => `--${input} ${shellWord(value)}`)].join(separator)
 }
 
 /** A command line that verifies every byte. */
@@ -42,17 +60,16 @@ function snapshotOptions({ destination, set, snapshot }: SnapshotContent): strin
 
 /** A step of a workflow that restores. `action` is `owner/repository` and `reference` what follows `@`. */
 export function restoreStep(action: string, reference: string, content: SnapshotContent): string {
-  const [first, ...others] = content.databases
   return [
     ...(needsRepository(content) ? ['# permissions of the job: actions: read'] : []),
     `- uses: ${action}/restore@${reference}`,
     '  with:',
-    '    database-url: ${{ secrets.RESTORE_DATABASE_URL }}',
+    ...(ofVolume(content) ? [] : ['    database-url: ${{ secrets.RESTORE_DATABASE_URL }}']),
     '    encryption-key: ${{ secrets.LIFEBOAT_ENCRYPTION_KEY }}',
     `    destination: ${yamlWord(content.destination)}`,
     `    set: ${yamlWord(content.set)}`,
     `    snapshot: ${content.snapshot}`,
-    ...(first !== undefined && others.length > 0 ? [`    database: ${yamlWord(first)}`] : []),
+    ...selection(content).map(([input, value]) => `    ${input}: ${yamlWord(value)}`),
   ].join('\n')
 }
 

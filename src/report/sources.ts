@@ -21,3 +21,9 @@ export function restorer({ volume }: Pick<RestoreResult, 'volume'>): string {
 export function untouched({ volume }: Pick<RestoreResult, 'volume'>): string {
   return volume === undefined ? 'no database' : 'no file'
 }
+
+/** The names of a snapshot's databases, and of its volumes. */
+export function namesByKind(sources: readonly { name: string; kind: string }[]): { databases: string[]; volumes: string[] } {
+  const names = (volume: boolean): string[] => sources.filter(({ kind }) => (kind !== 'postgres') === volume).map(({ name }) => name)
+  return { databases: names(false), volumes: names(true) }
+}

@@ -6,13 +6,13 @@ import { copySummary } from './copy.ts'
 import { doctorSummary } from './checks.ts'
 import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
-import { formatSources, restoredName, restorer, untouched } from './sources.ts'
+import { formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { listSummary } from './list.ts'
 import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
-import { restoreCommand, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
+import { restoreCommand, restoreInto, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
 import { savings } from './stats.ts'
 
 /** What a job summary needs beside the result. */
@@ -54,7 +54,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
     ...destinationsOf(result),
     ...recentBackups(result, context),
-    restoring({ ...result, destination: whole[0]!.name, databases: sources.map(({ name }) => name) }, context),
+    restoring({ ...result, destination: whole[0]!.name, ...namesByKind(sources) }, context),
   ])
 }
 
@@ -101,7 +101,7 @@ function verifiedSentence(level: BackupResult['verified']): string {
 function restoring(content: SnapshotContent, context: SummaryContext): string {
   const several = content.databases.length > 1
   return details('How to restore this snapshot', [
-    `As a step of a workflow, into an empty database${several ? '; each database by its name' : ''}:`,
+    `As a step of a workflow, into ${restoreInto(content)}${several ? '; each database by its name' : ''}:`,
     fenced('yaml', restoreStep(context.action, context.reference, content)),
     `At a terminal, with ${restoreVariables(content, (name) => `\`${name}\``)} set:`,
     fenced('sh', restoreCommand('node dist/cli.js', content, ' \\\n  ')),
@@ -149,7 +149,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `Snapshot ${madeWhen(result, context)}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
     ...(result.problems.length > 0 ? [fenced('text', result.problems.join('\n'))] : []),
     ...(rows.length > 0 ? [table(['Source', 'Size', 'Archive entries'], rows, 2)] : []),
-    ...(result.result === 'verified' ? [restoring({ ...result, destination: context.destination, databases: result.sources.map(({ name }) => name) }, context)] : []),
+    ...(result.result === 'verified' ? [restoring({ ...result, destination: context.destination, ...namesByKind(result.sources) }, context)] : []),
   ])
 }
 

@@ -1,8 +1,8 @@
 import type { BackupResult, RestoreResult, VerifyResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
-import { formatSources, restoredName, restorer, untouched } from './sources.ts'
+import { formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { prunedAfter } from './prune.ts'
-import { restoreCommand, restoreVariables, verifyCommand } from './recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables, verifyCommand } from './recipe.ts'
 
 /** What a command did, for a person in a hurry; pure. Not yet redacted. */
 export interface TextContext {
@@ -31,7 +31,7 @@ export function verifyHeadline({ snapshot, level }: VerifyResult): string {
 
 export function backupText(result: BackupResult, context: TextContext): string {
   const { snapshot, set, time, size, stored, added, seconds } = result
-  const databases = result.sources.map(({ name }) => name)
+  const names = namesByKind(result.sources)
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const where = { destination: whole[0]!.name }
   const facts = [
@@ -44,7 +44,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
   ]
   const table = result.sources.map((source) => [source.name, formatBytes(source.size), `${formatBytes(source.added)} added`, formatSeconds(source.seconds)])
   return [
-    `Backed up ${databases.join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
+    `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
     ...result.destinations.flatMap(({ name, problem, prune }) => [
@@ -52,8 +52,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
       ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),
     ]),
     '',
-    `To restore it into an empty database, with ${restoreVariables(where)} set:`,
-    `  ${restoreCommand(context.program, { ...where, set, snapshot, databases })}`,
+    `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...where, ...names })} set:`,
+    `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names })}`,
   ].join('\n')
 }
 
@@ -83,18 +83,18 @@ export function restoreText(result: RestoreResult, context: TextContext): string
 }
 
 export function verifyText(result: VerifyResult, context: TextContext): string {
-  const content = { destination: context.destination, set: result.set, snapshot: result.snapshot, databases: result.sources.map(({ name }) => name) }
+  const content = { destination: context.destination, set: result.set, snapshot: result.snapshot, ...namesByKind(result.sources) }
   const facts = [
     ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
     ['level', result.level],
     ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
-    ...result.sources.map((source) => [source.name, `${formatBytes(source.size)}, ${formatCount(source.entries, 'archive entry', 'archive entries')}`]),
+    ...result.sources.map((source) => [source.name, `${formatBytes(source.size)}, ${formatCount(source.entries, source.kind === 'postgres' ? 'archive entry' : 'file or folder', source.kind === 'postgres' ? 'archive entries' : 'files and folders')}`]),
   ]
   const next = {
     verified:
       result.level === 'list'
         ? ['', 'To read and compare every byte:', `  ${verifyCommand(context.program, content)}`]
-        : ['', 'To restore it into an empty database:', `  ${restoreCommand(context.program, content)}`],
+        : ['', `To restore it into ${restoreInto(content)}:`, `  ${restoreCommand(context.program, content)}`],
     failed: ['', 'Do not rely on this snapshot. Make a new backup, and check an older snapshot with:', `  ${context.program} list --destination ${context.destination}`],
     'could not verify': [],
   }
