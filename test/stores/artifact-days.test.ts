@@ -9,7 +9,6 @@ import { newSnapshotId, openManifest } from '../../src/repository/snapshot.ts'
 import { Writer } from '../../src/repository/writer.ts'
 import { artifactRetention } from '../../src/stores/artifact/retention.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
-import type { Store, StoredObject } from '../../src/stores/store.ts'
 import { ChangingRows } from '../support/changing-rows.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { identity } from '../support/engine.ts'
@@ -48,7 +47,7 @@ async function backUp(store: ArtifactStore, bytes: Buffer): Promise<string> {
   await openOrMakeRepository(store)
   if (github.artifacts.length === 0) await wrapIdentity(store)
   const keys = await openKeys(PASSPHRASE, { store, recipients: [], create: true })
-  const known = await loadKnown(longLived(store), keys, 'shop', onDamaged)
+  const known = await loadKnown(store, keys, 'shop', onDamaged)
   const id = newSnapshotId(github.now(), randomBytes(4))
   const writer = new Writer({ store, keys, known, level: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged })
   const record = await writer.stream('shop', 'pg_dump-custom', pieces(bytes), () => undefined)
@@ -60,15 +59,6 @@ async function backUp(store: ArtifactStore, bytes: Buffer): Promise<string> {
 
 async function* pieces(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
   for (let at = 0; at < bytes.length; at += 65536) yield bytes.subarray(at, at + 65536)
-}
-
-/** The store without what expires too early for a new snapshot to lean on. */
-function longLived(store: ArtifactStore): Store {
-  const until = store.neededUntil()
-  const list = async function* (prefix: string): AsyncGenerator<StoredObject, void, void> {
-    for await (const object of store.list(prefix)) if (!object.expires || object.expires >= until || !prefix.startsWith('chunks/')) yield object
-  }
-  return { name: store.name, list, get: (key) => store.get(key), head: (key) => store.head(key), put: (key, bytes) => store.put(key, bytes), delete: (key) => store.delete(key), close: () => store.close() }
 }
 
 async function restore(store: ArtifactStore, id: string): Promise<string> {
