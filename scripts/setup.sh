@@ -28,7 +28,12 @@ install() { # PACKAGE...
   as_root true || give_up "neither root nor sudo here" "$how, as root: apt-get install $*"
   echo "setup: installing $*" >&2
   if [ -z "$apt_updated" ]; then as_root apt-get -qq update >&2; apt_updated=1; fi
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null || give_up "apt-get install $* failed, see above"
+  # The package of a server starts it; the tests start their own. Debian's policy layer is how to say so.
+  local policy=/usr/sbin/policy-rc.d failed=
+  if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null; as_root chmod 755 $policy; fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null || failed=1
+  [ -z "$policy" ] || as_root rm -f $policy
+  [ -z "$failed" ] || give_up "apt-get install $* failed, see above"
 }
 
 # Packages of those programs that are not there, asked for as program=package.
@@ -117,7 +122,9 @@ esac
 case $mode in
   demo) need_any_client ;;
   test)
-    install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium gpg=gnupg xz=xz-utils
+    install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium gpg=gnupg xz=xz-utils openssl=openssl ssh-keygen=openssh-client rclone=rclone
+    # Programs for root, which others have no path to. apache2-bin is the server without its service.
+    PATH=$PATH:/usr/sbin install_missing sshd=openssh-server apache2=apache2-bin
     for major in 15 17 18; do need_client $major; done
     . /etc/os-release
     if [ "$ID" = ubuntu ]; then need_ceph current 18 noble questing resolute; need_ceph old 16 jammy
