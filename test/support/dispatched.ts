@@ -1,4 +1,5 @@
 import { dispatch, textOf } from '../../src/dispatch.ts'
+import type { Environment } from '../../src/environment.ts'
 import type { Results } from '../../src/commands/results.ts'
 import type { Command } from '../../src/inputs.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
@@ -12,10 +13,10 @@ export interface Dispatched<C extends Command> {
 }
 
 /** Runs a command in this process, from its raw inputs on. */
-export async function dispatched<C extends Command>(command: C, raw: Record<string, string>, now = new Date()): Promise<Dispatched<C>> {
+export async function dispatched<C extends Command>(command: C, raw: Record<string, string>, now = new Date(), given: Partial<Environment> = {}): Promise<Dispatched<C>> {
   const warnings: string[] = []
   const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
-  const outcome = await dispatch(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now })
+  const outcome = await dispatch(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now, ...given })
   return { result: outcome.result, text: printable(textOf(outcome, 'lifeboat')), warnings }
 }
 
