@@ -90,7 +90,8 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   const shown = `${type} ${fingerprint(key)}`
   const name = nameOf(address)
   const same = lines.filter((line) => line.key.equals(key))
-  if (same.some(({ marker }) => marker === 'revoked')) {
+  const everywhere = [...lines, ...linesAbout(known.filter(({ marker }) => marker === 'revoked'), address)]
+  if (everywhere.some((line) => line.marker === 'revoked' && line.key.equals(key))) {
     throw new LifeboatError(`${name} shows a host key that ${where} marks as revoked: ${shown}`, {
       hint: 'Do not connect to it: who has the revoked key may be another machine. Ask whoever runs the server.',
     })
