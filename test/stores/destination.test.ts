@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../src/error.ts'
-import { commands, inputsOf, parseInputs, secretsGiven } from '../../src/inputs.ts'
+import { inputsOf, parseInputs, secretsGiven } from '../../src/inputs.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { destinationSecrets, destinationText, parseDestination } from '../../src/stores/destination.ts'
 
@@ -103,10 +106,27 @@ test('no secret is shown, however the destination is broken', () => {
   )
 })
 
-test.each(commands.filter((command) => inputsOf(command).some(([name]) => name === 'destination')))('%s takes its destination from LIFEBOAT_DESTINATION, and what is given comes first', (command) => {
-  const raw = { 'encryption-key': 'a passphrase of enough letters', 'database-url': 'postgres://db/app' }
-  const given = Object.fromEntries(Object.entries(raw).filter(([name]) => inputsOf(command).some(([known]) => known === name)))
+test('the destination of a command is that of LIFEBOAT_DESTINATION, and one that is given comes first', () => {
   const variables = { LIFEBOAT_DESTINATION: 'file:/from/variable' }
-  expect(parseInputs(command, given, variables)).toMatchObject({ destination: { kind: 'file', path: '/from/variable' } })
-  expect(parseInputs(command, { ...given, destination: 'file:/given' }, variables)).toMatchObject({ destination: { kind: 'file', path: '/given' } })
+  expect(parseInputs('list', {}, variables)).toMatchObject({ destination: { kind: 'file', path: '/from/variable' } })
+  expect(parseInputs('list', { destination: 'file:/given' }, variables)).toMatchObject({ destination: { kind: 'file', path: '/given' } })
 })
+
+/** What `list` says when it fails. */
+const run = (args: string[], variables: Record<string, string>) =>
+  promisify(execFile)(process.execPath, [path.join(import.meta.dirname, '../cli/lifeboat.ts'), 'list', ...args], { env: { PATH: process.env['PATH'], ...variables } }).then(
+    () => 'it did not fail',
+    (error: { stderr: string }) => error.stderr,
+  )
+
+test('at a terminal, a secret in the arguments is warned of, and shown neither there nor out of the environment', async () => {
+  const destination = `s3://backups?endpoint=http://127.0.0.1:1&access-key-id=AKIAEXAMPLE&secret-access-key=${encodeURIComponent(AWS)}`
+  const [argument, variable] = await Promise.all([run(['--destination', destination, '--timeout', '1s'], {}), run(['--timeout', '1s'], { LIFEBOAT_DESTINATION: destination })])
+  expect(argument).toContain('a secret of --destination stands in the arguments')
+  expect(argument).toContain('Set LIFEBOAT_DESTINATION instead')
+  expect(variable).not.toContain('arguments')
+  for (const text of [argument, variable]) {
+    expect(text).toContain('s3://backups?endpoint=http://127.0.0.1:1')
+    for (const secret of [AWS, encodeURIComponent(AWS), 'AKIAEXAMPLE']) expect(text).not.toContain(secret)
+  }
+}, 60_000)
