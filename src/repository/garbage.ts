@@ -1,4 +1,4 @@
-import type { LifeboatError } from '../error.ts'
+import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import type { References } from './references.ts'
@@ -66,9 +66,18 @@ export async function collectGarbage(store: Store, references: References, going
   if (dryRun) return garbage
   if (trash) await deleteAll(trash.done)
   // The oldest first: wherever this ends, the newest are there.
-  for (const key of [...going].toSorted()) await deleteAll([key])
+  for (const key of [...going].toSorted()) {
+    refuseLate(references.asOf, options)
+    await deleteAll([key])
+  }
   await deleteAll(await leftovers(store, references, options))
   return garbage
+}
+
+/** The trash was put before: what a snapshot lists is to stay for half of the grace at least after it has gone, for a restore that is reading it, or who wants it back. */
+function refuseLate(began: Date, { grace, now }: GarbageOptions): void {
+  if (now().getTime() - began.getTime() < grace / 2) return
+  throw new LifeboatError('this prune has been running for more than half of the grace, so it deletes no snapshots any more', { hint: 'Run it again, with a longer grace if it takes that long.' })
 }
 
 type State = 'expired' | 'dropped' | 'pending'
