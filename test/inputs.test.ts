@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { HELPER_IMAGE } from '../src/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
 import { commands, inputsOf, parseInputs, secretsGiven, type Command } from '../src/inputs.ts'
 
@@ -27,6 +28,7 @@ describe('inputs that are good', () => {
       destination: { kind: 'file', path: '/mnt/backups' },
       set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'prune-min-size': 0.5, grace: 86_400_000, 'pg-dump-args': '',
       'lock-timeout': 300_000, 'compression-level': 3, jobs: 2, timezone: 'UTC',
+      volumes: [], include: [], exclude: [], 'on-unreadable': 'fail', rescan: false, 'stop-containers': [], 'stop-mode': 'stop', 'pre-command': '', 'post-command': '', 'docker-image': HELPER_IMAGE,
     })
   })
 
@@ -40,6 +42,7 @@ describe('inputs that are good', () => {
       destination: { kind: 'file', path: '/mnt/backups' },
       set: 'default', snapshot: { kind: 'latest' }, database: undefined, mode: 'empty', schemas: [], tables: [], only: undefined,
       'no-owner': false, 'no-privileges': false, jobs: 1, 'verify-only': false, timezone: 'UTC',
+      volume: undefined, target: undefined, paths: [], owners: 'number', 'docker-image': HELPER_IMAGE,
     })
   })
 
@@ -100,6 +103,11 @@ describe('inputs that are good', () => {
     expect(tags).toEqual(['nightly', 'release=1.4'])
   })
 
+  test('volumes are a name and a place each, and need no database', () => {
+    const { volumes, 'database-url': databases } = parseInputs('backup', { ...backup, 'database-url': '', volumes: 'files=/srv/a=b\n app=docker:shop_uploads\n' }, {})
+    expect([volumes, databases]).toEqual([[{ name: 'files', kind: 'directory', path: '/srv/a=b' }, { name: 'app', kind: 'docker', volume: 'shop_uploads' }], undefined])
+  })
+
   test('verify-only needs no database', () => {
     expect(parseInputs('restore', { ...restore, 'database-url': undefined, 'verify-only': 'true' }, {})['database-url']).toBeUndefined()
   })
@@ -141,7 +149,11 @@ describe('inputs that are refused', () => {
     ['encryption-key is not given, and LIFEBOAT_ENCRYPTION_KEY is not set', 'backup', { 'encryption-key': '' }],
     ['verify-only: "yes" is neither true nor false', 'restore', { 'verify-only': 'yes' }],
     ['no-owner: "True" is neither true nor false', 'restore', { 'no-owner': 'True' }],
-    ['mode: "replace" is not one of empty, create, clean', 'restore', { mode: 'replace' }],
+    ['volumes: "/srv/files" does not begin with a name and =', 'backup', { volumes: '/srv/files' }],
+    ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],
+    ['volumes: ssh is not available for volumes in this version', 'backup', { volumes: 'a=ssh://host/x' }],
+    ['a database and a volume are both named "shop"', 'backup', { volumes: 'shop=/x' }],
+    ['mode: "replace" is not one of empty, create, clean, overwrite', 'restore', { mode: 'replace' }],
     ['only: "rows" is not one of schema, data', 'restore', { only: 'rows' }],
     ['snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a time with its offset from UTC', 'restore', { snapshot: 'yesterday' }],
     ['snapshot: "2026-11-20T02:00:00" is neither latest, nor the id of a snapshot, nor a time with its offset from UTC', 'restore', { snapshot: '2026-11-20T02:00:00' }],
