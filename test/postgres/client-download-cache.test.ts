@@ -137,3 +137,29 @@ test('a cache service that never answers is given up after its time limit', asyn
   expect((await machine.provide(17, { places: { cacheLimit: 1000 } })).major).toBe(17)
   expect(machine.warnings).toEqual(["the PostgreSQL client programs could not be restored from GitHub's cache: no answer within 1 s"])
 })
+
+describe('one call of the cache service that is never answered', () => {
+  const restoring = ['GetCacheEntryDownloadURL', 'GET blob']
+  const saving = ['CreateCacheEntry', 'PUT blob', 'FinalizeCacheEntryUpload']
+
+  test('these are all there are', async () => {
+    await machine.provide(17)
+    freshRunner()
+    await machine.provide(17)
+    expect([...new Set(service.calls)].toSorted()).toEqual([...restoring, ...saving].toSorted())
+  })
+
+  test.each(saving)('%s: the programs are there all the same', async (call) => {
+    service.fail('never', call)
+    expect((await machine.provide(17, { places: { cacheLimit: 1000 } })).major).toBe(17)
+    expect(machine.warnings).toEqual(["the PostgreSQL client programs could not be saved to GitHub's cache: no answer within 1 s"])
+  })
+
+  test.each(restoring)('%s: the programs are fetched', async (call) => {
+    await machine.provide(17)
+    freshRunner()
+    service.fail('never', call)
+    expect((await machine.provide(17, { places: { cacheLimit: 1000 } })).major).toBe(17)
+    expect(machine.warnings).toEqual(["the PostgreSQL client programs could not be restored from GitHub's cache: no answer within 1 s"])
+  })
+})

@@ -11,8 +11,10 @@ export interface CacheService {
   keys(): string[]
   /** Forgets all entries. */
   clear(): void
-  /** From now on every call is answered with this status, or never. */
-  fail(status: number | 'never'): void
+  /** Every call so far: its name, or the method of one for a blob. */
+  readonly calls: readonly string[]
+  /** From now on every call, or every call of this name, is answered with this status, or never. */
+  fail(status: number | 'never', call?: string): void
   stop(): Promise<void>
 }
 
@@ -27,7 +29,8 @@ const asked = z.object({ key: z.string(), version: z.string(), restore_keys: z.a
 
 export async function startCacheService(): Promise<CacheService> {
   const entries = new Map<string, Entry>()
-  let failing: number | 'never' | undefined
+  let failing: { status: number | 'never'; call: string | undefined } | undefined
+  const made: string[] = []
   let base = ''
   const calls: Record<string, (body: z.infer<typeof asked>) => object> = {
     CreateCacheEntry: ({ key, version }) => {
@@ -50,15 +53,18 @@ export async function startCacheService(): Promise<CacheService> {
   const server = createServer((request, response) => {
     void bodyOf(request).then((body) => {
       const { pathname } = new URL(request.url ?? '/', 'http://cache')
-      if (failing === 'never') return undefined
-      if (failing !== undefined) return response.writeHead(failing, { 'content-type': 'application/json' }).end(JSON.stringify({ code: 'permission_denied', msg: 'no' }))
+      const name = pathname.startsWith('/blobs/') ? `${request.method} blob` : (pathname.split('/').at(-1) ?? '')
+      made.push(name)
+      const status = failing && (failing.call ?? name) === name ? failing.status : undefined
+      if (status === 'never') return undefined
+      if (status !== undefined) return response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ code: 'permission_denied', msg: 'no' }))
       const entry = entries.get(pathname.replace('/blobs/', ''))
       if (entry && request.method === 'PUT') {
         entry.blob = body
         return response.writeHead(201, { etag: '"1"', 'x-ms-request-id': '1', 'last-modified': new Date().toUTCString() }).end()
       }
       if (entry) return response.writeHead(200, { 'content-length': entry.blob.length }).end(request.method === 'HEAD' ? undefined : entry.blob)
-      const call = calls[pathname.split('/').at(-1) ?? '']
+      const call = calls[name]
       if (!call) return response.writeHead(404).end()
       return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(call(asked.parse(JSON.parse(body.toString())))))
     })
@@ -73,7 +79,8 @@ export async function startCacheService(): Promise<CacheService> {
     },
     keys: () => [...entries.values()].filter((entry) => entry.done).map((entry) => entry.key),
     clear: () => entries.clear(),
-    fail: (status) => void (failing = status),
+    calls: made,
+    fail: (status, call) => void (failing = { status, call }),
     stop: async () => {
       server.close()
       server.closeAllConnections()
