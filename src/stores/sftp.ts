@@ -18,6 +18,8 @@ export interface SftpOptions extends Pick<StoreEnvironment, 'variables' | 'signa
   path: string
   /** Milliseconds that a request may take with all its retries. */
   timeout: number
+  /** Milliseconds of the first pause between tries. */
+  pause?: number
 }
 
 /** What every SFTP server takes in one request, and how many requests of one object are under way. */
@@ -44,10 +46,10 @@ export class SftpStore implements Store {
   put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(key)
     return this.#attempt(`write ${key} to ${this.name}`, async (session) => {
-      this.#wrote = true
       const temporary = await this.#upload(session, bytes)
       try {
         await this.#moveIntoPlace(session, temporary, target)
+        this.#wrote = true
       } catch (error) {
         await discard(session, temporary)
         throw error
@@ -86,19 +88,23 @@ export class SftpStore implements Store {
   /** Bytes that the server's disk has room for; undefined when the server does not tell. */
   free(): Promise<number | undefined> {
     return this.#attempt(`ask ${this.name} for its free space`, async (session) => {
-      const answer = await session.extension<{ f_frsize: number; f_bavail: number }>((sftp, done) => sftp.ext_openssh_statvfs(this.#path(''), (error, space: unknown) => done(error, space as { f_frsize: number; f_bavail: number })))
+      const answer = await session.extension<{ f_frsize: number; f_bavail: number }>((sftp, done) => sftp.ext_openssh_statvfs(this.#path(''), done))
       return answer && answer.value.f_frsize * answer.value.f_bavail
     })
   }
 
   /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
+    // One that could not be opened has nothing to close, and whoever needed it knows why.
+    const session = await this.#session?.catch(() => undefined)
+    if (!session) return
     try {
-      if (this.#wrote && !this.#options.signal.aborted) await this.#attempt(`clean up ${this.name}`, (session) => this.#removeAbandoned(session))
+      if (this.#wrote && !session.ended) await this.#removeAbandoned(session)
+    } catch (error) {
+      // What was put is put; the next run that writes cleans up.
+      if (!(error instanceof LifeboatError) && status(error) === undefined && error !== this.#options.signal.reason) throw error
     } finally {
-      // One that could not be opened has nothing to close, and whoever needed it knows why.
-      const session = await this.#session?.catch(() => undefined)
-      session?.close()
+      session.close()
     }
   }
 
@@ -224,10 +230,18 @@ export class SftpStore implements Store {
     return `${path === '' || path.endsWith('/') ? path : `${path}/`}${checkKey(key)}`
   }
 
+  async #freeIfTold(): Promise<number | undefined> {
+    try {
+      return await this.free()
+    } catch {
+      // A server that does not tell that either has no more to say than its error.
+      return undefined
+    }
+  }
+
   async #hint(error: unknown): Promise<string> {
     if (status(error) === PERMISSION_DENIED) return `Give ${this.#options.target.user} the right to read and write in the store's folder on the server.`
-    // One that does not tell that either has no more to say than its error.
-    const free = await this.free().catch(() => undefined)
+    const free = await this.#freeIfTold()
     if (free !== undefined && free < 20_000_000) return `The server's disk is full (${free} bytes free). Free some space or choose another destination; the backups already there are whole.`
     return 'The server says no more. Often its disk or a quota is full, or a file is where a folder should be.'
   }

@@ -20,6 +20,8 @@ export interface WebdavOptions {
   timeout: number
   /** Milliseconds without a byte after which a connection is lost; a part of the timeout unless told. */
   silence?: number
+  /** Milliseconds of the first pause between tries. */
+  pause?: number
   signal: AbortSignal
 }
 
@@ -53,13 +55,15 @@ export class WebdavStore implements Store {
   put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#url(key)
     return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
-      this.#wrote = true
       const temporary = this.#url(`${INCOMING}/${randomUUID()}`)
       let uploaded = false
       try {
         await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }))
         uploaded = true
-        await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
+        const moved = await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
+        // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
+        if (moved.status !== 201 && moved.status !== 204) throw new Refused(moved, target)
+        this.#wrote = true
       } catch (error) {
         if (!(error instanceof Refused)) throw error
         await this.#discard(temporary, silence)
@@ -112,13 +116,17 @@ export class WebdavStore implements Store {
 
   /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
-    if (!this.#wrote || this.#options.signal.aborted) return
-    await this.#attempt(`clean up ${this.name}`, async (silence) => {
+    const { signal, timeout, silence = timeout / 5 } = this.#options
+    if (!this.#wrote || signal.aborted) return
+    try {
       const { files } = (await this.#readFolder(INCOMING, silence)) ?? { files: [] }
       for (const { name, modified } of files) {
         if (Date.now() - modified.getTime() > ABANDONED_AFTER) await this.#ask('DELETE', this.#url(`${INCOMING}/${name}`), silence)
       }
-    })
+    } catch (error) {
+      // What was put is put; the next run that writes cleans up.
+      if (!(error instanceof LifeboatError) && error !== signal.reason) throw error
+    }
   }
 
   /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
@@ -169,7 +177,7 @@ export class WebdavStore implements Store {
   }
 
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
-  async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<void> {
+  async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<Answer> {
     let answer = await work()
     if (NO_FOLDER.includes(answer.status)) {
       await this.#makeFolder(new URL('.', url), silence).catch((error: unknown) => {
@@ -179,6 +187,7 @@ export class WebdavStore implements Store {
       answer = await work()
     }
     if (!isGood(answer)) throw new Refused(answer, url)
+    return answer
   }
 
   /** Makes a folder and what is missing above it, unless it is there. */
@@ -248,7 +257,7 @@ class Refused extends LifeboatError {
     // The path of a redirect may hold a secret.
     const place = location === null ? undefined : URL.parse(location, url.href)
     const scheme = headers.get('www-authenticate')?.split(' ')[0]
-    const saying = status === 401 && scheme !== undefined ? `wants another sign-in (status 401, ${scheme})` : `refuses (status ${status})`
+    const saying = status < 300 ? `gives an answer that is none of WebDAV (status ${status})` : status === 401 && scheme !== undefined ? `wants another sign-in (status 401, ${scheme})` : `refuses (status ${status})`
     if (place && status >= 300 && status < 400) {
       super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` })
     } else {

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import ssh2 from 'ssh2'
 import { LifeboatError } from '../../src/error.ts'
 import { connectSsh, type SshAccess } from '../../src/ssh/connection.ts'
 import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { Transient } from '../../src/stores/retry.ts'
+import { portOf } from '../support/free-port.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 
 let server: SshServer
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 /** Connects and ends the connection; the error otherwise. */
-async function attempt(access: SshAccess, { port = server.port, user = server.user, variables = {} as Record<string, string> } = {}): Promise<LifeboatError | undefined> {
+async function attempt(access: SshAccess, { port = server.port, user = server.user, variables = {} }: { port?: number; user?: string; variables?: Record<string, string> } = {}): Promise<LifeboatError | undefined> {
   try {
     const client = await connectSsh({ user, host: '127.0.0.1', port }, access, { variables, signal: new AbortController().signal, limit: 10_000 })
     client.end()
@@ -104,7 +104,7 @@ test.each(['password', 'keyboard-interactive'] as const)('a server that asks for
   })
   await new Promise<void>((resolve) => passwordServer.listen(0, '127.0.0.1', resolve))
   try {
-    const { port } = passwordServer.address() as AddressInfo
+    const port = portOf(passwordServer)
     const access = { knownHosts: parseKnownHosts(server.knownHosts.ed25519.replace(/^\S+/, `[127.0.0.1]:${port}`)) }
     expect(await attempt({ ...access, password: 'the password' }, { port })).toBeUndefined()
     const error = await attempt({ ...access, password: 'wrong one' }, { port })

@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 let count = 0
 
-function storeAt(text: string, { variables = {} as Record<string, string>, signal = new AbortController().signal } = {}): RcloneStore {
+function storeAt(text: string, { variables = {}, signal = new AbortController().signal }: { variables?: Record<string, string>; signal?: AbortSignal } = {}): RcloneStore {
   const destination = parseDestination(text)
   if (destination.kind !== 'rclone') throw new Error(text)
   return new RcloneStore(destination, { timeout: 30_000, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })

@@ -7,6 +7,7 @@ import { NotFound } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 import { storeContract } from './contract.ts'
+import { tcpFaults } from './remote-faults.ts'
 
 let server: SshServer
 let plain: SshServer
@@ -51,6 +52,16 @@ storeContract('a folder on an SFTP server', async () => {
       for (const store of opened) await store.close()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+})
+
+tcpFaults('a folder on an SFTP server', async () => {
+  const folder = freshFolder()
+  const knownHosts = parseKnownHosts(server.knownHosts.ed25519.replace(/^\S+/, '127.0.0.1'))
+  return {
+    port: server.port,
+    open: async (port, patience) => storeAt(folder, { ...patience, target: { user: server.user, host: '127.0.0.1', port }, access: { key: server.key, knownHosts } }),
+    close: async () => rmSync(folder, { recursive: true, force: true }),
   }
 })
 

@@ -1,14 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { LifeboatError } from '../../src/error.ts'
 import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
+import { portOf } from '../support/free-port.ts'
 import { startApache, type WebdavServer } from '../support/webdav-server.ts'
 import { storeContract } from './contract.ts'
+import { type FaultyPlace, httpFaults, tcpFaults } from './remote-faults.ts'
 
 let server: WebdavServer
 let count = 0
@@ -30,6 +31,17 @@ storeContract('a folder on a WebDAV server (mod_dav)', async () => {
     close: async () => rmSync(path.join(server.files, folder), { recursive: true, force: true }),
   }
 }, 3000, true)
+
+async function faultyPlace(): Promise<FaultyPlace> {
+  const folder = `faults-${++count}`
+  return {
+    port: server.port,
+    open: async (port, patience) => storeAt(`http://127.0.0.1:${port}/dav/${folder}/`, patience),
+    close: async () => rmSync(path.join(server.files, folder), { recursive: true, force: true }),
+  }
+}
+tcpFaults('a folder on a WebDAV server', faultyPlace)
+httpFaults('a folder on a WebDAV server', { checksums: false }, faultyPlace)
 
 async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
   const error: unknown = await promise.then(
@@ -133,7 +145,7 @@ async function serverThatAnswers(statuses: Record<string, number[]>): Promise<{ 
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, stop: () => void server.close(), asked }
+  return { base: `http://127.0.0.1:${portOf(server)}/`, stop: () => void server.close(), asked }
 }
 
 test.each([

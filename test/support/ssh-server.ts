@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
+import { portOf } from './free-port.ts'
 
 export interface SshServer {
   port: number
@@ -27,7 +28,7 @@ const sshd = '/usr/sbin/sshd'
  * OpenSSH's sshd on a free port of loopback, for the user this runs as: each connection is handed to an sshd of its own, as inetd does.
  * `sftp`: options of the SFTP server, `-P posix-rename,fsync` for instance; false has none.
  */
-export async function startSshServer({ sftp = '' as string | false, settings = [] as string[] } = {}): Promise<SshServer> {
+export async function startSshServer({ sftp = '', settings = [] }: { sftp?: string | false; settings?: string[] } = {}): Promise<SshServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-sshd-'))
   const newKey = (name: string, ...options: string[]): string => {
     const file = path.join(folder, name)
@@ -60,14 +61,14 @@ export async function startSshServer({ sftp = '' as string | false, settings = [
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     const child = spawn(sshd, ['-i', '-e', '-f', config], { stdio: [socket, socket, 'pipe'], env: { PATH: process.env['PATH'] }, detached: true })
     children.add(child)
-    child.stderr!.on('data', (text: Buffer) => (log += String(text)))
+    child.stderr.on('data', (text: Buffer) => (log += String(text)))
     child.on('exit', () => children.delete(child))
     // The child has it now; ours is a second handle of the same connection.
     socket.destroy()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const port = portOf(server)
   const known = (file: string): string => `[127.0.0.1]:${port} ${readFileSync(`${file}.pub`, 'utf8').trim()}`
 
   const cut = async (): Promise<void> => {

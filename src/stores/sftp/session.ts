@@ -67,33 +67,34 @@ export class SftpSession {
       }
       this.#waiting.add(reject)
       if (this.#waiting.size === 1) this.#watch()
-      start(this.#sftp, (error, value) => {
+      const answered = (): void => {
         this.#waiting.delete(reject)
         this.#watch()
+      }
+      const done: Done<T> = (error, value) => {
+        answered()
         // What ssh2 says of every request that is under way when the connection ends; why it did is about to be known.
         if (error && !('code' in error)) this.#end(new Transient(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }))
         if (error) reject(this.#ended ?? error)
         else resolve(value)
-      })
+      }
+      try {
+        start(this.#sftp, done)
+      } catch (error) {
+        answered()
+        reject(error)
+      }
     })
   }
 
   /** The same for a request of an extension: undefined when the server does not have it. */
   async extension<T = void>(start: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<{ value: T } | undefined> {
-    let offered = true
     try {
-      const value = await this.request<T>((sftp, done) => {
-        try {
-          start(sftp, done)
-        } catch (error) {
-          // How ssh2 says that the server has not announced it.
-          offered = false
-          done(Object.assign(new Error(messageOf(error)), { code: UNSUPPORTED }), undefined as T)
-        }
-      })
-      return { value }
+      return { value: await this.request<T>(start) }
     } catch (error) {
-      if (!offered || status(error) === UNSUPPORTED) return undefined
+      // What ssh2 throws when the server has not announced it.
+      const unknown = error instanceof Error && error.message === 'Server does not support this extended request'
+      if (unknown || status(error) === UNSUPPORTED) return undefined
       throw error
     }
   }

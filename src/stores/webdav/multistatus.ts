@@ -52,7 +52,7 @@ export function readMultistatus(body: Buffer, self: URL): Resource[] {
     if (path === undefined) return []
     const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || / 2\d\d\b/.test(status)) ? [prop] : []))
     if (good.length === 0 && propstat.length > 0) return []
-    const found = Object.assign({}, ...good) as z.infer<typeof properties>
+    const found: Partial<z.infer<typeof properties>> = good.reduce((all, prop) => ({ ...all, ...prop }), {})
     const { resourcetype } = found
     return {
       name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
