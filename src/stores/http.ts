@@ -39,7 +39,8 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
     try {
       return await requestOnce(url, asked, options)
     } catch (error) {
-      if (!(error instanceof Stale) || tries === 5) throw error
+      // A POST may have been carried out before the connection went: its caller looks first.
+      if (!(error instanceof Stale) || tries === 5 || asked.method === 'POST') throw error
     }
   }
 }
