@@ -135,11 +135,14 @@ export class VolumeSource implements Source {
 
   #warn({ changed, unreadable, skipped }: VolumeFacts): void {
     const { report } = this.#options
-    const some = (paths: readonly string[]): string => paths.slice(0, 5).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
     if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${some(unreadable)}`, 'Run as a user who may read them, or name them in exclude.')
     if (changed.length > 0) report.warning(`${this.name}: these changed or vanished while they were read, twice: ${some(changed)}`, 'Back up while nothing writes there: pre-command, post-command and stop-containers are for that.')
     if (skipped.sockets + skipped.devices > 0) report.info(`${this.name}: ${skipped.sockets} sockets and ${skipped.devices} devices are left out`)
   }
+}
+
+function some(paths: readonly string[]): string {
+  return paths.slice(0, 5).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
 }
 
 function unreadableError(place: Place, names: readonly string[]): LifeboatError {

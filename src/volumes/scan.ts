@@ -94,7 +94,7 @@ function swap(buffer: Buffer, start: number, end: number): void {
 export function sortKey(path: string): string {
   if (!path.includes('\u0001')) return path.replaceAll('/', '\u0001')
   if (!path.includes('/')) return path.replaceAll('\u0001', '/')
-  return path.replaceAll(/[/\u0001]/g, (character) => (character === '/' ? '\u0001' : '/'))
+  return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001')
 }
 
 /** Relative to the volume's folder, latin1; the folder itself is the empty text. */

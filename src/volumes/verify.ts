@@ -9,7 +9,7 @@ import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 export interface VolumeCheck {
   source: SourceRecord
   /** The bytes of one of its streams, each checked. */
-  read(stream: StreamRecord): AsyncIterable<Buffer>
+  read: (stream: StreamRecord) => AsyncIterable<Buffer>
   /** `list`: the list of files, and the head of every segment. `read`: every byte, and through `tar --list`. */
   level: 'list' | 'read'
   place: Place

@@ -60,9 +60,10 @@ test('what is not there, or cannot be reached, is named', async () => {
   await expect(elsewhere.backup({ volumes: `app=docker:${name}`, ...image() })).rejects.toThrow(/docker volume failed: .*nowhere/)
 })
 
+const state = (container: string) => docker.run('inspect', '--format', '{{.State.Status}}', container)
+const run = (container: string, ...more: string[]) => docker.run('run', '--detach', '--network=none', '--init', '--name', container, ...more, '--volume', `${name}:/v`, docker.image, 'sleep', '1000')
+
 describe('containers that use a volume', () => {
-  const state = (container: string) => docker.run('inspect', '--format', '{{.State.Status}}', container)
-  const run = (container: string, ...more: string[]) => docker.run('run', '--detach', '--network=none', '--init', '--name', container, ...more, '--volume', `${name}:/v`, docker.image, 'sleep', '1000')
   test('are stopped by name or label while it is read, and started again; what did not run is left alone', async () => {
     run(`${name}-a`)
     run(`${name}-b`, '--label', `stop=${name}`)

@@ -59,7 +59,7 @@ export interface ReadVolume {
 /** Reads a folder with the source alone, as the engine does. `during` is told of the pieces of a stream as they come. */
 export async function readVolume(
   root: string,
-  { before, during = () => undefined, prefix, ...options }: Partial<VolumeSourceOptions> & { before?: SourceRecord; during?(stream: string, attempt: number): unknown; prefix?: string[] } = {},
+  { before, during = () => undefined, prefix, ...options }: Partial<VolumeSourceOptions> & { before?: SourceRecord; during?: (stream: string, attempt: number) => unknown; prefix?: string[] } = {},
 ): Promise<ReadVolume> {
   const source = new VolumeSource({
     name: 'data', kind: 'directory', reach: async () => ({ place: localPlace(root, process.env, prefix) }), patterns: { include: [], exclude: [] }, onUnreadable: 'fail',

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -98,34 +99,35 @@ async function crafted(...members: (Partial<Header> & { name: string } & { conte
   for (const { content = '', ...header } of members) made.entry(header, content)
   made.finalize()
   const pieces: Buffer[] = []
-  for await (const piece of made as AsyncIterable<Buffer>) pieces.push(piece)
+  made.on('data', (piece: unknown) => Buffer.isBuffer(piece) && pieces.push(piece))
+  await once(made, 'end')
   return Buffer.concat(pieces)
 }
 
-describe('a hostile archive is refused, and nothing outside the target is touched:', () => {
-  const root = { name: './', type: 'directory' } as const
-  const evil = (name: string) => ({ name, type: 'file', content: 'evil' }) as const
-  const link = (name: string, linkname: string) => ({ name, type: 'symlink', linkname }) as const
-  const hard = (name: string, linkname: string) => ({ name, type: 'link', linkname }) as const
-  const folderNamed = (name: string) => ({ name, type: 'directory' }) as const
+const top = { name: './', type: 'directory' } as const
+const evil = (name: string) => ({ name, type: 'file', content: 'evil' }) as const
+const link = (name: string, linkname: string) => ({ name, type: 'symlink', linkname }) as const
+const hard = (name: string, linkname: string) => ({ name, type: 'link', linkname }) as const
+const folderNamed = (name: string) => ({ name, type: 'directory' }) as const
 
+describe('a hostile archive is refused, and nothing outside the target is touched:', () => {
   test.each<[string, RegExp, (outside: string) => (Partial<Header> & { name: string } & { content?: string })[]]>([
-    ['a name with ..', /outside the target/, () => [root, evil('./../outside/f')]],
-    ['a name with .. further in', /outside the target/, () => [root, folderNamed('./d'), evil('./d/../../outside/f')]],
-    ['an absolute name', /outside the target/, (outside) => [root, evil(`${outside}/f`)]],
-    ['a name that does not begin with ./', /outside the target/, () => [root, evil('f')]],
-    ['an empty part of a name', /outside the target/, () => [root, folderNamed('./d'), evil('.//d/f')]],
-    ['a file below a symbolic link', /folder that it did not make/, (outside) => [root, link('./l', outside), evil('./l/f')]],
-    ['a folder in place of the symbolic link before it', /twice or out of order/, (outside) => [root, link('./l', outside), folderNamed('./l'), evil('./l/f')]],
-    ['a symbolic link in place of the folder before it', /twice or out of order/, (outside) => [root, folderNamed('./l'), link('./l', outside), evil('./l/f')]],
+    ['a name with ..', /outside the target/, () => [top, evil('./../outside/f')]],
+    ['a name with .. further in', /outside the target/, () => [top, folderNamed('./d'), evil('./d/../../outside/f')]],
+    ['an absolute name', /outside the target/, (outside) => [top, evil(`${outside}/f`)]],
+    ['a name that does not begin with ./', /outside the target/, () => [top, evil('f')]],
+    ['an empty part of a name', /outside the target/, () => [top, folderNamed('./d'), evil('.//d/f')]],
+    ['a file below a symbolic link', /folder that it did not make/, (outside) => [top, link('./l', outside), evil('./l/f')]],
+    ['a folder in place of the symbolic link before it', /twice or out of order/, (outside) => [top, link('./l', outside), folderNamed('./l'), evil('./l/f')]],
+    ['a symbolic link in place of the folder before it', /twice or out of order/, (outside) => [top, folderNamed('./l'), link('./l', outside), evil('./l/f')]],
     ['a symbolic link in place of the folder itself', /in place of its folder/, (outside) => [link('./', outside), evil('./f')]],
-    ['a hard link out of the tree', /not a file of the archive/, (outside) => [root, hard('./h', `${outside}/secret`)]],
-    ['a hard link out of the tree by ..', /not a file of the archive/, () => [root, hard('./h', './../outside/secret')]],
-    ['a hard link through a symbolic link', /not a file of the archive/, (outside) => [root, link('./l', outside), hard('./h', './l/secret')]],
-    ['a file after a hard link', /out of order/, () => [root, evil('./f'), hard('./h', './f'), evil('./i')]],
-    ['a device', /neither a file/, () => [root, { name: './n', type: 'character-device', devmajor: 1, devminor: 3 }]],
-    ['a file there twice', /twice or out of order/, () => [root, evil('./f'), evil('./f')]],
-    ['a file in a folder that the archive has not', /folder that it did not make/, () => [root, evil('./d/f')]],
+    ['a hard link out of the tree', /not a file of the archive/, (outside) => [top, hard('./h', `${outside}/secret`)]],
+    ['a hard link out of the tree by ..', /not a file of the archive/, () => [top, hard('./h', './../outside/secret')]],
+    ['a hard link through a symbolic link', /not a file of the archive/, (outside) => [top, link('./l', outside), hard('./h', './l/secret')]],
+    ['a file after a hard link', /out of order/, () => [top, evil('./f'), hard('./h', './f'), evil('./i')]],
+    ['a device', /neither a file/, () => [top, { name: './n', type: 'character-device', devmajor: 1, devminor: 3 }]],
+    ['a file there twice', /twice or out of order/, () => [top, evil('./f'), evil('./f')]],
+    ['a file in a folder that the archive has not', /folder that it did not make/, () => [top, evil('./d/f')]],
   ])('%s', async (_, because, members) => {
     const outside = path.join(folder, 'outside')
     write(outside, { secret: 'as it was' })
@@ -148,7 +150,7 @@ describe('a hostile archive is refused, and nothing outside the target is touche
 
   test('an archive that ends in the middle of a file is an error', async () => {
     mkdirSync(target)
-    const whole = await crafted(root, { name: './f', type: 'file', content: 'long '.repeat(2000) })
+    const whole = await crafted(top, { name: './f', type: 'file', content: 'long '.repeat(2000) })
     await expect(restoreVolume(archive(whole.subarray(0, 4096)))).rejects.toThrow(BadTar)
   })
 })

@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, tr
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey, type Manifest } from '../../src/repository/snapshot.ts'
+import { volumeFacts } from '../../src/volumes/facts.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { keys } from '../support/engine.ts'
 import { Volumes } from '../support/volume.ts'
@@ -42,10 +43,9 @@ test('segments in another order are told by their heads', async () => {
 })
 
 test('counts and sizes that are not those recorded are told', async () => {
-  const facts = (source: Manifest['sources'][number]) => source.facts as { bytes: number; entries: number; segments: { entries: number }[] }
-  await forge((source) => void facts(source).bytes++)
+  await forge((source) => void (source.facts = { ...volumeFacts.parse(source.facts), bytes: 0 }))
   expect(await volumes.verify({ level: 'list' })).toMatchObject({ result: 'failed', problems: [expect.stringContaining('the list of data has 7 entries of')] })
-  await forge((source) => void (facts(source).bytes--, facts(source).entries++))
+  await forge((source) => void (source.facts = { ...volumeFacts.parse(source.facts), entries: 8 }))
   expect(await volumes.verify({ level: 'list' })).toMatchObject({ result: 'failed', problems: [expect.stringContaining('contradicts itself')] })
 })
 
