@@ -13,6 +13,7 @@ import type { ClientPrograms } from './clients.ts'
 import { keepProof } from './proof.ts'
 import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult, DestinationResult } from './results.ts'
+import { reportSpace } from './space.ts'
 import { verifySnapshot } from './verify.ts'
 
 /** One of the places that a backup goes to. */
@@ -54,6 +55,11 @@ export class Destinations {
     if (!(this.store instanceof SeveralStores)) return openOrMakeRepository(this.store)
     await this.store.each(openOrMakeRepository)
     for (const from of this.store.live) await this.store.each(async (to) => (to === from ? undefined : copyKeyFiles(from, to)))
+  }
+
+  /** `lastAdded`: bytes that the last backup stored, if there is one. */
+  async reportSpace(lastAdded: number | undefined): Promise<void> {
+    for (const { store, failure } of this.#places) if (failure === undefined) await reportSpace(store, lastAdded, this.#environment)
   }
 
   /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already. */

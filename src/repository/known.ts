@@ -29,8 +29,8 @@ const ENOUGH_CHUNKS = 50_000
 /** What a backup need not store again, and what it can store differences from. */
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
-  /** The newest snapshot that could be opened, and which of its chunks are known, by their places in it. */
-  newest: { sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[] } | undefined
+  /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes. */
+  newest: { sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
   readonly #byId = new Map<string, KnownChunk>()
   /** Keys and stored sizes of all that snapshots list. */
   readonly #listed = new Map<string, number>()
@@ -143,7 +143,7 @@ async function expiring(store: Store): Promise<Set<string>> {
   return keys
 }
 
-function addSnapshot(known: KnownChunks, { header: { chunks } }: AuthenticSnapshot, content: Manifest | undefined, usable: (key: string) => boolean): void {
+function addSnapshot(known: KnownChunks, { header: { chunks, added } }: AuthenticSnapshot, content: Manifest | undefined, usable: (key: string) => boolean): void {
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
     const [id, size, storedSize, base, mark] = chunks[index]!
@@ -160,5 +160,5 @@ function addSnapshot(known: KnownChunks, { header: { chunks } }: AuthenticSnapsh
     const chunk = (made[index] ??= make(index))
     if (chunk) known.add(chunk)
   }
-  if (content) known.newest = { sources: content.sources, chunks: made }
+  if (content) known.newest = { sources: content.sources, chunks: made, added }
 }

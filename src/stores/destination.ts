@@ -7,7 +7,14 @@ import { secretsOfUrl } from './destinations/url.ts'
 import { type WebdavDestination, webdavKind } from './destinations/webdav.ts'
 
 /** Where a store is. The remote ones have a module each in `destinations`, and may hold secrets. */
-export type Destination = { kind: 'artifact' } | { kind: 'file'; path: string } | S3Destination | AzblobDestination | SftpDestination | WebdavDestination | RcloneDestination
+export type Destination = { kind: 'artifact' } | FileDestination | S3Destination | AzblobDestination | SftpDestination | WebdavDestination | RcloneDestination
+
+/** A folder. `mounted`: whether a file system has to be mounted at it or above it; undefined leaves it to where it is (src/stores/mount.ts). */
+export interface FileDestination {
+  kind: 'file'
+  path: string
+  mounted?: boolean | undefined
+}
 
 /** A place reached over a network. */
 export interface RemoteDestination {
@@ -59,13 +66,15 @@ function parseLine(line: string): Destination {
   if (kind !== 'file') throw new Misread(kind ? `${JSON.stringify(kind)} is not a kind of destination` : 'the value is not a destination')
   if (!path) throw new Misread('file: is not followed by a path')
   if (path.startsWith('~')) throw new Misread(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
-  return { kind: 'file', path }
+  const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
+  return { kind: 'file', path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) }
 }
 
 /** A destination as it is shown to people: as it was given, without secrets. */
 export function destinationText(destination: Destination): string {
   if (destination.kind === 'artifact') return 'artifact'
-  return destination.kind === 'file' ? `file:${destination.path}` : destination.text
+  if (destination.kind !== 'file') return destination.text
+  return `file:${destination.path}${destination.mounted === undefined ? '' : `?mounted=${destination.mounted}`}`
 }
 
 /** Every secret part of the text of a destination, well-formed or not: what to mask before anything is printed. */

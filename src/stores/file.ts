@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { constants as system } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../error.ts'
+import { refuseUnmounted } from './mount.ts'
 import { NotFound, type Store, type StoredObject } from './store.ts'
 
 /** Objects being written lie here until they are renamed into place; what a killed run leaves is removed once it is this old. */
@@ -18,12 +19,15 @@ const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR']
 export class FileStore implements Store {
   readonly name: string
   readonly #root: string
+  readonly #mounted: boolean | undefined
   /** Folders known to exist durably, so that each is made and its parents synced once. */
   readonly #folders = new Map<string, Promise<void>>()
   #wrote = false
 
-  constructor(root: string) {
+  /** `mounted`: see src/stores/mount.ts. */
+  constructor(root: string, mounted?: boolean) {
     this.#root = path.resolve(root)
+    this.#mounted = mounted
     this.name = `file:${this.#root}`
   }
 
@@ -104,6 +108,18 @@ export class FileStore implements Store {
     }
   }
 
+  /** Of the disk that the folder is on, or will be. */
+  async free(): Promise<number> {
+    for (let folder = this.#root; ; folder = path.dirname(folder)) {
+      try {
+        const { bavail, bsize } = await statfs(folder)
+        return bavail * bsize
+      } catch (cause) {
+        if (!isErrno(cause, 'ENOENT') || folder === path.dirname(folder)) throw explain(`cannot ask ${this.name} for its free space`, cause)
+      }
+    }
+  }
+
   /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
     if (!this.#wrote) return
@@ -138,6 +154,7 @@ export class FileStore implements Store {
   async #makeFolder(folder: string): Promise<void> {
     try {
       if (folder !== this.#root) await this.#folder(path.dirname(folder))
+      else await refuseUnmounted(this.#root, this.#mounted)
       await makeFolders(folder)
       // Also where it is there already: who made it may not have come to sync it, or been killed before.
       if (folder !== this.#root) await syncFolder(path.dirname(folder))

@@ -31,7 +31,7 @@ export async function openStore(inputs: StoreInputs, environment: StoreEnvironme
   const { variables, temporary, signal, report, now } = environment
   switch (destination.kind) {
     case 'file':
-      return new FileStore(destination.path)
+      return new FileStore(destination.path, destination.mounted)
     case 'artifact':
       return new ArtifactStore({ set, token, timeout, retention: artifactRetention(daysWanted(retention), grantedDays(variables)), variables, temporary, signal, report, now })
     case 's3':

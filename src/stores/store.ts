@@ -27,6 +27,8 @@ export interface Store {
   wholeness?(): Promise<{ lost: string[] }>
   /** Of several stores used as one, those that are written to: what only one of them has is seen there. Others have no such member. */
   readonly live?: readonly Store[]
+  /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
+  free?(): Promise<number | undefined>
   /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
 }

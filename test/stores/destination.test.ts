@@ -48,13 +48,40 @@ test('a container is read with a key, or with a shared access signature as it co
   expect(parseDestination(`azblob://account1/backups?sas=${encodeURIComponent(signature)}`)).toMatchObject({ text: 'azblob://account1/backups', sas: signature })
 })
 
-test.each(['artifact', 'file:/mnt/backups', 's3://backups/app?region=eu-central-1&endpoint=https://s3.example.com', 'azblob://account1/backups/app'])('%s has no secret, and is shown as it is', (text) => {
+test('a folder on a server is read with its user and password, and shown without the password', () => {
+  expect(parseDestination('sftp://us%40er:pass%2Fword@NAS.example:2222/srv/back%20ups/')).toEqual({
+    kind: 'sftp', text: 'sftp://us%40er@NAS.example:2222/srv/back%20ups', user: 'us@er', password: 'pass/word', host: 'NAS.example', port: 2222, path: '/srv/back ups',
+  })
+  expect(parseDestination('sftp://me@[fd00::1]/~/backups')).toMatchObject({ text: 'sftp://me@[fd00::1]/~/backups', host: 'fd00::1', port: 22, path: 'backups', password: undefined })
+  expect(parseDestination('webdavs://me:pass%40word@cloud.example/remote.php/dav/files/me/b%20u/')).toEqual({
+    kind: 'webdavs', text: 'webdavs://cloud.example/remote.php/dav/files/me/b%20u', base: 'https://cloud.example/remote.php/dav/files/me/b%20u/', user: 'me', password: 'pass@word',
+  })
+  expect(parseDestination('webdav://nas.local:5005')).toMatchObject({ base: 'http://nas.local:5005/', user: undefined, password: undefined })
+  expect(parseDestination('rclone:my drive:backups/app')).toEqual({ kind: 'rclone', text: 'rclone:my drive:backups/app', remote: 'my drive', path: 'backups/app' })
+  expect(destinationSecrets('sftp://me:pass%2Fword@nas/srv')).toEqual(expect.arrayContaining(['pass%2Fword', 'pass/word']))
+  expect(destinationSecrets('webdavs://me:password@host/x')).toContain(Buffer.from('me:password').toString('base64'))
+  expect(destinationSecrets('rclone::s3,secret_access_key="abc def",x=y:bucket')).toEqual(expect.arrayContaining(['abc def', 'y']))
+})
+
+test('a folder may say whether a disk has to be mounted', () => {
+  expect(parseDestination('file:/mnt/a?b?mounted=false')).toEqual({ kind: 'file', path: '/mnt/a?b', mounted: false })
+  expect(parseDestination('file:/backup?mounted=yes')).toEqual({ kind: 'file', path: '/backup?mounted=yes' })
+})
+
+test.each(['artifact', 'file:/mnt/backups', 'file:/backup?mounted=true', 'sftp://me@nas.example/srv/backups', 'webdavs://cloud.example/dav', 'rclone:drive:backups', 's3://backups/app?region=eu-central-1&endpoint=https://s3.example.com', 'azblob://account1/backups/app'])('%s has no secret, and is shown as it is', (text) => {
   expect(destinationSecrets(text)).toEqual([])
   expect(destinationText(parseDestination(text))).toBe(text)
 })
 
 test.each([
   ['s3:// is followed by no name', 's3://'],
+  ['sftp:// is not followed by user@host', 'sftp://nas.example/srv'],
+  ['the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts', 'sftp://me@nas.example'],
+  ['the path has a part . or ..', 'sftp://me@nas.example/srv/../etc'],
+  ['webdavs://user:password@host has a user or a password alone; for a token, give webdav-token', 'webdavs://me@cloud.example/dav'],
+  ['rclone: is followed by the name of a remote, a colon and a path: rclone:drive:backups/app', 'rclone:drive'],
+  ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:s3,secret_access_key=hunter2:bucket'],
+  ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:--config=x:bucket'],
   ['s3:// is followed by no name', 's3:///path'],
   ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket'],
   ['"Region" is not a parameter of it; did you mean region?', 's3://backups?Region=x'],

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../../src/error.ts'
 import { FileStore } from '../../src/stores/file.ts'
+import { refuseUnmounted } from '../../src/stores/mount.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
 import { storeContract } from './contract.ts'
@@ -102,6 +103,28 @@ function nodeUnder(wrapper: string[], code: string): { status: number | null; si
 if (asRoot) {
   test('a full disk fails the put, leaves nothing of it, and what was there stays (a small tmpfs)', async () => {
     await inSmallFileSystem('size=1m', (mounted) => fullDiskTest(path.join(mounted, 'store')))
+  })
+
+  test('the free space of a disk is told, also before the store is made', async () => {
+    await inSmallFileSystem('size=1m', async (mounted) => {
+      const store = new FileStore(path.join(mounted, 'not/yet/made'))
+      expect(await store.free()).toBe(1024 * 1024)
+      await store.put('object', noise('x', 300_000))
+      expect(await store.free()).toBeLessThan(1024 * 1024 - 300_000)
+    })
+  })
+
+  test('with mounted=true nothing is written unless a disk is mounted, and later neither', async () => {
+    const root = freshFolder()
+    mkdirSync(root)
+    const error = await thrownBy(new FileStore(root, true).put('object', Buffer.from('x')))
+    expect(error.message).toBe(`no disk is mounted at ${root}, nor above it`)
+    expect(readdirSync(root)).toEqual([])
+    await inSmallFileSystem('size=1m', async (mounted) => {
+      const store = new FileStore(path.join(mounted, 'store'), true)
+      await store.put('object', Buffer.from('x'))
+      expect((await store.get('object')).toString()).toBe('x')
+    })
   })
 
   test('a read-only file system can be read from, closed even with an abandoned file in it, but not written to', async () => {
@@ -243,3 +266,19 @@ test.each([...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((when) => `fsync:when=${when}`), .
     expect(next.equals(await new FileStore(root).get('a/object'))).toBe(true)
   },
 )
+
+test('a new store is not made in a folder for mounting disks when none is mounted there; one that is there, or is meant to be, is used', async () => {
+  const place = freshFolder()
+  mkdirSync(path.join(place, 'disk'), { recursive: true })
+  for (const root of [path.join(place, 'disk'), path.join(place, 'disk/not/made'), path.join(place, 'other')]) {
+    const refused = refuseUnmounted(root, undefined, [place])
+    expect((await thrownBy(refused)).hint).toContain(`file:${root}?mounted=false`)
+    await refuseUnmounted(root, false, [place])
+    await refuseUnmounted(root, undefined, [`${place}-elsewhere`])
+  }
+  writeFileSync(path.join(place, 'disk/lifeboat.json'), '')
+  await refuseUnmounted(path.join(place, 'disk'), undefined, [place])
+  await expect(refuseUnmounted(path.join(place, 'disk'), true, [place])).rejects.toThrow('no disk is mounted')
+  // Of a real system: /dev is a file system of its own.
+  await refuseUnmounted('/dev/not-made', undefined, ['/dev'])
+})
