@@ -1,7 +1,6 @@
 import { fstatSync } from 'node:fs'
 import type { Environment } from '../environment.ts'
-import { inputs, missingInput, parseInput, type Input } from '../inputs.ts'
-import { destination } from '../inputs/schemas.ts'
+import { inputs, missingInput, parseInput, parseInputs, type Input } from '../inputs.ts'
 import type { Report } from '../report/report.ts'
 import { newIdentity, writeKeyOf } from '../repository/keys.ts'
 import { openStore } from '../stores/open.ts'
@@ -30,9 +29,6 @@ export const writeRows: [string, Input][] = [
   ['destination', inputs.list.destination],
 ]
 
-/** Milliseconds for each request to a store. */
-const REQUEST_TIMEOUT = 300_000
-
 /** A new identity in the form that age-keygen prints. */
 export async function newKey(raw: Record<string, string>, report: Report): Promise<string> {
   const postQuantum = parseInput('post-quantum', newRows[0]![1], raw['post-quantum'] ?? 'false') === true
@@ -49,9 +45,8 @@ export async function writeKey(raw: Record<string, string>, environment: Environ
   const key = raw['encryption-key'] || variables['LIFEBOAT_ENCRYPTION_KEY']
   if (!key) throw missingInput('encryption-key', inputs.backup['encryption-key'])
   const where = raw['destination'] || variables['LIFEBOAT_DESTINATION']
-  if (where !== undefined) parseInput('destination', inputs.list.destination, where)
   if (where === undefined) return writeKeyOf(key, undefined)
-  const store = await openStore({ destination: destination.parse(where), set: undefined, token: variables['GITHUB_TOKEN'], timeout: REQUEST_TIMEOUT }, environment)
+  const store = await openStore(parseInputs('list', { destination: where }, variables), environment)
   try {
     return await writeKeyOf(key, store)
   } finally {
