@@ -37,7 +37,6 @@ async function fill(): Promise<void> {
   const store = new FileStore(folder)
   await openOrMakeRepository(store)
   const keys = await openKeys(IDENTITY, { store, create: false })
-  const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
   const anchors = Array.from({ length: chunks }, (_, index) => createHmac('sha512', 'anchors').update(`${index}`).digest().toString('base64'))
   const tables = Array.from({ length: 50 }, (_, index) => ({ schema: 'public', name: `table_${index}`, rows: index * 1000, bytes: index * 8192, partitioned: false, rowSecurity: false }))
   const entries = Array.from({ length: 300 }, (_, index) => `${3000 + index}; 0 ${20_000 + index} TABLE DATA public table_${index} app`)
@@ -56,6 +55,10 @@ async function fill(): Promise<void> {
     await writeProof(store, keys, { set: 'app', snapshot: id, time, level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
     if (number % 10 === 0) await putLabels(store, keys, 'app', id, { pinned: true, tags: null })
   }
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function measure(program: string, args: readonly string[]): { seconds: number; processor: string; memory: string } {
