@@ -46,7 +46,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const onDamaged = (error: LifeboatError) => report.warning(error.message, error.hint)
     const before = await snapshotKeys(store, inputs.set)
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
-    await destinations.reportSpace(known.newest?.added)
+    await destinations.lookForSpace(known.newest?.added)
 
     const mark = randomBytes(4)
     const time = nextTime(before[0], inputs.set, environment)

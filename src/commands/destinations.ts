@@ -13,7 +13,7 @@ import type { ClientPrograms } from './clients.ts'
 import { keepProof } from './proof.ts'
 import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult, DestinationResult } from './results.ts'
-import { reportSpace } from './space.ts'
+import { spaceIn } from './space.ts'
 import { verifySnapshot } from './verify.ts'
 
 /** One of the places that a backup goes to. */
@@ -23,6 +23,8 @@ interface Place {
   store: Store
   /** Why it is given up. */
   failure?: unknown
+  /** Bytes that still fitted when the backup began. */
+  free?: number | undefined
 }
 
 /** The destinations of a backup. One that fails is given up, and the others go on; the failure of the only one, or the last, is thrown. */
@@ -58,14 +60,17 @@ export class Destinations {
   }
 
   /** `lastAdded`: bytes that the last backup stored, if there is one. */
-  async reportSpace(lastAdded: number | undefined): Promise<void> {
-    for (const { store, failure } of this.#places) if (failure === undefined) await reportSpace(store, lastAdded, this.#environment)
+  async lookForSpace(lastAdded: number | undefined): Promise<void> {
+    for (const place of this.#places) if (place.failure === undefined) place.free = await spaceIn(place.store, lastAdded, this.#environment)
   }
 
   /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already. */
   async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune }: { prune: boolean }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
-    for (const place of this.#places) destinations.push(await this.#concludeIn(place, id, keys, reused, programs, prune))
+    for (const place of this.#places) {
+      const result = await this.#concludeIn(place, id, keys, reused, programs, prune)
+      destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) })
+    }
     const whole = destinations.filter(({ problem }) => problem === undefined)
     if (whole.length === 0) throw this.#places[0]!.failure
     const complete = whole.length === destinations.length || this.#inputs['destinations-required'] === 'one'

@@ -64,6 +64,8 @@ export interface DestinationResult {
   verified: VerifyLevel | 'none'
   /** Why it is not to be counted on there. */
   problem?: string
+  /** Bytes that still fitted when the backup began; only where the store tells. */
+  free?: number
   /** What the retention policy deleted, or why it did nothing; only with a policy. `snapshots` are those that went. */
   prune?: PruneResult | { skipped: string }
 }

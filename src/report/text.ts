@@ -40,6 +40,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ['read', `${formatBytes(size)} in ${formatSeconds(seconds)} ${parenthesised(formatRate(size, seconds))}`],
     ['added', `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`],
     ['needs', `${formatBytes(stored)} in the store`],
+    ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
     ['verified', verifiedText(result.verified)],
   ]
   const table = result.sources.map((source) => [source.name, formatBytes(source.size), `${formatBytes(source.added)} added`, formatSeconds(source.seconds)])
