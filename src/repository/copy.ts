@@ -17,7 +17,7 @@ export interface CopyOptions {
   keys: Keys
   signal: AbortSignal
   /** Told of trash that cannot be read, which the next prune tells as well. */
-  onDamaged?: (error: LifeboatError) => void
+  onDamaged(this: void, error: LifeboatError): void
   /** Told of the bytes copied so far. */
   onBytes(bytes: number): void
 }
@@ -30,7 +30,7 @@ export async function copySnapshot(key: string, { from, to, keys, signal, onByte
   const object = await from.get(key)
   const snapshot = await decodeSnapshot(key, object, keys)
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
-  const lacking = await lackingIn(to, expected, onDamaged ?? (() => undefined))
+  const lacking = await lackingIn(to, expected, onDamaged)
   let bytes = 0
   await inParallel([...lacking], AT_ONCE, async (chunk) => {
     signal.throwIfAborted()

@@ -53,7 +53,7 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
     ['a time zone of nowhere', { timezone: 'Mars/Olympus' }, /timezone: "Mars\/Olympus" is not a time zone/, /for example/],
     ['a recipient that is none', { recipients: 'age1short' }, /recipients: "age1short" is not an age recipient/, /for example/],
     ['pg_dump arguments that would break the archive', { 'pg-dump-args': '--format=plain' }, /pg-dump-args: .*--format/, /./],
-    ['a destination of a kind to come', { destination: 's3://bucket/prefix' }, /destination: s3 is not available in this version/, /file:/],
+    ['a destination of a kind that there is not', { destination: 'ftp://host/path' }, /destination: "ftp" is not a kind of destination/, /file:/],
     ['a destination without a kind', { destination: '/mnt/backups' }, /destination: the value is not a destination/, /file:/],
     ['no destination', { destination: '' }, /destination is (?:not given|artifact, .* not given)/, /file:/],
     ['a URL of another scheme', { 'database-url': 'mysql://u:hunter22@localhost/x' }, /mysql:\/\/ is not a PostgreSQL URL/, /postgres:\/\/user:password@host/],

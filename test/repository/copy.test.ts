@@ -32,7 +32,7 @@ async function twoBackups(): Promise<{ from: FileStore; to: FileStore; older: st
 }
 
 const { signal } = new AbortController()
-const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, onBytes: () => undefined })
+const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
 const idIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 const objectsIn = async (store: Store): Promise<string[]> => (await all(store.list(''))).map(({ key, size }) => `${key} ${size}`).toSorted()
 
