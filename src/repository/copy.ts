@@ -17,7 +17,7 @@ export interface CopyOptions {
   keys: Keys
   signal: AbortSignal
   /** Told of trash that cannot be read, which the next prune tells as well. */
-  onDamaged(this: void, error: LifeboatError): void
+  onDamaged: (error: LifeboatError) => void
   /** Told of the bytes copied so far. */
   onBytes(bytes: number): void
 }
