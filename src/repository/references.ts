@@ -7,7 +7,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { signerOf, splitSigned } from './signed.ts'
-import { chunkEntry, FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
+import { FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
 /** A snapshot as far as deciding about it needs. */
 export interface SnapshotSeen {
@@ -22,7 +22,7 @@ export interface SnapshotSeen {
 }
 
 /** What pruning reads of a snapshot, of any key and any set: all of it is in the public part. */
-const publicPart = z.object({ format: z.literal(FORMAT), id: snapshotId, set: setName, time: z.iso.datetime({ precision: 3 }), size: z.int().min(0), chunks: z.array(chunkEntry) })
+const publicPart = z.object({ format: z.literal(FORMAT), id: snapshotId, set: setName, time: z.iso.datetime({ precision: 3 }), size: z.int().min(0), chunks: z.array(z.unknown()) })
 
 /** Which snapshots of a store list which chunks. */
 export class References {
@@ -105,9 +105,17 @@ async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<
   const signed = splitSigned(text)
   const parsed = publicPart.safeParse(json(signed?.line ?? text))
   if (!parsed.success) throw new Unreadable('it is damaged, or of another format')
-  const { id, set, time, size, chunks } = parsed.data
+  const { id, set, time, size } = parsed.data
+  const chunks = parsed.data.chunks.map(chunkIn)
   const authentic = snapshotKey(set, id) === key && signed !== undefined && signerOf(signed, keys) !== undefined
-  return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) }
+  return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks }
+}
+
+/** `<id>-<mark>` of one entry; by hand, for a schema would copy each of millions. */
+function chunkIn(entry: unknown): string {
+  const [id, mark]: unknown[] = Array.isArray(entry) && entry.length === 5 ? [entry[0], entry[4]] : []
+  if (typeof id === 'string' && typeof mark === 'string' && /^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark)) return `${id}-${mark}`
+  throw new Unreadable('a chunk in it is malformed')
 }
 
 function json(line: Buffer): unknown {
