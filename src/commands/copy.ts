@@ -47,11 +47,12 @@ async function choose(from: Store, { set, snapshot }: Inputs['copy']): Promise<s
   throw new LifeboatError(`${from.name} has no snapshot ${snapshot.kind === 'id' ? snapshot.id : `in the set ${set}`}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' })
 }
 
-async function copyOne(key: string, from: Store, to: Store, keys: Keys, { signal, report }: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+async function copyOne(key: string, from: Store, to: Store, keys: Keys, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+  const { signal, report } = environment
   const snapshot = idOf(key)
   const set = key.split('/')[1]!
   try {
-    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, onBytes, onDamaged: (error) => report.warning(error.message, error.hint) })
+    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (error) => report.warning(error.message, error.hint) })
     return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks }
   } catch (error) {
     signal.throwIfAborted()

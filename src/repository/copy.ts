@@ -3,10 +3,11 @@ import { inParallel } from '../stores/retry.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
+import { lastLook } from './last-look.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
 import { type AuthenticSnapshot, chunkKey, decodeSnapshot } from './snapshot.ts'
-import { inTrash } from './trash.ts'
+import { GRACE, inTrash } from './trash.ts'
 
 /** Chunks on their way at the same time; with what a service's library keeps of each, some 100 MiB at most. */
 const AT_ONCE = 8
@@ -16,6 +17,7 @@ export interface CopyOptions {
   to: Store
   keys: Keys
   signal: AbortSignal
+  now: () => Date
   /** Told of trash that cannot be read, which the next prune tells as well. */
   onDamaged: (error: LifeboatError) => void
   /** Told of the bytes copied so far. */
@@ -26,7 +28,8 @@ export interface CopyOptions {
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
  * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
  */
-export async function copySnapshot(key: string, { from, to, keys, signal, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
+export async function copySnapshot(key: string, { from, to, keys, signal, now, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
+  const began = now()
   const object = await from.get(key)
   const snapshot = await decodeSnapshot(key, object, keys)
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
@@ -39,6 +42,7 @@ export async function copySnapshot(key: string, { from, to, keys, signal, onByte
     onBytes(bytes)
   })
   signal.throwIfAborted()
+  await lastLook(to, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: GRACE, now: now() })
   if (!(await holds(to, key, object))) {
     // Before the snapshot, so that one that is pinned is never there without its pin.
     await copyLabels(snapshot, from, to)

@@ -4,10 +4,7 @@ import { ArtifactStore } from './artifact/store.ts'
 import { artifactRetention, daysWanted, grantedDays } from './artifact/retention.ts'
 import type { Destination } from './destination.ts'
 import { FileStore } from './file.ts'
-import { RcloneStore } from './rclone.ts'
-import { SftpStore } from './sftp.ts'
 import type { Store } from './store.ts'
-import { WebdavStore } from './webdav.ts'
 
 /** What the inputs of a command say of its store. */
 export interface StoreInputs extends SshInputs {
@@ -39,12 +36,12 @@ export async function openStore(inputs: StoreInputs, environment: StoreEnvironme
     case 'azblob':
       return (await import('./azblob.ts')).openAzblob(destination, { timeout, ...environment })
     case 'sftp':
-      return new SftpStore({ text: destination.text, target: destination, path: destination.path, access: sshAccess(inputs, destination.password), timeout, variables, signal })
+      return new (await import('./sftp.ts')).SftpStore({ text: destination.text, target: destination, path: destination.path, access: sshAccess(inputs, destination.password), timeout, variables, signal })
     case 'webdav':
     case 'webdavs':
-      return new WebdavStore({ ...destination, token: inputs['webdav-token'], timeout, signal })
+      return new (await import('./webdav.ts')).WebdavStore({ ...destination, token: inputs['webdav-token'], timeout, signal })
     case 'rclone':
-      return new RcloneStore(destination, { timeout, variables, signal })
+      return new (await import('./rclone.ts')).RcloneStore(destination, { timeout, variables, signal })
     default:
       return destination satisfies never
   }

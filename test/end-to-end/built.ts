@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 
 const checkout = path.join(import.meta.dirname, '../..')
@@ -10,17 +10,25 @@ const cache = path.join(checkout, '.cache/built')
 export function builtProgram(): string {
   const folder = path.join(cache, stateOfSources())
   if (existsSync(folder)) return folder
-  rmSync(cache, { recursive: true, force: true })
   const work = mkdtempSync(path.join(checkout, '.cache/building-'))
   try {
     execFileSync(process.execPath, [path.join(checkout, 'scripts/build.ts'), path.join(work, 'dist')], { stdio: ['ignore', 'ignore', 'inherit'] })
-    execFileSync('mkdir', ['-p', cache])
+    mkdirSync(cache, { recursive: true })
+    removeOld()
     // Another test file may have built the same meanwhile.
     if (!existsSync(folder)) renameSync(path.join(work, 'dist'), folder)
   } finally {
     rmSync(work, { recursive: true })
   }
   return folder
+}
+
+/** Builds of earlier states, but for those that tests which are running now may have begun with. */
+function removeOld(): void {
+  for (const name of readdirSync(cache)) {
+    const build = path.join(cache, name)
+    if (Date.now() - statSync(build).mtimeMs > 3_600_000) rmSync(build, { recursive: true, force: true })
+  }
 }
 
 function stateOfSources(): string {

@@ -102,7 +102,7 @@ test.each([
     else {
       afterCommit++
       const id = path.basename(added[0]!, '.json.zst')
-      expectInterrupted(ending, `warning: snapshot ${id} was stored before the interruption, and is whole; only its verification was not finished\n`)
+      expectInterrupted(ending, `warning: snapshot ${id} was stored in file:${sandbox.store} before the interruption, and is whole; only its verification was not finished\n`)
       expect(await sandbox.verify({ level: 'read' })).toMatchObject({ snapshot: id, result: 'verified' })
     }
     expect(readdirSync(path.join(sandbox.store, '.incoming'))).toEqual([])

@@ -32,7 +32,9 @@ async function twoBackups(): Promise<{ from: FileStore; to: FileStore; older: st
 }
 
 const { signal } = new AbortController()
-const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
+let now = () => new Date()
+afterEach(() => (now = () => new Date()))
+const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, now, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
 const idIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 const objectsIn = async (store: Store): Promise<string[]> => (await all(store.list(''))).map(({ key, size }) => `${key} ${size}`).toSorted()
 
@@ -85,6 +87,25 @@ test('a copy that breaks off leaves no snapshot, and the next one transfers the 
   const { chunks } = await copy(older, from, to)
   expect(chunks).toBe((await entriesOf(from, idIn(older))).length - there)
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+})
+
+test('a copy that took as long as a prune may is given up when a chunk it needs was deleted meanwhile', async () => {
+  const { from, to, older } = await twoBackups()
+  const [id, , , , mark] = (await entriesOf(from, idIn(older)))[0]!
+  const key = chunkKey(id, mark)
+  await to.put(key, await from.get(key))
+  // A prune deletes what the copy found there, while 13 hours pass.
+  let hours = 0
+  now = () => new Date(Date.now() + hours * 3_600_000)
+  const slow = through(to, async (operation, _, perform) => {
+    if (operation === 'put' && hours === 0) {
+      hours = 13
+      await to.delete(key)
+    }
+    return perform()
+  })
+  await expect(copy(older, from, slow)).rejects.toThrow(key)
+  expect(await snapshotKeys(to)).toEqual([])
 })
 
 test('an edited snapshot is neither copied nor overwritten', async () => {
