@@ -8,6 +8,8 @@ export interface ChildOptions {
   signal?: AbortSignal
   /** How much of the end of stderr is kept, in bytes; 64 KiB unless told. */
   stderrLimit?: number
+  /** The folder it is started in; that of this process unless told. */
+  folder?: string
   /** Told what it writes to stderr, as it comes. */
   onStderr?: (text: string) => void
 }
@@ -60,9 +62,9 @@ function marks(): Record<string, string> {
 
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
-  const { environment, signal, stderrLimit = 64 * 1024, onStderr } = options
+  const { environment, signal, stderrLimit = 64 * 1024, onStderr, folder } = options
   signal?.throwIfAborted()
-  const child = spawn(program, parameters, { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false })
+  const child = spawn(program, parameters, { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder })
 
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))

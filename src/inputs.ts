@@ -4,6 +4,7 @@ import { nearest } from './inputs/nearest.ts'
 import { LifeboatError } from './error.ts'
 import { HELPER_IMAGE } from './volumes/docker.ts'
 import { secretsIn } from './report/redaction.ts'
+import { addressSecrets } from './ssh/address.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
 export const commands = ['backup', 'restore', 'verify', 'check', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
@@ -142,6 +143,14 @@ const access = {
   },
 } as const satisfies Record<string, Input>
 
+const sshTunnel = {
+  help: 'An SSH server that reaches the databases where this machine does not: user@host or user@host:port. The databases are connected to from there.',
+  expected: 'user@host or user@host:port',
+  example: 'deploy@bastion.example.com',
+  schema: schema.sshTarget,
+  secrets: addressSecrets,
+} as const satisfies Input
+
 const timeout = {
   help: 'How long a request to the store may take, or an upload stand still, before the command fails.',
   expected: 'a number and a unit (s, m or h), from 1s to 24h',
@@ -265,11 +274,13 @@ export const inputs = {
       schema: schema.databases,
       list: true,
     },
+    'ssh-tunnel': sshTunnel,
     volumes: {
-      help: 'Volumes to back up, one per line, as name=WHAT: a folder, or docker:NAME, a Docker volume.',
-      expected: 'one name=/path, name=./path or name=docker:VOLUME per line',
+      help: 'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine.',
+      expected: 'one name=/path, name=./path, name=docker:VOLUME or name=ssh://USER@HOST/PATH per line',
       example: 'uploads=/srv/app/uploads',
       schema: schema.volumes,
+      secrets: addressSecrets,
       default: '',
       list: true,
     },
@@ -411,6 +422,7 @@ export const inputs = {
   },
   restore: {
     'database-url': { ...databaseUrl, help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.' },
+    'ssh-tunnel': sshTunnel,
     'encryption-key': { ...encryptionKey, required: true },
     destination,
     set: { ...set, default: 'default' },
@@ -435,10 +447,11 @@ export const inputs = {
       schema: schema.text,
     },
     target: {
-      help: 'Where to restore a volume: a folder, or docker:NAME, a Docker volume; either is made if it is not there.',
-      expected: 'a path that begins with / or ./, or docker: and the name of a volume',
+      help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine; it is made if it is not there.',
+      expected: 'a path that begins with / or ./, docker: and the name of a volume, or ssh://USER@HOST/PATH',
       example: '/srv/app/uploads',
       schema: schema.volumePlace,
+      secrets: addressSecrets,
     },
     paths: {
       help: 'Restore only these files of the volume: patterns of gitignore syntax, one per line.',
@@ -449,6 +462,8 @@ export const inputs = {
       list: true,
     },
     'docker-image': dockerImage,
+    rewrite: { ...flag, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
+    'delete-extra': { ...flag, help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With mode overwrite.' },
     owners: {
       help: 'Whom the restored files of a volume belong to: the users with the same number, those with the same name, or (none) whoever restores. The first two need root.',
       expected: 'number, name or none',
@@ -555,6 +570,7 @@ export const inputs = {
       schema: schema.databases,
       list: true,
     },
+    'ssh-tunnel': sshTunnel,
     'encryption-key': { ...encryptionKey, help: 'Optional: whether it opens the store is tried too.' },
     set: { ...set, default: 'default' },
     'client-install': clientInstall,

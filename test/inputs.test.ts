@@ -31,6 +31,7 @@ describe('inputs that are good', () => {
       'ssh-key-passphrase': undefined,
       'ssh-known-hosts': undefined,
       'ssh-password': undefined,
+      'ssh-tunnel': undefined,
       'webdav-token': undefined,
       set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'prune-min-size': 0.5, grace: 86_400_000, 'pg-dump-args': '',
       'lock-timeout': 300_000, 'compression-level': 3, jobs: 2, timezone: 'UTC',
@@ -158,7 +159,14 @@ describe('inputs that are refused', () => {
     ['no-owner: "True" is neither true nor false', 'restore', { 'no-owner': 'True' }],
     ['volumes: "/srv/files" does not begin with a name and =', 'backup', { volumes: '/srv/files' }],
     ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],
-    ['volumes: ssh is not available for volumes in this version', 'backup', { volumes: 'a=ssh://host/x' }],
+    ['volumes: there is no user@ before the host', 'backup', { volumes: 'a=ssh://host/x' }],
+    ['volumes: there is a password in it; give it as ssh-password', 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],
+    ['volumes: the host is not followed by a path: /srv/files, or /~/files for a folder where a login starts', 'backup', { volumes: 'a=ssh://me@host' }],
+    ['volumes: the path has a part . or ..', 'backup', { volumes: 'a=ssh://me@host/srv/../etc' }],
+    ['target: the host is neither a name nor an address', 'restore', { target: 'ssh://me@-oProxyCommand=x/y' }],
+    ['ssh-tunnel: it is no URL, only user@host or user@host:port', 'backup', { 'ssh-tunnel': 'ssh://me@host' }],
+    ['ssh-tunnel: it ends with the host or its port', 'doctor', { 'ssh-tunnel': 'me@host/srv' }],
+    ['ssh-tunnel: there is a password in it; give it as ssh-password', 'restore', { 'ssh-tunnel': 'me:hunter22@host' }],
     ['a database and a volume are both named "shop"', 'backup', { volumes: 'shop=/x' }],
     ['mode: "replace" is not one of empty, create, clean, overwrite', 'restore', { mode: 'replace' }],
     ['only: "rows" is not one of schema, data', 'restore', { only: 'rows' }],
@@ -173,6 +181,11 @@ describe('inputs that are refused', () => {
     expect(error.message).toBe(message)
     expect(error.status).toBe(2)
     expect(error.hint).toMatch(/./)
+  })
+
+  test('a password in the address of an SSH server is refused, and masked all the same', () => {
+    const given = { volumes: 'a=/x\nb=ssh://me:hunter22@host/x', target: 'ssh://me:hunter23@host/x', 'ssh-tunnel': 'me:hunter24@host' }
+    expect(secretsGiven([...inputsOf('backup'), ...inputsOf('restore')], given, {})).toEqual(expect.arrayContaining(['hunter22', 'hunter23', 'hunter24']))
   })
 
   test('the hint says what is expected and gives an example', () => {

@@ -7,11 +7,14 @@ import { Reader } from '../repository/reader.ts'
 import type { AuthenticSnapshot, Manifest, SourceRecord } from '../repository/snapshot.ts'
 import { reachDirectory } from '../sources/directory.ts'
 import type { Store } from '../stores/store.ts'
+import { sshAccess } from '../ssh/access.ts'
 import { reachDocker } from '../volumes/docker.ts'
 import type { Place } from '../volumes/place.ts'
 import { restoreVolume } from '../volumes/restore.ts'
+import { reachSsh } from '../volumes/ssh.ts'
 import { volumeParts } from '../volumes/verify.ts'
 import { secondsSince } from './elapsed.ts'
+import { restoreIntoBucket } from './restore-bucket.ts'
 import { requireVerified } from './restore.ts'
 import type { RestoreResult } from './results.ts'
 import { verifySnapshot } from './verify.ts'
@@ -37,7 +40,9 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
   if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
 
-  const { place, release } = await reachTarget(target, inputs['docker-image'], environment)
+  if (target.kind === 'bucket') return { ...about, ...(await restoreIntoBucket({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: secondsSince(started) }
+  if (inputs['delete-extra']) throw new LifeboatError('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 })
+  const { place, release } = await reachTarget(target, inputs, environment)
   try {
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
     const outcome = await restoreVolume({
@@ -68,8 +73,9 @@ function chooseVolume(manifest: Manifest, name: string | undefined, id: string):
   return source
 }
 
-async function reachTarget(target: NonNullable<Inputs['restore']['target']>, image: string, { variables, signal }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
-  if (target.kind === 'docker') return reachDocker({ volume: target.volume, image, target: true, variables, signal })
+async function reachTarget(target: Exclude<NonNullable<Inputs['restore']['target']>, { kind: 'bucket' }>, inputs: Inputs['restore'], { variables, signal, temporary }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
+  if (target.kind === 'docker') return reachDocker({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal })
+  if (target.kind === 'ssh') return reachSsh(target, sshAccess(inputs), { variables, temporary, signal, target: true })
   await mkdir(path.resolve(target.path), { recursive: true })
   return { place: await reachDirectory(target.path, variables) }
 }

@@ -1,20 +1,46 @@
 import type { Environment } from '../environment.ts'
+import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { patternsFor } from '../inputs/volumes.ts'
 import { reachDirectory } from '../sources/directory.ts'
+import { sshAccess } from '../ssh/access.ts'
+import type { Destination } from '../stores/destination.ts'
+import type { S3Destination } from '../stores/destinations/s3.ts'
 import { reachDocker } from '../volumes/docker.ts'
+import { reachSsh } from '../volumes/ssh.ts'
+import { BucketSource } from '../sources/bucket.ts'
+import type { Source } from '../sources/source.ts'
 import { VolumeSource } from '../sources/volume.ts'
 
 /** The volumes of a backup as sources. */
-export function volumeSources(inputs: Inputs['backup'], { variables, signal, report }: Environment): VolumeSource[] {
+export function volumeSources(inputs: Inputs['backup'], { variables, signal, report, temporary }: Environment): Source[] {
   const { volumes, include, exclude } = inputs
   return volumes.map((volume) => {
     const patterns = { include: patternsFor(volume.name, include, volumes), exclude: patternsFor(volume.name, exclude, volumes) }
     const common = { name: volume.name, patterns, onUnreadable: inputs['on-unreadable'], rescan: inputs.rescan, signal, report }
+    if (volume.kind === 'bucket') {
+      const { destination } = volume
+      refuseOwnStore(volume.name, destination, inputs.destination)
+      // What an SDK weighs is loaded only for those who use it.
+      const open = async (signal: AbortSignal) => (await import('../volumes/bucket/bucket.ts')).openBucket(destination, { variables, signal, report, timeout: inputs.timeout })
+      return new BucketSource({ ...common, where: destination.text, open })
+    }
     if (volume.kind === 'docker') {
       const reach = () => reachDocker({ volume: volume.volume, image: inputs['docker-image'], target: false, variables, signal })
       return new VolumeSource({ ...common, kind: 'docker', numericOwners: true, reach })
     }
+    if (volume.kind === 'ssh') {
+      const reach = (signal: AbortSignal) => reachSsh(volume, sshAccess(inputs), { variables, temporary, signal, target: false })
+      return new VolumeSource({ ...common, kind: 'directory', numericOwners: false, reach })
+    }
     return new VolumeSource({ ...common, kind: 'directory', numericOwners: false, reach: async () => ({ place: await reachDirectory(volume.path, variables) }) })
   })
+}
+
+/** A bucket that takes its own backup would grow with each of them. */
+function refuseOwnStore(name: string, volume: S3Destination, destinations: readonly Destination[]): void {
+  for (const store of destinations) {
+    if (store.kind !== 's3' || store.bucket !== volume.bucket || store.endpoint !== volume.endpoint || !(store.prefix.startsWith(volume.prefix) || volume.prefix.startsWith(store.prefix))) continue
+    throw new LifeboatError(`the volume ${name} and the store ${store.text} lie in each other`, { hint: 'Store backups in another bucket, or give both a prefix of their own.', status: 2 })
+  }
 }

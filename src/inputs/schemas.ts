@@ -3,6 +3,7 @@ import { Misread } from '../error.ts'
 import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { setName, snapshotId, tag } from '../repository/snapshot.ts'
+import { parseSshTarget } from '../ssh/address.ts'
 import { parseKnownHosts } from '../ssh/known-hosts.ts'
 import { parseDestination, parseDestinations } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
@@ -152,6 +153,7 @@ export const snapshot = parsing((text): SnapshotChoice => {
 export const destination = parsing(parseDestination)
 export const destinations = parsing(parseDestinations)
 export const knownHosts = parsing(parseKnownHosts)
+export const sshTarget = parsing((text) => parseSshTarget(text.trim()))
 
 export const volumes = parsing((text) => parseVolumes(text, (problem) => new Misread(problem)))
 export const volumePlace = parsing((text) => parseVolumePlace(text.trim(), (problem) => new Misread(problem)))

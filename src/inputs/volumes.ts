@@ -1,10 +1,13 @@
+import { type S3Destination, s3Kind } from '../stores/destinations/s3.ts'
+import { parseSshPlace, type SshPlace } from '../ssh/address.ts'
+
 /** A volume to back up: the name it has in the snapshot, and what it is. */
 export type Volume = { name: string } & VolumePlace
 
 /** Where a volume is, or is restored to. */
-export type VolumePlace = { kind: 'directory'; path: string } | { kind: 'docker'; volume: string }
+export type VolumePlace = { kind: 'directory'; path: string } | { kind: 'docker'; volume: string } | ({ kind: 'ssh' } & SshPlace) | { kind: 'bucket'; destination: S3Destination }
 
-const PLANNED = ['ssh', 's3', 'sftp']
+const PLANNED = ['sftp']
 
 /** Reads `name=WHAT`, one a line. Throws what `problem` makes of what is wrong with the text. */
 export function parseVolumes(text: string, problem: (message: string) => Error): Volume[] {
@@ -20,7 +23,7 @@ export function parseVolumes(text: string, problem: (message: string) => Error):
   return volumes
 }
 
-/** Reads what follows the name: a path, or `docker:NAME`. */
+/** Reads what follows the name: a path, `docker:NAME`, `ssh://user@host/path` or `s3://bucket/prefix`. Throws `Misread`, or what `problem` makes of what is wrong. */
 export function parseVolumePlace(text: string, problem: (message: string) => Error): VolumePlace {
   const shown = JSON.stringify(text.slice(0, 60))
   if (/^\.{0,2}(\/|$)/.test(text)) return { kind: 'directory', path: text }
@@ -29,9 +32,16 @@ export function parseVolumePlace(text: string, problem: (message: string) => Err
     if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(rest)) throw problem(`${shown} does not name a Docker volume`)
     return { kind, volume: rest }
   }
+  if (kind === 'ssh') return { kind, ...parseSshPlace(text) }
+  if (kind === 's3') return { kind: 'bucket', destination: s3Kind.parse(text) }
   if (kind !== undefined && PLANNED.includes(kind)) throw problem(`${kind} is not available for volumes in this version`)
   if (text.startsWith('~')) throw problem(`${shown} would be a folder named ~; write the whole path`)
-  throw problem(`${shown} is neither a path that begins with / or ./, nor docker: and the name of a volume`)
+  throw problem(`${shown} is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix`)
+}
+
+/** What is to be masked of the text of volumes or of a place, well-formed or not. */
+export function volumeSecrets(text: string): string[] {
+  return text.split(/\r?\n/).flatMap((line) => (/s3:/.test(line) ? s3Kind.secrets(line.slice(line.indexOf('s3:')).trim()) : []))
 }
 
 /** The patterns of one volume among lines `PATTERN` for all and `NAME=PATTERN` for one. */

@@ -34,12 +34,11 @@ export interface SshOptions {
 export async function connectSsh(target: SshTarget, access: SshAccess, { variables, signal, limit }: SshOptions): Promise<Client> {
   const { user, host, port } = target
   const { known, where } = await knownHostsOf(access, variables)
+  const methods = authentication(access, variables)
+  const privateKey = await usableKey(access)
   // Loaded when it is needed: most destinations do without.
   const { default: ssh2 } = await import('ssh2')
-  const { Client: SshClient, utils } = ssh2
-  const methods = authentication(access, variables)
-  const privateKey = access.key === undefined ? undefined : keyText(access.key)
-  if (privateKey !== undefined) checkKey(utils.parseKey(privateKey, access.passphrase))
+  const { Client: SshClient } = ssh2
 
   signal.throwIfAborted()
   const client = new SshClient()
@@ -92,7 +91,8 @@ export async function connectSsh(target: SshTarget, access: SshAccess, { variabl
   })
 }
 
-async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOptions['variables']): Promise<{ known: readonly KnownHost[]; where: string }> {
+/** The host keys that are given, or those of `~/.ssh/known_hosts`, and how messages name the place they come from. */
+export async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOptions['variables']): Promise<{ known: readonly KnownHost[]; where: string }> {
   if (knownHosts !== undefined) return { known: knownHosts, where: 'ssh-known-hosts' }
   const where = '~/.ssh/known_hosts (or the input ssh-known-hosts)'
   if (!variables['HOME']) return { known: [], where }
@@ -104,9 +104,10 @@ async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOptions['va
   }
 }
 
-type Method = 'publickey' | 'agent' | 'password' | 'keyboard-interactive'
+export type Method = 'publickey' | 'agent' | 'password' | 'keyboard-interactive'
 
-function authentication({ key, password }: SshAccess, variables: SshOptions['variables']): Method[] {
+/** The ways to sign in that there is something for, best first. Throws when there is none. */
+export function authentication({ key, password }: SshAccess, variables: SshOptions['variables']): Method[] {
   const methods: Method[] = []
   if (key !== undefined) methods.push('publickey')
   else if (variables['SSH_AUTH_SOCK']) methods.push('agent')
@@ -116,6 +117,15 @@ function authentication({ key, password }: SshAccess, variables: SshOptions['var
     hint: 'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", or start ssh-agent.',
     status: 2,
   })
+}
+
+/** The private key, where there is one, as a file has it. Throws for a text that is none, or that its passphrase does not open. */
+export async function usableKey({ key, passphrase }: SshAccess): Promise<string | undefined> {
+  if (key === undefined) return undefined
+  const text = keyText(key)
+  const { default: ssh2 } = await import('ssh2')
+  checkKey(ssh2.utils.parseKey(text, passphrase))
+  return text
 }
 
 /** Secrets lose their last line end on the way, or gain carriage returns. */
@@ -147,17 +157,19 @@ function hostKeyAlgorithms(lines: readonly KnownHost[]): NonNullable<NonNullable
 
 function explain({ user, host, port }: SshTarget, error: Error & { level?: string; code?: unknown }, methods: readonly Method[]): Error {
   const where = `${host}:${port}`
-  const ways = methods.map((method) => ({ publickey: 'the key', agent: 'the keys of the agent', password: 'the password', 'keyboard-interactive': '' })[method]).filter((way) => way !== '')
-  if (error.level === 'client-authentication') {
-    return new LifeboatError(`${where} does not let ${user} sign in with ${ways.join(' or ')}`, {
-      cause: error,
-      hint: 'Check the user; for a key, that its public part is in ~/.ssh/authorized_keys there.',
-    })
-  }
+  if (error.level === 'client-authentication') return signInRefused({ user, host, port }, methods, error)
   if (error.level === 'agent') return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, { cause: error, hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.' })
   if (error.code === 'ENOTFOUND') return new LifeboatError(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' })
   const hint = error.code === 'ECONNREFUSED' ? 'Is the SSH server running there, and the port right?' : undefined
   if (error.level === 'client-timeout') return new Transient(`${where} has not answered in time`, { cause: error, hint: 'Check host and port, and that no firewall drops the connection.' })
   if (/no matching/.test(error.message)) return new LifeboatError(`${where} and this program have no way of encryption in common: ${error.message}`, { cause: error, hint: 'The server is too old, or allows too little; compare what it offers: ssh -v.' })
   return new Transient(`the connection to ${where} failed: ${error.message}`, { cause: error, ...(hint && { hint }) })
+}
+
+export function signInRefused({ user, host, port }: SshTarget, methods: readonly Method[], cause: unknown): LifeboatError {
+  const ways = methods.flatMap((method) => ({ publickey: ['the key'], agent: ['the keys of the agent'], password: ['the password'], 'keyboard-interactive': [] })[method])
+  return new LifeboatError(`${host}:${port} does not let ${user} sign in with ${ways.join(' or ')}`, {
+    cause,
+    hint: 'Check the user; for a key, that its public part is in ~/.ssh/authorized_keys there.',
+  })
 }

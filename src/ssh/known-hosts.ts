@@ -116,6 +116,13 @@ export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
+/** What is known of one host, as a known_hosts file of its own. */
+export function knownHostsText(known: readonly KnownHost[], address: HostAddress): string {
+  const lines = new Set([...linesAbout(known, address), ...linesAbout(known.filter(({ marker }) => marker === 'revoked'), address)])
+  const name = nameOf({ ...address, host: address.host.toLowerCase() })
+  return [...lines].map(({ marker, type, key }) => `${marker === undefined ? '' : `@${marker} `}${name} ${type} ${key.toString('base64')}\n`).join('')
+}
+
 /** A host as known_hosts spells it. */
 function nameOf({ host, port }: HostAddress): string {
   return port === 22 ? host : `[${host}]:${port}`

@@ -1,4 +1,4 @@
-import { collect } from '../child.ts'
+import { ChildError, collect } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Place } from './place.ts'
 
@@ -17,7 +17,13 @@ export async function requireTar(place: Place, signal: AbortSignal): Promise<voi
     version = await output(place, 'tar', ['--version'], signal)
   } catch (cause) {
     signal.throwIfAborted()
-    throw new LifeboatError(`there is no GNU tar for ${place.where}`, { cause, hint })
+    if (!(cause instanceof ChildError)) throw cause
+    const said = cause.exit.stderr.trim().split('\n').at(-1)
+    throw new LifeboatError(`there is no GNU tar for ${place.where}${said ? `: ${said}` : ''}`, { cause, hint })
   }
-  if (!version.includes('GNU tar')) throw new LifeboatError(`the tar for ${place.where} is not GNU tar: ${version.split('\n')[0]}`, { hint })
+  if (version.startsWith('tar (GNU tar)')) return
+  if (version.includes('tar (GNU tar)')) {
+    throw new LifeboatError(`programs for ${place.where} print more than their own output: ${version.split('\n')[0]}`, { hint: 'The start-up files of the account there (.bashrc) must print nothing.' })
+  }
+  throw new LifeboatError(`the tar for ${place.where} is not GNU tar: ${version.split('\n')[0]}`, { hint })
 }

@@ -1,8 +1,8 @@
 import { type Child, startChild } from '../child.ts'
 
-/** Where a volume lies, and how programs are started there: this machine, a container, later another machine. */
+/** Where a volume lies, and how programs are started there: this machine, a container, another machine. */
 export interface Place {
-  /** As people know it: `/srv/files`, `docker:files`. */
+  /** As people know it: `/srv/files`, `docker:files`, `ssh://app@web.example/srv/files`. */
   readonly where: string
   /** The volume's folder, as programs there know it. */
   readonly root: string

@@ -134,7 +134,8 @@ function explain(error: ChildError, place: Place, found: Scan): void {
   const foreseen = error.exit.status === 1 && lines.length > 0 && lines.every((line) => /^find: .*: Permission denied$/.test(line))
   if (foreseen && found.unreadable.size > 0) return
   const said = lines.slice(0, 3).join('; ')
-  if (error.exit.failure) throw new LifeboatError(`${place.where} could not be listed: ${error.message}`, { cause: error, hint: 'Volumes are read with GNU find and GNU tar; install findutils and tar.' })
+  // How shells, env and Docker end for a program that is not there.
+  if (error.exit.failure || error.exit.status === 127) throw new LifeboatError(`${place.where} could not be listed: ${said || error.message}`, { cause: error, hint: 'Volumes are read with GNU find and GNU tar; install findutils and tar.' })
   throw new LifeboatError(`${place.where} could not be listed: ${said || error.message}`, {
     cause: error,
     hint: /No such file or directory/.test(said) ? 'Check the path: is it spelled right, and the disk mounted?' : /unrecognized|unknown predicate|invalid option/.test(said) ? 'GNU find is needed (findutils).' : 'Run as a user who may read all of it, or leave it out with exclude.',

@@ -17,6 +17,8 @@ type Raw = Record<string, string>
 export class Volumes {
   readonly store: string
   readonly warnings: string[] = []
+  /** Told of the progress of every command. */
+  onProgress: () => void = () => undefined
   readonly #variables: Raw
   readonly #temporary: string
 
@@ -43,7 +45,7 @@ export class Volumes {
   }
 
   #environment(signal: AbortSignal = new AbortController().signal) {
-    const report = { ...quiet, warning: (message: string) => void this.warnings.push(message) }
+    const report = { ...quiet, warning: (message: string) => void this.warnings.push(message), progress: () => this.onProgress() }
     return { variables: this.#variables, signal, report, temporary: this.#temporary, now: () => new Date() }
   }
 }

@@ -1,0 +1,52 @@
+import { type Child, ChildError, startChild } from '../child.ts'
+import { LifeboatError } from '../error.ts'
+import { placeText, type SshPlace, targetText } from '../ssh/address.ts'
+import type { SshAccess } from '../ssh/connection.ts'
+import { endWithin, lostError, openSsh, SOCKET, type SshContext, type SshProgram } from '../ssh/program.ts'
+import { output } from './output.ts'
+import { PLAIN, type Place, STDERR_LIMIT } from './place.ts'
+
+/** A folder of another machine. One connection serves all programs that are started there. `target`: it is made where there is none. */
+export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...context }: SshContext & { target: boolean }): Promise<{ place: Place; release(): Promise<void> }> {
+  const ssh = await openSsh(given, access, ['-M', '-S', SOCKET], context)
+  const place: Place = {
+    where: placeText(given),
+    root: given.path,
+    start: (program, parameters, { signal }) => {
+      const plain = Object.entries(PLAIN).map(([name, value]) => `${name}=${value}`)
+      const command = ['exec', 'env', ...plain, ...[program, ...parameters].map(quoted)].join(' ')
+      // Where the connection has gone, ssh would make another, to another port and by other rules.
+      const options = ['-F', 'none', '-S', SOCKET, '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'LogLevel=ERROR', '-T']
+      const child = startChild('ssh', [...options, '--', given.host, command], { environment: ssh.environment, folder: ssh.folder, signal, stderrLimit: STDERR_LIMIT })
+      return { ...child, stdout: { [Symbol.asyncIterator]: () => watched(child, program, given, ssh) } }
+    },
+  }
+  try {
+    if (target) await output(place, 'mkdir', ['-p', given.path], context.signal)
+  } catch (error) {
+    await ssh.close()
+    if (!(error instanceof ChildError)) throw error
+    throw new LifeboatError(`${place.where} cannot be made: ${error.exit.stderr.trim()}`, { cause: error })
+  }
+  return { place, release: () => ssh.close() }
+}
+
+/** ssh ends with the status of the program there, or with this one for all that is its own. */
+const OWN_STATUS = 255
+const END_MS = 2000
+
+async function* watched(child: Child, program: string, given: SshPlace, ssh: SshProgram): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* child.stdout
+  } catch (error) {
+    if (!(error instanceof ChildError) || error.exit.status !== OWN_STATUS) throw error
+    const end = await endWithin(ssh, END_MS)
+    if (end) throw lostError(`the connection to ${targetText(given)}`, end, error)
+    throw new LifeboatError(`${program} was ended on ${targetText(given)} before it was done`, { cause: error, hint: 'Something there ended it, often the system when memory runs out, or the server refuses more sessions (MaxSessions).' })
+  }
+}
+
+/** One word for the shell there. */
+function quoted(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}

@@ -1,0 +1,142 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LifeboatError } from '../../src/error.ts'
+import { runningIn } from '../support/ssh-processes.ts'
+import { type SshServer, startSshServer } from '../support/ssh-server.ts'
+import { contentsOf, Volumes } from '../support/volume.ts'
+
+let server: SshServer
+beforeAll(async () => {
+  server = await startSshServer()
+})
+afterAll(() => server.stop())
+
+let folder: string
+let root: string
+let volumes: Volumes
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-ssh-volume-'))
+  root = path.join(folder, "it's a folder")
+  mkdirSync(root)
+  volumes = new Volumes(folder)
+})
+afterEach(() => {
+  expect(runningIn(folder)).toEqual([])
+  expect(existsSync(`${folder}/staging`) ? readdirSync(`${folder}/staging`) : []).toEqual([])
+  rmSync(folder, { recursive: true })
+})
+
+const at = (where: string, port = server.port) => `ssh://${server.user}@127.0.0.1:${port}${encodeURI(where)}`
+const access = () => ({ 'ssh-key': server.key, 'ssh-known-hosts': server.knownHosts.ed25519 })
+
+async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason)
+  if (error instanceof LifeboatError) return error
+  throw new Error(`expected an error, not ${String(error)}`)
+}
+
+test('a folder of another machine comes back there and here, and unchanged is not read again', async () => {
+  for (const name of ['a', 'b c', "d'e$(f)", 'ü', 'new\nline']) writeFileSync(path.join(root, name), `content of ${name}`)
+  mkdirSync(path.join(root, 'sub/deep'), { recursive: true })
+  writeFileSync(path.join(root, 'sub/deep/random'), randomBytes(3_000_000), { mode: 0o640 })
+  writeFileSync(path.join(root, 'sub/secret.tmp'), 'not wanted')
+  symlinkSync('/etc/passwd', path.join(root, 'link'))
+  // What changed within a second would be read again.
+  await sleep(1100)
+  const given = { volumes: `data=${at(root)}`, exclude: '*.tmp', ...access() }
+  const first = await volumes.backup({ ...given, verify: 'read' })
+  expect(first).toMatchObject({ sources: [{ name: 'data', kind: 'directory' }] })
+  expect(await volumes.backup(given)).toMatchObject({ added: 0, newChunks: 0, size: first.size })
+
+  rmSync(path.join(root, 'sub/secret.tmp'))
+  const there = path.join(folder, 'made/there')
+  expect(await volumes.restore({ target: at(there), ...access() })).toMatchObject({ target: at(there), entries: 10, restored: 10, errors: [] })
+  await volumes.restore({ target: path.join(folder, 'here') })
+  expect(contentsOf(path.join(folder, 'here'))).toEqual(contentsOf(there))
+  expect(readFileSync(path.join(there, 'sub/deep/random')).equals(readFileSync(path.join(root, 'sub/deep/random')))).toBe(true)
+  expect(readdirSync(there).toSorted()).toEqual(readdirSync(root).toSorted())
+
+  writeFileSync(path.join(there, 'more'), '')
+  expect((await failure(volumes.restore({ target: at(there), ...access() }))).message).toContain('is not empty')
+  await volumes.restore({ target: at(there), mode: 'clean', ...access() })
+  expect(contentsOf(there)).toEqual(contentsOf(path.join(folder, 'here')))
+})
+
+test('a server that is not known, or known by another key, is refused with its fingerprint and the line to add', async () => {
+  const given = { volumes: `data=${at(root)}`, ...access() }
+  const unknown = await failure(volumes.backup({ ...given, 'ssh-known-hosts': 'elsewhere.example ' + server.knownHosts.ed25519.split(' ').slice(1).join(' ') }))
+  const fingerprint = execFileSync('ssh-keygen', ['-lf', path.join(server.folder, 'host-ed25519.pub')], { encoding: 'utf8' }).split(' ')[1]!
+  expect(unknown.message).toContain(`the host key of [127.0.0.1]:${server.port} is not known: it shows ssh-ed25519 ${fingerprint}`)
+  expect(unknown.hint).toContain(server.knownHosts.ed25519)
+  const foreign = execFileSync('ssh-keygen', ['-y', '-f', path.join(server.folder, 'user')], { encoding: 'utf8' }).trim()
+  const other = await failure(volumes.backup({ ...given, 'ssh-known-hosts': `[127.0.0.1]:${server.port} ${foreign}` }))
+  expect(other.message).toContain('shows another host key')
+  expect(existsSync(`${volumes.store}/snapshots`)).toBe(false)
+})
+
+test('a key that is refused, a host that is not there and a closed port are told apart', async () => {
+  const file = path.join(folder, 'stranger')
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file])
+  const given = { volumes: `data=${at(root)}`, ...access() }
+  expect((await failure(volumes.backup({ ...given, 'ssh-key': readFileSync(file, 'utf8') }))).message).toBe(`127.0.0.1:${server.port} does not let ${server.user} sign in with the key`)
+  expect((await failure(volumes.backup({ ...given, volumes: 'data=ssh://x@no-such-host.invalid/x' }))).message).toBe('there is no host no-such-host.invalid')
+  const closed = await failure(volumes.backup({ ...given, volumes: `data=${at(root, 1)}` }))
+  expect(closed.message).toMatch(/cannot connect to .*Connection refused/)
+  expect(closed.hint).toContain('port')
+  expect((await failure(volumes.backup({ volumes: given.volumes }))).message).toContain('nothing to sign in with')
+  expect((await failure(volumes.backup({ ...given, volumes: `data=${at(path.join(folder, 'missing'))}` }))).message).toMatch(/could not be listed: .*No such file/)
+})
+
+test('an encrypted key is opened with its passphrase, which no argument shows', async () => {
+  const file = path.join(folder, 'encrypted')
+  writeFileSync(file, server.key, { mode: 0o600 })
+  execFileSync('ssh-keygen', ['-q', '-p', '-a', '1', '-P', '', '-N', 'correct horse', '-f', file])
+  const given = { volumes: `data=${at(root)}`, ...access(), 'ssh-key': readFileSync(file, 'utf8') }
+  await volumes.backup({ ...given, 'ssh-key-passphrase': 'correct horse' })
+  expect((await failure(volumes.backup({ ...given, 'ssh-key-passphrase': 'wrong' }))).hint).toContain('ssh-key-passphrase')
+})
+
+describe('a server whose programs are not as they should be', () => {
+  test.each([
+    ['has no tar', 'PATH=/nowhere; eval "$SSH_ORIGINAL_COMMAND"', /there is no GNU tar for ssh:/],
+    ['prints something else first', 'echo Welcome; eval "$SSH_ORIGINAL_COMMAND"', /print more than their own output: Welcome/],
+    ['runs none', 'echo This account is for mail only. >&2; exit 1', /there is no GNU tar for ssh:.*This account is for mail only/],
+  ])('%s', async (_, script, message) => {
+    const other = await startSshServer({ settings: [`ForceCommand ${script}`] })
+    try {
+      const given = { volumes: `data=${at(root, other.port)}`, 'ssh-key': other.key, 'ssh-known-hosts': other.knownHosts.rsa }
+      expect((await failure(volumes.backup(given))).message).toMatch(message)
+    } finally {
+      await other.stop()
+    }
+  })
+})
+
+describe('a backup that ends in mid-read puts no snapshot and leaves nothing', () => {
+  const begun = () => {
+    writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
+    return new Promise<void>((resolve) => (volumes.onProgress = resolve))
+  }
+
+  test('when the connection is cut', async () => {
+    const reading = begun()
+    const running = failure(volumes.backup({ volumes: `data=${at(root)}`, ...access() }))
+    await reading
+    await server.cut()
+    expect((await running).message).toMatch(new RegExp(`^the connection to ${server.user}@127.0.0.1:${server.port} was lost`))
+    expect(existsSync(`${volumes.store}/snapshots`)).toBe(false)
+  })
+
+  test('when it is interrupted', async () => {
+    const reading = begun()
+    const controller = new AbortController()
+    const running = volumes.backup({ volumes: `data=${at(root)}`, ...access() }, controller.signal)
+    void reading.then(() => controller.abort(new LifeboatError('interrupted')))
+    await expect(running).rejects.toThrow('interrupted')
+    expect(existsSync(`${volumes.store}/snapshots`)).toBe(false)
+  })
+})
