@@ -21,7 +21,7 @@ export interface CopyOptions {
   /** Told of trash that cannot be read, which the next prune tells as well. */
   onDamaged: (error: LifeboatError) => void
   /** Told of the bytes copied so far. */
-  onBytes(bytes: number): void
+  onBytes: (bytes: number) => void
 }
 
 /**
