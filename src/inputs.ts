@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import * as schema from './inputs/schemas.ts'
 import { nearest } from './inputs/nearest.ts'
+import { volumeSecrets } from './inputs/volumes.ts'
 import { LifeboatError } from './error.ts'
 import { HELPER_IMAGE } from './volumes/docker.ts'
 import { secretsIn } from './report/redaction.ts'
@@ -276,11 +277,11 @@ export const inputs = {
     },
     'ssh-tunnel': sshTunnel,
     volumes: {
-      help: 'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine.',
-      expected: 'one name=/path, name=./path, name=docker:VOLUME or name=ssh://USER@HOST/PATH per line',
+      help: 'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, ssh://USER@HOST/PATH, a folder of another machine, or s3://BUCKET/PREFIX, the objects of a bucket, with the parameters of a destination.',
+      expected: 'one name=/path, name=./path, name=docker:VOLUME, name=ssh://USER@HOST/PATH or name=s3://BUCKET/PREFIX per line',
       example: 'uploads=/srv/app/uploads',
       schema: schema.volumes,
-      secrets: addressSecrets,
+      secrets: volumeSecrets,
       default: '',
       list: true,
     },
@@ -447,14 +448,14 @@ export const inputs = {
       schema: schema.text,
     },
     target: {
-      help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine; it is made if it is not there.',
-      expected: 'a path that begins with / or ./, docker: and the name of a volume, or ssh://USER@HOST/PATH',
+      help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, each made if it is not there; or, for what was one, s3://BUCKET/PREFIX, a bucket.',
+      expected: 'a path that begins with / or ./, docker: and the name of a volume, ssh://USER@HOST/PATH or s3://BUCKET/PREFIX',
       example: '/srv/app/uploads',
       schema: schema.volumePlace,
-      secrets: addressSecrets,
+      secrets: volumeSecrets,
     },
     paths: {
-      help: 'Restore only these files of the volume: patterns of gitignore syntax, one per line.',
+      help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line.',
       expected: 'patterns as in .gitignore, one per line',
       example: '/2026/*.jpg',
       schema: schema.lines,

@@ -121,7 +121,7 @@ async function compareFiles(before: SourceRecord, from: Side, after: SourceRecor
     const old = left.get(file.path)
     left.delete(file.path)
     if (!old) result.added.push(file)
-    else if (old.size !== file.size || old.type !== file.type || old.target !== file.target) result.changed.push({ path: file.path, from: old.size, to: file.size })
+    else if (old.size !== file.size || old.type !== file.type || old.target !== file.target || old.etag !== file.etag) result.changed.push({ path: file.path, from: old.size, to: file.size })
   }
   return { ...result, removed: [...left.values()] }
 }

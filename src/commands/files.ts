@@ -9,6 +9,6 @@ export async function* filesOf({ streams }: Pick<SourceRecord, 'streams'>, { hea
   const list = streams.find(({ format }) => format === 'tar-list')
   if (!list) return
   for await (const { path, type, size, mtime, target } of decodeFiles(new Reader(store, keys, header.chunks).stream(list))) {
-    yield { path: displayName(path), type, size, mtime, ...(target !== '' && { target: displayName(target) }) }
+    yield { path: displayName(path), type, size, mtime, ...(target !== '' && (type === 'f' ? { etag: target } : { target: displayName(target) })) }
   }
 }

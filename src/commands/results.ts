@@ -119,6 +119,9 @@ export interface RestoreResult {
   /** Archive entries selected, and of these restored without an error. */
   entries: number
   restored: number
+  /** Of a bucket: objects that the target had already, and those deleted from it. */
+  unchanged?: number
+  deleted?: number
   /** Every error that pg_restore or tar printed. */
   errors: string[]
   seconds: number
@@ -204,6 +207,8 @@ export interface ShownFile {
   mtime: string
   /** Of a link. */
   target?: string
+  /** Of an object in a bucket. */
+  etag?: string
 }
 
 export interface DiffResult {

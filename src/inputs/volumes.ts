@@ -1,5 +1,5 @@
 import { type S3Destination, s3Kind } from '../stores/destinations/s3.ts'
-import { parseSshPlace, type SshPlace } from '../ssh/address.ts'
+import { addressSecrets, parseSshPlace, type SshPlace } from '../ssh/address.ts'
 
 /** A volume to back up: the name it has in the snapshot, and what it is. */
 export type Volume = { name: string } & VolumePlace
@@ -41,7 +41,7 @@ export function parseVolumePlace(text: string, problem: (message: string) => Err
 
 /** What is to be masked of the text of volumes or of a place, well-formed or not. */
 export function volumeSecrets(text: string): string[] {
-  return text.split(/\r?\n/).flatMap((line) => (/s3:/.test(line) ? s3Kind.secrets(line.slice(line.indexOf('s3:')).trim()) : []))
+  return text.split(/\r?\n/).flatMap((line) => (/s3:/.test(line) ? s3Kind.secrets(line.slice(line.indexOf('s3:')).trim()) : addressSecrets(line)))
 }
 
 /** The patterns of one volume among lines `PATTERN` for all and `NAME=PATTERN` for one. */

@@ -61,7 +61,7 @@ export const manifest = z.strictObject({
   sources: z.array(
     z.strictObject({
       name: z.string().min(1),
-      kind: z.enum(['postgres', 'directory', 'docker']),
+      kind: z.enum(['postgres', 'directory', 'docker', 'bucket']),
       streams: z.array(
         z.strictObject({
           name: z.string().min(1),

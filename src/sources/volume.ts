@@ -30,7 +30,7 @@ export interface VolumeSourceOptions {
 
 const IGNORE_FILE = '.lifeboatignore'
 /** As many paths as anyone reads; the counts are whole. */
-const MOST_NAMED = 1000
+export const MOST_NAMED = 1000
 const ATTEMPTS = 2
 
 /** A folder as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which says what is in them. */
@@ -141,7 +141,7 @@ export class VolumeSource implements Source {
   }
 }
 
-function some(paths: readonly string[]): string {
+export function some(paths: readonly string[]): string {
   return paths.slice(0, 5).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
 }
 
@@ -152,7 +152,7 @@ function unreadableError(place: Place, names: readonly string[]): LifeboatError 
 }
 
 /** The segments of the snapshot before, by their digests. */
-function knownSegments(before: SourceRecord | undefined): Map<string, StreamRecord> {
+export function knownSegments(before: SourceRecord | undefined): Map<string, StreamRecord> {
   const facts = volumeFacts.safeParse(before?.facts).data
   const archives = before?.streams.filter(({ format }) => format === 'tar') ?? []
   const known = new Map<string, StreamRecord>()

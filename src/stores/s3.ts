@@ -1,43 +1,38 @@
 import { createHash } from 'node:crypto'
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client, type StorageClass } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type StorageClass } from '@aws-sdk/client-s3'
 import { LifeboatError } from '../error.ts'
 import type { S3Destination } from './destinations/s3.ts'
-import type { StoreEnvironment } from './open.ts'
-import { Persistence, type PersistenceOptions } from './persistence.ts'
 import { Transient } from './retry.ts'
-import { explained, isAbsent, isExpired, type Operation, wantsMd5 } from './s3/errors.ts'
-import { workflowIdentity } from './s3/identity.ts'
+import { isAbsent, wantsMd5 } from './s3/errors.ts'
 import { inLanes } from './s3/lanes.ts'
-import { Requests } from './s3/requests.ts'
-import { checkKey, isKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { openSession, type S3Environment, type S3Session } from './s3/session.ts'
+import { checkKey, isKey, type Store, type StoredObject } from './store.ts'
 
 /** A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not. */
 export class S3Store implements Store {
   readonly name: string
   readonly #destination: S3Destination
-  readonly #client: S3Client
-  readonly #persistence: Persistence
+  readonly #session: S3Session
   /** Buckets with object lock take no put without it; to others it would be work for nothing, as the signature covers the bytes. */
   #md5 = false
   /** Services that encrypt may have something else there. */
   #etagIsMd5 = true
 
-  constructor(destination: S3Destination, client: S3Client, options: PersistenceOptions) {
-    this.name = destination.text
+  constructor(destination: S3Destination, session: S3Session) {
+    this.name = session.name
     this.#destination = destination
-    this.#client = client
-    this.#persistence = new Persistence(options)
+    this.#session = session
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
     const { storageClass, encryption: ServerSideEncryption, kmsKey: SSEKMSKeyId } = this.#destination
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- services have classes that the SDK does not know
     const StorageClass = storageClass as StorageClass | undefined
-    await this.#try('put', key, async (requestTimeout) => {
+    await this.#session.try('put', key, async (requestTimeout) => {
       const ContentMD5 = this.#md5 ? createHash('md5').update(bytes).digest('base64') : undefined
       try {
         const command = new PutObjectCommand({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, StorageClass, ServerSideEncryption, SSEKMSKeyId })
-        const { ETag } = await this.#client.send(command, { requestTimeout })
+        const { ETag } = await this.#session.client.send(command, { requestTimeout })
         if (!ETag) throw new Transient('the answer is not that of an S3 service')
       } catch (error) {
         if (this.#md5 || !wantsMd5(error)) throw error
@@ -49,8 +44,8 @@ export class S3Store implements Store {
 
   async get(key: string): Promise<Buffer> {
     let unexpected: string | undefined
-    return this.#try('get', key, async (requestTimeout) => {
-      const { Body, ETag } = await this.#client.send(new GetObjectCommand(this.#at(key)), { requestTimeout })
+    return this.#session.try('get', key, async (requestTimeout) => {
+      const { Body, ETag } = await this.#session.client.send(new GetObjectCommand(this.#at(key)), { requestTimeout })
       const bytes = Buffer.from((await Body?.transformToByteArray()) ?? [])
       const expected = /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1]
       if (ETag === undefined) throw new Transient('the answer is not that of an S3 service')
@@ -68,8 +63,8 @@ export class S3Store implements Store {
   }
 
   async head(key: string): Promise<StoredObject> {
-    return this.#try('head', key, async (requestTimeout) => {
-      const { ContentLength: size, LastModified: modified } = await this.#client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
+    return this.#session.try('head', key, async (requestTimeout) => {
+      const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
       if (size === undefined || modified === undefined) throw new Transient('the answer is not that of an S3 service')
       return { key, size, modified }
     })
@@ -81,9 +76,9 @@ export class S3Store implements Store {
 
   async #page(prefix: string, after: string | undefined, token: string | undefined): Promise<{ objects: StoredObject[]; next: string | undefined }> {
     const { bucket: Bucket, prefix: own } = this.#destination
-    return this.#try('list', '', async (requestTimeout) => {
+    return this.#session.try('list', '', async (requestTimeout) => {
       const command = new ListObjectsV2Command({ Bucket, Prefix: own + prefix, StartAfter: after === undefined ? undefined : own + after, ContinuationToken: token })
-      const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#client.send(command, { requestTimeout })
+      const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#session.client.send(command, { requestTimeout })
       // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
       if (IsTruncated === undefined) throw new Transient('the answer is not that of an S3 service')
       if (IsTruncated && (!next || next === token)) throw new LifeboatError(`${this.name} does not say how its listing goes on`, { hint: 'The service lacks ListObjectsV2, which is needed.' })
@@ -93,9 +88,9 @@ export class S3Store implements Store {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#try('delete', key, async (requestTimeout) => {
+    await this.#session.try('delete', key, async (requestTimeout) => {
       try {
-        await this.#client.send(new DeleteObjectCommand(this.#at(key)), { requestTimeout })
+        await this.#session.client.send(new DeleteObjectCommand(this.#at(key)), { requestTimeout })
       } catch (error) {
         if (!isAbsent(error, 'delete')) throw error
       }
@@ -103,53 +98,15 @@ export class S3Store implements Store {
   }
 
   async close(): Promise<void> {
-    this.#client.destroy()
+    this.#session.client.destroy()
   }
 
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#destination.bucket, Key: this.#destination.prefix + checkKey(key) }
   }
-
-  async #try<T>(operation: Operation, key: string, attempt: (silence: number) => Promise<T>): Promise<T> {
-    const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
-    return this.#persistence.try(what, async (silence) => {
-      try {
-        return await attempt(silence)
-      } catch (error) {
-        if (isAbsent(error, operation)) throw new NotFound(key, this.name, { cause: error })
-        if (isExpired(error) && (await this.#renewed())) throw new Transient('the credentials have expired', { cause: error })
-        throw explained(error, operation, key, this.name)
-      }
-    })
-  }
-
-  /** Asks for credentials anew; false when they are the same as before. */
-  async #renewed(): Promise<boolean> {
-    const credentials = this.#client.config.credentials
-    const before = await credentials()
-    return (await credentials({ forceRefresh: true })).accessKeyId !== before.accessKeyId
-  }
 }
 
 /** Nothing is asked of the service yet. */
-export function openS3(destination: S3Destination, options: Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & PersistenceOptions): S3Store {
-  const { variables, signal, report, timeout } = options
-  for (const name of ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN']) if (variables[name]) report.mask(variables[name])
-  const { endpoint, pathStyle: forcePathStyle, credentials } = destination
-  // Services other than Amazon seldom have regions, but every signature names one.
-  const region = destination.region ?? (variables['AWS_REGION'] || variables['AWS_DEFAULT_REGION'] || (endpoint === undefined ? undefined : 'us-east-1'))
-  const identity = workflowIdentity({ variables, signal, timeout, region: region ?? 'us-east-1', mask: (secret) => report.mask(secret) })
-  const client = new S3Client({
-    region, endpoint, forcePathStyle,
-    credentials: credentials ?? identity,
-    requestHandler: new Requests(signal, timeout / 5),
-    // Trailers with checksums are beyond many services.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    followRegionRedirects: true,
-    expectContinueHeader: false,
-    // Tried again in one place, by `Persistence`.
-    maxAttempts: 1,
-  })
-  return new S3Store(destination, client, options)
+export function openS3(destination: S3Destination, options: S3Environment): S3Store {
+  return new S3Store(destination, openSession(destination, options))
 }

@@ -15,6 +15,8 @@ export const volumeFacts = z.object({
   changed: z.array(z.string()),
   /** Paths of files that could not be read and were left out. */
   unreadable: z.array(z.string()),
+  /** Of a bucket: what was meant, in the syntax of gitignore(5). */
+  patterns: z.object({ include: z.array(z.string()), exclude: z.array(z.string()) }).optional(),
   /** For each tar stream, in order: its members, and the digest by which the next backup knows it; empty when it has to be read again. */
   segments: z.array(z.object({ entries: count, digest: z.string() })),
 })

@@ -140,7 +140,7 @@ async function extract({ name, place, owners, segments, mode, signal, report }: 
   const child = place.start('tar', [
     '--extract', '--ignore-zeros', '--preserve-permissions', '--delay-directory-restore', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
     ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
-    '--warning=no-timestamp', '--quoting-style=literal', '--directory', folder, '--file=-',
+    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--directory', folder, '--file=-',
   ], { signal })
   const extracting = drained(child)
   extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.

@@ -15,6 +15,9 @@ export interface TarEntry {
   target: string
 }
 
+/** Told of a member with the bytes it began with, and the records of its extended header. */
+type OnEntry = (entry: TarEntry, head: Buffer, attributes: ReadonlyMap<string, string>) => void
+
 const BLOCK = 512
 /** Attributes of one file; Linux allows 64 KiB for a value, a sparse file's map can take more. */
 const MOST_HEADER = 16 * 1024 * 1024
@@ -24,7 +27,7 @@ const MOST_HEADER = 16 * 1024 * 1024
  * none of its content. `onEntry` is told of a member when all its headers have passed, with the bytes it began with; `onBytes` of everything else.
  */
 export class TarHeaders {
-  readonly #onEntry: (entry: TarEntry, head: Buffer) => void
+  readonly #onEntry: OnEntry
   readonly #onBytes: (bytes: Buffer) => void
   /** Headers of the member that begins: the extended ones with their content, as read so far. */
   #head: Buffer[] = []
@@ -35,7 +38,7 @@ export class TarHeaders {
   #attributes: Map<string, string> | undefined
   entries = 0
 
-  constructor(onEntry: (entry: TarEntry, head: Buffer) => void, onBytes: (bytes: Buffer) => void = () => undefined) {
+  constructor(onEntry: OnEntry, onBytes: (bytes: Buffer) => void = () => undefined) {
     this.#onEntry = onEntry
     this.#onBytes = onBytes
   }
@@ -115,9 +118,12 @@ export class TarHeaders {
         target: known === 'symlink' || known === 'link' ? (attributes?.get('linkpath') ?? textIn(block, 157, 100)) : '',
       },
       head,
+      attributes ?? NONE,
     )
   }
 }
+
+const NONE: ReadonlyMap<string, string> = new Map()
 
 const TYPES: Readonly<Record<string, EntryType>> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'link', '2': 'symlink', '5': 'directory', '6': 'fifo' }
 

@@ -101,7 +101,7 @@ interface Listing {
 
 /** tar's own word on all the archives, one after the other. */
 function startListing(place: Place, signal: AbortSignal): Listing {
-  const child = place.start('tar', ['--list', '--ignore-zeros', '--quoting-style=escape', '--file=-'], { signal })
+  const child = place.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], { signal })
   let lines = 0
   const listing = (async () => {
     try {

@@ -1,0 +1,69 @@
+import { S3Client } from '@aws-sdk/client-s3'
+import type { S3Destination } from '../destinations/s3.ts'
+import type { StoreEnvironment } from '../open.ts'
+import { Persistence, type PersistenceOptions } from '../persistence.ts'
+import { Transient } from '../retry.ts'
+import { NotFound } from '../store.ts'
+import { explained, isAbsent, isExpired, type Operation } from './errors.ts'
+import { workflowIdentity } from './identity.ts'
+import { Requests } from './requests.ts'
+
+export type S3Environment = Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & PersistenceOptions
+
+/** Amazon's client for one bucket, and how patiently it is asked. */
+export class S3Session {
+  readonly client: S3Client
+  /** The bucket, or the part of it, as people know it. */
+  readonly name: string
+  readonly #persistence: Persistence
+
+  constructor(name: string, client: S3Client, options: PersistenceOptions) {
+    this.name = name
+    this.client = client
+    this.#persistence = new Persistence(options)
+  }
+
+  /** Calls `attempt` until it ends with anything but trouble that passes. Throws NotFound for an object that is not there, and LifeboatError. */
+  async try<T>(operation: Operation, key: string, attempt: (silence: number) => Promise<T>): Promise<T> {
+    const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
+    return this.#persistence.try(what, async (silence) => {
+      try {
+        return await attempt(silence)
+      } catch (error) {
+        if (isAbsent(error, operation)) throw new NotFound(key, this.name, { cause: error })
+        if (isExpired(error) && (await this.#renewed())) throw new Transient('the credentials have expired', { cause: error })
+        throw explained(error, operation, key, this.name)
+      }
+    })
+  }
+
+  /** Asks for credentials anew; false when they are the same as before. */
+  async #renewed(): Promise<boolean> {
+    const credentials = this.client.config.credentials
+    const before = await credentials()
+    return (await credentials({ forceRefresh: true })).accessKeyId !== before.accessKeyId
+  }
+}
+
+/** Nothing is asked of the service yet. */
+export function openSession(destination: S3Destination, options: S3Environment): S3Session {
+  const { variables, signal, report, timeout } = options
+  for (const name of ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN']) if (variables[name]) report.mask(variables[name])
+  const { endpoint, pathStyle: forcePathStyle, credentials } = destination
+  // Services other than Amazon seldom have regions, but every signature names one.
+  const region = destination.region ?? (variables['AWS_REGION'] || variables['AWS_DEFAULT_REGION'] || (endpoint === undefined ? undefined : 'us-east-1'))
+  const identity = workflowIdentity({ variables, signal, timeout, region: region ?? 'us-east-1', mask: (secret) => report.mask(secret) })
+  const client = new S3Client({
+    region, endpoint, forcePathStyle,
+    credentials: credentials ?? identity,
+    requestHandler: new Requests(signal, timeout / 5),
+    // Trailers with checksums are beyond many services.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    followRegionRedirects: true,
+    expectContinueHeader: false,
+    // Tried again in one place, by `Persistence`.
+    maxAttempts: 1,
+  })
+  return new S3Session(destination.text, client, options)
+}

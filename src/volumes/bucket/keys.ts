@@ -1,0 +1,52 @@
+/**
+ * How keys of objects become paths of an archive, and paths keys (docs/format.md, 4.1). A key is its path, but for the parts between its slashes that no
+ * file could be named by, or that begin with `=`: these get a `=` before them, and percent signs. An object whose key is also a folder of other keys lies in that folder, as `=-`.
+ */
+const MARK = '='
+/** The rest of a part follows in the next one. */
+const CONTINUED = '=+'
+const ITSELF = '=-'
+/** Most bytes of a file's name: Linux, NAME_MAX. */
+const LONGEST = 255
+/** Pieces of a part that is longer, at most 240 bytes each, none cut within an escape. */
+const PIECES = /(?:%[0-9A-F]{2}|[^%]){1,80}/g
+
+/** The path for a key; bytes as latin1 has them. `isFolder` tells of a path whether others lie below it. */
+export function pathOfKey(key: string, isFolder: (path: string) => boolean): string {
+  const path = plainPathOf(key)
+  return isFolder(path) ? `${path}/${ITSELF}` : path
+}
+
+/** As if there were no other keys. */
+export function plainPathOf(key: string): string {
+  return Buffer.from(key).toString('latin1').split('/').map(encodePart).join('/')
+}
+
+/** The key of an object at a path of an archive (latin1). Throws an Error for a path that no key has. */
+export function keyOfPath(path: string): string {
+  const parts = path.split('/')
+  if (parts.at(-1) === ITSELF) parts.pop()
+  let key = ''
+  for (const [index, part] of parts.entries()) {
+    key += part.startsWith(CONTINUED) ? decode(part.slice(CONTINUED.length)) : part.startsWith(MARK) ? decode(part.slice(MARK.length)) : part
+    if (index < parts.length - 1 && !part.startsWith(CONTINUED)) key += '/'
+  }
+  return Buffer.from(key, 'latin1').toString()
+}
+
+function encodePart(part: string): string {
+  // oxlint-disable-next-line no-control-regex -- which no name of a file should have
+  if (part !== '' && part !== '.' && part !== '..' && part.length <= LONGEST && !part.startsWith(MARK) && !/[\u0000-\u001f\u007f]/.test(part)) return part
+  // oxlint-disable-next-line no-control-regex -- control characters are what it escapes
+  const pieces = part.replaceAll(/[\u0000-\u001f\u007f%]/g, escape).match(PIECES) ?? ['']
+  // What begins with these would be taken for a mark.
+  return pieces.map((piece, index) => (index < pieces.length - 1 ? CONTINUED : MARK) + piece.replace(/^[+-]/, escape)).join('/')
+}
+
+function escape(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+}
+
+function decode(text: string): string {
+  return text.replaceAll(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
