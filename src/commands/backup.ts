@@ -3,8 +3,9 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { parseDatabaseUrl } from '../postgres/connection.ts'
+import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
+import type { Way } from '../postgres/tunnelled.ts'
 import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
@@ -22,6 +23,7 @@ import { Destinations } from './destinations.ts'
 import { secondsSince } from './elapsed.ts'
 import { quiesce } from './quiesce.ts'
 import type { BackupResult } from './results.ts'
+import { wayTo } from './tunnel.ts'
 import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
@@ -34,7 +36,9 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const { report, signal } = environment
   parseEncryptionKey(inputs['encryption-key'])
   const programs = await clientPrograms(inputs['client-install'], environment)
-  const sources: Source[] = [...databases(inputs, programs, environment), ...volumeSources(inputs, environment)]
+  const connections = connectionsOf(inputs, environment)
+  const way = wayTo(connections.map(({ connection }) => connection), inputs, environment)
+  const sources: Source[] = [...databases(connections, way, inputs, programs, environment), ...volumeSources(inputs, environment)]
   const destinations = await Destinations.open(inputs, environment)
   const { store } = destinations
   let known: KnownChunks | undefined
@@ -79,6 +83,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
     await Promise.all(sources.map((source) => source.close()))
+    await way.close()
     await known?.close()
     await destinations.close()
   }
@@ -94,13 +99,22 @@ async function failureOf(work: (() => Promise<void>) | undefined): Promise<{ err
   }
 }
 
-function databases(inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
-  const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
+interface NamedConnection {
+  name: string
+  connection: Connection
+}
+
+function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environment): NamedConnection[] {
   return (inputs['database-url'] ?? []).map(({ name, url }) => {
     const connection = parseDatabaseUrl(url, variables)
     for (const secret of connection.secrets) report.mask(secret)
-    return new PostgresSource({ name, connection, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables })
+    return { name, connection }
   })
+}
+
+function databases(connections: readonly NamedConnection[], way: Way, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
+  const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
+  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables }))
 }
 
 async function storeSource(source: Source, writer: Writer, before: SourceRecord | undefined, { report }: Environment): Promise<{ record: SourceRecord; result: SourceResult }> {

@@ -4,6 +4,7 @@ import type { Inputs } from '../inputs.ts'
 import { anyClient, dumpClient } from '../postgres/client-download/choose.ts'
 import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { diagnose, judge } from '../postgres/diagnosis.ts'
+import type { Way } from '../postgres/tunnelled.ts'
 import type { Check } from '../report/checks.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
@@ -15,15 +16,19 @@ import type { Store } from '../stores/store.ts'
 import { tryStore } from '../stores/trial.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import type { DoctorResult } from './results.ts'
+import { wayTo } from './tunnel.ts'
 
 /** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
 export async function doctor(inputs: Inputs['doctor'], environment: Environment): Promise<DoctorResult> {
   const checks = await tryDestination(inputs, environment)
   const programs = await clientPrograms(inputs['client-install'], environment)
-  for (const { name, url } of inputs['database-url'] ?? []) {
-    const connection = parseDatabaseUrl(url, environment.variables)
-    for (const secret of connection.secrets) environment.report.mask(secret)
-    checks.push(...(await tryDatabase(`${name} (${connection.where})`, connection, programs, environment)))
+  const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
+  for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
+  const way = wayTo(databases.map(({ connection }) => connection), inputs, environment)
+  try {
+    for (const { name, connection } of databases) checks.push(...(await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment)))
+  } finally {
+    await way.close()
   }
   return { checks }
 }
@@ -59,15 +64,16 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
   }
 }
 
-async function tryDatabase(about: string, connection: Connection, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<Check[]> {
+async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<Check[]> {
   try {
+    const connection = await way.to(given)
     const client = await anyClient(clients, provide)
     const facts = await diagnose({ connection, client, variables, signal })
     const port = Number(connection.environment['PGPORT'] ?? '5432')
     return [...judge(about, facts, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })]
   } catch (error) {
     signal.throwIfAborted()
-    return [failed(about, 'connection', error)]
+    return [failed(about, 'connection', await way.explain(error))]
   }
 }
 

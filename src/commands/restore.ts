@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
-import { LifeboatError } from '../error.ts'
+import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { parseDatabaseUrl } from '../postgres/connection.ts'
 import { postgresFacts } from '../postgres/facts.ts'
-import { restoreArchive } from '../postgres/restore.ts'
+import { restoreArchive, type RestoreOutcome } from '../postgres/restore.ts'
+import type { RestoreOptions } from '../postgres/restore-plan.ts'
+import type { Way } from '../postgres/tunnelled.ts'
 import { findSnapshot } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { Reader } from '../repository/reader.ts'
@@ -15,6 +17,7 @@ import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
 import type { RestoreResult, VerifyResult } from './results.ts'
 import { restoreOneVolume } from './restore-volume.ts'
+import { wayTo } from './tunnel.ts'
 import { verifySnapshot } from './verify.ts'
 
 /**
@@ -27,6 +30,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
   const url = inputs['verify-only'] ? undefined : inputs['database-url']
   const target = url === undefined ? undefined : parseDatabaseUrl(url, variables)
   for (const secret of target?.secrets ?? []) report.mask(secret)
+  const way = wayTo(target ? [target] : [], inputs, environment)
   const store = await openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
   try {
     await openRepository(store)
@@ -45,12 +49,12 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
     if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-    const outcome = await restoreArchive({
+    const outcome = await restored(way, {
       name: source.name,
       archive: () => reader.stream(archive),
       size: archive.size,
       dumpMajor,
-      target,
+      target: await way.to(target),
       mode: databaseMode(inputs.mode),
       schemas: inputs.schemas,
       tables: inputs.tables,
@@ -67,8 +71,22 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
     if (outcome.errors.length > 0) report.warning(LEFT[outcome.left](target.where), outcome.hint)
     return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors })
   } finally {
+    await way.close()
     await store.close()
   }
+}
+
+/** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
+async function restored(way: Way, options: RestoreOptions): Promise<RestoreOutcome> {
+  let outcome: RestoreOutcome
+  try {
+    outcome = await restoreArchive(options)
+  } catch (error) {
+    throw await way.explain(error)
+  }
+  const told = new Error(outcome.errors.join('\n'))
+  const meant = await way.explain(told)
+  return meant === told ? outcome : { ...outcome, errors: [messageOf(meant), ...outcome.errors] }
 }
 
 function databaseMode(mode: Inputs['restore']['mode']): 'empty' | 'create' | 'clean' {

@@ -102,6 +102,13 @@ export function explain(error: unknown, activity: Activity, connection: Pick<Con
   return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, { hint: hintForEnding(error, stderr), cause })
 }
 
+/** Whether an error that `explain` gave, or the text of one, tells of a connection that could not be made or was cut. */
+export function connectionFailed(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const text = `${error.message}\n${error.cause instanceof Error ? error.cause.message : ''}`
+  return lost.test(text) || /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|no connection to the server|timeout expired/.test(text)
+}
+
 /** A program that did not end by itself, whether the signal ended it or it obeyed. */
 function hintForEnding({ exit, program }: ChildError, stderr: string): string | undefined {
   if (exit.signal === null && !/terminated by user/.test(stderr)) return undefined

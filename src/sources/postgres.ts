@@ -4,6 +4,7 @@ import { anyClient, dumpClient, type Provide } from '../postgres/client-download
 import { type Client, programOf } from '../postgres/clients.ts'
 import { clientEnvironment, type Connection } from '../postgres/connection.ts'
 import { explain, refusal } from '../postgres/errors.ts'
+import { straight, type Way } from '../postgres/tunnelled.ts'
 import { type PostgresFacts, readServerFacts, type ServerFacts } from '../postgres/facts.ts'
 import type { Report } from '../report/report.ts'
 import type { Json, Source, SourceStream } from './source.ts'
@@ -11,6 +12,8 @@ import type { Json, Source, SourceStream } from './source.ts'
 export interface PostgresSourceOptions {
   name: string
   connection: Connection
+  /** How it is reached; straight unless told. */
+  way?: Way
   /** What `findClients` found. */
   clients: readonly Client[]
   /** Gets client programs that are not installed. */
@@ -33,32 +36,35 @@ export class PostgresSource implements Source {
   readonly #options: PostgresSourceOptions
   readonly #closing = new AbortController()
   readonly #signal: AbortSignal
+  readonly #way: Way
   readonly #running: Promise<unknown>[] = []
-  #opened: { server: ServerFacts; client: Client } | undefined
+  #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
   #globals: PostgresFacts['globals'] | undefined
 
   constructor(options: PostgresSourceOptions) {
     this.name = options.name
     this.#options = options
+    this.#way = options.way ?? straight
     this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
   }
 
   async open(): Promise<void> {
-    const { connection, clients, provide, variables, report } = this.#options
+    const { clients, provide, variables, report } = this.#options
+    const connection = await this.#track(this.#way.to(this.#options.connection))
     const any = await this.#track(anyClient(clients, provide))
-    const server = await this.#track(readServerFacts({ connection, client: any, variables, signal: this.#signal }))
+    const server = await this.#track(this.#explained(readServerFacts({ connection, client: any, variables, signal: this.#signal })))
     const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide))
     if (warning) report.warning(`${this.name}: ${warning}`)
-    this.#opened = { server, client }
+    this.#opened = { server, client, connection }
   }
 
   async *streams(): AsyncGenerator<SourceStream> {
     const { report } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
-    const { server, client } = this.#opened
-    const reading = this.#track(this.#readGlobals(client, server))
-    yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client) }
+    const { server, client, connection } = this.#opened
+    const reading = this.#track(this.#explained(this.#readGlobals(client, connection, server)))
+    yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
     const globals = await reading
     if ('reason' in globals) {
       this.#globals = globals
@@ -84,8 +90,8 @@ export class PostgresSource implements Source {
     await Promise.allSettled(this.#running)
   }
 
-  async *#dump(client: Client): AsyncGenerator<Buffer> {
-    const { connection, variables, dumpArguments, lockTimeout } = this.#options
+  async *#dump(client: Client, connection: Connection): AsyncGenerator<Buffer> {
+    const { variables, dumpArguments, lockTimeout } = this.#options
     const listing = startListing({ client, variables, signal: this.#signal })
     const parameters = [
       '--format=custom', '--compress=0', '--no-password', `--lock-wait-timeout=${lockTimeout}`, `--dbname=${connection.parameters}`, ...dumpArguments,
@@ -102,15 +108,15 @@ export class PostgresSource implements Source {
       }
       this.#listing = await listing.finish()
     } catch (error) {
-      throw explain(error, 'dump', connection)
+      throw await this.#way.explain(explain(error, 'dump', connection))
     } finally {
       await listing.stop()
     }
   }
 
   /** Small, and read while pg_dump starts. A server that refuses it has a reason; anything else that goes wrong is thrown. */
-  async #readGlobals(client: Client, { database, rolePasswords: passwords }: ServerFacts): Promise<Globals> {
-    const { connection, variables } = this.#options
+  async #readGlobals(client: Client, connection: Connection, { database, rolePasswords: passwords }: ServerFacts): Promise<Globals> {
+    const { variables } = this.#options
     const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${database}`]
     if (!passwords) parameters.push('--no-role-passwords')
     const environment = clientEnvironment(connection, variables)
@@ -121,6 +127,14 @@ export class PostgresSource implements Source {
       const reason = refusal(error, connection)
       if (reason !== undefined) return { reason }
       throw explain(error, 'dump', connection)
+    }
+  }
+
+  async #explained<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise
+    } catch (error) {
+      throw await this.#way.explain(error)
     }
   }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError } from '../../src/error.ts'
@@ -98,6 +98,32 @@ test('an encrypted key is opened with its passphrase, which no argument shows', 
   const given = { volumes: `data=${at(root)}`, ...access(), 'ssh-key': readFileSync(file, 'utf8') }
   await volumes.backup({ ...given, 'ssh-key-passphrase': 'correct horse' })
   expect((await failure(volumes.backup({ ...given, 'ssh-key-passphrase': 'wrong' }))).hint).toContain('ssh-key-passphrase')
+})
+
+test('the agent signs in where there is no key, and ~/.ssh/known_hosts is read; a path may begin where a login starts', async () => {
+  const [socket, home] = [path.join(folder, 'agent'), path.join(folder, 'home')]
+  const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(execFileSync('ssh-agent', ['-a', socket], { encoding: 'utf8' }))![1])
+  try {
+    execFileSync('ssh-add', ['-q', path.join(server.folder, 'user')], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' })
+    mkdirSync(path.join(home, '.ssh'), { recursive: true })
+    writeFileSync(path.join(home, '.ssh/known_hosts'), server.knownHosts.rsa)
+    const signedIn = new Volumes(folder, { SSH_AUTH_SOCK: socket, HOME: home })
+    writeFileSync(path.join(root, 'a'), 'a')
+    const relative = path.relative(userInfo().homedir, root)
+    // Neither . nor .. may be in it: the home and the folder have to share their beginning.
+    const where = relative.startsWith('..') ? at(root) : at(`/~/${relative}`)
+    expect(await signedIn.backup({ volumes: `data=${where}` })).toMatchObject({ sources: [{ name: 'data' }] })
+  } finally {
+    process.kill(pid)
+  }
+})
+
+test('a machine without ssh is told what to install', async () => {
+  const programs = path.join(folder, 'programs')
+  mkdirSync(programs)
+  for (const name of ['sh', 'cat', 'rm']) symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), path.join(programs, name))
+  const bare = new Volumes(folder, { PATH: programs })
+  expect(await failure(bare.backup({ volumes: `data=${at(root)}`, ...access() }))).toMatchObject({ message: 'there is no ssh on this machine', hint: expect.stringContaining('openssh-client') })
 })
 
 describe('a server whose programs are not as they should be', () => {

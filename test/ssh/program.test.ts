@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import ssh2 from 'ssh2'
+import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
+import { openSsh } from '../../src/ssh/program.ts'
+import { portOf } from '../support/free-port.ts'
+import { runningIn } from '../support/ssh-processes.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-ssh-program-'))
+  for (const name of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', path.join(folder, name)])
+  execFileSync('ssh-keygen', ['-q', '-p', '-a', '1', '-P', '', '-N', 'the passphrase', '-f', path.join(folder, 'user')])
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A server that takes a password, or asks for one by `prompt`, and keeps what it is told. sshd checks passwords of the system's accounts alone. */
+async function signIn(access: { password?: string; key?: string; passphrase?: string }, prompt?: string): Promise<{ told: string[]; error?: unknown }> {
+  const told: string[] = []
+  const way = prompt === undefined ? 'password' : 'keyboard-interactive'
+  const server = new ssh2.Server({ hostKeys: [readFileSync(path.join(folder, 'host'), 'utf8')] }, (client) => {
+    client.on('error', () => undefined)
+    client.on('authentication', (context) => {
+      const check = (answer: string): void => {
+        told.push(answer)
+        if (answer === 'the password') context.accept()
+        else context.reject([way])
+      }
+      if (context.method === 'password' && prompt === undefined) check(context.password)
+      else if (context.method === 'keyboard-interactive' && prompt !== undefined) context.prompt([{ prompt, echo: false }], ([answer]) => check(answer ?? ''))
+      else context.reject([way])
+    })
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const temporary = path.join(folder, 'staging')
+  try {
+    const port = portOf(server)
+    const knownHosts = parseKnownHosts(`[127.0.0.1]:${port} ${readFileSync(path.join(folder, 'host.pub'), 'utf8')}`)
+    const ssh = await openSsh({ user: 'me', host: '127.0.0.1', port }, { ...access, knownHosts }, [], { variables: { PATH: process.env['PATH'] }, temporary, signal: new AbortController().signal })
+    await ssh.close()
+    return { told }
+  } catch (error) {
+    return { told, error }
+  } finally {
+    expect([runningIn(folder), readdirSync(temporary)]).toEqual([[], []])
+    server.close()
+  }
+}
+
+test.each([undefined, 'Password: '])('a password is given to a server that asks for it (%s), and a wrong one is told as refused', async (prompt) => {
+  expect(await signIn({ password: 'the password' }, prompt)).toEqual({ told: ['the password'] })
+  expect(await signIn({ password: 'wrong one' }, prompt)).toMatchObject({ told: ['wrong one'], error: { message: expect.stringMatching(/does not let me sign in with the password$/) } })
+})
+
+test('a server that asks for the passphrase of the key gets the password', async () => {
+  const key = readFileSync(path.join(folder, 'user'), 'utf8')
+  const { told } = await signIn({ key, passphrase: 'the passphrase', password: 'the password' }, "Enter passphrase for key 'key': ")
+  expect(told).toEqual(['the password'])
+})
