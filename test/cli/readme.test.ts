@@ -33,7 +33,8 @@ afterAll(async () => {
 /** Runs a line of the README as it stands, but on a store of the test's own and from the sources. */
 async function run(line: string): Promise<string> {
   const program = `${shellWord(process.execPath)} ${shellWord(path.join(import.meta.dirname, 'lifeboat.ts'))}`
-  const command = line.replace('node dist/cli.js', program).replace('file:/mnt/backups', shellWord(`file:${path.join(folder, 'store')}`))
+  const at = (name: string): string => shellWord(`file:${path.join(folder, name)}`)
+  const command = line.replace('node dist/cli.js', program).replace('file:/mnt/backups', at('store')).replace('file:/mnt/copies', at('copies'))
   const target = server.url(line.includes(' restore ') ? 'new_database' : 'shop')
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], { env: { PATH: process.env['PATH'], LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more', DATABASE_URL: target } })
   return stdout
@@ -41,7 +42,7 @@ async function run(line: string): Promise<string> {
 
 test('the README shows every command', () => {
   const words = commands.map((line) => line.split(' ').slice(2, line.includes(' key ') ? 4 : 3).join(' '))
-  expect([...new Set(words)].toSorted()).toEqual(['backup', 'check', 'key add', 'key list', 'key new', 'key remove', 'key write', 'list', 'pin', 'prune', 'restore', 'show', 'stats', 'tag', 'verify'])
+  expect([...new Set(words)].toSorted()).toEqual(['backup', 'check', 'copy', 'doctor', 'key add', 'key list', 'key new', 'key remove', 'key write', 'list', 'pin', 'prune', 'restore', 'show', 'stats', 'tag', 'verify'])
 })
 
 test.each(commands)('%s', async (line) => {
