@@ -64,20 +64,20 @@ test('a server that is not known is refused', async () => {
   expectFailure(ending, 1, /the host key of .* is not known: it shows ssh-/, /add this line/)
 })
 
-describe('in mid-dump', () => {
-  /** Does something once pg_dump waits for a table. */
-  async function whileDumping(act: (child: ReturnType<Sandbox['start']>['child']) => unknown, options: Options = {}) {
-    const lock = await holding(server, 'shop', 'LOCK TABLE orders')
-    try {
-      const { child, ended } = sandbox.start('backup', through(), { ...access(), ...options })
-      await until(async () => (await server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'pg_dump'")) === '1')
-      await act(child)
-      return await ended
-    } finally {
-      await lock.letGo()
-    }
+/** Does something once pg_dump waits for a table. */
+async function whileDumping(act: (child: ReturnType<Sandbox['start']>['child']) => unknown, options: Options = {}) {
+  const lock = await holding(server, 'shop', 'LOCK TABLE orders')
+  try {
+    const { child, ended } = sandbox.start('backup', through(), { ...access(), ...options })
+    await until(async () => (await server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'pg_dump'")) === '1')
+    await act(child)
+    return await ended
+  } finally {
+    await lock.letGo()
   }
+}
 
+describe('in mid-dump', () => {
   test('a lost tunnel fails the backup and is named', async () => {
     const ending = await whileDumping(async () => {
       // The key is read by now, and no argument of a process shows a secret.

@@ -142,12 +142,13 @@ describe('a server whose programs are not as they should be', () => {
   })
 })
 
-describe('a backup that ends in mid-read puts no snapshot and leaves nothing', () => {
-  const begun = () => {
-    writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
-    return new Promise<void>((resolve) => (volumes.onProgress = resolve))
-  }
+/** Resolves when the first bytes of something large are read. */
+function begun(): Promise<void> {
+  writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
+  return new Promise((resolve) => (volumes.onProgress = resolve))
+}
 
+describe('a backup that ends in mid-read puts no snapshot and leaves nothing', () => {
   test('when the connection is cut', async () => {
     const reading = begun()
     const running = failure(volumes.backup({ volumes: `data=${at(root)}`, ...access() }))
