@@ -42,6 +42,8 @@ describe('inputs that are good', () => {
   test('a restore with the least given has the defaults', () => {
     expect(parseInputs('restore', restore, {})).toEqual({
       'client-install': 'auto',
+      'delete-extra': false,
+      rewrite: false,
       timeout: 300_000,
       token: undefined,
       'database-url': 'postgres://app@db/new',

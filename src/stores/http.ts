@@ -14,6 +14,8 @@ export interface Asked {
   method?: string
   headers?: Readonly<Record<string, string>>
   body?: string | Uint8Array
+  /** Path and query as they are sent, for those that a URL would not leave as they are: it resolves `..`. */
+  path?: string
 }
 
 export interface RequestOptions {
@@ -54,7 +56,7 @@ async function requestOnce(url: URL, asked: Asked, options: RequestOptions): Pro
   const { method = 'GET', headers = {} } = asked
   const body = asked.body === undefined ? undefined : bytesOf(asked.body)
   const sized = body && { 'content-length': `${body.length}` }
-  const sent = (url.protocol === 'https:' ? https : http).request(url, { method, headers: { ...sized, ...headers } })
+  const sent = (url.protocol === 'https:' ? https : http).request(url, { method, headers: { ...sized, ...headers }, ...(asked.path !== undefined && { path: asked.path }) })
   let stalled = false
   let responded = false
   const interrupt = (): void => void sent.destroy()

@@ -27,10 +27,11 @@ export class Requests {
   async handle(asked: Asked, { requestTimeout = this.#silence }: { requestTimeout?: number } = {}): ReturnType<Handle> {
     const { protocol, hostname, port, path, query = {}, method, headers } = asked
     const parameters = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`))
-    const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`)
+    const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`)
+    const whole = `${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or a form of the SDK's
     const body = asked.body as string | Uint8Array | undefined
-    const answer = await request(url, { method, headers, body }, { signal: this.#signal, silence: requestTimeout, maximum: LARGEST_OBJECT })
+    const answer = await request(url, { method, headers, body, path: whole }, { signal: this.#signal, silence: requestTimeout, maximum: LARGEST_OBJECT })
     const announced = answer.headers.get('content-length')
     if (method !== 'HEAD' && announced !== null && Number(announced) !== answer.body.length) {
       throw new Transient(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`)

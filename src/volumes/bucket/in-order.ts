@@ -1,7 +1,7 @@
 /** Something to fetch, and how many bytes it will take. */
 export interface Fetch<T> {
   size: number
-  fetch(): Promise<T>
+  fetch: () => Promise<T>
 }
 
 export interface AheadOptions {

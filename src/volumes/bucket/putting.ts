@@ -94,7 +94,8 @@ export class Putting {
   /** Content, and the padding after it. */
   async #take(bytes: Buffer): Promise<void> {
     const moving = this.#moving
-    for (let rest = bytes.subarray(0, moving?.left); moving && rest.length > 0; ) {
+    if (!moving) return
+    for (let rest = bytes.subarray(0, moving.left); rest.length > 0; ) {
       const piece = rest.subarray(0, moving.partSize - moving.held)
       rest = rest.subarray(piece.length)
       moving.pieces.push(piece)

@@ -2,7 +2,7 @@ import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../report/report.ts'
 import { decodeFiles, displayName, type ListedFile } from '../file-list.ts'
 import { pathOf } from '../scan.ts'
-import { type Patterns, selected } from '../selection.ts'
+import { type Candidate, type Patterns, selected } from '../selection.ts'
 import { BadTar } from '../tar-headers.ts'
 import type { Bucket, BucketObject } from './bucket.ts'
 import { entriesOf, isObject, keyOf } from './entries.ts'
@@ -69,13 +69,16 @@ function isSame({ size, target: etag }: ListedFile, object: BucketObject | undef
   return object !== undefined && etag !== '' && object.etag === etag && object.size === size
 }
 
+function candidate(entry: string): Candidate {
+  return { path: displayName(pathOf(entry)), directory: !isObject(entry) }
+}
+
 /** What is in the target and not in the backup, of what both were to hold. */
 function extraOf({ name, bucket, patterns, backup }: BucketRestore, files: readonly ListedFile[], present: readonly BucketObject[]): string[] {
   const keys = new Set(files.filter(({ type }) => type === 'f').map(({ path }) => keyOfPath(path)))
   if (keys.size === 0) throw new LifeboatError(`${name} has no objects in this snapshot: with delete-extra, all of ${bucket.name} would be deleted`, { hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.' })
   if (!backup.whole) throw new LifeboatError(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, { hint: 'Choose another snapshot, or restore without delete-extra.' })
   const leftOut = new Set(backup.leftOut)
-  const candidate = (entry: string) => ({ path: displayName(pathOf(entry)), directory: !isObject(entry) })
   const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })
   return covered.filter((entry) => isObject(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
 }
@@ -102,7 +105,7 @@ async function putAll({ name, bucket, segments, signal, report }: BucketRestore,
     await putting.settled()
     return size
   } catch (error) {
-    await putting.abort(report.warning)
+    await putting.abort((message) => report.warning(message))
     report.warning(`${bucket.name} holds a part of the backup`)
     throw error
   }
