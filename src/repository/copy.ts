@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
-import { NotFound, type Store } from '../stores/store.ts'
+import { isThere, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
 import { lastLook } from './last-look.ts'
@@ -81,27 +81,13 @@ async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> 
 
 /** Whether the store has this very object; another one under the same name was not made by this backup. */
 async function holds(store: Store, key: string, object: Buffer): Promise<boolean> {
-  try {
-    if (object.equals(await store.get(key))) return true
-  } catch (error) {
-    if (error instanceof NotFound) return false
-    throw error
-  }
+  if (!(await isThere(store, key))) return false
+  if (object.equals(await store.get(key))) return true
   throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' })
 }
 
 /** Pins and tags; those given in the other store, to a snapshot that was there once, stay. */
 async function copyLabels({ header: { set, id } }: AuthenticSnapshot, from: Store, to: Store): Promise<void> {
   const key = labelsKey(set, id)
-  try {
-    await to.head(key)
-    return
-  } catch (error) {
-    if (!(error instanceof NotFound)) throw error
-  }
-  try {
-    await to.put(key, await from.get(key))
-  } catch (error) {
-    if (!(error instanceof NotFound)) throw error
-  }
+  if (!(await isThere(to, key)) && (await isThere(from, key))) await to.put(key, await from.get(key))
 }

@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
-import { NotFound, type Store } from '../stores/store.ts'
+import { isThere, type Store } from '../stores/store.ts'
 import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
 import { readTrash, type Trash, TrashWriter } from './trash.ts'
@@ -158,16 +158,6 @@ async function leftovers(store: Store, references: References, { grace, parallel
       if (!present.has(snapshot)) candidates.push({ key, snapshot })
     }
   }
-  const gone = await inParallel(candidates, parallel, ({ snapshot }) => isGone(store, snapshot))
-  return candidates.filter((_, index) => gone[index]).map(({ key }) => key)
-}
-
-async function isGone(store: Store, key: string): Promise<boolean> {
-  try {
-    await store.head(key)
-    return false
-  } catch (error) {
-    if (error instanceof NotFound) return true
-    throw error
-  }
+  const there = await inParallel(candidates, parallel, ({ snapshot }) => isThere(store, snapshot))
+  return candidates.filter((_, index) => !there[index]).map(({ key }) => key)
 }

@@ -77,3 +77,14 @@ export class NotFound extends Error {
     this.key = key
   }
 }
+
+/** Whether there is such an object. */
+export async function isThere(store: Store, key: string): Promise<boolean> {
+  try {
+    await store.head(key)
+    return true
+  } catch (error) {
+    if (error instanceof NotFound) return false
+    throw error
+  }
+}

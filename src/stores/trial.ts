@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Check } from '../report/checks.ts'
-import { NotFound, type Store, type StoredObject } from './store.ts'
+import { isThere, type Store, type StoredObject } from './store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */
 const FOLDER = 'doctor'
@@ -53,7 +53,7 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
   } finally {
     await step('delete', async () => {
       await store.delete(key)
-      if (await present(store, key)) throw new LifeboatError(`${key} is still there after it was deleted`, { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' })
+      if (await isThere(store, key)) throw new LifeboatError(`${key} is still there after it was deleted`, { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' })
       return 'gone at once'
     })
   }
@@ -75,16 +75,6 @@ async function same(store: Store, key: string, bytes: Buffer): Promise<string> {
 async function one(store: Store, key: string): Promise<StoredObject | undefined> {
   for await (const object of store.list(`${FOLDER}/`)) if (object.key === key) return object
   return undefined
-}
-
-async function present(store: Store, key: string): Promise<boolean> {
-  try {
-    await store.head(key)
-    return true
-  } catch (error) {
-    if (error instanceof NotFound) return false
-    throw error
-  }
 }
 
 async function timed(work: () => Promise<unknown>, say: (time: string) => string): Promise<string> {

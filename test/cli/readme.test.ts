@@ -30,10 +30,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
+const at = (name: string): string => shellWord(`file:${path.join(folder, name)}`)
+
 /** Runs a line of the README as it stands, but on a store of the test's own and from the sources. */
 async function run(line: string): Promise<string> {
   const program = `${shellWord(process.execPath)} ${shellWord(path.join(import.meta.dirname, 'lifeboat.ts'))}`
-  const at = (name: string): string => shellWord(`file:${path.join(folder, name)}`)
   const command = line.replace('node dist/cli.js', program).replace('file:/mnt/backups', at('store')).replace('file:/mnt/copies', at('copies'))
   const target = server.url(line.includes(' restore ') ? 'new_database' : 'shop')
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], { env: { PATH: process.env['PATH'], LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more', DATABASE_URL: target } })

@@ -8,6 +8,7 @@ import { compress, encrypt } from '../../src/repository/seal.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, encodeSnapshot, type Manifest, newSnapshotId, openManifest, type SnapshotHeader, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { sha256 } from '../support/bytes.ts'
+import { thrownBy } from '../support/thrown.ts'
 
 const nowhere = new FileStore('/nowhere/at/all')
 const { identity } = await newIdentity()
@@ -37,15 +38,6 @@ const [line = '', mac = ''] = zstdDecompressSync(object).toString('utf8').split(
 /** A snapshot object of any line 1, its MAC made with the key as an honest writer would. */
 const signed = (text: string, by: Keys = keys): Buffer => zstdCompressSync(`${text}\n"${createHmac('sha256', by.macKey).update(text).digest('hex')}"\n`)
 const unsigned = (text: string): Buffer => zstdCompressSync(`${text}\n${mac}\n`)
-
-async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing was thrown'),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof LifeboatError)) throw error
-  return error
-}
 
 test('a snapshot comes back as it was put, with its manifest', async () => {
   const snapshot = await decodeSnapshot(key, object, keys)
@@ -240,7 +232,7 @@ test.each<[string, unknown, RegExp]>([
   ['with an unknown field', { ...content, extra: 1 }, /cannot be read/],
   ['without spent', { ...content, spent: undefined }, /cannot be read/],
   ['with a source of an unknown kind', { ...content, sources: [{ ...source, kind: 'mysql' }] }, /cannot be read/],
-  ['with a stream of an unknown format', streams({ ...stream, format: 'tar' }), /cannot be read/],
+  ['with a stream of an unknown format', streams({ ...stream, format: 'zip' }), /cannot be read/],
   ['with a negative index', streams({ ...stream, chunks: [-1] }), /cannot be read/],
   ['with an index out of range', streams({ ...stream, chunks: [0, 2] }), /contradicts/],
   ['whose chunks are not of the size of the stream', streams({ ...stream, chunks: [0] }), /contradicts/],

@@ -2,11 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { LifeboatError } from '../../src/error.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { refuseUnmounted } from '../../src/stores/mount.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
+import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-file-'))
@@ -19,15 +19,6 @@ storeContract('a folder', async () => {
   const root = freshFolder()
   return { store: new FileStore(root), reopen: async () => new FileStore(root), close: async () => rmSync(root, { recursive: true, force: true }) }
 })
-
-async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing was thrown'),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof LifeboatError)) throw error
-  return error
-}
 
 const asRoot = process.getuid?.() === 0
 

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LifeboatError } from '../../src/error.ts'
 import { parseDestination } from '../../src/stores/destination.ts'
 import { RcloneStore } from '../../src/stores/rclone.ts'
 import { all, noise } from '../support/bytes.ts'
+import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-rclone-'))
@@ -54,15 +54,6 @@ storeContract('a remote of rclone', async () => {
   }
   // Few, as every one costs a dozen listings that way. Its server deletes what is in the way of a move.
 }, 200, true)
-
-async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing was thrown'),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof LifeboatError)) throw error
-  return error
-}
 
 test('a put is on the remote when it resolves, and leaves no temporary file', async () => {
   const store = storeAt('rclone:disk:durable')

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { LifeboatError } from '../../src/error.ts'
 import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { SftpStore, type SftpOptions } from '../../src/stores/sftp.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
+import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
 import { tcpFaults } from './remote-faults.ts'
 
@@ -64,15 +64,6 @@ tcpFaults('a folder on an SFTP server', async () => {
     close: async () => rmSync(folder, { recursive: true, force: true }),
   }
 })
-
-async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing was thrown'),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof LifeboatError)) throw error
-  return error
-}
 
 test('a put leaves no temporary file, and nobody but the owner can read what it wrote', async () => {
   const folder = freshFolder()

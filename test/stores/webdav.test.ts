@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { LifeboatError } from '../../src/error.ts'
 import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, noise } from '../support/bytes.ts'
 import { portOf } from '../support/free-port.ts'
 import { startApache, type WebdavServer } from '../support/webdav-server.ts'
+import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
 import { type FaultyPlace, httpFaults, tcpFaults } from './remote-faults.ts'
 
@@ -42,15 +42,6 @@ async function faultyPlace(): Promise<FaultyPlace> {
 }
 tcpFaults('a folder on a WebDAV server', faultyPlace)
 httpFaults('a folder on a WebDAV server', { checksums: false }, faultyPlace)
-
-async function thrownBy(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing was thrown'),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof LifeboatError)) throw error
-  return error
-}
 
 test('folders above the store are made, and a put leaves no temporary file', async () => {
   const store = storeAt(urlOf('some/where/below'))
