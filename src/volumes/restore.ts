@@ -56,7 +56,12 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
     return outcome
   } catch (error) {
     // Only while all of the old content is there.
-    await output(place, 'sh', ['-euc', UNDO, 'sh', place.root, fresh], AbortSignal.timeout(UNDO_MS))
+    try {
+      await output(place, 'sh', ['-euc', UNDO, 'sh', place.root, fresh], AbortSignal.timeout(UNDO_MS))
+    } catch {
+      // The first error tells why; often there is no way to the place any more.
+      given.report.warning(`${place.where} may still have what was extracted so far, in ${fresh}`, 'What was there before is as it was: remove that folder.')
+    }
     throw error
   }
 }
@@ -81,7 +86,8 @@ rmdir "$2"
 rm "$2.done"
 touch --date="@$changed" .
 `
-const UNDO = 'cd "$1"; if [ -d "$2" ] && [ ! -e "$2.done" ]; then chmod -R u+rwX "$2"; rm -rf -- "$2"; fi'
+// A tar on another machine ends a moment after the connection to it.
+const UNDO = 'cd "$1"; if [ -d "$2" ] && [ ! -e "$2.done" ]; then chmod -R u+rwX "$2"; rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }; fi'
 
 const UNDO_MS = 5000
 

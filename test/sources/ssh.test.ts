@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError } from '../../src/error.ts'
+import { until } from '../end-to-end/sandbox.ts'
 import { runningIn } from '../support/ssh-processes.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 import { contentsOf, Volumes } from '../support/volume.ts'
@@ -24,8 +25,8 @@ beforeEach(() => {
   mkdirSync(root)
   volumes = new Volumes(folder)
 })
-afterEach(() => {
-  expect(runningIn(folder)).toEqual([])
+afterEach(async () => {
+  await until(async () => runningIn(folder).length === 0)
   expect(existsSync(`${folder}/staging`) ? readdirSync(`${folder}/staging`) : []).toEqual([])
   rmSync(folder, { recursive: true })
 })
@@ -145,7 +146,7 @@ describe('a server whose programs are not as they should be', () => {
 /** Resolves when the first bytes of something large are read. */
 function begun(): Promise<void> {
   writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
-  return new Promise((resolve) => (volumes.onProgress = resolve))
+  return new Promise((resolve) => (volumes.onProgress = () => resolve()))
 }
 
 describe('a backup that ends in mid-read puts no snapshot and leaves nothing', () => {
@@ -166,4 +167,26 @@ describe('a backup that ends in mid-read puts no snapshot and leaves nothing', (
     await expect(running).rejects.toThrow('interrupted')
     expect(existsSync(`${volumes.store}/snapshots`)).toBe(false)
   })
+})
+
+test.each([
+  ['interrupted', () => undefined, /^interrupted$/],
+  ['cut off', () => server.cut(), /^the connection to .* was lost/],
+])('a restore in place of what is there, %s, leaves that as it was', async (how, cut, message) => {
+  writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
+  await volumes.backup({ volumes: `data=${root}` })
+  const there = path.join(folder, 'there')
+  mkdirSync(there)
+  writeFileSync(path.join(there, 'old'), 'old')
+  const controller = new AbortController()
+  const restoring = new Promise<void>((resolve) => (volumes.onProgress = (activity) => activity.startsWith('restoring') && resolve()))
+  const running = failure(volumes.restore({ target: at(there), mode: 'clean', ...access() }, controller.signal))
+  await restoring
+  if (how === 'interrupted') controller.abort(new LifeboatError('interrupted'))
+  await cut()
+  expect((await running).message).toMatch(message)
+  expect(readFileSync(path.join(there, 'old'), 'utf8')).toBe('old')
+  const [left] = readdirSync(there).filter((name) => name !== 'old')
+  expect(volumes.warnings.join()).toContain(left ?? '')
+  expect(left === undefined).toBe(how === 'interrupted')
 })

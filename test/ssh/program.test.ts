@@ -5,6 +5,7 @@ import path from 'node:path'
 import ssh2 from 'ssh2'
 import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { openSsh } from '../../src/ssh/program.ts'
+import { until } from '../end-to-end/sandbox.ts'
 import { portOf } from '../support/free-port.ts'
 import { runningIn } from '../support/ssh-processes.ts'
 
@@ -44,7 +45,8 @@ async function signIn(access: { password?: string; key?: string; passphrase?: st
   } catch (error) {
     return { told, error }
   } finally {
-    expect([runningIn(folder), readdirSync(temporary)]).toEqual([[], []])
+    await until(async () => runningIn(folder).length === 0)
+    expect(readdirSync(temporary)).toEqual([])
     server.close()
   }
 }

@@ -17,8 +17,8 @@ type Raw = Record<string, string>
 export class Volumes {
   readonly store: string
   readonly warnings: string[] = []
-  /** Told of the progress of every command. */
-  onProgress: () => void = () => undefined
+  /** Told what the running command is about, as often as it reports progress. */
+  onProgress: (activity: string) => void = () => undefined
   readonly #variables: Raw
   readonly #temporary: string
 
@@ -45,7 +45,7 @@ export class Volumes {
   }
 
   #environment(signal: AbortSignal = new AbortController().signal) {
-    const report = { ...quiet, warning: (message: string) => void this.warnings.push(message), progress: () => this.onProgress() }
+    const report = { ...quiet, warning: (message: string) => void this.warnings.push(message), progress: ({ activity }: { activity: string }) => this.onProgress(activity) }
     return { variables: this.#variables, signal, report, temporary: this.#temporary, now: () => new Date() }
   }
 }
