@@ -145,7 +145,7 @@ describe('a server whose programs are not as they should be', () => {
 
 /** Resolves when the first bytes of something large are read. */
 function begun(): Promise<void> {
-  writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
+  writeFileSync(path.join(root, 'large'), randomBytes(16_000_000))
   return new Promise((resolve) => (volumes.onProgress = () => resolve()))
 }
 
@@ -173,7 +173,7 @@ test.each([
   ['interrupted', () => undefined, /^interrupted$/],
   ['cut off', () => server.cut(), /^the connection to .* was lost/],
 ])('a restore in place of what is there, %s, leaves that as it was', async (how, cut, message) => {
-  writeFileSync(path.join(root, 'large'), randomBytes(60_000_000))
+  writeFileSync(path.join(root, 'large'), randomBytes(16_000_000))
   await volumes.backup({ volumes: `data=${root}` })
   const there = path.join(folder, 'there')
   mkdirSync(there)
