@@ -3,20 +3,13 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { prune } from '../src/commands/prune.ts'
 import { parseInputs } from '../src/inputs.ts'
-import { openKeys } from '../src/repository/keys.ts'
-import { openOrMakeRepository } from '../src/repository/repository.ts'
-import { type ChunkEntry, chunkKey, encodeSnapshot, snapshotKey } from '../src/repository/snapshot.ts'
-import { FileStore } from '../src/stores/file.ts'
+import { fillWithChunks, IDENTITY } from './snapshots.ts'
 
-const IDENTITY = 'AGE-SECRET-KEY-18TQHRSHQTKZEVH952RYVPHU07DE394GRAYT6AVFNYMUX0X7XJEDSELEQD3'
-/** Chunks a snapshot lists: a quarter are its own, as each backup of a database of half a gigabyte that changes a lot. */
-const LISTED = 400
 const NOW = Date.UTC(2026, 10, 20)
 const HOUR = 3_600_000
 const retention = 'daily=30 weekly=12 monthly=12 yearly=7'
@@ -42,29 +35,10 @@ if (process.argv[4] === 'step') {
   }
 }
 
-/** One snapshot an hour; the chunk objects are empty, and as many as are not listed are what killed backups left. */
+/** The chunk objects are empty. */
 async function fill(folder: string): Promise<void> {
-  const store = new FileStore(folder)
-  await openOrMakeRepository(store)
-  const keys = await openKeys(IDENTITY, { store, create: false })
   for (let byte = 0; byte < 256; byte++) mkdirSync(path.join(folder, 'chunks', byte.toString(16).padStart(2, '0')), { recursive: true })
-  mkdirSync(path.join(folder, 'snapshots/app'), { recursive: true })
-  const own = Math.floor(chunks / snapshots)
-  const listed: ChunkEntry[] = []
-  for (let number = 0; number < snapshots; number++) {
-    const time = new Date(NOW - (snapshots - number) * HOUR)
-    const mark = number.toString(16).padStart(8, '0')
-    for (let chunk = 0; chunk < own; chunk++) {
-      const id = createHash('sha256').update(`${number} ${chunk}`).digest('hex')
-      writeFileSync(path.join(folder, chunkKey(id, mark)), '')
-      listed.push([id, 1_500_000, 500_000, null, mark])
-    }
-    listed.splice(0, Math.max(0, listed.length - LISTED))
-    const id = `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${mark}`
-    const header = { format: 'lifeboat/1' as const, id, set: 'app', time: time.toISOString(), key: keys.fingerprint, tags: [], size: 600_000_000, added: own * 500_000, chunks: listed }
-    const object = await encodeSnapshot(header, { sources: [], anchors: listed.map(() => ''), spent: listed.map(() => 0), description: '', run: null, lifeboat: 'bench' }, keys)
-    writeFileSync(path.join(folder, snapshotKey('app', id)), object)
-  }
+  await fillWithChunks(folder, { snapshots, chunks, until: NOW, onChunk: (key) => writeFileSync(path.join(folder, key), '') })
 }
 
 async function step(folder: string, [what, kind]: string[]): Promise<void> {

@@ -18,8 +18,10 @@ import { Writer } from '../../src/repository/writer.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, changed, noise, sha256 } from '../support/bytes.ts'
+import { startCeph } from '../support/ceph.ts'
 import { keys } from '../support/engine.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { destinationOf, newBucket, openBucket } from '../support/s3-place.ts'
 import { type Runner, Violation, World } from '../support/world.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-model-'))
@@ -256,6 +258,18 @@ test.each(Array.from({ length: seeds }, (_, index) => first + index))('in memory
 test('in a folder, every snapshot that exists restores at every step', async () => {
   const done = await simulate({ seed: first, steps, store: () => new FileStore(path.join(folder, 'store')) })
   expect(done['chunksDeleted']).toBeGreaterThan(0)
+}, 600_000)
+
+test('in a bucket of a real S3 server, every snapshot that exists restores at every step', async () => {
+  const ceph = await startCeph()
+  try {
+    const bucket = openBucket(destinationOf(ceph, await newBucket(ceph)))
+    const done = await simulate({ seed: first + 2, steps: Math.ceil(steps / 4), store: () => bucket })
+    for (const kind of ['backup', 'prune', 'chunksDeleted', 'snapshotsDeleted']) expect([kind, done[kind]! > 0]).toEqual([kind, true])
+    await bucket.close()
+  } finally {
+    await ceph.stop()
+  }
 }, 600_000)
 
 // What writers do for it, keeping off the trash and looking again, is missed so rarely that seeds do not find it in seconds: garbage.test.ts has its scenarios.
