@@ -23,7 +23,7 @@ export function copySummary(result: CopyResult): string {
   const rows = newestFirst.slice(0, MOST_ROWS).map(({ snapshot, set, outcome, bytes, problem }) => [code(snapshot), escape(set), outcome === 'failed' ? '❌ failed' : outcome, formatBytes(bytes), escape(problem ?? '')])
   return withinLimit([
     `### ${failed ? '❌' : '✅'} Lifeboat: ${escape(copyHeadline(result))}`,
-    ...(rows.length > 0 ? [table(['Snapshot', 'Set', '', 'Transferred', 'Problem'], rows, 3)] : ['There was nothing to copy.']),
+    ...(rows.length > 0 ? [table(['Snapshot', 'Set', '', 'Transferred', 'Problem'], rows, ['Transferred'])] : ['There was nothing to copy.']),
     ...(newestFirst.length > MOST_ROWS ? [`The newest ${MOST_ROWS} of ${newestFirst.length} are shown.`] : []),
   ])
 }

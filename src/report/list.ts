@@ -48,8 +48,12 @@ function about({ sources, pinned, tags, description, retention, expires, authent
 }
 
 /** `read, 3 days ago`; what failed stands out. */
-export function proofText({ proofs }: Pick<ListedSnapshot, 'proofs'>, now: Date): string {
-  return proofs.map(({ level, result, time }) => `${result === 'verified' ? level : `${level} ${result.toUpperCase()}`} ${formatAge(time, now)} ago`).join(', ')
+export function proofText(snapshot: Pick<ListedSnapshot, 'proofs'>, now: Date): string {
+  return proofsOf(snapshot, now).join(', ')
+}
+
+function proofsOf({ proofs }: Pick<ListedSnapshot, 'proofs'>, now: Date): string[] {
+  return proofs.map(({ level, result, time }) => `${result === 'verified' ? level : `${level} ${result.toUpperCase()}`} ${formatAge(time, now)} ago`)
 }
 
 /** `in 3 days`. */
@@ -78,7 +82,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
     ...setsOf(snapshots, now),
-    ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, 2)] : []),
+    ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
   ]
 }
@@ -90,16 +94,16 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Snapshot', always: true, cell: ({ id }) => code(id) },
   { head: MADE, always: true, cell: ({ time }, _, timeZone) => shortTime(time, timeZone) },
   { head: 'Age', always: true, cell: ({ time }, now) => unbroken(formatAge(time, now)) },
+  { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
+  { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
+  { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => unbroken(escape(proof))).join('<br>') },
   { head: 'Set', always: true, cell: ({ set }) => escape(set) },
   { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
   { head: 'About', always: true, cell: ({ pinned, tags, description = '' }) => escape([[...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
-  { head: 'Verified', always: true, cell: (snapshot, now) => escape(proofText(snapshot, now)) },
   { head: 'Kept', cell: ({ retention }) => (retention ? escape(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : '') },
   { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
   { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },
   { head: 'Run', cell: ({ run }) => (run ? link('run', run) : '') },
-  { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
-  { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
 ]
 
 /** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */

@@ -59,7 +59,8 @@ export function fenced(language: string, content: string): string {
   return `${fence}${language}\n${text}\n${fence}`
 }
 
-/** A table of cells that are Markdown already; the last `figures` columns hold figures. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[], figures = 0): string {
-  return [head, head.map((_, column) => (column < head.length - figures ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+/** A table of cells that are Markdown already; `figures`: how many columns at the end, or the heads of those that hold figures. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], figures: number | readonly string[] = 0): string {
+  const right = typeof figures === 'number' ? head.slice(head.length - figures) : figures
+  return [head, head.map((name) => (right.includes(name) ? '---:' : '---')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

@@ -20,7 +20,7 @@ export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: stri
   const rows = shown.map(({ id, time, size, keep, reasons }) => [keep ? 'keep' : '🗑️ delete', code(id), shortTime(time, timeZone), formatBytes(size), escape(reasons.join(', '))])
   return withinLimit([
     `### ${result.dryRun ? '🔍' : '✅'} Lifeboat: ${escape(pruneHeadline(result))}`,
-    ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, 5)] : ['There are no snapshots.']),
+    ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, ['Size'])] : ['There are no snapshots.']),
     ...(shown.length < result.snapshots.length ? [`The newest ${MOST_ROWS} of ${result.snapshots.length} are shown.`] : []),
     ...whatWent(result).map(escape),
   ])

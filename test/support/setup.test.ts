@@ -26,7 +26,7 @@ function found(name: string): string {
   return spawnSync('/bin/sh', ['-c', 'command -v "$1"', 'sh', name], { encoding: 'utf8' }).stdout.trim()
 }
 
-const forTests = ['age', 'zstd', 'jq', 'strace', 'git', 'chromium', 'gpg', 'xz', 'openssl', 'ssh-keygen', 'rclone', 'shellcheck', 'node']
+const forTests = ['age', 'zstd', 'jq', 'strace', 'git', 'chromium', 'gpg', 'xz', 'openssl', 'ssh-keygen', 'rclone', 'shellcheck', 'setfacl', 'getfattr', 'docker', 'node']
 
 test('a machine that has everything is left alone, without a word', () => {
   expect(setup('test', forTests)).toEqual({ status: 0, output: '' })
