@@ -12,8 +12,11 @@ import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
  */
 const CREATE = [
   '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
-  '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=1', '--no-recursion', '--quoting-style=literal',
+  '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=literal',
 ]
+
+/** Bytes of the two blocks at the end of an archive. */
+const END = 1024
 
 export interface ReadEntry {
   entry: string
@@ -58,8 +61,11 @@ export class SegmentReading {
     let said = ''
     try {
       for await (const bytes of child.stdout) {
+        const before = headers.passed
         headers.push(bytes)
-        yield bytes
+        // Of the zeros to the end of tar's last record, as large as it is for the sake of fewer writes, two blocks are the end of the archive.
+        const end = headers.zerosAt === undefined ? bytes.length : headers.zerosAt + END - before
+        if (end > 0) yield end < bytes.length ? bytes.subarray(0, end) : bytes
       }
     } catch (error) {
       if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error

@@ -37,6 +37,9 @@ export class TarHeaders {
   #extended: { size: number; bytes: Buffer[] } | undefined
   #attributes: Map<string, string> | undefined
   entries = 0
+  /** Bytes so far; and how many of them came before the first block of zeros in place of a header. */
+  passed = 0
+  zerosAt: number | undefined
 
   constructor(onEntry: OnEntry, onBytes: (bytes: Buffer) => void = () => undefined) {
     this.#onEntry = onEntry
@@ -45,7 +48,9 @@ export class TarHeaders {
 
   /** Throws BadTar at the first header that is none. */
   push(bytes: Buffer): void {
+    const start = this.passed
     let offset = 0
+    this.passed += bytes.length
     while (offset < bytes.length) {
       if (this.#rest > 0) {
         const piece = bytes.subarray(offset, offset + this.#rest)
@@ -63,6 +68,7 @@ export class TarHeaders {
         }
         const block = this.#block
         this.#block = Buffer.alloc(0)
+        if (isZero(block)) this.zerosAt ??= start + offset - BLOCK
         this.#header(block)
       }
     }
@@ -84,7 +90,7 @@ export class TarHeaders {
   }
 
   #header(block: Buffer): void {
-    if (block[0] === 0 && block.every((byte) => byte === 0)) {
+    if (isZero(block)) {
       if (this.#head.length > 0) throw new BadTar('the tar has headers without an entry')
       this.#onBytes(block)
       return
@@ -126,6 +132,10 @@ export class TarHeaders {
 const NONE: ReadonlyMap<string, string> = new Map()
 
 const TYPES: Readonly<Record<string, EntryType>> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'link', '2': 'symlink', '5': 'directory', '6': 'fifo' }
+
+function isZero(block: Buffer): boolean {
+  return block[0] === 0 && block.every((byte) => byte === 0)
+}
 
 function padded(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type VolumeFacts, volumeFacts } from '../../src/volumes/facts.ts'
 import { decodeFiles } from '../../src/volumes/file-list.ts'
+import { TarHeaders } from '../../src/volumes/tar-headers.ts'
 import { all, inPieces, noise } from '../support/bytes.ts'
 import { archiveOf, contentsOf, readVolume, type ReadVolume } from '../support/volume.ts'
 
@@ -55,6 +56,12 @@ test('everything that a file system has comes back from the archives with tar -x
   const read = await readVolume(root)
   const target = extracted(archiveOf(read))
   expect(contentsOf(target)).toEqual(contentsOf(root))
+  for (const [name, bytes] of read.streams) {
+    // Two blocks of zeros end each, whatever tar adds to its last record.
+    const headers = new TarHeaders(() => undefined)
+    if (name.endsWith('.tar')) headers.push(bytes)
+    expect([name, bytes.length]).toEqual([name, name.endsWith('.tar') ? headers.zerosAt! + 1024 : bytes.length])
+  }
   expect(statSync(path.join(target, 'sparse')).blocks).toBeLessThan(100)
   expect(statSync(path.join(target, 'a-b/hard')).ino).toBe(statSync(path.join(target, 'a/deep/file')).ino)
   expect(factsOf(read)).toMatchObject({ skipped: { sockets: 1, devices: 0 }, changed: [], unreadable: [] })
