@@ -46,7 +46,8 @@ export class S3Store implements Store {
     let unexpected: string | undefined
     return this.#session.try('get', key, async (requestTimeout) => {
       const { Body, ETag } = await this.#session.client.send(new GetObjectCommand(this.#at(key)), { requestTimeout })
-      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? [])
+      const { buffer, byteOffset, length } = (await Body?.transformToByteArray()) ?? new Uint8Array()
+      const bytes = Buffer.from(buffer, byteOffset, length)
       const expected = /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1]
       if (ETag === undefined) throw new Transient('the answer is not that of an S3 service')
       if (!this.#etagIsMd5 || expected === undefined) return bytes

@@ -120,7 +120,8 @@ function configuration(root: string, folder: string, fsid: string, monitor: numb
     ms_mon_client_mode: 'crc', ms_client_mode: 'crc', paxos_propose_interval: 0.05, paxos_min_wait: 0.01, mon_tick_interval: 1,
     mon_cluster_log_to_file: false, mon_allow_pool_size_one: true, mon_max_pg_per_osd: 1000, mon_data_avail_crit: 1,
     osd_objectstore: 'memstore', memstore_device_bytes: '8G', mon_data: `${folder}/mon`, osd_data: `${folder}/osd`, rgw_data: `${folder}/rgw`,
-    rgw_frontends: `beast endpoint=127.0.0.1:${gateway}`, rgw_enable_apis: 's3', rgw_thread_pool_size: 64,
+    // Without it, answers in two pieces wait 40 ms for the acknowledgement of the first.
+    rgw_frontends: `beast endpoint=127.0.0.1:${gateway} tcp_nodelay=1`, rgw_enable_apis: 's3', rgw_thread_pool_size: 64,
   }
   return ['[global]', ...Object.entries(settings).map(([name, value]) => `${name} = ${String(value)}`), ''].join('\n')
 }
