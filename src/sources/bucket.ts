@@ -1,7 +1,7 @@
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
-import type { Bucket, BucketObject } from '../volumes/bucket/bucket.ts'
+import type { BucketAccess, BucketObject } from '../volumes/bucket/bucket.ts'
 import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from '../volumes/bucket/entries.ts'
 import { BucketReading } from '../volumes/bucket/reading.ts'
 import type { VolumeFacts } from '../volumes/facts.ts'
@@ -16,7 +16,7 @@ export interface BucketSourceOptions {
   name: string
   /** As people know it, without secrets. */
   where: string
-  open(signal: AbortSignal): Promise<Bucket>
+  open(signal: AbortSignal): Promise<BucketAccess>
   patterns: Patterns
   /** What to do about objects that may not be read. */
   onUnreadable: 'fail' | 'warn'
@@ -35,7 +35,7 @@ export class BucketSource implements Source {
   readonly kind = 'bucket'
   readonly #options: BucketSourceOptions
   readonly #closing = new AbortController()
-  #bucket: Bucket | undefined
+  #bucket: BucketAccess | undefined
   #facts: VolumeFacts | undefined
 
   constructor(options: BucketSourceOptions) {
@@ -77,7 +77,7 @@ export class BucketSource implements Source {
     this.#bucket?.close()
   }
 
-  async #entries(bucket: Bucket): Promise<string[]> {
+  async #entries(bucket: BucketAccess): Promise<string[]> {
     const objects: BucketObject[] = []
     for await (const object of bucket.list()) objects.push(object)
     const { patterns } = this.#options
@@ -85,7 +85,7 @@ export class BucketSource implements Source {
   }
 
   /** Yields a segment until it has been read well, or taken from the snapshot before. */
-  async *#segment(bucket: Bucket, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, readonly string[]> {
+  async *#segment(bucket: BucketAccess, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, readonly string[]> {
     let { entries } = segment
     const begun = new Map<string, number>()
     for (let attempt = 1; ; attempt++) {
@@ -104,7 +104,7 @@ export class BucketSource implements Source {
     }
   }
 
-  #leaveOut(bucket: Bucket, { changed, unreadable }: BucketReading, facts: VolumeFacts): void {
+  #leaveOut(bucket: BucketAccess, { changed, unreadable }: BucketReading, facts: VolumeFacts): void {
     if (unreadable.length > 0 && this.#options.onUnreadable === 'fail') {
       const names = unreadable.map(({ entry }) => JSON.stringify(keyOf(entry)))
       const { reason } = unreadable[0]!

@@ -7,7 +7,7 @@ import * as fc from 'fast-check'
 import { BucketSource } from '../../src/sources/bucket.ts'
 import { ReadAgain } from '../../src/sources/source.ts'
 import { inParallel } from '../../src/stores/retry.ts'
-import { type Bucket, openBucket } from '../../src/volumes/bucket/bucket.ts'
+import { type BucketAccess, openBucket } from '../../src/volumes/bucket/bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from '../../src/volumes/bucket/keys.ts'
 import { type VolumeFacts, volumeFacts } from '../../src/volumes/facts.ts'
 import { decodeFiles, type ListedFile } from '../../src/volumes/file-list.ts'
@@ -242,7 +242,7 @@ describe('a bucket of Ceph', () => {
     }
   }
 
-  const opened = (bucket: string): Bucket => openBucket(destinationOf(ceph, bucket), { variables: {}, signal: new AbortController().signal, report: quiet, timeout: 30_000 })
+  const opened = (bucket: string): BucketAccess => openBucket(destinationOf(ceph, bucket), { variables: {}, signal: new AbortController().signal, report: quiet, timeout: 30_000 })
 
   function extracted(archive: Buffer): string {
     const target = mkdtempSync(path.join(folder, 'out-'))

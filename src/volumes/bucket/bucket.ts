@@ -5,6 +5,7 @@ import type { S3Destination } from '../../stores/destinations/s3.ts'
 import { Transient } from '../../stores/retry.ts'
 import { openSession, type S3Environment, type S3Session } from '../../stores/s3/session.ts'
 import { NotFound } from '../../stores/store.ts'
+import { ChangedObject, ClosedObject } from './changes.ts'
 import { bare, headersOf, type Metadata, metadataOf } from './metadata.ts'
 
 /** An object as a listing has it. */
@@ -33,13 +34,9 @@ export interface PieceWanted {
   range?: { start: number; end: number }
 }
 
-/** The object is not what it was when it was listed, or no longer there. */
-export class ChangedObject extends Error {}
-/** The object is there and must not, or cannot at once, be read. */
-export class ClosedObject extends Error {}
-
+// Not `Bucket`: ncc renames exports, and with this one the name of a parameter of each command.
 /** A bucket, or what in it begins with a prefix, as a volume: whatever keys and metadata its objects have. */
-export class Bucket {
+export class BucketAccess {
   readonly name: string
   readonly #destination: S3Destination
   readonly #session: S3Session
@@ -52,12 +49,12 @@ export class Bucket {
 
   /** In the order of the service. `limit`: no more than these. */
   async *list(limit?: number): AsyncGenerator<BucketObject, void, void> {
-    const { bucket: Bucket, prefix } = this.#destination
+    const { bucket, prefix } = this.#destination
     let token: string | undefined
     do {
       const page = await this.#session.try('list', '', async (requestTimeout) => {
         // Plain XML has no room for every key.
-        const command = new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken: token, EncodingType: 'url', MaxKeys: limit })
+        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token, EncodingType: 'url', MaxKeys: limit })
         const page = await this.#session.client.send(command, { requestTimeout })
         if (page.IsTruncated === undefined) throw new Transient('the answer is not that of an S3 service')
         return page
@@ -174,8 +171,8 @@ export interface Upload {
 }
 
 /** Nothing is asked of the service yet. */
-export function openBucket(destination: S3Destination, environment: S3Environment): Bucket {
-  return new Bucket(destination, openSession(destination, environment))
+export function openBucket(destination: S3Destination, environment: S3Environment): BucketAccess {
+  return new BucketAccess(destination, openSession(destination, environment))
 }
 
 /** In messages. */

@@ -1,7 +1,7 @@
 import { messageOf } from '../../error.ts'
 import { displayName, type ListedFile } from '../file-list.ts'
 import { BadTar, type TarEntry, TarHeaders } from '../tar-headers.ts'
-import type { Bucket, Upload } from './bucket.ts'
+import type { BucketAccess, Upload } from './bucket.ts'
 import { keyOfPath } from './keys.ts'
 import { type Metadata, metadataIn } from './metadata.ts'
 import { Transfers } from './transfers.ts'
@@ -27,7 +27,7 @@ interface Moving {
 
 /** Puts those objects of archives that are needed into a bucket, as their bytes go by. */
 export class Putting {
-  readonly #bucket: Bucket
+  readonly #bucket: BucketAccess
   readonly #needed: ReadonlyMap<string, ListedFile>
   readonly #headers: TarHeaders
   readonly #transfers = new Transfers()
@@ -38,7 +38,7 @@ export class Putting {
   taken = 0
 
   /** `needed`: by path, what the list of files says of them. */
-  constructor(bucket: Bucket, needed: ReadonlyMap<string, ListedFile>) {
+  constructor(bucket: BucketAccess, needed: ReadonlyMap<string, ListedFile>) {
     this.#bucket = bucket
     this.#needed = needed
     this.#headers = new TarHeaders(

@@ -2,7 +2,8 @@ import { ReadAgain } from '../../sources/source.ts'
 import { LifeboatError } from '../../error.ts'
 import { metaOf, pathOf } from '../scan.ts'
 import { memberHead, paddedSize, TAR_END } from '../tar-member.ts'
-import { type Bucket, ChangedObject, ClosedObject, type ObjectPiece } from './bucket.ts'
+import type { BucketAccess, ObjectPiece } from './bucket.ts'
+import { ChangedObject, ClosedObject } from './changes.ts'
 import { entryOf, etagOf, isObject, keyOf } from './entries.ts'
 import { type Fetch, inOrder } from './in-order.ts'
 import { recordsOf } from './metadata.ts'
@@ -21,7 +22,7 @@ interface Fetched {
 
 /** One attempt to read the objects of a segment as an archive. Its fields tell how it went once `bytes` has been iterated. */
 export class BucketReading {
-  readonly #bucket: Bucket
+  readonly #bucket: BucketAccess
   readonly #entries: readonly string[]
   begun = false
   /** What the archive holds: entries that may be newer than those asked for. */
@@ -33,7 +34,7 @@ export class BucketReading {
   /** Why it has to be done again: this object is no longer what a part of it was read from. */
   broken: string | undefined
 
-  constructor(bucket: Bucket, entries: readonly string[]) {
+  constructor(bucket: BucketAccess, entries: readonly string[]) {
     this.#bucket = bucket
     this.#entries = entries
   }

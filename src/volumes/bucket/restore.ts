@@ -4,7 +4,7 @@ import { decodeFiles, displayName, type ListedFile } from '../file-list.ts'
 import { pathOf } from '../scan.ts'
 import { type Candidate, type Patterns, selected } from '../selection.ts'
 import { BadTar } from '../tar-headers.ts'
-import type { Bucket, BucketObject } from './bucket.ts'
+import type { BucketAccess, BucketObject } from './bucket.ts'
 import { entriesOf, isObject, keyOf } from './entries.ts'
 import { keyOfPath } from './keys.ts'
 import { Putting } from './putting.ts'
@@ -12,7 +12,7 @@ import { Transfers } from './transfers.ts'
 
 export interface BucketRestore {
   name: string
-  bucket: Bucket
+  bucket: BucketAccess
   list: () => AsyncIterable<Buffer>
   /** The archives of the volume, in order: their members, and how to read them. */
   segments: readonly { entries: number; bytes: () => AsyncIterable<Buffer> }[]
