@@ -3272,8 +3272,8 @@ __webpack_require__.d(__webpack_exports__, {
 var lib_core = __webpack_require__(32322);
 // EXTERNAL MODULE: external "path"
 var external_path_ = __webpack_require__(16928);
-// EXTERNAL MODULE: ../../node_modules/@actions/exec/lib/exec.js + 3 modules
-var exec = __webpack_require__(33023);
+// EXTERNAL MODULE: ../../node_modules/@actions/exec/lib/exec.js + 2 modules
+var exec = __webpack_require__(3808);
 // EXTERNAL MODULE: external "fs"
 var external_fs_ = __webpack_require__(79896);
 ;// CONCATENATED MODULE: ../../node_modules/@actions/glob/lib/internal-glob-options-helper.js
@@ -7219,8 +7219,8 @@ var lib = __webpack_require__(40066);
 var auth = __webpack_require__(80381);
 // EXTERNAL MODULE: external "url"
 var external_url_ = __webpack_require__(87016);
-// EXTERNAL MODULE: ../../node_modules/@azure/storage-blob/dist/esm/index.js + 314 modules
-var esm = __webpack_require__(58805);
+// EXTERNAL MODULE: ../../node_modules/@azure/storage-blob/dist/esm/index.js + 285 modules
+var esm = __webpack_require__(65504);
 ;// CONCATENATED MODULE: ../../node_modules/@actions/cache/lib/internal/shared/errors.js
 class FilesNotFoundError extends Error {
     constructor(files = []) {

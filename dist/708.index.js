@@ -46363,8 +46363,8 @@ function getUploadZipSpecification(filesToZip, rootDirectory) {
     return specification;
 }
 //# sourceMappingURL=upload-zip-specification.js.map
-// EXTERNAL MODULE: ../../node_modules/@azure/storage-blob/dist/esm/index.js + 314 modules
-var esm = __webpack_require__(58805);
+// EXTERNAL MODULE: ../../node_modules/@azure/storage-blob/dist/esm/index.js + 285 modules
+var esm = __webpack_require__(65504);
 // EXTERNAL MODULE: external "crypto"
 var external_crypto_ = __webpack_require__(76982);
 // EXTERNAL MODULE: external "stream"

@@ -1,0 +1,563 @@
+export const id = 332;
+export const ids = [332];
+export const modules = {
+
+/***/ 19194:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ Persistence)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(53815);
+
+
+/** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
+const FIRST_TRIES = 4;
+/** How often one that has: a service that asks to slow down may do so for a minute. */
+const TRIES = 8;
+/** How patiently the operations of one store on a network are tried. */
+class Persistence {
+    #options;
+    #answered = false;
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
+     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five.
+     */
+    async try(what, attempt) {
+        const { signal, timeout, pause } = this.#options;
+        try {
+            const result = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)((limit) => attempt(Math.min(limit, timeout / 5)), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause });
+            this.#answered = true;
+            return result;
+        }
+        catch (error) {
+            if (!(error instanceof _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc))
+                throw error;
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`cannot ${what}: ${error.message}`, {
+                cause: error,
+                hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
+            });
+        }
+    }
+}
+
+
+/***/ }),
+
+/***/ 33332:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+// ESM COMPAT FLAG
+__webpack_require__.r(__webpack_exports__);
+
+// EXPORTS
+__webpack_require__.d(__webpack_exports__, {
+  SftpStore: () => (/* binding */ SftpStore)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __webpack_require__(77598);
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __webpack_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/persistence.js
+var persistence = __webpack_require__(19194);
+// EXTERNAL MODULE: ./compiled/stores/retry.js
+var retry = __webpack_require__(53815);
+// EXTERNAL MODULE: ./compiled/ssh/connection.js
+var connection = __webpack_require__(73983);
+;// CONCATENATED MODULE: ./compiled/stores/sftp/session.js
+
+
+
+/** One connection to an SFTP server, for many requests at the same time. It ends for good when the connection does, or stands still. */
+class SftpSession {
+    #client;
+    #sftp;
+    #where;
+    #options;
+    #waiting = new Set();
+    #ended;
+    #stall;
+    constructor(client, sftp, where, options) {
+        this.#client = client;
+        this.#sftp = sftp;
+        this.#where = where;
+        this.#options = options;
+        client.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the connection to ${where} was lost: ${error.message}`, { cause: error })));
+        client.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
+        // The server ended the subsystem and kept the connection.
+        sftp.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} ended the SFTP session`)));
+        sftp.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })));
+        options.signal.addEventListener('abort', this.#abort, { once: true });
+    }
+    /** `limit` is also how many milliseconds may pass without an answer while there are requests. */
+    static async open(target, access, options) {
+        const client = await (0,connection/* connectSsh */.LZ)(target, access, options);
+        const where = `${target.host}:${target.port}`;
+        return new Promise((resolve, reject) => {
+            const late = setTimeout(() => fail(new retry/* Transient */.Rc(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit);
+            const settle = () => {
+                clearTimeout(late);
+                options.signal.removeEventListener('abort', abort);
+            };
+            const fail = (error) => {
+                settle();
+                client.destroy();
+                reject(error);
+            };
+            const abort = () => fail(options.signal.reason);
+            options.signal.addEventListener('abort', abort, { once: true });
+            client.on('close', () => fail(new retry/* Transient */.Rc(`${where} closed the connection`)));
+            client.sftp((error, sftp) => {
+                settle();
+                if (error)
+                    fail(new compiled_error/* LifeboatError */.H3(`${where} offers no SFTP: ${(0,compiled_error/* messageOf */.bD)(error)}`, { cause: error, hint: 'Its sshd needs `Subsystem sftp`; and the user the right to use it.' }));
+                else
+                    resolve(new SftpSession(client, sftp, where, options));
+            });
+        });
+    }
+    get ended() {
+        return this.#ended !== undefined;
+    }
+    /** One request. Rejects with the server's error, which has a `code` (see `status`), or as `Transient` when the connection ended. */
+    request(start) {
+        return new Promise((resolve, reject) => {
+            if (this.#ended !== undefined) {
+                reject(this.#ended);
+                return;
+            }
+            this.#waiting.add(reject);
+            if (this.#waiting.size === 1)
+                this.#watch();
+            const answered = () => {
+                this.#waiting.delete(reject);
+                this.#watch();
+            };
+            const done = (error, value) => {
+                answered();
+                // What ssh2 says of every request that is under way when the connection ends; why it did is about to be known.
+                if (error && !('code' in error))
+                    this.#end(new retry/* Transient */.Rc(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }));
+                if (error)
+                    reject(this.#ended ?? error);
+                else
+                    resolve(value);
+            };
+            try {
+                start(this.#sftp, done);
+            }
+            catch (error) {
+                answered();
+                reject(error);
+            }
+        });
+    }
+    /** The same for a request of an extension: undefined when the server does not have it. */
+    async extension(start) {
+        try {
+            return { value: await this.request(start) };
+        }
+        catch (error) {
+            // What ssh2 throws when the server has not announced it.
+            const unknown = error instanceof Error && error.message === 'Server does not support this extended request';
+            if (unknown || session_status(error) === UNSUPPORTED)
+                return undefined;
+            throw error;
+        }
+    }
+    close() {
+        this.#end(new compiled_error/* LifeboatError */.H3(`the connection to ${this.#where} is closed`));
+    }
+    #abort = () => this.#end(this.#options.signal.reason);
+    /** The time begins anew with every answer, and runs only while one is due. */
+    #watch() {
+        clearTimeout(this.#stall);
+        if (this.#waiting.size === 0 || this.ended)
+            return;
+        const { limit } = this.#options;
+        this.#stall = setTimeout(() => this.#end(new retry/* Transient */.Rc(`${this.#where} has not answered for ${Math.round(limit / 100) / 10} s`)), limit);
+    }
+    #end(reason) {
+        if (this.#ended !== undefined)
+            return;
+        this.#ended = reason;
+        clearTimeout(this.#stall);
+        this.#options.signal.removeEventListener('abort', this.#abort);
+        for (const reject of this.#waiting)
+            reject(reason);
+        this.#waiting.clear();
+        this.#client.destroy();
+    }
+}
+const NO_SUCH_FILE = 2;
+const PERMISSION_DENIED = 3;
+const FAILURE = 4;
+const UNSUPPORTED = 8;
+/** The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. */
+function session_status(error) {
+    return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+}
+
+// EXTERNAL MODULE: ./compiled/stores/store.js
+var stores_store = __webpack_require__(19288);
+// EXTERNAL MODULE: ./compiled/stores/walk.js
+var walk = __webpack_require__(42416);
+;// CONCATENATED MODULE: ./compiled/stores/sftp.js
+
+
+
+
+
+
+
+/** What every SFTP server takes in one request, and how many requests of one object are under way. */
+const PIECE = 32_000;
+const PIECES_AT_ONCE = 64;
+/**
+ * A store in a folder of an SFTP server, laid out like one on a disk. A put writes a temporary file, syncs it where the server can
+ * (fsync@openssh.com), and renames it into place.
+ */
+class SftpStore {
+    name;
+    #options;
+    #persistence;
+    #session;
+    #wrote = false;
+    constructor(options) {
+        this.#options = options;
+        this.#persistence = new persistence/* Persistence */.y(options);
+        this.name = options.text;
+    }
+    put(key, bytes) {
+        const target = this.#path(key);
+        return this.#attempt(`write ${key} to ${this.name}`, async (session) => {
+            const temporary = await this.#upload(session, bytes);
+            try {
+                await this.#moveIntoPlace(session, temporary, target);
+                this.#wrote = true;
+            }
+            catch (error) {
+                await discard(session, temporary);
+                throw error;
+            }
+        });
+    }
+    get(key) {
+        const file = this.#path(key);
+        return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
+            const handle = await found(key, this.name, session.request((sftp, done) => sftp.open(file, 'r', done)));
+            try {
+                const { size } = await found(key, this.name, session.request((sftp, done) => sftp.fstat(handle, done)).then(isFile));
+                return await readPieces(session, handle, size);
+            }
+            finally {
+                if (!session.ended)
+                    await session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)));
+            }
+        });
+    }
+    head(key) {
+        return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
+            const { size, mtime } = await found(key, this.name, session.request((sftp, done) => sftp.stat(this.#path(key), done)).then(isFile));
+            return { key, size, modified: new Date(mtime * 1000) };
+        });
+    }
+    list(prefix) {
+        return (0,walk/* walk */.GG)(prefix, (folder) => this.#attempt(`list ${this.name}`, (session) => this.#readFolder(session, folder)));
+    }
+    delete(key) {
+        return this.#attempt(`delete ${key} from ${this.name}`, (session) => remove(session, this.#path(key)));
+    }
+    /** Bytes that the server's disk has room for; undefined when the server does not tell. */
+    free() {
+        return this.#attempt(`ask ${this.name} for its free space`, async (session) => {
+            const answer = await session.extension((sftp, done) => sftp.ext_openssh_statvfs(this.#path(''), done));
+            return answer && answer.value.f_frsize * answer.value.f_bavail;
+        });
+    }
+    /** After a run that wrote, removes what killed runs left behind. */
+    async close() {
+        // One that could not be opened has nothing to close, and whoever needed it knows why.
+        const session = await this.#session?.catch(() => undefined);
+        if (!session)
+            return;
+        try {
+            if (this.#wrote && !session.ended)
+                await this.#removeAbandoned(session);
+        }
+        catch (error) {
+            // What was put is put; the next run that writes cleans up.
+            if (!(error instanceof compiled_error/* LifeboatError */.H3) && session_status(error) === undefined && error !== this.#options.signal.reason)
+                throw error;
+        }
+        finally {
+            session.close();
+        }
+    }
+    async #removeAbandoned(session) {
+        const { files } = (await this.#readFolder(session, walk/* INCOMING */.BG)) ?? { files: [] };
+        for (const { name, modified } of files) {
+            if (Date.now() - modified.getTime() > walk/* ABANDONED_AFTER */.sU)
+                await remove(session, this.#path(`${walk/* INCOMING */.BG}/${name}`));
+        }
+    }
+    async #attempt(what, work) {
+        try {
+            return await this.#persistence.try(what, async (silence) => work(await this.#connected(silence)));
+        }
+        catch (cause) {
+            this.#options.signal.throwIfAborted();
+            if (session_status(cause) === undefined)
+                throw cause;
+            throw new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${(0,compiled_error/* messageOf */.bD)(cause)}`, { cause, hint: await this.#hint(cause) });
+        }
+    }
+    async #connected(limit) {
+        const { target, access, variables, signal } = this.#options;
+        const session = await this.#session?.catch(() => undefined);
+        if (session && !session.ended)
+            return session;
+        // Of all who find it lost, the first one connects.
+        if (this.#session === undefined || session) {
+            const opening = SftpSession.open(target, access, { variables, signal, limit });
+            this.#session = opening;
+            opening.catch(() => {
+                // Whoever waits for it is told; the next one tries anew.
+                if (this.#session === opening)
+                    this.#session = undefined;
+            });
+        }
+        return this.#session;
+    }
+    async #upload(session, bytes) {
+        const temporary = this.#path(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
+        const open = () => session.request((sftp, done) => sftp.open(temporary, 'wx', 0o600, done));
+        const handle = await open().catch(async (error) => {
+            if (session_status(error) !== NO_SUCH_FILE)
+                throw error;
+            await this.#makeFolder(session, this.#path(walk/* INCOMING */.BG));
+            return open();
+        });
+        const close = () => session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)));
+        try {
+            await writePieces(session, handle, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+            await session.extension((sftp, done) => sftp.ext_openssh_fsync(handle, (error) => done(error, undefined)));
+        }
+        catch (error) {
+            if (!session.ended)
+                await close();
+            await discard(session, temporary);
+            throw error;
+        }
+        await close();
+        return temporary;
+    }
+    /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
+    async #moveIntoPlace(session, temporary, target) {
+        try {
+            await this.#rename(session, temporary, target);
+        }
+        catch (error) {
+            if (session_status(error) !== NO_SUCH_FILE)
+                throw error;
+            await this.#makeFolder(session, parentOf(target));
+            await this.#rename(session, temporary, target);
+        }
+    }
+    async #rename(session, from, to) {
+        if (await session.extension((sftp, done) => sftp.ext_openssh_rename(from, to, (error) => done(error, undefined))))
+            return;
+        // The rename of the protocol itself does not replace. What is in the way is put aside, so that a kill in between loses nothing,
+        // and a reader sees the old object, none, or the new one.
+        const aside = [];
+        for (let tries = 1;; tries++) {
+            try {
+                await plainRename(session, from, to);
+                break;
+            }
+            catch (error) {
+                if (session_status(error) !== FAILURE || tries === 5)
+                    throw error;
+                const place = this.#path(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
+                if (await plainRename(session, to, place).then(() => true, notThere))
+                    aside.push(place);
+            }
+        }
+        for (const place of aside)
+            await remove(session, place);
+    }
+    /** Makes a folder and what is missing above it. */
+    async #makeFolder(session, folder) {
+        const make = () => session.request((sftp, done) => sftp.mkdir(folder, { mode: 0o700 }, (error) => done(error, undefined)));
+        try {
+            await make();
+        }
+        catch (error) {
+            const there = await session.request((sftp, done) => sftp.stat(folder, done)).then((stats) => stats.isDirectory(), notThere);
+            if (there)
+                return;
+            if (session_status(error) !== NO_SUCH_FILE || parentOf(folder) === folder)
+                throw error;
+            await this.#makeFolder(session, parentOf(folder));
+            await make().catch((again) => {
+                // Another one made it at the same moment.
+                if (session_status(again) !== FAILURE)
+                    throw again;
+            });
+        }
+    }
+    async #readFolder(session, folder) {
+        let entries;
+        try {
+            entries = await session.request((sftp, done) => sftp.readdir(this.#path(folder), done));
+        }
+        catch (error) {
+            if (session_status(error) === NO_SUCH_FILE)
+                return undefined;
+            throw error;
+        }
+        const files = entries.filter(({ attrs }) => attrs.isFile());
+        return {
+            folders: entries.filter(({ attrs }) => attrs.isDirectory()).map(({ filename }) => filename),
+            files: files.map(({ filename, attrs }) => ({ name: filename, size: attrs.size, modified: new Date(attrs.mtime * 1000) })),
+        };
+    }
+    /** Of a key, or of the store's own folder for an empty one. */
+    #path(key) {
+        const { path } = this.#options;
+        if (key === '')
+            return path || '.';
+        return `${path === '' || path.endsWith('/') ? path : `${path}/`}${(0,stores_store/* checkKey */.yR)(key)}`;
+    }
+    async #freeIfTold() {
+        try {
+            return await this.free();
+        }
+        catch {
+            // A server that does not tell that either has no more to say than its error.
+            return undefined;
+        }
+    }
+    async #hint(error) {
+        if (session_status(error) === PERMISSION_DENIED)
+            return `Give ${this.#options.target.user} the right to read and write in the store's folder on the server.`;
+        const free = await this.#freeIfTold();
+        if (free !== undefined && free < 20_000_000)
+            return `The server's disk is full (${free} bytes free). Free some space or choose another destination; the backups already there are whole.`;
+        return 'The server says no more. Often its disk or a quota is full, or a file is where a folder should be.';
+    }
+}
+async function writePieces(session, handle, bytes) {
+    await (0,retry/* inParallel */.HN)(offsets(bytes.length), PIECES_AT_ONCE, (offset) => {
+        const length = Math.min(PIECE, bytes.length - offset);
+        return session.request((sftp, done) => sftp.write(handle, bytes, offset, length, offset, (error) => done(error, undefined)));
+    });
+}
+async function readPieces(session, handle, size) {
+    const bytes = Buffer.alloc(size);
+    await (0,retry/* inParallel */.HN)(offsets(size), PIECES_AT_ONCE, async (start) => {
+        const end = Math.min(start + PIECE, size);
+        // A server may answer with less than was asked for.
+        for (let offset = start; offset < end;) {
+            const read = await session.request((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)));
+            if (read === 0)
+                throw new retry/* Transient */.Rc(`the file ended after ${offset} of ${size} bytes`);
+            offset += read;
+        }
+    });
+    return bytes;
+}
+const offsets = (size) => Array.from({ length: Math.ceil(size / PIECE) }, (_, index) => index * PIECE);
+const plainRename = (session, from, to) => session.request((sftp, done) => sftp.rename(from, to, (error) => done(error, undefined)));
+/** Deleting what is not there is no error. */
+async function remove(session, file) {
+    await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere);
+}
+/** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
+async function discard(session, temporary) {
+    if (session.ended)
+        return;
+    await remove(session, temporary).catch((error) => {
+        if (session_status(error) === undefined && !(error instanceof retry/* Transient */.Rc))
+            throw error;
+    });
+}
+function notThere(error) {
+    if (session_status(error) === NO_SUCH_FILE)
+        return false;
+    throw error;
+}
+async function found(key, store, asked) {
+    const answer = await asked.catch((error) => {
+        if (notThere(error))
+            throw error;
+        return undefined;
+    });
+    if (answer === undefined)
+        throw new stores_store/* NotFound */.Mk(key, store);
+    return answer;
+}
+const isFile = (stats) => (stats.isFile() ? stats : undefined);
+function parentOf(path) {
+    const end = path.lastIndexOf('/');
+    return end > 0 ? path.slice(0, end) : end === 0 ? '/' : '.';
+}
+
+
+/***/ }),
+
+/***/ 42416:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   BG: () => (/* binding */ INCOMING),
+/* harmony export */   GG: () => (/* binding */ walk),
+/* harmony export */   sU: () => (/* binding */ ABANDONED_AFTER)
+/* harmony export */ });
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(53815);
+/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(19288);
+
+
+/** Where stores of folders keep objects until they are moved into place; not a part of the store. */
+const INCOMING = '.incoming';
+/** Milliseconds after which what lies there was left by a run that was killed. */
+const ABANDONED_AFTER = 24 * 3600 * 1000;
+/** Folders read at the same time: each is a few round trips to the server. */
+const AT_ONCE = 8;
+/** Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is none. */
+async function* walk(prefix, read) {
+    const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    const waiting = [start === '' ? '' : (0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .checkKey */ .yR)(start.slice(0, -1))];
+    while (waiting.length > 0) {
+        const batch = waiting.splice(0, AT_ONCE);
+        const contents = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(batch, AT_ONCE, read);
+        for (const [index, found] of contents.entries()) {
+            if (!found)
+                continue;
+            const path = batch[index] === '' ? '' : `${batch[index]}/`;
+            for (const { name, size, modified } of found.files) {
+                const key = path + name;
+                // What no key can name was put there by someone else: a file manager, a NAS.
+                if ((0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) && key.startsWith(prefix))
+                    yield { key, size, modified };
+            }
+            for (const name of found.folders) {
+                const folder = path + name;
+                if (!(0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) || folder === INCOMING)
+                    continue;
+                if (`${folder}/`.startsWith(prefix) || prefix.startsWith(`${folder}/`))
+                    waiting.push(folder);
+            }
+        }
+    }
+}
+
+
+/***/ })
+
+};

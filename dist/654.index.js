@@ -1,0 +1,622 @@
+export const id = 654;
+export const ids = [654,798];
+export const modules = {
+
+/***/ 19194:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ Persistence)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(53815);
+
+
+/** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
+const FIRST_TRIES = 4;
+/** How often one that has: a service that asks to slow down may do so for a minute. */
+const TRIES = 8;
+/** How patiently the operations of one store on a network are tried. */
+class Persistence {
+    #options;
+    #answered = false;
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
+     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five.
+     */
+    async try(what, attempt) {
+        const { signal, timeout, pause } = this.#options;
+        try {
+            const result = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)((limit) => attempt(Math.min(limit, timeout / 5)), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause });
+            this.#answered = true;
+            return result;
+        }
+        catch (error) {
+            if (!(error instanceof _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc))
+                throw error;
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`cannot ${what}: ${error.message}`, {
+                cause: error,
+                hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
+            });
+        }
+    }
+}
+
+
+/***/ }),
+
+/***/ 42654:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+__webpack_require__.r(__webpack_exports__);
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   RcloneStore: () => (/* binding */ RcloneStore)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(77598);
+/* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9492);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(98276);
+/* harmony import */ var _http_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(95117);
+/* harmony import */ var _webdav_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(8798);
+
+
+
+
+
+/** Milliseconds within which rclone has to serve: it looks at the remote first. */
+const START_LIMIT = 60_000;
+/**
+ * A store in a remote of the user's own rclone, which serves it over WebDAV on loopback for as long as the store is open.
+ * Objects are put under a temporary name and moved, so they appear whole on remotes that can move or copy on their side.
+ */
+class RcloneStore {
+    name;
+    #destination;
+    #options;
+    #serving;
+    #child;
+    constructor(destination, options) {
+        this.#destination = destination;
+        this.#options = options;
+        this.name = destination.text;
+    }
+    put(key, bytes) {
+        return this.#through((store) => store.put(key, bytes));
+    }
+    get(key) {
+        return this.#through((store) => store.get(key));
+    }
+    head(key) {
+        return this.#through((store) => store.head(key));
+    }
+    async *list(prefix) {
+        const { store, printed } = await this.#served();
+        try {
+            yield* store.list(prefix);
+        }
+        catch (error) {
+            throw withLog(error, printed());
+        }
+    }
+    delete(key) {
+        return this.#through((store) => store.delete(key));
+    }
+    free() {
+        return this.#through((store) => store.free());
+    }
+    async close() {
+        try {
+            // One that never served has nothing to clean up, and whoever needed it knows why.
+            const served = await this.#serving?.catch(() => undefined);
+            await served?.store.close();
+        }
+        finally {
+            await this.#child?.stop();
+        }
+    }
+    async #through(work) {
+        const { store, printed } = await this.#served();
+        try {
+            return await work(store);
+        }
+        catch (error) {
+            throw withLog(error, printed());
+        }
+    }
+    #served() {
+        this.#serving ??= this.#start();
+        return this.#serving;
+    }
+    async #start() {
+        const { remote, path, text } = this.#destination;
+        const { variables, signal, timeout } = this.#options;
+        const [user, password] = [(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(9).toString('base64url'), (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(24).toString('base64url')];
+        const environment = Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+        const { promise: listening, resolve } = Promise.withResolvers();
+        let printed = '';
+        const onStderr = (piece) => {
+            printed = (printed + piece).slice(-8192);
+            const url = /WebDav Server started on \[?(http:\/\/127\.0\.0\.1:\d+)\//i.exec(printed)?.[1];
+            if (url !== undefined)
+                resolve(url);
+        };
+        // Arguments are shown to every user of the machine: user and password go by the variables of the options --user and --pass.
+        const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_1__/* .startChild */ .v0)('rclone', [...SERVE, `${remote}:${path}`], { environment: { RCLONE_DIR_CACHE_TIME: REMEMBERED, ...environment, RCLONE_USER: user, RCLONE_PASS: password }, signal, onStderr });
+        this.#child = child;
+        const late = AbortSignal.timeout(START_LIMIT);
+        const silent = new Promise((done) => late.addEventListener('abort', () => done(undefined), { once: true }));
+        const url = await Promise.race([listening, child.exit.then(() => undefined), silent]);
+        signal.throwIfAborted();
+        if (url === undefined) {
+            await child.stop();
+            const { failure, stderr } = await child.exit;
+            throw cannotStart(this.#destination, failure, lastLine(stderr), late.aborted);
+        }
+        await refuseOpenServer(new URL(url), signal).catch(async (error) => {
+            await child.stop();
+            throw error;
+        });
+        const ended = new AbortController();
+        void child.exit.then(({ stderr }) => ended.abort(hasEnded(text, stderr)));
+        // Between us and rclone nothing gets lost; what it waits for is its remote.
+        return { store: new _webdav_js__WEBPACK_IMPORTED_MODULE_4__.WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, signal: AbortSignal.any([signal, ended.signal]) }), printed: () => printed };
+    }
+}
+/**
+ * Without a cache of files a PUT is answered when the remote has the object ("rclone mount", "VFS File Caching"). The times of objects are the
+ * remote's own, since those that rclone keeps cost a request each on some.
+ */
+const SERVE = [
+    'serve', 'webdav', '--addr', '127.0.0.1:0', '--baseurl', '', '--vfs-cache-mode', 'off', '--poll-interval', '0', '--use-server-modtime',
+    '--log-level', 'NOTICE', '--log-file', '', '--use-json-log=false', '--ask-password=false',
+];
+/** How long rclone remembers a folder, and so does not see what other runs put. Without any memory it lists every folder above an object a dozen times for one put. */
+const REMEMBERED = '1s';
+/** A version of rclone that takes its user and password another way would serve to everyone on the machine. */
+async function refuseOpenServer(url, signal) {
+    const { status } = await (0,_http_js__WEBPACK_IMPORTED_MODULE_3__/* .request */ .E)(url, { method: 'PROPFIND', headers: { depth: '0' } }, { signal, silence: START_LIMIT, maximum: 1024 * 1024 });
+    if (status !== 401)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`this version of rclone serves without asking for a password (status ${status})`, { hint: 'Install another version of rclone.' });
+}
+function cannotStart({ remote, text }, failure, said, late) {
+    if (failure) {
+        const missing = 'code' in failure && failure.code === 'ENOENT';
+        return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(missing ? `rclone is needed for ${text}, and is not installed` : `rclone cannot be started: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD)(failure)}`, {
+            cause: failure,
+            hint: 'Install rclone (https://rclone.org/install/, or the package rclone of your system), with its folder in PATH.',
+        });
+    }
+    if (/didn't find section/.test(said)) {
+        return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`rclone knows no remote ${remote}`, {
+            hint: '`rclone listremotes` prints those it knows. In a workflow, write its configuration to a file and set RCLONE_CONFIG, or set RCLONE_CONFIG_<REMOTE>_TYPE and the like.',
+        });
+    }
+    const why = late ? `it did not start within ${START_LIMIT / 1000} s` : said || 'it did not say why';
+    return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` });
+}
+function hasEnded(text, stderr) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`rclone, which serves ${text}, has ended: ${lastLine(stderr) || 'it did not say why'}`, { hint: 'Run it again; what is stored is whole.' });
+}
+/** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
+function withLog(error, printed) {
+    const said = lastLine(printed);
+    if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3) || said === '')
+        return error;
+    return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${error.message}; rclone says: ${said}`, { cause: error, hint: error.hint });
+}
+function lastLine(text) {
+    const lines = text.split('\n').map((line) => line.trim().replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, '').replace(/.*Server started on.*/i, ''));
+    return lines.findLast((line) => line !== '') ?? '';
+}
+
+
+/***/ }),
+
+/***/ 42416:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   BG: () => (/* binding */ INCOMING),
+/* harmony export */   GG: () => (/* binding */ walk),
+/* harmony export */   sU: () => (/* binding */ ABANDONED_AFTER)
+/* harmony export */ });
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(53815);
+/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(19288);
+
+
+/** Where stores of folders keep objects until they are moved into place; not a part of the store. */
+const INCOMING = '.incoming';
+/** Milliseconds after which what lies there was left by a run that was killed. */
+const ABANDONED_AFTER = 24 * 3600 * 1000;
+/** Folders read at the same time: each is a few round trips to the server. */
+const AT_ONCE = 8;
+/** Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is none. */
+async function* walk(prefix, read) {
+    const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    const waiting = [start === '' ? '' : (0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .checkKey */ .yR)(start.slice(0, -1))];
+    while (waiting.length > 0) {
+        const batch = waiting.splice(0, AT_ONCE);
+        const contents = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(batch, AT_ONCE, read);
+        for (const [index, found] of contents.entries()) {
+            if (!found)
+                continue;
+            const path = batch[index] === '' ? '' : `${batch[index]}/`;
+            for (const { name, size, modified } of found.files) {
+                const key = path + name;
+                // What no key can name was put there by someone else: a file manager, a NAS.
+                if ((0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) && key.startsWith(prefix))
+                    yield { key, size, modified };
+            }
+            for (const name of found.folders) {
+                const folder = path + name;
+                if (!(0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) || folder === INCOMING)
+                    continue;
+                if (`${folder}/`.startsWith(prefix) || prefix.startsWith(`${folder}/`))
+                    waiting.push(folder);
+            }
+        }
+    }
+}
+
+
+/***/ }),
+
+/***/ 8798:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+// ESM COMPAT FLAG
+__webpack_require__.r(__webpack_exports__);
+
+// EXPORTS
+__webpack_require__.d(__webpack_exports__, {
+  WebdavStore: () => (/* binding */ WebdavStore)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __webpack_require__(77598);
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __webpack_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/http.js
+var http = __webpack_require__(95117);
+// EXTERNAL MODULE: ./compiled/stores/persistence.js
+var persistence = __webpack_require__(19194);
+// EXTERNAL MODULE: ./compiled/stores/retry.js
+var retry = __webpack_require__(53815);
+// EXTERNAL MODULE: ./compiled/stores/store.js
+var store = __webpack_require__(19288);
+// EXTERNAL MODULE: ./compiled/stores/walk.js
+var walk = __webpack_require__(42416);
+// EXTERNAL MODULE: ../../node_modules/fast-xml-parser/src/xmlparser/XMLParser.js + 23 modules
+var XMLParser = __webpack_require__(82019);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 10 modules
+var schemas = __webpack_require__(34410);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/core/errors.js
+var errors = __webpack_require__(77232);
+;// CONCATENATED MODULE: ./compiled/stores/webdav/multistatus.js
+
+
+
+const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'];
+const VERSION = ['getetag'];
+const QUOTA = ['quota-available-bytes'];
+function propfindBody(properties) {
+    return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${properties.map((name) => `<${name}/>`).join('')}</prop></propfind>`;
+}
+// Entities stay as they are, but for the quotes of an ETag: no name, size or time of ours has one.
+const parser = new XMLParser/* default */.A({ removeNSPrefix: true, ignoreAttributes: true, parseTagValue: false, processEntities: false, isArray: (name) => name === 'response' || name === 'propstat' });
+const multistatus_text = schemas/* union */.KCZ([schemas/* string */.YjP(), schemas/* number */.aig()]).transform(String);
+const properties = schemas/* looseObject */._H3({ resourcetype: schemas/* unknown */.L5J().optional(), getcontentlength: multistatus_text.optional(), getlastmodified: multistatus_text.optional(), getetag: multistatus_text.optional(), 'quota-available-bytes': multistatus_text.optional() });
+const answer = schemas/* object */.Ikc({
+    multistatus: schemas/* union */.KCZ([
+        schemas/* literal */.euz('').transform(() => ({ response: [] })),
+        schemas/* looseObject */._H3({
+            response: schemas/* array */.YOg(schemas/* looseObject */._H3({ href: multistatus_text, propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]) }))
+                .default([]),
+        }),
+    ]),
+});
+/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none. */
+function readMultistatus(body, self) {
+    let parsed;
+    try {
+        parsed = answer.safeParse(parser.parse(body.toString('utf8')));
+    }
+    catch (cause) {
+        throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that cannot be read`, { cause });
+    }
+    if (!parsed.success)
+        throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that is no list of a folder: ${errors/* prettifyError */.S1(parsed.error)}`);
+    return parsed.data.multistatus.response.flatMap(({ href, propstat }) => {
+        const path = pathOf(href, self);
+        if (path === undefined)
+            return [];
+        const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || / 2\d\d\b/.test(status)) ? [prop] : []));
+        if (good.length === 0 && propstat.length > 0)
+            return [];
+        const found = good.reduce((all, prop) => ({ ...all, ...prop }), {});
+        const { resourcetype } = found;
+        return {
+            name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
+            collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
+            size: Number(found.getcontentlength ?? 0),
+            modified: new Date(found.getlastmodified ?? 0),
+            etag: found.getetag?.replaceAll('&quot;', '"').replaceAll('&#34;', '"'),
+            available: numberOr(found['quota-available-bytes']),
+        };
+    });
+}
+/** Decoded and without a slash at its end, so that every way of writing it is one; undefined for what cannot be decoded. */
+function pathOf(href, self) {
+    const url = URL.parse(href, self.href);
+    try {
+        return url ? decodeURIComponent(url.pathname).replace(/\/+$/, '') : undefined;
+    }
+    catch {
+        // A URIError: bytes of another encoding, in a name that is none of ours.
+        return undefined;
+    }
+}
+function numberOr(text) {
+    return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+;// CONCATENATED MODULE: ./compiled/stores/webdav.js
+
+
+
+
+
+
+
+
+const LARGEST_OBJECT = 64 * 1024 * 1024;
+/** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
+const SMALL = 512 * 1024;
+const LARGEST_LISTING = 256 * 1024 * 1024;
+/** RFC 4918, section 11.5: the server is full, and will be the next time. */
+const INSUFFICIENT_STORAGE = 507;
+/** For a folder that is not there RFC 4918 wants 409; for a move, mod_dav has 500 and rclone 403. */
+const NO_FOLDER = [403, 404, 409, 500];
+/**
+ * A store in a folder of a WebDAV server (RFC 4918), laid out like one on a disk. Many servers write a PUT in place, so an object is
+ * put under a temporary name and moved.
+ */
+class WebdavStore {
+    name;
+    #options;
+    #base;
+    #persistence;
+    #wrote = false;
+    constructor(options) {
+        this.#options = options;
+        this.#base = new URL(options.base);
+        this.#persistence = new persistence/* Persistence */.y(options);
+        this.name = options.text;
+    }
+    put(key, bytes) {
+        const target = this.#url(key);
+        return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
+            const temporary = this.#url(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
+            let uploaded = false;
+            try {
+                await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }));
+                uploaded = true;
+                const moved = await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }));
+                // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
+                if (moved.status !== 201 && moved.status !== 204)
+                    throw new Refused(moved, target);
+                this.#wrote = true;
+            }
+            catch (error) {
+                if (!(error instanceof Refused))
+                    throw error;
+                await this.#discard(temporary, silence);
+                // Two moves to one place get into each other's way on some servers.
+                if (uploaded && NO_FOLDER.includes(error.answered))
+                    throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
+                throw error;
+            }
+        });
+    }
+    get(key) {
+        const url = this.#url(key);
+        return this.#attempt(`read ${key} from ${this.name}`, async (silence) => {
+            const answer = await this.#ask('GET', url, silence, { maximum: LARGEST_OBJECT });
+            // A page that shows a folder, or a redirect to it.
+            const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html');
+            if (page || [301, 302, 307, 308, 403, 405].includes(answer.status))
+                await this.#describe(key, silence);
+            if (await this.#isNothing(answer, url, silence))
+                throw new store/* NotFound */.Mk(key, this.name);
+            if (answer.status !== 200)
+                throw new Refused(answer, url);
+            const length = answer.headers.get('content-length');
+            if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length)
+                throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} of ${length} bytes`);
+            if (answer.body.length <= SMALL)
+                await this.#confirm(key, answer, silence);
+            return answer.body;
+        });
+    }
+    head(key) {
+        return this.#attempt(`read ${key} from ${this.name}`, (silence) => this.#describe(key, silence));
+    }
+    list(prefix) {
+        return (0,walk/* walk */.GG)(prefix, (folder) => this.#attempt(`list ${this.name}`, (silence) => this.#readFolder(folder, silence)));
+    }
+    delete(key) {
+        const url = this.#url(key);
+        return this.#attempt(`delete ${key} from ${this.name}`, async (silence) => {
+            const answer = await this.#ask('DELETE', url, silence);
+            if (!isGood(answer) && !(await this.#isNothing(answer, url, silence)))
+                throw new Refused(answer, url);
+        });
+    }
+    /** Bytes that the server says may still be stored; undefined when it does not tell. */
+    free() {
+        return this.#attempt(`ask ${this.name} for its free space`, async (silence) => {
+            const resources = await this.#propfind(this.#base, '0', silence, QUOTA);
+            return resources?.[0]?.available;
+        });
+    }
+    /** After a run that wrote, removes what killed runs left behind. */
+    async close() {
+        const { signal, timeout, silence = timeout / 5 } = this.#options;
+        if (!this.#wrote || signal.aborted)
+            return;
+        try {
+            const { files } = (await this.#readFolder(walk/* INCOMING */.BG, silence)) ?? { files: [] };
+            for (const { name, modified } of files) {
+                if (Date.now() - modified.getTime() > walk/* ABANDONED_AFTER */.sU)
+                    await this.#ask('DELETE', this.#url(`${walk/* INCOMING */.BG}/${name}`), silence);
+            }
+        }
+        catch (error) {
+            // What was put is put; the next run that writes cleans up.
+            if (!(error instanceof compiled_error/* LifeboatError */.H3) && error !== signal.reason)
+                throw error;
+        }
+    }
+    /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
+    async #discard(temporary, silence) {
+        await this.#ask('DELETE', temporary, silence).catch((error) => {
+            if (!(error instanceof compiled_error/* LifeboatError */.H3))
+                throw error;
+        });
+    }
+    /** Apache and rclone send as many bytes as the old object had out of the new one when it is replaced just then. */
+    async #confirm(key, { headers, body }, silence) {
+        const read = headers.get('etag');
+        if (read === null)
+            return;
+        const [now] = (await this.#propfind(this.#url(key), '0', silence, [...WANTED, ...VERSION])) ?? [];
+        if (now && (now.etag === undefined || now.etag === read))
+            return;
+        // Some servers have two ETags for one version; then nothing has changed lately.
+        const rested = Date.parse(headers.get('date') ?? '') - (now?.modified.getTime() ?? 0);
+        if (now?.size === body.length && rested > 5000)
+            return;
+        throw new retry/* Transient */.Rc(`${key} was replaced while it was read`);
+    }
+    async #describe(key, silence) {
+        const [resource] = (await this.#propfind(this.#url(key), '0', silence, WANTED)) ?? [];
+        if (!resource || resource.collection)
+            throw new store/* NotFound */.Mk(key, this.name);
+        return { key, size: resource.size, modified: resource.modified };
+    }
+    async #readFolder(folder, silence) {
+        const resources = await this.#propfind(folder === '' ? this.#base : new URL(`${this.#url(folder).href}/`), '1', silence, WANTED);
+        if (resources?.some(({ name, collection }) => name === '' && !collection))
+            return undefined;
+        const inside = resources?.filter(({ name }) => name !== '');
+        return inside && { folders: inside.filter(({ collection }) => collection).map(({ name }) => name), files: inside.filter(({ collection }) => !collection) };
+    }
+    /** Undefined when there is nothing there. */
+    async #propfind(url, depth, silence, properties) {
+        const answer = await this.#ask('PROPFIND', url, silence, { headers: { depth, 'content-type': 'application/xml; charset=utf-8' }, body: propfindBody(properties), maximum: LARGEST_LISTING });
+        if (await this.#isNothing(answer, url, silence))
+            return undefined;
+        if (answer.status !== 207)
+            throw new Refused(answer, url);
+        return readMultistatus(answer.body, url);
+    }
+    /** Whether an answer says that there is nothing at `url`. mod_dav has 400 for a path that leads through a file, which other trouble has as well. */
+    async #isNothing({ status }, url, silence) {
+        if (status !== 400 || url.pathname === '/')
+            return status === 404 || status === 410;
+        const above = await this.#propfind(new URL(url.pathname.endsWith('/') ? url.href.replace(/\/+$/, '') : '.', url), '0', silence, WANTED);
+        return !above?.[0]?.collection;
+    }
+    /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
+    async #withFolder(url, silence, work) {
+        let answer = await work();
+        if (NO_FOLDER.includes(answer.status)) {
+            await this.#makeFolder(new URL('.', url), silence).catch((error) => {
+                throw answer.status === 403 && error instanceof Refused ? new Refused(answer, url) : error;
+            });
+            // Also where the folder was there: another put may have made it meanwhile.
+            answer = await work();
+        }
+        if (!isGood(answer))
+            throw new Refused(answer, url);
+        return answer;
+    }
+    /** Makes a folder and what is missing above it, unless it is there. */
+    async #makeFolder(folder, silence) {
+        let answer = await this.#ask('MKCOL', folder, silence);
+        const above = new URL('..', folder);
+        if ((answer.status === 409 || answer.status === 404) && above.pathname !== folder.pathname) {
+            await this.#makeFolder(above, silence);
+            answer = await this.#ask('MKCOL', folder, silence);
+        }
+        if (isGood(answer))
+            return;
+        const [there] = (await this.#propfind(folder, '0', silence, WANTED)) ?? [];
+        if (!there?.collection)
+            throw new Refused(answer, folder);
+    }
+    async #ask(method, url, silence, given = {}) {
+        const { signal, user, password, token } = this.#options;
+        const authorization = user !== undefined ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : token !== undefined ? `Bearer ${token}` : undefined;
+        const { headers, body, maximum = 1024 * 1024 } = given;
+        const answer = await (0,http/* request */.E)(url, { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body }, { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(method === 'MOVE' ? [500] : [])] });
+        // Some servers lock a file for as long as another request works on it.
+        if (answer.status === 423)
+            throw new retry/* Transient */.Rc(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' });
+        if (answer.status === 401 || answer.status === INSUFFICIENT_STORAGE)
+            throw new Refused(answer, url);
+        return answer;
+    }
+    async #attempt(what, work) {
+        const { silence, signal } = this.#options;
+        try {
+            return await this.#persistence.try(what, (limit) => work(silence ?? limit));
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (error instanceof Refused)
+                throw new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, { cause: error, hint: error.hint });
+            throw error;
+        }
+    }
+    /** Every character of a key may stand in a URL as it is. */
+    #url(key) {
+        return new URL((0,store/* checkKey */.yR)(key), this.#base);
+    }
+}
+const isGood = ({ status }) => status >= 200 && status < 300 && status !== 207;
+const HINTS = {
+    401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a password made for programs (an app password).',
+    403: 'Give the user the right to read and write in the folder.',
+    404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',
+    405: 'Check the path of the destination: at this address the server does not speak WebDAV.',
+    409: 'Check that no file is where a folder should be.',
+    412: 'The server does not replace files by moving others there; choose another destination.',
+    501: 'At this address the server does not speak WebDAV.',
+    507: 'The server or a quota is full. Free some space or choose another destination; the backups already there are whole.',
+};
+/** An answer that will be the same the next time. */
+class Refused extends compiled_error/* LifeboatError */.H3 {
+    answered;
+    constructor({ status, headers }, url) {
+        const location = headers.get('location');
+        // The path of a redirect may hold a secret.
+        const place = location === null ? undefined : URL.parse(location, url.href);
+        const scheme = headers.get('www-authenticate')?.split(' ')[0];
+        const saying = status < 300 ? `gives an answer that is none of WebDAV (status ${status})` : status === 401 && scheme !== undefined ? `wants another sign-in (status 401, ${scheme})` : `refuses (status ${status})`;
+        if (place && status >= 300 && status < 400) {
+            super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` });
+        }
+        else {
+            super(`${url.host} ${saying}`, { hint: HINTS[status] ?? http/* AGAIN */.j });
+        }
+        this.answered = status;
+    }
+}
+
+
+/***/ })
+
+};
