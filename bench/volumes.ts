@@ -34,9 +34,10 @@ try {
   const fetched = path.join(checkout, '.cache/restic/usr/bin/restic')
   const given = { lifeboat, encryptionKey: identity, restic: existsSync(fetched) ? fetched : 'restic' }
   for (const only of values.only.split(',')) {
-    if (only === 'bucket') await bucket(lifeboat)
-    else if (only in data) for (let round = 1; round <= Number(values.rounds); round++) await folders(data[only as keyof typeof data], volumePrograms(given))
-    else throw new Error(`--only ${only}: there are ${Object.keys(data).join(', ')} and bucket`)
+    const set = new Map<string, Data>(Object.entries(data)).get(only)
+    if (set === undefined && only !== 'bucket') throw new Error(`--only ${only}: there are ${Object.keys(data).join(', ')} and bucket`)
+    if (set === undefined) await bucket(lifeboat)
+    else for (let round = 1; round <= Number(values.rounds); round++) await folders(set, volumePrograms(given))
   }
   publish(volumeReport(samples, machine(work, [...[given.restic, 'borg', 'tar', 'gzip', 'zstd'].map(versionOf), `load average after all that: ${os.loadavg()[0]!.toFixed(1)}`], loadBefore)))
 } finally {
