@@ -40722,7 +40722,7 @@ function ignoreDamaged() { }
 
 /** Up to so many objects are asked for one by one; beyond, listing by the first two digits of the chunks takes fewer requests. */
 const ASKED_FOR = 1000;
-const PARALLEL = 16;
+const PARALLEL = 32;
 /** Whether chunk objects are in a store with the sizes that snapshots list; each is looked for once. */
 class Presence {
     #store;

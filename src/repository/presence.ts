@@ -3,7 +3,7 @@ import { NotFound, type Store } from '../stores/store.ts'
 
 /** Up to so many objects are asked for one by one; beyond, listing by the first two digits of the chunks takes fewer requests. */
 const ASKED_FOR = 1000
-const PARALLEL = 16
+const PARALLEL = 32
 
 type Objects = ReadonlyMap<string, number>
 

@@ -35,7 +35,7 @@ function storeOf(objects: ReadonlyMap<string, number>, more: Partial<Store> = {}
 
 const objectsOf = (count: number): Map<string, number> => new Map(Array.from({ length: count }, (_, index) => [chunkKey(sha256(Buffer.from(`${index}`)), '00000000'), index + 1]))
 
-test.each([[10, 10, 'head'], [3000, 256, 'list']] as const)('of %d objects the missing and the short ones are found with %d requests, at most 16 at a time', async (count, requests, operation) => {
+test.each([[10, 10, 'head'], [3000, 256, 'list']] as const)('of %d objects the missing and the short ones are found with %d requests, at most 32 at a time', async (count, requests, operation) => {
   const expected = objectsOf(count)
   const [missing, short] = [...expected.keys()]
   const there = new Map([...objectsOf(5000)].filter(([key]) => key !== missing))
@@ -44,7 +44,7 @@ test.each([[10, 10, 'head'], [3000, 256, 'list']] as const)('of %d objects the m
   expect(await new Presence(store, expected).wrong()).toEqual(new Map([[missing, undefined], [short, 1000]]))
   expect([new Set(asked).size, asked.length]).toEqual([requests, requests])
   expect(asked.every((one) => one.startsWith(operation))).toBe(true)
-  expect(most()).toBe(Math.min(count, 16))
+  expect(most()).toBe(Math.min(count, 32))
 })
 
 test('a store that lists without a request is listed once', async () => {
