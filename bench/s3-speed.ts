@@ -57,6 +57,7 @@ const toLateS3 = (round: Round): string => addressOf(late(round), round.bucket, 
 
 const resticBackup = 'pg_dump --format=custom --compress=0 | "$1" backup --quiet --stdin --stdin-filename app.dump'
 const resticDump = '"$1" dump latest app.dump >/dev/null'
+const resticParsed = '"$1" dump latest app.dump | pg_restore -f /dev/null'
 
 const runs: Run[] = [
   backup('backup to a folder', toFile),
@@ -67,6 +68,7 @@ const runs: Run[] = [
   readBack('read back from a folder', toFile),
   readBack('read back from S3', toS3),
   restic('restic dump from S3', direct, 'restic', resticDump),
+  restic('restic dump from S3, parsed as well', direct, 'restic', resticParsed),
   // The same objects, of which only the way is longer.
   readBack('read back from S3, late', (round) => addressOf(late(round), round.bucket, 'lifeboat')),
   restic('restic dump from S3, late', late, 'restic', resticDump),
@@ -132,6 +134,7 @@ function report(samples: ReadonlyMap<string, readonly Measurement[]>): string[] 
     ['first backup to S3, time against a folder', 1.4, ratio('backup to S3', 'backup to a folder')],
     ['first backup to S3, time against restic to the same', 0.8, ratio('backup to S3', 'restic backup to S3')],
     ['reading back from S3, how many times as fast as restic\'s dump', 1.3, ratio('restic dump from S3', 'read back from S3'), true],
+    ['reading back from S3, how many times as fast as restic\'s dump, parsed as well', 1.3, ratio('restic dump from S3, parsed as well', 'read back from S3'), true],
     [`first backup with ${LATENCY} ms more a request, time against without`, 1.5, ratio('backup to S3, late', 'backup to S3')],
     [`reading back with ${LATENCY} ms more a request, time against without`, 1.5, ratio('read back from S3, late', 'read back from S3')],
     ['peak memory of Lifeboat, MiB, the worst of all runs', 300, [Math.max(...peaks)]],
