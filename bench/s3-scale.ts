@@ -35,7 +35,7 @@ export function credentialsOf({ accessKey, secretKey }: Pick<Ceph, 'accessKey' |
 
 /** A backup of a thousand rows into a store of many snapshots: what happens before pg_dump is started. */
 export async function starting({ lifeboat, rounds, tell }: Where, { snapshots, chunks, own }: { snapshots: number; chunks: number; own: number }): Promise<void> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-s3-start-'))
+  const folder = temporaryFolder('bench-s3-start-')
   const server = await startServer(MAJOR)
   const ceph = await startCeph()
   try {
@@ -78,7 +78,7 @@ export async function starting({ lifeboat, rounds, tell }: Where, { snapshots, c
 }
 
 export async function listing({ lifeboat, rounds, tell }: Where, { snapshots, chunks }: { snapshots: number; chunks: number }): Promise<void> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-s3-list-'))
+  const folder = temporaryFolder('bench-s3-list-')
   const ceph = await startCeph()
   try {
     const bucket = await newBucket(ceph)
@@ -103,7 +103,7 @@ export async function listing({ lifeboat, rounds, tell }: Where, { snapshots, ch
 
 /** `prune --dry-run` of a store that is told page by page. */
 export async function planning({ lifeboat, rounds, tell }: Where, { snapshots, chunks }: { snapshots: number; chunks: number }): Promise<void> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-s3-prune-'))
+  const folder = temporaryFolder('bench-s3-prune-')
   try {
     const [objects, names] = [path.join(folder, 'objects'), path.join(folder, 'keys')]
     const file = createWriteStream(names)
@@ -124,6 +124,13 @@ export async function planning({ lifeboat, rounds, tell }: Where, { snapshots, c
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** A folder that is gone when this process ends. */
+export function temporaryFolder(name: string): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), name))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 /** Builds the program beside the one that is there. */

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import os from 'node:os'
+import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { newIdentity } from '../src/repository/keys.ts'
 import { type Ceph, startCeph } from '../test/support/ceph.ts'
@@ -10,7 +9,7 @@ import { clientEnvironment, type Server, startServer } from '../test/support/pos
 import { newBucket } from '../test/support/s3-place.ts'
 import { type Delay, startDelay } from './delay.ts'
 import { type Measurement, measure } from './measure.ts'
-import { addressOf, credentialsOf, portOf, type Where } from './s3-scale.ts'
+import { addressOf, credentialsOf, portOf, temporaryFolder, type Where } from './s3-scale.ts'
 import { median, ratios } from './statistics.ts'
 
 const MAJOR = 17
@@ -93,7 +92,7 @@ export async function speed({ lifeboat, rounds, tell }: Where, megabytes: number
 }
 
 async function oneRound(server: Server, lifeboat: string, onSample: (name: string, measured: Measurement) => void): Promise<void> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-s3-round-'))
+  const folder = temporaryFolder('bench-s3-round-')
   const ceph = await startCeph()
   const delay = await startDelay(portOf(ceph), LATENCY)
   const { identity } = await newIdentity()

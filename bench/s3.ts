@@ -1,10 +1,10 @@
 // npm run bench:s3 -- [--rounds 3] [--only speed,start,list,prune] [--megabytes 1000] [--lifeboat dist/cli.js]
 // What a store in a bucket costs, on Ceph's gateway on loopback, beside the same in a folder, and beside restic; docs/benchmarks.md says what it means.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { build, listing, planning, starting, type Where } from './s3-scale.ts'
+import { build, listing, planning, starting, temporaryFolder, type Where } from './s3-scale.ts'
 import { speed } from './s3-speed.ts'
 
 const parts = {
@@ -31,13 +31,10 @@ const only = values.only.split(',')
 const strange = only.find((name) => !Object.hasOwn(parts, name))
 if (strange !== undefined) throw new Error(`--only ${strange}: there are ${Object.keys(parts).join(', ')}`)
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-s3-'))
-try {
-  const lifeboat = values.lifeboat === undefined ? build(folder) : path.resolve(values.lifeboat)
-  if (!existsSync(lifeboat)) throw new Error(`${lifeboat} is missing`)
-  const [load = 0] = os.loadavg()
-  console.log(`load average before all that: ${load.toFixed(1)} (times say little unless it is well below 1)`)
-  for (const [name, part] of Object.entries(parts)) if (only.includes(name)) await part({ lifeboat, rounds, tell: console.log })
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+const folder = temporaryFolder('bench-s3-')
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+const lifeboat = values.lifeboat === undefined ? build(folder) : path.resolve(values.lifeboat)
+if (!existsSync(lifeboat)) throw new Error(`${lifeboat} is missing`)
+const [load = 0] = os.loadavg()
+console.log(`load average before all that: ${load.toFixed(1)} (times say little unless it is well below 1)`)
+for (const [name, part] of Object.entries(parts)) if (only.includes(name)) await part({ lifeboat, rounds, tell: console.log })
