@@ -61,6 +61,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __webpack_require__(77598);
+// EXTERNAL MODULE: external "node:timers/promises"
+var promises_ = __webpack_require__(58500);
 // EXTERNAL MODULE: ./compiled/error.js
 var compiled_error = __webpack_require__(98276);
 // EXTERNAL MODULE: ./compiled/stores/persistence.js
@@ -208,6 +210,7 @@ var stores_store = __webpack_require__(19288);
 // EXTERNAL MODULE: ./compiled/stores/walk.js
 var walk = __webpack_require__(42416);
 ;// CONCATENATED MODULE: ./compiled/stores/sftp.js
+
 
 
 
@@ -381,8 +384,11 @@ class SftpStore {
                 break;
             }
             catch (error) {
-                if (session_status(error) !== FAILURE || tries === 5)
+                if (session_status(error) !== FAILURE || tries === 20)
                     throw error;
+                // Others who replace the same object at this moment are not to be met again and again.
+                if (tries > 1)
+                    await (0,promises_.setTimeout)(Math.random() * 50, undefined, { signal: this.#options.signal });
                 const place = this.#path(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
                 if (await plainRename(session, to, place).then(() => true, notThere))
                     aside.push(place);

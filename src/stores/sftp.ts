@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FileEntryWithStats, Stats } from 'ssh2'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { SshAccess, SshTarget } from '../ssh/connection.ts'
@@ -183,7 +184,9 @@ export class SftpStore implements Store {
         await plainRename(session, from, to)
         break
       } catch (error) {
-        if (status(error) !== FAILURE || tries === 5) throw error
+        if (status(error) !== FAILURE || tries === 20) throw error
+        // Others who replace the same object at this moment are not to be met again and again.
+        if (tries > 1) await sleep(Math.random() * 50, undefined, { signal: this.#options.signal })
         const place = this.#path(`${INCOMING}/${randomUUID()}`)
         if (await plainRename(session, to, place).then(() => true, notThere)) aside.push(place)
       }
