@@ -1,6 +1,6 @@
 // What planning and carrying out a prune takes of a set of 10,000 snapshots in a store of 1,000,000 chunk objects, in a folder.
 // Run by hand: npm run bench:scale -- [snapshots] [chunks] [folder].
-// The program's own settings of the process, which its memory depends on.
+// oxlint-disable-next-line import/no-unassigned-import -- the program's own settings of the process, which its memory depends on
 import '../src/process.ts'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
