@@ -45910,6 +45910,9 @@ function readUrl(text, known) {
     if (!parts)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Misread */ .qs(`what follows ${/^[a-z0-9]*/.exec(text)[0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)`);
     const [, scheme, user, password, host, port, path = '', query] = parts;
+    // What stands before the last @ may all be a password that was not encoded, and not what it seems to be.
+    if (password !== undefined && path.includes('@'))
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Misread */ .qs('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it');
     if (!host)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Misread */ .qs(`${scheme}:// is followed by no name`);
     if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535))
@@ -45924,6 +45927,8 @@ function readUrl(text, known) {
     };
 }
 function readParameters(query, known) {
+    if (query?.includes('?'))
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Misread */ .qs('there is a second ?; parameters are separated by &, and %3F is one within a value');
     const parameters = {};
     for (const pair of query ? query.split('&') : []) {
         const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(pair);
@@ -45954,11 +45959,11 @@ function decode(what, text) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .Misread */ .qs(`${what} has a control character`);
     return decoded;
 }
-/** What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`. */
+/** What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`, or that looks like several. */
 function secretsOfUrl(url, open) {
     const texts = [url, decoded(url)];
     // A password with an @ or / that should have been encoded: up to the first and up to the last @.
-    const pairs = texts.flatMap((text) => [/:\/\/([^:@/]*):([^@/]+)@/, /:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(text)));
+    const pairs = texts.flatMap((text) => [/^[^:/]*:\/\/([^:@/]*):([^@/]+)@/, /^[^:/]*:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(text)));
     const passwords = pairs.flatMap((pair) => {
         if (!pair)
             return [];
@@ -45966,7 +45971,7 @@ function secretsOfUrl(url, open) {
         // HTTP's basic authentication sends both together.
         return [pair[2], password, Buffer.from(`${user}:${password}`).toString('base64')];
     });
-    const values = [...url.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value]) => (value && !open.includes(name) ? [value, decoded(value)] : []));
+    const values = [...url.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value]) => (value && (!open.includes(name) || /[?=]/.test(value)) ? [value, decoded(value)] : []));
     return [...new Set([...passwords, ...values])];
 }
 function decoded(text) {

@@ -20,6 +20,8 @@ export function readUrl(text: string, known: readonly string[]): DestinationUrl 
   const parts = /^([a-z][a-z0-9]*):\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:@/?[\]]*)(?::(\d{1,5}))?(\/[^?]*)?(?:\?(.*))?$/s.exec(text)
   if (!parts) throw new Misread(`what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)`)
   const [, scheme, user, password, host, port, path = '', query] = parts
+  // What stands before the last @ may all be a password that was not encoded, and not what it seems to be.
+  if (password !== undefined && path.includes('@')) throw new Misread('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it')
   if (!host) throw new Misread(`${scheme}:// is followed by no name`)
   if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)) throw new Misread('the port is not a number from 1 to 65535')
   return {
@@ -33,6 +35,7 @@ export function readUrl(text: string, known: readonly string[]): DestinationUrl 
 }
 
 function readParameters(query: string | undefined, known: readonly string[]): DestinationUrl['parameters'] {
+  if (query?.includes('?')) throw new Misread('there is a second ?; parameters are separated by &, and %3F is one within a value')
   const parameters: Record<string, string> = {}
   for (const pair of query ? query.split('&') : []) {
     const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(pair)!
@@ -62,18 +65,18 @@ function decode(what: string, text: string): string {
   return decoded
 }
 
-/** What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`. */
+/** What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`, or that looks like several. */
 export function secretsOfUrl(url: string, open: readonly string[]): string[] {
   const texts = [url, decoded(url)]
   // A password with an @ or / that should have been encoded: up to the first and up to the last @.
-  const pairs = texts.flatMap((text) => [/:\/\/([^:@/]*):([^@/]+)@/, /:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(text)))
+  const pairs = texts.flatMap((text) => [/^[^:/]*:\/\/([^:@/]*):([^@/]+)@/, /^[^:/]*:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(text)))
   const passwords = pairs.flatMap((pair) => {
     if (!pair) return []
     const [user, password] = [decoded(pair[1]!), decoded(pair[2]!)]
     // HTTP's basic authentication sends both together.
     return [pair[2]!, password, Buffer.from(`${user}:${password}`).toString('base64')]
   })
-  const values = [...url.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value]) => (value && !open.includes(name) ? [value, decoded(value)] : []))
+  const values = [...url.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value]) => (value && (!open.includes(name) || /[?=]/.test(value)) ? [value, decoded(value)] : []))
   return [...new Set([...passwords, ...values])]
 }
 
