@@ -515,55 +515,6 @@ function parentOf(path) {
 }
 
 
-/***/ }),
-
-/***/ 42416:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
-
-/* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   BG: () => (/* binding */ INCOMING),
-/* harmony export */   GG: () => (/* binding */ walk),
-/* harmony export */   sU: () => (/* binding */ ABANDONED_AFTER)
-/* harmony export */ });
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(53815);
-/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(19288);
-
-
-/** Where stores of folders keep objects until they are moved into place; not a part of the store. */
-const INCOMING = '.incoming';
-/** Milliseconds after which what lies there was left by a run that was killed. */
-const ABANDONED_AFTER = 24 * 3600 * 1000;
-/** Folders read at the same time: each is a few round trips to the server. */
-const AT_ONCE = 8;
-/** Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is none. */
-async function* walk(prefix, read) {
-    const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    const waiting = [start === '' ? '' : (0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .checkKey */ .yR)(start.slice(0, -1))];
-    while (waiting.length > 0) {
-        const batch = waiting.splice(0, AT_ONCE);
-        const contents = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(batch, AT_ONCE, read);
-        for (const [index, found] of contents.entries()) {
-            if (!found)
-                continue;
-            const path = batch[index] === '' ? '' : `${batch[index]}/`;
-            for (const { name, size, modified } of found.files) {
-                const key = path + name;
-                // What no key can name was put there by someone else: a file manager, a NAS.
-                if ((0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) && key.startsWith(prefix))
-                    yield { key, size, modified };
-            }
-            for (const name of found.folders) {
-                const folder = path + name;
-                if (!(0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) || folder === INCOMING)
-                    continue;
-                if (`${folder}/`.startsWith(prefix) || prefix.startsWith(`${folder}/`))
-                    waiting.push(folder);
-            }
-        }
-    }
-}
-
-
 /***/ })
 
 };

@@ -30636,12 +30636,17 @@ async function stopProcesses(mark) {
     const found = marked(mark);
     for (const pid of found)
         kill(pid, 'SIGTERM');
-    const until = performance.now() + graceMs;
-    while (performance.now() < until && marked(mark).length > 0)
-        await (0,node_timers_promises__WEBPACK_IMPORTED_MODULE_2__.setTimeout)(20);
-    for (const pid of marked(mark))
-        kill(pid, 'SIGKILL');
+    await untilNone(mark, () => undefined);
+    // Again and again, as one of them may have started another since it was looked for.
+    await untilNone(mark, (pid) => kill(pid, 'SIGKILL'));
     return found.length;
+}
+async function untilNone(mark, each) {
+    const until = performance.now() + graceMs;
+    for (let left = marked(mark); left.length > 0 && performance.now() < until; left = marked(mark)) {
+        left.forEach(each);
+        await (0,node_timers_promises__WEBPACK_IMPORTED_MODULE_2__.setTimeout)(20);
+    }
 }
 /** The processes whose environment has this; only Linux tells. */
 function marked(mark) {
@@ -31230,25 +31235,27 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _postgres_connection_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28854);
 /* harmony import */ var _postgres_dump_arguments_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(42829);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
 /* harmony import */ var _repository_known_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(51248);
 /* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(70799);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
-/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(28764);
+/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_22__ = __nccwpck_require__(28764);
 /* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53118);
 /* harmony import */ var _sources_postgres_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(12296);
-/* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(82602);
+/* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(82602);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(53815);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(11106);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(20661);
 /* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(92288);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(68961);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(68961);
 /* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(24302);
 /* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(98635);
 /* harmony import */ var _volumes_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(55012);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_14__]);
 _destinations_js__WEBPACK_IMPORTED_MODULE_14__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -31291,7 +31298,7 @@ async function backup(inputs, environment) {
             await source.open();
         await destinations.prepare();
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true });
-        const onDamaged = (error) => report.warning(error.message, error.hint);
+        const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_18__/* .warningOf */ .a)(report);
         const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store, inputs.set);
         known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_7__/* .loadKnown */ .o)(store, keys, inputs.set, onDamaged, before);
         await destinations.lookForSpace(known.newest?.added);
@@ -31311,13 +31318,13 @@ async function backup(inputs, environment) {
         resume = undefined;
         await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_8__/* .lastLook */ .w)(store, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() });
         signal.throwIfAborted();
-        const { stored, chunks, size } = await writer.commit({ format: _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .FORMAT */ .uB, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_18__/* .VERSION */ .x });
+        const { stored, chunks, size } = await writer.commit({ format: _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .FORMAT */ .uB, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x });
         // What was reused was looked for before it was.
         const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled });
         if (unsettled)
             throw unsettled.error;
         const { added, newChunks, deltaChunks } = writer;
-        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_19__/* .secondsSince */ .w)(started);
+        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_20__/* .secondsSince */ .w)(started);
         return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotKey */ .o1)(inputs.set, id), ...before])) };
     }
     finally {
@@ -31369,7 +31376,7 @@ async function storeSource(source, writer, before, { report }) {
     const { name, kind } = source;
     return {
         record: { name, kind, streams, facts: source.facts() },
-        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_19__/* .secondsSince */ .w)(started) },
+        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_20__/* .secondsSince */ .w)(started) },
     };
 }
 /** Nothing for a stream that its source is about to yield once more. */
@@ -31378,7 +31385,7 @@ async function again(stored) {
         return await stored;
     }
     catch (error) {
-        if (error instanceof _sources_source_js__WEBPACK_IMPORTED_MODULE_20__/* .ReadAgain */ .Z)
+        if (error instanceof _sources_source_js__WEBPACK_IMPORTED_MODULE_21__/* .ReadAgain */ .Z)
             return undefined;
         throw error;
     }
@@ -31394,7 +31401,7 @@ function nextTime(newest, set, environment) {
 const RECENT = 20;
 /** `snapshots`: keys of those of the set. */
 async function recentSnapshots(store, keys, snapshots) {
-    const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_21__/* .Tally */ .F();
+    const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_22__/* .Tally */ .F();
     const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_12__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, async (key) => {
         const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotIfWhole */ .p8)(store, key, keys);
         if (!snapshot)
@@ -31422,6 +31429,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_freshness_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49382);
 /* harmony import */ var _report_github_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(15146);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(63416);
 /* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(11592);
 /* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47540);
@@ -31434,12 +31442,13 @@ _opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ?
 
 
 
+
 /** Says whether the newest verified snapshot, and the newest proof, of a set or of all are new enough; with `issue`, keeps one GitHub issue open for as long as they are not. */
 async function check(inputs, environment) {
     const { report } = environment;
     const found = await (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .a)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => ({
         store: store.name,
-        sets: await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_4__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (error) => report.warning(error.message, error.hint)),
+        sets: await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_4__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report)),
     }));
     const now = environment.now();
     const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs, now) }));
@@ -31535,6 +31544,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(97582);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14695);
@@ -31544,6 +31554,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(68961);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__]);
 _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -31592,9 +31603,9 @@ async function choose(from, { set, snapshot }) {
 async function copyOne(key, from, to, keys, environment, onBytes) {
     const { signal, report } = environment;
     const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key);
-    const set = key.split('/')[1];
+    const set = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(key);
     try {
-        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_5__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (error) => report.warning(error.message, error.hint) });
+        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_5__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_9__/* .warningOf */ .a)(report) });
         return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks };
     }
     catch (error) {
@@ -31668,8 +31679,9 @@ class Destinations {
         if (!(this.store instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_6__/* .SeveralStores */ .f))
             return (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openOrMakeRepository */ .w)(this.store);
         await this.store.each(_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openOrMakeRepository */ .w);
-        for (const from of this.store.live)
-            await this.store.each(async (to) => (to === from ? undefined : (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .copyKeyFiles */ .U)(from, to)));
+        // First read, then written: whichever fails is the one that is given up.
+        const files = new Map((await this.store.each(_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)).flatMap((ofOne) => [...ofOne]));
+        await this.store.each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .addKeyFiles */ .iX)(store, files));
     }
     /** `lastAdded`: bytes that the last backup stored, if there is one. */
     async lookForSpace(lastAdded) {
@@ -31716,7 +31728,7 @@ class Destinations {
             return 'none';
         const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, id);
         const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeSnapshot */ .pH)(key, await store.get(key), keys);
-        const found = await (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .verifySnapshot */ .M)(snapshot, verify, store, programs, this.#environment, reused);
+        const found = await (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .verifySnapshot */ .Mx)(snapshot, verify, store, programs, this.#environment, reused);
         await (0,_proof_js__WEBPACK_IMPORTED_MODULE_7__/* .keepProof */ .M)(found, inputs, store, keys, this.#environment);
         const { result, problems } = found;
         if (result === 'verified')
@@ -31767,8 +31779,7 @@ _opened_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ?
 
 /** What is different between two snapshots: sources, tables, settings, files, and how much of their content is the same. */
 function diff(inputs, environment) {
-    const ids = inputs.from.kind === 'id' || inputs.to.kind === 'id';
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .a)({ ...inputs, set: ids ? undefined : inputs.set }, environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .lookedIn */ .i)(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
         const side = async (choice) => {
             const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice);
             return { snapshot, manifest: await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .openManifest */ .gp)(snapshot) };
@@ -32046,16 +32057,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_forget_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14878);
 /* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
 /* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14199);
 /* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(77533);
-/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(53549);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_8__, _opened_js__WEBPACK_IMPORTED_MODULE_9__]);
-([_list_js__WEBPACK_IMPORTED_MODULE_8__, _opened_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_8__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_8__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -32075,8 +32086,8 @@ function forget(inputs, environment) {
             status: 2,
         });
     }
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .a)({ ...inputs, set: undefined }, environment, async (store, keys) => {
-        const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)).map((key) => ({ id: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), set: key.split('/')[1] }));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .a)({ ...inputs, set: undefined }, environment, async (store, keys) => {
+        const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)).map((key) => ({ id: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), set: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(key) }));
         const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id));
         if (missing.length > 0)
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' });
@@ -32102,8 +32113,8 @@ function forget(inputs, environment) {
 }
 async function objectionsTo({ set, ids, rest }, store, keys, { report }) {
     const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .readLabels */ .k2)(store, keys, set);
-    const proofs = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProofs */ .OR)(store, keys, { set, onDamaged: (error) => report.warning(error.message, error.hint) });
-    const verified = (id) => (0,_list_js__WEBPACK_IMPORTED_MODULE_8__/* .isVerified */ .p4)(proofs.get(id) ?? []);
+    const proofs = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProofs */ .OR)(store, keys, { set, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_9__/* .warningOf */ .a)(report) });
+    const verified = (id) => (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .isVerified */ .p4)(proofs.get(id) ?? []);
     return [
         ...(rest.every((other) => other < ids[0]) ? [`${ids[0]} is the newest of set ${set}`] : []),
         ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
@@ -32146,12 +32157,10 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(97582);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14695);
 /* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64791);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14199);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(49141);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(14199);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_6__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -32218,14 +32227,7 @@ async function within(inputs, environment, work) {
             status: 2,
         });
     }
-    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .C)({ ...inputs, set: undefined }, environment);
-    try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_5__/* .openRepository */ .h)(store);
-        return await work(store);
-    }
-    finally {
-        await store.close();
-    }
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .a)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
 }
 function passphraseOf(text, name) {
     const key = (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .parseEncryptionKey */ ._8)(text);
@@ -32248,7 +32250,7 @@ async function requireOfStore(store, fingerprint, files) {
         return;
     const snapshots = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store)).slice(0, LOOKED_AT);
     for (const key of snapshots)
-        if ((await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, await store.get(key), undefined)).header.key === fingerprint)
+        if ((await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key), undefined)).header.key === fingerprint)
             return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' });
 }
@@ -32325,7 +32327,7 @@ function inStore(inputs, environment, change) {
         });
     }
     const onDamaged = (problem) => environment.report.warning(problem, 'Its labels are written anew.');
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .a)({ ...inputs, set: choice.kind === 'id' ? undefined : set }, environment, (store, keys) => label(store, keys, set, choice, change, onDamaged));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .lookedIn */ .i)(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged));
 }
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
 async function label(store, keys, among, choice, change, onDamaged) {
@@ -32341,15 +32343,10 @@ async function label(store, keys, among, choice, change, onDamaged) {
 }
 /** A prune that had already read the labels may have deleted the snapshot meanwhile. */
 async function requireStillThere(store, { key, header }) {
-    try {
-        await store.head(key);
-    }
-    catch (error) {
-        if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .NotFound */ .Mk))
-            throw error;
-        await store.delete((0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .labelsKey */ .jN)(header.set, header.id));
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${header.id} was deleted while it was labelled`, { cause: error, hint: 'Another run pruned it. `lifeboat list` shows those that are left.' });
-    }
+    if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(store, key))
+        return;
+    await store.delete((0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .labelsKey */ .jN)(header.set, header.id));
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${header.id} was deleted while it was labelled`, { hint: 'Another run pruned it. `lifeboat list` shows those that are left.' });
 }
 
 __webpack_async_result__();
@@ -32365,19 +32362,20 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   MR: () => (/* binding */ visiblePart),
 /* harmony export */   YY: () => (/* binding */ whatIsKnown),
 /* harmony export */   oo: () => (/* binding */ expiries),
-/* harmony export */   p4: () => (/* binding */ isVerified),
 /* harmony export */   p_: () => (/* binding */ list)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(88628);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(35824);
 /* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(24721);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14199);
 /* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(77533);
 /* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(47540);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_5__]);
 _opened_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32398,12 +32396,11 @@ async function list(inputs, environment) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
         }
         const { signal, report } = environment;
-        const onDamaged = (error) => report.warning(error.message, error.hint);
         const expires = await expiries(store);
         const [known, found] = await Promise.all([
             whatIsKnown(store, keys, { set, wanted }, report),
             // A policy counts from the newest on, so with one all are read.
-            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_4__/* .survey */ .F)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged }, (surveyed) => describe(surveyed, expires)),
+            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_4__/* .survey */ .F)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report) }, (surveyed) => describe(surveyed, expires)),
         ]);
         const snapshots = found.map((described) => listed(described, known));
         const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots;
@@ -32419,7 +32416,7 @@ async function list(inputs, environment) {
 async function whatIsKnown(store, keys, of, report) {
     const [labels, proofs] = await Promise.all([
         (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_1__/* .readLabels */ .k2)(store, keys, of.set),
-        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .readProofs */ .OR)(store, keys, { ...of, onDamaged: (error) => report.warning(error.message, error.hint) }),
+        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .readProofs */ .OR)(store, keys, { ...of, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report) }),
     ]);
     for (const [id, { problem }] of labels)
         if (problem !== undefined && of.wanted(id))
@@ -32458,10 +32455,6 @@ function expiry(needed, expires) {
     const times = expires.size === 0 ? [] : needed.map((key) => expires.get(key)).filter((time) => time !== undefined);
     return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() };
 }
-/** Proofs are newest first. One that could not find out says nothing about the snapshot. */
-function isVerified(proofs) {
-    return proofs.find(({ result }) => result !== 'could not verify')?.result === 'verified';
-}
 function listed(described, { labels, proofs }) {
     const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []];
     const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof);
@@ -32469,13 +32462,13 @@ function listed(described, { labels, proofs }) {
         ...described,
         tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_1__/* .tagsOf */ .Fg)(described, own),
         pinned: own?.pinned ?? false,
-        verified: isVerified(found),
+        verified: (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .isVerified */ .p4)(found),
         proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
     };
 }
 function withReasons(snapshots, policy, timeZone, now) {
     const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }));
-    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_7__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
+    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_8__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
     return snapshots.map((listed) => {
         const decision = decisions.get(listed);
         // Only an age says when it will have passed; what other rules keep depends on backups to come.
@@ -32549,7 +32542,8 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   a: () => (/* binding */ withStore)
+/* harmony export */   a: () => (/* binding */ withStore),
+/* harmony export */   i: () => (/* binding */ lookedIn)
 /* harmony export */ });
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(14695);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(92023);
@@ -32559,6 +32553,10 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.t
 
 
 
+/** The inputs of a store to look for snapshots in: one that is named by its id may be of any set. */
+function lookedIn(inputs, ...choices) {
+    return { ...inputs, set: choices.some(({ kind }) => kind === 'id') ? undefined : inputs.set };
+}
 async function withStore(inputs, environment, work) {
     const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_2__/* .openStore */ .C)(inputs, environment);
     try {
@@ -32628,15 +32626,17 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_garbage_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(81092);
 /* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
 /* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
 /* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(88105);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(24721);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(68961);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(24721);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(68961);
 /* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47540);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_6__]);
 _opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32682,7 +32682,6 @@ async function pruneSet(store, keys, options, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { set, dryRun, grace } = options;
     const { report, signal } = environment;
-    const onDamaged = (error) => report.warning(error.message, error.hint);
     const reading = { signal, parallel: PARALLEL, now: () => environment.now() };
     const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_5__/* .readReferences */ .P)(store, keys, reading);
     const decisions = await decide(store, keys, references, options, environment);
@@ -32705,12 +32704,12 @@ async function pruneSet(store, keys, options, environment) {
             report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`');
     }
     else {
-        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_2__/* .collectGarbage */ .i)(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged }), store, signal);
+        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_2__/* .collectGarbage */ .i)(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report) }), store, signal);
         for (const obstacle of result.chunks.obstacles) {
             report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.');
         }
     }
-    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_7__/* .secondsSince */ .w)(started) };
+    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_8__/* .secondsSince */ .w)(started) };
 }
 /** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
 async function decide(store, keys, references, { set, policy, timeZone }, environment) {
@@ -32729,19 +32728,15 @@ async function decide(store, keys, references, { set, policy, timeZone }, enviro
     const newestVerified = await findNewestVerified(store, keys, own.filter(({ time }) => time <= now), set, report);
     const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }));
     const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }));
-    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_8__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
+    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_9__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
 }
 /** Of snapshots, newest first, the id of the first whose newest proof that came to a result says that it is good. */
 async function findNewestVerified(store, keys, snapshots, set, report) {
     const proofs = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store, { set });
     for (const { id } of snapshots) {
-        for (const key of proofs.get(id) ?? []) {
-            const proof = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProof */ .r$)(store, key, keys, (error) => report.warning(error.message, error.hint));
-            if (proof?.result === 'verified')
-                return id;
-            if (proof?.result === 'failed')
-                break;
-        }
+        const verdict = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readVerdict */ .wk)(proofs.get(id) ?? [], (key) => (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProof */ .r$)(store, key, keys, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report)));
+        if (verdict?.result === 'verified')
+            return id;
     }
     return undefined;
 }
@@ -33252,18 +33247,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(32468);
 /* harmony import */ var _sources_directory_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(24236);
-/* harmony import */ var _ssh_access_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(18765);
+/* harmony import */ var _ssh_access_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(18765);
 /* harmony import */ var _volumes_docker_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64888);
 /* harmony import */ var _volumes_restore_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(46019);
 /* harmony import */ var _volumes_ssh_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(72808);
 /* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(55561);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(68961);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(68961);
 /* harmony import */ var _restore_bucket_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(11546);
-/* harmony import */ var _restore_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(76539);
-/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(17620);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_restore_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_11__]);
-([_restore_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
+/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(17620);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_verify_js__WEBPACK_IMPORTED_MODULE_10__]);
+_verify_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -33285,13 +33278,13 @@ async function restoreOneVolume({ inputs, store, snapshot, manifest, started }, 
     const size = archives.reduce((sum, archive) => sum + archive.size, 0);
     const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name };
     const target = inputs['verify-only'] ? undefined : inputs.target;
-    (0,_restore_js__WEBPACK_IMPORTED_MODULE_10__/* .requireVerified */ .Y)(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_11__/* .verifySnapshot */ .M)(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment));
+    (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .requireVerified */ .YT)(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .verifySnapshot */ .Mx)(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment));
     if (!target)
-        return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
+        return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_11__/* .secondsSince */ .w)(started) };
     if (inputs.mode === 'create')
         throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 });
     if (target.kind === 'bucket')
-        return { ...about, ...(await (0,_restore_bucket_js__WEBPACK_IMPORTED_MODULE_9__/* .restoreIntoBucket */ .l)({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
+        return { ...about, ...(await (0,_restore_bucket_js__WEBPACK_IMPORTED_MODULE_9__/* .restoreIntoBucket */ .l)({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_11__/* .secondsSince */ .w)(started) };
     if (inputs['delete-extra'])
         throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 });
     const { place, release } = await reachTarget(target, inputs, environment);
@@ -33311,7 +33304,7 @@ async function restoreOneVolume({ inputs, store, snapshot, manifest, started }, 
         const { entries, errors } = outcome;
         if (errors.length > 0)
             report.warning(`${place.where} holds the backup, but tar reported errors`, 'Owners and attributes of others need root: with owners none the files belong to whoever restores.');
-        return { ...about, size: outcome.size, target: place.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
+        return { ...about, size: outcome.size, target: place.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_11__/* .secondsSince */ .w)(started) };
     }
     finally {
         await release?.();
@@ -33331,7 +33324,7 @@ async function reachTarget(target, inputs, { variables, signal, temporary }) {
     if (target.kind === 'docker')
         return (0,_volumes_docker_js__WEBPACK_IMPORTED_MODULE_5__/* .reachDocker */ .ao)({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal });
     if (target.kind === 'ssh')
-        return (0,_volumes_ssh_js__WEBPACK_IMPORTED_MODULE_7__/* .reachSsh */ .Q)(target, (0,_ssh_access_js__WEBPACK_IMPORTED_MODULE_13__/* .sshAccess */ .v)(inputs), { variables, temporary, signal, target: true });
+        return (0,_volumes_ssh_js__WEBPACK_IMPORTED_MODULE_7__/* .reachSsh */ .Q)(target, (0,_ssh_access_js__WEBPACK_IMPORTED_MODULE_12__/* .sshAccess */ .v)(inputs), { variables, temporary, signal, target: true });
     await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.mkdir)(node_path__WEBPACK_IMPORTED_MODULE_1__.resolve(target.path), { recursive: true });
     return { place: await (0,_sources_directory_js__WEBPACK_IMPORTED_MODULE_4__/* .reachDirectory */ .D)(target.path, variables) };
 }
@@ -33346,8 +33339,7 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   P: () => (/* binding */ restore),
-/* harmony export */   Y: () => (/* binding */ requireVerified)
+/* harmony export */   P: () => (/* binding */ restore)
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
@@ -33355,20 +33347,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(54623);
 /* harmony import */ var _postgres_restore_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6433);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32468);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(49141);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(20661);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(68961);
-/* harmony import */ var _restore_volume_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(17062);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(98635);
-/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(17620);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _restore_volume_js__WEBPACK_IMPORTED_MODULE_12__, _verify_js__WEBPACK_IMPORTED_MODULE_14__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _restore_volume_js__WEBPACK_IMPORTED_MODULE_12__, _verify_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
-
+/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(14199);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(47540);
+/* harmony import */ var _restore_volume_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(17062);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(98635);
+/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(17620);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_9__, _restore_volume_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_12__]);
+([_opened_js__WEBPACK_IMPORTED_MODULE_9__, _restore_volume_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -33389,57 +33377,59 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
  */
 async function restore(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
-    const { variables, signal, report, temporary } = environment;
+    const { variables, report } = environment;
     const url = inputs['verify-only'] ? undefined : inputs['database-url'];
     const target = url === undefined ? undefined : (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__/* .parseDatabaseUrl */ .mx)(url, variables);
     for (const secret of target?.secrets ?? [])
         report.mask(secret);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_13__/* .wayTo */ .b)(target ? [target] : [], inputs, environment);
-    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_10__/* .openStore */ .C)({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_11__/* .wayTo */ .b)(target ? [target] : [], inputs, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(store);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs['encryption-key'], { store, create: false });
-        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot);
-        const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .openManifest */ .gp)(snapshot);
-        if (inputs.volume !== undefined || inputs.target !== undefined)
-            return await (0,_restore_volume_js__WEBPACK_IMPORTED_MODULE_12__/* .restoreOneVolume */ .V)({ inputs, store, snapshot, manifest, started }, environment);
-        const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id);
-        const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size };
-        const done = (rest) => ({
-            ...about, ...rest, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_15__/* .secondsSince */ .w)(started),
+        return await (0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .lookedIn */ .i)(inputs, inputs.snapshot), environment, async (store, keys) => {
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot);
+            const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openManifest */ .gp)(snapshot);
+            const given = { inputs, store, snapshot, manifest, started };
+            return inputs.volume !== undefined || inputs.target !== undefined ? (0,_restore_volume_js__WEBPACK_IMPORTED_MODULE_10__/* .restoreOneVolume */ .V)(given, environment) : restoreOneDatabase(given, target, way, environment);
         });
-        const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_11__/* .clientPrograms */ .d)(inputs['client-install'], environment);
-        requireVerified(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_14__/* .verifySnapshot */ .M)(snapshot, target ? 'list' : 'read', store, programs, environment));
-        if (!target)
-            return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] });
-        const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .Reader */ .mP(store, snapshot.keys, snapshot.header.chunks);
-        const outcome = await restored(way, {
-            name: source.name,
-            archive: () => reader.stream(archive),
-            size: archive.size,
-            dumpMajor,
-            target: await way.to(target),
-            mode: databaseMode(inputs.mode),
-            schemas: inputs.schemas,
-            tables: inputs.tables,
-            only: inputs.only,
-            noOwner: inputs['no-owner'],
-            noPrivileges: inputs['no-privileges'],
-            jobs: inputs.jobs,
-            temporary,
-            ...programs,
-            signal,
-            report,
-            variables,
-        });
-        if (outcome.errors.length > 0)
-            report.warning(LEFT[outcome.left](target.where), outcome.hint);
-        return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors });
     }
     finally {
         await way.close();
-        await store.close();
     }
+}
+/** Verifies a snapshot, then restores one of its databases; without a target it is only read. */
+async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }, target, way, environment) {
+    const { variables, signal, report, temporary } = environment;
+    const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id);
+    const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size };
+    const done = (rest) => ({
+        ...about, ...rest, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started),
+    });
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_8__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    (0,_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .requireVerified */ .YT)(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .Mx)(snapshot, target ? 'list' : 'read', store, programs, environment));
+    if (!target)
+        return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] });
+    const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .Reader */ .mP(store, snapshot.keys, snapshot.header.chunks);
+    const outcome = await restored(way, {
+        name: source.name,
+        archive: () => reader.stream(archive),
+        size: archive.size,
+        dumpMajor,
+        target: await way.to(target),
+        mode: databaseMode(inputs.mode),
+        schemas: inputs.schemas,
+        tables: inputs.tables,
+        only: inputs.only,
+        noOwner: inputs['no-owner'],
+        noPrivileges: inputs['no-privileges'],
+        jobs: inputs.jobs,
+        temporary,
+        ...programs,
+        signal,
+        report,
+        variables,
+    });
+    if (outcome.errors.length > 0)
+        report.warning(LEFT[outcome.left](target.where), outcome.hint);
+    return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors });
 }
 /** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
 async function restored(way, options) {
@@ -33477,14 +33467,6 @@ function chooseDatabase(manifest, name, id) {
     }
     const facts = _postgres_facts_js__WEBPACK_IMPORTED_MODULE_3__/* .postgresFacts */ .bv.parse(source.facts);
     return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length };
-}
-function requireVerified({ snapshot, result, problems }) {
-    if (result === 'verified')
-        return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${snapshot} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, {
-        hint: 'Restore an earlier snapshot: `lifeboat list` shows them, and the input snapshot takes an id or a time.',
-        status: result === 'failed' ? 1 : 3,
-    });
 }
 
 __webpack_async_result__();
@@ -33524,7 +33506,7 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_lis
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 function show(inputs, environment) {
     const { snapshot: choice, set, files } = inputs;
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .a)({ ...inputs, set: choice.kind === 'id' ? undefined : set }, environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .lookedIn */ .i)(inputs, choice), environment, async (store, keys) => {
         const { snapshot, authentic } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .withChosen */ .ZF)(store, set, choice, (key, object) => (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeVisible */ .v)(key, object, keys));
         const { id, set: own } = snapshot.header;
         const { labels, proofs } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_8__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id }, environment.report);
@@ -33537,7 +33519,7 @@ function show(inputs, environment) {
             tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .tagsOf */ .Fg)(visible, labels.get(id)),
             pinned: labels.get(id)?.pinned ?? false,
             authentic: authentic !== undefined,
-            verified: (0,_list_js__WEBPACK_IMPORTED_MODULE_8__/* .isVerified */ .p4)(found),
+            verified: (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .isVerified */ .p4)(found),
             ...countsOf(snapshot),
             recipients: recipientsOf(snapshot),
             proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),
@@ -33629,6 +33611,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   M: () => (/* binding */ stats)
 /* harmony export */ });
 /* unused harmony export growthOf */
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(14199);
 /* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28764);
 /* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(77533);
@@ -33639,13 +33622,13 @@ _opened_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ?
 
 
 
+
 /** What the snapshots of a store take, together and by set, and how that grew. With a key, of the snapshots whose signature it can check. */
 function stats(inputs, environment) {
     return (0,_opened_js__WEBPACK_IMPORTED_MODULE_2__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
         const total = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_3__/* .Tally */ .F();
         const tallies = new Map();
-        const onDamaged = (error) => environment.report.warning(error.message, error.hint);
-        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_1__/* .survey */ .F)(store, keys, { set: inputs.set, signal: environment.signal, onDamaged }, ({ snapshot: { header }, authentic }) => {
+        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_1__/* .survey */ .F)(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_4__/* .warningOf */ .a)(environment.report) }, ({ snapshot: { header }, authentic }) => {
             if (keys && !authentic)
                 return undefined;
             const tally = tallies.get(header.set) ?? new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_3__/* .Tally */ .F();
@@ -33832,8 +33815,9 @@ function wayTo(connections, inputs, { variables, temporary, signal }) {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   M: () => (/* binding */ verifySnapshot),
-/* harmony export */   t: () => (/* binding */ verify)
+/* harmony export */   MX: () => (/* binding */ verify),
+/* harmony export */   Mx: () => (/* binding */ verifySnapshot),
+/* harmony export */   YT: () => (/* binding */ requireVerified)
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9492);
@@ -33842,24 +33826,20 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92729);
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(54623);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(32468);
-/* harmony import */ var _repository_presence_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(3018);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(14199);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(53815);
-/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(32509);
-/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(3578);
-/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(55561);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(20661);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(68961);
-/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(32583);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__, _proof_js__WEBPACK_IMPORTED_MODULE_18__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__, _proof_js__WEBPACK_IMPORTED_MODULE_18__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
-
+/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32468);
+/* harmony import */ var _repository_presence_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3018);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53815);
+/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(32509);
+/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(3578);
+/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(55561);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(11106);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(47540);
+/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(32583);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_15__, _proof_js__WEBPACK_IMPORTED_MODULE_16__]);
+([_opened_js__WEBPACK_IMPORTED_MODULE_15__, _proof_js__WEBPACK_IMPORTED_MODULE_16__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -33881,19 +33861,13 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
 
 /** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
 async function verify(inputs, environment) {
-    const place = { ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set };
-    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_12__/* .openStore */ .C)(place, environment);
-    try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_10__/* .openRepository */ .h)(store);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_7__/* .openKeys */ .hU)(inputs['encryption-key'], { store, create: false });
+    const place = (0,_opened_js__WEBPACK_IMPORTED_MODULE_15__/* .lookedIn */ .i)(inputs, inputs.snapshot);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_15__/* .withStore */ .a)(place, environment, async (store, keys) => {
         const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_6__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot);
-        const result = await verifySnapshot(snapshot, inputs.level, store, await (0,_clients_js__WEBPACK_IMPORTED_MODULE_17__/* .clientPrograms */ .d)(inputs['client-install'], environment), environment);
-        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_18__/* .keepProof */ .M)(result, place, store, snapshot.keys, environment);
+        const result = await verifySnapshot(snapshot, inputs.level, store, await (0,_clients_js__WEBPACK_IMPORTED_MODULE_14__/* .clientPrograms */ .d)(inputs['client-install'], environment), environment);
+        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_16__/* .keepProof */ .M)(result, place, store, snapshot.keys, environment);
         return result;
-    }
-    finally {
-        await store.close();
-    }
+    });
 }
 /** The archive was read and is not what was recorded. */
 class BadArchive extends _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3 {
@@ -33906,13 +33880,13 @@ async function verifySnapshot(snapshot, level, store, programs, environment, see
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { id, set, time, chunks } = snapshot.header;
     const problems = [];
-    const versions = { lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x };
+    const versions = { lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_17__/* .VERSION */ .x };
     const sources = [];
     let bytes = 0;
     try {
         problems.push(...(await missingChunks(snapshot, store, seen)));
-        const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .openManifest */ .gp)(snapshot);
-        const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__/* .Reader */ .mP(store, snapshot.keys, chunks);
+        const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .openManifest */ .gp)(snapshot);
+        const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .Reader */ .mP(store, snapshot.keys, chunks);
         for (const source of manifest.sources) {
             const read = (stream) => countBytes(reader.stream(stream), (count) => {
                 bytes += count;
@@ -33925,16 +33899,16 @@ async function verifySnapshot(snapshot, level, store, programs, environment, see
                     if (source.kind === 'postgres')
                         await verifyStream(source, streams[0], level, read(streams[0]), programs, environment, versions);
                     else
-                        entries = await (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_16__/* .verifyVolume */ .g)({ source, level, read, place: (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_14__/* .localPlace */ .N$)('/', environment.variables), signal: environment.signal });
+                        entries = await (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__/* .verifyVolume */ .g)({ source, level, read, place: (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_11__/* .localPlace */ .N$)('/', environment.variables), signal: environment.signal });
                 }
                 catch (error) {
                     environment.signal.throwIfAborted();
                     problems.push(error);
-                    if (level === 'read' && error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t)
+                    if (level === 'read' && error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t)
                         problems.push(...(await otherDamage(reader, streams, problems)));
                 }
             }
-            sources.push({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .sourceSize */ .vP)(source), entries });
+            sources.push({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .sourceSize */ .vP)(source), entries });
         }
     }
     catch (error) {
@@ -33948,36 +33922,45 @@ async function verifySnapshot(snapshot, level, store, programs, environment, see
         damaged: [...damagedKeys(problems)],
         chunks: chunks.length,
         bytes,
-        seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_20__/* .secondsSince */ .w)(started),
+        seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_18__/* .secondsSince */ .w)(started),
         sources,
         versions,
     };
 }
 function damagedKeys(problems) {
-    return new Set(problems.filter((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t).map(({ key }) => key));
+    return new Set(problems.filter((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t).map(({ key }) => key));
+}
+/** Throws unless the verification went well: nothing is restored from what could not be read back. */
+function requireVerified({ snapshot, result, problems }) {
+    if (result === 'verified')
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`snapshot ${snapshot} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, {
+        hint: 'Restore an earlier snapshot: `lifeboat list` shows them, and the input snapshot takes an id or a time.',
+        status: result === 'failed' ? 1 : 3,
+    });
 }
 function verdict(problems) {
     if (problems.length === 0)
         return 'verified';
-    const bad = problems.some((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t || problem instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .DamagedSnapshot */ .eM || problem instanceof BadArchive || problem instanceof _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_15__/* .BadTar */ .r);
+    const bad = problems.some((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t || problem instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .DamagedSnapshot */ .eM || problem instanceof BadArchive || problem instanceof _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__/* .BadTar */ .r);
     return bad ? 'failed' : 'could not verify';
 }
 async function missingChunks({ header }, store, seen) {
-    const expected = new Map(header.chunks.map(([chunk, , storedSize, , mark]) => [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .chunkKey */ .vj)(chunk, mark), storedSize]));
+    const expected = new Map(header.chunks.map(([chunk, , storedSize, , mark]) => [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .chunkKey */ .vj)(chunk, mark), storedSize]));
     for (const key of seen)
         expected.delete(key);
-    const wrong = await new _repository_presence_js__WEBPACK_IMPORTED_MODULE_9__/* .Presence */ .C(store, expected).wrong();
-    return [...wrong].map(([key, size]) => new _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`));
+    const wrong = await new _repository_presence_js__WEBPACK_IMPORTED_MODULE_8__/* .Presence */ .C(store, expected).wrong();
+    return [...wrong].map(([key, size]) => new _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`));
 }
 /** A stream is read up to its first damaged chunk; that the next backup stores all of them anew, the others must be known as well. */
 async function otherDamage(reader, streams, problems) {
-    const found = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_13__/* .inParallel */ .HN)(streams.flatMap(({ chunks }) => chunks), 2, async (index) => {
+    const found = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_10__/* .inParallel */ .HN)(streams.flatMap(({ chunks }) => chunks), 2, async (index) => {
         try {
             await reader.chunk(index);
             return undefined;
         }
         catch (error) {
-            if (error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t)
+            if (error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t)
                 return error;
             throw error;
         }
@@ -34483,7 +34466,7 @@ const handlings = {
         text: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .restoreText */ .s2,
     },
     verify: {
-        run: _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__/* .verify */ .t,
+        run: _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__/* .verify */ .MX,
         status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 }[result]),
         problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
         redact: (result, apply) => ({ ...result, problems: apply(result.problems) }),
@@ -39092,6 +39075,20 @@ function decoded(text) {
 
 /***/ }),
 
+/***/ 8351:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   a: () => (/* binding */ warningOf)
+/* harmony export */ });
+/** Warns of an error that the work goes on without. */
+function warningOf(report) {
+    return ({ message, hint }) => report.warning(message, hint);
+}
+
+
+/***/ }),
+
 /***/ 48996:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -39733,7 +39730,8 @@ function workflowReport(log, redaction, now = () => performance.now()) {
 /* harmony export */   iR: () => (/* binding */ timeAfter),
 /* harmony export */   ll: () => (/* binding */ newestFirst),
 /* harmony export */   p8: () => (/* binding */ snapshotIfWhole),
-/* harmony export */   q8: () => (/* binding */ newestSnapshots)
+/* harmony export */   q8: () => (/* binding */ newestSnapshots),
+/* harmony export */   s4: () => (/* binding */ setOf)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
@@ -39757,6 +39755,10 @@ function newestFirst(keys) {
 }
 function idOf(key) {
     return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length);
+}
+/** The set that a snapshot lies in, by its key. */
+function setOf(key) {
+    return key.split('/')[1];
 }
 /** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
 function findSnapshot(store, keys, set, choice) {
@@ -39972,7 +39974,7 @@ async function forgetSnapshot(store, set, id) {
 const LEVELS = ['list', 'read', 'drill'];
 /** Of each set there is, or of the one asked for. `level`: of the proof looked for. Only as many objects are read as it takes to find both, newest first. */
 async function freshnessOf(store, keys, set, level, onDamaged) {
-    const bySet = Map.groupBy(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set), (key) => key.split('/')[1]);
+    const bySet = Map.groupBy(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set), _catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .setOf */ .s4);
     const found = [];
     for (const [name, snapshots] of bySet)
         found.push(await ofSet(store, keys, name, snapshots, level, onDamaged));
@@ -39995,21 +39997,12 @@ async function ofSet(store, keys, set, snapshots, level, onDamaged) {
 }
 async function newestVerified(store, keys, snapshots, named, proofAt) {
     for (const key of snapshots) {
-        const verdict = await lastVerdict(named.get((0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(key)) ?? [], proofAt);
+        const verdict = await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .readVerdict */ .wk)(named.get((0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(key)) ?? [], proofAt);
         if (verdict?.result !== 'verified')
             continue;
         const snapshot = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotIfWhole */ .p8)(store, key, keys);
         if (snapshot)
             return { snapshot: snapshot.header.id, time: snapshot.header.time, level: verdict.level };
-    }
-    return undefined;
-}
-/** The last that says verified or failed. */
-async function lastVerdict(proofs, proofAt) {
-    for (const key of proofs) {
-        const proof = await proofAt(key);
-        if (proof && proof.result !== 'could not verify')
-            return proof;
     }
     return undefined;
 }
@@ -40173,6 +40166,25 @@ async function leftovers(store, references, { grace, parallel }) {
 
 /***/ }),
 
+/***/ 79729:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   U: () => (/* binding */ parsedJson)
+/* harmony export */ });
+/** What JSON text stands for; undefined when it is none, which every schema refuses. What the parser says is not passed on: it quotes what anybody may have written. */
+function parsedJson(text) {
+    try {
+        return JSON.parse(text.toString('utf8'));
+    }
+    catch {
+        return undefined;
+    }
+}
+
+
+/***/ }),
+
 /***/ 97582:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -40180,7 +40192,9 @@ async function leftovers(store, references, { grace, parallel }) {
 /* harmony export */   Fh: () => (/* binding */ putKeyFile),
 /* harmony export */   U: () => (/* binding */ copyKeyFiles),
 /* harmony export */   hh: () => (/* binding */ keyFiles),
-/* harmony export */   mj: () => (/* binding */ openKeyFile)
+/* harmony export */   iX: () => (/* binding */ addKeyFiles),
+/* harmony export */   mj: () => (/* binding */ openKeyFile),
+/* harmony export */   tL: () => (/* binding */ readKeyFiles)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
@@ -40223,10 +40237,21 @@ async function openKeyFile(bytes, passphrase) {
 }
 /** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
 async function copyKeyFiles(from, to) {
-    const there = new Set((await keyFiles(to)).map(({ key }) => key));
-    for (const { key } of await keyFiles(from))
+    await addKeyFiles(to, await readKeyFiles(from));
+}
+/** Key files and what is in them. */
+async function readKeyFiles(store) {
+    const files = new Map();
+    for (const { key } of await keyFiles(store))
+        files.set(key, await store.get(key));
+    return files;
+}
+/** Puts those of the key files that a store lacks. */
+async function addKeyFiles(store, files) {
+    const there = new Set((await keyFiles(store)).map(({ key }) => key));
+    for (const [key, bytes] of files)
         if (!there.has(key))
-            await to.put(key, await from.get(key));
+            await store.put(key, bytes);
 }
 
 
@@ -40582,8 +40607,10 @@ function addSnapshot(known, { header: { chunks, added } }, content, usable) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(79729);
 /* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64083);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+
 
 
 
@@ -40654,22 +40681,13 @@ function parseLabels(key, bytes, keys) {
         throw new Error('it does not have the two lines of labels');
     if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .signerOf */ .Kv)(lines, keys))
         throw new Error('its signature (MAC) does not verify with this key');
-    const parsed = schema.safeParse(json(lines.line));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parsedJson */ .U)(lines.line));
     if (!parsed.success)
         throw new Error('it is not of the form of labels; a newer version may have written it');
     const { labels: id, set, pinned, tags } = parsed.data;
     if (labelsKey(set, id) !== key)
         throw new Error(`it belongs to snapshot ${id} of set ${set}`);
     return { pinned, tags };
-}
-function json(line) {
-    try {
-        return JSON.parse(line.toString('utf8'));
-    }
-    catch {
-        // The schema refuses it; what it says would quote what anybody may have written.
-        return undefined;
-    }
 }
 
 
@@ -40811,10 +40829,12 @@ class Presence {
 /* harmony export */   E4: () => (/* binding */ writeProof),
 /* harmony export */   OR: () => (/* binding */ readProofs),
 /* harmony export */   d0: () => (/* binding */ proofKeys),
+/* harmony export */   p4: () => (/* binding */ isVerified),
 /* harmony export */   r$: () => (/* binding */ readProof),
-/* harmony export */   rZ: () => (/* binding */ proofDetails)
+/* harmony export */   rZ: () => (/* binding */ proofDetails),
+/* harmony export */   wk: () => (/* binding */ readVerdict)
 /* harmony export */ });
-/* unused harmony exports DamagedProof, newestProofs */
+/* unused harmony exports DamagedProof, verdictOf */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(34410);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(73477);
@@ -40911,17 +40931,24 @@ async function readProofs(store, keys, options) {
     }
     return read;
 }
-/** As `readProofs`, but of each snapshot only the newest: one request for each. */
-async function newestProofs(store, keys, options) {
-    const newest = await inParallel([...(await proofKeys(store, options)).values()], PARALLEL, async (those) => {
-        for (const key of those) {
-            const proof = await readProof(store, key, keys, options.onDamaged);
-            if (proof)
-                return proof;
-        }
-        return undefined;
-    });
-    return new Map(newest.filter((proof) => proof !== undefined).map((proof) => [proof.snapshot, proof]));
+/** The last word on a snapshot: of its proofs, newest first, the first that says verified or failed. One that could not find out says nothing. */
+function verdictOf(proofs) {
+    return proofs.find(says);
+}
+/** The same out of their keys, reading only as many as it takes. */
+async function readVerdict(proofs, read) {
+    for (const key of proofs) {
+        const proof = await read(key);
+        if (proof && says(proof))
+            return proof;
+    }
+    return undefined;
+}
+function says({ result }) {
+    return result !== 'could not verify';
+}
+function isVerified(proofs) {
+    return verdictOf(proofs)?.result === 'verified';
 }
 /** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
 async function readProof(store, key, keys, onDamaged) {
@@ -41713,8 +41740,10 @@ function recoveryFiles() {
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(79729);
 /* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(14199);
+
 
 
 
@@ -41804,7 +41833,7 @@ async function readPublicPart(key, object, keys) {
         throw new Unreadable(`it does not decompress: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD)(cause)}`, { cause });
     }
     const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(text);
-    const parsed = publicPart.safeParse(json(signed?.line ?? text));
+    const parsed = publicPart.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_10__/* .parsedJson */ .U)(signed?.line ?? text));
     if (!parsed.success)
         throw new Unreadable('it is damaged, or of another format');
     const { id, set, time, size } = parsed.data;
@@ -41818,15 +41847,6 @@ function chunkIn(entry) {
     if (typeof id === 'string' && typeof mark === 'string' && /^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark))
         return `${id}-${mark}`;
     throw new Unreadable('a chunk in it is malformed');
-}
-function json(line) {
-    try {
-        return JSON.parse(line.toString('utf8'));
-    }
-    catch {
-        // The schema refuses it; what it says would quote what anybody may have written.
-        return undefined;
-    }
 }
 
 
@@ -42620,7 +42640,9 @@ async function decodeVisible(key, object, keys) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(79729);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+
 
 
 
@@ -42661,20 +42683,11 @@ async function readOne(store, { key, modified }, onDamaged) {
         onDamaged(error);
         return undefined;
     }
-    const parsed = schema.safeParse(json(bytes));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parsedJson */ .U)(bytes));
     if (parsed.success)
         return { key, chunks: parsed.data.chunks, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] };
     onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} in ${store.name} is no list of chunks; it is left alone`, { hint: 'A newer version may have written it. Otherwise delete it: what it names is found again.' }));
     return undefined;
-}
-function json(bytes) {
-    try {
-        return JSON.parse(bytes.toString('utf8'));
-    }
-    catch {
-        // The schema refuses it; what it says would quote what anybody may have written.
-        return undefined;
-    }
 }
 /** Writes down chunks that no snapshot lists, as they are found: a million names at once would take 100 MB. */
 class TrashWriter {
@@ -46076,6 +46089,8 @@ const isAbsent = (error) => error instanceof Error && 'code' in error && (error.
 
 // EXTERNAL MODULE: ./compiled/stores/store.js
 var store = __nccwpck_require__(19288);
+// EXTERNAL MODULE: ./compiled/stores/walk.js
+var walk = __nccwpck_require__(42416);
 ;// CONCATENATED MODULE: ./compiled/stores/file.js
 
 
@@ -46085,10 +46100,7 @@ var store = __nccwpck_require__(19288);
 
 
 
-/** Objects being written lie here until they are renamed into place; what a killed run leaves is removed once it is this old. */
-const TEMPORARY = '.incoming';
-const ABANDONED_AFTER = 24 * 3600 * 1000;
-const KEY = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
+
 /** How a system says that there is no such file; the name may be a folder's, or lead through a file. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR'];
 /** A store in a folder. A put writes a temporary file, syncs it, renames it into place and syncs the folder. */
@@ -46107,7 +46119,7 @@ class FileStore {
     }
     async put(key, bytes) {
         const target = this.#path(key);
-        const temporary = external_node_path_.join(this.#root, TEMPORARY, (0,external_node_crypto_.randomUUID)());
+        const temporary = external_node_path_.join(this.#root, walk/* INCOMING */.BG, (0,external_node_crypto_.randomUUID)());
         try {
             await this.#folder(external_node_path_.dirname(target));
             await this.#folder(external_node_path_.dirname(temporary));
@@ -46177,7 +46189,7 @@ class FileStore {
         }
         for (const entry of entries) {
             // What no key can name was put there by someone else: a file manager, a NAS.
-            if ((entry.name === TEMPORARY && folder === '') || !KEY.test(entry.name))
+            if ((entry.name === walk/* INCOMING */.BG && folder === '') || !(0,store/* isKey */.m0)(entry.name))
                 continue;
             if (entry.isDirectory())
                 yield* this.#walk(`${folder}${entry.name}/`);
@@ -46211,10 +46223,10 @@ class FileStore {
     async close() {
         if (!this.#wrote)
             return;
-        for await (const key of this.#walk(`${TEMPORARY}/`)) {
+        for await (const key of this.#walk(`${walk/* INCOMING */.BG}/`)) {
             const file = external_node_path_.join(this.#root, key);
             try {
-                if (Date.now() - (await (0,promises_.stat)(file)).mtimeMs > ABANDONED_AFTER)
+                if (Date.now() - (await (0,promises_.stat)(file)).mtimeMs > walk/* ABANDONED_AFTER */.sU)
                     await (0,promises_.unlink)(file);
             }
             catch (cause) {
@@ -46225,10 +46237,7 @@ class FileStore {
         }
     }
     #path(key) {
-        if (!KEY.test(key) || key.split('/').some((part) => part === '.' || part === '..')) {
-            throw new Error(`${JSON.stringify(key)} is not a key of an object`);
-        }
-        return external_node_path_.join(this.#root, key);
+        return external_node_path_.join(this.#root, (0,store/* checkKey */.yR)(key));
     }
     /** Makes a folder of the store, and the store's own with everything above it, each durable in its parent. */
     #folder(folder) {
@@ -46859,6 +46868,55 @@ async function median(samples, work) {
 }
 function milliseconds(time) {
     return `${time < 10 ? time.toFixed(1) : time.toFixed(0)} ms`;
+}
+
+
+/***/ }),
+
+/***/ 42416:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   BG: () => (/* binding */ INCOMING),
+/* harmony export */   GG: () => (/* binding */ walk),
+/* harmony export */   sU: () => (/* binding */ ABANDONED_AFTER)
+/* harmony export */ });
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
+/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+
+
+/** Where stores of folders keep objects until they are moved into place; not a part of the store. */
+const INCOMING = '.incoming';
+/** Milliseconds after which what lies there was left by a run that was killed. */
+const ABANDONED_AFTER = 24 * 3600 * 1000;
+/** Folders read at the same time: each is a few round trips to the server. */
+const AT_ONCE = 8;
+/** Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is none. */
+async function* walk(prefix, read) {
+    const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    const waiting = [start === '' ? '' : (0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .checkKey */ .yR)(start.slice(0, -1))];
+    while (waiting.length > 0) {
+        const batch = waiting.splice(0, AT_ONCE);
+        const contents = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(batch, AT_ONCE, read);
+        for (const [index, found] of contents.entries()) {
+            if (!found)
+                continue;
+            const path = batch[index] === '' ? '' : `${batch[index]}/`;
+            for (const { name, size, modified } of found.files) {
+                const key = path + name;
+                // What no key can name was put there by someone else: a file manager, a NAS.
+                if ((0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) && key.startsWith(prefix))
+                    yield { key, size, modified };
+            }
+            for (const name of found.folders) {
+                const folder = path + name;
+                if (!(0,_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isKey */ .m0)(name) || folder === INCOMING)
+                    continue;
+                if (`${folder}/`.startsWith(prefix) || prefix.startsWith(`${folder}/`))
+                    waiting.push(folder);
+            }
+        }
+    }
 }
 
 

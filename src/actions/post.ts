@@ -22,10 +22,18 @@ export async function runPost(): Promise<void> {
 async function stopProcesses(mark: string): Promise<number> {
   const found = marked(mark)
   for (const pid of found) kill(pid, 'SIGTERM')
-  const until = performance.now() + graceMs
-  while (performance.now() < until && marked(mark).length > 0) await sleep(20)
-  for (const pid of marked(mark)) kill(pid, 'SIGKILL')
+  await untilNone(mark, () => undefined)
+  // Again and again, as one of them may have started another since it was looked for.
+  await untilNone(mark, (pid) => kill(pid, 'SIGKILL'))
   return found.length
+}
+
+async function untilNone(mark: string, each: (pid: number) => void): Promise<void> {
+  const until = performance.now() + graceMs
+  for (let left = marked(mark); left.length > 0 && performance.now() < until; left = marked(mark)) {
+    left.forEach(each)
+    await sleep(20)
+  }
 }
 
 /** The processes whose environment has this; only Linux tells. */

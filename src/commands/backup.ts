@@ -6,6 +6,7 @@ import type { Inputs } from '../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
 import type { Way } from '../postgres/tunnelled.ts'
+import { warningOf } from '../report/report.ts'
 import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
@@ -47,7 +48,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     for (const source of sources) await source.open()
     await destinations.prepare()
     const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true })
-    const onDamaged = (error: LifeboatError) => report.warning(error.message, error.hint)
+    const onDamaged = warningOf(report)
     const before = await snapshotKeys(store, inputs.set)
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
     await destinations.lookForSpace(known.newest?.added)

@@ -4,6 +4,7 @@ import { messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { formatDuration, issueText } from '../report/freshness.ts'
 import { Repository } from '../report/github.ts'
+import { warningOf } from '../report/report.ts'
 import { type Freshness, freshnessOf } from '../repository/freshness.ts'
 import { destinationText } from '../stores/destination.ts'
 import { withStore } from './opened.ts'
@@ -14,7 +15,7 @@ export async function check(inputs: Inputs['check'], environment: Environment): 
   const { report } = environment
   const found = await withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => ({
     store: store.name,
-    sets: await freshnessOf(store, keys, inputs.set, inputs['proof-level'], (error) => report.warning(error.message, error.hint)),
+    sets: await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(report)),
   }))
   const now = environment.now()
   const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs, now) }))

@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { idOf, snapshotKeys } from '../repository/catalog.ts'
+import { warningOf } from '../report/report.ts'
+import { idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
 import { copyKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { copySnapshot } from '../repository/copy.ts'
@@ -50,9 +51,9 @@ async function choose(from: Store, { set, snapshot }: Inputs['copy']): Promise<s
 async function copyOne(key: string, from: Store, to: Store, keys: Keys, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
   const { signal, report } = environment
   const snapshot = idOf(key)
-  const set = key.split('/')[1]!
+  const set = setOf(key)
   try {
-    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (error) => report.warning(error.message, error.hint) })
+    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) })
     return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks }
   } catch (error) {
     signal.throwIfAborted()

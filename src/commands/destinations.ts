@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { copyKeyFiles } from '../repository/key-files.ts'
+import { addKeyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
@@ -56,7 +56,9 @@ export class Destinations {
   async prepare(): Promise<void> {
     if (!(this.store instanceof SeveralStores)) return openOrMakeRepository(this.store)
     await this.store.each(openOrMakeRepository)
-    for (const from of this.store.live) await this.store.each(async (to) => (to === from ? undefined : copyKeyFiles(from, to)))
+    // First read, then written: whichever fails is the one that is given up.
+    const files = new Map((await this.store.each(readKeyFiles)).flatMap((ofOne) => [...ofOne]))
+    await this.store.each((store) => addKeyFiles(store, files))
   }
 
   /** `lastAdded`: bytes that the last backup stored, if there is one. */

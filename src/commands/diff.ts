@@ -5,7 +5,7 @@ import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
 import { filesOf } from './files.ts'
-import { withStore } from './opened.ts'
+import { lookedIn, withStore } from './opened.ts'
 import type { DatabaseDiff, DiffResult, FilesDiff, ShownFile } from './results.ts'
 
 interface Side {
@@ -15,8 +15,7 @@ interface Side {
 
 /** What is different between two snapshots: sources, tables, settings, files, and how much of their content is the same. */
 export function diff(inputs: Inputs['diff'], environment: Environment): Promise<DiffResult> {
-  const ids = inputs.from.kind === 'id' || inputs.to.kind === 'id'
-  return withStore({ ...inputs, set: ids ? undefined : inputs.set }, environment, async (store, keys) => {
+  return withStore(lookedIn(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
     const side = async (choice: SnapshotChoice): Promise<Side> => {
       const snapshot = await findSnapshot(store, keys, inputs.set, choice)
       return { snapshot, manifest: await openManifest(snapshot) }

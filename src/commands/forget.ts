@@ -2,15 +2,15 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { formatCount } from '../report/format.ts'
-import { idOf, snapshotKeys } from '../repository/catalog.ts'
+import { warningOf } from '../report/report.ts'
+import { idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
 import { forgetSnapshot } from '../repository/forget.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
-import { readProofs } from '../repository/proofs.ts'
+import { isVerified, readProofs } from '../repository/proofs.ts'
 import { chunkKey } from '../repository/snapshot.ts'
 import { survey } from '../repository/survey.ts'
 import type { Store } from '../stores/store.ts'
-import { isVerified } from './list.ts'
 import { withStore } from './opened.ts'
 import type { ForgetResult } from './results.ts'
 
@@ -24,7 +24,7 @@ export function forget(inputs: Inputs['forget'], environment: Environment): Prom
     })
   }
   return withStore({ ...inputs, set: undefined }, environment, async (store, keys) => {
-    const all = (await snapshotKeys(store)).map((key) => ({ id: idOf(key), set: key.split('/')[1]! }))
+    const all = (await snapshotKeys(store)).map((key) => ({ id: idOf(key), set: setOf(key) }))
     const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id))
     if (missing.length > 0) throw new LifeboatError(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' })
     const sets = [...Map.groupBy(all, ({ set }) => set)].filter(([, snapshots]) => snapshots.some(({ id }) => ids.includes(id)))
@@ -56,7 +56,7 @@ interface Going {
 
 async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
   const labels = await readLabels(store, keys, set)
-  const proofs = await readProofs(store, keys, { set, onDamaged: (error) => report.warning(error.message, error.hint) })
+  const proofs = await readProofs(store, keys, { set, onDamaged: warningOf(report) })
   const verified = (id: string): boolean => isVerified(proofs.get(id) ?? [])
   return [
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),

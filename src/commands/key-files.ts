@@ -5,10 +5,9 @@ import { snapshotKeys } from '../repository/catalog.ts'
 import { type KeyFile, keyFiles, putKeyFile } from '../repository/key-files.ts'
 import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../repository/keys.ts'
 import { recoveryFiles } from '../repository/recovery.ts'
-import { openRepository } from '../repository/repository.ts'
 import { decodeSnapshot } from '../repository/snapshot.ts'
-import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
+import { withStore } from './opened.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './results.ts'
 
 /** Lets another passphrase open the store, beside those that do. Only small files are written: what is in the store stays as it is. */
@@ -64,13 +63,7 @@ async function within<T>(inputs: Inputs['key list'], environment: Environment, w
       status: 2,
     })
   }
-  const store = await openStore({ ...inputs, set: undefined }, environment)
-  try {
-    await openRepository(store)
-    return await work(store)
-  } finally {
-    await store.close()
-  }
+  return withStore({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work)
 }
 
 function passphraseOf(text: string, name: string): string {

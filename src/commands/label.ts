@@ -5,8 +5,8 @@ import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
 import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../repository/labels.ts'
 import type { AuthenticSnapshot } from '../repository/snapshot.ts'
-import { NotFound, type Store } from '../stores/store.ts'
-import { withStore } from './opened.ts'
+import { isThere, type Store } from '../stores/store.ts'
+import { lookedIn, withStore } from './opened.ts'
 import type { LabelResult } from './results.ts'
 
 /** Pins a snapshot: no retention policy deletes it from then on. */
@@ -37,7 +37,7 @@ function inStore(inputs: Inputs['pin'], environment: Environment, change: Change
     })
   }
   const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written anew.')
-  return withStore({ ...inputs, set: choice.kind === 'id' ? undefined : set }, environment, (store, keys) => label(store, keys, set, choice, change, onDamaged))
+  return withStore(lookedIn(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged))
 }
 
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
@@ -54,11 +54,7 @@ export async function label(store: Store, keys: Keys, among: string, choice: Sna
 
 /** A prune that had already read the labels may have deleted the snapshot meanwhile. */
 async function requireStillThere(store: Store, { key, header }: AuthenticSnapshot): Promise<void> {
-  try {
-    await store.head(key)
-  } catch (error) {
-    if (!(error instanceof NotFound)) throw error
-    await store.delete(labelsKey(header.set, header.id))
-    throw new LifeboatError(`snapshot ${header.id} was deleted while it was labelled`, { cause: error, hint: 'Another run pruned it. `lifeboat list` shows those that are left.' })
-  }
+  if (await isThere(store, key)) return
+  await store.delete(labelsKey(header.set, header.id))
+  throw new LifeboatError(`snapshot ${header.id} was deleted while it was labelled`, { hint: 'Another run pruned it. `lifeboat list` shows those that are left.' })
 }

@@ -2,10 +2,10 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { momentOf } from '../inputs/moment.ts'
-import type { Report } from '../report/report.ts'
+import { type Report, warningOf } from '../report/report.ts'
 import type { Keys } from '../repository/keys.ts'
 import { type ReadLabels, readLabels, tagsOf } from '../repository/labels.ts'
-import { type Proof, readProofs } from '../repository/proofs.ts'
+import { isVerified, type Proof, readProofs } from '../repository/proofs.ts'
 import { retain } from '../repository/retention.ts'
 import { chunkKey, idTime, openDescription, type Snapshot, sourceSize, storedBytes } from '../repository/snapshot.ts'
 import { survey, type Surveyed } from '../repository/survey.ts'
@@ -25,12 +25,11 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
       throw new LifeboatError('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 })
     }
     const { signal, report } = environment
-    const onDamaged = (error: LifeboatError): void => report.warning(error.message, error.hint)
     const expires = await expiries(store)
     const [known, found] = await Promise.all([
       whatIsKnown(store, keys, { set, wanted }, report),
       // A policy counts from the newest on, so with one all are read.
-      survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged }, (surveyed) => describe(surveyed, expires)),
+      survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) }, (surveyed) => describe(surveyed, expires)),
     ])
     const snapshots = found.map((described) => listed(described, known))
     const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots
@@ -53,7 +52,7 @@ export interface Known {
 export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { set: string | undefined; wanted: (id: string) => boolean }, report: Report): Promise<Known> {
   const [labels, proofs] = await Promise.all([
     readLabels(store, keys, of.set),
-    readProofs(store, keys, { ...of, onDamaged: (error) => report.warning(error.message, error.hint) }),
+    readProofs(store, keys, { ...of, onDamaged: warningOf(report) }),
   ])
   for (const [id, { problem }] of labels) if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
   return { labels, proofs }
@@ -95,11 +94,6 @@ export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<stri
 function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): Pick<ListedSnapshot, 'expires'> {
   const times = expires.size === 0 ? [] : needed.map((key) => expires.get(key)).filter((time) => time !== undefined)
   return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() }
-}
-
-/** Proofs are newest first. One that could not find out says nothing about the snapshot. */
-export function isVerified(proofs: readonly Proof[]): boolean {
-  return proofs.find(({ result }) => result !== 'could not verify')?.result === 'verified'
 }
 
 function listed(described: Described, { labels, proofs }: Known): ListedSnapshot {

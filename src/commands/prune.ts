@@ -4,10 +4,11 @@ import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import type { RetentionPolicy } from '../inputs/retention.ts'
 import type { Most } from '../inputs/schemas.ts'
+import { warningOf } from '../report/report.ts'
 import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
-import { proofKeys, readProof } from '../repository/proofs.ts'
+import { proofKeys, readProof, readVerdict } from '../repository/proofs.ts'
 import { readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../repository/retention.ts'
 import type { Store } from '../stores/store.ts'
@@ -64,7 +65,6 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const started = performance.now()
   const { set, dryRun, grace } = options
   const { report, signal } = environment
-  const onDamaged = (error: LifeboatError): void => report.warning(error.message, error.hint)
   const reading = { signal, parallel: PARALLEL, now: () => environment.now() }
   const references = await readReferences(store, keys, reading)
   const decisions = await decide(store, keys, references, options, environment)
@@ -84,7 +84,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
     if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   } else {
-    result.chunks = await refusing(() => collectGarbage(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged }), store, signal)
+    result.chunks = await refusing(() => collectGarbage(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged: warningOf(report) }), store, signal)
     for (const obstacle of result.chunks.obstacles) {
       report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
     }
@@ -113,11 +113,8 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
 async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly SnapshotSeen[], set: string, report: Environment['report']): Promise<string | undefined> {
   const proofs = await proofKeys(store, { set })
   for (const { id } of snapshots) {
-    for (const key of proofs.get(id) ?? []) {
-      const proof = await readProof(store, key, keys, (error) => report.warning(error.message, error.hint))
-      if (proof?.result === 'verified') return id
-      if (proof?.result === 'failed') break
-    }
+    const verdict = await readVerdict(proofs.get(id) ?? [], (key) => readProof(store, key, keys, warningOf(report)))
+    if (verdict?.result === 'verified') return id
   }
   return undefined
 }

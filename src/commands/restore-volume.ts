@@ -15,11 +15,11 @@ import { reachSsh } from '../volumes/ssh.ts'
 import { volumeParts } from '../volumes/verify.ts'
 import { secondsSince } from './elapsed.ts'
 import { restoreIntoBucket } from './restore-bucket.ts'
-import { requireVerified } from './restore.ts'
 import type { RestoreResult } from './results.ts'
-import { verifySnapshot } from './verify.ts'
+import { requireVerified, verifySnapshot } from './verify.ts'
 
-export interface VolumeToRestore {
+/** A snapshot that was asked for, and where it lies. */
+export interface ToRestore {
   inputs: Inputs['restore']
   store: Store
   snapshot: AuthenticSnapshot
@@ -29,7 +29,7 @@ export interface VolumeToRestore {
 }
 
 /** Verifies a snapshot, then restores one of its volumes. */
-export async function restoreOneVolume({ inputs, store, snapshot, manifest, started }: VolumeToRestore, environment: Environment): Promise<RestoreResult> {
+export async function restoreOneVolume({ inputs, store, snapshot, manifest, started }: ToRestore, environment: Environment): Promise<RestoreResult> {
   const { report, signal } = environment
   const source = chooseVolume(manifest, inputs.volume, snapshot.header.id)
   const { facts, list, archives } = volumeParts(source)

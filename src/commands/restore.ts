@@ -2,23 +2,21 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { parseDatabaseUrl } from '../postgres/connection.ts'
+import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { restoreArchive, type RestoreOutcome } from '../postgres/restore.ts'
 import type { RestoreOptions } from '../postgres/restore-plan.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import { findSnapshot } from '../repository/catalog.ts'
-import { openKeys } from '../repository/keys.ts'
 import { Reader } from '../repository/reader.ts'
-import { openRepository } from '../repository/repository.ts'
 import { type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
-import { openStore } from '../stores/open.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
-import type { RestoreResult, VerifyResult } from './results.ts'
-import { restoreOneVolume } from './restore-volume.ts'
+import { lookedIn, withStore } from './opened.ts'
+import type { RestoreResult } from './results.ts'
+import { restoreOneVolume, type ToRestore } from './restore-volume.ts'
 import { wayTo } from './tunnel.ts'
-import { verifySnapshot } from './verify.ts'
+import { requireVerified, verifySnapshot } from './verify.ts'
 
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws when nothing could be restored, or the restore broke off;
@@ -26,54 +24,58 @@ import { verifySnapshot } from './verify.ts'
  */
 export async function restore(inputs: Inputs['restore'], environment: Environment): Promise<RestoreResult> {
   const started = performance.now()
-  const { variables, signal, report, temporary } = environment
+  const { variables, report } = environment
   const url = inputs['verify-only'] ? undefined : inputs['database-url']
   const target = url === undefined ? undefined : parseDatabaseUrl(url, variables)
   for (const secret of target?.secrets ?? []) report.mask(secret)
   const way = wayTo(target ? [target] : [], inputs, environment)
-  const store = await openStore({ ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }, environment)
   try {
-    await openRepository(store)
-    const keys = await openKeys(inputs['encryption-key'], { store, create: false })
-    const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
-    const manifest = await openManifest(snapshot)
-    if (inputs.volume !== undefined || inputs.target !== undefined) return await restoreOneVolume({ inputs, store, snapshot, manifest, started }, environment)
-    const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
-    const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
-    const done = (rest: Pick<RestoreResult, 'target' | 'mode' | 'entries' | 'restored' | 'errors'>): RestoreResult => ({
-      ...about, ...rest, seconds: secondsSince(started),
+    return await withStore(lookedIn(inputs, inputs.snapshot), environment, async (store, keys) => {
+      const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
+      const manifest = await openManifest(snapshot)
+      const given = { inputs, store, snapshot, manifest, started }
+      return inputs.volume !== undefined || inputs.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, way, environment)
     })
-
-    const programs = await clientPrograms(inputs['client-install'], environment)
-    requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, programs, environment))
-    if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
-
-    const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-    const outcome = await restored(way, {
-      name: source.name,
-      archive: () => reader.stream(archive),
-      size: archive.size,
-      dumpMajor,
-      target: await way.to(target),
-      mode: databaseMode(inputs.mode),
-      schemas: inputs.schemas,
-      tables: inputs.tables,
-      only: inputs.only,
-      noOwner: inputs['no-owner'],
-      noPrivileges: inputs['no-privileges'],
-      jobs: inputs.jobs,
-      temporary,
-      ...programs,
-      signal,
-      report,
-      variables,
-    })
-    if (outcome.errors.length > 0) report.warning(LEFT[outcome.left](target.where), outcome.hint)
-    return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors })
   } finally {
     await way.close()
-    await store.close()
   }
+}
+
+/** Verifies a snapshot, then restores one of its databases; without a target it is only read. */
+async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }: ToRestore, target: Connection | undefined, way: Way, environment: Environment): Promise<RestoreResult> {
+  const { variables, signal, report, temporary } = environment
+  const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
+  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
+  const done = (rest: Pick<RestoreResult, 'target' | 'mode' | 'entries' | 'restored' | 'errors'>): RestoreResult => ({
+    ...about, ...rest, seconds: secondsSince(started),
+  })
+
+  const programs = await clientPrograms(inputs['client-install'], environment)
+  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, programs, environment))
+  if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
+
+  const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
+  const outcome = await restored(way, {
+    name: source.name,
+    archive: () => reader.stream(archive),
+    size: archive.size,
+    dumpMajor,
+    target: await way.to(target),
+    mode: databaseMode(inputs.mode),
+    schemas: inputs.schemas,
+    tables: inputs.tables,
+    only: inputs.only,
+    noOwner: inputs['no-owner'],
+    noPrivileges: inputs['no-privileges'],
+    jobs: inputs.jobs,
+    temporary,
+    ...programs,
+    signal,
+    report,
+    variables,
+  })
+  if (outcome.errors.length > 0) report.warning(LEFT[outcome.left](target.where), outcome.hint)
+  return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors })
 }
 
 /** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
@@ -113,12 +115,4 @@ function chooseDatabase(manifest: Manifest, name: string | undefined, id: string
   }
   const facts = postgresFacts.parse(source.facts)
   return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length }
-}
-
-export function requireVerified({ snapshot, result, problems }: VerifyResult): void {
-  if (result === 'verified') return
-  throw new LifeboatError(`snapshot ${snapshot} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, {
-    hint: 'Restore an earlier snapshot: `lifeboat list` shows them, and the input snapshot takes an id or a time.',
-    status: result === 'failed' ? 1 : 3,
-  })
 }

@@ -3,20 +3,20 @@ import type { Inputs } from '../inputs.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { withChosen } from '../repository/catalog.ts'
 import { tagsOf } from '../repository/labels.ts'
-import { type Proof, proofDetails } from '../repository/proofs.ts'
+import { isVerified, type Proof, proofDetails } from '../repository/proofs.ts'
 import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
 import { decodeVisible } from '../repository/survey.ts'
 import type { Store } from '../stores/store.ts'
 import { volumeFacts } from '../volumes/facts.ts'
 import { filesOf } from './files.ts'
-import { expiries, isVerified, visiblePart, whatIsKnown } from './list.ts'
-import { withStore } from './opened.ts'
+import { expiries, visiblePart, whatIsKnown } from './list.ts'
+import { lookedIn, withStore } from './opened.ts'
 import type { ShownFile, ShownSource, ShowResult } from './results.ts'
 
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {
   const { snapshot: choice, set, files } = inputs
-  return withStore({ ...inputs, set: choice.kind === 'id' ? undefined : set }, environment, async (store, keys) => {
+  return withStore(lookedIn(inputs, choice), environment, async (store, keys) => {
     const { snapshot, authentic } = await withChosen(store, set, choice, (key, object) => decodeVisible(key, object, keys))
     const { id, set: own } = snapshot.header
     const { labels, proofs } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id }, environment.report)

@@ -1,5 +1,6 @@
 import type { Environment } from '../environment.ts'
 import type { Inputs } from '../inputs.ts'
+import { warningOf } from '../report/report.ts'
 import { storedBytes } from '../repository/snapshot.ts'
 import { Tally } from '../repository/statistics.ts'
 import { survey } from '../repository/survey.ts'
@@ -13,8 +14,7 @@ export function stats(inputs: Inputs['stats'], environment: Environment): Promis
   return withStore(inputs, environment, async (store, keys) => {
     const total = new Tally()
     const tallies = new Map<string, Tally>()
-    const onDamaged = (error: { message: string; hint: string | undefined }): void => environment.report.warning(error.message, error.hint)
-    const found = await survey(store, keys, { set: inputs.set, signal: environment.signal, onDamaged }, ({ snapshot: { header }, authentic }) => {
+    const found = await survey(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: warningOf(environment.report) }, ({ snapshot: { header }, authentic }) => {
       if (keys && !authentic) return undefined
       const tally = tallies.get(header.set) ?? new Tally()
       tallies.set(header.set, tally)

@@ -7,12 +7,9 @@ import { listArchive, parseWholeArchive } from '../postgres/archive.ts'
 import { restoreClient } from '../postgres/client-download/choose.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { findSnapshot } from '../repository/catalog.ts'
-import { openKeys } from '../repository/keys.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
 import { Presence } from '../repository/presence.ts'
-import { openRepository } from '../repository/repository.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
-import { openStore } from '../stores/open.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
 import { localPlace } from '../volumes/place.ts'
@@ -21,23 +18,19 @@ import { verifyVolume } from '../volumes/verify.ts'
 import { VERSION } from '../version.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
+import { lookedIn, withStore } from './opened.ts'
 import { keepProof } from './proof.ts'
 import type { VerifyLevel, VerifyResult } from './results.ts'
 
 /** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
 export async function verify(inputs: Inputs['verify'], environment: Environment): Promise<VerifyResult> {
-  const place = { ...inputs, set: inputs.snapshot.kind === 'id' ? undefined : inputs.set }
-  const store = await openStore(place, environment)
-  try {
-    await openRepository(store)
-    const keys = await openKeys(inputs['encryption-key'], { store, create: false })
+  const place = lookedIn(inputs, inputs.snapshot)
+  return withStore(place, environment, async (store, keys) => {
     const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
     const result = await verifySnapshot(snapshot, inputs.level, store, await clientPrograms(inputs['client-install'], environment), environment)
     await keepProof(result, place, store, snapshot.keys, environment)
     return result
-  } finally {
-    await store.close()
-  }
+  })
 }
 
 /** The archive was read and is not what was recorded. */
@@ -104,6 +97,15 @@ export async function verifySnapshot(
 
 function damagedKeys(problems: readonly unknown[]): Set<string> {
   return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
+}
+
+/** Throws unless the verification went well: nothing is restored from what could not be read back. */
+export function requireVerified({ snapshot, result, problems }: VerifyResult): void {
+  if (result === 'verified') return
+  throw new LifeboatError(`snapshot ${snapshot} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, {
+    hint: 'Restore an earlier snapshot: `lifeboat list` shows them, and the input snapshot takes an id or a time.',
+    status: result === 'failed' ? 1 : 3,
+  })
 }
 
 function verdict(problems: unknown[]): VerifyResult['result'] {

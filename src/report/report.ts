@@ -20,3 +20,8 @@ export interface Progress {
   /** Bytes put into the store so far. */
   stored?: number
 }
+
+/** Warns of an error that the work goes on without. */
+export function warningOf(report: Pick<Report, 'warning'>): (error: { message: string; hint: string | undefined }) => void {
+  return ({ message, hint }) => report.warning(message, hint)
+}

@@ -25,6 +25,11 @@ export function idOf(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 }
 
+/** The set that a snapshot lies in, by its key. */
+export function setOf(key: string): string {
+  return key.split('/')[1]!
+}
+
 /** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
 export function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<AuthenticSnapshot> {
   return withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys))

@@ -1,8 +1,8 @@
 import type { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
-import { idOf, snapshotIfWhole, snapshotKeys } from './catalog.ts'
+import { idOf, setOf, snapshotIfWhole, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { type Proof, proofKeys, readProof } from './proofs.ts'
+import { type Proof, proofKeys, readProof, readVerdict } from './proofs.ts'
 
 /** How new what a set has is. Times are ISO 8601. */
 export interface Freshness {
@@ -19,7 +19,7 @@ const LEVELS: readonly Proof['level'][] = ['list', 'read', 'drill']
 
 /** Of each set there is, or of the one asked for. `level`: of the proof looked for. Only as many objects are read as it takes to find both, newest first. */
 export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, level: Proof['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness[]> {
-  const bySet = Map.groupBy(await snapshotKeys(store, set), (key) => key.split('/')[1]!)
+  const bySet = Map.groupBy(await snapshotKeys(store, set), setOf)
   const found: Freshness[] = []
   for (const [name, snapshots] of bySet) found.push(await ofSet(store, keys, name, snapshots, level, onDamaged))
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
@@ -46,19 +46,10 @@ type Named = ReadonlyMap<string, readonly string[]>
 
 async function newestVerified(store: Store, keys: Keys, snapshots: readonly string[], named: Named, proofAt: ProofAt): Promise<Freshness['verified']> {
   for (const key of snapshots) {
-    const verdict = await lastVerdict(named.get(idOf(key)) ?? [], proofAt)
+    const verdict = await readVerdict(named.get(idOf(key)) ?? [], proofAt)
     if (verdict?.result !== 'verified') continue
     const snapshot = await snapshotIfWhole(store, key, keys)
     if (snapshot) return { snapshot: snapshot.header.id, time: snapshot.header.time, level: verdict.level }
-  }
-  return undefined
-}
-
-/** The last that says verified or failed. */
-async function lastVerdict(proofs: readonly string[], proofAt: ProofAt): Promise<Proof | undefined> {
-  for (const key of proofs) {
-    const proof = await proofAt(key)
-    if (proof && proof.result !== 'could not verify') return proof
   }
   return undefined
 }

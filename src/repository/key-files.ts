@@ -49,6 +49,18 @@ export async function openKeyFile(bytes: Uint8Array, passphrase: string): Promis
 
 /** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
 export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
-  const there = new Set((await keyFiles(to)).map(({ key }) => key))
-  for (const { key } of await keyFiles(from)) if (!there.has(key)) await to.put(key, await from.get(key))
+  await addKeyFiles(to, await readKeyFiles(from))
+}
+
+/** Key files and what is in them. */
+export async function readKeyFiles(store: Store): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>()
+  for (const { key } of await keyFiles(store)) files.set(key, await store.get(key))
+  return files
+}
+
+/** Puts those of the key files that a store lacks. */
+export async function addKeyFiles(store: Store, files: ReadonlyMap<string, Buffer>): Promise<void> {
+  const there = new Set((await keyFiles(store)).map(({ key }) => key))
+  for (const [key, bytes] of files) if (!there.has(key)) await store.put(key, bytes)
 }

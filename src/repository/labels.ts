@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
@@ -85,18 +86,9 @@ function parseLabels(key: string, bytes: Buffer, keys: Keys | undefined): Labels
   const lines = splitSigned(bytes)
   if (!lines) throw new Error('it does not have the two lines of labels')
   if (keys && !signerOf(lines, keys)) throw new Error('its signature (MAC) does not verify with this key')
-  const parsed = schema.safeParse(json(lines.line))
+  const parsed = schema.safeParse(parsedJson(lines.line))
   if (!parsed.success) throw new Error('it is not of the form of labels; a newer version may have written it')
   const { labels: id, set, pinned, tags } = parsed.data
   if (labelsKey(set, id) !== key) throw new Error(`it belongs to snapshot ${id} of set ${set}`)
   return { pinned, tags }
-}
-
-function json(line: Buffer): unknown {
-  try {
-    return JSON.parse(line.toString('utf8'))
-  } catch {
-    // The schema refuses it; what it says would quote what anybody may have written.
-    return undefined
-  }
 }

@@ -107,16 +107,26 @@ export async function readProofs(store: Store, keys: Keys | undefined, options: 
   return read
 }
 
-/** As `readProofs`, but of each snapshot only the newest: one request for each. */
-export async function newestProofs(store: Store, keys: Keys | undefined, options: ProofOptions): Promise<Map<string, Proof>> {
-  const newest = await inParallel([...(await proofKeys(store, options)).values()], PARALLEL, async (those) => {
-    for (const key of those) {
-      const proof = await readProof(store, key, keys, options.onDamaged)
-      if (proof) return proof
-    }
-    return undefined
-  })
-  return new Map(newest.filter((proof) => proof !== undefined).map((proof) => [proof.snapshot, proof]))
+/** The last word on a snapshot: of its proofs, newest first, the first that says verified or failed. One that could not find out says nothing. */
+export function verdictOf(proofs: readonly Proof[]): Proof | undefined {
+  return proofs.find(says)
+}
+
+/** The same out of their keys, reading only as many as it takes. */
+export async function readVerdict(proofs: readonly string[], read: (key: string) => Promise<Proof | undefined>): Promise<Proof | undefined> {
+  for (const key of proofs) {
+    const proof = await read(key)
+    if (proof && says(proof)) return proof
+  }
+  return undefined
+}
+
+function says({ result }: Proof): boolean {
+  return result !== 'could not verify'
+}
+
+export function isVerified(proofs: readonly Proof[]): boolean {
+  return verdictOf(proofs)?.result === 'verified'
 }
 
 /** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */

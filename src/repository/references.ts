@@ -5,6 +5,7 @@ import { messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
+import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { signerOf, splitSigned } from './signed.ts'
 import { FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
@@ -103,7 +104,7 @@ async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<
     throw new Unreadable(`it does not decompress: ${messageOf(cause)}`, { cause })
   }
   const signed = splitSigned(text)
-  const parsed = publicPart.safeParse(json(signed?.line ?? text))
+  const parsed = publicPart.safeParse(parsedJson(signed?.line ?? text))
   if (!parsed.success) throw new Unreadable('it is damaged, or of another format')
   const { id, set, time, size } = parsed.data
   const chunks = parsed.data.chunks.map(chunkIn)
@@ -116,13 +117,4 @@ function chunkIn(entry: unknown): string {
   const [id, mark]: unknown[] = Array.isArray(entry) && entry.length === 5 ? [entry[0], entry[4]] : []
   if (typeof id === 'string' && typeof mark === 'string' && /^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark)) return `${id}-${mark}`
   throw new Unreadable('a chunk in it is malformed')
-}
-
-function json(line: Buffer): unknown {
-  try {
-    return JSON.parse(line.toString('utf8'))
-  } catch {
-    // The schema refuses it; what it says would quote what anybody may have written.
-    return undefined
-  }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { parsedJson } from './json.ts'
 import { FORMAT, idTime } from './snapshot.ts'
 
 /** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
@@ -47,19 +48,10 @@ async function readOne(store: Store, { key, modified }: StoredObject, onDamaged:
     onDamaged(error)
     return undefined
   }
-  const parsed = schema.safeParse(json(bytes))
+  const parsed = schema.safeParse(parsedJson(bytes))
   if (parsed.success) return { key, chunks: parsed.data.chunks, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
   onDamaged(new LifeboatError(`${key} in ${store.name} is no list of chunks; it is left alone`, { hint: 'A newer version may have written it. Otherwise delete it: what it names is found again.' }))
   return undefined
-}
-
-function json(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    // The schema refuses it; what it says would quote what anybody may have written.
-    return undefined
-  }
 }
 
 /** Writes down chunks that no snapshot lists, as they are found: a million names at once would take 100 MB. */

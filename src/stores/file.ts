@@ -5,13 +5,9 @@ import { constants as system } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../error.ts'
 import { refuseUnmounted } from './mount.ts'
-import { NotFound, type Store, type StoredObject } from './store.ts'
+import { checkKey, isKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { ABANDONED_AFTER, INCOMING } from './walk.ts'
 
-/** Objects being written lie here until they are renamed into place; what a killed run leaves is removed once it is this old. */
-const TEMPORARY = '.incoming'
-const ABANDONED_AFTER = 24 * 3600 * 1000
-
-const KEY = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/
 /** How a system says that there is no such file; the name may be a folder's, or lead through a file. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR']
 
@@ -33,7 +29,7 @@ export class FileStore implements Store {
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(key)
-    const temporary = path.join(this.#root, TEMPORARY, randomUUID())
+    const temporary = path.join(this.#root, INCOMING, randomUUID())
     try {
       await this.#folder(path.dirname(target))
       await this.#folder(path.dirname(temporary))
@@ -94,7 +90,7 @@ export class FileStore implements Store {
     }
     for (const entry of entries) {
       // What no key can name was put there by someone else: a file manager, a NAS.
-      if ((entry.name === TEMPORARY && folder === '') || !KEY.test(entry.name)) continue
+      if ((entry.name === INCOMING && folder === '') || !isKey(entry.name)) continue
       if (entry.isDirectory()) yield* this.#walk(`${folder}${entry.name}/`)
       else if (entry.isFile()) yield folder + entry.name
     }
@@ -123,7 +119,7 @@ export class FileStore implements Store {
   /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
     if (!this.#wrote) return
-    for await (const key of this.#walk(`${TEMPORARY}/`)) {
+    for await (const key of this.#walk(`${INCOMING}/`)) {
       const file = path.join(this.#root, key)
       try {
         if (Date.now() - (await stat(file)).mtimeMs > ABANDONED_AFTER) await unlink(file)
@@ -135,10 +131,7 @@ export class FileStore implements Store {
   }
 
   #path(key: string): string {
-    if (!KEY.test(key) || key.split('/').some((part) => part === '.' || part === '..')) {
-      throw new Error(`${JSON.stringify(key)} is not a key of an object`)
-    }
-    return path.join(this.#root, key)
+    return path.join(this.#root, checkKey(key))
   }
 
   /** Makes a folder of the store, and the store's own with everything above it, each durable in its parent. */
