@@ -727,6 +727,7 @@ export function parseInputs<C extends Command>(
     throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target)
   }
   if (command === 'backup') requireSources(values)
+  if (values['ssh-tunnel'] !== undefined) requireDatabase(values)
   if ([values['destination']].flat().some(isArtifact)) requireRepository(values['token'], variables)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
   return values as Inputs[C]
@@ -738,6 +739,12 @@ function requireSources({ 'database-url': databases, volumes }: Record<string, u
   if (named.length === 0) throw missingInput('database-url', { ...inputs.backup['database-url'], expected: `${inputs.backup['database-url'].expected}; or volumes` })
   const twice = named.find((name, index) => named.indexOf(name) !== index)
   if (twice !== undefined) throw new LifeboatError(`a database and a volume are both named ${JSON.stringify(twice)}`, { hint: 'Put a different name= before one of them.', status: 2 })
+}
+
+/** A tunnel that leads to nothing would look as if it protected something. */
+function requireDatabase({ 'database-url': database, 'verify-only': verifyOnly, volume, target }: Record<string, unknown>): void {
+  if (database !== undefined && verifyOnly !== true && volume === undefined && target === undefined) return
+  throw new LifeboatError('ssh-tunnel is given, but no database is connected to', { hint: 'Leave it out: volumes, verify-only and stores do without it. Or give the database-url it is for.', status: 2 })
 }
 
 function isArtifact(destination: unknown): boolean {
