@@ -535,7 +535,7 @@ export const inputs = {
       schema: schema.oneOf('list', 'read', 'drill'),
       default: 'read',
     },
-    issue: { ...flag, help: 'Open an issue in the repository when something is too old, and close it when all is fresh again; the job needs `permissions: issues: write`.' },
+    issue: { ...flag, help: 'Open an issue in the repository when something is too old, or cannot be looked at, and close it when all is fresh again; the job needs `permissions: issues: write`.' },
     token,
     ...access,
     timeout,

@@ -8,7 +8,7 @@ import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { exit } from '../exit.ts'
 import { inputsOf, secretsGiven, type Action } from '../inputs.ts'
-import { failureOf, failureText, type Failure } from '../report/failure.ts'
+import { failureOf, failureText, redactedFailure } from '../report/failure.ts'
 import type { Newest } from '../report/newest.ts'
 import { Redaction } from '../report/redaction.ts'
 import { failureSummary, summaries } from '../report/summary.ts'
@@ -80,7 +80,7 @@ function titleOf(command: Action, status: number): string {
 
 /** Says so first; only then, and not when cancelled, is the store asked what there is to fall back on. */
 async function fail(command: Action, error: unknown, redaction: Redaction, askNewest: () => Promise<Newest | undefined>): Promise<number> {
-  const failure = redactedFailure(failureOf(error), redaction)
+  const failure = redactedFailure(failureOf(error), (text) => redaction.apply(text))
   core.error(failureText(failure).replace(/^error: /, ''), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')
@@ -88,15 +88,6 @@ async function fail(command: Action, error: unknown, redaction: Redaction, askNe
   const newest = asked && 'unknown' in asked ? { ...asked, unknown: redaction.apply(asked.unknown) } : asked
   await writeSummary(failureSummary(command, failure, newest, { timeZone: 'UTC', now: new Date() }))
   return failure.status
-}
-
-function redactedFailure(failure: Failure, redaction: Redaction): Failure {
-  return {
-    ...failure,
-    message: redaction.apply(failure.message),
-    causes: failure.causes.map((cause) => redaction.apply(cause)),
-    hint: failure.hint === undefined ? undefined : redaction.apply(failure.hint),
-  }
 }
 
 async function writeSummary(markdown: string): Promise<void> {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Environment } from '../environment.ts'
-import { messageOf } from '../error.ts'
+import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { formatDuration, issueText } from '../report/freshness.ts'
+import { failureOf, redactedFailure } from '../report/failure.ts'
+import { failureIssueText, formatDuration, issueText } from '../report/freshness.ts'
 import { Repository } from '../report/github.ts'
 import { warningOf } from '../report/report.ts'
 import { type Freshness, freshnessOf } from '../repository/freshness.ts'
@@ -10,31 +11,40 @@ import { destinationText } from '../stores/destination.ts'
 import { withStore } from './opened.ts'
 import type { CheckResult } from './results.ts'
 
-/** Says whether the newest verified snapshot, and the newest proof, of a set or of all are new enough; with `issue`, keeps one GitHub issue open for as long as they are not. */
+/** Says whether the newest verified snapshot, and the newest proof, of a set or of all are new enough; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
 export async function check(inputs: Inputs['check'], environment: Environment): Promise<CheckResult> {
   const { report } = environment
-  const found = await withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => ({
-    store: store.name,
-    sets: await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(report)),
-  }))
+  const repository = repositoryOf(inputs, environment)
+  if (inputs.issue && !repository) report.warning('no issue is opened or closed: GITHUB_REPOSITORY or the token is missing', 'In a workflow both are there; elsewhere set GITHUB_REPOSITORY and GITHUB_TOKEN.')
+  const issue = inputs.issue && repository ? issueOf(repository, inputs, environment) : undefined
+  let found
+  try {
+    found = await look(inputs, environment)
+  } catch (error) {
+    environment.signal.throwIfAborted()
+    await issue?.tellFailure(error)
+    throw error
+  }
   const now = environment.now()
   const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs, now) }))
   const problems = sets.length > 0 ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`)) : [inputs.set === undefined ? 'there is no snapshot at all' : `set ${inputs.set}: there is no snapshot`]
-  const repository = repositoryOf(inputs, environment)
   const inactive = await inactiveWorkflows(repository, environment)
   const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, inactive }
-  if (inputs.issue) {
-    if (!repository) report.warning('no issue is opened or closed: GITHUB_REPOSITORY or the token is missing', 'In a workflow both are there; elsewhere set GITHUB_REPOSITORY and GITHUB_TOKEN.')
-    else result.issue = await keepIssue(repository, result, inputs, environment)
-  }
-  return result
+  return issue ? { ...result, issue: await issue.tell(result) } : result
 }
 
-function problemsOf({ newest, verified, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
+function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
+  return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => ({
+    store: store.name,
+    sets: await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(environment.report)),
+  }))
+}
+
+function problemsOf({ newest, verified, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
   const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
-  if (!verified) problems.push(`no snapshot is verified; the newest is ${newest}`)
+  if (!verified) problems.push(`no snapshot is verified; ${unreadable ?? `the newest is ${newest}`}`)
   else if (age(verified.time) > maxAge) problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`)
   if (maxProofAge === undefined) return problems
   if (!proof) problems.push(`nothing was ever verified at level ${level}`)
@@ -61,15 +71,34 @@ async function inactiveWorkflows(repository: Repository | undefined, { report, s
   }
 }
 
-async function keepIssue(repository: Repository, result: CheckResult, inputs: Inputs['check'], { run }: Environment): Promise<CheckResult['issue']> {
+/** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
+function issueOf(repository: Repository, inputs: Inputs['check'], environment: Environment) {
+  const { run, report, signal } = environment
+  const redacted = (text: string): string => report.redacted?.(text) ?? text
   const place = destinationText(inputs.destination)
-  // One issue for each store and set that is checked.
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
-  const text = issueText(result, { destination: place, timeZone: inputs.timezone, ...(run && { run: run.url }) })
-  if (result.problems.length === 0) {
-    const closed = await repository.closeIssue(marker, text)
-    return closed && { ...closed, state: 'closed' }
+  const shown = { destination: redacted(place), timeZone: inputs.timezone, ...(run && { run: run.url }) }
+  const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
+  return {
+    async tell(result: CheckResult): Promise<CheckResult['issue']> {
+      const text = issueText(result, shown)
+      if (result.problems.length === 0) {
+        const closed = await repository.closeIssue(marker, text)
+        return closed && { ...closed, state: 'closed' }
+      }
+      const { opened, ...issue } = await repository.openIssue(marker, `Backups are not fresh${about}`, text)
+      return { ...issue, state: opened ? 'opened' : 'updated' }
+    },
+    /** What keeps the backups from being looked at is what the caller reports; that the issue could not be written comes on top of it. */
+    async tellFailure(error: unknown): Promise<void> {
+      const failure = redactedFailure(failureOf(error), redacted)
+      try {
+        const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, failureIssueText(failure, environment.now(), shown))
+        report.info(`issue ${opened ? 'opened' : 'updated'}: ${url}`)
+      } catch (problem) {
+        signal.throwIfAborted()
+        report.warning(`no issue was opened: ${messageOf(problem)}`, problem instanceof LifeboatError ? problem.hint : undefined)
+      }
+    },
   }
-  const { opened, ...issue } = await repository.openIssue(marker, `Backups are not fresh${inputs.set === undefined ? '' : `: set ${inputs.set}`}`, text)
-  return { ...issue, state: opened ? 'opened' : 'updated' }
 }

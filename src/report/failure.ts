@@ -28,6 +28,12 @@ export function failureOf(error: unknown): Failure {
   }
 }
 
+/** The same with what may not be shown taken out of every text. */
+export function redactedFailure(failure: Failure, redact: (text: string) => string): Failure {
+  const { message, causes, hint } = failure
+  return { ...failure, message: redact(message), causes: causes.map(redact), hint: hint === undefined ? undefined : redact(hint) }
+}
+
 function* chainOf(error: unknown, depth = 0): Generator {
   // A chain of causes may bite its own tail.
   if (error === undefined || error === null || depth > 8) return

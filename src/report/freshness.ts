@@ -1,4 +1,5 @@
 import type { CheckResult } from '../commands/results.ts'
+import type { Failure } from './failure.ts'
 import { formatColumns, formatCount, formatTime } from './format.ts'
 import { code, escapeMarkdown as escape, shortTime, table, withinLimit } from './markdown.ts'
 
@@ -57,14 +58,30 @@ export function checkSummary(result: CheckResult, shown: Shown): string {
   ])
 }
 
+type ShownInIssue = Shown & { run?: string }
+
 /** The text of the issue, as long as it is open, and when it is closed. */
-export function issueText(result: CheckResult, shown: Shown & { run?: string }): string {
+export function issueText(result: CheckResult, shown: ShownInIssue): string {
   const stale = result.problems.length > 0
   return withinLimit([
     stale ? `The backups in ${code(shown.destination)} are not as fresh as they should be:` : `The backups in ${code(shown.destination)} are fresh again.`,
     ...result.problems.map((problem) => `- ${escape(problem)}`),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
     ...result.inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`),
-    `Looked at ${formatTime(result.time, shown.timeZone)}${shown.run === undefined ? '' : ` by [this run](${shown.run})`}.${stale ? ' This issue is closed once they are fresh again.' : ''}`,
+    `${lookedAt(result.time, shown)}${stale ? ' This issue is closed once they are fresh again.' : ''}`,
   ])
+}
+
+/** The same where nothing could be found out. */
+export function failureIssueText({ message, causes, hint }: Failure, time: Date, shown: ShownInIssue): string {
+  return withinLimit([
+    `Whether the backups in ${code(shown.destination)} are fresh cannot be found out:`,
+    [message, ...causes.map((cause) => `because: ${cause}`)].map((line) => `- ${escape(line)}`).join('\n'),
+    ...(hint === undefined ? [] : [`What to do: ${escape(hint)}`]),
+    `${lookedAt(time.toISOString(), shown)} This issue is closed once they can be looked at, and are fresh.`,
+  ])
+}
+
+function lookedAt(time: string, { timeZone, run }: ShownInIssue): string {
+  return `Looked at ${formatTime(time, timeZone)}${run === undefined ? '' : ` by [this run](${run})`}.`
 }

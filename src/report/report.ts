@@ -8,6 +8,8 @@ export interface Report {
   progress(progress: Progress): void
   /** A secret learnt on the way (a password out of a URL): never printed from now on. */
   mask(secret: string): void
+  /** A text without the secrets known by now, for what leaves the program by another way. Whoever shows reports to people has it. */
+  redacted?(text: string): string
 }
 
 export interface Progress {

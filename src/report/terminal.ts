@@ -48,6 +48,7 @@ export function terminalReport(stream: TerminalStream, redaction: Redaction, now
       drawn = true
     },
     mask: (secret) => redaction.add(secret),
+    redacted: (text) => redaction.apply(text),
     end: erase,
   }
 }

@@ -46,6 +46,7 @@ export function workflowReport(log: WorkflowLog, redaction: Redaction, now: () =
       if (line !== undefined) log.line(clean(line))
     },
     mask: (secret) => redaction.add(secret),
+    redacted: (text) => redaction.apply(text),
     end,
   }
 }

@@ -1,8 +1,9 @@
-import type { LifeboatError } from '../error.ts'
-import type { Store } from '../stores/store.ts'
+import { LifeboatError } from '../error.ts'
+import { NotFound, type Store } from '../stores/store.ts'
 import { idOf, setOf, snapshotIfWhole, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { type Proof, proofKeys, readProof, readVerdict } from './proofs.ts'
+import { decodeSnapshot } from './snapshot.ts'
 
 /** How new what a set has is. Times are ISO 8601. */
 export interface Freshness {
@@ -11,6 +12,8 @@ export interface Freshness {
   newest: string | undefined
   /** The newest snapshot that can be relied on: the last proof of it that says anything says verified, and its own signature holds. */
   verified: { snapshot: string; time: string; level: Proof['level'] } | undefined
+  /** Why the newest snapshot is not even readable (another key, damage), where none is verified. */
+  unreadable?: string
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
   proof: { snapshot: string; time: string; level: Proof['level'] } | undefined
 }
@@ -33,11 +36,25 @@ async function ofSet(store: Store, keys: Keys, set: string, snapshots: readonly 
     read.set(key, proof)
     return proof
   }
+  const [newest] = snapshots
+  const verified = await newestVerified(store, keys, snapshots, named, proofAt)
+  const unreadable = newest !== undefined && !verified ? await whyUnreadable(store, keys, newest) : undefined
   return {
     set,
-    newest: snapshots[0] && idOf(snapshots[0]),
-    verified: await newestVerified(store, keys, snapshots, named, proofAt),
+    newest: newest && idOf(newest),
+    verified,
+    ...(unreadable !== undefined && { unreadable }),
     proof: await newestProof(named, level, proofAt),
+  }
+}
+
+async function whyUnreadable(store: Store, keys: Keys, key: string): Promise<string | undefined> {
+  try {
+    await decodeSnapshot(key, await store.get(key), keys)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof LifeboatError || error instanceof NotFound)) throw error
+    return error.message
   }
 }
 

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { dispatch, statusOf, textOf } from '../../src/dispatch.ts'
 import type { Environment } from '../../src/environment.ts'
 import { summaries } from '../../src/report/summary.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { FileStore } from '../../src/stores/file.ts'
@@ -46,10 +47,10 @@ async function snapshot(set: string, hours: number, proofs: Partial<Verification
   return id
 }
 
-async function check(raw: Record<string, string> = {}, variables: Record<string, string> = {}, at = now) {
-  const report = { info: (message: string) => void warnings.push(`info: ${message}`), warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
+async function check(raw: Record<string, string> = {}, variables: Record<string, string> = {}, at = now, { signal } = new AbortController()) {
+  const report = { info: (message: string) => void warnings.push(`info: ${message}`), warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined, redacted: (text: string) => text.replaceAll('hunter22', '***') }
   const run = { repository: 'octo/shop', workflow: 'watch', id: '7', attempt: '1', url: 'https://github.com/octo/shop/actions/runs/7' }
-  const environment: Environment = { variables, signal: new AbortController().signal, report, temporary: path.join(folder, 'tmp'), now: () => at, ...(variables['GITHUB_REPOSITORY'] && { run }) }
+  const environment: Environment = { variables, signal, report, temporary: path.join(folder, 'tmp'), now: () => at, ...(variables['GITHUB_REPOSITORY'] && { run }) }
   const outcome = await dispatch('check', { destination: store.name, 'encryption-key': identity, ...raw }, environment)
   return { ...outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), summary: summaries.check(outcome.result, { ...outcome.shown, action: 'a/b', reference: 'v1', now: at }) }
 }
@@ -138,12 +139,64 @@ test('an issue whose answer was lost is not opened twice, and what a stranger op
 
 test('what the token may not do is said, with the permission that is missing', async () => {
   await snapshot('app', 30)
-  const refused = async (variables: Record<string, string>) => failureText(failureOf(await check({ issue: 'true' }, variables).catch((error: unknown) => error)))
-  expect(await refused(inRepository(github.token()))).toMatch(/the token may not write .*\/issues on GitHub \(status 403\)\nhint: .*issues: write/)
+  expect(await failure({ issue: 'true' }, inRepository(github.token()))).toMatch(/the token may not write .*\/issues on GitHub \(status 403\)\nhint: .*issues: write/)
   github.issues.enabled = false
-  expect(await refused(inRepository())).toContain('has no issues: they are switched off')
+  expect(await failure({ issue: 'true' }, inRepository())).toContain('has no issues: they are switched off')
   expect((await check({ issue: 'true' })).status).toBe(1)
   expect(warnings.at(-1)).toContain('no issue is opened or closed')
+})
+
+const failure = async (...given: Parameters<typeof check>): Promise<string> => failureText(failureOf(await check(...given).catch((error: unknown) => error)))
+
+describe('a store that cannot be looked at', () => {
+  test('keeps the one issue open, which says why, and is closed when all is well again', async () => {
+    await snapshot('app', 1)
+    const variables = inRepository()
+    const place = path.join(folder, 'store')
+    renameSync(place, `${place}-away`)
+    const said = await failure({ issue: 'true' }, variables)
+    expect(said).toMatch(/^error: .*\nhint: /)
+    expect(warnings.at(-1)).toBe('info: issue opened: https://github.com/octo/shop/issues/1')
+    const issue = github.issues.issues[0]!
+    expect(issue).toMatchObject({ state: 'open', title: 'Backups cannot be checked', body: expect.stringMatching(/^<!-- lifeboat check [0-9a-f]{16} -->\nWhether the backups in/) })
+    expect(issue.body).toContain('What to do: ')
+    expect(issue.body).toContain('/actions/runs/7')
+    expect(await failure({ issue: 'true' }, variables)).toBe(said)
+    expect(warnings.at(-1)).toBe('info: issue updated: https://github.com/octo/shop/issues/1')
+    renameSync(`${place}-away`, place)
+    expect(await check({ issue: 'true' }, variables, new Date(now.getTime() + 70 * hour))).toMatchObject({ status: 1, issue: { number: 1, state: 'updated' } })
+    expect(issue.body).toContain('are not as fresh as they should be')
+    expect(await check({ issue: 'true' }, variables)).toMatchObject({ status: 0, issue: { number: 1, state: 'closed' } })
+    expect(github.issues.issues).toHaveLength(1)
+  })
+
+  test('as it is out of reach: no secret is in the issue', async () => {
+    const destination = 'webdav://backup:hunter22@127.0.0.1:1/hunter22/'
+    expect(await failure({ issue: 'true', destination, timeout: '1s' }, inRepository())).toContain('ECONNREFUSED')
+    expect(github.issues.issues[0]!.body).toContain('ECONNREFUSED')
+    expect(github.issues.issues[0]!.body).toMatch(/What to do: Run it again/)
+    expect(JSON.stringify(github.issues.issues)).not.toContain('hunter22')
+  })
+
+  test('as the key is wrong: the issue names it', async () => {
+    await snapshot('app', 1)
+    const variables = inRepository()
+    expect(await failure({ issue: 'true', 'encryption-key': 'a passphrase of another store' }, variables)).toContain('a passphrase cannot open it')
+    expect(github.issues.issues[0]!.body).toContain('a passphrase cannot open it')
+    const { identity: other } = await newIdentity()
+    expect(await check({ issue: 'true', 'encryption-key': other }, variables)).toMatchObject({ status: 1, problems: [expect.stringMatching(/^set app: no snapshot is verified; snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}$/)] })
+    expect(github.issues.open()).toEqual([expect.objectContaining({ number: 1, body: expect.stringContaining('was written with the key') })])
+  })
+
+  test('is told also where the issue cannot be written; after an interruption there is none', async () => {
+    const raw = { issue: 'true', destination: `file:${folder}/nothing` }
+    expect(await failure(raw, inRepository(github.token()))).toContain(`${folder}/nothing`)
+    expect(warnings).toEqual([expect.stringMatching(/^no issue was opened: the token may not write .* \(status 403\)$/)])
+    const interrupted = new AbortController()
+    interrupted.abort(new Error('interrupted'))
+    expect(await failure(raw, inRepository(), now, interrupted)).toContain('interrupted')
+    expect(github.issues.issues).toEqual([])
+  })
 })
 
 test('a schedule that GitHub has switched off is a warning', async () => {

@@ -46,6 +46,7 @@ test('a secret learnt on the way is never printed from then on', () => {
   report.mask('hunter22')
   report.warning('wrong password hunter22', 'not hunter22')
   expect(taken()).toBe('warning: wrong password ***\nhint: not ***\n')
+  expect(report.redacted?.('in an issue: hunter22')).toBe('in an issue: ***')
 })
 
 test('text from a database does not move the cursor', () => {
