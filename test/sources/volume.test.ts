@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
-import { appendFileSync, chmodSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -119,26 +119,27 @@ test('one more file moves no other boundary, so that all other segments are know
   expect(contentsOf(extracted(Buffer.concat([archiveOf(before), archiveOf(after)])))).toEqual(contentsOf(root))
 })
 
+/** Has tar itself run a script in the volume with every fourth record it writes: in the middle of a large file, however fast its output is read. */
+function whileReading(script: string): { prefix: string[] } {
+  const file = path.join(folder, 'while-reading')
+  writeFileSync(file, `#!/bin/sh\ncd '${root}'\n${script}\n`, { mode: 0o755 })
+  return { prefix: ['env', `TAR_OPTIONS=--checkpoint=4 --checkpoint-action=exec=${file}`] }
+}
+
 test('a file that changes while it is read is read again, and recorded when it changes again', async () => {
   write({ log: noise('log', 2 * 2 ** 20), other: 'x' })
-  let edits = 0
-  const once = await readVolume(root, { during: () => edits++ === 0 && appendFileSync(path.join(root, 'log'), 'more') })
+  const once = await readVolume(root, whileReading('[ -e ../edited ] || printf more >> log; : > ../edited'))
   expect([once.again, factsOf(once).changed]).toEqual([1, []])
   expect(contentsOf(extracted(archiveOf(once)))).toEqual(contentsOf(root))
 
-  const always = await readVolume(root, { during: () => appendFileSync(path.join(root, 'log'), 'more') })
+  const always = await readVolume(root, whileReading('printf more >> log'))
   expect([always.again, factsOf(always)]).toEqual([1, expect.objectContaining({ changed: ['log'], entries: 3, segments: [{ entries: 3, digest: '' }] })])
   extracted(archiveOf(always))
 })
 
 test('a file that shrinks or vanishes while it is read leaves no hole and no false length', async () => {
   write({ a: noise('a', 2 * 2 ** 20), gone: 'x', z: 'last' })
-  const read = await readVolume(root, {
-    during: (_, attempt) => {
-      if (attempt === 0) rmSync(path.join(root, 'gone'), { force: true })
-      if (attempt === 0) truncateSync(path.join(root, 'a'), 100)
-    },
-  })
+  const read = await readVolume(root, whileReading('rm -f gone; truncate -s 100 a'))
   expect(read.again).toBe(1)
   expect(contentsOf(extracted(archiveOf(read)))).toEqual(contentsOf(root))
   expect(await listOf(read)).toEqual(['d ', 'f a', 'f z'])

@@ -58,10 +58,10 @@ export interface ReadVolume {
   record: SourceRecord
 }
 
-/** Reads a folder with the source alone, as the engine does. `during` is told of the pieces of a stream as they come. */
+/** Reads a folder with the source alone, as the engine does. */
 export async function readVolume(
   root: string,
-  { before, during = () => undefined, prefix, ...options }: Partial<VolumeSourceOptions> & { before?: SourceRecord; during?: (stream: string, attempt: number) => unknown; prefix?: string[] } = {},
+  { before, prefix, ...options }: Partial<VolumeSourceOptions> & { before?: SourceRecord; prefix?: string[] } = {},
 ): Promise<ReadVolume> {
   const source = new VolumeSource({
     name: 'data', kind: 'directory', reach: async () => ({ place: localPlace(root, process.env, prefix) }), patterns: { include: [], exclude: [] }, onUnreadable: 'fail',
@@ -78,10 +78,7 @@ export async function readVolume(
       }
       const pieces: Buffer[] = []
       try {
-        for await (const piece of bytes) {
-          pieces.push(piece)
-          await during(name, read.again)
-        }
+        for await (const piece of bytes) pieces.push(piece)
       } catch (error) {
         if (!(error instanceof ReadAgain)) throw error
         read.again++
