@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { ChildError, type Child } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
@@ -7,6 +6,7 @@ import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
 import { output, requireTar } from './output.ts'
 import type { Place } from './place.ts'
+import { clearKilled, replaceContent } from './replacement.ts'
 import { sortKey } from './scan.ts'
 import { selected } from './selection.ts'
 
@@ -39,31 +39,20 @@ export interface VolumeOutcome {
 
 /** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
 export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
-  const { place, mode, signal } = given
+  const { place, mode, signal, report } = given
   await requireTar(place, signal)
+  await clearKilled(place, { finish: mode === 'clean', signal, report })
   if (mode === 'empty' && (await hasContent(place, signal))) {
     throw new LifeboatError(`${place.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 })
   }
   const choice = await choose(given)
   await requireSpace(place, choice.size, signal)
   if (mode !== 'clean') return extract(given, choice, place.root)
-  const fresh = `.lifeboat-restore-${randomBytes(4).toString('hex')}`
-  await output(place, 'mkdir', ['-m', '700', `${place.root}/${fresh}`], signal)
-  try {
-    const outcome = await extract(given, choice, `${place.root}/${fresh}`)
+  return replaceContent(place, { all: choice.wanted === undefined, signal, report }, async (folder) => {
+    const outcome = await extract(given, choice, folder)
     if (outcome.errors.length > 0) throw new LifeboatError(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
-    await output(place, 'sh', ['-euc', SWAP, 'sh', place.root, fresh], signal)
     return outcome
-  } catch (error) {
-    // Only while all of the old content is there.
-    try {
-      await output(place, 'sh', ['-euc', UNDO, 'sh', place.root, fresh], AbortSignal.timeout(UNDO_MS))
-    } catch {
-      // The first error tells why; often there is no way to the place any more.
-      given.report.warning(`${place.where} may still have what was extracted so far, in ${fresh}`, 'What was there before is as it was: remove that folder.')
-    }
-    throw error
-  }
+  })
 }
 
 /** lost+found belongs to a file system, not to what is in it. */
@@ -72,24 +61,6 @@ const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found']
 async function hasContent(place: Place, signal: AbortSignal): Promise<boolean> {
   return (await output(place, 'find', ['-H', place.root, ...CONTENT, '-print', '-quit'], signal)) !== ''
 }
-
-// What is there is removed after the whole of the new is extracted beside it, on the same file system; a mount point itself cannot be exchanged.
-const SWAP = String.raw`
-cd "$1"
-find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name "$2" -exec rm -rf -- {} +
-: > "$2.done"
-changed=$(stat -c %.9Y "$2")
-find "$2" -mindepth 1 -maxdepth 1 -exec mv -t . -- {} +
-chown --reference="$2" .
-chmod --reference="$2" .
-rmdir "$2"
-rm "$2.done"
-touch --date="@$changed" .
-`
-// A tar on another machine ends a moment after the connection to it.
-const UNDO = 'cd "$1"; if [ -d "$2" ] && [ ! -e "$2.done" ]; then chmod -R u+rwX "$2"; rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }; fi'
-
-const UNDO_MS = 5000
 
 interface Choice {
   /** Paths, latin1; undefined means all. */
