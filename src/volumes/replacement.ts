@@ -13,7 +13,8 @@ import type { Place } from './place.ts'
  * - `in`: all of that is in `old`; the backup moves into its place.
  * - none of them: the backup is in place, and `old` can go.
  *
- * Each step is a rename, so that at any moment one of the two is whole. `time`, where there is one, has the time of the folder that is restored.
+ * Each step is a rename, so that at any moment one of the two is whole. Where the folder itself is restored as well, `time` has the time it gets, and `top`, in
+ * the end, all its other attributes.
  */
 const WORK = /^\.lifeboat-restore-[0-9a-f]{8}$/
 const PATTERN = `.lifeboat-restore-${'[0-9a-f]'.repeat(8)}`
@@ -47,7 +48,7 @@ const BEGIN = 'cd "$1"; mkdir -m 700 "$2"; mkdir "$2/new"'
 // Of a part that is restored the folder itself is none.
 const EXTRACTED = 'cd "$1"; sync -f "$2/new"; if [ "$3" = all ]; then touch -r "$2/new" "$2/time"; fi; mv -T "$2/new" "$2/whole"'
 
-// lost+found belongs to a file system, not to what is in it. Who does not own the folder cannot change it, whatever is in it.
+// lost+found belongs to a file system, not to what is in it.
 const EXCHANGE = String.raw`
 trap '' HUP INT TERM
 cd "$1"
@@ -62,8 +63,7 @@ if [ -d "$2/in" ]; then
   chmod u+w "$2/in"
   move "$2/in" .
   chmod "$mode" "$2/in"
-  if [ -e "$2/time" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then cp -a --attributes-only -T "$2/in" .; fi
-  rmdir "$2/in"
+  if [ -e "$2/time" ]; then mv -T "$2/in" "$2/top"; else rmdir "$2/in"; fi
 fi
 `
 
@@ -76,13 +76,22 @@ remove() {
 }
 `
 
+// Who does not own the folder can change what is in it, but not its mode and time.
 const CLEAR = String.raw`
 cd "$1"
 ${REMOVE}
 changed=
-if [ -e "$2/time" ]; then changed=$(stat -c %.9Y "$2/time"); fi
+if [ -d "$2/top" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then
+  mode=$(stat -c %a "$2/top")
+  changed=$(stat -c %.9Y "$2/time")
+  cp -a --attributes-only -T "$2/top" .
+  chmod u+w .
+fi
 remove "$2"
-if [ -n "$changed" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then touch --date="@$changed" .; fi
+if [ -n "$changed" ]; then
+  chmod "$mode" .
+  touch --date="@$changed" .
+fi
 `
 
 // Not where all is moved already: that is no longer to be undone.
