@@ -6,6 +6,7 @@ import { displayName, encodeFile } from '../volumes/file-list.ts'
 import { linkArchive } from '../volumes/link-headers.ts'
 import type { Place } from '../volumes/place.ts'
 import { output, requireTar } from '../volumes/output.ts'
+import { withoutWork } from '../volumes/replacement.ts'
 import { metaOf, pathOf, type Scan, scan } from '../volumes/scan.ts'
 import { SegmentReading } from '../volumes/segment-reading.ts'
 import { hardLinksIn, type HardLink, type Segment, segmentsOf } from '../volumes/segments.ts'
@@ -58,7 +59,9 @@ export class VolumeSource implements Source {
   async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
     if (!this.#reached) throw new Error(`${this.name}: streams are asked for before open()`)
     const { place } = this.#reached
-    const { entries, unreadable, recent, skipped } = await this.#scan(place)
+    const { entries: found, unreadable, recent, skipped } = await this.#scan(place)
+    const { entries, left } = withoutWork(found, place)
+    if (left.length > 0) this.#options.report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
     const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
     const list: Buffer[] = []
     const { contents, links } = hardLinksIn(entries)

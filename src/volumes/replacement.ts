@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Report } from '../report/report.ts'
+import { displayName } from './file-list.ts'
 import { output } from './output.ts'
 import type { Place } from './place.ts'
+import { metaOf, pathOf } from './scan.ts'
 
 /**
  * A restore in place of what is there works in a folder of its own at the top of the target, on the same file system. What it has in it tells how far
@@ -16,16 +18,35 @@ import type { Place } from './place.ts'
  * Each step is a rename, so that at any moment one of the two is whole. Where the folder itself is restored as well, `time` has the time it gets, and `top`, in
  * the end, all its other attributes.
  */
+const NAME = '.lifeboat-restore-'
 const WORK = /^\.lifeboat-restore-[0-9a-f]{8}$/
-const PATTERN = `.lifeboat-restore-${'[0-9a-f]'.repeat(8)}`
-
-/** Whether a file of this name is such a folder. */
-export function isWorkFolder(name: string): boolean {
-  return WORK.test(name)
-}
+const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
 
 /** Those of its folders that say that the target is neither what was there before nor the backup. */
-export const UNFINISHED: readonly string[] = ['whole', 'in']
+const UNFINISHED: readonly string[] = ['whole', 'in']
+
+/**
+ * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that
+ * things are being moved: what the place has then is not a whole.
+ */
+export function withoutWork(entries: readonly string[], place: Place): { entries: readonly string[]; left: string[] } {
+  if (!entries.some((entry) => entry.includes(NAME))) return { entries, left: [] }
+  const left = new Set<string>()
+  const kept = entries.filter((entry) => {
+    const parts = pathOf(entry).split('/')
+    const depth = parts.findIndex((part) => WORK.test(part)) + 1
+    if (depth === 0 || (depth === parts.length && metaOf(entry).type !== 'd')) return true
+    const work = parts.slice(0, depth).join('/')
+    left.add(work)
+    if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth]!)) {
+      throw new LifeboatError(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${displayName(work)}`, {
+        hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
+      })
+    }
+    return false
+  })
+  return { entries: kept, left: [...left] }
+}
 
 // A folder that may not be written cannot be moved but by root.
 const MOVE = String.raw`
@@ -123,7 +144,7 @@ export interface Replacing {
 
 /** Puts what `extract` extracts into the folder it is given in place of what is in the volume's. Throws, with all as it was, when that fails. */
 export async function replaceContent<T>(place: Place, { all, signal, report }: Replacing, extract: (folder: string) => Promise<T>): Promise<T> {
-  const work = `.lifeboat-restore-${randomBytes(4).toString('hex')}`
+  const work = `${NAME}${randomBytes(4).toString('hex')}`
   let outcome: T
   try {
     await run(place, BEGIN, [work], signal)
@@ -155,7 +176,7 @@ export async function replaceContent<T>(place: Place, { all, signal, report }: R
  */
 export async function clearKilled(place: Place, { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report }): Promise<void> {
   const works = await output(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f\n`], signal)
-  for (const work of works.split('\n').filter(isWorkFolder)) {
+  for (const work of works.split('\n').filter((name) => WORK.test(name))) {
     const state = (await output(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)).split('\n')
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {

@@ -144,7 +144,25 @@ test('who is not root replaces folders that may not be written', async () => {
   execFileSync('chown', ['-R', '65534:65534', target])
   chmodSync(folder, 0o755)
   const place = localPlace(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
+  execFileSync('chown', ['-R', '65534:65534', root])
   await restored(await readVolume(root), 'clean', { place, owners: 'none' })
-  const contents = (top: string): string[] => contentsOf(top).map((line) => line.replace(/ \d+ \d+ (\d+) $/, ' $1'))
-  expect(contents(target)).toEqual(contents(root))
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+})
+
+test('a backup leaves out what a restore left that was killed, and says so; in the middle of moving there is nothing to back up', async () => {
+  write(root, { ...fresh, 'sub/.lifeboat-restore-0123abcd/new/half': 'x', '.lifeboat-restore-89abcdef': 'a file', '.lifeboat-restore-notes/x': 'x' })
+  const warnings: string[] = []
+  const report = { ...quiet, warning: (text: string) => void warnings.push(text) }
+  const read = await readVolume(root, { report })
+  expect(warnings).toEqual(['data: not in this backup, as a restore works there, or left it when it was killed: sub/.lifeboat-restore-0123abcd'])
+  rmSync(path.join(root, 'sub/.lifeboat-restore-0123abcd'), { recursive: true })
+  await restored(read, 'empty')
+  expect(readdirSync(path.join(target, 'sub'))).toEqual([])
+  const [there, meant] = [target, root].map((top) => contentsOf(top).filter((line) => line.includes(' f ')))
+  expect(there).toEqual(meant)
+  for (const name of ['whole', 'in']) {
+    mkdirSync(path.join(root, '.lifeboat-restore-0123abcd', name), { recursive: true })
+    await expect(readVolume(root)).rejects.toThrow(/is in the middle of a restore in mode clean.*\.lifeboat-restore-0123abcd$/)
+    rmSync(path.join(root, '.lifeboat-restore-0123abcd'), { recursive: true })
+  }
 })
