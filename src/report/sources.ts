@@ -22,6 +22,12 @@ export function untouched({ volume }: Pick<RestoreResult, 'volume'>): string {
   return volume === undefined ? 'no database' : 'no file'
 }
 
+/** What a restore into a bucket found there already, and what it deleted. */
+export function bucketCounts({ unchanged, deleted }: Pick<RestoreResult, 'unchanged' | 'deleted'>): { unchanged: string; deleted: string } | undefined {
+  if (unchanged === undefined || deleted === undefined) return undefined
+  return { unchanged: formatCount(unchanged, 'object'), deleted: formatCount(deleted, 'object') }
+}
+
 /** The names of a snapshot's databases, and of its volumes. */
 export function namesByKind(sources: readonly { name: string; kind: string }[]): { databases: string[]; volumes: string[] } {
   const names = (volume: boolean): string[] => sources.filter(({ kind }) => (kind !== 'postgres') === volume).map(({ name }) => name)

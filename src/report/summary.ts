@@ -6,7 +6,7 @@ import { copySummary } from './copy.ts'
 import { doctorSummary } from './checks.ts'
 import type { Failure } from './failure.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
-import { formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
+import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { listSummary } from './list.ts'
 import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
@@ -121,6 +121,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
       : `${errors.length > 0 ? '❌' : '✅'} Lifeboat: ${database} restored${errors.length > 0 ? ` with ${formatCount(errors.length, 'error')}` : ''}`
   const entries = result.entries.toLocaleString('en-US')
+  const counts = bucketCounts(result)
   return withinLimit([
     `### ${headline}`,
     `From snapshot ${madeWhen(result, context)}.`,
@@ -129,6 +130,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       [[code(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
       3,
     ),
+    ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
     ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
   ])
 }

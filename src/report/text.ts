@@ -1,6 +1,6 @@
 import type { BackupResult, RestoreResult, VerifyResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
-import { formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
+import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { prunedAfter } from './prune.ts'
 import { restoreCommand, restoreInto, restoreVariables, verifyCommand } from './recipe.ts'
 
@@ -68,10 +68,12 @@ const parenthesised = (text: string): string => (text === '' ? '' : `(${text})`)
 export function restoreText(result: RestoreResult, context: TextContext): string {
   const { errors, entries, restored } = result
   const checked = result.mode === 'verify-only'
+  const counts = bucketCounts(result)
   const facts = [
     ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
     ['read', `${formatBytes(result.size)} in ${formatSeconds(result.seconds)} ${parenthesised(formatRate(result.size, result.seconds))}`],
     ['entries', checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`],
+    ...(counts ? [['unchanged', `${counts.unchanged} of them, there already`], ['deleted', `${counts.deleted} that the backup does not have`]] : []),
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`

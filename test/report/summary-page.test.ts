@@ -51,6 +51,7 @@ const summaries: Record<string, string> = {
   'verification in vain': verifySummary({ ...verify, result: 'could not verify', problems: ['no client program of PostgreSQL 19 is installed'] }, context),
   'restore with errors': restoreSummary(restore, context),
   restored: restoreSummary({ ...restore, restored: 214, errors: [] }, context),
+  'restored bucket': restoreSummary({ ...restore, volume: HOSTILE, target: `s3://assets/${HOSTILE}`, mode: 'overwrite', restored: 214, unchanged: 211, deleted: 1, errors: [] }, context),
   list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed }, context),
 }
 

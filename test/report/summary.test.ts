@@ -4,6 +4,7 @@ import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
 import { listSummary } from '../../src/report/list.ts'
 import { backupSummary, failureSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
+import { restoreText } from '../../src/report/text.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
@@ -71,6 +72,13 @@ test('a restore with errors does not look like a success, and shows each error',
   expect(summary).toContain('❌ Lifeboat: `shop` restored with 2 errors')
   expect(summary).toContain('213 of 214')
   expect(summary).toContain('````text\nrelation "x" exists\n```\n<b>not bold</b>\n````')
+})
+
+test('a restore into a bucket says what was there already, and what it deleted', () => {
+  const bucket: RestoreResult = { ...restore, volume: 'assets', target: 's3://assets', mode: 'overwrite', unchanged: 211, deleted: 1 }
+  expect(restoreText(bucket, { ...context, program: 'lifeboat' })).toMatch(/entries +214 of 214 restored\n +unchanged +211 objects of them, there already\n +deleted +1 object that the backup does not have$/)
+  expect(restoreSummary(bucket, context)).toContain('\n\nUnchanged, there already: 211 objects of them. Deleted, not in the backup: 1 object.')
+  for (const text of [restoreText(restore, { ...context, program: 'lifeboat' }), restoreSummary(restore, context)]) expect(text).not.toMatch(/unchanged|deleted/i)
 })
 
 test('the three results of a verification look different', () => {
