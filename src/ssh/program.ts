@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Child, type Exit, startChild } from '../child.ts'
 import { LifeboatError } from '../error.ts'
@@ -35,15 +35,20 @@ const CONNECT_SECONDS = 30
 const SAID_LIMIT = 16 * 1024
 const PATIENCE_MS = 3000
 
-// ssh -N reads no input, so it would outlive a killed Lifeboat: the pipe at its side closes then as well, and ends it. A key that it has read it needs no more.
+// ssh -N reads no input, so it would outlive a killed Lifeboat: the pipe at its side closes then as well, and ends it. First the key comes through it, into a
+// file that has lost its name before, so that it is gone, however this ends, when ssh is.
 const HOLD = String.raw`
 trap '' INT
-exec 3<&0
-"$@" 3<&- </dev/null &
+umask 077
+exec 3<&0 4<>nameless
+rm nameless
+head -c "$1" <&3 >&4 || exit
+shift
+"$@" 3<&- <&4 4<&- &
 ssh=$!
-{ cat <&3; rm -f key-*; kill "$ssh"; } >/dev/null 2>&1 &
+{ cat <&3; kill "$ssh"; } >/dev/null 2>&1 4<&- &
 watch=$!
-exec 3<&-
+exec 3<&- 4<&-
 wait "$ssh"
 status=$?
 kill "$watch" 2>/dev/null
@@ -73,7 +78,8 @@ export async function openSsh(target: SshTarget, access: SshAccess, parameters: 
     const keyFile = `key-${randomBytes(8).toString('hex')}`
     const asked = access.passphrase !== undefined || methods.includes('password')
     await writeFile(path.join(folder, 'known_hosts'), knownHostsText(known, target), { mode: 0o600 })
-    if (key !== undefined) await writeFile(path.join(folder, keyFile), key, { mode: 0o600 })
+    // Elsewhere what is opened there goes on where another has stopped reading.
+    if (key !== undefined) await (process.platform === 'linux' ? symlink('/dev/stdin', path.join(folder, keyFile)) : writeFile(path.join(folder, keyFile), key, { mode: 0o600 }))
     if (asked) await writeFile(path.join(folder, 'askpass'), ASKPASS, { mode: 0o700 })
     signal.throwIfAborted()
     const environment = {
@@ -82,7 +88,8 @@ export async function openSsh(target: SshTarget, access: SshAccess, parameters: 
     }
     const answering = asked && { SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force', LIFEBOAT_KEY: keyFile, LIFEBOAT_PASSPHRASE: access.passphrase ?? '', LIFEBOAT_PASSWORD: access.password ?? '' }
     let said = ''
-    const child = startChild('sh', ['-c', HOLD, 'sh', 'ssh', ...optionsFor(target, methods, { keyFile, asked }), ...parameters, '--', target.host], {
+    const keyBytes = Buffer.from(key ?? '')
+    const child = startChild('sh', ['-c', HOLD, 'sh', String(keyBytes.length), 'ssh', ...optionsFor(target, methods, { keyFile, asked }), ...parameters, '--', target.host], {
       environment: { ...environment, ...(methods.includes('agent') && { SSH_AUTH_SOCK: variables['SSH_AUTH_SOCK']! }), ...answering },
       folder,
       onStderr: (text) => (said = (said + text).slice(-SAID_LIMIT)),
@@ -95,6 +102,8 @@ export async function openSsh(target: SshTarget, access: SshAccess, parameters: 
       await rm(folder, { recursive: true, force: true })
     }
     try {
+      // Where it reads none, it has ended, and says why.
+      await child.write(keyBytes)
       await connected(child, signal)
       await Promise.all([keyFile, 'known_hosts', 'askpass'].map((name) => rm(path.join(folder, name), { force: true })))
     } catch (error) {

@@ -122,7 +122,7 @@ test('the agent signs in where there is no key, and ~/.ssh/known_hosts is read; 
 test('a machine without ssh is told what to install', async () => {
   const programs = path.join(folder, 'programs')
   mkdirSync(programs)
-  for (const name of ['sh', 'cat', 'rm']) symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), path.join(programs, name))
+  for (const name of ['sh', 'cat', 'head', 'rm']) symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), path.join(programs, name))
   const bare = new Volumes(folder, { PATH: programs })
   expect(await failure(bare.backup({ volumes: `data=${at(root)}`, ...access() }))).toMatchObject({ message: 'there is no ssh on this machine', hint: expect.stringContaining('openssh-client') })
 })

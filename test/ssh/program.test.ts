@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import ssh2 from 'ssh2'
@@ -60,4 +61,28 @@ test('a server that asks for the passphrase of the key gets the password', async
   const key = readFileSync(path.join(folder, 'user'), 'utf8')
   const { told } = await signIn({ key, passphrase: 'the passphrase', password: 'the password' }, "Enter passphrase for key 'key': ")
   expect(told).toEqual(['the password'])
+})
+
+test('the key never lies in a file that outlives who uses it, and nobody else sees what does', async () => {
+  const key = readFileSync(path.join(folder, 'user'), 'utf8')
+  const temporary = path.join(folder, 'staging-of-a-key')
+  let reached: () => void
+  const connected = new Promise<void>((resolve) => (reached = resolve))
+  // It says nothing, so that ssh waits, with its key not yet read.
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    reached()
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const controller = new AbortController()
+  const knownHosts = parseKnownHosts(`* ${readFileSync(path.join(folder, 'host.pub'), 'utf8')}`)
+  const target = { user: 'me', host: '127.0.0.1', port: portOf(server) }
+  const opening = openSsh(target, { key, passphrase: 'the passphrase', knownHosts }, [], { variables: { PATH: process.env['PATH'] }, temporary, signal: controller.signal }).catch((error: unknown) => error)
+  await connected
+  const listed = execFileSync('find', [temporary, '-printf', '%y %m %P\n'], { encoding: 'utf8' }).trim().split('\n').toSorted()
+  expect(listed.map((line) => line.replaceAll(/[A-Za-z0-9]{16}|(?<=ssh-)\w{6}/g, '…'))).toEqual(['d 700 ', 'd 700 ssh-…', 'f 600 ssh-…/known_hosts', 'f 700 ssh-…/askpass', 'l 777 ssh-…/key-…'])
+  expect(() => execFileSync('grep', ['-r', key.split('\n')[1]!, temporary])).toThrow()
+  controller.abort(new Error('enough'))
+  expect(await opening).toMatchObject({ message: 'enough' })
+  server.close()
 })
