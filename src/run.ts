@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import path from 'node:path'
 import type { Environment } from './environment.ts'
 import { LifeboatError } from './error.ts'
 import { exit } from './exit.ts'
 import { useProxy } from './proxy.ts'
+import { newRunId, removeAbandoned, stagingFolder } from './staging.ts'
 
 /** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */
 const patienceMs = 6000
@@ -12,14 +11,9 @@ const patienceMs = 6000
 /** The message of the error that a signal ends a run with. */
 export const INTERRUPTED = 'interrupted'
 
-/** The staging folder of a run. */
-export function stagingFolder(temporaryRoot: string, id: string): string {
-  return path.join(temporaryRoot, `lifeboat-${id}`)
-}
-
 /**
  * Runs `work` with an environment of its own: what it asks for goes through the proxies that `variables` name, SIGINT and SIGTERM abort its
- * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends. Rejects with
+ * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs which were killed goes first. Rejects with
  * `interrupted` when work stopped because of a signal, or did not stop within 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
@@ -27,7 +21,8 @@ export async function withEnvironment<T>(
   work: (environment: Environment) => Promise<T>,
 ): Promise<T> {
   const { variables, report, run } = given
-  const temporary = stagingFolder(given.temporaryRoot, given.id ?? randomUUID())
+  const temporary = stagingFolder(given.temporaryRoot, given.id ?? newRunId())
+  removeAbandoned(given.temporaryRoot, new Date())
   const controller = new AbortController()
   const { signal } = controller
 

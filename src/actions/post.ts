@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RUN_VARIABLE } from '../child.ts'
 import { formatCount } from '../report/format.ts'
-import { stagingFolder } from '../run.ts'
+import { stagingFolder } from '../staging.ts'
 
 const graceMs = 2000
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -36,4 +37,23 @@ test('a second SIGINT exits at once, when the work takes no notice of the first;
 test('an error that nobody catches ends the work as a failure, and staging is removed', async () => {
   expect(await interrupted('goes on', { waiting: 'SIGUSR2' })).toEqual({ status: 1, words: ['waiting', 'aborted', 'from nowhere'], staged: true })
   expect(readdirSync(folder)).toEqual([])
+})
+
+test('what runs staged that were killed is removed by the next, but not what one stages that still runs, nor what may be of another container', async () => {
+  const living = spawn(process.execPath, [path.join(import.meta.dirname, 'waiting.ts'), folder, 'stops'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(living.stdout, 'data')
+  const [staged = ''] = readdirSync(folder)
+  const elsewhere = staged.replace(/^(lifeboat-run-\w+)-\d+/, '$1-1')
+  const longGone = staged.replace(/^lifeboat-run-\w+/, 'lifeboat-run-00000000')
+  for (const name of [elsewhere, longGone, 'lifeboat-of-someone']) mkdirSync(path.join(folder, name))
+  utimesSync(path.join(folder, longGone), 0, 0)
+  expect(await interrupted('goes on', { waiting: 'SIGKILL' })).toMatchObject({ status: null })
+  const killed = readdirSync(folder).filter((name) => ![staged, elsewhere, 'lifeboat-of-someone'].includes(name))
+  // The one that was killed has removed the old one.
+  expect([killed.length, killed.includes(longGone)]).toEqual([1, false])
+  await interrupted('stops', { waiting: 'SIGINT' })
+  expect(readdirSync(folder).toSorted()).toEqual([staged, elsewhere, 'lifeboat-of-someone'].toSorted())
+  living.kill('SIGINT')
+  await once(living, 'close')
+  expect(readdirSync(folder).toSorted()).toEqual([elsewhere, 'lifeboat-of-someone'].toSorted())
 })
