@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { ChildError } from '../child.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import { displayName } from './file-list.ts'
@@ -64,7 +65,12 @@ move() {
 }
 `
 
-const BEGIN = 'cd "$1"; mkdir -m 700 "$2"; mkdir "$2/new"'
+const BEGIN = String.raw`
+case $(cp --version 2>&1 || :) in *'GNU coreutils'*) ;; *) echo 'there are no GNU coreutils, which mode clean needs' >&2; exit 1 ;; esac
+cd "$1"
+mkdir -m 700 "$2"
+mkdir "$2/new"
+`
 
 // Of a part that is restored the folder itself is none.
 const EXTRACTED = 'cd "$1"; sync -f "$2/new"; if [ "$3" = all ]; then touch -r "$2/new" "$2/time"; fi; mv -T "$2/new" "$2/whole"'
@@ -194,6 +200,12 @@ export async function clearKilled(place: Place, { finish, signal, report }: { fi
 const NEVER = new AbortController().signal
 
 /** The script gets the volume's folder as $1, and what is `given` from $2 on. */
-function run(place: Place, script: string, given: readonly string[], signal: AbortSignal): Promise<string> {
-  return output(place, 'sh', ['-euc', script, 'sh', place.root, ...given], signal)
+async function run(place: Place, script: string, given: readonly string[], signal: AbortSignal): Promise<string> {
+  try {
+    return await output(place, 'sh', ['-euc', script, 'sh', place.root, ...given], signal)
+  } catch (cause) {
+    if (!(cause instanceof ChildError)) throw cause
+    const said = cause.exit.stderr.trim().split('\n').at(-1)
+    throw new LifeboatError(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause })
+  }
 }

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What the helper container of a volume runs, and a program for other containers. */
-const PROGRAMS = ['sh', 'cat', 'tar', 'find', 'df', 'id', 'mkdir', 'chmod', 'chown', 'touch', 'stat', 'mv', 'rm', 'rmdir', 'sleep', 'ls', 'ln']
+const PROGRAMS = ['sh', 'cat', 'tar', 'find', 'df', 'id', 'mkdir', 'chmod', 'chown', 'cp', 'sync', 'touch', 'stat', 'mv', 'rm', 'rmdir', 'sleep', 'ls', 'ln']
 
 /** A Docker daemon of its own, with an image made of this machine's programs: there is no registry. */
 export class DockerDaemon {
