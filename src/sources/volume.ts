@@ -1,3 +1,4 @@
+import { ChildError } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
@@ -100,8 +101,8 @@ export class VolumeSource implements Source {
     const { patterns, onUnreadable } = this.#options
     const found = await scan(place, this.#signal)
     if (metaOf(found.entries[0]!).type !== 'd') throw new LifeboatError(`${place.where} is not a folder`, { hint: 'A volume is a folder; name the one the file is in, and the file with include.', status: 2 })
-    const ignoreFile = found.entries.find((entry) => pathOf(entry) === IGNORE_FILE)
-    const exclude = [...(ignoreFile === undefined ? [] : (await output(place, 'cat', [`${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)), ...patterns.exclude]
+    const ignoreFile = found.entries.find((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
+    const exclude = [...(ignoreFile === undefined ? [] : await this.#ignored(place)), ...patterns.exclude]
     const meant = selected(found.entries, (entry) => ({ path: displayName(pathOf(entry)), directory: metaOf(entry).type === 'd' }), { ...patterns, exclude })
     const closed = meant.filter((entry) => found.unreadable.has(entry))
     if (closed.length === 0) return { ...found, entries: meant, unreadable: [] }
@@ -110,6 +111,16 @@ export class VolumeSource implements Source {
     const folders = closed.filter((entry) => metaOf(entry).type === 'd').map((entry) => `${pathOf(entry)}/`)
     return { ...found, entries: meant.filter((entry) => !found.unreadable.has(entry) && !folders.some((folder) => pathOf(entry).startsWith(folder))), unreadable: names }
   }
+  }
+
+  /** Patterns of the volume's own. */
+  async #ignored(place: Place): Promise<string[]> {
+    try {
+      return (await output(place, 'cat', [`${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
+    } catch (cause) {
+      if (!(cause instanceof ChildError)) throw cause
+      throw new LifeboatError(`${IGNORE_FILE} of ${place.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, { cause, hint: 'It says what to leave out; without it more would be backed up than is meant.' })
+    }
 
   /** Yields a segment until it has been read well, or taken from the snapshot before; what changes is read a second time. */
   async *#segment(place: Place, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {

@@ -30,7 +30,7 @@ export function volumeParts(source: SourceRecord): { facts: ReturnType<typeof vo
 export async function verifyVolume(check: VolumeCheck): Promise<number> {
   const { source, read, level, place, signal } = check
   const { facts, list, archives } = volumeParts(source)
-  const counted = { entries: 0, bytes: 0 }
+  const counted = { entries: 0, files: 0, bytes: 0 }
   const files = counting(decodeFiles(read(list)), counted)
   const tar = level === 'read' ? startListing(place, signal) : undefined
   try {
@@ -39,8 +39,8 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
       if (level === 'list') await checkHead(archive, read(archive), files, entries)
       else await checkWhole(archive, read(archive), files, entries, tar!)
     }
-    if (!(await files.next()).done || counted.entries !== facts.entries || counted.bytes !== facts.bytes) {
-      throw new BadTar(`the list of ${source.name} has ${counted.entries} entries of ${counted.bytes} bytes, recorded are ${facts.entries} of ${facts.bytes}`)
+    if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
+      throw new BadTar(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`)
     }
     await tar?.finish(facts.entries, source.name)
   } finally {
@@ -50,9 +50,10 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
   return facts.entries
 }
 
-async function* counting(files: AsyncIterable<ListedFile>, counted: { entries: number; bytes: number }): AsyncGenerator<ListedFile, void, void> {
+async function* counting(files: AsyncIterable<ListedFile>, counted: { entries: number; files: number; bytes: number }): AsyncGenerator<ListedFile, void, void> {
   for await (const file of files) {
     counted.entries++
+    if (file.type === 'f') counted.files++
     counted.bytes += file.size
     yield file
   }

@@ -165,10 +165,13 @@ test('a file that may not be read fails the backup before anything is stored, or
   expect(warnings.join()).toMatch(/not in this backup, as they could not be read: closed, locked/)
 })
 
-test('what is mounted inside is not read', async () => {
+test('what is mounted inside is not read, nor are devices, and both are counted', async () => {
   write({ 'mnt/below': 'hidden', file: 'x' })
+  execFileSync('mknod', [path.join(root, 'device'), 'c', '1', '3'])
   const prefix = ['unshare', '--mount', 'sh', '-euc', `mount -t tmpfs none ${root}/mnt; echo x > ${root}/mnt/inside; exec "$@"`, 'sh']
-  expect(await listOf(await readVolume(root, { prefix }))).toEqual(['d ', 'f file', 'd mnt'])
+  const read = await readVolume(root, { prefix })
+  expect(await listOf(read)).toEqual(['d ', 'f file', 'd mnt'])
+  expect(factsOf(read).skipped).toEqual({ sockets: 0, devices: 1, mounted: 1 })
 })
 
 test('a folder that is not there, or is none, is named', async () => {

@@ -44,7 +44,10 @@ test('segments in another order are told by their heads', async () => {
 
 test('counts and sizes that are not those recorded are told', async () => {
   await forge((source) => void (source.facts = { ...volumeFacts.parse(source.facts), bytes: 0 }))
-  expect(await volumes.verify({ level: 'list' })).toMatchObject({ result: 'failed', problems: [expect.stringContaining('the list of data has 7 entries of')] })
+  expect(await volumes.verify({ level: 'list' })).toMatchObject({ result: 'failed', problems: [expect.stringContaining('the list of data has 7 entries, 4 of them files, of')] })
+  await forge((source) => void (source.facts = { ...volumeFacts.parse(source.facts), bytes: 80_000_028, files: 5 }))
+  expect(await volumes.verify({ level: 'list' })).toMatchObject({ result: 'failed', problems: [expect.stringMatching(/4 of them files.*recorded are 7, 5,/)] })
+  await forge((source) => void (source.facts = { ...volumeFacts.parse(source.facts), files: 4 }))
   await forge((source) => void (source.facts = { ...volumeFacts.parse(source.facts), entries: 8 }))
   expect(await volumes.verify({ level: 'list' })).toMatchObject({ result: 'failed', problems: [expect.stringContaining('contradicts itself')] })
 })
