@@ -111,7 +111,6 @@ export class VolumeSource implements Source {
     const folders = closed.filter((entry) => metaOf(entry).type === 'd').map((entry) => `${pathOf(entry)}/`)
     return { ...found, entries: meant.filter((entry) => !found.unreadable.has(entry) && !folders.some((folder) => pathOf(entry).startsWith(folder))), unreadable: names }
   }
-  }
 
   /** Patterns of the volume's own. */
   async #ignored(place: Place): Promise<string[]> {
@@ -121,6 +120,7 @@ export class VolumeSource implements Source {
       if (!(cause instanceof ChildError)) throw cause
       throw new LifeboatError(`${IGNORE_FILE} of ${place.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, { cause, hint: 'It says what to leave out; without it more would be backed up than is meant.' })
     }
+  }
 
   /** Yields a segment until it has been read well, or taken from the snapshot before; what changes is read a second time. */
   async *#segment(place: Place, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
