@@ -100,7 +100,7 @@ export class Destinations {
     if (verify === 'none') return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await decodeSnapshot(key, await store.get(key), keys)
-    const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, reused)
+    const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, { seen: reused })
     await keepProof(found, inputs, store, keys, this.#environment)
     const { result, problems } = found
     if (result === 'verified') return verify

@@ -28,7 +28,7 @@ export interface ToRestore {
   started: number
 }
 
-/** Verifies a snapshot, then restores one of its volumes. */
+/** Verifies what a snapshot has of one of its volumes, then restores it: whatever has become of the rest. */
 export async function restoreOneVolume({ inputs, store, snapshot, manifest, started }: ToRestore, environment: Environment): Promise<RestoreResult> {
   const { report, signal } = environment
   const source = chooseVolume(manifest, inputs.volume, snapshot.header.id)
@@ -36,7 +36,7 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
   const size = archives.reduce((sum, archive) => sum + archive.size, 0)
   const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name }
   const target = inputs['verify-only'] ? undefined : inputs.target
-  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment))
+  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment, { only: source.name }))
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
   if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
 

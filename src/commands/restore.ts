@@ -41,7 +41,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
   }
 }
 
-/** Verifies a snapshot, then restores one of its databases; without a target it is only read. */
+/** Verifies what a snapshot has of one of its databases, then restores it: whatever has become of the rest. Without a target it is only read. */
 async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }: ToRestore, target: Connection | undefined, way: Way, environment: Environment): Promise<RestoreResult> {
   const { variables, signal, report, temporary } = environment
   const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
@@ -51,7 +51,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
   })
 
   const programs = await clientPrograms(inputs['client-install'], environment)
-  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, programs, environment))
+  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, programs, environment, { only: source.name }))
   if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
   const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)

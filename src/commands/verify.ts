@@ -38,7 +38,7 @@ class BadArchive extends LifeboatError {}
 
 /**
  * Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte.
- * `seen`: keys of chunks that this run has found present already.
+ * `seen`: keys of chunks that this run has found present already. `only`: the name of the source that matters; what others alone need may be missing.
  */
 export async function verifySnapshot(
   snapshot: AuthenticSnapshot,
@@ -46,7 +46,7 @@ export async function verifySnapshot(
   store: Store,
   programs: ClientPrograms,
   environment: Environment,
-  seen: ReadonlySet<string> = new Set(),
+  { seen = new Set(), only }: { seen?: ReadonlySet<string>; only?: string } = {},
 ): Promise<VerifyResult> {
   const started = performance.now()
   const { id, set, time, chunks } = snapshot.header
@@ -55,10 +55,12 @@ export async function verifySnapshot(
   const sources: VerifyResult['sources'] = []
   let bytes = 0
   try {
-    problems.push(...(await missingChunks(snapshot, store, seen)))
+    if (only === undefined) problems.push(...(await missingChunks(snapshot, store, [...chunks.keys()], seen)))
     const manifest = await openManifest(snapshot)
+    if (only !== undefined) problems.push(...(await missingChunks(snapshot, store, withBases(snapshot, manifest.sources.filter(({ name }) => name === only)), seen)))
     const reader = new Reader(store, snapshot.keys, chunks)
     for (const source of manifest.sources) {
+      if (only !== undefined && source.name !== only) continue
       const read = (stream: StreamRecord) =>
         countBytes(reader.stream(stream), (count) => {
           bytes += count
@@ -114,8 +116,14 @@ function verdict(problems: unknown[]): VerifyResult['result'] {
   return bad ? 'failed' : 'could not verify'
 }
 
-async function missingChunks({ header }: AuthenticSnapshot, store: Store, seen: ReadonlySet<string>): Promise<DamagedChunk[]> {
-  const expected = new Map(header.chunks.map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
+/** Places in the snapshot's list of the chunks of these sources, and of those that they are stored as differences from. */
+function withBases({ header }: AuthenticSnapshot, sources: readonly SourceRecord[]): number[] {
+  const places = new Set(sources.flatMap(({ streams }) => streams.flatMap(({ chunks }) => chunks)))
+  return [...places].flatMap((place) => [place, header.chunks[place]![3] ?? []].flat())
+}
+
+async function missingChunks({ header }: AuthenticSnapshot, store: Store, places: readonly number[], seen: ReadonlySet<string>): Promise<DamagedChunk[]> {
+  const expected = new Map(places.map((place) => header.chunks[place]!).map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
   for (const key of seen) expected.delete(key)
   const wrong = await new Presence(store, expected).wrong()
   return [...wrong].map(([key, size]) =>

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { volumeFacts } from '../../src/volumes/facts.ts'
 import { localPlace } from '../../src/volumes/place.ts'
 import { restoreVolume, type VolumeRestore } from '../../src/volumes/restore.ts'
-import { inPieces } from '../support/bytes.ts'
+import { inPieces, noise } from '../support/bytes.ts'
 import { quiet } from '../support/quiet.ts'
 import { readVolume, Volumes } from '../support/volume.ts'
 
@@ -30,6 +30,21 @@ test('which volume is meant has to be clear, and the mode one for volumes', asyn
   await expect(volumes.restore({ volume: 'three', target })).rejects.toMatchObject({ message: expect.stringMatching(/has no volume three$/), hint: 'It has one, two.' })
   await expect(volumes.restore({ volume: 'one', target, mode: 'create' })).rejects.toThrow('mode create is for databases')
   expect(existsSync(target)).toBe(false)
+})
+
+test('a volume is restored whatever has become of the rest of its snapshot', async () => {
+  const other = path.join(folder, 'other')
+  mkdirSync(other)
+  writeFileSync(path.join(other, 'large'), noise('large', 3_000_000))
+  const chunks = (): string[] => readdirSync(path.join(volumes.store, 'chunks'), { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [path.join(entry.parentPath, entry.name)] : []))
+  await volumes.backup({ volumes: `one=${root}` })
+  const first = chunks()
+  await volumes.backup({ volumes: `one=${root}\ntwo=${other}` })
+  for (const chunk of chunks()) if (!first.includes(chunk)) rmSync(chunk)
+  expect(await volumes.restore({ volume: 'one', 'verify-only': 'true' })).toMatchObject({ entries: 3 })
+  expect(await volumes.restore({ volume: 'one', target })).toMatchObject({ restored: 3 })
+  await expect(volumes.restore({ volume: 'two', target: `${target}-2` })).rejects.toThrow(/does not verify, so nothing was restored: .*missing/)
+  expect(existsSync(`${target}-2`)).toBe(false)
 })
 
 test('patterns are for all volumes, or for the one they name', async () => {
