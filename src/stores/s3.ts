@@ -45,11 +45,9 @@ export class S3Store implements Store {
   async get(key: string): Promise<Buffer> {
     let unexpected: string | undefined
     return this.#session.try('get', key, async (requestTimeout) => {
-      const { Body, ETag } = await this.#session.client.send(new GetObjectCommand(this.#at(key)), { requestTimeout })
-      const { buffer, byteOffset, length } = (await Body?.transformToByteArray()) ?? new Uint8Array()
-      const bytes = Buffer.from(buffer, byteOffset, length)
-      const expected = /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1]
-      if (ETag === undefined) throw new Transient('the answer is not that of an S3 service')
+      const { bytes, etag } = await this.#fetch(key, requestTimeout)
+      const expected = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '')?.[1]
+      if (etag === undefined) throw new Transient('the answer is not that of an S3 service')
       if (!this.#etagIsMd5 || expected === undefined) return bytes
       const md5 = createHash('md5').update(bytes).digest('hex')
       if (md5 === expected) return bytes
@@ -63,8 +61,20 @@ export class S3Store implements Store {
     })
   }
 
+  async #fetch(key: string, requestTimeout: number): Promise<{ bytes: Buffer; etag: string | undefined }> {
+    const { Bucket, Key } = this.#at(key)
+    const answer = await this.#session.direct.ask('GET', Key, requestTimeout)
+    if (answer) return { bytes: answer.body, etag: answer.headers.get('etag') ?? undefined }
+    const { Body, ETag: etag } = await this.#session.client.send(new GetObjectCommand({ Bucket, Key }), { requestTimeout })
+    const { buffer, byteOffset, length } = (await Body?.transformToByteArray()) ?? new Uint8Array()
+    return { bytes: Buffer.from(buffer, byteOffset, length), etag }
+  }
+
   async head(key: string): Promise<StoredObject> {
     return this.#session.try('head', key, async (requestTimeout) => {
+      const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, requestTimeout)
+      const [length, changed] = [Number(answer?.headers.get('content-length') ?? NaN), Date.parse(answer?.headers.get('last-modified') ?? '')]
+      if (!Number.isNaN(length) && !Number.isNaN(changed)) return { key, size: length, modified: new Date(changed) }
       const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
       if (size === undefined || modified === undefined) throw new Transient('the answer is not that of an S3 service')
       return { key, size, modified }

@@ -168,6 +168,24 @@ describe('a service of S3', () => {
     expect(proxy.seen.filter(({ method }) => method === 'GET')).toHaveLength(4)
   })
 
+  test('is asked for the first object as the SDK does, for others directly, and as the SDK does again after any other answer than an object', async () => {
+    const store = openBucket({ ...destinationOf(through(), bucket), prefix: "it's (a) part+ü/~!*/" })
+    for (const key of ['one', 'two']) await store.put(`folder/${key}`, Buffer.from(key))
+    const sdk: boolean[] = []
+    const noted = ({ headers }: { headers: Record<string, unknown> }): boolean => {
+      sdk.push(headers['amz-sdk-invocation-id'] !== undefined)
+      return false
+    }
+    proxy.on(noted, { lose: true }, 100)
+    expect((await store.get('folder/one')).toString()).toBe('one')
+    expect((await store.get('folder/two')).toString()).toBe('two')
+    expect(await store.head('folder/two')).toMatchObject({ key: 'folder/two', size: 3, modified: expect.any(Date) })
+    expect(sdk).toEqual([true, false, false])
+    await expect(store.get('folder/three')).rejects.toThrow(NotFound)
+    await expect(store.head('folder/three')).rejects.toThrow(NotFound)
+    expect(sdk.slice(3)).toEqual([false, true, false, true])
+  })
+
   test.each(['SlowDown', 'RequestTimeout', 'OperationAborted', 'BadDigest'])('that refuses with %s is asked again', async (code) => {
     const store = openBucket(destinationOf(through(), bucket))
     proxy.on(() => true, { status: 400, headers: { 'content-type': 'application/xml' }, body: refusal(code) }, 3)

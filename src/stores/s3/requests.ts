@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { request } from '../http.ts'
+import { type Answer, request } from '../http.ts'
 import { Transient } from '../retry.ts'
 
 type Handle = S3Client['config']['requestHandler']['handle']
@@ -25,18 +25,24 @@ export class Requests {
   }
 
   async handle(asked: Asked, { requestTimeout = this.#silence }: { requestTimeout?: number } = {}): ReturnType<Handle> {
+    const answer = await this.ask(asked, requestTimeout)
+    return { response: { statusCode: answer.status, headers: Object.fromEntries(answer.headers), body: Readable.from([answer.body]) } }
+  }
+
+  /** A whole answer, whatever its status. `silence` is milliseconds without a byte. */
+  async ask(asked: Asked, silence: number): Promise<Answer> {
     const { protocol, hostname, port, path, query = {}, method, headers } = asked
     const parameters = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`))
     const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`)
     const whole = `${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or a form of the SDK's
     const body = asked.body as string | Uint8Array | undefined
-    const answer = await request(url, { method, headers, body, path: whole }, { signal: this.#signal, silence: requestTimeout, maximum: LARGEST_OBJECT })
+    const answer = await request(url, { method, headers, body, path: whole }, { signal: this.#signal, silence, maximum: LARGEST_OBJECT })
     const announced = answer.headers.get('content-length')
     if (method !== 'HEAD' && announced !== null && Number(announced) !== answer.body.length) {
       throw new Transient(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`)
     }
-    return { response: { statusCode: answer.status, headers: Object.fromEntries(answer.headers), body: Readable.from([answer.body]) } }
+    return answer
   }
 
   // The SDK wants these; there is nothing that could be changed.
@@ -47,6 +53,6 @@ export class Requests {
 }
 
 /** RFC 3986, as signatures count it. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return encodeURIComponent(text).replaceAll(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
 }

@@ -4,6 +4,7 @@ import type { StoreEnvironment } from '../open.ts'
 import { Persistence, type PersistenceOptions } from '../persistence.ts'
 import { Transient } from '../retry.ts'
 import { NotFound } from '../store.ts'
+import { Direct } from './direct.ts'
 import { explained, isAbsent, isExpired, type Operation } from './errors.ts'
 import { workflowIdentity } from './identity.ts'
 import { Requests } from './requests.ts'
@@ -13,13 +14,16 @@ export type S3Environment = Pick<StoreEnvironment, 'variables' | 'signal' | 'rep
 /** Amazon's client for one bucket, and how patiently it is asked. */
 export class S3Session {
   readonly client: S3Client
+  /** Its quick way to what is there. */
+  readonly direct: Direct
   /** The bucket, or the part of it, as people know it. */
   readonly name: string
   readonly #persistence: Persistence
 
-  constructor(name: string, client: S3Client, options: PersistenceOptions) {
+  constructor(name: string, client: S3Client, requests: Requests, options: PersistenceOptions) {
     this.name = name
     this.client = client
+    this.direct = new Direct(client, requests)
     this.#persistence = new Persistence(options)
   }
 
@@ -53,10 +57,11 @@ export function openSession(destination: S3Destination, options: S3Environment):
   // Services other than Amazon seldom have regions, but every signature names one.
   const region = destination.region ?? (variables['AWS_REGION'] || variables['AWS_DEFAULT_REGION'] || (endpoint === undefined ? undefined : 'us-east-1'))
   const identity = workflowIdentity({ variables, signal, timeout, region: region ?? 'us-east-1', mask: (secret) => report.mask(secret) })
+  const requests = new Requests(signal, timeout / 5)
   const client = new S3Client({
     region, endpoint, forcePathStyle,
     credentials: credentials ?? identity,
-    requestHandler: new Requests(signal, timeout / 5),
+    requestHandler: requests,
     // Trailers with checksums are beyond many services.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -65,5 +70,5 @@ export function openSession(destination: S3Destination, options: S3Environment):
     // Tried again in one place, by `Persistence`.
     maxAttempts: 1,
   })
-  return new S3Session(destination.text, client, options)
+  return new S3Session(destination.text, client, requests, options)
 }
