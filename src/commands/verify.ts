@@ -54,13 +54,13 @@ export async function verifySnapshot(
   const versions: Record<string, string> = { lifeboat: VERSION }
   const sources: VerifyResult['sources'] = []
   let bytes = 0
+  const reader = new Reader(store, snapshot.keys, chunks)
+  const needed = new Set<number>()
   try {
-    if (only === undefined) problems.push(...(await missingChunks(snapshot, store, [...chunks.keys()], seen)))
     const manifest = await openManifest(snapshot)
-    if (only !== undefined) problems.push(...(await missingChunks(snapshot, store, withBases(snapshot, manifest.sources.filter(({ name }) => name === only)), seen)))
-    const reader = new Reader(store, snapshot.keys, chunks)
     for (const source of manifest.sources) {
       if (only !== undefined && source.name !== only) continue
+      for (const { chunks } of source.streams) for (const index of chunks) needed.add(index)
       const read = (stream: StreamRecord) =>
         countBytes(reader.stream(stream), (count) => {
           bytes += count
@@ -80,6 +80,13 @@ export async function verifySnapshot(
       }
       sources.push({ name: source.name, kind: source.kind, size: sourceSize(source), entries })
     }
+  } catch (error) {
+    environment.signal.throwIfAborted()
+    problems.push(error)
+  }
+  try {
+    const places = only === undefined ? [...chunks.keys()] : withBases(snapshot, needed)
+    problems.push(...(await missingChunks(snapshot, store, places.filter((place) => !reader.opened.has(place)), new Set([...seen, ...damagedKeys(problems)]))))
   } catch (error) {
     environment.signal.throwIfAborted()
     problems.push(error)
@@ -116,15 +123,16 @@ function verdict(problems: unknown[]): VerifyResult['result'] {
   return bad ? 'failed' : 'could not verify'
 }
 
-/** Places in the snapshot's list of the chunks of these sources, and of those that they are stored as differences from. */
-function withBases({ header }: AuthenticSnapshot, sources: readonly SourceRecord[]): number[] {
-  const places = new Set(sources.flatMap(({ streams }) => streams.flatMap(({ chunks }) => chunks)))
+/** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
+function withBases({ header }: AuthenticSnapshot, places: ReadonlySet<number>): number[] {
   return [...places].flatMap((place) => [place, header.chunks[place]![3] ?? []].flat())
 }
 
-async function missingChunks({ header }: AuthenticSnapshot, store: Store, places: readonly number[], seen: ReadonlySet<string>): Promise<DamagedChunk[]> {
-  const expected = new Map(places.map((place) => header.chunks[place]!).map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
-  for (const key of seen) expected.delete(key)
+/** Looks for these, by their places in the list of chunks, but for what is known. */
+async function missingChunks({ header }: AuthenticSnapshot, store: Store, places: readonly number[], known: ReadonlySet<string>): Promise<DamagedChunk[]> {
+  const unread = places.map((place) => header.chunks[place]!)
+  const expected = new Map(unread.map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
+  for (const key of known) expected.delete(key)
   const wrong = await new Presence(store, expected).wrong()
   return [...wrong].map(([key, size]) =>
     new DamagedChunk(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`),

@@ -18,6 +18,8 @@ export class Reader {
   readonly #keys: Keys
   readonly #chunks: readonly ChunkEntry[]
   readonly #bases = new Map<number, Promise<Buffer>>()
+  /** Indexes of the chunks that were there, and whole. */
+  readonly opened = new Set<number>()
 
   constructor(store: Store, keys: Keys, chunks: readonly ChunkEntry[]) {
     this.#store = store
@@ -28,7 +30,9 @@ export class Reader {
   /** The plaintext of one chunk; throws as `openChunk` does. */
   async chunk(index: number): Promise<Buffer> {
     const entry = this.#chunks[index]!
-    return openChunk(this.#store, this.#keys, entry, entry[3] === null ? undefined : await this.#base(entry[3]))
+    const plaintext = await openChunk(this.#store, this.#keys, entry, entry[3] === null ? undefined : await this.#base(entry[3]))
+    this.opened.add(index)
+    return plaintext
   }
 
   /** The bytes of a stream, chunk by chunk. The last chunk is handed over only after the SHA-256 of the whole has been compared. */

@@ -86,7 +86,7 @@ describe('a chunk', () => {
     '%s is truncated, or missing: it is named, nothing is restored, and the next backup heals it',
     async (_, chunk) => {
       truncateSync(objectOf(chunk()), chunk()[2] - 1)
-      await expectRefused('list', new RegExp(`chunk chunks/../${chunk()[0]}-\\S+ in file:\\S+ has ${chunk()[2] - 1} bytes instead of ${chunk()[2]}`))
+      await expectRefused('list', new RegExp(`chunk chunks/../${chunk()[0]}-\\S+ in file:\\S+ (is damaged: it )?has ${chunk()[2] - 1} bytes instead of ${chunk()[2]}`))
       await expectHealed()
       rmSync(objectOf(chunk()))
       expect((await verify('list', { snapshot: ids[1]! })).problems.join('\n')).toMatch(new RegExp(`chunk chunks/../${chunk()[0]}-\\S+ is missing from file:`))
@@ -130,7 +130,7 @@ describe('a chunk', () => {
     renameSync(two, one)
     renameSync(`${one}.tmp`, two)
     await expectRefused('list', /bytes instead of/)
-    expect((await verify('list')).problems.filter((problem) => / in file:\S+ has \d+ bytes instead of /.test(problem))).toHaveLength(2)
+    expect((await verify('list')).problems.filter((problem) => / in file:\S+ (is damaged: it )?has \d+ bytes instead of /.test(problem))).toHaveLength(2)
     await expectHealed()
   })
 
