@@ -50,6 +50,7 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
       place,
       list: () => reader.stream(list),
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => reader.stream(archive) })),
+      links: facts.links !== 0,
       patterns: inputs.paths,
       mode: inputs.mode,
       owners: inputs.owners,

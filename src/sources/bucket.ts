@@ -52,7 +52,7 @@ export class BucketSource implements Source {
     const bucket = this.#bucket
     if (!bucket) throw new Error(`${this.name}: streams are asked for before open()`)
     const { where, patterns, rescan } = this.#options
-    const facts: VolumeFacts = { where, entries: 0, files: 0, bytes: 0, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], patterns: { include: [...patterns.include], exclude: [...patterns.exclude] }, segments: [] }
+    const facts: VolumeFacts = { where, entries: 0, files: 0, bytes: 0, links: 0, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], patterns: { include: [...patterns.include], exclude: [...patterns.exclude] }, segments: [] }
     const known = rescan ? new Map<string, StreamRecord>() : knownSegments(before)
     const list: Buffer[] = []
     for (const segment of segmentsOf(await this.#entries(bucket))) {

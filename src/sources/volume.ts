@@ -63,7 +63,7 @@ export class VolumeSource implements Source {
     const { entries: found, unreadable, recent, skipped } = await this.#scan(place)
     const { entries, left } = withoutWork(found, place)
     if (left.length > 0) this.#options.report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
-    const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
+    const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
     const list: Buffer[] = []
     const { contents, links } = hardLinksIn(entries)
     const known = this.#options.rescan ? new Map<string, StreamRecord>() : knownSegments(before)
@@ -75,6 +75,7 @@ export class VolumeSource implements Source {
       facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' })
     }
     if (links.length > 0) {
+      facts.links = links.length
       yield { name: this.#streamName(facts), format: 'tar', bytes: fromArray(linkArchive(links)) }
       list.push(Buffer.from(links.map((link) => listed(link.entry, 0, facts, link)).join(''), 'latin1'))
       facts.segments.push({ entries: links.length, digest: '' })

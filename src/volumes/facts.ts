@@ -10,6 +10,8 @@ export const volumeFacts = z.object({
   entries: count,
   files: count,
   bytes: count,
+  /** Members that are hard links: the last of the archive. Snapshots from before it was counted lack it. */
+  links: count.optional(),
   skipped: z.object({ sockets: count, devices: count, mounted: count }),
   /** Paths of files that changed or vanished while they were read, twice. */
   changed: z.array(z.string()),

@@ -22,19 +22,22 @@ export class Gate {
     this.#headers = new TarHeaders(
       (entry, head) => {
         this.#open = this.#passes(entry)
-        if (this.#open) this.#through.push(head)
+        if (this.#open && wanted) this.#through.push(head)
       },
       (bytes) => {
-        if (this.#open) this.#through.push(bytes)
+        if (this.#open && wanted) this.#through.push(bytes)
       },
     )
   }
 
-  /** What of the archive's next bytes goes through. Throws BadTar at the first entry that must not. */
-  push(bytes: Buffer): Buffer[] {
+  /**
+   * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a
+   * part of its headers, with which tar does nothing.
+   */
+  push(bytes: Buffer): Buffer {
     this.#through = []
     this.#headers.push(bytes)
-    return this.#through
+    return this.#wanted === undefined ? bytes : Buffer.concat(this.#through)
   }
 
   /** Throws BadTar when the archive ends before its end. */

@@ -1,4 +1,4 @@
-import { ChildError, type Child } from '../child.ts'
+import { ChildError, type Child, feed } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import { formatBytes } from '../report/format.ts'
@@ -9,6 +9,7 @@ import type { Place } from './place.ts'
 import { clearKilled, replaceContent } from './replacement.ts'
 import { sortKey } from './scan.ts'
 import { selected } from './selection.ts'
+import { TAR_END } from './tar-member.ts'
 
 export interface VolumeRestore {
   name: string
@@ -16,6 +17,8 @@ export interface VolumeRestore {
   list: () => AsyncIterable<Buffer>
   /** The archives of the volume, in order: their members, their bytes, and how to read them. */
   segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
+  /** Whether hard links come last, so that folders change once more. */
+  links: boolean
   /** gitignore(5) patterns of what to restore; everything when there are none. */
   patterns: readonly string[]
   /** `empty`: only into an empty folder. `overwrite`: over what is there. `clean`: in place of what is there, once all is extracted. */
@@ -112,39 +115,44 @@ async function requireSpace(place: Place, needed: number, signal: AbortSignal): 
   throw new LifeboatError(`${place.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
 }
 
-async function extract({ name, place, owners, segments, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, folder: string): Promise<VolumeOutcome> {
+async function extract({ name, place, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, folder: string): Promise<VolumeOutcome> {
   const root = (await output(place, 'id', ['-u'], signal)).trim() === '0'
   const child = place.start('tar', [
-    '--extract', '--ignore-zeros', '--preserve-permissions', '--delay-directory-restore', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
+    '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
+    // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
+    ...(links ? ['--delay-directory-restore'] : []),
     ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
     '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--directory', folder, '--file=-',
   ], { signal })
   const extracting = drained(child)
   extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
-  const gate = new Gate(wanted)
-  let size = 0
-  try {
+  let [size, whole] = [0, false]
+  const archive = async function* (): AsyncGenerator<Buffer, void, void> {
+    const gate = new Gate(wanted)
     for (const [index, segment] of segments.entries()) {
       if (counts[index] === 0) continue
       const until = gate.passed + counts[index]!
       for await (const bytes of segment.bytes()) {
-        // In one piece: a write for each header would take longer than all of tar's work.
-        const through = Buffer.concat(gate.push(bytes))
-        if (through.length > 0 && !(await child.write(through))) await extracting
+        const through = gate.push(bytes)
+        if (through.length > 0) yield through
         size += bytes.length
         report.progress({ activity: `restoring ${name}`, done: size })
       }
       gate.end()
       if (gate.passed !== until) throw new LifeboatError(`the archive of ${name} has other entries than its list`)
     }
-    await child.write(Buffer.alloc(1024))
+    yield TAR_END
+    whole = true
+  }
+  try {
+    await feed(child, archive())
+    const errors = await extracting
+    if (!whole) throw new LifeboatError(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`)
+    return { entries, size, errors }
   } catch (error) {
-    await child.stop()
     if (mode !== 'clean') report.warning(`${place.where} holds a part of the backup`)
     throw error
   }
-  child.end()
-  return { entries, size, errors: await extracting }
 }
 
 /** What tar complained of, once it has ended. */

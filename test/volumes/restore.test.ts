@@ -89,7 +89,7 @@ test('owners are restored by number, by name, or left to whoever restores', asyn
 function archive(bytes: Buffer, entries = 99): VolumeRestore {
   return {
     name: 'data', place: localPlace(target, process.env), list: () => inPieces(Buffer.alloc(0)), segments: [{ entries, size: bytes.length, bytes: () => inPieces(bytes) }],
-    patterns: [], mode: 'overwrite', owners: 'number', signal: new AbortController().signal, report: quiet,
+    links: false, patterns: [], mode: 'overwrite', owners: 'number', signal: new AbortController().signal, report: quiet,
   }
 }
 
