@@ -7,7 +7,8 @@ process.env['UV_THREADPOOL_SIZE'] ??= '2'
 
 // The heap is small and what flows through buffers outside of it is not. Left alone, V8 marks the whole heap for every 5 MB of them, which
 // takes a fifth of all CPU time of a backup.
-setFlagsFromString('--heap-growing-percent=250')
+setFlagsFromString('--external-memory-accounted-in-global-limit')
+setFlagsFromString('--heap-growing-percent=80')
 
 // Nor may its young part grow, as it does when a hundred thousand files are listed: it stays large then, and full of what nobody needs any more.
 // That is 110 of 380 MiB for a folder of so many, for no more CPU time.
