@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
@@ -33,8 +35,41 @@ export function volumeSources(inputs: Inputs['backup'], { variables, signal, rep
       const reach = (signal: AbortSignal) => reachSsh(volume, sshAccess(inputs), { variables, temporary, signal, target: false })
       return new VolumeSource({ ...common, kind: 'directory', numericOwners: false, reach })
     }
-    return new VolumeSource({ ...common, kind: 'directory', numericOwners: false, reach: async () => ({ place: await reachDirectory(volume.path, variables) }) })
+    const stores = storesIn(volume.name, volume.path, inputs.destination)
+    for (const store of stores) report.info(`${volume.name}: the store in ${store} is left out`)
+    return new VolumeSource({ ...common, patterns: { ...patterns, exclude: [...patterns.exclude, ...stores.map((store) => `/${literal(store)}/`)] }, kind: 'directory', numericOwners: false, reach: async () => ({ place: await reachDirectory(volume.path, variables) }) })
   })
+}
+
+/** The folders of stores that lie in a volume, relative to it: with them, each backup would hold the ones before. */
+function storesIn(name: string, volume: string, destinations: readonly Destination[]): string[] {
+  const root = realPath(volume)
+  return destinations.flatMap((store) => {
+    if (store.kind !== 'file') return []
+    const folder = path.relative(root, realPath(store.path))
+    if (folder === '..' || folder.startsWith('../')) {
+      if (path.relative(realPath(store.path), root).startsWith('..')) return []
+      throw new LifeboatError(`the volume ${name} lies in the store file:${store.path}`, { hint: 'Store backups in a folder of their own.', status: 2 })
+    }
+    if (folder === '') throw new LifeboatError(`the volume ${name} is the store file:${store.path}`, { hint: 'Store backups in a folder of their own.', status: 2 })
+    return [folder]
+  })
+}
+
+/** As far as it is there: a store is made by its first backup. */
+function realPath(given: string): string {
+  const absolute = path.resolve(given)
+  try {
+    return realpathSync(absolute)
+  } catch {
+    const parent = path.dirname(absolute)
+    return parent === absolute ? absolute : path.join(realPath(parent), path.basename(absolute))
+  }
+}
+
+/** A path as a pattern of gitignore(5) that only it matches. */
+function literal(folder: string): string {
+  return folder.replaceAll(/[\\*?[\] !#]/g, String.raw`\$&`)
 }
 
 /** A bucket that takes its own backup would grow with each of them. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { DeleteObjectCommand, GetObjectCommand, type GetObjectCommandOutput, PutBucketPolicyCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, GetObjectCommand, type GetObjectCommandOutput, PutBucketPolicyCommand, PutBucketVersioningCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import * as fc from 'fast-check'
 import { BucketSource } from '../../src/sources/bucket.ts'
 import { ReadAgain } from '../../src/sources/source.ts'
@@ -11,6 +11,7 @@ import { type BucketAccess, openBucket } from '../../src/volumes/bucket/bucket.t
 import { keyOfPath, pathOfKey, plainPathOf } from '../../src/volumes/bucket/keys.ts'
 import { type VolumeFacts, volumeFacts } from '../../src/volumes/facts.ts'
 import { decodeFiles, type ListedFile } from '../../src/volumes/file-list.ts'
+import { TarHeaders } from '../../src/volumes/tar-headers.ts'
 import { all, noise, sha256 } from '../support/bytes.ts'
 import { type Ceph, startCeph } from '../support/ceph.ts'
 import { startHttpProxy } from '../support/http-proxy.ts'
@@ -199,6 +200,18 @@ describe('a bucket of Ceph', () => {
     await expect(volumes.restore({ volume: 'media', target: place(bucket, reader), mode: 'overwrite', rewrite: 'true' })).rejects.toMatchObject({ message: expect.stringMatching(/cannot put open in s3:/) })
     expect(volumes.warnings.at(-1)).toMatch(/holds a part of the backup/)
   }, 30_000)
+
+  test('of a bucket with versions, the one that was read is recorded', async () => {
+    const bucket = await newBucket(ceph)
+    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: 'Enabled' } }))
+    await put(bucket, 'a', 'before')
+    const { VersionId, ETag } = await put(bucket, 'a', 'now')
+    const { archive } = await readBucket(bucket, async () => undefined)
+    const found: unknown[] = []
+    new TarHeaders(({ name }, _, attributes) => found.push([name, attributes.get('LIFEBOAT.version'), attributes.get('LIFEBOAT.etag')])).push(archive)
+    expect(VersionId).toMatch(/./)
+    expect(found.at(-1)).toEqual(['./a', VersionId, ETag!.replaceAll('"', '')])
+  })
 
   test('what cannot be meant is refused', async () => {
     const bucket = await newBucket(ceph)

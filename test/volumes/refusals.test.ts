@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -51,6 +51,16 @@ test('patterns are for all volumes, or for the one they name', async () => {
   await volumes.backup({ volumes: `one=${root}\ntwo=${root}`, exclude: 'one=*.log', include: 'two=*.log' })
   for (const volume of ['one', 'two']) await volumes.restore({ volume, target: `${target}-${volume}` })
   expect([readdirSync(`${target}-one`), readdirSync(`${target}-two`)]).toEqual([['a.txt'], ['b.log']])
+})
+
+test('a store that lies in a volume is left out of it; a volume that lies in a store is refused', async () => {
+  volumes = new Volumes(path.join(root, 'sub [1]'))
+  symlinkSync(root, path.join(folder, 'link'))
+  for (const name of [root, path.join(folder, 'link')]) await volumes.backup({ volumes: `data=${name}` })
+  await volumes.restore({ target })
+  expect([readdirSync(target), readdirSync(path.join(target, 'sub [1]'))]).toEqual([['a.txt', 'b.log', 'sub [1]'], []])
+  await expect(volumes.backup({ volumes: `data=${volumes.store}` })).rejects.toThrow(/the volume data is the store/)
+  await expect(volumes.backup({ volumes: `data=${volumes.store}/chunks` })).rejects.toThrow(/the volume data lies in the store/)
 })
 
 test('a .lifeboatignore that is no file, or cannot be read, is no list of patterns', async () => {
