@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
 import { messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
@@ -7,6 +5,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
+import { decompressUpTo } from './seal.ts'
 import { signerOf, splitSigned } from './signed.ts'
 import { FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
@@ -99,7 +98,7 @@ class Unreadable extends Error {}
 async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<{ snapshot: SnapshotSeen; chunks: string[] }> {
   let text: Buffer
   try {
-    text = await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })
+    text = await decompressUpTo(object, MAXIMUM_SNAPSHOT)
   } catch (cause) {
     throw new Unreadable(`it does not decompress: ${messageOf(cause)}`, { cause })
   }

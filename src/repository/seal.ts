@@ -110,6 +110,8 @@ const compressAsync = promisify(zstdCompress)
 const decompressAsync = promisify(zstdDecompress)
 
 const OUTPUT_PIECE = 256 * 1024
+/** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
+const METADATA_PIECE = 128 * 1024
 
 /** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
 const DICTIONARY_MAGIC = 0xec30a437
@@ -143,7 +145,12 @@ function differenceParameters(bytes: number, search: boolean): Record<number, nu
   }
 }
 
-/** The reverse; throws when the frame is damaged or holds more than `size` bytes. */
+/** A frame of metadata, whose size nothing tells beforehand; throws when it is damaged or holds more than `most` bytes. */
+export async function decompressUpTo(compressed: Uint8Array, most: number): Promise<Buffer> {
+  return decompressAsync(compressed, { maxOutputLength: most, chunkSize: METADATA_PIECE })
+}
+
+/** The reverse of `compress`; throws when the frame is damaged or holds more than `size` bytes. */
 export async function decompress(compressed: Uint8Array, size: number, base?: Uint8Array): Promise<Buffer> {
   return decompressAsync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size) })
 }

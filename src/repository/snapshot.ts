@@ -1,9 +1,7 @@
-import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Keys } from './keys.ts'
-import { compress, decrypt, encrypt } from './seal.ts'
+import { compress, decompressUpTo, decrypt, encrypt } from './seal.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 
 export const FORMAT = 'lifeboat/1'
@@ -152,7 +150,7 @@ export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys
   const damaged = (what: string, cause?: unknown) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause)
   let text: Buffer
   try {
-    text = await promisify(zstdDecompress)(object, { maxOutputLength: MAXIMUM_SNAPSHOT })
+    text = await decompressUpTo(object, MAXIMUM_SNAPSHOT)
   } catch (cause) {
     throw damaged('it does not decompress', cause)
   }
@@ -232,7 +230,7 @@ async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schem
   }
   try {
     const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)
-    const text = await promisify(zstdDecompress)(compressed, { maxOutputLength: MAXIMUM_SNAPSHOT })
+    const text = await decompressUpTo(compressed, MAXIMUM_SNAPSHOT)
     return schema.parse(JSON.parse(text.toString('utf8')))
   } catch (cause) {
     throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
