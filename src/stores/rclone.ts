@@ -4,16 +4,22 @@ import { LifeboatError, messageOf } from '../error.ts'
 import type { RcloneDestination } from './destinations/rclone.ts'
 import type { StoreEnvironment } from './open.ts'
 import { request } from './http.ts'
+import { failureIn, RcloneLog } from './rclone/log.ts'
+import { retry, Transient } from './retry.ts'
 import type { Store, StoredObject } from './store.ts'
 import { WebdavStore } from './webdav.ts'
 
 export interface RcloneOptions extends Pick<StoreEnvironment, 'variables' | 'signal'> {
   /** Milliseconds that a request may take with all its retries. */
   timeout: number
+  /** Milliseconds of the first pause between tries. */
+  pause?: number
 }
 
-/** Milliseconds within which rclone has to serve: it looks at the remote first. */
+/** Milliseconds within which rclone has to serve, where the timeout is not shorter: it looks at the remote first. */
 const START_LIMIT = 60_000
+/** How often rclone is started when its remote is in trouble. */
+const STARTS = 3
 
 /**
  * A store in a remote of the user's own rclone, which serves it over WebDAV on loopback for as long as the store is open.
@@ -45,11 +51,12 @@ export class RcloneStore implements Store {
   }
 
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
-    const { store, printed } = await this.#served()
+    const served = await this.#served()
+    const since = served.log.length
     try {
-      yield* store.list(prefix)
+      yield* served.store.list(prefix)
     } catch (error) {
-      throw withLog(error, printed())
+      throw this.#explained(error, served, since)
     }
   }
 
@@ -72,42 +79,51 @@ export class RcloneStore implements Store {
   }
 
   async #through<T>(work: (store: WebdavStore) => Promise<T>): Promise<T> {
-    const { store, printed } = await this.#served()
+    const served = await this.#served()
+    const since = served.log.length
     try {
-      return await work(store)
+      return await work(served.store)
     } catch (error) {
-      throw withLog(error, printed())
+      throw this.#explained(error, served, since)
     }
+  }
+
+  /** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
+  #explained(error: unknown, { host, log }: Served, since: number): unknown {
+    if (this.#options.signal.aborted || !(error instanceof LifeboatError)) return error
+    const [message, said] = [error.message.replaceAll(host, 'rclone'), log.failureSince(since)]
+    return new LifeboatError(said === '' || message.includes(said) ? message : `${message}; rclone says: ${said}`, { cause: error, hint: error.hint })
   }
 
   #served(): Promise<Served> {
-    this.#serving ??= this.#start()
+    const { signal, timeout, pause } = this.#options
+    this.#serving ??= retry((limit) => this.#start(limit), { signal, budget: timeout, attempts: STARTS, pause })
     return this.#serving
   }
 
-  async #start(): Promise<Served> {
+  async #start(limit: number): Promise<Served> {
     const { remote, path, text } = this.#destination
-    const { variables, signal, timeout } = this.#options
+    const { variables, signal, timeout, pause } = this.#options
     const [user, password] = [randomBytes(9).toString('base64url'), randomBytes(24).toString('base64url')]
     const environment = Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
     const { promise: listening, resolve } = Promise.withResolvers<string>()
-    let printed = ''
+    const log = new RcloneLog()
     const onStderr = (piece: string): void => {
-      printed = (printed + piece).slice(-8192)
-      const url = /WebDav Server started on \[?(http:\/\/127\.0\.0\.1:\d+)\//i.exec(printed)?.[1]
+      log.add(piece)
+      const url = /WebDav Server started on \[?(http:\/\/127\.0\.0\.1:\d+)\//i.exec(log.text)?.[1]
       if (url !== undefined) resolve(url)
     }
     // Arguments are shown to every user of the machine: user and password go by the variables of the options --user and --pass.
-    const child = startChild('rclone', [...SERVE, `${remote}:${path}`], { environment: { RCLONE_DIR_CACHE_TIME: REMEMBERED, ...environment, RCLONE_USER: user, RCLONE_PASS: password }, signal, onStderr })
+    const child = startChild('rclone', [...SERVE, `${remote}:${path}`], { environment: { ...patience(timeout), RCLONE_DIR_CACHE_TIME: REMEMBERED, ...environment, RCLONE_USER: user, RCLONE_PASS: password }, signal, onStderr })
     this.#child = child
-    const late = AbortSignal.timeout(START_LIMIT)
+    const late = AbortSignal.timeout(Math.ceil(Math.min(START_LIMIT, limit)))
     const silent = new Promise<undefined>((done) => late.addEventListener('abort', () => done(undefined), { once: true }))
     const url = await Promise.race([listening, child.exit.then(() => undefined), silent])
     signal.throwIfAborted()
     if (url === undefined) {
       await child.stop()
       const { failure, stderr } = await child.exit
-      throw cannotStart(this.#destination, failure, lastLine(stderr), late.aborted)
+      throw cannotStart(this.#destination, failure, failureIn(stderr), late.aborted)
     }
     await refuseOpenServer(new URL(url), signal).catch(async (error: unknown) => {
       await child.stop()
@@ -117,14 +133,24 @@ export class RcloneStore implements Store {
     const ended = new AbortController()
     void child.exit.then(({ stderr }) => ended.abort(hasEnded(text, stderr)))
     // Between us and rclone nothing gets lost; what it waits for is its remote.
-    return { store: new WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, signal: AbortSignal.any([signal, ended.signal]) }), printed: () => printed }
+    const store = new WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, pause, vague: true, signal: AbortSignal.any([signal, ended.signal]) })
+    return { store, host: new URL(url).host, log }
   }
 }
 
 interface Served {
   store: WebdavStore
-  /** The end of what rclone has logged. */
-  printed: () => string
+  host: string
+  log: RcloneLog
+}
+
+/**
+ * How long rclone itself waits for its remote, unless the user has settings of his own: as long as other stores do. It tries single requests
+ * again, as it knows which of a service's errors pass; whole operations are tried again here.
+ */
+function patience(timeout: number): Record<string, string> {
+  const silence = `${Math.ceil(timeout / 5)}ms`
+  return { RCLONE_TIMEOUT: silence, RCLONE_CONTIMEOUT: silence, RCLONE_LOW_LEVEL_RETRIES: '3' }
 }
 
 /**
@@ -157,22 +183,10 @@ function cannotStart({ remote, text }: RcloneDestination, failure: Error | undef
       hint: '`rclone listremotes` prints those it knows. In a workflow, write its configuration to a file and set RCLONE_CONFIG, or set RCLONE_CONFIG_<REMOTE>_TYPE and the like.',
     })
   }
-  const why = late ? `it did not start within ${START_LIMIT / 1000} s` : said || 'it did not say why'
-  return new LifeboatError(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` })
+  const why = [...(late ? ['it did not start in time'] : []), ...(said === '' ? [] : [said])].join('; ') || 'it did not say why'
+  return new Transient(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` })
 }
 
 function hasEnded(text: string, stderr: string): LifeboatError {
-  return new LifeboatError(`rclone, which serves ${text}, has ended: ${lastLine(stderr) || 'it did not say why'}`, { hint: 'Run it again; what is stored is whole.' })
-}
-
-/** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
-function withLog(error: unknown, printed: string): unknown {
-  const said = lastLine(printed)
-  if (!(error instanceof LifeboatError) || said === '') return error
-  return new LifeboatError(`${error.message}; rclone says: ${said}`, { cause: error, hint: error.hint })
-}
-
-function lastLine(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim().replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, '').replace(/.*Server started on.*/i, ''))
-  return lines.findLast((line) => line !== '') ?? ''
+  return new LifeboatError(`rclone, which serves ${text}, has ended: ${failureIn(stderr) || 'it did not say why'}`, { hint: 'Run it again; what is stored is whole.' })
 }

@@ -18,8 +18,10 @@ export interface WebdavOptions {
   token: string | undefined
   /** Milliseconds that a request may take with all its retries. */
   timeout: number
-  /** Milliseconds without a byte after which a connection is lost; a part of the timeout unless told. */
+  /** Milliseconds without a byte after which a connection is lost; a part of the timeout unless told, and never more than is left of it. */
   silence?: number
+  /** The server has the same statuses for what may pass and for what it refuses for good: all are tried again. */
+  vague?: boolean
   /** Milliseconds of the first pause between tries. */
   pause?: number
   signal: AbortSignal
@@ -44,6 +46,8 @@ export class WebdavStore implements Store {
   readonly #base: URL
   readonly #persistence: Persistence
   #wrote = false
+  /** It has answered as WebDAV servers do. */
+  #spoken = false
 
   constructor(options: WebdavOptions) {
     this.#options = options
@@ -62,13 +66,14 @@ export class WebdavStore implements Store {
         uploaded = true
         const moved = await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
         // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
-        if (moved.status !== 201 && moved.status !== 204) throw new Refused(moved, target)
+        if (moved.status !== 201 && moved.status !== 204) throw this.#refused(moved, target)
         this.#wrote = true
       } catch (error) {
-        if (!(error instanceof Refused)) throw error
+        const refused = error instanceof Transient ? error.cause : error
+        if (!(refused instanceof Refused)) throw error
         await this.#discard(temporary, silence)
         // Two moves to one place get into each other's way on some servers.
-        if (uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
+        if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
         throw error
       }
     })
@@ -78,11 +83,12 @@ export class WebdavStore implements Store {
     const url = this.#url(key)
     return this.#attempt(`read ${key} from ${this.name}`, async (silence) => {
       const answer = await this.#ask('GET', url, silence, { maximum: LARGEST_OBJECT })
-      // A page that shows a folder, or a redirect to it.
+      // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked what there is.
       const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html')
-      if (page || [301, 302, 307, 308, 403, 405].includes(answer.status)) await this.#describe(key, silence)
+      if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status)) await this.#describe(key, silence)
+      if (answer.status === 404) throw new Transient(`${url.host} lists ${key}, and does not give it (status 404)`)
       if (await this.#isNothing(answer, url, silence)) throw new NotFound(key, this.name)
-      if (answer.status !== 200) throw new Refused(answer, url)
+      if (answer.status !== 200) throw this.#refused(answer, url)
       const length = answer.headers.get('content-length')
       if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) throw new Transient(`${url.host} sent ${answer.body.length} of ${length} bytes`)
       if (answer.body.length <= SMALL) await this.#confirm(key, answer, silence)
@@ -102,7 +108,7 @@ export class WebdavStore implements Store {
     const url = this.#url(key)
     return this.#attempt(`delete ${key} from ${this.name}`, async (silence) => {
       const answer = await this.#ask('DELETE', url, silence)
-      if (!isGood(answer) && !(await this.#isNothing(answer, url, silence))) throw new Refused(answer, url)
+      if (!isGood(answer) && !(await this.#isNothing(answer, url, silence))) throw this.#refused(answer, url)
     })
   }
 
@@ -165,8 +171,10 @@ export class WebdavStore implements Store {
   async #propfind(url: URL, depth: '0' | '1', silence: number, properties: readonly string[]): Promise<Resource[] | undefined> {
     const answer = await this.#ask('PROPFIND', url, silence, { headers: { depth, 'content-type': 'application/xml; charset=utf-8' }, body: propfindBody(properties), maximum: LARGEST_LISTING })
     if (await this.#isNothing(answer, url, silence)) return undefined
-    if (answer.status !== 207) throw new Refused(answer, url)
-    return readMultistatus(answer.body, url)
+    if (answer.status !== 207) throw this.#refused(answer, url)
+    const resources = readMultistatus(answer.body, url)
+    this.#spoken = true
+    return resources
   }
 
   /** Whether an answer says that there is nothing at `url`. mod_dav has 400 for a path that leads through a file, which other trouble has as well. */
@@ -181,12 +189,12 @@ export class WebdavStore implements Store {
     let answer = await work()
     if (NO_FOLDER.includes(answer.status)) {
       await this.#makeFolder(new URL('.', url), silence).catch((error: unknown) => {
-        throw answer.status === 403 && error instanceof Refused ? new Refused(answer, url) : error
+        throw answer.status === 403 && error instanceof Refused ? this.#refused(answer, url) : error
       })
       // Also where the folder was there: another put may have made it meanwhile.
       answer = await work()
     }
-    if (!isGood(answer)) throw new Refused(answer, url)
+    if (!isGood(answer)) throw this.#refused(answer, url)
     return answer
   }
 
@@ -200,7 +208,7 @@ export class WebdavStore implements Store {
     }
     if (isGood(answer)) return
     const [there] = (await this.#propfind(folder, '0', silence, WANTED)) ?? []
-    if (!there?.collection) throw new Refused(answer, folder)
+    if (!there?.collection) throw this.#refused(answer, folder)
   }
 
   async #ask(method: string, url: URL, silence: number, given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {}): Promise<Answer> {
@@ -218,10 +226,17 @@ export class WebdavStore implements Store {
     return answer
   }
 
+  /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not. */
+  #refused(answer: Answer, url: URL): LifeboatError {
+    const refused = new Refused(answer, url)
+    return this.#options.vague || (answer.status === 405 && this.#spoken) ? new Transient(refused.message, { cause: refused }) : refused
+  }
+
   async #attempt<T>(what: string, work: (silence: number) => Promise<T>): Promise<T> {
-    const { silence, signal } = this.#options
+    const { silence, timeout, signal } = this.#options
+    const end = performance.now() + timeout
     try {
-      return await this.#persistence.try(what, (limit) => work(silence ?? limit))
+      return await this.#persistence.try(what, (limit) => work(silence === undefined ? limit : Math.max(1, Math.min(silence, end - performance.now()))))
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof Refused) throw new LifeboatError(`cannot ${what}: ${error.message}`, { cause: error, hint: error.hint })

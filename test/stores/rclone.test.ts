@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseDestination } from '../../src/stores/destination.ts'
 import { RcloneStore } from '../../src/stores/rclone.ts'
+import { failureIn, RcloneLog } from '../../src/stores/rclone/log.ts'
 import { all, noise } from '../support/bytes.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
@@ -18,7 +19,7 @@ let count = 0
 function storeAt(text: string, { variables = {}, signal = new AbortController().signal }: { variables?: Record<string, string>; signal?: AbortSignal } = {}): RcloneStore {
   const destination = parseDestination(text)
   if (destination.kind !== 'rclone') throw new Error(text)
-  return new RcloneStore(destination, { timeout: 30_000, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
+  return new RcloneStore(destination, { timeout: 30_000, pause: 10, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
 }
 
 /** The processes that serve a remote, by their arguments as everyone on the machine sees them. */
@@ -128,4 +129,17 @@ test('what rclone says of a failure is told', async () => {
   expect((await thrownBy(store.put('chunks/aa/object', Buffer.from('x')))).message).toContain('cannot write chunks/aa/object to rclone:disk:blocked')
   await store.close()
   expect(existsSync(path.join(folder, 'remote/blocked/chunks'))).toBe(true)
+})
+
+test('of what rclone logs, the last failure is told in one line, without the signature of a URL', () => {
+  const log = new RcloneLog()
+  log.add('2026/11/20 11:41:36 ERROR : old: gone\n')
+  const since = log.length
+  log.add('2026/11/20 11:41:37 ERROR : a: Failed to copy: Put "https://host/b/a?X-Amz-Credential=AKIA&X-Amz-Signature=0badcafe": EOF\n\tstatus code: 503')
+  log.add(', request id: 1\n2026/11/20 11:41:38 NOTICE: S3 bucket b: using chunk size 5Mi\n2026/11/20 11:41:38 http: superfluous response.WriteHeader call\n')
+  expect(log.failureSince(since)).toBe('ERROR : a: Failed to copy: Put "https://host/b/a": EOF status code: 503, request id: 1')
+  expect(log.failureSince(log.length)).toBe('')
+  log.add('x'.repeat(200_000))
+  expect(log.failureSince(since)).toHaveLength(401)
+  expect(failureIn('2026/11/20 11:41:36 Failed to create file system for "x:": didn\'t find section in config file\n')).toBe('Failed to create file system for "x:": didn\'t find section in config file')
 })

@@ -26,13 +26,13 @@ const MIB = 1024 * 1024
 const PATIENT = { timeout: 30_000, pause: 10 }
 
 /** What was thrown, which must be an error of ours that says what to do. */
-async function failure(work: Promise<unknown>): Promise<LifeboatError> {
+export async function failure(work: Promise<unknown>): Promise<LifeboatError> {
   const error: unknown = await work.then(
     () => new Error('it did not fail'),
     (reason: unknown) => reason,
   )
   if (!(error instanceof LifeboatError)) throw error
-  expect(error.message).toMatch(/^cannot |^there /)
+  expect(error.message).toMatch(/^(?:rclone )?cannot |^there /)
   expect(error.hint).toMatch(/\w{3}/)
   return error
 }
@@ -61,7 +61,7 @@ const operations: Record<string, (store: Store, whole: Store, key: string) => Pr
     await expect(whole.get(key)).rejects.toThrow(NotFound)
   },
 }
-const eachOperation = Object.entries(operations)
+export const eachOperation = Object.entries(operations)
 
 /** What every remote store stands on TCP: each ends well after some tries, or in one clear error, within its time. */
 export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void {

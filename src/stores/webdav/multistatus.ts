@@ -1,6 +1,7 @@
 import { XMLParser } from 'fast-xml-parser'
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
+import { Transient } from '../retry.ts'
 
 /** One resource in the answer to a PROPFIND. */
 export interface Resource {
@@ -38,11 +39,16 @@ const answer = z.object({
   ]),
 })
 
-/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none. */
+const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/
+
+/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off. */
 export function readMultistatus(body: Buffer, self: URL): Resource[] {
+  const xml = body.toString('utf8')
+  // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
+  if (/multistatus/.test(xml) && !END.test(xml)) throw new Transient(`${self.host} broke off in the middle of a list`)
   let parsed
   try {
-    parsed = answer.safeParse(parser.parse(body.toString('utf8')))
+    parsed = answer.safeParse(parser.parse(xml))
   } catch (cause) {
     throw new LifeboatError(`${self.host} answered with XML that cannot be read`, { cause })
   }
