@@ -6,48 +6,74 @@ import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { diagnose, judge } from '../postgres/diagnosis.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import type { Check } from '../report/checks.ts'
+import { formatBytes } from '../report/format.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { openRepository } from '../repository/repository.ts'
 import { decodeSnapshot } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
+import { FileStore } from '../stores/file.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { tryStore } from '../stores/trial.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import type { DoctorResult } from './results.ts'
+import { spaceIn } from './space.ts'
 import { wayTo } from './tunnel.ts'
 
 /** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
 export async function doctor(inputs: Inputs['doctor'], environment: Environment): Promise<DoctorResult> {
-  const checks = await tryDestination(inputs, environment)
+  const { checks, free } = await tryDestination(inputs, environment)
+  let size = 0
   const programs = await clientPrograms(inputs['client-install'], environment)
   const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
   for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
   const way = wayTo(databases.map(({ connection }) => connection), inputs, environment)
   try {
-    for (const { name, connection } of databases) checks.push(...(await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment)))
+    for (const { name, connection } of databases) {
+      const tried = await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment)
+      checks.push(...tried.checks)
+      size += tried.size
+    }
   } finally {
     await way.close()
   }
+  if (free !== undefined) checks.push(judgeSpace(destinationText(inputs.destination), free, size))
   return { checks }
 }
 
-async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<Check[]> {
+/** Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is compressed. */
+const STORED_PART = 1 / 3
+
+/** `size`: of the databases, on their servers' disks; 0 when none was looked at. Pure. */
+export function judgeSpace(about: string, free: number, size: number): Check {
+  const need = size * STORED_PART
+  const says = `${formatBytes(free)} free${size > 0 ? `; a first backup of these databases stores up to about ${formatBytes(need)}` : ''}`
+  if (need <= free) return { about, check: 'space', state: 'good', says }
+  return { about, check: 'space', state: 'warning', says, fix: 'Free some space, or choose another destination, unless most of it is there already: later backups add only what changed.' }
+}
+
+/** `free`: bytes that still fit, where that can be known. */
+async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Check[]; free?: number | undefined }> {
   const about = destinationText(inputs.destination)
   try {
     const store = await openStore(inputs, environment)
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
       if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined) checks.push(await tryKey(inputs['encryption-key'], store))
-      return checks.map((check) => ({ ...check, about }))
+      return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(inputs, store, environment) }
     } finally {
       await store.close()
     }
   } catch (error) {
     environment.signal.throwIfAborted()
-    return [failed(about, 'open', error)]
+    return { checks: [failed(about, 'open', error)] }
   }
+}
+
+/** Artifacts are staged on this machine before they are uploaded. */
+function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, report }: Environment): Promise<number | undefined> {
+  return spaceIn(destination.kind === 'artifact' ? new FileStore(temporary) : store, undefined, { report })
 }
 
 /** Whether the key opens the newest snapshot there is. */
@@ -64,16 +90,16 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
   }
 }
 
-async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<Check[]> {
+async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Check[]; size: number }> {
   try {
     const connection = await way.to(given)
     const client = await anyClient(clients, provide)
     const facts = await diagnose({ connection, client, variables, signal })
     const port = Number(connection.environment['PGPORT'] ?? '5432')
-    return [...judge(about, facts, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })]
+    return { checks: [...judge(about, facts, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size }
   } catch (error) {
     signal.throwIfAborted()
-    return [failed(about, 'connection', await way.explain(error))]
+    return { checks: [failed(about, 'connection', await way.explain(error))], size: 0 }
   }
 }
 
