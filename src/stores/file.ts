@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from
 import { constants as system } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../error.ts'
-import { refuseUnmounted } from './mount.ts'
+import { type Mounting, refuseUnmounted } from './mount.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject } from './store.ts'
 import { ABANDONED_AFTER, INCOMING } from './walk.ts'
 
@@ -15,15 +15,14 @@ const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR']
 export class FileStore implements Store {
   readonly name: string
   readonly #root: string
-  readonly #mounted: boolean | undefined
+  readonly #mounting: Mounting
   /** Folders known to exist durably, so that each is made and its parents synced once. */
   readonly #folders = new Map<string, Promise<void>>()
   #wrote = false
 
-  /** `mounted`: see src/stores/mount.ts. */
-  constructor(root: string, mounted?: boolean) {
+  constructor(root: string, mounting: Mounting = { mounted: undefined }) {
     this.#root = path.resolve(root)
-    this.#mounted = mounted
+    this.#mounting = mounting
     this.name = `file:${this.#root}`
   }
 
@@ -147,7 +146,7 @@ export class FileStore implements Store {
   async #makeFolder(folder: string): Promise<void> {
     try {
       if (folder !== this.#root) await this.#folder(path.dirname(folder))
-      else await refuseUnmounted(this.#root, this.#mounted)
+      else await refuseUnmounted(this.#root, this.#mounting)
       await makeFolders(folder)
       // Also where it is there already: who made it may not have come to sync it, or been killed before.
       if (folder !== this.#root) await syncFolder(path.dirname(folder))

@@ -4,6 +4,7 @@ import { ArtifactStore } from './artifact/store.ts'
 import { artifactRetention, daysWanted, grantedDays } from './artifact/retention.ts'
 import type { Destination } from './destination.ts'
 import { FileStore } from './file.ts'
+import { disksInMind } from './mount.ts'
 import type { Store } from './store.ts'
 
 /** What the inputs of a command say of its store. */
@@ -28,7 +29,7 @@ export async function openStore(inputs: StoreInputs, environment: StoreEnvironme
   const { variables, temporary, signal, report, now } = environment
   switch (destination.kind) {
     case 'file':
-      return new FileStore(destination.path, destination.mounted)
+      return new FileStore(destination.path, { mounted: destination.mounted, remembered: disksInMind(variables) })
     case 'artifact':
       return new ArtifactStore({ set, token, timeout, retention: artifactRetention(daysWanted(retention), grantedDays(variables)), variables, temporary, signal, report, now })
     case 's3':

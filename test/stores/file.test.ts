@@ -108,14 +108,35 @@ if (asRoot) {
   test('with mounted=true nothing is written unless a disk is mounted, and later neither', async () => {
     const root = freshFolder()
     mkdirSync(root)
-    const error = await thrownBy(new FileStore(root, true).put('object', Buffer.from('x')))
+    const error = await thrownBy(new FileStore(root, { mounted: true }).put('object', Buffer.from('x')))
     expect(error.message).toBe(`no disk is mounted at ${root}, nor above it`)
     expect(readdirSync(root)).toEqual([])
     await inSmallFileSystem('size=1m', async (mounted) => {
-      const store = new FileStore(path.join(mounted, 'store'), true)
+      const store = new FileStore(path.join(mounted, 'store'), { mounted: true })
       await store.put('object', Buffer.from('x'))
       expect((await store.get('object')).toString()).toBe('x')
     })
+  })
+
+  test('a store that was on a disk of its own is not made anew beside it: this machine keeps it in mind', async () => {
+    const remembered = freshFolder()
+    let root = ''
+    await inSmallFileSystem('size=1m', async (mounted) => {
+      root = path.join(mounted, 'store')
+      for (const turn of ['first', 'second']) await new FileStore(root, { mounted: undefined, remembered }).put('object', Buffer.from(turn))
+      expect(readdirSync(remembered).map((note) => readFileSync(path.join(remembered, note), 'utf8'))).toEqual([`${root}\n`])
+    })
+    const error = await thrownBy(new FileStore(root, { mounted: undefined, remembered }).put('object', Buffer.from('x')))
+    expect(error.message).toBe(`the store that was at ${root} has vanished with the disk it was on: none is mounted there, nor above it`)
+    expect(error.hint).toContain(`file:${root}?mounted=false`)
+    expect(existsSync(root)).toBe(false)
+    await new FileStore(root, { mounted: false, remembered }).put('object', Buffer.from('meant'))
+    // What is there now is where it was meant to be.
+    await new FileStore(root, { mounted: undefined, remembered }).put('object', Buffer.from('again'))
+    // A folder of the system's own disk is not kept in mind, and one that cannot be written keeps nobody from a backup.
+    await new FileStore(freshFolder(), { mounted: undefined, remembered }).put('object', Buffer.from('x'))
+    expect(readdirSync(remembered)).toHaveLength(1)
+    await inSmallFileSystem('size=1m', (mounted) => new FileStore(mounted, { mounted: undefined, remembered: path.join(root, 'object/not-a-folder') }).put('object', Buffer.from('x')))
   })
 
   test('a read-only file system can be read from, closed even with an abandoned file in it, but not written to', async () => {
@@ -262,14 +283,14 @@ test('a new store is not made in a folder for mounting disks when none is mounte
   const place = freshFolder()
   mkdirSync(path.join(place, 'disk'), { recursive: true })
   for (const root of [path.join(place, 'disk'), path.join(place, 'disk/not/made'), path.join(place, 'other')]) {
-    const refused = refuseUnmounted(root, undefined, [place])
+    const refused = refuseUnmounted(root, { mounted: undefined, places: [place] })
     expect((await thrownBy(refused)).hint).toContain(`file:${root}?mounted=false`)
-    await refuseUnmounted(root, false, [place])
-    await refuseUnmounted(root, undefined, [`${place}-elsewhere`])
+    await refuseUnmounted(root, { mounted: false, places: [place] })
+    await refuseUnmounted(root, { mounted: undefined, places: [`${place}-elsewhere`] })
   }
   writeFileSync(path.join(place, 'disk/lifeboat.json'), '')
-  await refuseUnmounted(path.join(place, 'disk'), undefined, [place])
-  await expect(refuseUnmounted(path.join(place, 'disk'), true, [place])).rejects.toThrow('no disk is mounted')
+  await refuseUnmounted(path.join(place, 'disk'), { mounted: undefined, places: [place] })
+  await expect(refuseUnmounted(path.join(place, 'disk'), { mounted: true, places: [place] })).rejects.toThrow('no disk is mounted')
   // Of a real system: /dev is a file system of its own.
-  await refuseUnmounted('/dev/not-made', undefined, ['/dev'])
+  await refuseUnmounted('/dev/not-made', { mounted: undefined, places: ['/dev'] })
 })
