@@ -83,6 +83,7 @@ var errors = __webpack_require__(77232);
 
 
 
+
 const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'];
 const VERSION = ['getetag'];
 const QUOTA = ['quota-available-bytes'];
@@ -102,11 +103,16 @@ const answer = schemas/* object */.Ikc({
         }),
     ]),
 });
-/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none. */
+const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/;
+/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off. */
 function readMultistatus(body, self) {
+    const xml = body.toString('utf8');
+    // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
+    if (/multistatus/.test(xml) && !END.test(xml))
+        throw new retry/* Transient */.Rc(`${self.host} broke off in the middle of a list`);
     let parsed;
     try {
-        parsed = answer.safeParse(parser.parse(body.toString('utf8')));
+        parsed = answer.safeParse(parser.parse(xml));
     }
     catch (cause) {
         throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that cannot be read`, { cause });
@@ -174,6 +180,8 @@ class WebdavStore {
     #base;
     #persistence;
     #wrote = false;
+    /** It has answered as WebDAV servers do. */
+    #spoken = false;
     constructor(options) {
         this.#options = options;
         this.#base = new URL(options.base);
@@ -191,15 +199,16 @@ class WebdavStore {
                 const moved = await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }));
                 // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
                 if (moved.status !== 201 && moved.status !== 204)
-                    throw new Refused(moved, target);
+                    throw this.#refused(moved, target);
                 this.#wrote = true;
             }
             catch (error) {
-                if (!(error instanceof Refused))
+                const refused = error instanceof retry/* Transient */.Rc ? error.cause : error;
+                if (!(refused instanceof Refused))
                     throw error;
                 await this.#discard(temporary, silence);
                 // Two moves to one place get into each other's way on some servers.
-                if (uploaded && NO_FOLDER.includes(error.answered))
+                if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered))
                     throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
                 throw error;
             }
@@ -209,14 +218,16 @@ class WebdavStore {
         const url = this.#url(key);
         return this.#attempt(`read ${key} from ${this.name}`, async (silence) => {
             const answer = await this.#ask('GET', url, silence, { maximum: LARGEST_OBJECT });
-            // A page that shows a folder, or a redirect to it.
+            // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked what there is.
             const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html');
-            if (page || [301, 302, 307, 308, 403, 405].includes(answer.status))
+            if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status))
                 await this.#describe(key, silence);
+            if (answer.status === 404)
+                throw new retry/* Transient */.Rc(`${url.host} lists ${key}, and does not give it (status 404)`);
             if (await this.#isNothing(answer, url, silence))
                 throw new store/* NotFound */.Mk(key, this.name);
             if (answer.status !== 200)
-                throw new Refused(answer, url);
+                throw this.#refused(answer, url);
             const length = answer.headers.get('content-length');
             if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length)
                 throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} of ${length} bytes`);
@@ -236,7 +247,7 @@ class WebdavStore {
         return this.#attempt(`delete ${key} from ${this.name}`, async (silence) => {
             const answer = await this.#ask('DELETE', url, silence);
             if (!isGood(answer) && !(await this.#isNothing(answer, url, silence)))
-                throw new Refused(answer, url);
+                throw this.#refused(answer, url);
         });
     }
     /** Bytes that the server says may still be stored; undefined when it does not tell. */
@@ -304,8 +315,10 @@ class WebdavStore {
         if (await this.#isNothing(answer, url, silence))
             return undefined;
         if (answer.status !== 207)
-            throw new Refused(answer, url);
-        return readMultistatus(answer.body, url);
+            throw this.#refused(answer, url);
+        const resources = readMultistatus(answer.body, url);
+        this.#spoken = true;
+        return resources;
     }
     /** Whether an answer says that there is nothing at `url`. mod_dav has 400 for a path that leads through a file, which other trouble has as well. */
     async #isNothing({ status }, url, silence) {
@@ -319,13 +332,13 @@ class WebdavStore {
         let answer = await work();
         if (NO_FOLDER.includes(answer.status)) {
             await this.#makeFolder(new URL('.', url), silence).catch((error) => {
-                throw answer.status === 403 && error instanceof Refused ? new Refused(answer, url) : error;
+                throw answer.status === 403 && error instanceof Refused ? this.#refused(answer, url) : error;
             });
             // Also where the folder was there: another put may have made it meanwhile.
             answer = await work();
         }
         if (!isGood(answer))
-            throw new Refused(answer, url);
+            throw this.#refused(answer, url);
         return answer;
     }
     /** Makes a folder and what is missing above it, unless it is there. */
@@ -340,7 +353,7 @@ class WebdavStore {
             return;
         const [there] = (await this.#propfind(folder, '0', silence, WANTED)) ?? [];
         if (!there?.collection)
-            throw new Refused(answer, folder);
+            throw this.#refused(answer, folder);
     }
     async #ask(method, url, silence, given = {}) {
         const { signal, user, password, token } = this.#options;
@@ -354,10 +367,16 @@ class WebdavStore {
             throw new Refused(answer, url);
         return answer;
     }
+    /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not. */
+    #refused(answer, url) {
+        const refused = new Refused(answer, url);
+        return this.#options.vague || (answer.status === 405 && this.#spoken) ? new retry/* Transient */.Rc(refused.message, { cause: refused }) : refused;
+    }
     async #attempt(what, work) {
-        const { silence, signal } = this.#options;
+        const { silence, timeout, signal } = this.#options;
+        const end = performance.now() + timeout;
         try {
-            return await this.#persistence.try(what, (limit) => work(silence ?? limit));
+            return await this.#persistence.try(what, (limit) => work(silence === undefined ? limit : Math.max(1, Math.min(silence, end - performance.now()))));
         }
         catch (error) {
             signal.throwIfAborted();
