@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { isStoredAs, type Records } from './sparse.ts'
 
 /** What lies in the way of a tar: not one at all, truncated, or of a kind that no volume has. */
 export class BadTar extends LifeboatError {}
@@ -25,6 +26,7 @@ const MOST_HEADER = 16 * 1024 * 1024
 /**
  * Reads the headers of a POSIX tar (IEEE 1003.1, "pax Interchange Format") or of several one after the other, as its bytes go by, and keeps
  * none of its content. `onEntry` is told of a member when all its headers have passed, with the bytes it began with; `onBytes` of everything else.
+ * What GNU tar would read in another way is refused, so that no member is hidden in what is taken for content here.
  */
 export class TarHeaders {
   readonly #onEntry: OnEntry
@@ -35,7 +37,7 @@ export class TarHeaders {
   /** Bytes of content, with its padding, still to pass; of an extended header they are collected. */
   #rest = 0
   #extended: { size: number; bytes: Buffer[] } | undefined
-  #attributes: Map<string, string> | undefined
+  #records: Records | undefined
   entries = 0
   /** Bytes so far; and how many of them came before the first block of zeros in place of a header. */
   passed = 0
@@ -85,7 +87,7 @@ export class TarHeaders {
     if (this.#rest > 0) return
     const content = Buffer.concat(extended.bytes)
     this.#head.push(content)
-    this.#attributes = attributesIn(content.toString('latin1', 0, extended.size))
+    this.#records = recordsIn(content.toString('latin1', 0, extended.size))
     this.#extended = undefined
   }
 
@@ -97,39 +99,43 @@ export class TarHeaders {
     }
     checkSum(block)
     const type = String.fromCharCode(block[156]!)
-    const size = numberIn(block, 124, 12)
+    const size = sizeIn(block)
     if (type === 'x') {
-      if (this.#attributes || size > MOST_HEADER) throw new BadTar('the tar has extended headers that no volume has')
+      if (this.#records || size > MOST_HEADER) throw new BadTar('the tar has extended headers that no volume has')
       this.#head.push(Buffer.from(block))
       this.#extended = { size, bytes: [] }
       this.#rest = padded(size)
       if (size === 0) this.#collect(Buffer.alloc(0))
       return
     }
-    const attributes = this.#attributes
-    const stored = attributes?.has('size') ? wholeNumber(attributes.get('size')!) : size
+    const records = this.#records ?? []
+    const attributes = new Map(records)
+    const stored = wholeNumber(attributes.get('size') ?? String(size))
     const known = TYPES[type] ?? 'other'
     const head = this.#head.length === 0 ? block : Buffer.concat([...this.#head, block])
     this.#head = []
-    this.#attributes = undefined
+    this.#records = undefined
     // Content belongs to regular files alone; other members have a size that means nothing.
     this.#rest = known === 'file' ? padded(stored) : 0
     if (known === 'other' && size > 0) throw new BadTar(`the tar has an entry of type ${JSON.stringify(type)}, which no volume has`)
+    const name = attributes.get('path') ?? nameIn(block)
+    // To tar it would be a folder, without content.
+    if (known === 'file' && name.endsWith('/')) throw new BadTar('the tar has a file with the name of a folder')
+    const sparse = records.some(([keyword]) => keyword.startsWith('GNU.'))
+    if (sparse && (known !== 'file' || !isPosix(block) || !isStoredAs(records, stored))) throw new BadTar('the tar has a sparse file of a kind that no volume has')
     this.entries++
     this.#onEntry(
       {
-        name: attributes?.get('GNU.sparse.name') ?? attributes?.get('path') ?? nameIn(block),
+        name,
         type: known,
-        size: known === 'file' ? wholeNumber(attributes?.get('GNU.sparse.size') ?? attributes?.get('GNU.sparse.realsize') ?? String(stored)) : 0,
-        target: known === 'symlink' || known === 'link' ? (attributes?.get('linkpath') ?? textIn(block, 157, 100)) : '',
+        size: known === 'file' ? wholeNumber(attributes.get('GNU.sparse.size') ?? String(stored)) : 0,
+        target: known === 'symlink' || known === 'link' ? (attributes.get('linkpath') ?? textIn(block, 157, 100)) : '',
       },
       head,
-      attributes ?? NONE,
+      attributes,
     )
   }
 }
-
-const NONE: ReadonlyMap<string, string> = new Map()
 
 const TYPES: Readonly<Record<string, EntryType>> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'link', '2': 'symlink', '5': 'directory', '6': 'fifo' }
 
@@ -153,16 +159,24 @@ function nameIn(block: Buffer): string {
   return prefix !== '' && block.toString('latin1', 257, 263) === 'ustar\0' ? `${prefix}/${name}` : name
 }
 
-/** Octal digits, or, with the highest bit set, a binary number. */
-function numberIn(block: Buffer, start: number, length: number): number {
-  if (block[start]! & 0x80) {
-    const value = block.subarray(start + 4, start + length).reduce((sum, byte) => sum * 256 + byte, 0)
-    if (block.subarray(start + 1, start + 4).some((byte) => byte !== 0) || block[start] !== 0x80 || !Number.isSafeInteger(value)) throw new BadTar('the tar has a number out of range')
-    return value
-  }
-  const text = textIn(block, start, length).trim()
-  if (!/^[0-7]*$/.test(text)) throw new BadTar('the tar has a header with a number that is none')
-  return text === '' ? 0 : Number.parseInt(text, 8)
+/** Without any of the fields of older formats, by which tar would read a sparse file otherwise. */
+function isPosix(block: Buffer): boolean {
+  return block.toString('latin1', 257, 263) === 'ustar\0' && block.subarray(345).every((byte) => byte === 0)
+}
+
+/** Octal digits that fill the field, but for zeros or spaces after them. */
+function octalIn(block: Buffer, start: number, length: number): number {
+  const text = block.toString('latin1', start, start + length)
+  if (!/^[0-7]+[\0 ]*$/.test(text)) throw new BadTar('the tar has a header with a number that is none')
+  return Number.parseInt(text, 8)
+}
+
+/** The same, or, with the highest bit set, a binary number. */
+function sizeIn(block: Buffer): number {
+  if (block[124] !== 0x80) return octalIn(block, 124, 12)
+  const value = block.subarray(125, 136).reduce((sum, byte) => sum * 256 + byte, 0)
+  if (!Number.isSafeInteger(value)) throw new BadTar('the tar has a number out of range')
+  return value
 }
 
 function wholeNumber(text: string): number {
@@ -174,20 +188,23 @@ function wholeNumber(text: string): number {
 function checkSum(block: Buffer): void {
   let sum = 0
   for (let index = 0; index < BLOCK; index++) sum += index >= 148 && index < 156 ? 32 : block[index]!
-  if (numberIn(block, 148, 8) !== sum) throw new BadTar('what should be the header of a tar entry is none')
+  if (octalIn(block, 148, 8) !== sum) throw new BadTar('what should be the header of a tar entry is none')
 }
 
-/** Records of an extended header: `<length> <key>=<value>\n`, the length in decimal and of the whole record. */
-function attributesIn(text: string): Map<string, string> {
-  const attributes = new Map<string, string>()
+/** Records of an extended header: `<length> <keyword>=<value>\n`, the length in decimal and of the whole record. */
+function recordsIn(text: string): Records {
+  const records: [string, string][] = []
   let offset = 0
   while (offset < text.length) {
     const space = text.indexOf(' ', offset)
     const equals = text.indexOf('=', space)
     const length = /^\d+$/.test(text.slice(offset, space)) ? Number(text.slice(offset, space)) : 0
-    if (space < 0 || equals < 0 || length <= equals - offset || text[offset + length - 1] !== '\n') throw new BadTar('the tar has an extended header that cannot be read')
-    attributes.set(text.slice(space + 1, equals), text.slice(equals + 1, offset + length - 1))
+    const keyword = text.slice(space + 1, equals)
+    if (space < 0 || equals < 0 || length <= equals - offset || text[offset + length - 1] !== '\n' || !/^[A-Za-z][^\0]*$/.test(keyword)) {
+      throw new BadTar('the tar has an extended header that cannot be read')
+    }
+    records.push([keyword, text.slice(equals + 1, offset + length - 1)])
     offset += length
   }
-  return attributes
+  return records
 }
