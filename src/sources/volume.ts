@@ -60,9 +60,7 @@ export class VolumeSource implements Source {
   async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
     if (!this.#reached) throw new Error(`${this.name}: streams are asked for before open()`)
     const { place } = this.#reached
-    const { entries: found, unreadable, recent, skipped } = await this.#scan(place)
-    const { entries, left } = withoutWork(found, place)
-    if (left.length > 0) this.#options.report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
+    const { entries, unreadable, recent, skipped } = await this.#scan(place)
     const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
     const list: Buffer[] = []
     const { contents, links } = hardLinksIn(entries)
@@ -99,8 +97,12 @@ export class VolumeSource implements Source {
 
   /** What is there and meant, with what may not be read left out. */
   async #scan(place: Place): Promise<Omit<Scan, 'unreadable'> & { unreadable: string[] }> {
-    const { patterns, onUnreadable } = this.#options
-    const found = await scan(place, this.#signal)
+    const { patterns, onUnreadable, report } = this.#options
+    const scanned = await scan(place, this.#signal)
+    // Before anything is chosen: while things are moved, what is meant may be there in part.
+    const { entries, left } = withoutWork(scanned, place)
+    if (left.length > 0) report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
+    const found = { ...scanned, entries }
     if (metaOf(found.entries[0]!).type !== 'd') throw new LifeboatError(`${place.where} is not a folder`, { hint: 'A volume is a folder; name the one the file is in, and the file with include.', status: 2 })
     const ignoreFile = found.entries.find((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
     const exclude = [...(ignoreFile === undefined ? [] : await this.#ignored(place)), ...patterns.exclude]

@@ -5,7 +5,7 @@ import type { Report } from '../report/report.ts'
 import { displayName } from './file-list.ts'
 import { output } from './output.ts'
 import type { Place } from './place.ts'
-import { metaOf, pathOf } from './scan.ts'
+import { metaOf, pathOf, type Scan } from './scan.ts'
 
 /**
  * A restore in place of what is there works in a folder of its own at the top of the target, on the same file system. What it has in it tells how far
@@ -28,9 +28,9 @@ const UNFINISHED: readonly string[] = ['whole', 'in']
 
 /**
  * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that
- * things are being moved: what the place has then is not a whole.
+ * things are being moved, or cannot be looked into: what the place has then is not a whole, or may be none.
  */
-export function withoutWork(entries: readonly string[], place: Place): { entries: readonly string[]; left: string[] } {
+export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>, place: Place): { entries: string[]; left: string[] } {
   if (!entries.some((entry) => entry.includes(NAME))) return { entries, left: [] }
   const left = new Set<string>()
   const kept = entries.filter((entry) => {
@@ -39,6 +39,11 @@ export function withoutWork(entries: readonly string[], place: Place): { entries
     if (depth === 0 || (depth === parts.length && metaOf(entry).type !== 'd')) return true
     const work = parts.slice(0, depth).join('/')
     left.add(work)
+    if (unreadable.has(entry)) {
+      throw new LifeboatError(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${displayName(work)} may not be read`, {
+        hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
+      })
+    }
     if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth]!)) {
       throw new LifeboatError(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${displayName(work)}`, {
         hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
@@ -48,6 +53,9 @@ export function withoutWork(entries: readonly string[], place: Place): { entries
   })
   return { entries: kept, left: [...left] }
 }
+
+// They are made here, but an archive may have such a folder as well, from which a link would lead out of the target.
+const NO_LINKS = 'for part in new whole in old top time; do if [ -L "$2/$part" ]; then echo "$2/$part is a symbolic link" >&2; exit 1; fi; done'
 
 // A folder that may not be written cannot be moved but by root.
 const MOVE = String.raw`
@@ -79,6 +87,7 @@ const EXTRACTED = 'cd "$1"; sync -f "$2/new"; if [ "$3" = all ]; then touch -r "
 const EXCHANGE = String.raw`
 trap '' HUP INT TERM
 cd "$1"
+${NO_LINKS}
 ${MOVE}
 if [ -d "$2/whole" ]; then
   mkdir -p "$2/old"
@@ -106,6 +115,7 @@ remove() {
 // Who does not own the folder can change what is in it, but not its mode and time.
 const CLEAR = String.raw`
 cd "$1"
+${NO_LINKS}
 ${REMOVE}
 changed=
 if [ -d "$2/top" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then
@@ -181,8 +191,16 @@ export async function replaceContent<T>(place: Place, { all, signal, report }: R
  * and is an error otherwise, for that removes what was there before.
  */
 export async function clearKilled(place: Place, { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report }): Promise<void> {
-  const works = await output(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f\n`], signal)
-  for (const work of works.split('\n').filter((name) => WORK.test(name))) {
+  const works = await output(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f %U\n`], signal)
+  for (const line of works.split('\n')) {
+    const [work, owner] = line.split(' ')
+    if (work === undefined || !WORK.test(work)) continue
+    if (owner !== (await output(place, 'id', ['-u'], signal)).trim()) {
+      throw new LifeboatError(`${place.where} has ${work}, which a restore of another user left, or somebody else made`, {
+        hint: `Restore as the user with the number ${owner}, or put things right by hand, and remove that folder.`,
+        status: 2,
+      })
+    }
     const state = (await output(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)).split('\n')
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {

@@ -165,7 +165,46 @@ test('a backup leaves out what a restore left that was killed, and says so; in t
   expect(there).toEqual(meant)
   for (const name of ['whole', 'in']) {
     mkdirSync(path.join(root, '.lifeboat-restore-0123abcd', name), { recursive: true })
-    await expect(readVolume(root)).rejects.toThrow(/is in the middle of a restore in mode clean.*\.lifeboat-restore-0123abcd$/)
+    // Whatever is meant to be in the backup: some of it may be there still, and not be what it was.
+    for (const patterns of [{ include: [], exclude: [] }, { include: ['/both/'], exclude: [] }, { include: [], exclude: ['.lifeboat-restore-*'] }]) {
+      await expect(readVolume(root, { patterns })).rejects.toThrow(/is in the middle of a restore in mode clean.*\.lifeboat-restore-0123abcd$/)
+    }
     rmSync(path.join(root, '.lifeboat-restore-0123abcd'), { recursive: true })
   }
+})
+
+test('how far a restore has come is no secret to who backs up, or there is no backup', async () => {
+  write(root, { ...fresh, '.lifeboat-restore-0123abcd/whole/x': 'x' })
+  chmodSync(path.join(root, '.lifeboat-restore-0123abcd'), 0o700)
+  execFileSync('chmod', ['755', folder])
+  const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  await expect(readVolume(root, { prefix, onUnreadable: 'warn' })).rejects.toThrow(/\.lifeboat-restore-0123abcd/)
+})
+
+test('a symbolic link in the folder that a killed restore seems to have left is not followed', async () => {
+  write(root, fresh)
+  const read = await readVolume(root)
+  const outside = path.join(folder, 'outside')
+  const work = path.join(target, '.lifeboat-restore-0123abcd')
+  for (const [name, other] of [['in', 'time'], ['whole', 'old'], ['old', 'whole'], ['top', 'time']] as const) {
+    mkdirSync(work, { recursive: true })
+    write(target, old)
+    write(outside, { secret: 'x' })
+    chmodSync(outside, 0o710)
+    const before = contentsOf(outside)
+    symlinkSync(outside, path.join(work, name))
+    mkdirSync(path.join(work, other))
+    await expect(restored(read, 'clean')).rejects.toThrow(new RegExp(`could not be replaced: .*/${name} is a symbolic link`))
+    expect([name, contentsOf(outside)]).toEqual([name, before])
+    expect(whole(old, [])).toBe(true)
+    rmSync(work, { recursive: true })
+  }
+})
+
+test('what another user may have put there is not taken for what a restore left', async () => {
+  write(root, fresh)
+  write(target, { ...old, '.lifeboat-restore-0123abcd/whole/x': 'x' })
+  execFileSync('chown', ['-R', '65534', path.join(target, '.lifeboat-restore-0123abcd')])
+  await expect(restored(await readVolume(root), 'clean')).rejects.toThrow(/\.lifeboat-restore-0123abcd.* of another user/)
+  expect(whole(old, [])).toBe(true)
 })
