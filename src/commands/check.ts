@@ -33,11 +33,16 @@ export async function check(inputs: Inputs['check'], environment: Environment): 
   return issue ? { ...result, issue: await issue.tell(result) } : result
 }
 
+/** Issues and summaries are read by more people than logs are, and nothing masks what is in them. */
+function redacted(text: string, { report }: Environment): string {
+  return report.redacted?.(text) ?? text
+}
+
 function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
-  return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => ({
-    store: store.name,
-    sets: await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(environment.report)),
-  }))
+  return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+    const sets = await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(environment.report))
+    return { store: store.name, sets: sets.map(({ unreadable, ...one }) => ({ ...one, ...(unreadable !== undefined && { unreadable: redacted(unreadable, environment) }) })) }
+  })
 }
 
 function problemsOf({ newest, verified, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
@@ -74,10 +79,9 @@ async function inactiveWorkflows(repository: Repository | undefined, { report, s
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
 function issueOf(repository: Repository, inputs: Inputs['check'], environment: Environment) {
   const { run, report, signal } = environment
-  const redacted = (text: string): string => report.redacted?.(text) ?? text
   const place = destinationText(inputs.destination)
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
-  const shown = { destination: redacted(place), timeZone: inputs.timezone, ...(run && { run: run.url }) }
+  const shown = { destination: redacted(place, environment), timeZone: inputs.timezone, ...(run && { run: run.url }) }
   const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
   return {
     async tell(result: CheckResult): Promise<CheckResult['issue']> {
@@ -91,7 +95,7 @@ function issueOf(repository: Repository, inputs: Inputs['check'], environment: E
     },
     /** What keeps the backups from being looked at is what the caller reports; that the issue could not be written comes on top of it. */
     async tellFailure(error: unknown): Promise<void> {
-      const failure = redactedFailure(failureOf(error), redacted)
+      const failure = redactedFailure(failureOf(error), (text) => redacted(text, environment))
       try {
         const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, failureIssueText(failure, environment.now(), shown))
         report.info(`issue ${opened ? 'opened' : 'updated'}: ${url}`)

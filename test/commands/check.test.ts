@@ -188,6 +188,15 @@ describe('a store that cannot be looked at', () => {
     expect(github.issues.open()).toEqual([expect.objectContaining({ number: 1, body: expect.stringContaining('was written with the key') })])
   })
 
+  test('as its newest snapshot is damaged: what is said of that has no secret in it either', async () => {
+    const id = await snapshot('hunter22', 1)
+    const key = `snapshots/hunter22/${id}.json.zst`
+    await store.put(key, Buffer.from('x'))
+    const { problems, summary } = await check({ issue: 'true' }, inRepository())
+    expect(problems).toEqual([expect.stringContaining('no snapshot is verified; snapshots/***/')])
+    for (const text of [summary, github.issues.issues[0]!.body]) expect(text).not.toContain('snapshots/hunter22')
+  })
+
   test('is told also where the issue cannot be written; after an interruption there is none', async () => {
     const raw = { issue: 'true', destination: `file:${folder}/nothing` }
     expect(await failure(raw, inRepository(github.token()))).toContain(`${folder}/nothing`)
