@@ -33,7 +33,7 @@ const answer = z.object({
     z.literal('').transform(() => ({ response: [] })),
     z.looseObject({
       response: z
-        .array(z.looseObject({ href: text, propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]) }))
+        .array(z.looseObject({ href: text, status: text.optional(), propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]) }))
         .default([]),
     }),
   ]),
@@ -41,7 +41,7 @@ const answer = z.object({
 
 const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/
 
-/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off. */
+/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off or tells of trouble. */
 export function readMultistatus(body: Buffer, self: URL): Resource[] {
   const xml = body.toString('utf8')
   // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
@@ -53,10 +53,13 @@ export function readMultistatus(body: Buffer, self: URL): Resource[] {
     throw new LifeboatError(`${self.host} answered with XML that cannot be read`, { cause })
   }
   if (!parsed.success) throw new LifeboatError(`${self.host} answered with XML that is no list of a folder: ${z.prettifyError(parsed.error)}`)
-  return parsed.data.multistatus.response.flatMap(({ href, propstat }) => {
+  return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
     const path = pathOf(href, self)
     if (path === undefined) return []
-    const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || / 2\d\d\b/.test(status)) ? [prop] : []))
+    // What it cannot describe just now is there all the same: left out, it would seem to be gone.
+    if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) throw new Transient(`${self.host} has trouble with a part of a list`)
+    if (status !== undefined && !isGood(status)) return []
+    const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || isGood(status)) ? [prop] : []))
     if (good.length === 0 && propstat.length > 0) return []
     const found: Partial<z.infer<typeof properties>> = good.reduce((all, prop) => ({ ...all, ...prop }), {})
     const { resourcetype } = found
@@ -70,6 +73,9 @@ export function readMultistatus(body: Buffer, self: URL): Resource[] {
     }
   })
 }
+
+const isGood = (status: string): boolean => / 2\d\d\b/.test(status)
+const isTrouble = (status = ''): boolean => / 5\d\d\b/.test(status)
 
 /** Decoded and without a slash at its end, so that every way of writing it is one; undefined for what cannot be decoded. */
 function pathOf(href: string, self: URL): string | undefined {
