@@ -66,12 +66,13 @@ async function deviceOf(folder: string): Promise<number> {
   }
 }
 
-async function isThere(file: string): Promise<boolean> {
+/** Whether a note was kept; not in a home that cannot be looked into either, as another user's. */
+async function isThere(note: string): Promise<boolean> {
   try {
-    await stat(file)
+    await stat(note)
     return true
   } catch (cause) {
-    if (isAbsent(cause)) return false
+    if (cause instanceof Error && 'code' in cause) return false
     throw cause
   }
 }

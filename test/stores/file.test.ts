@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { FileStore } from '../../src/stores/file.ts'
@@ -133,10 +133,13 @@ if (asRoot) {
     await new FileStore(root, { mounted: false, remembered }).put('object', Buffer.from('meant'))
     // What is there now is where it was meant to be.
     await new FileStore(root, { mounted: undefined, remembered }).put('object', Buffer.from('again'))
-    // A folder of the system's own disk is not kept in mind, and one that cannot be written keeps nobody from a backup.
+    // A folder of the system's own disk is not kept in mind, and a home that cannot be read or written keeps nobody from a backup.
     await new FileStore(freshFolder(), { mounted: undefined, remembered }).put('object', Buffer.from('x'))
     expect(readdirSync(remembered)).toHaveLength(1)
     await inSmallFileSystem('size=1m', (mounted) => new FileStore(mounted, { mounted: undefined, remembered: path.join(root, 'object/not-a-folder') }).put('object', Buffer.from('x')))
+    const unreadable = freshFolder()
+    symlinkSync(unreadable, unreadable)
+    await inSmallFileSystem('size=1m', (mounted) => new FileStore(mounted, { mounted: undefined, remembered: unreadable }).put('object', Buffer.from('x')))
   })
 
   test('a read-only file system can be read from, closed even with an abandoned file in it, but not written to', async () => {
