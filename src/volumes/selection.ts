@@ -14,11 +14,14 @@ export interface Candidate {
   directory: boolean
 }
 
+/** Left alone, it takes `Cache` and `cache` for one name. */
+const NAMES = { ignorecase: false }
+
 /** Those of `items` that are meant, in their order, with the folders they lie in. */
 export function selected<T>(items: readonly T[], candidateOf: (item: T) => Candidate, { include, exclude }: Patterns): T[] {
   if (include.length === 0 && exclude.length === 0) return [...items]
-  const wanted = ignore().add([...include])
-  const unwanted = ignore().add([...exclude])
+  const wanted = ignore(NAMES).add([...include])
+  const unwanted = ignore(NAMES).add([...exclude])
   const chosen: T[] = []
   /** Folders around the current item that are not chosen so far, outermost first. */
   let around: { item: T; inside: string }[] = []
