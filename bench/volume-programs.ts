@@ -52,9 +52,12 @@ export function volumePrograms({ lifeboat, encryptionKey, restic }: Given): Volu
 
 export function volumeRestores(programs: readonly VolumeProgram[]): VolumeProgram[] {
   const named = (name: string) => programs.find((program) => program.name === name)!
-  const lifeboat = named('Lifeboat')
+  const [lifeboat, restic] = [named('Lifeboat'), named('restic')]
   const [node, script] = lifeboat.command('', '')
+  const [resticProgram] = restic.command('', '')
   return [
+    { name: 'restic', command: (_, folder) => [resticProgram!, 'restore', 'latest', '--quiet', '--target', folder], environment: resticEnvironment, stored: null, of: restic },
+    { name: 'borg', command: (_, folder) => shell('cd "$1" && borg extract "::$(borg list --last 1 --short)"', folder), environment: borgEnvironment, stored: null, of: named('borg') },
     { name: 'tar -x', command: (store, folder) => shell('tar -xpf "$1/all.tar" -C "$2"', store, folder), stored: null, of: named('tar') },
     {
       name: 'Lifeboat',
