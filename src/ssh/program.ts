@@ -42,7 +42,7 @@ trap '' INT
 umask 077
 exec 3<&0 4<>nameless
 rm nameless
-head -c "$1" <&3 >&4 || exit
+[ "$1" = 0 ] || head -c "$1" <&3 >&4 || exit
 shift
 "$@" 3<&- <&4 4<&- &
 ssh=$!

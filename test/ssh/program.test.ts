@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,7 +19,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** A server that takes a password, or asks for one by `prompt`, and keeps what it is told. sshd checks passwords of the system's accounts alone. */
-async function signIn(access: { password?: string; key?: string; passphrase?: string }, prompt?: string): Promise<{ told: string[]; error?: unknown }> {
+async function signIn(access: { password?: string; key?: string; passphrase?: string }, prompt?: string, PATH = process.env['PATH']): Promise<{ told: string[]; error?: unknown }> {
   const told: string[] = []
   const way = prompt === undefined ? 'password' : 'keyboard-interactive'
   const server = new ssh2.Server({ hostKeys: [readFileSync(path.join(folder, 'host'), 'utf8')] }, (client) => {
@@ -40,7 +40,7 @@ async function signIn(access: { password?: string; key?: string; passphrase?: st
   try {
     const port = portOf(server)
     const knownHosts = parseKnownHosts(`[127.0.0.1]:${port} ${readFileSync(path.join(folder, 'host.pub'), 'utf8')}`)
-    const ssh = await openSsh({ user: 'me', host: '127.0.0.1', port }, { ...access, knownHosts }, [], { variables: { PATH: process.env['PATH'] }, temporary, signal: new AbortController().signal })
+    const ssh = await openSsh({ user: 'me', host: '127.0.0.1', port }, { ...access, knownHosts }, [], { variables: { PATH }, temporary, signal: new AbortController().signal })
     await ssh.close()
     return { told }
   } catch (error) {
@@ -55,6 +55,13 @@ async function signIn(access: { password?: string; key?: string; passphrase?: st
 test.each([undefined, 'Password: '])('a password is given to a server that asks for it (%s), and a wrong one is told as refused', async (prompt) => {
   expect(await signIn({ password: 'the password' }, prompt)).toEqual({ told: ['the password'] })
   expect(await signIn({ password: 'wrong one' }, prompt)).toMatchObject({ told: ['wrong one'], error: { message: expect.stringMatching(/does not let me sign in with the password$/) } })
+})
+
+test('without a key nothing is read for one: the head of macOS refuses to read no bytes', async () => {
+  const programs = path.join(folder, 'programs')
+  mkdirSync(programs)
+  writeFileSync(path.join(programs, 'head'), '#!/bin/sh\necho "head: illegal byte count -- $2" >&2\nexit 1\n', { mode: 0o755 })
+  expect(await signIn({ password: 'the password' }, undefined, `${programs}:${process.env['PATH']}`)).toEqual({ told: ['the password'] })
 })
 
 test('a server that asks for the passphrase of the key gets the password', async () => {
