@@ -22,6 +22,7 @@ const work = mkdtempSync(path.join(values.folder, 'lifeboat-bench-volumes-'))
 const store = path.join(work, 'store')
 const kept = (program: VolumeProgram): string => path.join(work, `kept ${program.name.replaceAll('/', '-')}`)
 const samples: VolumeSample[] = []
+let aside = 0
 const [loadBefore = 0] = os.loadavg()
 const { identity } = await newIdentity()
 process.on('SIGINT', () => {
@@ -68,18 +69,23 @@ async function folders(set: Data, programs: VolumeProgram[]): Promise<void> {
     renameSync(kept(program.of!), store)
     await step('restore', program, target)
     renameSync(store, kept(program.of!))
-    rmSync(target, { recursive: true })
+    setAside(target)
   }
   set.change(folder)
   for (const program of second) await again('changed', program)
   for (const program of programs) rmSync(kept(program), { recursive: true })
-  rmSync(folder, { recursive: true })
+  setAside(folder)
 
   async function again(scenario: string, program: VolumeProgram): Promise<void> {
     renameSync(kept(program), store)
     await step(scenario, program, folder)
     renameSync(store, kept(program))
   }
+}
+
+/** Until the end: ext4 does not use again what was deleted in the last minutes, and looks through all of it for each file that is made. */
+function setAside(folder: string): void {
+  renameSync(folder, path.join(work, `set aside ${++aside}`))
 }
 
 /** Nothing is on its way to the disk when it starts. */

@@ -324,13 +324,13 @@ const answer = schemas/* object */.Ikc({
     multistatus: schemas/* union */.KCZ([
         schemas/* literal */.euz('').transform(() => ({ response: [] })),
         schemas/* looseObject */._H3({
-            response: schemas/* array */.YOg(schemas/* looseObject */._H3({ href: multistatus_text, propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]) }))
+            response: schemas/* array */.YOg(schemas/* looseObject */._H3({ href: multistatus_text, status: multistatus_text.optional(), propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]) }))
                 .default([]),
         }),
     ]),
 });
 const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/;
-/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off. */
+/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off or tells of trouble. */
 function readMultistatus(body, self) {
     const xml = body.toString('utf8');
     // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
@@ -345,11 +345,16 @@ function readMultistatus(body, self) {
     }
     if (!parsed.success)
         throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that is no list of a folder: ${errors/* prettifyError */.S1(parsed.error)}`);
-    return parsed.data.multistatus.response.flatMap(({ href, propstat }) => {
+    return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
         const path = pathOf(href, self);
         if (path === undefined)
             return [];
-        const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || / 2\d\d\b/.test(status)) ? [prop] : []));
+        // What it cannot describe just now is there all the same: left out, it would seem to be gone.
+        if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop))
+            throw new retry/* Transient */.Rc(`${self.host} has trouble with a part of a list`);
+        if (status !== undefined && !isGood(status))
+            return [];
+        const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || isGood(status)) ? [prop] : []));
         if (good.length === 0 && propstat.length > 0)
             return [];
         const found = good.reduce((all, prop) => ({ ...all, ...prop }), {});
@@ -364,6 +369,8 @@ function readMultistatus(body, self) {
         };
     });
 }
+const isGood = (status) => / 2\d\d\b/.test(status);
+const isTrouble = (status = '') => / 5\d\d\b/.test(status);
 /** Decoded and without a slash at its end, so that every way of writing it is one; undefined for what cannot be decoded. */
 function pathOf(href, self) {
     const url = URL.parse(href, self.href);
@@ -472,7 +479,7 @@ class WebdavStore {
         const url = this.#url(key);
         return this.#attempt(`delete ${key} from ${this.name}`, async (silence) => {
             const answer = await this.#ask('DELETE', url, silence);
-            if (!isGood(answer) && !(await this.#isNothing(answer, url, silence)))
+            if (!webdav_isGood(answer) && !(await this.#isNothing(answer, url, silence)))
                 throw this.#refused(answer, url);
         });
     }
@@ -563,7 +570,7 @@ class WebdavStore {
             // Also where the folder was there: another put may have made it meanwhile.
             answer = await work();
         }
-        if (!isGood(answer))
+        if (!webdav_isGood(answer))
             throw this.#refused(answer, url);
         return answer;
     }
@@ -575,7 +582,7 @@ class WebdavStore {
             await this.#makeFolder(above, silence);
             answer = await this.#ask('MKCOL', folder, silence);
         }
-        if (isGood(answer))
+        if (webdav_isGood(answer))
             return;
         const [there] = (await this.#propfind(folder, '0', silence, WANTED)) ?? [];
         if (!there?.collection)
@@ -616,7 +623,7 @@ class WebdavStore {
         return new URL((0,store/* checkKey */.yR)(key), this.#base);
     }
 }
-const isGood = ({ status }) => status >= 200 && status < 300 && status !== 207;
+const webdav_isGood = ({ status }) => status >= 200 && status < 300 && status !== 207;
 const HINTS = {
     401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a password made for programs (an app password).',
     403: 'Give the user the right to read and write in the folder.',

@@ -31462,11 +31462,15 @@ async function check(inputs, environment) {
     const result = { store: found.store, time: now.toISOString(), sets, problems, inactive };
     return issue ? { ...result, issue: await issue.tell(result) } : result;
 }
+/** Issues and summaries are read by more people than logs are, and nothing masks what is in them. */
+function redacted(text, { report }) {
+    return report.redacted?.(text) ?? text;
+}
 function look(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .a)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => ({
-        store: store.name,
-        sets: await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_5__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_8__/* .warningOf */ .a)(environment.report)),
-    }));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .a)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_5__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_8__/* .warningOf */ .a)(environment.report));
+        return { store: store.name, sets: sets.map(({ unreadable, ...one }) => ({ ...one, ...(unreadable !== undefined && { unreadable: redacted(unreadable, environment) }) })) };
+    });
 }
 function problemsOf({ newest, verified, unreadable, proof }, inputs, now) {
     const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs;
@@ -31507,10 +31511,9 @@ async function inactiveWorkflows(repository, { report, signal }) {
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
 function issueOf(repository, inputs, environment) {
     const { run, report, signal } = environment;
-    const redacted = (text) => report.redacted?.(text) ?? text;
     const place = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_6__/* .destinationText */ .Yr)(inputs.destination);
     const marker = `<!-- lifeboat check ${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`;
-    const shown = { destination: redacted(place), timeZone: inputs.timezone, ...(run && { run: run.url }) };
+    const shown = { destination: redacted(place, environment), timeZone: inputs.timezone, ...(run && { run: run.url }) };
     const about = inputs.set === undefined ? '' : `: set ${inputs.set}`;
     return {
         async tell(result) {
@@ -31524,7 +31527,7 @@ function issueOf(repository, inputs, environment) {
         },
         /** What keeps the backups from being looked at is what the caller reports; that the issue could not be written comes on top of it. */
         async tellFailure(error) {
-            const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_2__/* .redactedFailure */ .rb)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_2__/* .failureOf */ .g5)(error), redacted);
+            const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_2__/* .redactedFailure */ .rb)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_2__/* .failureOf */ .g5)(error), (text) => redacted(text, environment));
             try {
                 const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, (0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .failureIssueText */ .hd)(failure, environment.now(), shown));
                 report.info(`issue ${opened ? 'opened' : 'updated'}: ${url}`);
@@ -31703,8 +31706,12 @@ class Destinations {
         if (!(this.store instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_6__/* .SeveralStores */ .f))
             return (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openOrMakeRepository */ .w)(this.store);
         await this.store.each(_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openOrMakeRepository */ .w);
+        const names = await this.store.each(async (store) => new Set((await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .keyFiles */ .hh)(store)).map(({ key }) => key)));
+        const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))));
+        if (lacking.size === 0)
+            return;
         // First read, then written: whichever fails is the one that is given up.
-        const files = new Map((await this.store.each(_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)).flatMap((ofOne) => [...ofOne]));
+        const files = new Map((await this.store.each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)(store, lacking))).flatMap((ofOne) => [...ofOne]));
         await this.store.each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .addKeyFiles */ .iX)(store, files));
     }
     /** `lastAdded`: bytes that the last backup stored, if there is one. */
@@ -32997,8 +33004,8 @@ var file_list = __nccwpck_require__(40071);
 var scan = __nccwpck_require__(31109);
 // EXTERNAL MODULE: ./compiled/volumes/selection.js
 var selection = __nccwpck_require__(30996);
-// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js
-var tar_headers = __nccwpck_require__(3578);
+// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
+var tar_headers = __nccwpck_require__(65283);
 // EXTERNAL MODULE: ./compiled/volumes/bucket/entries.js
 var entries = __nccwpck_require__(64789);
 // EXTERNAL MODULE: ./compiled/volumes/bucket/keys.js
@@ -33884,7 +33891,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53815);
 /* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(32509);
-/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(3578);
+/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(65283);
 /* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(55561);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(11106);
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(20661);
@@ -40414,11 +40421,12 @@ async function openKeyFile(bytes, passphrase) {
 async function copyKeyFiles(from, to) {
     await addKeyFiles(to, await readKeyFiles(from));
 }
-/** Key files and what is in them. */
-async function readKeyFiles(store) {
+/** What is in a store's key files, or in those of them that are `wanted`. */
+async function readKeyFiles(store, wanted) {
     const files = new Map();
     for (const { key } of await keyFiles(store))
-        files.set(key, await store.get(key));
+        if (wanted?.has(key) ?? true)
+            files.set(key, await store.get(key));
     return files;
 }
 /** Puts those of the key files that a store lacks. */
@@ -43629,8 +43637,8 @@ var output = __nccwpck_require__(97353);
 var replacement = __nccwpck_require__(20798);
 // EXTERNAL MODULE: ./compiled/sources/source.js
 var source = __nccwpck_require__(82602);
-// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js
-var tar_headers = __nccwpck_require__(3578);
+// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
+var tar_headers = __nccwpck_require__(65283);
 ;// CONCATENATED MODULE: ./compiled/volumes/segment-reading.js
 
 
@@ -43799,10 +43807,7 @@ class VolumeSource {
         if (!this.#reached)
             throw new Error(`${this.name}: streams are asked for before open()`);
         const { place } = this.#reached;
-        const { entries: found, unreadable, recent, skipped } = await this.#scan(place);
-        const { entries, left } = (0,replacement/* withoutWork */.e5)(found, place);
-        if (left.length > 0)
-            this.#options.report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(file_list/* displayName */.QC))}`, 'The next restore into that folder removes it; or remove it yourself.');
+        const { entries, unreadable, recent, skipped } = await this.#scan(place);
         const facts = { where: place.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] };
         const list = [];
         const { contents, links } = (0,segments/* hardLinksIn */.m)(entries);
@@ -43837,8 +43842,13 @@ class VolumeSource {
     }
     /** What is there and meant, with what may not be read left out. */
     async #scan(place) {
-        const { patterns, onUnreadable } = this.#options;
-        const found = await (0,scan/* scan */.SQ)(place, this.#signal);
+        const { patterns, onUnreadable, report } = this.#options;
+        const scanned = await (0,scan/* scan */.SQ)(place, this.#signal);
+        // Before anything is chosen: while things are moved, what is meant may be there in part.
+        const { entries, left } = (0,replacement/* withoutWork */.e5)(scanned, place);
+        if (left.length > 0)
+            report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(file_list/* displayName */.QC))}`, 'The next restore into that folder removes it; or remove it yourself.');
+        const found = { ...scanned, entries };
         if ((0,scan/* metaOf */.fX)(found.entries[0]).type !== 'd')
             throw new error/* LifeboatError */.H3(`${place.where} is not a folder`, { hint: 'A volume is a folder; name the one the file is in, and the file with include.', status: 2 });
         const ignoreFile = found.entries.find((entry) => (0,scan/* pathOf */.XM)(entry) === IGNORE_FILE && 'fl'.includes((0,scan/* metaOf */.fX)(entry).type));
@@ -44363,7 +44373,7 @@ trap '' INT
 umask 077
 exec 3<&0 4<>nameless
 rm nameless
-head -c "$1" <&3 >&4 || exit
+[ "$1" = 0 ] || head -c "$1" <&3 >&4 || exit
 shift
 "$@" 3<&- <&4 4<&- &
 ssh=$!
@@ -46759,13 +46769,14 @@ async function deviceOf(folder) {
         return deviceOf(node_path__WEBPACK_IMPORTED_MODULE_2__.dirname(folder));
     }
 }
-async function isThere(file) {
+/** Whether a note was kept; not in a home that cannot be looked into either, as another user's. */
+async function isThere(note) {
     try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.stat)(file);
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.stat)(note);
         return true;
     }
     catch (cause) {
-        if (isAbsent(cause))
+        if (cause instanceof Error && 'code' in cause)
             return false;
         throw cause;
     }
@@ -47745,9 +47756,9 @@ const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`;
 const UNFINISHED = ['whole', 'in'];
 /**
  * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that
- * things are being moved: what the place has then is not a whole.
+ * things are being moved, or cannot be looked into: what the place has then is not a whole, or may be none.
  */
-function withoutWork(entries, place) {
+function withoutWork({ entries, unreadable }, place) {
     if (!entries.some((entry) => entry.includes(NAME)))
         return { entries, left: [] };
     const left = new Set();
@@ -47758,6 +47769,11 @@ function withoutWork(entries, place) {
             return true;
         const work = parts.slice(0, depth).join('/');
         left.add(work);
+        if (unreadable.has(entry)) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_5__/* .displayName */ .QC)(work)} may not be read`, {
+                hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
+            });
+        }
         if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth])) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_5__/* .displayName */ .QC)(work)}`, {
                 hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
@@ -47767,6 +47783,8 @@ function withoutWork(entries, place) {
     });
     return { entries: kept, left: [...left] };
 }
+// They are made here, but an archive may have such a folder as well, from which a link would lead out of the target.
+const NO_LINKS = 'for part in new whole in old top time; do if [ -L "$2/$part" ]; then echo "$2/$part is a symbolic link" >&2; exit 1; fi; done';
 // A folder that may not be written cannot be moved but by root.
 const MOVE = String.raw `
 move() {
@@ -47794,6 +47812,7 @@ const EXTRACTED = 'cd "$1"; sync -f "$2/new"; if [ "$3" = all ]; then touch -r "
 const EXCHANGE = String.raw `
 trap '' HUP INT TERM
 cd "$1"
+${NO_LINKS}
 ${MOVE}
 if [ -d "$2/whole" ]; then
   mkdir -p "$2/old"
@@ -47819,6 +47838,7 @@ remove() {
 // Who does not own the folder can change what is in it, but not its mode and time.
 const CLEAR = String.raw `
 cd "$1"
+${NO_LINKS}
 ${REMOVE}
 changed=
 if [ -d "$2/top" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then
@@ -47886,8 +47906,17 @@ async function replaceContent(place, { all, signal, report }, extract) {
  * and is an error otherwise, for that removes what was there before.
  */
 async function clearKilled(place, { finish, signal, report }) {
-    const works = await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw `%f\n`], signal);
-    for (const work of works.split('\n').filter((name) => WORK.test(name))) {
+    const works = await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw `%f %U\n`], signal);
+    for (const line of works.split('\n')) {
+        const [work, owner] = line.split(' ');
+        if (work === undefined || !WORK.test(work))
+            continue;
+        if (owner !== (await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'id', ['-u'], signal)).trim()) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} has ${work}, which a restore of another user left, or somebody else made`, {
+                hint: `Restore as the user with the number ${owner}, or put things right by hand, and remove that folder.`,
+                status: 2,
+            });
+        }
         const state = (await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw `%f\n`], signal)).split('\n');
         const unfinished = UNFINISHED.some((name) => state.includes(name));
         if (unfinished && !finish) {
@@ -47938,8 +47967,8 @@ var format = __nccwpck_require__(15834);
 var file_list = __nccwpck_require__(40071);
 // EXTERNAL MODULE: ./compiled/volumes/scan.js
 var scan = __nccwpck_require__(31109);
-// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js
-var tar_headers = __nccwpck_require__(3578);
+// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
+var tar_headers = __nccwpck_require__(65283);
 ;// CONCATENATED MODULE: ./compiled/volumes/gate.js
 
 
@@ -48391,12 +48420,14 @@ function hardLinksIn(entries) {
 /* harmony export */ });
 /* harmony import */ var ignore__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(64134);
 
+/** Left alone, it takes `Cache` and `cache` for one name. */
+const NAMES = { ignorecase: false };
 /** Those of `items` that are meant, in their order, with the folders they lie in. */
 function selected(items, candidateOf, { include, exclude }) {
     if (include.length === 0 && exclude.length === 0)
         return [...items];
-    const wanted = ignore__WEBPACK_IMPORTED_MODULE_0__().add([...include]);
-    const unwanted = ignore__WEBPACK_IMPORTED_MODULE_0__().add([...exclude]);
+    const wanted = ignore__WEBPACK_IMPORTED_MODULE_0__(NAMES).add([...include]);
+    const unwanted = ignore__WEBPACK_IMPORTED_MODULE_0__(NAMES).add([...exclude]);
     const chosen = [];
     /** Folders around the current item that are not chosen so far, outermost first. */
     let around = [];
@@ -48498,17 +48529,44 @@ function quoted(word) {
 
 /***/ }),
 
-/***/ 3578:
+/***/ 65283:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   O: () => (/* binding */ TarHeaders),
-/* harmony export */   r: () => (/* binding */ BadTar)
-/* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  r: () => (/* binding */ BadTar),
+  O: () => (/* binding */ TarHeaders)
+});
+
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+;// CONCATENATED MODULE: ./compiled/volumes/sparse.js
+/**
+ * Whether tar takes as many bytes for the content of a file with these records as the file has `stored`: it goes by the map of a sparse file, not by
+ * that size. Only maps of GNU tar's version 0.0 are read, whole and in its order; a file without one is as it is stored.
+ */
+function isStoredAs(records, stored) {
+    const [size, count, ...map] = records.filter(([keyword]) => keyword.startsWith('GNU.'));
+    if (!size)
+        return true;
+    if (size[0] !== 'GNU.sparse.size' || count?.[0] !== 'GNU.sparse.numblocks' || map.length === 0 || count[1] !== String(map.length / 2))
+        return false;
+    let blocks = 0;
+    for (const [index, [keyword, value]] of map.entries()) {
+        if (keyword !== (index % 2 === 0 ? 'GNU.sparse.offset' : 'GNU.sparse.numbytes') || !/^\d{1,15}$/.test(value))
+            return false;
+        if (index % 2 === 1)
+            blocks += Math.ceil(Number(value) / 512);
+    }
+    return blocks === Math.ceil(stored / 512);
+}
+
+;// CONCATENATED MODULE: ./compiled/volumes/tar-headers.js
+
 
 /** What lies in the way of a tar: not one at all, truncated, or of a kind that no volume has. */
-class BadTar extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 {
+class BadTar extends error/* LifeboatError */.H3 {
 }
 const BLOCK = 512;
 /** Attributes of one file; Linux allows 64 KiB for a value, a sparse file's map can take more. */
@@ -48516,6 +48574,7 @@ const MOST_HEADER = 16 * 1024 * 1024;
 /**
  * Reads the headers of a POSIX tar (IEEE 1003.1, "pax Interchange Format") or of several one after the other, as its bytes go by, and keeps
  * none of its content. `onEntry` is told of a member when all its headers have passed, with the bytes it began with; `onBytes` of everything else.
+ * What GNU tar would read in another way is refused, so that no member is hidden in what is taken for content here.
  */
 class TarHeaders {
     #onEntry;
@@ -48526,7 +48585,7 @@ class TarHeaders {
     /** Bytes of content, with its padding, still to pass; of an extended header they are collected. */
     #rest = 0;
     #extended;
-    #attributes;
+    #records;
     entries = 0;
     /** Bytes so far; and how many of them came before the first block of zeros in place of a header. */
     passed = 0;
@@ -48578,7 +48637,7 @@ class TarHeaders {
             return;
         const content = Buffer.concat(extended.bytes);
         this.#head.push(content);
-        this.#attributes = attributesIn(content.toString('latin1', 0, extended.size));
+        this.#records = recordsIn(content.toString('latin1', 0, extended.size));
         this.#extended = undefined;
     }
     #header(block) {
@@ -48590,9 +48649,9 @@ class TarHeaders {
         }
         checkSum(block);
         const type = String.fromCharCode(block[156]);
-        const size = numberIn(block, 124, 12);
+        const size = sizeIn(block);
         if (type === 'x') {
-            if (this.#attributes || size > MOST_HEADER)
+            if (this.#records || size > MOST_HEADER)
                 throw new BadTar('the tar has extended headers that no volume has');
             this.#head.push(Buffer.from(block));
             this.#extended = { size, bytes: [] };
@@ -48601,26 +48660,33 @@ class TarHeaders {
                 this.#collect(Buffer.alloc(0));
             return;
         }
-        const attributes = this.#attributes;
-        const stored = attributes?.has('size') ? wholeNumber(attributes.get('size')) : size;
+        const records = this.#records ?? [];
+        const attributes = new Map(records);
+        const stored = wholeNumber(attributes.get('size') ?? String(size));
         const known = TYPES[type] ?? 'other';
         const head = this.#head.length === 0 ? block : Buffer.concat([...this.#head, block]);
         this.#head = [];
-        this.#attributes = undefined;
+        this.#records = undefined;
         // Content belongs to regular files alone; other members have a size that means nothing.
         this.#rest = known === 'file' ? padded(stored) : 0;
         if (known === 'other' && size > 0)
             throw new BadTar(`the tar has an entry of type ${JSON.stringify(type)}, which no volume has`);
+        const name = attributes.get('path') ?? nameIn(block);
+        // To tar it would be a folder, without content.
+        if (known === 'file' && name.endsWith('/'))
+            throw new BadTar('the tar has a file with the name of a folder');
+        const sparse = records.some(([keyword]) => keyword.startsWith('GNU.'));
+        if (sparse && (known !== 'file' || !isPosix(block) || !isStoredAs(records, stored)))
+            throw new BadTar('the tar has a sparse file of a kind that no volume has');
         this.entries++;
         this.#onEntry({
-            name: attributes?.get('GNU.sparse.name') ?? attributes?.get('path') ?? nameIn(block),
+            name,
             type: known,
-            size: known === 'file' ? wholeNumber(attributes?.get('GNU.sparse.size') ?? attributes?.get('GNU.sparse.realsize') ?? String(stored)) : 0,
-            target: known === 'symlink' || known === 'link' ? (attributes?.get('linkpath') ?? textIn(block, 157, 100)) : '',
-        }, head, attributes ?? NONE);
+            size: known === 'file' ? wholeNumber(attributes.get('GNU.sparse.size') ?? String(stored)) : 0,
+            target: known === 'symlink' || known === 'link' ? (attributes.get('linkpath') ?? textIn(block, 157, 100)) : '',
+        }, head, attributes);
     }
 }
-const NONE = new Map();
 const TYPES = { '0': 'file', '\0': 'file', '7': 'file', '1': 'link', '2': 'symlink', '5': 'directory', '6': 'fifo' };
 function isZero(block) {
     return block[0] === 0 && block.every((byte) => byte === 0);
@@ -48638,18 +48704,25 @@ function nameIn(block) {
     // Only POSIX headers have a prefix there.
     return prefix !== '' && block.toString('latin1', 257, 263) === 'ustar\0' ? `${prefix}/${name}` : name;
 }
-/** Octal digits, or, with the highest bit set, a binary number. */
-function numberIn(block, start, length) {
-    if (block[start] & 0x80) {
-        const value = block.subarray(start + 4, start + length).reduce((sum, byte) => sum * 256 + byte, 0);
-        if (block.subarray(start + 1, start + 4).some((byte) => byte !== 0) || block[start] !== 0x80 || !Number.isSafeInteger(value))
-            throw new BadTar('the tar has a number out of range');
-        return value;
-    }
-    const text = textIn(block, start, length).trim();
-    if (!/^[0-7]*$/.test(text))
+/** Without any of the fields of older formats, by which tar would read a sparse file otherwise. */
+function isPosix(block) {
+    return block.toString('latin1', 257, 263) === 'ustar\0' && block.subarray(345).every((byte) => byte === 0);
+}
+/** Octal digits that fill the field, but for zeros or spaces after them. */
+function octalIn(block, start, length) {
+    const text = block.toString('latin1', start, start + length);
+    if (!/^[0-7]+[\0 ]*$/.test(text))
         throw new BadTar('the tar has a header with a number that is none');
-    return text === '' ? 0 : Number.parseInt(text, 8);
+    return Number.parseInt(text, 8);
+}
+/** The same, or, with the highest bit set, a binary number. */
+function sizeIn(block) {
+    if (block[124] !== 0x80)
+        return octalIn(block, 124, 12);
+    const value = block.subarray(125, 136).reduce((sum, byte) => sum * 256 + byte, 0);
+    if (!Number.isSafeInteger(value))
+        throw new BadTar('the tar has a number out of range');
+    return value;
 }
 function wholeNumber(text) {
     const value = Number(text);
@@ -48661,23 +48734,25 @@ function checkSum(block) {
     let sum = 0;
     for (let index = 0; index < BLOCK; index++)
         sum += index >= 148 && index < 156 ? 32 : block[index];
-    if (numberIn(block, 148, 8) !== sum)
+    if (octalIn(block, 148, 8) !== sum)
         throw new BadTar('what should be the header of a tar entry is none');
 }
-/** Records of an extended header: `<length> <key>=<value>\n`, the length in decimal and of the whole record. */
-function attributesIn(text) {
-    const attributes = new Map();
+/** Records of an extended header: `<length> <keyword>=<value>\n`, the length in decimal and of the whole record. */
+function recordsIn(text) {
+    const records = [];
     let offset = 0;
     while (offset < text.length) {
         const space = text.indexOf(' ', offset);
         const equals = text.indexOf('=', space);
         const length = /^\d+$/.test(text.slice(offset, space)) ? Number(text.slice(offset, space)) : 0;
-        if (space < 0 || equals < 0 || length <= equals - offset || text[offset + length - 1] !== '\n')
+        const keyword = text.slice(space + 1, equals);
+        if (space < 0 || equals < 0 || length <= equals - offset || text[offset + length - 1] !== '\n' || !/^[A-Za-z][^\0]*$/.test(keyword)) {
             throw new BadTar('the tar has an extended header that cannot be read');
-        attributes.set(text.slice(space + 1, equals), text.slice(equals + 1, offset + length - 1));
+        }
+        records.push([keyword, text.slice(equals + 1, offset + length - 1)]);
         offset += length;
     }
-    return attributes;
+    return records;
 }
 
 
@@ -48757,7 +48832,7 @@ function header(of) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _facts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(37309);
 /* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(40071);
-/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3578);
+/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(65283);
 
 
 

@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { addKeyFiles, readKeyFiles } from '../repository/key-files.ts'
+import { addKeyFiles, keyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
@@ -56,8 +56,11 @@ export class Destinations {
   async prepare(): Promise<void> {
     if (!(this.store instanceof SeveralStores)) return openOrMakeRepository(this.store)
     await this.store.each(openOrMakeRepository)
+    const names = await this.store.each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
+    const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
+    if (lacking.size === 0) return
     // First read, then written: whichever fails is the one that is given up.
-    const files = new Map((await this.store.each(readKeyFiles)).flatMap((ofOne) => [...ofOne]))
+    const files = new Map((await this.store.each((store) => readKeyFiles(store, lacking))).flatMap((ofOne) => [...ofOne]))
     await this.store.each((store) => addKeyFiles(store, files))
   }
 

@@ -52,10 +52,10 @@ export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
   await addKeyFiles(to, await readKeyFiles(from))
 }
 
-/** Key files and what is in them. */
-export async function readKeyFiles(store: Store): Promise<Map<string, Buffer>> {
+/** What is in a store's key files, or in those of them that are `wanted`. */
+export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const { key } of await keyFiles(store)) files.set(key, await store.get(key))
+  for (const { key } of await keyFiles(store)) if (wanted?.has(key) ?? true) files.set(key, await store.get(key))
   return files
 }
 
