@@ -51,7 +51,7 @@ function targets(samples: readonly VolumeSample[]): string[] {
     [`${bucket}: unchanged`, 5, figure(samples, bucket, 'unchanged', 'Lifeboat', 'seconds'), ' s'],
     ['peak memory of Lifeboat, the worst of all runs', 300, Math.max(...peaks), ' MiB'],
   ]
-  const lines = rows.flatMap(([what, bound, value, unit]) => (value === undefined ? [] : [`| ${what} | at most ${bound}${unit} | ${value.toFixed(value >= 100 ? 0 : 2)}${unit} | ${value <= bound ? 'met' : `missed by ${((value / bound - 1) * 100).toFixed(0)} %`} |`]))
+  const lines = rows.flatMap(([what, bound, value, unit]) => (value === undefined ? [] : [`| ${what} | at most ${bound}${unit} | ${value < 0.1 ? value.toPrecision(1) : value.toFixed(value >= 100 ? 0 : 2)}${unit} | ${value <= bound ? 'met' : `missed by ${((value / bound - 1) * 100).toFixed(0)} %`} |`]))
   return ['| target | bound | measured | |', '|---|--:|--:|---|', ...lines]
 }
 
