@@ -23,10 +23,11 @@ const readingOf = (zip: Buffer): ReadAt => async (start, end) => {
 }
 
 async function contentOf(zip: Buffer): Promise<Files> {
-  const files: Files = {}
+  const files: [string, Buffer][] = []
   const readAt = readingOf(zip)
-  for (const entry of await readDirectory(readAt, zip.length)) files[entry.name] = await readEntry(readAt, entry)
-  return files
+  for (const entry of await readDirectory(readAt, zip.length)) files.push([entry.name, await readEntry(readAt, entry)])
+  // An assignment would take a file named __proto__ for something else.
+  return Object.fromEntries(files)
 }
 
 const files = fc.dictionary(fc.stringMatching(/^[a-z0-9_-]{1,30}(\/[a-z0-9_-]{1,30})?$/), fc.uint8Array({ maxLength: 3000 }).map((bytes) => Buffer.from(bytes)), { maxKeys: 20, noNullPrototype: true })
@@ -37,7 +38,7 @@ test.each([
   ['with 64-bit fields', { forceZip64: true, store: true }],
   ['with a comment that looks like an end', { store: true, comment: 'PK\x05\x06 and more that is none' }],
 ])('archives of the client’s own library are read back: %s', async (_, options) => {
-  await fc.assert(fc.asyncProperty(files, async (files) => expect(await contentOf(await zipOf(files, options))).toEqual(files)), { numRuns: 40 })
+  await fc.assert(fc.asyncProperty(files, async (files) => expect(await contentOf(await zipOf(files, options))).toEqual(files)), { numRuns: 40, examples: [[Object.fromEntries([['__proto__', Buffer.from('x')]])]] })
 })
 
 test('an archive of another program is read too, its longer local headers included', async () => {
