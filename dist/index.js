@@ -34020,7 +34020,10 @@ function verdict(problems) {
 }
 /** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
 function withBases({ header }, places) {
-    return [...places].flatMap((place) => [place, header.chunks[place][3] ?? []].flat());
+    return [...places].flatMap((place) => {
+        const base = header.chunks[place][3];
+        return base === null ? [place] : [place, base];
+    });
 }
 /** Looks for these, by their places in the list of chunks, but for what is known. */
 async function missingChunks({ header }, store, places, known) {
@@ -47989,14 +47992,14 @@ class Gate {
     /** Lets through all entries, or those whose paths (latin1) are `wanted`. */
     constructor(wanted) {
         this.#wanted = wanted;
-        this.#headers = new tar_headers/* TarHeaders */.O((entry, head) => {
-            this.#open = this.#passes(entry);
-            if (this.#open && wanted)
-                this.#through.push(head);
-        }, (bytes) => {
+        const keep = (bytes) => {
             if (this.#open && wanted)
                 this.#through.push(bytes);
-        });
+        };
+        this.#headers = new tar_headers/* TarHeaders */.O((entry, head) => {
+            this.#open = this.#passes(entry);
+            keep(head);
+        }, keep);
     }
     /**
      * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a

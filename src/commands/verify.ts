@@ -125,7 +125,10 @@ function verdict(problems: unknown[]): VerifyResult['result'] {
 
 /** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
 function withBases({ header }: AuthenticSnapshot, places: ReadonlySet<number>): number[] {
-  return [...places].flatMap((place) => [place, header.chunks[place]![3] ?? []].flat())
+  return [...places].flatMap((place) => {
+    const base = header.chunks[place]![3]
+    return base === null ? [place] : [place, base]
+  })
 }
 
 /** Looks for these, by their places in the list of chunks, but for what is known. */

@@ -19,15 +19,13 @@ export class Gate {
   /** Lets through all entries, or those whose paths (latin1) are `wanted`. */
   constructor(wanted?: ReadonlySet<string>) {
     this.#wanted = wanted
-    this.#headers = new TarHeaders(
-      (entry, head) => {
-        this.#open = this.#passes(entry)
-        if (this.#open && wanted) this.#through.push(head)
-      },
-      (bytes) => {
-        if (this.#open && wanted) this.#through.push(bytes)
-      },
-    )
+    const keep = (bytes: Buffer): void => {
+      if (this.#open && wanted) this.#through.push(bytes)
+    }
+    this.#headers = new TarHeaders((entry, head) => {
+      this.#open = this.#passes(entry)
+      keep(head)
+    }, keep)
   }
 
   /**

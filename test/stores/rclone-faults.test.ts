@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LifeboatError } from '../../src/error.ts'
 import { parseDestination } from '../../src/stores/destination.ts'
 import { RcloneStore } from '../../src/stores/rclone.ts'
 import { NotFound, type Store } from '../../src/stores/store.ts'
@@ -8,7 +7,7 @@ import { type Ceph, startCeph } from '../support/ceph.ts'
 import { type HttpProxy, startHttpProxy } from '../support/http-proxy.ts'
 import { destinationOf, newBucket, openBucket } from '../support/s3-place.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
-import { eachOperation, failure } from './remote-faults.ts'
+import { eachOperation, expectInterruptible, failure } from './remote-faults.ts'
 
 // rclone's remote is a bucket, reached through a proxy of ours. What cannot be asked here: that wrong bytes are noticed, since rclone's server compares
 // no checksums (the reader does: every chunk is authenticated, and every byte of a snapshot); that a Retry-After is kept to, since rclone paces itself; and that
@@ -138,19 +137,7 @@ describe('when connections fail:', () => {
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 
-  test('an interruption ends a wait at once, and for good', async () => {
-    const controller = new AbortController()
-    const store = await used(proxy.port, { signal: controller.signal })
-    proxy.stallAfter(1, 'down', 1000)
-    const got = store.get('used').then(() => 'no error', (error: unknown) => error)
-    await sleep(50)
-    const started = performance.now()
-    const reason = new LifeboatError('interrupted')
-    controller.abort(reason)
-    expect(await got).toBe(reason)
-    await expect(store.put('after', Buffer.from('x'))).rejects.toBe(reason)
-    expect(performance.now() - started).toBeLessThan(1000)
-  })
+  test('an interruption ends a wait at once, and for good', () => expectInterruptible(proxy, (signal) => used(proxy.port, { signal })))
 })
 
 describe('when the service fails:', () => {

@@ -168,20 +168,23 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
       }
     })
 
-    test('an interruption ends a wait at once, and for good', async () => {
-      const controller = new AbortController()
-      const store = await used({ signal: controller.signal })
-      proxy.stallAfter(1, 'down', 1000)
-      const got = store.get('used').then(() => 'no error', (error: unknown) => error)
-      await sleep(50)
-      const started = performance.now()
-      const reason = new LifeboatError('interrupted')
-      controller.abort(reason)
-      expect(await got).toBe(reason)
-      await expect(store.put('after', Buffer.from('x'))).rejects.toBe(reason)
-      expect(performance.now() - started).toBeLessThan(1000)
-    })
+    test('an interruption ends a wait at once, and for good', () => expectInterruptible(proxy, (signal) => used({ signal })))
   })
+}
+
+/** Of a store that has the object `used`, through a proxy that can hold its answers back. */
+export async function expectInterruptible(proxy: Pick<TcpProxy, 'stallAfter'>, open: (signal: AbortSignal) => Promise<Store>): Promise<void> {
+  const controller = new AbortController()
+  const store = await open(controller.signal)
+  proxy.stallAfter(1, 'down', 1000)
+  const got = store.get('used').then(() => 'no error', (error: unknown) => error)
+  await sleep(50)
+  const started = performance.now()
+  const reason = new LifeboatError('interrupted')
+  controller.abort(reason)
+  expect(await got).toBe(reason)
+  await expect(store.put('after', Buffer.from('x'))).rejects.toBe(reason)
+  expect(performance.now() - started).toBeLessThan(1000)
 }
 
 export interface HttpTraits {
