@@ -18,15 +18,17 @@ const NATIVE = ['cpu-features', './crypto/build/Release/sshcrypto.node']
 try {
   run('tsc', '-p', path.join(root, 'tsconfig.build.json'), '--outDir', 'compiled')
   run('ncc', 'build', 'compiled/main.js', '--out', 'bundle', '--license', 'licenses.txt', '--target', 'es2024', '--no-cache', ...NATIVE.flatMap((name) => ['--external', name]))
+  run('ncc', 'build', 'compiled/repository/sealing/thread.js', '--out', 'thread', '--target', 'es2024', '--no-cache')
   const bundle = path.join(work, 'bundle')
+  cpSync(path.join(work, 'thread/index.js'), path.join(bundle, 'thread.js'))
   for (const action of actions) {
     writeFileSync(path.join(bundle, `${action}.js`), `import { runAction } from './index.js'\nawait runAction('${action}')\n`)
   }
   writeFileSync(path.join(bundle, 'post.js'), `import { runPost } from './index.js'\nawait runPost()\n`)
   writeFileSync(path.join(bundle, 'cli.js'), `#!/usr/bin/env node\nimport { runTerminal } from './index.js'\nawait runTerminal()\n`, { mode: 0o755 })
 
-  // index.js is what every entry loads; the others are parts that it loads when they are needed.
-  const parts = readdirSync(bundle).filter((name) => name.endsWith('index.js')).toSorted((a, b) => b.localeCompare(a, 'en'))
+  // index.js is what every entry loads; the others are parts that it loads when they are needed, and what its threads do.
+  const parts = readdirSync(bundle).filter((name) => name.endsWith('index.js') || name === 'thread.js').toSorted((a, b) => b.localeCompare(a, 'en'))
   for (const part of parts) {
     const code = readFileSync(path.join(bundle, part), 'utf8')
     if (code.includes(root)) throw new Error(`${part} names a folder of this machine`)

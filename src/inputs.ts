@@ -414,7 +414,7 @@ export const inputs = {
       schema: schema.wholeNumber(1, 19),
       default: '3',
     },
-    jobs: { ...jobs, help: 'How many chunks are compressed and stored at the same time.', default: '2' },
+    jobs: { ...jobs, help: 'How many threads compress and encrypt, beside the one that reads. One keeps up with it at level 3.', default: '1' },
     'client-install': clientInstall,
     token,
     ...access,

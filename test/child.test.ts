@@ -27,6 +27,16 @@ test('what a program prints is read whole', async () => {
   expect(size).toBe(30_000_000)
 })
 
+test('a piece of what it prints is given back when the next is asked for, so that nothing has to be collected', async () => {
+  const pieces: Buffer[] = []
+  for await (const bytes of startChild('head', ['-c', '5000000', '/dev/zero'], { environment }).stdout) {
+    if (pieces.length > 0) expect(pieces.at(-1)).toHaveLength(0)
+    expect(bytes.length).toBeGreaterThan(0)
+    pieces.push(bytes)
+  }
+  expect(pieces.length).toBeGreaterThan(1)
+})
+
 test('output that ends because the program failed is an error, however much came before', async () => {
   const error = await failure(collect(shell('echo something; echo why >&2; exit 3')))
   expect(error).toBeInstanceOf(ChildError)

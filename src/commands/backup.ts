@@ -131,6 +131,7 @@ async function storeSource(source: Source, writer: Writer, before: SourceRecord 
     const record = (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))
     if (record) streams.push(record)
   }
+  await writer.settled()
   const { name, kind } = source
   return {
     record: { name, kind, streams, facts: source.facts() },

@@ -4,7 +4,8 @@ import { LifeboatError, messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
-import { compress, decompress, decrypt, encrypt } from './seal.ts'
+import { decrypt, encrypt } from './sealing/age.ts'
+import { compress, decompress } from './sealing/zstd.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 import { fingerprint, FORMAT, idTime, setName, snapshotId } from './snapshot.ts'
 
@@ -54,7 +55,7 @@ const NAME = /^proofs\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(\d{8}T\d{6}Z-[0-9a-
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
   const { snapshot, set, time, level, result, seconds, bytes, damaged, problems, versions, run } = verification
   const details: ProofDetails = { problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run }
-  const sealed = await encrypt(await compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
+  const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
   const proof = proofSchema.parse({
     format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
     damaged: damaged.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
@@ -147,7 +148,7 @@ export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetai
   const own = [keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)
   try {
     if (!own?.identity) throw new Error('it is sealed to another key')
-    const text = await decompress(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)
+    const text = decompress(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)
     return detailsSchema.parse(JSON.parse(text.toString('utf8')))
   } catch (cause) {
     throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause)

@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
-import { decompress, decrypt } from './seal.ts'
+import { unseal } from './sealing/threads.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
 
 /**
@@ -111,7 +111,7 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   })
   try {
     if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
-    const plaintext = await decompress(await decrypt(sealed, keys.identity!), size, base)
+    const plaintext = await unseal(sealed, { identity: keys.identity!, size, base })
     if (plaintext.length !== size) throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`)
     if (chunkId(plaintext, keys) !== id) throw new Error('its content is not the one its id stands for')
     return plaintext

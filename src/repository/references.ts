@@ -5,7 +5,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
-import { decompressUpTo } from './seal.ts'
+import { decompressUpTo } from './sealing/zstd.ts'
 import { signerOf, splitSigned } from './signed.ts'
 import { FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Keys } from './keys.ts'
-import { compress, decompressUpTo, decrypt, encrypt } from './seal.ts'
+import { decrypt, encrypt } from './sealing/age.ts'
+import { compress, decompressUpTo } from './sealing/zstd.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 
 export const FORMAT = 'lifeboat/1'
@@ -138,7 +139,7 @@ export function sourceSize({ streams }: { streams: readonly { size: number }[] }
 
 /** The object to put: zstd of line 1, the header, and line 2, its MAC. */
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
-  const sealed = await encrypt(await compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
+  const sealed = await encrypt(compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
   const line = JSON.stringify(snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') }))
   return compress(sign(line, keys), METADATA_LEVEL)
 }

@@ -5,7 +5,8 @@ import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
 import type { Keys } from './keys.ts'
 import type { KnownChunk, KnownChunks } from './known.ts'
 import { chunkId, openChunk } from './reader.ts'
-import { canBeBase, compress, encrypt } from './seal.ts'
+import { seal } from './sealing/threads.ts'
+import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
 import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, sourceSize, storedBytes, type StreamRecord } from './snapshot.ts'
 
@@ -25,7 +26,7 @@ export interface WriterOptions {
   level: number
   /** The mark of this backup's objects: the last 8 digits of its snapshot id. */
   mark: string
-  /** How many chunks are compressed at the same time. With bases, results and zstd's tables each takes up to 50 MiB. */
+  /** How many threads seal chunks. With bases, results and zstd's tables each takes up to 100 MiB. */
   jobs: number
   signal: AbortSignal
   /** Told of a chunk in the store that turned out damaged. */
@@ -52,23 +53,24 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options
-    // One more is being filled meanwhile.
-    this.#pool = new BufferPool(options.jobs + 1)
+    // One more is being filled meanwhile, and two are full already when a thread is done.
+    this.#pool = new BufferPool(options.jobs + 3)
   }
 
-  /** Cuts, deduplicates and stores a stream; `onBytes` is told of each chunk. Throws what the stream or the store throws. */
+  /** Cuts, deduplicates and stores a stream; `onBytes` is told of each chunk. Throws what the stream or the store throws, of which the latter may show only in what follows. */
   async stream(name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void): Promise<StreamRecord> {
     const hash = createHash('sha256')
     const record: StreamRecord = { name, format, size: 0, sha256: '', chunks: [] }
+    // What is in these may serve what is in this one: its chunks are read meanwhile, but not sealed before.
+    const earlier = Promise.all(this.#running)
     try {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
         hash.update(chunk.bytes)
         record.size += chunk.bytes.length
-        record.chunks.push(await this.#take(chunk))
+        record.chunks.push(await this.#take(chunk, earlier))
         this.#check()
         onBytes(chunk.bytes.length)
       }
-      await this.#settled()
     } catch (error) {
       await this.#settle()
       throw error
@@ -95,7 +97,7 @@ export class Writer {
     header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags'>,
     content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,
   ): Promise<{ stored: number; chunks: number; size: number }> {
-    await this.#settled()
+    await this.settled()
     const { keys, store } = this.#options
     const size = content.sources.reduce((sum, source) => sum + sourceSize(source), 0)
     const object = await encodeSnapshot(
@@ -120,7 +122,7 @@ export class Writer {
   }
 
   /** The chunk's index in the snapshot; starts storing it if it is new. */
-  async #take(chunk: Chunk): Promise<number> {
+  async #take(chunk: Chunk, earlier: Promise<unknown>): Promise<number> {
     const id = chunkId(chunk.bytes, this.#options.keys)
     const known = this.#fresh.has(id) ? undefined : await this.#options.known.find(id)
     const index = this.#fresh.get(id) ?? (known && this.#reference(known))
@@ -129,7 +131,7 @@ export class Writer {
       return index
     }
     const fresh: KnownChunk = { id, size: chunk.bytes.length, storedSize: 0, mark: this.#options.mark, base: undefined, anchors: encodeAnchors(chunk.anchors), spent: 0 }
-    const task = this.#store(fresh, chunk)
+    const task = this.#store(fresh, chunk, earlier)
       .catch((error: unknown) => {
         this.#failure ??= { error }
       })
@@ -152,14 +154,14 @@ export class Writer {
     return index
   }
 
-  async #store(fresh: KnownChunk, chunk: Chunk): Promise<void> {
-    const { keys, store, known } = this.#options
+  async #store(fresh: KnownChunk, chunk: Chunk, earlier: Promise<unknown>): Promise<void> {
+    const { store, known } = this.#options
     const whole = canBeBase(chunk.bytes)
     let sealed: Buffer
     try {
+      await earlier
       this.#check()
-      const compressed = (await this.#difference(fresh, chunk)) ?? (await compress(chunk.bytes, this.#options.level))
-      sealed = await encrypt(compressed, keys.recipients)
+      sealed = await this.#seal(fresh, chunk)
       await this.#roomFor(sealed.length)
     } finally {
       // Not before there is room: as long as the buffer is held, no further chunk is sealed to wait beside this one.
@@ -183,24 +185,30 @@ export class Writer {
     if (whole && !fresh.base) known.add(fresh)
   }
 
+  /** The chunk sealed, as a difference if that pays. */
+  async #seal(fresh: KnownChunk, chunk: Chunk): Promise<Buffer> {
+    const { keys: { recipients }, level, jobs: threads } = this.#options
+    const from = await this.#baseFor(chunk)
+    if (!from) return (await seal(chunk.bytes, { level, recipients, threads })).sealed
+    const { base, spent, plaintext } = from
+    const most = WORTHWHILE * (base.storedSize / base.size) * chunk.bytes.length
+    const { sealed, difference } = await seal(chunk.bytes, { level, recipients, threads, difference: { base: plaintext, search: base.storedSize <= REPETITIVE * base.size, most } })
+    if (difference) [fresh.base, fresh.spent] = [base, spent]
+    return sealed
+  }
+
   /**
-   * The chunk as a difference from the most similar one stored whole, if that pays. Differences grow as content drifts away from its base,
+   * The most similar chunk stored whole, or what the most similar one is a difference from. Differences grow as content drifts away from its base,
    * so once those stored since the last whole copy add up to that copy's size, the chunk is stored whole again.
    */
-  async #difference(fresh: KnownChunk, chunk: Chunk): Promise<Buffer | undefined> {
+  async #baseFor(chunk: Chunk): Promise<{ base: KnownChunk; spent: number; plaintext: Buffer } | undefined> {
     const { keys, known } = this.#options
     const similar = keys.identity === undefined ? undefined : known.similar.mostSimilar(chunk.anchors)
     if (!similar) return undefined
-    const base = similar.base ?? similar
-    if (similar.spent >= base.storedSize) return undefined
-    const plaintext = (await known.isThere(base)) ? await this.#plaintextOf(base) : undefined
-    if (!plaintext || !canBeBase(plaintext)) return undefined
-    const difference = await compress(chunk.bytes, this.#options.level, plaintext, base.storedSize <= REPETITIVE * base.size)
-    const alone = (base.storedSize / base.size) * chunk.bytes.length
-    if (difference.length > WORTHWHILE * alone) return undefined
-    fresh.base = base
-    fresh.spent = similar.spent
-    return difference
+    const { spent, base = similar } = similar
+    if (spent >= base.storedSize || !(await known.isThere(base))) return undefined
+    const plaintext = await this.#plaintextOf(base)
+    return plaintext && canBeBase(plaintext) ? { base, spent, plaintext } : undefined
   }
 
   /** A base out of the store. One that is damaged is no reason to go without a backup: the chunk is then stored whole. */
@@ -235,7 +243,8 @@ export class Writer {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  async #settled(): Promise<void> {
+  /** All that was taken is stored; throws when something could not be. */
+  async settled(): Promise<void> {
     await this.#settle()
     this.#check()
   }

@@ -74,7 +74,7 @@ test('a machine that has the programs of 15 alone dumps a server of 17 with prog
     await source.open()
     const dump: Buffer[] = []
     for await (const stream of source.streams()) {
-      for await (const bytes of stream.bytes) if (stream.format === 'pg_dump-custom') dump.push(bytes)
+      for await (const bytes of stream.bytes) if (stream.format === 'pg_dump-custom') dump.push(Buffer.from(bytes))
     }
     await source.close()
     expect(source.facts()).toMatchObject({ dumpVersion: expect.stringMatching(/^17\./) })

@@ -7,7 +7,8 @@ import path from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { newIdentity, openKeys } from '../../src/repository/keys.ts'
 import { recoveryFiles } from '../../src/repository/recovery.ts'
-import { compress, encrypt } from '../../src/repository/seal.ts'
+import { encrypt } from '../../src/repository/sealing/age.ts'
+import { compress } from '../../src/repository/sealing/zstd.ts'
 import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { backUp } from '../support/backup.ts'
@@ -226,7 +227,7 @@ test('a chunk that another one of the same size was sealed for is told by its id
   const { base } = difference(store)
   const [, size, storedSize] = new PlainReader(store, original.key).header(`app/${original.ids[1]}`).chunks.find(([id]) => base.includes(id))!
   const { recipients } = await openKeys(identity, { store: new FileStore(store), recipients: [(await newIdentity()).recipient], create: false })
-  const forged = await encrypt(await compress(noise('forged', size), 3), recipients)
+  const forged = await encrypt(compress(noise('forged', size), 3), recipients)
   expect(forged.length).toBe(storedSize)
   writeFileSync(base, forged)
   expectRefused(store, new RegExp(`chunk ${path.basename(base).slice(0, 64)} is damaged: .* holds the bytes of another chunk`))

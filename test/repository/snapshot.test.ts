@@ -4,7 +4,8 @@ import { zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../src/error.ts'
 import { type Keys, newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
-import { compress, encrypt } from '../../src/repository/seal.ts'
+import { encrypt } from '../../src/repository/sealing/age.ts'
+import { compress } from '../../src/repository/sealing/zstd.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, encodeSnapshot, type Manifest, newSnapshotId, openManifest, type SnapshotHeader, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { sha256 } from '../support/bytes.ts'
@@ -219,7 +220,7 @@ test('whatever the bytes, nothing but a LifeboatError is thrown', async () => {
 
 /** A snapshot with a manifest of someone who has the key but not our program. */
 async function withManifest(json: unknown): Promise<Buffer> {
-  const sealed = await encrypt(await compress(Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)), 3), keys.recipients)
+  const sealed = await encrypt(compress(Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)), 3), keys.recipients)
   return signed(JSON.stringify({ ...header, manifest: sealed.toString('base64') }))
 }
 
@@ -248,7 +249,7 @@ test.each<[string, unknown, RegExp]>([
 })
 
 test('a manifest that does not decrypt, or is not zstd, is refused', async () => {
-  const sealed = [randomBytes(500), await encrypt(Buffer.from('not zstd'), keys.recipients), await encrypt(await compress(Buffer.from('{}'), 3), otherKeys.recipients)]
+  const sealed = [randomBytes(500), await encrypt(Buffer.from('not zstd'), keys.recipients), await encrypt(compress(Buffer.from('{}'), 3), otherKeys.recipients)]
   for (const bytes of sealed) {
     const snapshot = await decodeSnapshot(key, signed(JSON.stringify({ ...header, manifest: bytes.toString('base64') })), keys)
     expect(await thrownBy(openManifest(snapshot))).toBeInstanceOf(DamagedSnapshot)

@@ -34,7 +34,7 @@ async function read(source: PostgresSource, during: (name: string, bytes: Buffer
     for await (const { name, bytes } of source.streams()) {
       const pieces: Buffer[] = []
       for await (const piece of bytes) {
-        pieces.push(piece)
+        pieces.push(Buffer.from(piece))
         await during(name, piece)
       }
       streams.set(name, Buffer.concat(pieces))

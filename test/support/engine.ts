@@ -58,6 +58,7 @@ export class Run {
 
   async source(name: string, bytes: Buffer | AsyncIterable<Buffer>): Promise<void> {
     const stream = await this.writer.stream(`${name}.dump`, 'pg_dump-custom', Buffer.isBuffer(bytes) ? inPieces(bytes) : bytes, () => undefined)
+    await this.writer.settled()
     this.#sources.push({ name, kind: 'postgres', streams: [stream], facts: {} })
   }
 

@@ -78,7 +78,7 @@ export async function readVolume(
       }
       const pieces: Buffer[] = []
       try {
-        for await (const piece of bytes) pieces.push(piece)
+        for await (const piece of bytes) pieces.push(Buffer.from(piece))
       } catch (error) {
         if (!(error instanceof ReadAgain)) throw error
         read.again++

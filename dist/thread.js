@@ -1,0 +1,206 @@
+import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
+var __webpack_exports__ = {};
+
+;// CONCATENATED MODULE: external "node:worker_threads"
+const external_node_worker_threads_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:worker_threads");
+;// CONCATENATED MODULE: ./compiled/error.js
+/**
+ * An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now.
+ * `status` is the exit status a command ends with: 1 failed, 2 wrong usage, 3 could not verify.
+ */
+class LifeboatError extends Error {
+    hint;
+    status;
+    constructor(message, options = {}) {
+        super(message, options.cause === undefined ? undefined : { cause: options.cause });
+        this.name = 'LifeboatError';
+        this.hint = options.hint;
+        this.status = options.status ?? 1;
+    }
+}
+/** The message of anything that was thrown. */
+function messageOf(error) {
+    return error instanceof Error ? error.message : String(error);
+}
+/** Thrown by a parser of an input with what is wrong with the value, to be read after the input's name. */
+class Misread extends (/* unused pure expression or super */ null && (Error)) {
+}
+
+;// CONCATENATED MODULE: ./compiled/memory.js
+/**
+ * Gives back the memory of a buffer at once, and not when it is collected: what flows through a backup would else have the heap collected for
+ * every few megabytes, which takes a fifth of all CPU time. Only for who alone has it: all views of it are empty from then on. Small buffers
+ * of Node share one, and what a store was given may still be on its way when the put is done.
+ */
+function giveBack(buffer) {
+    // To detach it is all that this does (ECMAScript 2024, ArrayBuffer.prototype.transfer).
+    if (buffer instanceof ArrayBuffer && buffer.byteLength > 0)
+        buffer.transfer(0);
+}
+
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./compiled/repository/sealing/payload.js
+
+
+/**
+ * The payload of an age file: ChaCha20-Poly1305 in segments of 64 KiB (the "STREAM" part of https://age-encryption.org/v1). With node:crypto this is
+ * over ten times faster than with the age library, which makes the header.
+ */
+const SEGMENT = 64 * 1024;
+const TAG = 16;
+const NONCE = 16;
+/** The whole age file, in a buffer of its own: its header, whose file key this is, and the plaintext encrypted. */
+function encryptPayload(plaintext, header, fileKey) {
+    const segments = Math.max(1, Math.ceil(plaintext.length / SEGMENT));
+    const file = Buffer.allocUnsafeSlow(header.length + NONCE + plaintext.length + segments * TAG);
+    const nonce = (0,external_node_crypto_namespaceObject.randomBytes)(NONCE);
+    const key = payloadKey(fileKey, nonce);
+    file.set(header);
+    file.set(nonce, header.length);
+    let position = header.length + NONCE;
+    const add = (bytes) => {
+        file.set(bytes, position);
+        position += bytes.length;
+    };
+    for (let index = 0; index < segments; index++) {
+        const cipher = (0,external_node_crypto_namespaceObject.createCipheriv)('chacha20-poly1305', key, segmentNonce(index, index === segments - 1), { authTagLength: TAG });
+        const segment = cipher.update(plaintext.subarray(index * SEGMENT, (index + 1) * SEGMENT));
+        cipher.final();
+        add(segment);
+        add(cipher.getAuthTag());
+        giveBack(segment.buffer);
+    }
+    return file;
+}
+/** What follows an age file's header, in a buffer of its own; throws when it is not a whole, undamaged payload under this file key. */
+function decryptPayload(payload, fileKey) {
+    if (payload.length < NONCE + TAG)
+        throw new Error('age file is truncated');
+    const key = payloadKey(fileKey, payload.subarray(0, NONCE));
+    const body = payload.subarray(NONCE);
+    const segments = Math.ceil(body.length / (SEGMENT + TAG));
+    const plaintext = Buffer.allocUnsafeSlow(Math.max(0, body.length - segments * TAG));
+    for (let index = 0; index < segments; index++) {
+        const segment = body.subarray(index * (SEGMENT + TAG), (index + 1) * (SEGMENT + TAG));
+        // Only an empty file may have an empty segment.
+        if (segment.length < TAG || (segment.length === TAG && index > 0))
+            throw new Error('age file is truncated');
+        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)('chacha20-poly1305', key, segmentNonce(index, index === segments - 1), { authTagLength: TAG });
+        decipher.setAuthTag(segment.subarray(segment.length - TAG));
+        const decrypted = decipher.update(segment.subarray(0, segment.length - TAG));
+        decipher.final();
+        plaintext.set(decrypted, index * SEGMENT);
+        giveBack(decrypted.buffer);
+    }
+    return plaintext;
+}
+function payloadKey(fileKey, nonce) {
+    return Buffer.from((0,external_node_crypto_namespaceObject.hkdfSync)('sha256', fileKey, nonce, 'payload', 32));
+}
+function segmentNonce(index, last) {
+    const nonce = Buffer.alloc(12);
+    nonce.writeUIntBE(index, 5, 6);
+    nonce[11] = last ? 1 : 0;
+    return nonce;
+}
+
+;// CONCATENATED MODULE: external "node:util"
+const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
+;// CONCATENATED MODULE: external "node:zlib"
+const external_node_zlib_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
+;// CONCATENATED MODULE: ./compiled/repository/sealing/zstd.js
+
+
+/** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
+const DICTIONARY_MAGIC = 0xec30a437;
+function canBeBase(plaintext) {
+    return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC;
+}
+/**
+ * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
+ * is for data that compresses well. The buffer that holds it is its own, and larger.
+ */
+function compress(plaintext, level, base, search = false) {
+    const params = base ? differenceParameters(base.length + plaintext.length, search) : { [external_node_zlib_namespaceObject.constants.ZSTD_c_compressionLevel]: level };
+    return (0,external_node_zlib_namespaceObject.zstdCompressSync)(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) });
+}
+/** No less than the most that so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. */
+function roomFor(bytes) {
+    return bytes + (bytes >> 8) + 64 * 1024;
+}
+/**
+ * For a difference, given the bytes of base and chunk together. zstd sizes its tables for the input alone, which would index too little of
+ * a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only take memory.
+ * Two ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so there the first
+ * is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as large. But the search
+ * forgets the beginning of a large base, which only data that repeats itself forgives.
+ */
+function differenceParameters(bytes, search) {
+    const log = Math.max(12, Math.ceil(Math.log2(bytes)));
+    return {
+        [external_node_zlib_namespaceObject.constants.ZSTD_c_strategy]: search ? external_node_zlib_namespaceObject.constants.ZSTD_greedy : external_node_zlib_namespaceObject.constants.ZSTD_dfast,
+        [external_node_zlib_namespaceObject.constants.ZSTD_c_windowLog]: log,
+        [external_node_zlib_namespaceObject.constants.ZSTD_c_hashLog]: Math.min(log - 2, 20),
+        [external_node_zlib_namespaceObject.constants.ZSTD_c_chainLog]: Math.min(log - 3, 19),
+        [external_node_zlib_namespaceObject.constants.ZSTD_c_searchLog]: 5,
+        [external_node_zlib_namespaceObject.constants.ZSTD_c_minMatch]: 6,
+    };
+}
+/** The reverse of `compress`; throws when the frame is damaged or holds more than `size` bytes. */
+function decompress(compressed, size, base) {
+    return (0,external_node_zlib_namespaceObject.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size) });
+}
+/** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
+const METADATA_PIECE = (/* unused pure expression or super */ null && (128 * 1024));
+const decompressAsync = (0,external_node_util_namespaceObject.promisify)(external_node_zlib_namespaceObject.zstdDecompress);
+/** A frame of metadata, whose size nothing tells beforehand; throws when it is damaged or holds more than `most` bytes. */
+async function decompressUpTo(compressed, most) {
+    return decompressAsync(compressed, { maxOutputLength: most, chunkSize: METADATA_PIECE });
+}
+
+;// CONCATENATED MODULE: ./compiled/repository/sealing/thread.js
+// What a thread that seals and opens chunks does: see threads.ts.
+
+
+
+
+
+external_node_worker_threads_namespaceObject.parentPort.on('message', ({ number, sealing, opening }) => {
+    try {
+        answer({ number, ...(sealing ? seal(sealing) : { bytes: thread_open(opening) }) });
+    }
+    catch (error) {
+        answer({ number, failure: messageOf(error) });
+    }
+});
+/** The bytes are handed over, unless they share a buffer of Node's with others. */
+function answer(outcome) {
+    const buffer = outcome.bytes?.buffer;
+    external_node_worker_threads_namespaceObject.parentPort.postMessage(outcome, buffer instanceof ArrayBuffer && buffer.byteLength === outcome.bytes?.length ? [buffer] : []);
+}
+function seal({ plaintext, level, difference, header, fileKey }) {
+    const small = difference && differenceOf(plaintext, level, difference);
+    const compressed = small ?? compress(plaintext, level);
+    const bytes = encryptPayload(compressed, header, fileKey);
+    giveBack(compressed.buffer);
+    return { bytes, difference: small !== undefined };
+}
+function differenceOf(plaintext, level, { base, search, most }) {
+    const compressed = compress(plaintext, level, base, search);
+    giveBack(base.buffer);
+    if (compressed.length <= most)
+        return compressed;
+    giveBack(compressed.buffer);
+    return undefined;
+}
+function thread_open({ payload, fileKey, size, base }) {
+    const compressed = decryptPayload(payload, fileKey);
+    giveBack(payload.buffer);
+    const plaintext = decompress(compressed, size, base);
+    giveBack(compressed.buffer);
+    if (base)
+        giveBack(base.buffer);
+    return plaintext;
+}
+

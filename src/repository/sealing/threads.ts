@@ -1,0 +1,98 @@
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { newHeader, openHeader } from './age.ts'
+import type { Assignment, Opening, Outcome, Sealing } from './thread.ts'
+
+/**
+ * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). All of it but the headers is done by threads, started when there is work and
+ * ended when there has been none for a second. What one leaves behind is collected there, where next to nothing else lives that would be gone through.
+ */
+const IDLE_MS = 1000
+
+/**
+ * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough. The
+ * plaintext, in shared memory, must stay as it is until then; a base is used up.
+ */
+export async function seal(plaintext: Uint8Array, { recipients, threads, ...how }: Pick<Sealing, 'level' | 'difference'> & { recipients: readonly string[]; threads: number }): Promise<{ sealed: Buffer; difference: boolean }> {
+  const { header, fileKey } = await newHeader(recipients)
+  const base = how.difference?.base
+  // Handed over, unless it shares a buffer of Node's with others.
+  const given = base && base.buffer.byteLength === base.length ? [base.buffer] : []
+  const { bytes, difference } = await idlest(threads).do({ sealing: { plaintext, header, fileKey, ...how } }, given)
+  return { sealed: bytes, difference }
+}
+
+/** The plaintext of a sealed chunk, of at most `size` bytes; throws when it is damaged, or not sealed to this identity. */
+export async function unseal(sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'size' | 'base'> & { identity: string }): Promise<Buffer> {
+  const opening = { ...(await openHeader(sealed, identity)), ...how }
+  return (await idlest(1).do({ opening }, [])).bytes
+}
+
+class Thread {
+  // Beside this file as a source, beside the bundle when it is built.
+  readonly #worker = new Worker(path.join(import.meta.dirname, `thread${path.extname(import.meta.filename)}`), { env: {}, execArgv: [] })
+  readonly #waiting = new Map<number, { resolve: (done: Done) => void; reject: (error: unknown) => void }>()
+  #assigned = 0
+  #rest: NodeJS.Timeout | undefined
+
+  constructor() {
+    this.#worker.unref()
+    this.#worker.on('message', (outcome: Outcome) => this.#take(outcome))
+    this.#worker.on('messageerror', (error) => this.#fail(error))
+    this.#worker.on('error', (error) => this.#fail(error))
+    this.#worker.on('exit', () => this.#fail(new Error('a thread that seals and opens chunks ended')))
+  }
+
+  /** How much it has been given and has not done. */
+  get load(): number {
+    return this.#waiting.size
+  }
+
+  do(work: Omit<Assignment, 'number'>, given: ArrayBufferLike[]): Promise<Done> {
+    clearTimeout(this.#rest)
+    // The process lives on while there is work.
+    this.#worker.ref()
+    const number = this.#assigned++
+    return new Promise((resolve, reject) => {
+      this.#worker.postMessage({ number, ...work } satisfies Assignment, given.filter((buffer) => buffer instanceof ArrayBuffer))
+      this.#waiting.set(number, { resolve, reject })
+    })
+  }
+
+  #take({ number, bytes, difference = false, failure }: Outcome): void {
+    const { resolve, reject } = this.#waiting.get(number)!
+    this.#waiting.delete(number)
+    if (bytes) resolve({ bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), difference })
+    else reject(new Error(failure))
+    if (this.#waiting.size > 0) return
+    this.#worker.unref()
+    this.#rest = setTimeout(() => this.#end(), IDLE_MS).unref()
+  }
+
+  #fail(error: unknown): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+    this.#end()
+  }
+
+  #end(): void {
+    running.delete(this)
+    void this.#worker.terminate()
+  }
+}
+
+interface Done {
+  bytes: Buffer
+  difference: boolean
+}
+
+const running = new Set<Thread>()
+
+/** A thread without work, or a new one, or, where there are `most` already, the one with the least. */
+function idlest(most: number): Thread {
+  const [least] = [...running].toSorted((one, other) => one.load - other.load)
+  if (least && (least.load === 0 || running.size >= most)) return least
+  const thread = new Thread()
+  running.add(thread)
+  return thread
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newIdentity } from '../../../src/repository/keys.ts'
+import { seal, unseal } from '../../../src/repository/sealing/threads.ts'
+import { changed, noise, rows, sha256 } from '../../support/bytes.ts'
+
+const MIB = 1024 * 1024
+const own = await newIdentity()
+const extra = await newIdentity()
+const how = { level: 3, recipients: [own.recipient, extra.recipient], threads: 2 }
+
+/** As the chunker hands them out. */
+function shared(bytes: Buffer): Buffer {
+  return Buffer.from(new SharedArrayBuffer(bytes.length)).fill(bytes)
+}
+
+test('many chunks at a time come back whole, for each recipient, and are what the age and zstd programs read', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-threads-'))
+  try {
+    writeFileSync(path.join(folder, 'identity'), `${own.identity}\n`, { mode: 0o600 })
+    const chunks = [1, 100, 65_536, 300_000, 2 * MIB, 4 * MIB].flatMap((size) => [noise(`chunk of ${size}`, size), rows(`chunk of ${size}`, size)])
+    const opened = await Promise.all(
+      chunks.map(async (chunk) => {
+        const { sealed, difference } = await seal(shared(chunk), how)
+        expect(difference).toBe(false)
+        writeFileSync(path.join(folder, sha256(chunk)), sealed)
+        return Promise.all([own, extra].map(({ identity }) => unseal(sealed, { identity, size: chunk.length })))
+      }),
+    )
+    for (const [index, chunk] of chunks.entries()) {
+      expect(opened[index]!.map(sha256)).toEqual([sha256(chunk), sha256(chunk)])
+      const compressed = execFileSync('age', ['-d', '-i', path.join(folder, 'identity'), path.join(folder, sha256(chunk))], { maxBuffer: 8 * MIB })
+      expect(sha256(execFileSync('zstd', ['-dcq'], { input: compressed, maxBuffer: 8 * MIB }))).toBe(sha256(chunk))
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a chunk becomes a difference where that is as small as is asked for, and is stored alone where it is not', async () => {
+  const base = rows('base', MIB)
+  const chunk = changed(base, 50_000, 'since')
+  const from = (most: number) => seal(shared(chunk), { ...how, difference: { base: Buffer.from(base), search: true, most } })
+  const alone = await seal(shared(chunk), how)
+  const [small, refused] = [await from(alone.sealed.length), await from(10)]
+  expect([small.difference, refused.difference]).toEqual([true, false])
+  expect(small.sealed.length * 5).toBeLessThan(alone.sealed.length)
+  expect(refused.sealed.length).toBe(alone.sealed.length)
+  // A base is there for the next one too.
+  for (let turn = 0; turn < 2; turn++) expect(sha256(await unseal(small.sealed, { identity: own.identity, size: chunk.length, base }))).toBe(sha256(chunk))
+  await expect(unseal(small.sealed, { identity: own.identity, size: chunk.length })).rejects.toThrow()
+})
+
+test('what is damaged is refused, what is larger than announced too, and the next chunk is served all the same', async () => {
+  const chunk = rows('damaged', 200_000)
+  const { sealed } = await seal(shared(chunk), how)
+  const opened = (bytes: Buffer, size = chunk.length) => unseal(bytes, { identity: own.identity, size })
+  for (const position of [0, 30, sealed.length - 40_000, sealed.length - 1]) {
+    const copy = Buffer.from(sealed)
+    copy[position]! ^= 1
+    await expect(opened(copy)).rejects.toThrow()
+  }
+  await expect(opened(sealed.subarray(0, -1))).rejects.toThrow()
+  await expect(opened(sealed, chunk.length - 1)).rejects.toThrow()
+  await expect(unseal(sealed, { identity: (await newIdentity()).identity, size: chunk.length })).rejects.toThrow()
+  expect(sha256(await opened(sealed))).toBe(sha256(chunk))
+  // Whoever gave it may keep it: the caller's bytes are as they were.
+  expect(sha256(await opened(sealed))).toBe(sha256(chunk))
+})
+
+test('threads do not keep a process that has nothing else to do', () => {
+  const sources = path.join(import.meta.dirname, '../../../src/repository')
+  const script = `
+    import { newIdentity } from '${sources}/keys.ts'
+    import { seal } from '${sources}/sealing/threads.ts'
+    const { recipient } = await newIdentity()
+    const { sealed } = await seal(Buffer.from(new SharedArrayBuffer(1000)), { level: 3, recipients: [recipient], threads: 1 })
+    console.log(sealed.length)`
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8', timeout: 30_000, env: { PATH: process.env['PATH'] } })
+  expect(Number(printed)).toBeGreaterThan(200)
+})
