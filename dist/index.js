@@ -30743,6 +30743,9 @@ function startChild(program, parameters, options) {
     const abort = () => void stop();
     signal?.addEventListener('abort', abort, { once: true });
     async function* read() {
+        // What nobody reads is dropped when the program ends (node:child_process): whoever comes late would take what is left for all.
+        if (child.stdout.readableFlowing)
+            throw new Error(`the output of ${node_path__WEBPACK_IMPORTED_MODULE_1__.basename(program)} was dropped before it was read`);
         let complete = false;
         let broken;
         try {
@@ -31244,7 +31247,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(70799);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
 /* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_22__ = __nccwpck_require__(28764);
-/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53118);
+/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18401);
 /* harmony import */ var _sources_postgres_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(12296);
 /* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(82602);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(53815);
@@ -34335,15 +34338,15 @@ class BucketSource {
         const { where, patterns, rescan } = this.#options;
         const facts = { where, entries: 0, files: 0, bytes: 0, links: 0, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], patterns: { include: [...patterns.include], exclude: [...patterns.exclude] }, segments: [] };
         const known = rescan ? new Map() : (0,sources_volume/* knownSegments */.yf)(before);
-        const list = [];
+        const list = new file_list/* Lines */.qo();
         for (const segment of (0,segments/* segmentsOf */.O)(await this.#entries(bucket))) {
             const name = `${this.name}.${String(facts.segments.length + 1).padStart(5, '0')}.tar`;
             const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts);
-            list.push(Buffer.from(read.map((entry) => counted(entry, facts)).join(''), 'latin1'));
+            list.add(read.map((entry) => counted(entry, facts)));
             const certain = read.length === segment.entries.length && read.every((entry, index) => entry === segment.entries[index] && (!(0,bucket_entries/* isObject */.Gv)(entry) || (0,bucket_entries/* etagOf */.Nk)(entry) !== ''));
             facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' });
         }
-        yield { name: `${this.name}.list`, format: 'tar-list', bytes: pieces(list) };
+        yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() };
         this.#facts = facts;
         this.#warn(facts);
     }
@@ -34416,9 +34419,6 @@ function counted(entry, facts) {
         facts.files++;
     facts.bytes += (0,scan/* metaOf */.fX)(entry).size;
     return (0,file_list/* encodeFile */.rN)((0,bucket_entries/* listedEntry */.UH)(entry));
-}
-async function* pieces(list) {
-    yield* list;
 }
 
 ;// CONCATENATED MODULE: ./compiled/commands/volumes.js
@@ -41226,7 +41226,6 @@ function decodeProof(key, object, keys) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   mP: () => (/* binding */ Reader),
-/* harmony export */   rA: () => (/* binding */ chunkId),
 /* harmony export */   t: () => (/* binding */ DamagedChunk),
 /* harmony export */   wE: () => (/* binding */ openChunk)
 /* harmony export */ });
@@ -41344,20 +41343,16 @@ async function openChunk(store, keys, entry, base) {
     try {
         if (sealed.length !== storedSize)
             throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`);
-        const plaintext = await (0,_sealing_threads_js__WEBPACK_IMPORTED_MODULE_3__/* .unseal */ .D)(sealed, { identity: keys.identity, size, base });
-        if (plaintext.length !== size)
-            throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`);
-        if (chunkId(plaintext, keys) !== id)
+        const opened = await (0,_sealing_threads_js__WEBPACK_IMPORTED_MODULE_3__/* .unseal */ .D)(sealed, { identity: keys.identity, idKey: keys.idKey, size, base });
+        if (opened.plaintext.length !== size)
+            throw new Error(`its content has ${opened.plaintext.length} bytes instead of ${size}`);
+        if (opened.id !== id)
             throw new Error('its content is not the one its id stands for');
-        return plaintext;
+        return opened.plaintext;
     }
     catch (cause) {
         throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(cause)}`, cause);
     }
-}
-/** `hex(HMAC-SHA-256(id key, plaintext))`. */
-function chunkId(plaintext, keys) {
-    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha256', keys.idKey).update(plaintext).digest('hex');
 }
 
 
@@ -42387,20 +42382,21 @@ function decrypterOf(identity) {
 const IDLE_MS = 1000;
 /**
  * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough. The
- * plaintext, in shared memory, must stay as it is until then; a base is used up.
+ * plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in.
  */
 async function seal(plaintext, { recipients, threads, ...how }) {
     const { header, fileKey } = await (0,_age_js__WEBPACK_IMPORTED_MODULE_2__/* .newHeader */ .Gc)(recipients);
-    const base = how.difference?.base;
-    // Handed over, unless it shares a buffer of Node's with others.
-    const given = base && base.buffer.byteLength === base.length ? [base.buffer] : [];
-    const { bytes, difference } = await idlest(threads).do({ sealing: { plaintext, header, fileKey, ...how } }, given);
-    return { sealed: bytes, difference };
+    const done = await idlest(threads).do({ sealing: { plaintext, header, fileKey, ...how } }, how.difference ? [how.difference.base.buffer] : []);
+    return { sealed: bufferOf(done), difference: done.difference };
 }
-/** The plaintext of a sealed chunk, of at most `size` bytes; throws when it is damaged, or not sealed to this identity. */
+/** The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity. */
 async function unseal(sealed, { identity, ...how }) {
     const opening = { ...(await (0,_age_js__WEBPACK_IMPORTED_MODULE_2__/* .openHeader */ .Ur)(sealed, identity)), ...how };
-    return (await idlest(1).do({ opening }, [])).bytes;
+    const done = await idlest(1).do({ opening }, []);
+    return { plaintext: bufferOf(done), id: done.id };
+}
+function bufferOf({ bytes }) {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 class Thread {
     // Beside this file as a source, beside the bundle when it is built.
@@ -42429,11 +42425,11 @@ class Thread {
             this.#waiting.set(number, { resolve, reject });
         });
     }
-    #take({ number, bytes, difference = false, failure }) {
+    #take({ number, done, failure }) {
         const { resolve, reject } = this.#waiting.get(number);
         this.#waiting.delete(number);
-        if (bytes)
-            resolve({ bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), difference });
+        if (done)
+            resolve(done);
         else
             reject(new Error(failure));
         if (this.#waiting.size > 0)
@@ -42486,13 +42482,16 @@ function canBeBase(plaintext) {
 }
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
- * is for data that compresses well. The buffer that holds it is its own, and larger.
+ * is for data that compresses well. It has a larger buffer of its own.
  */
 function compress(plaintext, level, base, search = false) {
     const params = base ? differenceParameters(base.length + plaintext.length, search) : { [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_compressionLevel]: level };
     return (0,node_zlib__WEBPACK_IMPORTED_MODULE_1__.zstdCompressSync)(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) });
 }
-/** No less than the most that so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. */
+/**
+ * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where the result fills
+ * its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
+ */
 function roomFor(bytes) {
     return bytes + (bytes >> 8) + 64 * 1024;
 }
@@ -42514,9 +42513,9 @@ function differenceParameters(bytes, search) {
         [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_minMatch]: 6,
     };
 }
-/** The reverse of `compress`; throws when the frame is damaged or holds more than `size` bytes. */
+/** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
 function decompress(compressed, size, base) {
-    return (0,node_zlib__WEBPACK_IMPORTED_MODULE_1__.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size) });
+    return (0,node_zlib__WEBPACK_IMPORTED_MODULE_1__.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) });
 }
 /** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
 const METADATA_PIECE = 128 * 1024;
@@ -43089,7 +43088,7 @@ function chunkKeyOf(chunk) {
 
 /***/ }),
 
-/***/ 53118:
+/***/ 18401:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -43102,6 +43101,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_crypto_ = __nccwpck_require__(77598);
 // EXTERNAL MODULE: ./compiled/error.js
 var compiled_error = __nccwpck_require__(98276);
+;// CONCATENATED MODULE: ./compiled/repository/chunk-id.js
+
+/** `hex(HMAC-SHA-256(id key, plaintext))`. */
+function chunkId(plaintext, { idKey }) {
+    return (0,external_node_crypto_.createHmac)('sha256', idKey).update(plaintext).digest('hex');
+}
+
 ;// CONCATENATED MODULE: ./compiled/repository/chunker.js
 /**
  * Content-defined chunking with a gear rolling hash (Xia et al., "Ddelta", 2014; "FastCDC", USENIX ATC 2016): a chunk ends where
@@ -43256,6 +43262,7 @@ var snapshot = __nccwpck_require__(14199);
 
 
 
+
 /** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
 const PUTTING_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM = 1024 * 1024;
@@ -43343,7 +43350,7 @@ class Writer {
     }
     /** The chunk's index in the snapshot; starts storing it if it is new. */
     async #take(chunk, earlier) {
-        const id = (0,reader/* chunkId */.rA)(chunk.bytes, this.#options.keys);
+        const id = chunkId(chunk.bytes, this.#options.keys);
         const known = this.#fresh.has(id) ? undefined : await this.#options.known.find(id);
         const index = this.#fresh.get(id) ?? (known && this.#reference(known));
         if (index !== undefined) {
@@ -43794,8 +43801,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   zN: () => (/* binding */ some)
 });
 
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(38522);
 // EXTERNAL MODULE: ./compiled/child.js
 var compiled_child = __nccwpck_require__(9492);
 // EXTERNAL MODULE: ./compiled/error.js
@@ -43969,7 +43974,6 @@ var selection = __nccwpck_require__(30996);
 
 
 
-
 const IGNORE_FILE = '.lifeboatignore';
 /** As many paths as anyone reads; the counts are whole. */
 const MOST_NAMED = 1000;
@@ -43999,24 +44003,23 @@ class VolumeSource {
         const { place } = this.#reached;
         const { entries, unreadable, recent, skipped } = await this.#scan(place);
         const facts = { where: place.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] };
-        // Compressed, for it grows with every file until it is written.
-        const list = [];
+        const list = new file_list/* Lines */.qo();
         const { contents, links } = (0,segments/* hardLinksIn */.m)(entries);
         const known = this.#options.rescan ? new Map() : knownSegments(before);
         for (const segment of (0,segments/* segmentsOf */.O)(contents)) {
             const name = this.#streamName(facts);
             const settled = yield* this.#segment(place, segment, name, known.get(segment.digest), facts);
-            list.push(packed(settled.read.map(({ entry, size }) => listed(entry, size, facts))));
+            list.add(settled.read.map(({ entry, size }) => listed(entry, size, facts)));
             const certain = settled.whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)));
             facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' });
         }
         if (links.length > 0) {
             facts.links = links.length;
-            yield { name: this.#streamName(facts), format: 'tar', bytes: readOut(linkArchive(links)) };
-            list.push(packed(links.map((link) => listed(link.entry, 0, facts, link))));
+            yield { name: this.#streamName(facts), format: 'tar', bytes: fromArray(linkArchive(links)) };
+            list.add(links.map((link) => listed(link.entry, 0, facts, link)));
             facts.segments.push({ entries: links.length, digest: '' });
         }
-        yield { name: `${this.name}.list`, format: 'tar-list', bytes: readOut(unpacked(list)) };
+        yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() };
         this.#facts = facts;
         this.#warn(facts);
     }
@@ -44133,14 +44136,7 @@ function listed(entry, size, facts, link) {
     facts.bytes += size;
     return (0,file_list/* encodeFile */.rN)({ type: link ? 'h' : type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: (0,scan/* pathOf */.XM)(entry), target: link?.target ?? target });
 }
-function packed(lines) {
-    return (0,external_node_zlib_.zstdCompressSync)(Buffer.from(lines.join(''), 'latin1'));
-}
-function* unpacked(pieces) {
-    for (const piece of pieces)
-        yield (0,external_node_zlib_.zstdDecompressSync)(piece);
-}
-async function* readOut(pieces) {
+async function* fromArray(pieces) {
     yield* pieces;
 }
 
@@ -47317,7 +47313,7 @@ async function tryStore(store, now, signal) {
             return false;
         }
     };
-    if (!(await step('list', async () => `${await count(store.list('snapshots/'))} snapshots`)))
+    if (!(await step('list', async () => `snapshots: ${await count(store.list('snapshots/'))}`)))
         return checks;
     if (store.commit) {
         note('put', 'good', 'not tried: what is put becomes an artifact of this run only with a backup');
@@ -47486,8 +47482,9 @@ class ClosedObject extends Error {
 /* harmony export */   TN: () => (/* binding */ keyOf),
 /* harmony export */   UH: () => (/* binding */ listedEntry)
 /* harmony export */ });
-/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(31109);
-/* harmony import */ var _keys_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(64897);
+/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(40071);
+/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(31109);
+/* harmony import */ var _keys_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(64897);
 
 
 
@@ -47497,30 +47494,30 @@ const VERSION = 'b1';
 function entriesOf(objects) {
     const folders = new Set(['']);
     for (const { key } of objects)
-        for (let path = parentOf((0,_keys_js__WEBPACK_IMPORTED_MODULE_1__/* .plainPathOf */ .zx)(key)); !folders.has(path); path = parentOf(path))
+        for (let path = parentOf((0,_keys_js__WEBPACK_IMPORTED_MODULE_2__/* .plainPathOf */ .zx)(key)); !folders.has(path); path = parentOf(path))
             folders.add(path);
-    const files = objects.map((object) => entryOf(object, (0,_keys_js__WEBPACK_IMPORTED_MODULE_1__/* .pathOfKey */ .Uk)(object.key, (path) => folders.has(path))));
-    return [...[...folders].map((path) => `${(0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .sortKey */ .KU)(path)}\0d 0 0.000 ${VERSION} - 1 755 0 0 `), ...files].toSorted();
+    const files = objects.map((object) => entryOf(object, (0,_keys_js__WEBPACK_IMPORTED_MODULE_2__/* .pathOfKey */ .Uk)(object.key, (path) => folders.has(path))));
+    return [...[...folders].map((path) => `${(0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .sortKey */ .KU)(path)}\0d 0 0.000 ${VERSION} - 1 755 0 0 `), ...files].toSorted();
 }
 /** The ETag stands in for the inode, which tells files apart that look the same. */
 function entryOf({ size, modified, etag }, path) {
-    return `${(0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .sortKey */ .KU)(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${/^[\u0021-\u007e]+$/.test(etag) ? etag : '-'} 1 644 0 0 `;
+    return `${(0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .sortKey */ .KU)(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${/^[\u0021-\u007e]+$/.test(etag) ? etag : '-'} 1 644 0 0 `;
 }
 function keyOf(entry) {
-    return (0,_keys_js__WEBPACK_IMPORTED_MODULE_1__/* .keyOfPath */ .yt)((0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .pathOf */ .XM)(entry));
+    return (0,_keys_js__WEBPACK_IMPORTED_MODULE_2__/* .keyOfPath */ .yt)((0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .pathOf */ .XM)(entry));
 }
 /** Empty where the service has none. */
 function etagOf(entry) {
-    const { inode } = (0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .metaOf */ .fX)(entry);
+    const { inode } = (0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .metaOf */ .fX)(entry);
     return inode === '-' ? '' : inode;
 }
 function isObject(entry) {
-    return (0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .metaOf */ .fX)(entry).type === 'f';
+    return (0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .metaOf */ .fX)(entry).type === 'f';
 }
 /** As the list of files has it. */
 function listedEntry(entry) {
-    const { type, mode, uid, gid, size, mtime } = (0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .metaOf */ .fX)(entry);
-    return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: (0,_scan_js__WEBPACK_IMPORTED_MODULE_0__/* .pathOf */ .XM)(entry), target: etagOf(entry) };
+    const { type, mode, uid, gid, size, mtime } = (0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .metaOf */ .fX)(entry);
+    return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: (0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .pathOf */ .XM)(entry), target: etagOf(entry) };
 }
 function parentOf(path) {
     return path.slice(0, Math.max(0, path.lastIndexOf('/')));
@@ -47802,11 +47799,25 @@ const volumeFacts = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   KL: () => (/* binding */ decodeFiles),
 /* harmony export */   QC: () => (/* binding */ displayName),
+/* harmony export */   qo: () => (/* binding */ Lines),
 /* harmony export */   rN: () => (/* binding */ encodeFile)
 /* harmony export */ });
+/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(38522);
+
 function encodeFile(file) {
     const { type, mode, uid, gid, size, mtime } = file;
     return `${type}\t${mode}\t${uid}\t${gid}\t${size}\t${mtime}\t${escaped(file.path)}\t${escaped(file.target)}\n`;
+}
+/** The lines of a list until all of them are known; compressed, for there are as many as there are files. */
+class Lines {
+    #pieces = [];
+    add(lines) {
+        this.#pieces.push((0,node_zlib__WEBPACK_IMPORTED_MODULE_0__.zstdCompressSync)(Buffer.from(lines.join(''), 'latin1')));
+    }
+    async *bytes() {
+        for (const piece of this.#pieces)
+            yield (0,node_zlib__WEBPACK_IMPORTED_MODULE_0__.zstdDecompressSync)(piece);
+    }
 }
 /** Reads the lines of a list. Throws an Error at one that is none. */
 async function* decodeFiles(bytes) {
@@ -47926,9 +47937,9 @@ function localPlace(root, variables, prefix = []) {
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9492);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(40071);
-/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(97353);
-/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(31109);
+/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(40071);
+/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97353);
+/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(31109);
 
 
 
@@ -47961,19 +47972,19 @@ function withoutWork({ entries, unreadable }, place) {
         return { entries, left: [] };
     const left = new Set();
     const kept = entries.filter((entry) => {
-        const parts = (0,_scan_js__WEBPACK_IMPORTED_MODULE_4__/* .pathOf */ .XM)(entry).split('/');
+        const parts = (0,_scan_js__WEBPACK_IMPORTED_MODULE_5__/* .pathOf */ .XM)(entry).split('/');
         const depth = parts.findIndex((part) => WORK.test(part)) + 1;
-        if (depth === 0 || (depth === parts.length && (0,_scan_js__WEBPACK_IMPORTED_MODULE_4__/* .metaOf */ .fX)(entry).type !== 'd'))
+        if (depth === 0 || (depth === parts.length && (0,_scan_js__WEBPACK_IMPORTED_MODULE_5__/* .metaOf */ .fX)(entry).type !== 'd'))
             return true;
         const work = parts.slice(0, depth).join('/');
         left.add(work);
         if (unreadable.has(entry)) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_5__/* .displayName */ .QC)(work)} may not be read`, {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(work)} may not be read`, {
                 hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
             });
         }
         if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth])) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_5__/* .displayName */ .QC)(work)}`, {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(work)}`, {
                 hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
             });
         }
@@ -48104,18 +48115,18 @@ async function replaceContent(place, { all, signal, report }, extract) {
  * and is an error otherwise, for that removes what was there before.
  */
 async function clearKilled(place, { finish, signal, report }) {
-    const works = await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw `%f %U\n`], signal);
+    const works = await (0,_output_js__WEBPACK_IMPORTED_MODULE_4__/* .output */ .C)(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw `%f %U\n`], signal);
     for (const line of works.split('\n')) {
         const [work, owner] = line.split(' ');
         if (work === undefined || !WORK.test(work))
             continue;
-        if (owner !== (await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'id', ['-u'], signal)).trim()) {
+        if (owner !== (await (0,_output_js__WEBPACK_IMPORTED_MODULE_4__/* .output */ .C)(place, 'id', ['-u'], signal)).trim()) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} has ${work}, which a restore of another user left, or somebody else made`, {
                 hint: `Restore as the user with the number ${owner}, or put things right by hand, and remove that folder.`,
                 status: 2,
             });
         }
-        const state = (await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw `%f\n`], signal)).split('\n');
+        const state = (await (0,_output_js__WEBPACK_IMPORTED_MODULE_4__/* .output */ .C)(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw `%f\n`], signal)).split('\n');
         const unfinished = UNFINISHED.some((name) => state.includes(name));
         if (unfinished && !finish) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is neither the backup nor what was there before: a restore in mode clean was killed in the middle of it`, {
@@ -48133,7 +48144,7 @@ const NEVER = new AbortController().signal;
 /** The script gets the volume's folder as $1, and what is `given` from $2 on. */
 async function run(place, script, given, signal) {
     try {
-        return await (0,_output_js__WEBPACK_IMPORTED_MODULE_3__/* .output */ .C)(place, 'sh', ['-euc', script, 'sh', place.root, ...given], signal);
+        return await (0,_output_js__WEBPACK_IMPORTED_MODULE_4__/* .output */ .C)(place, 'sh', ['-euc', script, 'sh', place.root, ...given], signal);
     }
     catch (cause) {
         if (!(cause instanceof _child_js__WEBPACK_IMPORTED_MODULE_1__/* .ChildError */ .rF))
@@ -49029,8 +49040,8 @@ function header(of) {
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _facts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(37309);
-/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(40071);
-/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(65283);
+/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(40071);
+/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(65283);
 
 
 
@@ -49043,7 +49054,7 @@ function volumeParts(source) {
     const list = source.streams.find(({ format }) => format === 'tar-list');
     const entries = facts.segments.reduce((sum, segment) => sum + segment.entries, 0);
     if (!list || archives.length !== facts.segments.length || entries !== facts.entries)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .BadTar */ .r(`what is recorded of the volume ${source.name} contradicts itself`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`what is recorded of the volume ${source.name} contradicts itself`);
     return { facts, list, archives };
 }
 /** Compares a volume's archive with what was recorded of it; gives the number of its entries. Throws BadTar, and what reading throws. */
@@ -49051,7 +49062,7 @@ async function verifyVolume(check) {
     const { source, read, level, place, signal } = check;
     const { facts, list, archives } = volumeParts(source);
     const counted = { entries: 0, files: 0, bytes: 0 };
-    const files = counting((0,_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeFiles */ .KL)(read(list)), counted);
+    const files = counting((0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeFiles */ .KL)(read(list)), counted);
     const tar = level === 'read' ? startListing(place, signal) : undefined;
     try {
         for (const [index, archive] of archives.entries()) {
@@ -49062,7 +49073,7 @@ async function verifyVolume(check) {
                 await checkWhole(archive, read(archive), files, entries, tar);
         }
         if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .BadTar */ .r(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`);
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`);
         }
         await tar?.finish(facts.entries, source.name);
     }
@@ -49083,7 +49094,7 @@ async function* counting(files, counted) {
 }
 async function checkHead(archive, bytes, files, entries) {
     let first;
-    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .TarHeaders */ .O((entry) => (first ??= entry));
+    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .TarHeaders */ .O((entry) => (first ??= entry));
     for await (const piece of bytes) {
         headers.push(piece);
         if (first)
@@ -49097,7 +49108,7 @@ async function checkHead(archive, bytes, files, entries) {
 }
 async function checkWhole(archive, bytes, files, entries, tar) {
     let passed = [];
-    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .TarHeaders */ .O((entry) => passed.push(entry));
+    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .TarHeaders */ .O((entry) => passed.push(entry));
     for await (const piece of bytes) {
         headers.push(piece);
         for (const entry of passed)
@@ -49107,7 +49118,7 @@ async function checkWhole(archive, bytes, files, entries, tar) {
     }
     headers.end();
     if (headers.entries !== entries)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .BadTar */ .r(`${archive.name} has ${headers.entries} entries, recorded are ${entries}`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`${archive.name} has ${headers.entries} entries, recorded are ${entries}`);
 }
 const TYPES = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' };
 function compare(archive, entry, file) {
@@ -49115,7 +49126,7 @@ function compare(archive, entry, file) {
     const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`;
     const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`;
     if (told !== listed)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .BadTar */ .r(`${archive.name} has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .displayName */ .QC)(told ?? 'nothing')} where ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .displayName */ .QC)(listed ?? 'nothing')} is recorded`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`${archive.name} has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(told ?? 'nothing')} where ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(listed ?? 'nothing')} is recorded`);
 }
 /** tar's own word on all the archives, one after the other. */
 function startListing(place, signal) {
@@ -49134,7 +49145,7 @@ function startListing(place, signal) {
                 throw error;
             if (error.exit.failure)
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('there is no tar to read the volumes with', { cause: error, hint: 'Install GNU tar, or verify at level list.' });
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .BadTar */ .r(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error });
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error });
         }
     })();
     listing.catch(() => undefined); // Thrown by finish(); until then it must not count as unhandled.
@@ -49148,7 +49159,7 @@ function startListing(place, signal) {
             child.end();
             await listing;
             if (lines !== entries)
-                throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_3__/* .BadTar */ .r(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`);
+                throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`);
         },
         stop: () => child.stop(),
     };

@@ -40,6 +40,13 @@ function giveBack(buffer) {
 
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./compiled/repository/chunk-id.js
+
+/** `hex(HMAC-SHA-256(id key, plaintext))`. */
+function chunkId(plaintext, { idKey }) {
+    return (0,external_node_crypto_namespaceObject.createHmac)('sha256', idKey).update(plaintext).digest('hex');
+}
+
 ;// CONCATENATED MODULE: ./compiled/repository/sealing/payload.js
 
 
@@ -119,13 +126,16 @@ function canBeBase(plaintext) {
 }
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
- * is for data that compresses well. The buffer that holds it is its own, and larger.
+ * is for data that compresses well. It has a larger buffer of its own.
  */
 function compress(plaintext, level, base, search = false) {
     const params = base ? differenceParameters(base.length + plaintext.length, search) : { [external_node_zlib_namespaceObject.constants.ZSTD_c_compressionLevel]: level };
     return (0,external_node_zlib_namespaceObject.zstdCompressSync)(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) });
 }
-/** No less than the most that so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. */
+/**
+ * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where the result fills
+ * its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
+ */
 function roomFor(bytes) {
     return bytes + (bytes >> 8) + 64 * 1024;
 }
@@ -147,9 +157,9 @@ function differenceParameters(bytes, search) {
         [external_node_zlib_namespaceObject.constants.ZSTD_c_minMatch]: 6,
     };
 }
-/** The reverse of `compress`; throws when the frame is damaged or holds more than `size` bytes. */
+/** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
 function decompress(compressed, size, base) {
-    return (0,external_node_zlib_namespaceObject.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size) });
+    return (0,external_node_zlib_namespaceObject.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) });
 }
 /** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
 const METADATA_PIECE = (/* unused pure expression or super */ null && (128 * 1024));
@@ -166,18 +176,19 @@ async function decompressUpTo(compressed, most) {
 
 
 
+
 external_node_worker_threads_namespaceObject.parentPort.on('message', ({ number, sealing, opening }) => {
     try {
-        answer({ number, ...(sealing ? seal(sealing) : { bytes: thread_open(opening) }) });
+        answer({ number, done: sealing ? seal(sealing) : thread_open(opening) });
     }
     catch (error) {
         answer({ number, failure: messageOf(error) });
     }
 });
-/** The bytes are handed over, unless they share a buffer of Node's with others. */
+/** The bytes, which have a buffer of their own, are handed over. */
 function answer(outcome) {
-    const buffer = outcome.bytes?.buffer;
-    external_node_worker_threads_namespaceObject.parentPort.postMessage(outcome, buffer instanceof ArrayBuffer && buffer.byteLength === outcome.bytes?.length ? [buffer] : []);
+    const buffer = outcome.done?.bytes.buffer;
+    external_node_worker_threads_namespaceObject.parentPort.postMessage(outcome, buffer instanceof ArrayBuffer ? [buffer] : []);
 }
 function seal({ plaintext, level, difference, header, fileKey }) {
     const small = difference && differenceOf(plaintext, level, difference);
@@ -194,13 +205,13 @@ function differenceOf(plaintext, level, { base, search, most }) {
     giveBack(compressed.buffer);
     return undefined;
 }
-function thread_open({ payload, fileKey, size, base }) {
+function thread_open({ payload, fileKey, idKey, size, base }) {
     const compressed = decryptPayload(payload, fileKey);
     giveBack(payload.buffer);
     const plaintext = decompress(compressed, size, base);
     giveBack(compressed.buffer);
     if (base)
         giveBack(base.buffer);
-    return plaintext;
+    return { bytes: plaintext, id: chunkId(plaintext, { idKey }) };
 }
 

@@ -18,7 +18,7 @@ export interface ChildOptions {
 
 /** A running program. Whoever starts one reads `stdout` to its end, or awaits `exit`, or awaits `stop()`. */
 export interface Child {
-  /** What it prints, each piece valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0, and the signal's reason after an abort; leaving the loop early stops it. */
+  /** What it prints, to be read at once, each piece valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0, and the signal's reason after an abort; leaving the loop early stops it. */
   readonly stdout: AsyncIterable<Buffer>
   /** Resolves when it has ended and its pipes are closed, however it ended. Needs `stdout` to be read or ignored. */
   readonly exit: Promise<Exit>
@@ -101,6 +101,8 @@ export function startChild(program: string, parameters: readonly string[], optio
   signal?.addEventListener('abort', abort, { once: true })
 
   async function* read(): AsyncGenerator<Buffer> {
+    // What nobody reads is dropped when the program ends (node:child_process): whoever comes late would take what is left for all.
+    if (child.stdout.readableFlowing) throw new Error(`the output of ${path.basename(program)} was dropped before it was read`)
     let complete = false
     let broken: unknown
     try {

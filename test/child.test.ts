@@ -37,6 +37,12 @@ test('a piece of what it prints is given back when the next is asked for, so tha
   expect(pieces.length).toBeGreaterThan(1)
 })
 
+test('output that was dropped, as nobody read it before the program ended, is not taken for an empty one', async () => {
+  const child = shell('echo something')
+  await child.exit
+  expect((await failure(collect(child))).message).toBe('the output of sh was dropped before it was read')
+})
+
 test('output that ends because the program failed is an error, however much came before', async () => {
   const error = await failure(collect(shell('echo something; echo why >&2; exit 3')))
   expect(error).toBeInstanceOf(ChildError)

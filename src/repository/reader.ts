@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
@@ -111,16 +111,11 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   })
   try {
     if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
-    const plaintext = await unseal(sealed, { identity: keys.identity!, size, base })
-    if (plaintext.length !== size) throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`)
-    if (chunkId(plaintext, keys) !== id) throw new Error('its content is not the one its id stands for')
-    return plaintext
+    const opened = await unseal(sealed, { identity: keys.identity!, idKey: keys.idKey, size, base })
+    if (opened.plaintext.length !== size) throw new Error(`its content has ${opened.plaintext.length} bytes instead of ${size}`)
+    if (opened.id !== id) throw new Error('its content is not the one its id stands for')
+    return opened.plaintext
   } catch (cause) {
     throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
   }
-}
-
-/** `hex(HMAC-SHA-256(id key, plaintext))`. */
-export function chunkId(plaintext: Uint8Array, keys: Keys): string {
-  return createHmac('sha256', keys.idKey).update(plaintext).digest('hex')
 }

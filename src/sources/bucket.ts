@@ -5,7 +5,7 @@ import type { BucketAccess, BucketObject } from '../volumes/bucket/bucket.ts'
 import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from '../volumes/bucket/entries.ts'
 import { BucketReading } from '../volumes/bucket/reading.ts'
 import type { VolumeFacts } from '../volumes/facts.ts'
-import { displayName, encodeFile } from '../volumes/file-list.ts'
+import { displayName, encodeFile, Lines } from '../volumes/file-list.ts'
 import { metaOf, pathOf } from '../volumes/scan.ts'
 import { type Segment, segmentsOf } from '../volumes/segments.ts'
 import { type Patterns, selected } from '../volumes/selection.ts'
@@ -54,15 +54,15 @@ export class BucketSource implements Source {
     const { where, patterns, rescan } = this.#options
     const facts: VolumeFacts = { where, entries: 0, files: 0, bytes: 0, links: 0, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], patterns: { include: [...patterns.include], exclude: [...patterns.exclude] }, segments: [] }
     const known = rescan ? new Map<string, StreamRecord>() : knownSegments(before)
-    const list: Buffer[] = []
+    const list = new Lines()
     for (const segment of segmentsOf(await this.#entries(bucket))) {
       const name = `${this.name}.${String(facts.segments.length + 1).padStart(5, '0')}.tar`
       const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts)
-      list.push(Buffer.from(read.map((entry) => counted(entry, facts)).join(''), 'latin1'))
+      list.add(read.map((entry) => counted(entry, facts)))
       const certain = read.length === segment.entries.length && read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
       facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' })
     }
-    yield { name: `${this.name}.list`, format: 'tar-list', bytes: pieces(list) }
+    yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() }
     this.#facts = facts
     this.#warn(facts)
   }
@@ -133,8 +133,4 @@ function counted(entry: string, facts: VolumeFacts): string {
   if (isObject(entry)) facts.files++
   facts.bytes += metaOf(entry).size
   return encodeFile(listedEntry(entry))
-}
-
-async function* pieces(list: readonly Buffer[]): AsyncGenerator<Buffer, void, void> {
-  yield* list
 }

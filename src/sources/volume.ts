@@ -1,10 +1,9 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { ChildError } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import { type VolumeFacts, volumeFacts } from '../volumes/facts.ts'
-import { displayName, encodeFile } from '../volumes/file-list.ts'
+import { displayName, encodeFile, Lines } from '../volumes/file-list.ts'
 import { linkArchive } from '../volumes/link-headers.ts'
 import type { Place } from '../volumes/place.ts'
 import { output, requireTar } from '../volumes/output.ts'
@@ -63,24 +62,23 @@ export class VolumeSource implements Source {
     const { place } = this.#reached
     const { entries, unreadable, recent, skipped } = await this.#scan(place)
     const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
-    // Compressed, for it grows with every file until it is written.
-    const list: Buffer[] = []
+    const list = new Lines()
     const { contents, links } = hardLinksIn(entries)
     const known = this.#options.rescan ? new Map<string, StreamRecord>() : knownSegments(before)
     for (const segment of segmentsOf(contents)) {
       const name = this.#streamName(facts)
       const settled = yield* this.#segment(place, segment, name, known.get(segment.digest), facts)
-      list.push(packed(settled.read.map(({ entry, size }) => listed(entry, size, facts))))
+      list.add(settled.read.map(({ entry, size }) => listed(entry, size, facts)))
       const certain = settled.whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)))
       facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' })
     }
     if (links.length > 0) {
       facts.links = links.length
-      yield { name: this.#streamName(facts), format: 'tar', bytes: readOut(linkArchive(links)) }
-      list.push(packed(links.map((link) => listed(link.entry, 0, facts, link))))
+      yield { name: this.#streamName(facts), format: 'tar', bytes: fromArray(linkArchive(links)) }
+      list.add(links.map((link) => listed(link.entry, 0, facts, link)))
       facts.segments.push({ entries: links.length, digest: '' })
     }
-    yield { name: `${this.name}.list`, format: 'tar-list', bytes: readOut(unpacked(list)) }
+    yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() }
     this.#facts = facts
     this.#warn(facts)
   }
@@ -189,14 +187,6 @@ function listed(entry: string, size: number, facts: VolumeFacts, link?: HardLink
   return encodeFile({ type: link ? 'h' : type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: link?.target ?? target })
 }
 
-function packed(lines: readonly string[]): Buffer {
-  return zstdCompressSync(Buffer.from(lines.join(''), 'latin1'))
-}
-
-function* unpacked(pieces: readonly Buffer[]): Generator<Buffer, void, void> {
-  for (const piece of pieces) yield zstdDecompressSync(piece)
-}
-
-async function* readOut(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+async function* fromArray(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   yield* pieces
 }

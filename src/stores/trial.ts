@@ -27,7 +27,7 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
     }
   }
 
-  if (!(await step('list', async () => `${await count(store.list('snapshots/'))} snapshots`))) return checks
+  if (!(await step('list', async () => `snapshots: ${await count(store.list('snapshots/'))}`))) return checks
   if (store.commit) {
     note('put', 'good', 'not tried: what is put becomes an artifact of this run only with a backup')
     return checks

@@ -1,3 +1,5 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+
 /**
  * The list of what a volume's archive holds, a stream of its own (docs/format.md): a line for each member, in the order of the archive, its
  * fields separated by tabs.
@@ -22,6 +24,19 @@ export interface ListedFile {
 export function encodeFile(file: ListedFile): string {
   const { type, mode, uid, gid, size, mtime } = file
   return `${type}\t${mode}\t${uid}\t${gid}\t${size}\t${mtime}\t${escaped(file.path)}\t${escaped(file.target)}\n`
+}
+
+/** The lines of a list until all of them are known; compressed, for there are as many as there are files. */
+export class Lines {
+  readonly #pieces: Buffer[] = []
+
+  add(lines: readonly string[]): void {
+    this.#pieces.push(zstdCompressSync(Buffer.from(lines.join(''), 'latin1')))
+  }
+
+  async *bytes(): AsyncGenerator<Buffer, void, void> {
+    for (const piece of this.#pieces) yield zstdDecompressSync(piece)
+  }
 }
 
 /** Reads the lines of a list. Throws an Error at one that is none. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Cutter, MAXIMUM_CHUNK } from '../../src/repository/chunker.ts'
 import { openKeys } from '../../src/repository/keys.ts'
-import { chunkId } from '../../src/repository/reader.ts'
+import { chunkId } from '../../src/repository/chunk-id.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { cut, derive, mac, writeSecret } from '../support/plain-reader.ts'
 

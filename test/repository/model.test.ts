@@ -126,6 +126,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
         yield table
       }
       sources.push({ name: `${index}`, kind: 'postgres', streams: [await writer.stream(`${index}`, 'pg_dump-custom', slowly(), () => undefined)], facts: {} })
+      await writer.settled()
     }
     runner.hurried = true
     const elapsed = now().getTime() - started.getTime()

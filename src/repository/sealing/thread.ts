@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../../error.ts'
 import { giveBack } from '../../memory.ts'
+import { chunkId } from '../chunk-id.ts'
 import { decryptPayload, encryptPayload } from './payload.ts'
 import { compress, decompress } from './zstd.ts'
 
@@ -14,10 +15,11 @@ export interface Sealing {
   fileKey: Uint8Array
 }
 
-/** A sealed chunk to be decrypted and decompressed; `base` is the plaintext of the one it is a difference from. */
+/** A sealed chunk to be decrypted and decompressed, and its id computed; `base` is the plaintext of the one it is a difference from. */
 export interface Opening {
   payload: Uint8Array
   fileKey: Uint8Array
+  idKey: Uint8Array
   size: number
   base?: Uint8Array
 }
@@ -28,29 +30,35 @@ export interface Assignment {
   opening?: Opening
 }
 
-/** The sealed chunk or the plaintext, or why there is none. */
+/** What has come of it: a sealed chunk, and whether it is a difference; or a plaintext, and its id. */
+export interface Done {
+  bytes: Uint8Array
+  difference?: boolean
+  id?: string
+}
+
 export interface Outcome {
   number: number
-  bytes?: Uint8Array
-  difference?: boolean
+  done?: Done
+  /** Why nothing has come of it. */
   failure?: string
 }
 
 parentPort!.on('message', ({ number, sealing, opening }: Assignment) => {
   try {
-    answer({ number, ...(sealing ? seal(sealing) : { bytes: open(opening!) }) })
+    answer({ number, done: sealing ? seal(sealing) : open(opening!) })
   } catch (error) {
     answer({ number, failure: messageOf(error) })
   }
 })
 
-/** The bytes are handed over, unless they share a buffer of Node's with others. */
+/** The bytes, which have a buffer of their own, are handed over. */
 function answer(outcome: Outcome): void {
-  const buffer = outcome.bytes?.buffer
-  parentPort!.postMessage(outcome, buffer instanceof ArrayBuffer && buffer.byteLength === outcome.bytes?.length ? [buffer] : [])
+  const buffer = outcome.done?.bytes.buffer
+  parentPort!.postMessage(outcome, buffer instanceof ArrayBuffer ? [buffer] : [])
 }
 
-function seal({ plaintext, level, difference, header, fileKey }: Sealing): { bytes: Buffer; difference: boolean } {
+function seal({ plaintext, level, difference, header, fileKey }: Sealing): Done {
   const small = difference && differenceOf(plaintext, level, difference)
   const compressed = small ?? compress(plaintext, level)
   const bytes = encryptPayload(compressed, header, fileKey)
@@ -66,11 +74,11 @@ function differenceOf(plaintext: Uint8Array, level: number, { base, search, most
   return undefined
 }
 
-function open({ payload, fileKey, size, base }: Opening): Buffer {
+function open({ payload, fileKey, idKey, size, base }: Opening): Done {
   const compressed = decryptPayload(payload, fileKey)
   giveBack(payload.buffer)
   const plaintext = decompress(compressed, size, base)
   giveBack(compressed.buffer)
   if (base) giveBack(base.buffer)
-  return plaintext
+  return { bytes: plaintext, id: chunkId(plaintext, { idKey }) }
 }

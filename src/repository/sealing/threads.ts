@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { newHeader, openHeader } from './age.ts'
-import type { Assignment, Opening, Outcome, Sealing } from './thread.ts'
+import type { Assignment, Done, Opening, Outcome, Sealing } from './thread.ts'
 
 /**
  * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). All of it but the headers is done by threads, started when there is work and
@@ -11,21 +11,23 @@ const IDLE_MS = 1000
 
 /**
  * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough. The
- * plaintext, in shared memory, must stay as it is until then; a base is used up.
+ * plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in.
  */
 export async function seal(plaintext: Uint8Array, { recipients, threads, ...how }: Pick<Sealing, 'level' | 'difference'> & { recipients: readonly string[]; threads: number }): Promise<{ sealed: Buffer; difference: boolean }> {
   const { header, fileKey } = await newHeader(recipients)
-  const base = how.difference?.base
-  // Handed over, unless it shares a buffer of Node's with others.
-  const given = base && base.buffer.byteLength === base.length ? [base.buffer] : []
-  const { bytes, difference } = await idlest(threads).do({ sealing: { plaintext, header, fileKey, ...how } }, given)
-  return { sealed: bytes, difference }
+  const done = await idlest(threads).do({ sealing: { plaintext, header, fileKey, ...how } }, how.difference ? [how.difference.base.buffer] : [])
+  return { sealed: bufferOf(done), difference: done.difference! }
 }
 
-/** The plaintext of a sealed chunk, of at most `size` bytes; throws when it is damaged, or not sealed to this identity. */
-export async function unseal(sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'size' | 'base'> & { identity: string }): Promise<Buffer> {
+/** The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity. */
+export async function unseal(sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string }): Promise<{ plaintext: Buffer; id: string }> {
   const opening = { ...(await openHeader(sealed, identity)), ...how }
-  return (await idlest(1).do({ opening }, [])).bytes
+  const done = await idlest(1).do({ opening }, [])
+  return { plaintext: bufferOf(done), id: done.id! }
+}
+
+function bufferOf({ bytes }: Done): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 class Thread {
@@ -59,10 +61,10 @@ class Thread {
     })
   }
 
-  #take({ number, bytes, difference = false, failure }: Outcome): void {
+  #take({ number, done, failure }: Outcome): void {
     const { resolve, reject } = this.#waiting.get(number)!
     this.#waiting.delete(number)
-    if (bytes) resolve({ bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), difference })
+    if (done) resolve(done)
     else reject(new Error(failure))
     if (this.#waiting.size > 0) return
     this.#worker.unref()
@@ -79,11 +81,6 @@ class Thread {
     running.delete(this)
     void this.#worker.terminate()
   }
-}
-
-interface Done {
-  bytes: Buffer
-  difference: boolean
 }
 
 const running = new Set<Thread>()

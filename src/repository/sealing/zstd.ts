@@ -10,14 +10,17 @@ export function canBeBase(plaintext: Buffer): boolean {
 
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
- * is for data that compresses well. The buffer that holds it is its own, and larger.
+ * is for data that compresses well. It has a larger buffer of its own.
  */
 export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array, search = false): Buffer {
   const params = base ? differenceParameters(base.length + plaintext.length, search) : { [constants.ZSTD_c_compressionLevel]: level }
   return zstdCompressSync(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) })
 }
 
-/** No less than the most that so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. */
+/**
+ * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where the result fills
+ * its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
+ */
 function roomFor(bytes: number): number {
   return bytes + (bytes >> 8) + 64 * 1024
 }
@@ -41,9 +44,9 @@ function differenceParameters(bytes: number, search: boolean): Record<number, nu
   }
 }
 
-/** The reverse of `compress`; throws when the frame is damaged or holds more than `size` bytes. */
+/** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
 export function decompress(compressed: Uint8Array, size: number, base?: Uint8Array): Buffer {
-  return zstdDecompressSync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size) })
+  return zstdDecompressSync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) })
 }
 
 /** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */

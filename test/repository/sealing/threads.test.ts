@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { chunkId } from '../../../src/repository/chunk-id.ts'
 import { newIdentity } from '../../../src/repository/keys.ts'
 import { seal, unseal } from '../../../src/repository/sealing/threads.ts'
 import { changed, noise, rows, sha256 } from '../../support/bytes.ts'
@@ -9,6 +10,7 @@ import { changed, noise, rows, sha256 } from '../../support/bytes.ts'
 const MIB = 1024 * 1024
 const own = await newIdentity()
 const extra = await newIdentity()
+const keys = { idKey: noise('id key', 32) }
 const how = { level: 3, recipients: [own.recipient, extra.recipient], threads: 2 }
 
 /** As the chunker hands them out. */
@@ -26,11 +28,11 @@ test('many chunks at a time come back whole, for each recipient, and are what th
         const { sealed, difference } = await seal(shared(chunk), how)
         expect(difference).toBe(false)
         writeFileSync(path.join(folder, sha256(chunk)), sealed)
-        return Promise.all([own, extra].map(({ identity }) => unseal(sealed, { identity, size: chunk.length })))
+        return Promise.all([own, extra].map(({ identity }) => unseal(sealed, { identity, ...keys, size: chunk.length })))
       }),
     )
     for (const [index, chunk] of chunks.entries()) {
-      expect(opened[index]!.map(sha256)).toEqual([sha256(chunk), sha256(chunk)])
+      expect(opened[index]!.map(({ plaintext, id }) => [sha256(plaintext), id])).toEqual([own, extra].map(() => [sha256(chunk), chunkId(chunk, keys)]))
       const compressed = execFileSync('age', ['-d', '-i', path.join(folder, 'identity'), path.join(folder, sha256(chunk))], { maxBuffer: 8 * MIB })
       expect(sha256(execFileSync('zstd', ['-dcq'], { input: compressed, maxBuffer: 8 * MIB }))).toBe(sha256(chunk))
     }
@@ -49,14 +51,15 @@ test('a chunk becomes a difference where that is as small as is asked for, and i
   expect(small.sealed.length * 5).toBeLessThan(alone.sealed.length)
   expect(refused.sealed.length).toBe(alone.sealed.length)
   // A base is there for the next one too.
-  for (let turn = 0; turn < 2; turn++) expect(sha256(await unseal(small.sealed, { identity: own.identity, size: chunk.length, base }))).toBe(sha256(chunk))
-  await expect(unseal(small.sealed, { identity: own.identity, size: chunk.length })).rejects.toThrow()
+  const opened = { identity: own.identity, ...keys, size: chunk.length }
+  for (let turn = 0; turn < 2; turn++) expect(sha256((await unseal(small.sealed, { ...opened, base })).plaintext)).toBe(sha256(chunk))
+  await expect(unseal(small.sealed, opened)).rejects.toThrow()
 })
 
 test('what is damaged is refused, what is larger than announced too, and the next chunk is served all the same', async () => {
   const chunk = rows('damaged', 200_000)
   const { sealed } = await seal(shared(chunk), how)
-  const opened = (bytes: Buffer, size = chunk.length) => unseal(bytes, { identity: own.identity, size })
+  const opened = (bytes: Buffer, size = chunk.length) => unseal(bytes, { identity: own.identity, ...keys, size })
   for (const position of [0, 30, sealed.length - 40_000, sealed.length - 1]) {
     const copy = Buffer.from(sealed)
     copy[position]! ^= 1
@@ -64,10 +67,10 @@ test('what is damaged is refused, what is larger than announced too, and the nex
   }
   await expect(opened(sealed.subarray(0, -1))).rejects.toThrow()
   await expect(opened(sealed, chunk.length - 1)).rejects.toThrow()
-  await expect(unseal(sealed, { identity: (await newIdentity()).identity, size: chunk.length })).rejects.toThrow()
-  expect(sha256(await opened(sealed))).toBe(sha256(chunk))
+  await expect(unseal(sealed, { identity: (await newIdentity()).identity, ...keys, size: chunk.length })).rejects.toThrow()
+  expect(sha256((await opened(sealed)).plaintext)).toBe(sha256(chunk))
   // Whoever gave it may keep it: the caller's bytes are as they were.
-  expect(sha256(await opened(sealed))).toBe(sha256(chunk))
+  expect(sha256((await opened(sealed)).plaintext)).toBe(sha256(chunk))
 })
 
 test('threads do not keep a process that has nothing else to do', () => {
