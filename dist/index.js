@@ -30781,15 +30781,23 @@ function startChild(program, parameters, options) {
 }
 /**
  * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
- * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end.
+ * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, nobody has a use for a piece
+ * of it any more once it is written: large ones are given back.
  * When the input throws, the child is stopped before its stdin closes, so that it never takes half of an input for the whole, and the error is thrown.
  */
-async function feed(child, input, { toTheEnd = false } = {}) {
+async function feed(child, input, { toTheEnd = false, spent = false } = {}) {
+    const write = async (bytes) => {
+        const taken = await child.write(bytes);
+        // Smaller ones may be cut from a buffer that others share.
+        if (taken && spent && bytes.buffer.byteLength > Buffer.poolSize)
+            (0,_memory_js__WEBPACK_IMPORTED_MODULE_3__/* .giveBack */ .F)(bytes.buffer);
+        return taken;
+    };
     try {
         let taken = Promise.resolve(true);
         for await (const bytes of input) {
             if (await taken)
-                taken = child.write(bytes);
+                taken = write(bytes);
             else if (!toTheEnd || (await child.exit).status !== 0)
                 return;
         }
@@ -36008,10 +36016,10 @@ async function listArchive(bytes, context, filters = []) {
     await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes);
     return parseListing(await printed());
 }
-/** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw. */
+/** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
 async function parseWholeArchive(bytes, context) {
     const { child, printed } = startRestore(['-f', '/dev/null'], context);
-    await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes, { toTheEnd: true });
+    await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes, { toTheEnd: true, spent: true });
     await printed();
 }
 /** How the archived database was made: what follows the name in its CREATE DATABASE, as pg_restore prints it. */
@@ -38094,7 +38102,7 @@ async function pgRestore(parameters, input, options, plan) {
             environment: (0,connection/* clientEnvironment */.B5)(target, variables), signal, stderrLimit: 4 * 1024 * 1024
         });
         const ended = (0,compiled_child/* collect */.Fo)(child).then(() => undefined, (error) => error);
-        await (0,compiled_child/* feed */.hm)(child, input, { toTheEnd: true });
+        await (0,compiled_child/* feed */.hm)(child, input, { toTheEnd: true, spent: true });
         return judge(await ended, (0,errors/* blot */.am)((await child.exit).stderr, target.secrets), options, plan.entries);
     }
     catch (error) {
@@ -38138,8 +38146,8 @@ async function* followed({ archive, name, size, report, signal }, activity) {
     let done = 0;
     for await (const bytes of archive()) {
         signal.throwIfAborted();
-        yield bytes;
         done += bytes.length;
+        yield bytes;
         report.progress({ activity: `${activity} ${name}`, done, total: size });
     }
 }
@@ -48375,9 +48383,9 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
             const until = gate.passed + counts[index];
             for await (const bytes of segment.bytes()) {
                 const through = gate.push(bytes);
+                size += bytes.length;
                 if (through.length > 0)
                     yield through;
-                size += bytes.length;
                 report.progress({ activity: `restoring ${name}`, done: size });
             }
             gate.end();
@@ -48388,7 +48396,7 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
         whole = true;
     };
     try {
-        await (0,compiled_child/* feed */.hm)(child, archive());
+        await (0,compiled_child/* feed */.hm)(child, archive(), { spent: true });
         const errors = await extracting;
         if (!whole)
             throw new error/* LifeboatError */.H3(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`);

@@ -134,14 +134,21 @@ export function startChild(program: string, parameters: readonly string[], optio
 
 /**
  * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
- * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end.
+ * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, nobody has a use for a piece
+ * of it any more once it is written: large ones are given back.
  * When the input throws, the child is stopped before its stdin closes, so that it never takes half of an input for the whole, and the error is thrown.
  */
-export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false } = {}): Promise<void> {
+export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false, spent = false } = {}): Promise<void> {
+  const write = async (bytes: Uint8Array): Promise<boolean> => {
+    const taken = await child.write(bytes)
+    // Smaller ones may be cut from a buffer that others share.
+    if (taken && spent && bytes.buffer.byteLength > Buffer.poolSize) giveBack(bytes.buffer)
+    return taken
+  }
   try {
     let taken = Promise.resolve(true)
     for await (const bytes of input) {
-      if (await taken) taken = child.write(bytes)
+      if (await taken) taken = write(bytes)
       else if (!toTheEnd || (await child.exit).status !== 0) return
     }
     await taken

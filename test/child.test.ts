@@ -179,3 +179,14 @@ async function* endless(asked: () => void): AsyncGenerator<Buffer> {
     yield Buffer.alloc(100_000)
   }
 }
+
+test('what is fed is the caller\'s to use again, unless it is said to be spent', async () => {
+  const piece = Buffer.alloc(200_000, 'x')
+  for (const spent of [false, true]) {
+    const child = startChild('cat', [], { environment })
+    const printed = collect(child)
+    await feed(child, [piece], { spent })
+    expect(await printed).toBe('x'.repeat(200_000))
+    expect(piece).toHaveLength(spent ? 0 : 200_000)
+  }
+})

@@ -51,10 +51,10 @@ export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: Arc
   return parseListing(await printed())
 }
 
-/** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw. */
+/** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
 export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<void> {
   const { child, printed } = startRestore(['-f', '/dev/null'], context)
-  await feed(child, bytes, { toTheEnd: true })
+  await feed(child, bytes, { toTheEnd: true, spent: true })
   await printed()
 }
 

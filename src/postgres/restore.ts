@@ -105,7 +105,7 @@ async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | []
     const child = startChild(programOf(plan.archive.client, 'pg_restore'), ['--no-password', `--dbname=${target.parameters}`, ...parameters], {
       environment: clientEnvironment(target, variables), signal, stderrLimit: 4 * 1024 * 1024 })
     const ended = collect(child).then(() => undefined, (error: unknown) => error)
-    await feed(child, input, { toTheEnd: true })
+    await feed(child, input, { toTheEnd: true, spent: true })
     return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.entries)
   } catch (error) {
     if (options.mode === 'empty' && !oneTransaction(options)) {
@@ -145,8 +145,8 @@ async function* followed({ archive, name, size, report, signal }: RestoreOptions
   let done = 0
   for await (const bytes of archive()) {
     signal.throwIfAborted()
-    yield bytes
     done += bytes.length
+    yield bytes
     report.progress({ activity: `${activity} ${name}`, done, total: size })
   }
 }

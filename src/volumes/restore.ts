@@ -134,8 +134,8 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
       const until = gate.passed + counts[index]!
       for await (const bytes of segment.bytes()) {
         const through = gate.push(bytes)
-        if (through.length > 0) yield through
         size += bytes.length
+        if (through.length > 0) yield through
         report.progress({ activity: `restoring ${name}`, done: size })
       }
       gate.end()
@@ -145,7 +145,7 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
     whole = true
   }
   try {
-    await feed(child, archive())
+    await feed(child, archive(), { spent: true })
     const errors = await extracting
     if (!whole) throw new LifeboatError(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`)
     return { entries, size, errors }

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 async function* pieces(bytes: Buffer, size = 4096): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+  for (let at = 0; at < bytes.length; at += size) yield Buffer.from(bytes.subarray(at, at + size))
 }
 
 test('an archive is listed from its head, and no more is read than that', async () => {
@@ -83,9 +83,9 @@ test('an archive of a newer format is an error that says so', async () => {
 test('an interrupt ends the reading', async () => {
   const abort = new AbortController()
   async function* stalled(): AsyncGenerator<Buffer> {
-    yield bytes.subarray(0, 100)
+    yield Buffer.from(bytes.subarray(0, 100))
     abort.abort(new Error('interrupted'))
-    yield bytes.subarray(100)
+    yield Buffer.from(bytes.subarray(100))
   }
   await expect(parseWholeArchive(stalled(), { ...context, signal: abort.signal })).rejects.toThrow('interrupted')
 })

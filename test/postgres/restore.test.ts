@@ -36,7 +36,7 @@ function dump(server: Server, database: string, major: 15 | 17 | 18): Buffer {
 /** The archive in pieces, as a reader gives it; `ending` happens after the last of `bytes`. */
 const inPieces = (bytes: Buffer, ending: () => unknown = () => undefined) =>
   async function* archive(): AsyncGenerator<Buffer> {
-    for (let at = 0; at < bytes.length; at += 65536) yield bytes.subarray(at, at + 65536)
+    for (let at = 0; at < bytes.length; at += 100_000) yield Buffer.from(bytes.subarray(at, at + 100_000))
     await ending()
   }
 

@@ -56,7 +56,7 @@ async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
 }
 
 async function* piece(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes
+  yield Buffer.from(bytes)
 }
 
 beforeEach(() => void warnings.splice(0))

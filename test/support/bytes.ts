@@ -23,7 +23,7 @@ export function changed(bytes: Buffer, every: number, text: string): Buffer {
 export async function* inPieces(bytes: Buffer, sizes: readonly number[] = [65536]): AsyncGenerator<Buffer, void, void> {
   for (let [offset, turn] = [0, 0]; offset < bytes.length; turn++) {
     const size = sizes[turn % sizes.length]!
-    yield bytes.subarray(offset, offset + size)
+    yield Buffer.from(bytes.subarray(offset, offset + size))
     offset += size
   }
 }
