@@ -88,9 +88,10 @@ function setAside(folder: string): void {
   renameSync(folder, path.join(work, `set aside ${++aside}`))
 }
 
-/** Nothing is on its way to the disk when it starts. */
+/** Nothing is on its way to the disk when it starts, and what it will read is in memory: borg has the system forget what it read. */
 async function run(program: VolumeProgram, source: string, scenario: string): Promise<Pick<VolumeSample, 'seconds' | 'cpuSeconds' | 'peakProcess' | 'stored' | 'added'>> {
   execFileSync('sync')
+  for (const folder of [source, store]) execFileSync('sh', ['-c', 'tar -c -C "$1" . | cat >/dev/null', 'sh', folder])
   const size = () => (program.stored === null || !existsSync(path.join(store, program.stored)) ? 0 : bytesIn(path.join(store, program.stored)))
   const before = size()
   const measured = await measure(program.command(store, source), { ...process.env, ...program.environment?.(store) }, work)
