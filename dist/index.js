@@ -38219,7 +38219,7 @@ function byLoopback(connection, ports) {
 ;// CONCATENATED MODULE: external "node:v8"
 const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
 ;// CONCATENATED MODULE: ./compiled/process.js
-/** Imported before anything else: settings of the process that the time and the memory of a backup depend on. */
+/** Imported before the program: settings of the process that the time and the memory of a backup depend on. */
 
 // The heap is small and what flows through buffers outside of it is not. Left alone, V8 marks the whole heap for every 5 MB of them that
 // are not given back (memory.ts).
@@ -41193,7 +41193,7 @@ async function proofDetails(proof, keys) {
     try {
         if (!own?.identity)
             throw new Error('it is sealed to another key');
-        const text = (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .decompress */ .mF)(await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .decrypt */ .Yc)(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES);
+        const text = await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .decompressUpTo */ .IQ)(await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .decrypt */ .Yc)(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES);
         return detailsSchema.parse(JSON.parse(text.toString('utf8')));
     }
     catch (cause) {
@@ -42399,8 +42399,10 @@ async function seal(plaintext, { recipients, threads, ...how }) {
 }
 /** The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity. */
 async function unseal(sealed, { identity, ...how }) {
-    const opening = { ...(await (0,_age_js__WEBPACK_IMPORTED_MODULE_2__/* .openHeader */ .Ur)(sealed, identity)), ...how };
-    const done = await idlest(1).do({ opening }, []);
+    const { payload, fileKey } = await (0,_age_js__WEBPACK_IMPORTED_MODULE_2__/* .openHeader */ .Ur)(sealed, identity);
+    // A copy to hand over: the store may keep what it gave, and a thread would be sent all of the buffer that it lies in.
+    const own = new Uint8Array(payload);
+    const done = await idlest(1).do({ opening: { payload: own, fileKey, ...how } }, [own.buffer]);
     return { plaintext: bufferOf(done), id: done.id };
 }
 function bufferOf({ bytes }) {
@@ -42476,9 +42478,9 @@ function idlest(most) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Bc: () => (/* binding */ compress),
 /* harmony export */   IQ: () => (/* binding */ decompressUpTo),
-/* harmony export */   mF: () => (/* binding */ decompress),
 /* harmony export */   zb: () => (/* binding */ canBeBase)
 /* harmony export */ });
+/* unused harmony export decompress */
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(57975);
 /* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(38522);
 
@@ -42523,7 +42525,7 @@ function differenceParameters(bytes, search) {
 }
 /** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
 function decompress(compressed, size, base) {
-    return (0,node_zlib__WEBPACK_IMPORTED_MODULE_1__.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) });
+    return zstdDecompressSync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) });
 }
 /** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
 const METADATA_PIECE = 128 * 1024;

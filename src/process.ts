@@ -1,4 +1,4 @@
-/** Imported before anything else: settings of the process that the time and the memory of a backup depend on. */
+/** Imported before the program: settings of the process that the time and the memory of a backup depend on. */
 import { setFlagsFromString } from 'node:v8'
 
 // The heap is small and what flows through buffers outside of it is not. Left alone, V8 marks the whole heap for every 5 MB of them that

@@ -5,7 +5,7 @@ import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
-import { compress, decompress } from './sealing/zstd.ts'
+import { compress, decompressUpTo } from './sealing/zstd.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 import { fingerprint, FORMAT, idTime, setName, snapshotId } from './snapshot.ts'
 
@@ -148,7 +148,7 @@ export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetai
   const own = [keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)
   try {
     if (!own?.identity) throw new Error('it is sealed to another key')
-    const text = decompress(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)
+    const text = await decompressUpTo(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)
     return detailsSchema.parse(JSON.parse(text.toString('utf8')))
   } catch (cause) {
     throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause)

@@ -24,8 +24,8 @@ export interface SourceStream {
   /** The stream of `before` that has the same bytes: where all of it is still in the store, `bytes` is not iterated. */
   readonly same?: StreamRecord
   /**
-   * The bytes, each piece valid until the next is asked for. Iterating throws unless the source ended well; a clean end is a promise that nothing is missing. When it throws `ReadAgain`,
-   * what it yielded is to be dropped, and the source yields the stream once more.
+   * The bytes, each piece valid until the next is asked for. Iterating throws unless the source ended well; a clean end is a promise that nothing is
+   * missing. When it throws `ReadAgain`, what it yielded is to be dropped, and the source yields the stream once more.
    */
   readonly bytes: AsyncIterable<Buffer>
 }

@@ -29,7 +29,7 @@ const limit = 300 * 1024
 function measured(): { variables: Record<string, string>; peak: () => number } {
   const file = path.join(sandbox.folder, 'peak')
   const hook = path.join(sandbox.folder, 'peak.cjs')
-  // Required, not imported: importing starts the threads whose number the program sets first of all.
+  // Required, not imported: importing starts threads before the program has made its settings.
   writeFileSync(
     hook,
     `const { readFileSync, writeFileSync } = require('node:fs')

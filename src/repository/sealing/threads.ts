@@ -21,8 +21,10 @@ export async function seal(plaintext: Uint8Array, { recipients, threads, ...how 
 
 /** The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity. */
 export async function unseal(sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string }): Promise<{ plaintext: Buffer; id: string }> {
-  const opening = { ...(await openHeader(sealed, identity)), ...how }
-  const done = await idlest(1).do({ opening }, [])
+  const { payload, fileKey } = await openHeader(sealed, identity)
+  // A copy to hand over: the store may keep what it gave, and a thread would be sent all of the buffer that it lies in.
+  const own = new Uint8Array(payload)
+  const done = await idlest(1).do({ opening: { payload: own, fileKey, ...how } }, [own.buffer])
   return { plaintext: bufferOf(done), id: done.id! }
 }
 

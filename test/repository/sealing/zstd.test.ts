@@ -36,9 +36,9 @@ describe('compression', () => {
     const bytes = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 2000 }), fc.integer({ min: 1, max: 300_000 }).map((size) => rows(`${size}`, size)))
     fc.assert(
       fc.property(bytes, bytes, fc.integer({ min: 1, max: 6 }), (content, other, level) => {
-        expect((decompress(compress(content, level), content.length)).equals(content)).toBe(true)
+        expect(decompress(compress(content, level), content.length).equals(content)).toBe(true)
         if (!canBeBase(Buffer.from(other))) return
-        expect((decompress(compress(content, level, other), content.length, other)).equals(content)).toBe(true)
+        expect(decompress(compress(content, level, other), content.length, other).equals(content)).toBe(true)
       }),
       { numRuns: 40 },
     )
@@ -53,12 +53,12 @@ describe('compression', () => {
   test('with a base of noise finds its beginning again, however large; with one that repeats itself, by searching', () => {
     for (const size of [MIB, 2 * MIB, 4 * MIB - 4096]) {
       const noisy = noise('base', size)
-      expect((compress(changed(noisy, 100_000, 'since'), 3, noisy)).length).toBeLessThan(size / 100)
+      expect(compress(changed(noisy, 100_000, 'since'), 3, noisy).length).toBeLessThan(size / 100)
       const repetitive = rows('base', size)
       const content = changed(repetitive, 50_000, 'since')
       const searched = compress(content, 3, repetitive, true)
-      expect(searched.length * 20).toBeLessThan((compress(content, 3)).length)
-      expect((decompress(searched, content.length, repetitive)).equals(content)).toBe(true)
+      expect(searched.length * 20).toBeLessThan(compress(content, 3).length)
+      expect(decompress(searched, content.length, repetitive).equals(content)).toBe(true)
     }
   })
 
