@@ -7,6 +7,7 @@ import { openKeys } from '../src/repository/keys.ts'
 import { Reader } from '../src/repository/reader.ts'
 import { decodeSnapshot, openManifest, snapshotKey } from '../src/repository/snapshot.ts'
 import { FileStore } from '../src/stores/file.ts'
+import { ANY_SIZE } from './support/bytes.ts'
 import { contentOf, goldenFolder, goldenStores, readGolden } from './support/golden.ts'
 import { PlainReader } from './support/plain-reader.ts'
 import { type Server, startServer } from './support/postgres-server.ts'
@@ -30,7 +31,7 @@ describe.each(goldenStores)('the golden store %s', (name) => {
   test('has chunks stored as differences', async () => {
     const keys = await openKeys(encryptionKey, { store, create: false })
     const key = snapshotKey('shop', snapshots[1]!.id)
-    const { header } = await decodeSnapshot(key, await store.get(key), keys)
+    const { header } = await decodeSnapshot(key, await store.get(key, ANY_SIZE), keys)
     expect(header.chunks.filter((entry) => entry[3] !== null).length).toBeGreaterThan(0)
   })
 
@@ -38,7 +39,7 @@ describe.each(goldenStores)('the golden store %s', (name) => {
     const keys = await openKeys(encryptionKey, { store, create: false })
     for (const { id, streams } of snapshots) {
       const key = snapshotKey('shop', id)
-      const snapshot = await decodeSnapshot(key, await store.get(key), keys)
+      const snapshot = await decodeSnapshot(key, await store.get(key, ANY_SIZE), keys)
       const { sources } = await openManifest(snapshot)
       const reader = new Reader(store, keys, snapshot.header.chunks)
       const read: unknown[] = []

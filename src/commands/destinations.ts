@@ -3,6 +3,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
+import { LIMITS } from '../repository/limits.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
@@ -102,7 +103,7 @@ export class Destinations {
     const { verify, set } = this.#inputs
     if (verify === 'none') return 'none'
     const key = snapshotKey(set, id)
-    const snapshot = await decodeSnapshot(key, await store.get(key), keys)
+    const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
     const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, { seen: reused })
     await keepProof(found, inputs, store, keys, this.#environment)
     const { result, problems } = found

@@ -9,6 +9,7 @@ import type { Check } from '../report/checks.ts'
 import { formatBytes } from '../report/format.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
+import { LIMITS } from '../repository/limits.ts'
 import { openRepository } from '../repository/repository.ts'
 import { decodeSnapshot } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
@@ -83,7 +84,7 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
     if (newest === undefined) return { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
     await openRepository(store)
     const keys = await openKeys(encryptionKey, { store, create: false })
-    await decodeSnapshot(newest, await store.get(newest), keys)
+    await decodeSnapshot(newest, await store.get(newest, LIMITS.snapshot), keys)
     return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` }
   } catch (error) {
     return failed('', 'key', error)

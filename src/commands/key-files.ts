@@ -4,6 +4,7 @@ import type { Inputs } from '../inputs.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
 import { type KeyFile, keyFiles, putKeyFile } from '../repository/key-files.ts'
 import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../repository/keys.ts'
+import { LIMITS } from '../repository/limits.ts'
 import { recoveryFiles } from '../repository/recovery.ts'
 import { decodeSnapshot } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
@@ -85,7 +86,7 @@ const LOOKED_AT = 20
 async function requireOfStore(store: Store, fingerprint: string, files: readonly KeyFile[]): Promise<void> {
   if (files.some((file) => file.fingerprint === fingerprint)) return
   const snapshots = (await snapshotKeys(store)).slice(0, LOOKED_AT)
-  for (const key of snapshots) if ((await decodeSnapshot(key, await store.get(key), undefined)).header.key === fingerprint) return
+  for (const key of snapshots) if ((await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), undefined)).header.key === fingerprint) return
   throw new LifeboatError(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' })
 }
 

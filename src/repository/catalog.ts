@@ -1,6 +1,7 @@
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
 import { type AuthenticSnapshot, decodeSnapshot, idTime } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
@@ -41,7 +42,7 @@ export async function withChosen<T>(store: Store, set: string, choice: SnapshotC
   const key = candidates.find((candidate) => matches(idOf(candidate), choice))
   if (key === undefined) throw notFound(store, set, choice, candidates)
   try {
-    return await decode(key, await store.get(key))
+    return await decode(key, await store.get(key, LIMITS.snapshot))
   } catch (error) {
     if (error instanceof NotFound) throw notFound(store, set, choice, candidates)
     throw error
@@ -58,7 +59,7 @@ export async function newestSnapshots(store: Store, keys: Keys, set: string, cou
 /** Undefined for one that is damaged, of another key, or gone. */
 export async function snapshotIfWhole(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
   try {
-    return await decodeSnapshot(key, await store.get(key), keys)
+    return await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
   } catch (error) {
     if (error instanceof LifeboatError || error instanceof NotFound) return undefined
     throw error

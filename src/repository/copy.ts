@@ -4,6 +4,7 @@ import { isThere, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
 import { lastLook } from './last-look.ts'
+import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
 import { type AuthenticSnapshot, chunkKey, decodeSnapshot } from './snapshot.ts'
@@ -30,7 +31,7 @@ export interface CopyOptions {
  */
 export async function copySnapshot(key: string, { from, to, keys, signal, now, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
   const began = now()
-  const object = await from.get(key)
+  const object = await from.get(key, LIMITS.snapshot)
   const snapshot = await decodeSnapshot(key, object, keys)
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
   const lacking = await lackingIn(to, expected, onDamaged)
@@ -70,7 +71,7 @@ async function lackingIn(store: Store, expected: ReadonlyMap<string, number>, on
 async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> {
   let bytes: Buffer
   try {
-    bytes = await from.get(key)
+    bytes = await from.get(key, size)
   } catch (error) {
     if (error instanceof NotFound) throw new DamagedChunk(key, `chunk ${key} is missing from ${from.name}`, error)
     throw error
@@ -82,12 +83,12 @@ async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> 
 /** Whether the store has this very object; another one under the same name was not made by this backup. */
 async function holds(store: Store, key: string, object: Buffer): Promise<boolean> {
   if (!(await isThere(store, key))) return false
-  if (object.equals(await store.get(key))) return true
+  if (object.equals(await store.get(key, LIMITS.snapshot))) return true
   throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' })
 }
 
 /** Pins and tags; those given in the other store, to a snapshot that was there once, stay. */
 async function copyLabels({ header: { set, id } }: AuthenticSnapshot, from: Store, to: Store): Promise<void> {
   const key = labelsKey(set, id)
-  if (!(await isThere(to, key)) && (await isThere(from, key))) await to.put(key, await from.get(key))
+  if (!(await isThere(to, key)) && (await isThere(from, key))) await to.put(key, await from.get(key, LIMITS.labels))
 }

@@ -2,6 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import { idOf, setOf, snapshotIfWhole, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
 import { type Proof, proofKeys, readProof, readVerdict } from './proofs.ts'
 import { decodeSnapshot } from './snapshot.ts'
 
@@ -50,7 +51,7 @@ async function ofSet(store: Store, keys: Keys, set: string, snapshots: readonly 
 
 async function whyUnreadable(store: Store, keys: Keys, key: string): Promise<string | undefined> {
   try {
-    await decodeSnapshot(key, await store.get(key), keys)
+    await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
     return undefined
   } catch (error) {
     if (!(error instanceof LifeboatError || error instanceof NotFound)) throw error

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
 import type { Store } from '../stores/store.ts'
+import { LIMITS } from './limits.ts'
 
 /** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17
@@ -55,7 +56,7 @@ export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
 /** What is in a store's key files, or in those of them that are `wanted`. */
 export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const { key } of await keyFiles(store)) if (wanted?.has(key) ?? true) files.set(key, await store.get(key))
+  for (const { key } of await keyFiles(store)) if (wanted?.has(key) ?? true) files.set(key, await store.get(key, LIMITS.keyFile))
   return files
 }
 

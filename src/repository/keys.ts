@@ -3,6 +3,7 @@ import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRe
 import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
 import { type KeyFile, keyFiles, openKeyFile, putKeyFile } from './key-files.ts'
+import { LIMITS } from './limits.ts'
 
 /** What a run can do with a store: always write and deduplicate, and read where it holds an identity. */
 export interface Keys {
@@ -175,7 +176,7 @@ async function unwrapIdentities(passphrase: string, store: Store, create = false
 
 /** The identity in a key file, undefined when the passphrase does not open it. Throws when it is not the one the file is named after. */
 export async function unwrapIdentity(store: Store, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string): Promise<string | undefined> {
-  const identity = await openKeyFile(await store.get(key), passphrase)
+  const identity = await openKeyFile(await store.get(key, LIMITS.keyFile), passphrase)
   if (identity === undefined) return undefined
   const actual = fingerprintOf(await recipientOf(identity))
   if (actual === fingerprint) return identity

@@ -1,7 +1,8 @@
 import type { LifeboatError } from '../error.ts'
-import { NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
@@ -110,13 +111,13 @@ async function readNewest(store: Store, keys: Keys, newest: readonly string[], o
   for (const key of newest) {
     if (chunks >= ENOUGH_CHUNKS) break
     try {
-      const snapshot = await decodeSnapshot(key, await store.get(key), keys)
+      const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
       // Under another key of the same passphrase the same content has other ids.
       if (snapshot.keys.fingerprint !== keys.fingerprint) continue
       read.push({ snapshot, content: snapshot.keys.identity ? await openManifest(snapshot) : undefined })
       chunks += snapshot.header.chunks.length
     } catch (error) {
-      if (error instanceof DamagedSnapshot) onDamaged(error)
+      if (error instanceof DamagedSnapshot || error instanceof DamagedObject) onDamaged(error)
       // A prune may delete a snapshot at any moment.
       else if (!(error instanceof NotFound)) throw error
     }

@@ -4,6 +4,7 @@ import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
 
@@ -67,7 +68,7 @@ async function readOne(store: Store, keys: Keys | undefined, key: string): Promi
   const unbelieved = (error: unknown): [string, ReadLabels] => [id, { pinned: true, tags: null, problem: `${key} cannot be believed, so the snapshot counts as pinned: ${messageOf(error)}` }]
   let bytes: Buffer
   try {
-    bytes = await store.get(key)
+    bytes = await store.get(key, LIMITS.labels)
   } catch (error) {
     // Its snapshot was deleted meanwhile.
     if (error instanceof NotFound) return undefined

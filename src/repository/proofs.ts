@@ -6,6 +6,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
+import { LIMITS } from './limits.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 import { fingerprint, FORMAT, idTime, setName, snapshotId } from './snapshot.ts'
 
@@ -133,7 +134,7 @@ export function isVerified(proofs: readonly Proof[]): boolean {
 /** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
 export async function readProof(store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged']): Promise<Proof | undefined> {
   try {
-    return decodeProof(key, await store.get(key), keys)
+    return decodeProof(key, await store.get(key, LIMITS.proof), keys)
   } catch (error) {
     // A prune deletes the proofs of a snapshot with it.
     if (error instanceof NotFound) return undefined

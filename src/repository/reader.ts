@@ -103,7 +103,7 @@ export class DamagedChunk extends LifeboatError {
 export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
   const [id, size, storedSize, , mark] = entry
   const key = chunkKey(id, mark)
-  const sealed = await store.get(key).catch((error: unknown) => {
+  const sealed = await store.get(key, storedSize).catch((error: unknown) => {
     // A store that knows why an object is gone says so in an error of its own.
     const known = error instanceof NotFound && error.name !== 'NotFound'
     if (error instanceof NotFound) throw new DamagedChunk(key, known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)

@@ -6,6 +6,7 @@ import { snapshotKeys } from './catalog.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { decompressUpTo } from './sealing/zstd.ts'
+import { LIMITS } from './limits.ts'
 import { signerOf, splitSigned } from './signed.ts'
 import { FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
@@ -82,7 +83,7 @@ export async function readReferences(store: Store, keys: Keys, options: { signal
   await inParallel(await snapshotKeys(store), options.parallel, async (key) => {
     options.signal.throwIfAborted()
     try {
-      const { snapshot, chunks } = await readPublicPart(key, await store.get(key), keys)
+      const { snapshot, chunks } = await readPublicPart(key, await store.get(key, LIMITS.snapshot), keys)
       references.add(snapshot, chunks)
     } catch (error) {
       if (error instanceof NotFound) return

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
+import { LIMITS } from './limits.ts'
 import { recoveryFiles } from './recovery.ts'
 import { checkFormat, FORMAT } from './snapshot.ts'
 
@@ -30,7 +31,7 @@ export async function openOrMakeRepository(store: Store): Promise<void> {
 async function hasMarker(store: Store): Promise<boolean> {
   let bytes: Buffer
   try {
-    bytes = await store.get(MARKER)
+    bytes = await store.get(MARKER, LIMITS.marker)
   } catch (error) {
     if (error instanceof NotFound) return false
     throw error

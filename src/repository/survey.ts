@@ -3,6 +3,7 @@ import { inParallel } from '../stores/retry.ts'
 import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { idOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
 
 /** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
@@ -35,7 +36,7 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   const results = await inParallel(found, atOnce, async (key) => {
     signal.throwIfAborted()
     try {
-      return { result: await work(await decodeVisible(key, await store.get(key), keys)) }
+      return { result: await work(await decodeVisible(key, await store.get(key, LIMITS.snapshot), keys)) }
     } catch (error) {
       // A prune may delete a snapshot at any moment.
       if (error instanceof NotFound) return undefined

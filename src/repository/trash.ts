@@ -4,6 +4,7 @@ import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
+import { LIMITS } from './limits.ts'
 import { FORMAT, idTime } from './snapshot.ts'
 
 /** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
@@ -40,7 +41,7 @@ export async function readTrash(store: Store, onDamaged: (error: LifeboatError) 
 async function readOne(store: Store, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void): Promise<Trash | undefined> {
   let bytes: Buffer
   try {
-    bytes = await store.get(key)
+    bytes = await store.get(key, LIMITS.trash)
   } catch (error) {
     // Another prune is done with it.
     if (error instanceof NotFound) return undefined

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { AnonymousCredential, BlobServiceClient, type ContainerClient, newPipeline, type RestError, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { LifeboatError } from '../error.ts'
 import { federatedToken } from './azblob/identity.ts'
-import { Requests } from './azblob/requests.ts'
+import { maximum, Requests } from './azblob/requests.ts'
 import type { AzblobDestination } from './destinations/azblob.ts'
+import { TooLong } from './http.ts'
 import type { StoreEnvironment } from './open.ts'
 import { Persistence, type PersistenceOptions } from './persistence.ts'
 import { Transient } from './retry.ts'
-import { checkKey, isKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { checkKey, isKey, NotFound, type Store, type StoredObject, tooLarge } from './store.ts'
 
 /** A store in a container of Azure Blob Storage. Each object is one put of a block blob, so that it is there as a whole or not. */
 export class AzblobStore implements Store {
@@ -33,10 +34,12 @@ export class AzblobStore implements Store {
     })
   }
 
-  async get(key: string): Promise<Buffer> {
+  async get(key: string, most: number): Promise<Buffer> {
     const blob = this.#container.getBlobClient(this.#prefix + checkKey(key))
     return this.#try('get', key, async () => {
-      const { readableStreamBody, contentMD5 } = await blob.download(0, undefined, { maxRetryRequests: 0 })
+      const { readableStreamBody, contentMD5 } = await maximum.run(most, () => blob.download(0, undefined, { maxRetryRequests: 0 })).catch((error: unknown) => {
+        throw error instanceof TooLong ? tooLarge(most, key, this.name) : error
+      })
       const pieces: Buffer[] = []
       for await (const piece of readableStreamBody ?? []) pieces.push(Buffer.from(piece))
       const bytes = Buffer.concat(pieces)

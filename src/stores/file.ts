@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { constants as system } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../error.ts'
 import { type Mounting, refuseUnmounted } from './mount.ts'
-import { checkKey, isKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { checkKey, checkSize, DamagedObject, isKey, NotFound, type Store, type StoredObject } from './store.ts'
 import { ABANDONED_AFTER, INCOMING } from './walk.ts'
 
 /** How a system says that there is no such file; the name may be a folder's, or lead through a file. */
@@ -45,9 +45,9 @@ export class FileStore implements Store {
     }
   }
 
-  async get(key: string): Promise<Buffer> {
+  async get(key: string, most: number): Promise<Buffer> {
     try {
-      return await readFile(this.#path(key))
+      return await readUpTo(this.#path(key), most, key, this.name)
     } catch (cause) {
       if (isErrno(cause, ...ABSENT)) throw new NotFound(key, this.name, { cause })
       throw explain(`cannot read ${key} from ${this.name}`, cause)
@@ -155,6 +155,29 @@ export class FileStore implements Store {
       throw cause
     }
   }
+}
+
+/** What is no plain file is not opened as one: reading a FIFO would wait for ever, and a link leads out of the store. */
+async function readUpTo(file: string, most: number, key: string, store: string): Promise<Buffer> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((cause: unknown) => {
+    throw isErrno(cause, 'ELOOP', 'ENXIO') ? notPlain(key, store, cause) : cause
+  })
+  try {
+    const found = await handle.stat()
+    if (found.isDirectory()) throw new NotFound(key, store)
+    if (!found.isFile()) throw notPlain(key, store)
+    checkSize(found.size, most, key, store)
+    const bytes = Buffer.alloc(found.size)
+    let at = 0
+    for (let read = 1; at < bytes.length && read > 0; at += read) read = (await handle.read(bytes, at, bytes.length - at, at)).bytesRead
+    return bytes.subarray(0, at)
+  } finally {
+    await handle.close()
+  }
+}
+
+function notPlain(key: string, store: string, cause?: unknown): DamagedObject {
+  return new DamagedObject(`${key} in ${store} is not a plain file`, { cause, hint: 'Someone put a link, a FIFO or a device in its place. Put the object back from a copy of the store, or delete what is there.' })
 }
 
 /**

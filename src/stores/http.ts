@@ -22,7 +22,7 @@ export interface RequestOptions {
   signal: AbortSignal
   /** Milliseconds without a byte after which the request is given up. */
   silence: number
-  /** Bytes of an answer that are believed; more is an error. */
+  /** Bytes of a good answer that are read; one that goes on is a `TooLong`. Other answers may have as many as an error page has. */
   maximum: number
   /** Statuses from 500 on that are an answer like others. */
   final?: readonly number[]
@@ -31,6 +31,11 @@ export interface RequestOptions {
 }
 
 const PIECE = 64 * 1024
+/** Of an answer that says why there is no good one. */
+const LARGEST_REFUSAL = 1024 * 1024
+
+/** An answer that went on after the bytes it may have; the rest was not read. */
+export class TooLong extends LifeboatError {}
 
 /**
  * One HTTP request, through the proxy if there is one (src/proxy.ts), redirects not followed. Throws a `Transient` for a lost or silent
@@ -84,13 +89,15 @@ async function requestOnce(url: URL, asked: Asked, options: RequestOptions): Pro
     const response = await promise
     responded = true
     const [status, answered] = [response.statusCode!, headersOf(response)]
+    const isGood = status >= 200 && status < 300
+    const most = isGood ? maximum : Math.max(maximum, LARGEST_REFUSAL)
     const taken: Uint8Array[] = []
     let size = 0
     for await (const piece of received(response, lost)) {
       timer.refresh()
       size += piece.length
-      if (size > maximum) throw new LifeboatError(`${url.host} answered with more than the ${maximum} bytes expected`)
-      if (sink && status >= 200 && status < 300) await sink(piece, { status, headers: answered })
+      if (size > most) throw new TooLong(`${url.host} answered with more than the ${most} bytes expected`)
+      if (sink && isGood) await sink(piece, { status, headers: answered })
       else taken.push(piece)
     }
     const answer = { status, headers: answered, body: Buffer.concat(taken) }

@@ -6,7 +6,7 @@ import type { StoreEnvironment } from './open.ts'
 import { request } from './http.ts'
 import { failureIn, RcloneLog } from './rclone/log.ts'
 import { retry, Transient } from './retry.ts'
-import type { Store, StoredObject } from './store.ts'
+import { DamagedObject, type Store, type StoredObject } from './store.ts'
 import { WebdavStore } from './webdav.ts'
 
 export interface RcloneOptions extends Pick<StoreEnvironment, 'variables' | 'signal'> {
@@ -42,8 +42,8 @@ export class RcloneStore implements Store {
     return this.#through((store) => store.put(key, bytes))
   }
 
-  get(key: string): Promise<Buffer> {
-    return this.#through((store) => store.get(key))
+  get(key: string, most: number): Promise<Buffer> {
+    return this.#through((store) => store.get(key, most))
   }
 
   head(key: string): Promise<StoredObject> {
@@ -90,7 +90,7 @@ export class RcloneStore implements Store {
 
   /** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
   #explained(error: unknown, { host, log }: Served, since: number): unknown {
-    if (this.#options.signal.aborted || !(error instanceof LifeboatError)) return error
+    if (this.#options.signal.aborted || !(error instanceof LifeboatError) || error instanceof DamagedObject) return error
     const [message, said] = [error.message.replaceAll(host, 'rclone'), log.failureSince(since)]
     return new LifeboatError(said === '' || message.includes(said) ? message : `${message}; rclone says: ${said}`, { cause: error, hint: error.hint })
   }

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type StorageClass } from '@aws-sdk/client-s3'
 import { LifeboatError } from '../error.ts'
 import type { S3Destination } from './destinations/s3.ts'
+import { TooLong } from './http.ts'
 import { Transient } from './retry.ts'
 import { isAbsent, wantsMd5 } from './s3/errors.ts'
 import { inLanes } from './s3/lanes.ts'
 import { openSession, type S3Environment, type S3Session } from './s3/session.ts'
-import { checkKey, isKey, type Store, type StoredObject } from './store.ts'
+import { checkKey, isKey, tooLarge, type Store, type StoredObject } from './store.ts'
 
 /** A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not. */
 export class S3Store implements Store {
@@ -42,10 +43,12 @@ export class S3Store implements Store {
     })
   }
 
-  async get(key: string): Promise<Buffer> {
+  async get(key: string, most: number): Promise<Buffer> {
     let unexpected: string | undefined
     return this.#session.try('get', key, async (requestTimeout) => {
-      const { bytes, etag } = await this.#fetch(key, requestTimeout)
+      const { bytes, etag } = await this.#fetch(key, most, requestTimeout).catch((error: unknown) => {
+        throw error instanceof TooLong ? tooLarge(most, key, this.name) : error
+      })
       const expected = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '')?.[1]
       if (etag === undefined) throw new Transient('the answer is not that of an S3 service')
       if (!this.#etagIsMd5 || expected === undefined) return bytes
@@ -61,18 +64,19 @@ export class S3Store implements Store {
     })
   }
 
-  async #fetch(key: string, requestTimeout: number): Promise<{ bytes: Buffer; etag: string | undefined }> {
+  async #fetch(key: string, maximum: number, requestTimeout: number): Promise<{ bytes: Buffer; etag: string | undefined }> {
     const { Bucket, Key } = this.#at(key)
-    const answer = await this.#session.direct.ask('GET', Key, requestTimeout)
+    const limits = { requestTimeout, maximum }
+    const answer = await this.#session.direct.ask('GET', Key, limits)
     if (answer) return { bytes: answer.body, etag: answer.headers.get('etag') ?? undefined }
-    const { Body, ETag: etag } = await this.#session.client.send(new GetObjectCommand({ Bucket, Key }), { requestTimeout })
+    const { Body, ETag: etag } = await this.#session.client.send(new GetObjectCommand({ Bucket, Key }), limits)
     const { buffer, byteOffset, length } = (await Body?.transformToByteArray()) ?? new Uint8Array()
     return { bytes: Buffer.from(buffer, byteOffset, length), etag }
   }
 
   async head(key: string): Promise<StoredObject> {
     return this.#session.try('head', key, async (requestTimeout) => {
-      const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, requestTimeout)
+      const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, { requestTimeout })
       const [length, changed] = [Number(answer?.headers.get('content-length') ?? NaN), Date.parse(answer?.headers.get('last-modified') ?? '')]
       if (!Number.isNaN(length) && !Number.isNaN(changed)) return { key, size: length, modified: new Date(changed) }
       const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })

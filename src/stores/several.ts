@@ -35,11 +35,11 @@ export class SeveralStores implements Store {
   }
 
   /** Out of the first one: where another lacks the object, `head` tells. */
-  async get(key: string): Promise<Buffer> {
+  async get(key: string, most: number): Promise<Buffer> {
     for (;;) {
       const [first] = this.#live
       try {
-        return await first!.get(key)
+        return await first!.get(key, most)
       } catch (error) {
         if (error instanceof NotFound || error instanceof DamagedObject) throw error
         this.#drop(first!, error)

@@ -7,7 +7,7 @@ import type { StoreEnvironment } from './open.ts'
 import { Persistence } from './persistence.ts'
 import { inParallel, Transient } from './retry.ts'
 import { FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, SftpSession, status } from './sftp/session.ts'
-import { checkKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { checkKey, checkSize, NotFound, type Store, type StoredObject } from './store.ts'
 import { ABANDONED_AFTER, type FolderContents, INCOMING, walk } from './walk.ts'
 
 export interface SftpOptions extends Pick<StoreEnvironment, 'variables' | 'signal'> {
@@ -58,12 +58,13 @@ export class SftpStore implements Store {
     })
   }
 
-  get(key: string): Promise<Buffer> {
+  get(key: string, most: number): Promise<Buffer> {
     const file = this.#path(key)
     return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
       const handle = await found(key, this.name, session.request<Buffer>((sftp, done) => sftp.open(file, 'r', done)))
       try {
         const { size } = await found(key, this.name, session.request<Stats>((sftp, done) => sftp.fstat(handle, done)).then(isFile))
+        checkSize(size, most, key, this.name)
         return await readPieces(session, handle, size)
       } finally {
         if (!session.ended) await session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)))

@@ -6,8 +6,11 @@ export interface Store {
   readonly name: string
   /** Atomic (a reader sees the whole object or none) and durable when it resolves; overwriting is allowed. May be retried. */
   put(key: string, bytes: Uint8Array): Promise<void>
-  /** The whole object. Throws `NotFound` when there is none. May be retried. */
-  get(key: string): Promise<Buffer>
+  /**
+   * The whole object. Throws `NotFound` when there is none, and `DamagedObject` when it has more than `most` bytes: no more than these are read,
+   * whatever the other side announces or sends. May be retried.
+   */
+  get(key: string, most: number): Promise<Buffer>
   /** What `list` would say of one object, without reading it. Throws `NotFound` when there is none. May be retried. */
   head(key: string): Promise<StoredObject>
   /** Every object whose key starts with `prefix`, in no fixed order. An empty or absent store lists nothing. */
@@ -65,8 +68,19 @@ export function checkKey(key: string): string {
   throw new Error(`${JSON.stringify(key)} is not a key of an object`)
 }
 
-/** An object that is there but cannot be what was put: truncated, or with a wrong checksum. Others of the store are not affected. */
+/** An object that is there but cannot be what was put: truncated, too large, or with a wrong checksum. Others of the store are not affected. */
 export class DamagedObject extends LifeboatError {}
+
+/** Throws for an object of `size` bytes that may have `most`. */
+export function checkSize(size: number, most: number, key: string, store: string): void {
+  if (size > most) throw tooLarge(most, key, store)
+}
+
+export function tooLarge(most: number, key: string, store: string): DamagedObject {
+  return new DamagedObject(`${key} in ${store} has more than the ${most.toLocaleString('en')} bytes that it may have`, {
+    hint: 'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; `lifeboat verify` tells which snapshots need it.',
+  })
+}
 
 export class NotFound extends Error {
   readonly key: string

@@ -67,7 +67,7 @@ async function count(objects: AsyncIterable<StoredObject>): Promise<number> {
 }
 
 async function same(store: Store, key: string, bytes: Buffer): Promise<string> {
-  const read = await store.get(key)
+  const read = await store.get(key, bytes.length)
   if (!read.equals(bytes)) throw new LifeboatError(`${key} came back with ${read.length} bytes that are not the ${bytes.length} that were put`, { hint: 'Do not back up to this store: it does not keep what it is given.' })
   return 'came back as it was put'
 }

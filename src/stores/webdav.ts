@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
-import { AGAIN, type Answer, request } from './http.ts'
+import { AGAIN, type Answer, request, TooLong } from './http.ts'
 import { Persistence } from './persistence.ts'
 import { Transient } from './retry.ts'
-import { checkKey, NotFound, type Store, type StoredObject } from './store.ts'
+import { checkKey, NotFound, tooLarge, type Store, type StoredObject } from './store.ts'
 import { ABANDONED_AFTER, type FolderContents, INCOMING, walk } from './walk.ts'
 import { propfindBody, QUOTA, readMultistatus, type Resource, VERSION, WANTED } from './webdav/multistatus.ts'
 
@@ -27,7 +27,6 @@ export interface WebdavOptions {
   signal: AbortSignal
 }
 
-const LARGEST_OBJECT = 64 * 1024 * 1024
 /** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
 const SMALL = 512 * 1024
 const LARGEST_LISTING = 256 * 1024 * 1024
@@ -79,10 +78,15 @@ export class WebdavStore implements Store {
     })
   }
 
-  get(key: string): Promise<Buffer> {
+  get(key: string, most: number): Promise<Buffer> {
     const url = this.#url(key)
     return this.#attempt(`read ${key} from ${this.name}`, async (silence) => {
-      const answer = await this.#ask('GET', url, silence, { maximum: LARGEST_OBJECT })
+      const answer = await this.#ask('GET', url, silence, { maximum: most }).catch(async (error: unknown) => {
+        if (!(error instanceof TooLong)) throw error
+        // A page for people may be in its place.
+        await this.#describe(key, silence)
+        throw tooLarge(most, key, this.name)
+      })
       // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked what there is.
       const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html')
       if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status)) await this.#describe(key, silence)

@@ -7,7 +7,7 @@ import { DamagedChunk, Reader } from '../../src/repository/reader.ts'
 import { chunkKey, DamagedSnapshot, openManifest, type StreamRecord } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { all, changed, noise, sha256 } from '../support/bytes.ts'
+import { all, ANY_SIZE, changed, noise, sha256 } from '../support/bytes.ts'
 import { backUp, keys, type Operation, through } from '../support/engine.ts'
 
 const MIB = 1024 * 1024
@@ -57,14 +57,14 @@ test('a stream of differences comes back, each base fetched a few times at most'
 test('a chunk that is missing, truncated, flipped or another one is named where its turn comes, and no wrong byte before it', async () => {
   const { store, reader, stream, objects } = await opened(false)
   const victim = objects[2]!
-  const good = await store.get(victim)
+  const good = await store.get(victim, ANY_SIZE)
   const flipped = Buffer.from(good)
   flipped[good.length - 20]! ^= 1
   const damages: [Buffer | undefined, RegExp][] = [
     [undefined, /is missing from/],
     [good.subarray(0, -1), /is damaged: it has \d+ bytes instead of \d+/],
     [flipped, /is damaged: /],
-    [await store.get(objects[0]!), /is damaged: /],
+    [await store.get(objects[0]!, ANY_SIZE), /is damaged: /],
   ]
   for (const [damage, message] of damages) {
     await (damage ? store.put(victim, damage) : store.delete(victim))

@@ -7,6 +7,7 @@ import { DamagedObject, NotFound } from '../../src/stores/store.ts'
 import { LifeboatError } from '../../src/error.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { ArtifactStores, terminalOf } from '../support/github/store.ts'
+import { ANY_SIZE } from '../support/bytes.ts'
 
 const DAY = 86_400_000
 let github: GitHub
@@ -60,9 +61,10 @@ test('what one run puts and commits another reads, byte for byte, and a terminal
   await backUp(1, ['chunks/aa/one', 'chunks/bb/two'])
   for (const store of [stores.open(), stores.open({ variables: terminalOf(github) }), stores.open({ set: undefined })]) {
     expect(await keysOf(store)).toEqual(['chunks/aa/one', 'chunks/bb/two', 'lifeboat.json', snapshot(1)])
-    expect(await store.get('chunks/aa/one')).toEqual(bytes('chunks/aa/one'))
-    expect(await store.get('lifeboat.json')).toEqual(Buffer.from('{}'))
-    await expect(store.get('chunks/aa/none')).rejects.toThrow(NotFound)
+    expect(await store.get('chunks/aa/one', ANY_SIZE)).toEqual(bytes('chunks/aa/one'))
+    expect(await store.get('lifeboat.json', ANY_SIZE)).toEqual(Buffer.from('{}'))
+    await expect(store.get('chunks/aa/none', ANY_SIZE)).rejects.toThrow(NotFound)
+    await expect(store.get('chunks/aa/one', bytes('chunks/aa/one').length - 1)).rejects.toThrow(DamagedObject)
   }
 })
 
@@ -83,7 +85,7 @@ test('the artifact is named after the set, and holds what this backup put, the s
 test('before the commit nothing is uploaded, and closing discards what was put', async () => {
   const store = stores.open()
   await store.put('chunks/aa/one', bytes('one'))
-  expect(await store.get('chunks/aa/one')).toEqual(bytes('one'))
+  expect(await store.get('chunks/aa/one', ANY_SIZE)).toEqual(bytes('one'))
   expect(await keysOf(store)).toEqual(['chunks/aa/one'])
   await store.close()
   expect(github.calls.filter(({ path }) => path.includes('CreateArtifact'))).toEqual([])
@@ -116,7 +118,7 @@ test('without a token the artifacts of the same run are read, those of others ar
   const variables = github.startRun()
   await backUp(1, ['chunks/aa/one'], [], stores.open({ variables, token: undefined }))
   const same = stores.open({ variables, token: undefined })
-  expect(await same.get('chunks/aa/one')).toEqual(bytes('chunks/aa/one'))
+  expect(await same.get('chunks/aa/one', ANY_SIZE)).toEqual(bytes('chunks/aa/one'))
   expect(await keysOf(stores.open({ token: undefined }))).toEqual([])
   expect(stores.warnings[0]).toMatch(/only the artifacts of this run are seen.*actions: read/)
 })
@@ -141,7 +143,7 @@ test('to list snapshots only ends of artifacts are read, to get a chunk only tha
   github.calls.length = 0
   const other = stores.open()
   expect(await keysOf(other, 'snapshots/')).toEqual([snapshot(1)])
-  expect(await other.get('chunks/aa/small')).toEqual(bytes('small'))
+  expect(await other.get('chunks/aa/small', ANY_SIZE)).toEqual(bytes('small'))
   expect(github.calls.filter(({ path }) => path.startsWith('/blobs/')).map(({ status }) => status)).toEqual([206, 206])
 })
 
@@ -150,7 +152,7 @@ test('where ranges are not answered the whole artifact is fetched once, checked,
   github.ignoreRanges = true
   github.calls.length = 0
   const store = stores.open()
-  expect(await Promise.all([store.get('chunks/aa/one'), store.get('chunks/bb/two')])).toEqual([bytes('chunks/aa/one'), bytes('chunks/bb/two')])
+  expect(await Promise.all([store.get('chunks/aa/one', ANY_SIZE), store.get('chunks/bb/two', ANY_SIZE)])).toEqual([bytes('chunks/aa/one'), bytes('chunks/bb/two')])
   expect(github.calls.filter(({ path }) => path.startsWith('/blobs/')).length).toBe(2)
   await store.close()
   expect(readdirSync(stores.temporary)).toEqual([])
@@ -171,7 +173,7 @@ test('a flipped bit in a chunk is found when the chunk is read', async () => {
   const content = await github.content(github.artifacts[0]!)
   content[content.indexOf('chunks/aa/onechunks') + 20]! ^= 1
   await github.replace(github.artifacts[0]!, content)
-  const error = await failure(stores.open().get('chunks/aa/one'))
+  const error = await failure(stores.open().get('chunks/aa/one', ANY_SIZE))
   expect(error).toBeInstanceOf(DamagedObject)
   expect(error.message).toMatch(/artifact lifeboat-shop \(\d+\) is damaged: chunks\/aa\/one in it is not what was put: its checksum \(CRC-32\) differs/)
 })
@@ -281,7 +283,7 @@ test('a part that has expired: the error says which snapshots are lost and which
   await backUp(4, ['chunks/dd/four'], ['chunks/aa/old', 'chunks/cc/three'])
   github.offset = 100 * DAY
   const store = stores.open()
-  const error = await store.get('chunks/aa/old').catch((error: unknown) => error)
+  const error = await store.get('chunks/aa/old', ANY_SIZE).catch((error: unknown) => error)
   expect(error).toBeInstanceOf(LostPart)
   expect(String(error)).toMatch(/chunks\/aa\/old was in artifact lifeboat-shop \(\d+\), which has expired or was deleted; it was to expire on .*Snapshots lost with it: 20261104T020000Z-00000004, 20261102T020000Z-00000002; the newest whole snapshot is 20261103T020000Z-00000003/)
   expect(await store.wholeness()).toEqual({ lost: [snapshot(4), snapshot(2)], newestWhole: snapshot(3) })
@@ -303,7 +305,7 @@ test('releasing deletes the artifacts that nothing kept needs, and only those', 
   const store = stores.open({ token: github.token('write') })
   expect(await store.release(kept)).toMatchObject({ deleted: 2, permitted: true })
   expect(github.artifacts.map(({ id }) => id)).toEqual([first, ...rest])
-  expect(await store.get('chunks/aa/1')).toEqual(bytes('chunks/aa/1'))
+  expect(await store.get('chunks/aa/1', ANY_SIZE)).toEqual(bytes('chunks/aa/1'))
   expect((await store.wholeness()).lost).toEqual([])
 })
 
@@ -371,7 +373,7 @@ test('an uploaded object is not deleted by itself, a staged one is', async () =>
 test('one file per object is staged, readable by nobody else, whatever is put at the same time', async () => {
   const store = stores.open()
   await Promise.all([1, 2, 3, 4, 5, 6].map((number) => store.put('shared/key', Buffer.alloc(100_000 + number, `${number}`))))
-  const content = await store.get('shared/key')
+  const content = await store.get('shared/key', ANY_SIZE)
   expect(content).toEqual(Buffer.alloc(content.length, `${content.length - 100_000}`))
   for (const entry of readdirSync(stores.temporary, { recursive: true, withFileTypes: true })) {
     expect(statSync(path.join(entry.parentPath, entry.name)).mode & 0o077).toBe(0)

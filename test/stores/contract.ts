@@ -1,5 +1,5 @@
-import { NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
-import { all, noise } from '../support/bytes.ts'
+import { DamagedObject, NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
+import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 
 export interface OpenedStore {
   /** Empty. */
@@ -31,8 +31,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, ma
       for (const size of [0, 1, 2, 1000, 65_535, 65_536, 65_537, 5 * MIB + 1, 16 * MIB]) {
         const bytes = noise(`${size}`, size)
         await store.put(`sizes/${size}`, bytes)
-        expect(bytes.equals(await store.get(`sizes/${size}`))).toBe(true)
-        expect(bytes.equals(await other.get(`sizes/${size}`))).toBe(true)
+        expect(bytes.equals(await store.get(`sizes/${size}`, ANY_SIZE))).toBe(true)
+        expect(bytes.equals(await other.get(`sizes/${size}`, ANY_SIZE))).toBe(true)
       }
       await other.close()
     })
@@ -41,27 +41,39 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, ma
       const buffer = Buffer.from('....the view....')
       await store.put('view', new Uint8Array(buffer.buffer, buffer.byteOffset + 4, 8))
       buffer.fill('x')
-      expect((await store.get('view')).toString()).toBe('the view')
+      expect((await store.get('view', ANY_SIZE)).toString()).toBe('the view')
     })
 
     test('keys take every allowed character', async () => {
       const keys = ['abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '0123456789', 'a.b_c-d', 'x..y', '-', '_', 'deep/er/and/deep.er', `long/${'k'.repeat(200)}`, 'a/b', 'A/B']
       for (const key of keys) await store.put(key, Buffer.from(key))
-      for (const key of keys) expect((await store.get(key)).toString()).toBe(key)
+      for (const key of keys) expect((await store.get(key, ANY_SIZE)).toString()).toBe(key)
       expect([...(await listed(store, '')).keys()].toSorted()).toEqual(keys.toSorted())
     })
 
     test('putting again replaces, also with something shorter', async () => {
       await store.put('a/object', Buffer.from('the first version of it'))
       await store.put('a/object', Buffer.from('second'))
-      expect((await store.get('a/object')).toString()).toBe('second')
+      expect((await store.get('a/object', ANY_SIZE)).toString()).toBe('second')
       expect([...(await listed(store, 'a/')).values()].map(({ size }) => size)).toEqual([6])
+    })
+
+    test('an object may have as many bytes as the reader allows, and not one more', async () => {
+      await store.put('limited', noise('limited', 100_000))
+      expect(noise('limited', 100_000).equals(await store.get('limited', 100_000))).toBe(true)
+      for (const most of [99_999, 1000, 1]) {
+        const error: unknown = await store.get('limited', most).catch((reason: unknown) => reason)
+        expect(error).toBeInstanceOf(DamagedObject)
+        expect(error).toMatchObject({ message: expect.stringContaining(`limited in ${store.name} has more than the ${most.toLocaleString('en')} bytes`), hint: expect.stringContaining('Put it back from a copy') })
+      }
+      await store.put('empty', Buffer.alloc(0))
+      expect(await store.get('empty', 1)).toHaveLength(0)
     })
 
     test('what is not there is NotFound, whatever is beside it', async () => {
       await store.put('a/b', Buffer.from('x'))
       for (const key of ['nothing', 'a/c', 'a/bb', 'a/b/c', 'a', 'b/b']) {
-        const error: unknown = await store.get(key).catch((reason: unknown) => reason)
+        const error: unknown = await store.get(key, ANY_SIZE).catch((reason: unknown) => reason)
         expect(error).toBeInstanceOf(NotFound)
         expect(error).toMatchObject({ key })
         const unseen: unknown = await store.head(key).catch((reason: unknown) => reason)
@@ -88,10 +100,10 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, ma
       await store.delete('a/b')
       await store.delete('never/was')
       await store.delete('a/c/d')
-      await expect(store.get('a/b')).rejects.toThrow(NotFound)
+      await expect(store.get('a/b', ANY_SIZE)).rejects.toThrow(NotFound)
       expect([...(await listed(store, '')).keys()]).toEqual(['a/c'])
       await store.put('a/b', Buffer.from('again'))
-      expect((await store.get('a/b')).toString()).toBe('again')
+      expect((await store.get('a/b', ANY_SIZE)).toString()).toBe('again')
     })
 
     test('an empty store lists nothing', async () => {
@@ -133,7 +145,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, ma
       const versions = [Buffer.alloc(300_000, 1), Buffer.alloc(200_000, 2)] as const
       await store.put('a/object', versions[0])
       // A store that has answered is tried more often: here something may be in its way each time.
-      await reader.get('a/object')
+      await reader.get('a/object', ANY_SIZE)
       const written = new AbortController()
       const write = async (): Promise<void> => {
         try {
@@ -144,7 +156,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, ma
       }
       const read = async (): Promise<void> => {
         do {
-          const seen = await reader.get('a/object').catch((error: unknown) => {
+          const seen = await reader.get('a/object', ANY_SIZE).catch((error: unknown) => {
             if (gap && error instanceof NotFound) return versions[0]
             throw error
           })
@@ -167,15 +179,15 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, ma
       }
       await Promise.all(Array.from({ length: 9 }, (_, writer) => write(writer)))
       expect(await all(store.list('own/'))).toHaveLength(72)
-      for (let writer = 0; writer < 9; writer++) expect((await store.get(`own/${writer}-7`)).toString()).toBe(`${writer} 7`)
-      const shared = await store.get('shared/key')
+      for (let writer = 0; writer < 9; writer++) expect((await store.get(`own/${writer}-7`, ANY_SIZE)).toString()).toBe(`${writer} 7`)
+      const shared = await store.get('shared/key', ANY_SIZE)
       expect(shared.equals(Buffer.alloc(10_000 + shared[0]!, shared[0]))).toBe(true)
       for (const other of stores.slice(1)) await other.close()
     })
 
     test('the same object put by many at the same time is there', async () => {
       await Promise.all(Array.from({ length: 12 }, () => store.put('same/object', noise('same', 50_000))))
-      expect(noise('same', 50_000).equals(await store.get('same/object'))).toBe(true)
+      expect(noise('same', 50_000).equals(await store.get('same/object', ANY_SIZE))).toBe(true)
       expect(await all(store.list(''))).toHaveLength(1)
     })
 

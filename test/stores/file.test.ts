@@ -5,7 +5,7 @@ import path from 'node:path'
 import { FileStore } from '../../src/stores/file.ts'
 import { refuseUnmounted } from '../../src/stores/mount.ts'
 import { NotFound } from '../../src/stores/store.ts'
-import { all, noise } from '../support/bytes.ts'
+import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
 
@@ -59,7 +59,7 @@ test.each(['', '.', '..', '../outside', 'a/../../outside', 'a/./b', '/etc/passwd
   async (key) => {
     const root = freshFolder()
     const store = new FileStore(path.join(root, 'store'))
-    for (const use of [store.put(key, Buffer.from('x')), store.get(key), store.delete(key)]) await expect(use).rejects.toThrow('is not a key of an object')
+    for (const use of [store.put(key, Buffer.from('x')), store.get(key, ANY_SIZE), store.delete(key)]) await expect(use).rejects.toThrow('is not a key of an object')
     expect(existsSync(root)).toBe(false)
   },
 )
@@ -75,8 +75,8 @@ async function fullDiskTest(root: string): Promise<void> {
   const error = await thrownBy(store.put('chunks/aa/large', noise('large', 4_000_000)))
   expect(error.message).toMatch(new RegExp(`^cannot write chunks/aa/large to file:${root}: ENOSPC`))
   expect(error.hint).toContain('The disk is full')
-  await expect(store.get('chunks/aa/large')).rejects.toThrow(NotFound)
-  expect(noise('earlier', 100_000).equals(await store.get('earlier'))).toBe(true)
+  await expect(store.get('chunks/aa/large', ANY_SIZE)).rejects.toThrow(NotFound)
+  expect(noise('earlier', 100_000).equals(await store.get('earlier', ANY_SIZE))).toBe(true)
   expect(readdirSync(path.join(root, '.incoming'))).toEqual([])
   await store.put('later', noise('later', 100_000))
   expect((await all(store.list(''))).map(({ key }) => key).toSorted()).toEqual(['earlier', 'later'])
@@ -114,7 +114,7 @@ if (asRoot) {
     await inSmallFileSystem('size=1m', async (mounted) => {
       const store = new FileStore(path.join(mounted, 'store'), { mounted: true })
       await store.put('object', Buffer.from('x'))
-      expect((await store.get('object')).toString()).toBe('x')
+      expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
     })
   })
 
@@ -149,7 +149,7 @@ if (asRoot) {
       utimesSync(path.join(mounted, '.incoming/abandoned'), 1, 1)
       execFileSync('mount', ['-o', 'remount,ro', mounted])
       const store = new FileStore(mounted)
-      expect((await store.get('object')).toString()).toBe('x')
+      expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
       expect(await all(store.list(''))).toHaveLength(1)
       const error = await thrownBy(store.put('other', Buffer.from('x')))
       expect(error.message).toMatch(/^cannot write other to .*: EROFS/)
@@ -176,7 +176,7 @@ if (asRoot) {
     await new FileStore(root).put('object', Buffer.from('x'))
     chmodSync(root, 0o500)
     const store = new FileStore(root)
-    expect((await store.get('object')).toString()).toBe('x')
+    expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
     const error = await thrownBy(store.put('chunks/other', Buffer.from('x')))
     expect(error.message).toMatch(/^cannot write chunks\/other to .*: EACCES/)
     expect(error.hint).toContain('the right to read and write')
@@ -190,7 +190,7 @@ test('a store whose path is a file, or leads through one, says so and leaves it 
   writeFileSync(file, 'a file')
   for (const root of [file, path.join(file, 'below')]) {
     const store = new FileStore(root)
-    await expect(store.get('object')).rejects.toThrow(NotFound)
+    await expect(store.get('object', ANY_SIZE)).rejects.toThrow(NotFound)
     expect(await all(store.list(''))).toEqual([])
     const error = await thrownBy(store.put('object', Buffer.from('x')))
     expect(error.message).toMatch(/^cannot write object to .*: (EEXIST|ENOTDIR)/)
@@ -214,7 +214,7 @@ test('what killed runs left is removed by a run that wrote, once it is a day old
   await store.close()
   expect(existsSync(old)).toBe(false)
   expect(existsSync(young)).toBe(true)
-  expect((await store.get('object')).toString()).toBe('x')
+  expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
 })
 
 /** The calls of the system that one put of `chunks/aa/object` makes, by what they do to which file of the store. */
@@ -274,11 +274,11 @@ test.each([...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((when) => `fsync:when=${when}`), .
        for (const key of ['b/object', 'a/object', 'c/object']) await store.put(key, Buffer.alloc(300000, 2))`,
     )
     expect(signal).toBe('SIGKILL')
-    const seen = await store.get('a/object')
+    const seen = await store.get('a/object', ANY_SIZE)
     expect(seen.equals(old) || seen.equals(Buffer.alloc(300_000, 2))).toBe(true)
     for (const { key, size } of await all(store.list(''))) expect(size).toBe(key === 'a/object' ? seen.length : 300_000)
     await store.put('a/object', next)
-    expect(next.equals(await new FileStore(root).get('a/object'))).toBe(true)
+    expect(next.equals(await new FileStore(root).get('a/object', ANY_SIZE))).toBe(true)
   },
 )
 

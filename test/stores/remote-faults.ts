@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError } from '../../src/error.ts'
-import { NotFound, type Store } from '../../src/stores/store.ts'
-import { all, noise } from '../support/bytes.ts'
+import { DamagedObject, NotFound, type Store } from '../../src/stores/store.ts'
+import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { type Asked, type HttpProxy, startHttpProxy } from '../support/http-proxy.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
@@ -41,11 +41,11 @@ export async function failure(work: Promise<unknown>): Promise<LifeboatError> {
 const operations: Record<string, (store: Store, whole: Store, key: string) => Promise<void>> = {
   put: async (store, whole, key) => {
     await store.put(key, noise(key, 3000))
-    expect(noise(key, 3000).equals(await whole.get(key))).toBe(true)
+    expect(noise(key, 3000).equals(await whole.get(key, ANY_SIZE))).toBe(true)
   },
   get: async (store, whole, key) => {
     await whole.put(key, noise(key, 3000))
-    expect(noise(key, 3000).equals(await store.get(key))).toBe(true)
+    expect(noise(key, 3000).equals(await store.get(key, ANY_SIZE))).toBe(true)
   },
   head: async (store, whole, key) => {
     await whole.put(key, noise(key, 3000))
@@ -58,7 +58,7 @@ const operations: Record<string, (store: Store, whole: Store, key: string) => Pr
   delete: async (store, whole, key) => {
     await whole.put(key, noise(key, 3000))
     await store.delete(key)
-    await expect(whole.get(key)).rejects.toThrow(NotFound)
+    await expect(whole.get(key, ANY_SIZE)).rejects.toThrow(NotFound)
   },
 }
 export const eachOperation = Object.entries(operations)
@@ -107,7 +107,7 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
       await sleep(150)
       await proxy.accept()
       await put
-      expect(noise('away', 1000).equals(await whole.get(`away-${count}`))).toBe(true)
+      expect(noise('away', 1000).equals(await whole.get(`away-${count}`, ANY_SIZE))).toBe(true)
     })
 
     test.each(eachOperation)('a server that is not there ends %s in one error', async (_, operation) => {
@@ -122,7 +122,7 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
       await whole.put('reset/put', noise('old', 100_000))
       proxy.resetAfter(MIB, 'up', 2)
       await store.put('reset/put', noise('new', 3 * MIB))
-      expect(noise('new', 3 * MIB).equals(await whole.get('reset/put'))).toBe(true)
+      expect(noise('new', 3 * MIB).equals(await whole.get('reset/put', ANY_SIZE))).toBe(true)
       expect((await all(whole.list('reset/'))).map(({ key }) => key)).toEqual(['reset/put'])
     })
 
@@ -131,7 +131,7 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
       await whole.put('never/put', noise('old', 100_000))
       proxy.resetAfter(MIB, 'up', 1000)
       await failure(store.put('never/put', noise('new', 3 * MIB)))
-      expect(noise('old', 100_000).equals(await whole.get('never/put'))).toBe(true)
+      expect(noise('old', 100_000).equals(await whole.get('never/put', ANY_SIZE))).toBe(true)
       expect((await all(whole.list('never/'))).map(({ key, size }) => [key, size])).toEqual([['never/put', 100_000]])
     })
 
@@ -140,7 +140,7 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
       await whole.put('half', noise('half', 3 * MIB))
       if (how === 'reset') proxy.resetAfter(MIB, 'down', 2)
       else proxy.endAfter(MIB, 'down', 2)
-      expect(noise('half', 3 * MIB).equals(await store.get('half'))).toBe(true)
+      expect(noise('half', 3 * MIB).equals(await store.get('half', ANY_SIZE))).toBe(true)
     })
 
     test.each(['up', 'down'] as const)('a connection on which nothing moves any more (%s) is given up, and the work goes on over another', async (direction) => {
@@ -148,15 +148,15 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
       await whole.put('stalled', noise('stalled', 3 * MIB))
       proxy.stallAfter(MIB, direction)
       if (direction === 'up') await store.put('stalled', noise('stalled', 3 * MIB))
-      else expect(noise('stalled', 3 * MIB).equals(await store.get('stalled'))).toBe(true)
-      expect(noise('stalled', 3 * MIB).equals(await whole.get('stalled'))).toBe(true)
+      else expect(noise('stalled', 3 * MIB).equals(await store.get('stalled', ANY_SIZE))).toBe(true)
+      expect(noise('stalled', 3 * MIB).equals(await whole.get('stalled', ANY_SIZE))).toBe(true)
     })
 
     test('a server that never says a word ends in one error within its time', async () => {
       const store = await open({ timeout: 2000 })
       proxy.stallAfter(1, 'down', 1000)
       const started = performance.now()
-      await failure(store.get('silent'))
+      await failure(store.get('silent', ANY_SIZE))
       expect(performance.now() - started).toBeLessThan(10_000)
     })
 
@@ -177,7 +177,7 @@ export async function expectInterruptible(proxy: Pick<TcpProxy, 'stallAfter'>, o
   const controller = new AbortController()
   const store = await open(controller.signal)
   proxy.stallAfter(1, 'down', 1000)
-  const got = store.get('used').then(() => 'no error', (error: unknown) => error)
+  const got = store.get('used', ANY_SIZE).then(() => 'no error', (error: unknown) => error)
   await sleep(50)
   const started = performance.now()
   const reason = new LifeboatError('interrupted')
@@ -242,7 +242,7 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
       const started = performance.now()
       await store.put(`later-${count}`, noise('later', 1000))
       expect(performance.now() - started).toBeGreaterThan(990)
-      expect(noise('later', 1000).equals(await whole.get(`later-${count}`))).toBe(true)
+      expect(noise('later', 1000).equals(await whole.get(`later-${count}`, ANY_SIZE))).toBe(true)
     })
 
     test.each([1, 2, 3])('a put of which the answer (of its request %s that changes something) was lost is made again', async (which) => {
@@ -250,7 +250,7 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
       let changes = 0
       proxy.on((asked) => !reads(asked) && ++changes === which, { lose: true })
       await store.put(key, noise('lost', large))
-      expect(noise('lost', large).equals(await whole.get(key))).toBe(true)
+      expect(noise('lost', large).equals(await whole.get(key, ANY_SIZE))).toBe(true)
       expect((await all(whole.list(`lost-${count}/`))).map(({ key, size }) => [key, size])).toEqual([[key, large]])
     })
 
@@ -258,14 +258,14 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
       await whole.put(`gone-${count}`, Buffer.from('x'))
       proxy.on((asked) => !reads(asked), { lose: true })
       await store.delete(`gone-${count}`)
-      await expect(whole.get(`gone-${count}`)).rejects.toThrow(NotFound)
+      await expect(whole.get(`gone-${count}`, ANY_SIZE)).rejects.toThrow(NotFound)
     })
 
     test('a get that is cut off is made again', async () => {
       const key = `cut-${count}`
       await whole.put(key, noise('cut', large))
       proxy.on(objectOf(key), { cut: large / 2 }, 2)
-      expect(noise('cut', large).equals(await store.get(key))).toBe(true)
+      expect(noise('cut', large).equals(await store.get(key, ANY_SIZE))).toBe(true)
     })
 
     test('an answer that is not the object at all is not taken for it, nor for a listing', async () => {
@@ -274,12 +274,23 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
       const page = { status: 200, headers: { 'content-type': 'text/html' }, body: Buffer.from('<!doctype html><html><body>Please log in</body></html>') }
       if (checksums) {
         proxy.on(objectOf(key), page, 2)
-        expect(noise('page', large).equals(await store.get(key))).toBe(true)
+        expect(noise('page', large).equals(await store.get(key, ANY_SIZE))).toBe(true)
         proxy.reset()
       }
       proxy.on(() => true, page, 1000)
       await failure(all(store.list('')))
       await failure(store.put(`${key}-other`, noise('other', 1000)))
+    })
+
+    test('an object that does not end is read as far as it may go, whatever length was announced', async () => {
+      const key = `endless-${count}`
+      await whole.put(key, noise('endless', 1000))
+      proxy.on(objectOf(key), { endless: true })
+      const error = await store.get(key, 1000).catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(DamagedObject)
+      expect(error).toMatchObject({ message: expect.stringContaining(`${key} in ${store.name} has more than the 1,000 bytes`) })
+      // The rest is in the buffers of both sides.
+      expect(proxy.poured).toBeLessThan(32 * MIB)
     })
 
     if (checksums) {
@@ -293,7 +304,7 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
             return { status, headers: { ...headers, 'content-length': other.length }, body: other }
           },
         })
-        expect(noise('wrong', large).equals(await store.get(key))).toBe(true)
+        expect(noise('wrong', large).equals(await store.get(key, ANY_SIZE))).toBe(true)
       })
     }
   })

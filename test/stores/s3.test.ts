@@ -5,7 +5,7 @@ import { LifeboatError } from '../../src/error.ts'
 import { openS3, type S3Store } from '../../src/stores/s3.ts'
 import { inLanes } from '../../src/stores/s3/lanes.ts'
 import { NotFound } from '../../src/stores/store.ts'
-import { all, changed, noise, rows } from '../support/bytes.ts'
+import { all, ANY_SIZE, changed, noise, rows } from '../support/bytes.ts'
 import { type Ceph, type CephVersion, startCeph } from '../support/ceph.ts'
 import { backUp, digests, restored } from '../support/engine.ts'
 import { type Answered, type Fault, type HttpProxy, startHttpProxy } from '../support/http-proxy.ts'
@@ -69,7 +69,7 @@ describe('a service of S3', () => {
   const through = (): Pick<Ceph, 'endpoint' | 'accessKey' | 'secretKey'> => ({ ...ceph, endpoint: `http://127.0.0.1:${proxy.port}` })
   const eachOperation: [string, (store: S3Store) => Promise<unknown>][] = [
     ['s3:PutObject', (store) => store.put('object', Buffer.from('x'))],
-    ['s3:GetObject', (store) => store.get('object')],
+    ['s3:GetObject', (store) => store.get('object', ANY_SIZE)],
     ['s3:GetObject (head)', (store) => store.head('object')],
     ['s3:ListBucket', (store) => all(store.list(''))],
     ['s3:DeleteObject', (store) => store.delete('object')],
@@ -89,7 +89,7 @@ describe('a service of S3', () => {
     expect(denied.message).toMatch(/^cannot .* in(to)? s3:\/\/|^cannot list s3:\/\//)
     expect(denied.hint).toContain(permission.split(' ')[0])
     expect(proxy.seen).toHaveLength(1)
-    expect((await openBucket(destinationOf(ceph, bucket)).get('object')).toString()).toBe('x')
+    expect((await openBucket(destinationOf(ceph, bucket)).get('object', ANY_SIZE)).toString()).toBe('x')
   })
 
   test('keys that are wrong are one error that shows none of them', async () => {
@@ -108,7 +108,7 @@ describe('a service of S3', () => {
     const kept = { ...process.env }
     Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nowhere', AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' })
     try {
-      const error = await failure(openBucket(none).get('x'))
+      const error = await failure(openBucket(none).get('x', ANY_SIZE))
       expect(error.message).toContain('there are no credentials for s3://')
       expect(error.hint).toContain('AWS_ACCESS_KEY_ID')
       expect(proxy.seen).toEqual([])
@@ -121,7 +121,7 @@ describe('a service of S3', () => {
   test('that answers 403 for what is not there, since it may not be listed, is told apart in the hint', async () => {
     proxy.on(() => true, { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal('AccessDenied') }, 2)
     const store = openBucket(destinationOf(through(), bucket))
-    for (const work of [() => store.get('x'), () => store.head('x')]) expect((await failure(work())).hint).toContain('s3:ListBucket on the bucket, without which an object that is not there is refused as well')
+    for (const work of [() => store.get('x', ANY_SIZE), () => store.head('x')]) expect((await failure(work())).hint).toContain('s3:ListBucket on the bucket, without which an object that is not there is refused as well')
   })
 
   test('that keeps what is to be deleted says so, and goes on', async () => {
@@ -140,9 +140,9 @@ describe('a service of S3', () => {
     const store = openBucket(destinationOf(ceph, locked))
     await store.put('object', Buffer.from('first'))
     await store.put('object', Buffer.from('second'))
-    expect((await store.get('object')).toString()).toBe('second')
+    expect((await store.get('object', ANY_SIZE)).toString()).toBe('second')
     await store.delete('object')
-    await expect(store.get('object')).rejects.toThrow(NotFound)
+    await expect(store.get('object', ANY_SIZE)).rejects.toThrow(NotFound)
     expect(await all(store.list(''))).toEqual([])
     client.destroy()
   })
@@ -156,7 +156,7 @@ describe('a service of S3', () => {
     }, { status: 400, headers: { 'content-type': 'application/xml' }, body: refusal('InvalidRequest', 'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters') }, 100)
     await store.put('object', Buffer.from('one'))
     await store.put('object', Buffer.from('two'))
-    expect((await store.get('object')).toString()).toBe('two')
+    expect((await store.get('object', ANY_SIZE)).toString()).toBe('two')
     expect(sums).toEqual([undefined, createHash('md5').update('one').digest('base64'), createHash('md5').update('two').digest('base64')])
   })
 
@@ -164,7 +164,7 @@ describe('a service of S3', () => {
     const store = openBucket(destinationOf(through(), bucket))
     await store.put('object', noise('etag', 100_000))
     proxy.on(({ method }) => method === 'GET', { change: ({ status, headers, body }) => ({ status, headers: { ...headers, etag: `"${'0'.repeat(32)}"` }, body }) }, 100)
-    for (let turn = 0; turn < 3; turn++) expect(noise('etag', 100_000).equals(await store.get('object'))).toBe(true)
+    for (let turn = 0; turn < 3; turn++) expect(noise('etag', 100_000).equals(await store.get('object', ANY_SIZE))).toBe(true)
     expect(proxy.seen.filter(({ method }) => method === 'GET')).toHaveLength(4)
   })
 
@@ -177,11 +177,11 @@ describe('a service of S3', () => {
       return false
     }
     proxy.on(noted, { lose: true }, 100)
-    expect((await store.get('folder/one')).toString()).toBe('one')
-    expect((await store.get('folder/two')).toString()).toBe('two')
+    expect((await store.get('folder/one', ANY_SIZE)).toString()).toBe('one')
+    expect((await store.get('folder/two', ANY_SIZE)).toString()).toBe('two')
     expect(await store.head('folder/two')).toMatchObject({ key: 'folder/two', size: 3, modified: expect.any(Date) })
     expect(sdk).toEqual([true, false, false])
-    await expect(store.get('folder/three')).rejects.toThrow(NotFound)
+    await expect(store.get('folder/three', ANY_SIZE)).rejects.toThrow(NotFound)
     await expect(store.head('folder/three')).rejects.toThrow(NotFound)
     expect(sdk.slice(3)).toEqual([false, true, false, true])
   })
@@ -190,7 +190,7 @@ describe('a service of S3', () => {
     const store = openBucket(destinationOf(through(), bucket))
     proxy.on(() => true, { status: 400, headers: { 'content-type': 'application/xml' }, body: refusal(code) }, 3)
     await store.put('object', Buffer.from('again'))
-    expect((await store.get('object')).toString()).toBe('again')
+    expect((await store.get('object', ANY_SIZE)).toString()).toBe('again')
   })
 
   test('whose clock is an hour from ours is told the time it has', async () => {
@@ -255,7 +255,7 @@ describe('a service of S3', () => {
     services.on(() => true, { status: 403, body: refusal('AccessDenied', 'Not authorized to perform sts:AssumeRoleWithWebIdentity') }, 100)
     const base = `http://127.0.0.1:${services.port}`
     const variables = { AWS_ROLE_ARN: 'arn:aws:iam::1:role/backup', ACTIONS_ID_TOKEN_REQUEST_URL: `${base}/job`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'bearer-of-the-job', AWS_ENDPOINT_URL_STS: `${base}/sts` }
-    const error = await failure(openBucket({ ...destinationOf(through(), bucket), credentials: undefined }, { variables }).get('x'))
+    const error = await failure(openBucket({ ...destinationOf(through(), bucket), credentials: undefined }, { variables }).get('x', ANY_SIZE))
     expect(error.message).toContain('gives this job no credentials of the role arn:aws:iam::1:role/backup: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity')
     expect(error.hint).toContain('trust')
     await services.close()

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { FileStore } from '../../src/stores/file.ts'
 import { type Failed, SeveralStores } from '../../src/stores/several.ts'
-import { NotFound, type Store } from '../../src/stores/store.ts'
-import { all } from '../support/bytes.ts'
+import { DamagedObject, NotFound, type Store } from '../../src/stores/store.ts'
+import { all, ANY_SIZE } from '../support/bytes.ts'
 import { type Operation, through } from '../support/engine.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-several-'))
@@ -36,7 +36,8 @@ test('what is put is in each of them, and what is deleted in none', async () => 
   await store.delete('a/b')
   for (const each of [one, other, store]) {
     expect(await keysIn(each)).toEqual(['a/c'])
-    expect((await each.get('a/c')).toString()).toBe('yy')
+    expect((await each.get('a/c', ANY_SIZE)).toString()).toBe('yy')
+    await expect(each.get('a/c', 1)).rejects.toThrow(DamagedObject)
   }
   await store.close()
 })
@@ -60,7 +61,7 @@ test.each(['put', 'get', 'head', 'list'] as const)('one that fails to %s drops o
   await one.put('a', Buffer.from('x'))
   if (operation === 'put') await store.put('a', Buffer.from('x'))
   else await other.put('a', Buffer.from('x'))
-  if (operation === 'get') expect((await store.get('a')).toString()).toBe('x')
+  if (operation === 'get') expect((await store.get('a', ANY_SIZE)).toString()).toBe('x')
   if (operation === 'head') expect(await store.head('a')).toMatchObject({ size: 1 })
   if (operation === 'list') expect(await keysIn(store)).toEqual(['a'])
   await store.put('b', Buffer.from('y'))
@@ -73,7 +74,7 @@ test.each(['put', 'get', 'head', 'list'] as const)('one that fails to %s drops o
 test('one that lost an object is not one that failed', async () => {
   const { one, failed, store } = withFailing('delete')
   await one.put('a', Buffer.from('x'))
-  await expect(store.get('a')).rejects.toThrow(NotFound)
+  await expect(store.get('a', ANY_SIZE)).rejects.toThrow(NotFound)
   await expect(store.head('a')).rejects.toThrow(NotFound)
   expect(failed).toEqual([])
 })

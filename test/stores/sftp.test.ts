@@ -3,7 +3,7 @@ import path from 'node:path'
 import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { SftpStore, type SftpOptions } from '../../src/stores/sftp.ts'
 import { NotFound } from '../../src/stores/store.ts'
-import { all, noise } from '../support/bytes.ts'
+import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
@@ -88,9 +88,9 @@ test('a server without any extension stores, replaces, lists and deletes, and te
   const [first, second] = [noise('first', 400_000), noise('second', 300_000)]
   await store.put('a/object', first)
   await store.put('a/object', second)
-  expect(second.equals(await store.get('a/object'))).toBe(true)
+  expect(second.equals(await store.get('a/object', ANY_SIZE))).toBe(true)
   await Promise.all(Array.from({ length: 6 }, (_, writer) => store.put('a/shared', Buffer.alloc(100_000 + writer, writer))))
-  const shared = await store.get('a/shared')
+  const shared = await store.get('a/shared', ANY_SIZE)
   expect(shared.equals(Buffer.alloc(100_000 + shared[0]!, shared[0]))).toBe(true)
   await store.delete('a/object')
   expect((await all(store.list(''))).map(({ key }) => key)).toEqual(['a/shared'])
@@ -110,11 +110,11 @@ test('what runs at the moment the connection is cut is tried again over a new on
   const object = noise('large', 16_000_000)
   await store.put('first', object)
   const putting = store.put('second', object)
-  const getting = store.get('first')
+  const getting = store.get('first', ANY_SIZE)
   await server.cut()
   await putting
   expect(object.equals(await getting)).toBe(true)
-  expect(object.equals(await store.get('second'))).toBe(true)
+  expect(object.equals(await store.get('second', ANY_SIZE))).toBe(true)
   await server.cut()
   expect((await all(store.list(''))).map(({ key }) => key).toSorted()).toEqual(['first', 'second'])
   await store.close()
@@ -144,7 +144,7 @@ test('an abort ends a put at once, and the store can be closed', async () => {
   const putting = store.put('large', noise('large', 16_000_000))
   controller.abort(new Error('interrupted'))
   await expect(putting).rejects.toThrow('interrupted')
-  await expect(store.get('object')).rejects.toThrow('interrupted')
+  await expect(store.get('object', ANY_SIZE)).rejects.toThrow('interrupted')
   await store.close()
 })
 
@@ -159,7 +159,7 @@ test('a file where the folder should be is an error that tells the server’s wo
   const folder = freshFolder()
   writeFileSync(folder, 'a file')
   const store = storeAt(folder)
-  await expect(store.get('object')).rejects.toThrow(NotFound)
+  await expect(store.get('object', ANY_SIZE)).rejects.toThrow(NotFound)
   const error = await thrownBy(store.put('object', Buffer.from('x')))
   expect(error.message).toMatch(/^cannot write object to sftp:\/\/test: /)
   expect(error.hint).toContain('a file is where a folder should be')
@@ -169,12 +169,12 @@ test('a file where the folder should be is an error that tells the server’s wo
 test('a server without SFTP is told from one that does not answer', async () => {
   const bare = await startSshServer({ sftp: false })
   const store = storeAt(freshFolder(), { on: bare })
-  expect((await thrownBy(store.get('object'))).message).toContain('offers no SFTP')
+  expect((await thrownBy(store.get('object', ANY_SIZE))).message).toContain('offers no SFTP')
   await store.close()
   const port = bare.port
   await bare.stop()
   const late = storeAt('/nowhere', { on: { ...bare, port }, timeout: 2000 })
-  const error = await thrownBy(late.get('object'))
+  const error = await thrownBy(late.get('object', ANY_SIZE))
   expect(error.message).toMatch(/^cannot read object from sftp:\/\/test: the connection to 127\.0\.0\.1:\d+ failed: .*ECONNREFUSED/)
   expect(error.hint).toContain('Is the SSH server running')
   await late.close()

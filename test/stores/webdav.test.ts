@@ -4,7 +4,7 @@ import http from 'node:http'
 import path from 'node:path'
 import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav.ts'
 import { NotFound } from '../../src/stores/store.ts'
-import { all, noise } from '../support/bytes.ts'
+import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { portOf } from '../support/free-port.ts'
 import { startApache, type WebdavServer } from '../support/webdav-server.ts'
 import { thrownBy } from '../support/thrown.ts'
@@ -54,7 +54,7 @@ test('folders above the store are made, and a put leaves no temporary file', asy
 test('a token signs in as well', async () => {
   const store = storeAt(urlOf('by-token', 'token'), { user: undefined, password: undefined, token: server.token })
   await store.put('object', Buffer.from('x'))
-  expect((await store.get('object')).toString()).toBe('x')
+  expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
 })
 
 test('what killed runs left is removed by a run that wrote, once it is a day old', async () => {
@@ -82,7 +82,7 @@ test('names that are no keys are passed over', async () => {
 })
 
 test('a wrong password, a wrong address and a server that is not WebDAV are told apart', async () => {
-  const refused = await thrownBy(storeAt(urlOf('x'), { password: 'wrong' }).get('object'))
+  const refused = await thrownBy(storeAt(urlOf('x'), { password: 'wrong' }).get('object', ANY_SIZE))
   expect(refused.message).toMatch(/^cannot read object from webdav:\/\/test: .* wants another sign-in \(status 401, Basic\)$/)
   expect(refused.hint).toContain('Check user and password')
   const moved = await thrownBy(storeAt(`http://127.0.0.1:${server.port}/moved/`).put('object', Buffer.from('x')))
@@ -96,7 +96,7 @@ test('a wrong password, a wrong address and a server that is not WebDAV are told
 test('a file where the folder should be is said', async () => {
   writeFileSync(path.join(server.files, 'a-file'), '')
   const store = storeAt(urlOf('a-file'))
-  await expect(store.get('object')).rejects.toThrow(NotFound)
+  await expect(store.get('object', ANY_SIZE)).rejects.toThrow(NotFound)
   expect(await all(store.list(''))).toEqual([])
   expect((await thrownBy(store.put('object', Buffer.from('x')))).message).toContain('cannot write object')
 })

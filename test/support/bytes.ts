@@ -1,5 +1,8 @@
 import { createCipheriv, createHash } from 'node:crypto'
 
+/** Bytes that an object may have where a test does not care. */
+export const ANY_SIZE = 64 * 1024 ** 2
+
 /** Bytes that no compressor makes smaller, the same for the same seed. */
 export function noise(seed: string, size: number): Buffer {
   return createCipheriv('aes-128-ctr', createHash('sha256').update(seed).digest().subarray(0, 16), Buffer.alloc(16)).update(Buffer.alloc(size))

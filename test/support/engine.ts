@@ -102,7 +102,7 @@ export function through(store: Store, intercept: <T>(operation: Operation, key: 
   return {
     name: store.name,
     put: (key, bytes) => intercept('put', key, () => store.put(key, bytes), bytes),
-    get: (key) => intercept('get', key, () => store.get(key)),
+    get: (key, most) => intercept('get', key, () => store.get(key, most)),
     head: (key) => intercept('head', key, () => store.head(key)),
     delete: (key) => intercept('delete', key, () => store.delete(key)),
     close: () => intercept('close', '', () => store.close()),

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 
 export interface Asked {
   method: string
@@ -15,18 +16,24 @@ export interface Answered {
   body: Buffer
 }
 
-/** What is done to a request: answered without the server; or, once the server has done it, `lose` its answer, `cut` the body after so many bytes, or `change` it. */
-export type Fault = Partial<Answered> & { status: number } | { lose: true } | { cut: number } | { change: (answer: Answered) => Answered }
+/** What is done to a request: answered without the server; or, once the server has done it, `lose` its answer, `cut` the body after so many bytes, `change` it, or have it go on as an `endless` one, of no announced length. */
+export type Fault = Partial<Answered> & { status: number } | { lose: true } | { cut: number } | { endless: true } | { change: (answer: Answered) => Answered }
 
 /** A proxy before any HTTP server on loopback, which answers as services in trouble do. The `Host` that was asked is passed on, as signatures cover it. */
 export interface HttpProxy {
   readonly port: number
+  /** Bytes of endless bodies so far. */
+  readonly poured: number
   readonly seen: { method: string; url: string; status: number | undefined }[]
   /** The next so many requests that match suffer this. */
   on(matches: (asked: Asked) => boolean, fault: Fault | ((asked: Asked) => Fault), times?: number): void
   /** No more faults; what was seen is forgotten. */
   reset(): void
   close(): Promise<void>
+}
+
+function* endless(onPiece: (bytes: number) => void): Generator<Buffer, void, void> {
+  for (const piece = Buffer.alloc(64 * 1024); ; onPiece(piece.length)) yield piece
 }
 
 interface Rule {
@@ -38,6 +45,7 @@ interface Rule {
 export async function startHttpProxy(target: number): Promise<HttpProxy> {
   let rules: Rule[] = []
   const seen: HttpProxy['seen'] = []
+  let poured = 0
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = { method: request.method!, url: request.url!, headers: request.headers, body: await bodyOf(request) }
@@ -54,6 +62,12 @@ export async function startHttpProxy(target: number): Promise<HttpProxy> {
     const answer = fault && 'change' in fault ? fault.change(plain) : plain
     entry.status = answer.status
     if (fault && 'lose' in fault) return void response.socket!.resetAndDestroy()
+    if (fault && 'endless' in fault) {
+      const { 'content-length': _, ...headers } = answer.headers
+      response.writeHead(answer.status, headers)
+      // Ends when the client has gone away.
+      return pipeline(endless((bytes) => (poured += bytes)), response)
+    }
     response.writeHead(answer.status, answer.headers)
     if (!fault || !('cut' in fault)) return void response.end(answer.body)
     response.write(answer.body.subarray(0, fault.cut), () => response.socket?.destroy())
@@ -70,6 +84,9 @@ export async function startHttpProxy(target: number): Promise<HttpProxy> {
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
   return {
     port: address.port,
+    get poured() {
+      return poured
+    },
     seen,
     on: (matches, fault, times = 1) => void rules.push({ matches, fault, times }),
     reset: () => {

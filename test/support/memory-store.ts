@@ -1,4 +1,4 @@
-import { NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
+import { checkSize, NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
 
 /** A store in memory, whose clock is the caller's. */
 export class MemoryStore implements Store {
@@ -14,8 +14,10 @@ export class MemoryStore implements Store {
     this.objects.set(key, { bytes: Buffer.from(bytes), modified: this.#now() })
   }
 
-  async get(key: string): Promise<Buffer> {
-    return Buffer.from(this.#find(key).bytes)
+  async get(key: string, most = Infinity): Promise<Buffer> {
+    const { bytes } = this.#find(key)
+    checkSize(bytes.length, most, key, this.name)
+    return Buffer.from(bytes)
   }
 
   async head(key: string): Promise<StoredObject> {

@@ -48,7 +48,7 @@ export class Runner {
     this.store = {
       name: store.name,
       put: (key, bytes) => queue('put', key, () => world.put(key, bytes)),
-      get: (key) => queue('get', key, () => store.get(key)),
+      get: (key, most) => queue('get', key, () => store.get(key, most)),
       head: (key) => queue('head', key, () => store.head(key)),
       delete: (key) => queue('delete', key, () => world.delete(key, name)),
       close: async () => undefined,

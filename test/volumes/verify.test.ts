@@ -4,6 +4,7 @@ import path from 'node:path'
 import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey, type Manifest } from '../../src/repository/snapshot.ts'
 import { volumeFacts } from '../../src/volumes/facts.ts'
 import { FileStore } from '../../src/stores/file.ts'
+import { ANY_SIZE } from '../support/bytes.ts'
 import { keys } from '../support/engine.ts'
 import { Volumes } from '../support/volume.ts'
 
@@ -26,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 async function forge(change: (source: Manifest['sources'][number]) => void): Promise<void> {
   const store = new FileStore(volumes.store)
   const key = snapshotKey('default', id)
-  const snapshot = await decodeSnapshot(key, await store.get(key), keys)
+  const snapshot = await decodeSnapshot(key, await store.get(key, ANY_SIZE), keys)
   const content = await openManifest(snapshot)
   change(content.sources[0]!)
   const { manifest: _, ...header } = snapshot.header

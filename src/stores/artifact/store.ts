@@ -4,7 +4,7 @@ import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { retry, Transient } from '../retry.ts'
-import { NotFound, type Released, type Store, type StoredObject } from '../store.ts'
+import { checkSize, NotFound, type Released, type Store, type StoredObject } from '../store.ts'
 import type { Archive } from './archive.ts'
 import { Catalog, type CatalogOptions, type Held, nameOf } from './catalog.ts'
 import { Gone, RestApi, RunService, type ServiceArtifact } from './github.ts'
@@ -14,6 +14,8 @@ import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
 import type { ZipEntry } from './zip.ts'
 
 const DAY = 86_400_000
+/** Of the small objects that every artifact has. */
+const LARGEST_CARRIED = 1024 * 1024
 
 export interface ArtifactStoreOptions extends CatalogOptions {
   retention: ArtifactRetention
@@ -82,14 +84,20 @@ export class ArtifactStore implements Store {
     this.#staged.set(key, staged)
   }
 
-  async get(key: string): Promise<Buffer> {
+  async get(key: string, most: number): Promise<Buffer> {
     const staged = this.#staged.get(key)
-    if (staged) return readFile(staged.file)
+    if (staged) {
+      checkSize(staged.size, most, key, this.name)
+      return readFile(staged.file)
+    }
     const held = await this.#catalog.held()
     const holder = held.find(({ entries }) => entries.has(key))
     if (!holder) throw this.#notFound(key, held)
+    const entry = holder.entries.get(key)!
+    // Deflated bytes that are more than the file (by 5 for each 16 KiB at most, RFC 1951, section 3.2.4) were not packed by a zip program.
+    checkSize(Math.max(entry.size, entry.packed - entry.size / 1024 - 1024), most, key, this.name)
     try {
-      return await holder.archive.read(holder.entries.get(key)!)
+      return await holder.archive.read(entry)
     } catch (error) {
       if (error instanceof Gone) throw new NotFound(key, this.name, { cause: error })
       throw error
@@ -194,7 +202,7 @@ export class ArtifactStore implements Store {
   /** The small objects that every artifact has, so that each can be read by itself: the mark of the store, keys, how to recover. */
   async #carry(held: readonly Held[]): Promise<void> {
     const carried = new Set(held.flatMap(({ entries }) => [...entries.keys()]).filter((key) => key !== PARTS && /^(keys\/)?[^/]+$/.test(key)))
-    for (const key of carried) if (!this.#staged.has(key)) await this.put(key, await this.get(key))
+    for (const key of carried) if (!this.#staged.has(key)) await this.put(key, await this.get(key, LARGEST_CARRIED))
   }
 
   /** Where each object is, after another look whether its artifact is still there. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Readable } from 'node:stream'
 import type { IHttpClient, WebResource } from '@azure/storage-blob'
 import { request } from '../http.ts'
@@ -5,8 +6,10 @@ import { Transient } from '../retry.ts'
 
 type Answer = Awaited<ReturnType<IHttpClient['sendRequest']>>
 
-/** A snapshot of a million chunks has a hundred megabytes; what is larger was not put by us. */
-const LARGEST_OBJECT = 1024 ** 3
+/** Of answers that are no object: a page of a listing has 5,000 names. */
+const LARGEST_ANSWER = 16 * 1024 * 1024
+/** Bytes of a good answer that are read to the requests made within; Azure's client has no way to hand it on. */
+export const maximum = new AsyncLocalStorage<number>()
 
 export interface RequestsOptions {
   signal: AbortSignal
@@ -30,7 +33,7 @@ export class Requests implements IHttpClient {
     const headers = { ...asked.headers.toJson(), ...(token && { authorization: `Bearer ${await token()}` }) }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or text of the client's
     const sent = asked.body as string | Uint8Array | undefined
-    const { status, headers: received, body } = await request(url, { method: asked.method, headers, body: sent }, { signal, silence, maximum: LARGEST_OBJECT })
+    const { status, headers: received, body } = await request(url, { method: asked.method, headers, body: sent }, { signal, silence, maximum: maximum.getStore() ?? LARGEST_ANSWER })
     const announced = received.get('content-length')
     if (asked.method !== 'HEAD' && announced !== null && Number(announced) !== body.length) throw new Transient(`${url.host} sent ${body.length} bytes where it announced ${announced}`)
     // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.

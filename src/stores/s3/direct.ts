@@ -1,6 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { Answer } from '../http.ts'
-import { escaped, type Requests } from './requests.ts'
+import { escaped, type Limits, type Requests } from './requests.ts'
 
 type Asked = Parameters<Requests['handle']>[0]
 type Signer = Awaited<ReturnType<S3Client['config']['signer']>>
@@ -43,12 +43,12 @@ export class Direct {
   }
 
   /** The object at a key of the bucket, or its headers; undefined for any other answer than 200: the SDK, asked again, knows what it means. */
-  async ask(method: 'GET' | 'HEAD', key: string, silence: number): Promise<Answer | undefined> {
+  async ask(method: 'GET' | 'HEAD', key: string, limits: Limits): Promise<Answer | undefined> {
     const way = this.#way
     if (!way) return undefined
     const request = { ...way.asked, method, path: way.path + path(key), query: {}, headers: { host: way.host, 'x-amz-content-sha256': NOTHING } }
     const signed = await way.signer.sign(request, { signingDate: new Date(Date.now() + this.#client.config.systemClockOffset), signingRegion: way.region, signingService: 's3' })
-    const answer = await this.#requests.ask({ ...request, headers: signed.headers }, silence)
+    const answer = await this.#requests.ask({ ...request, headers: signed.headers }, limits)
     return answer.status === 200 ? answer : undefined
   }
 

@@ -6,12 +6,18 @@ import { Transient } from '../retry.ts'
 type Handle = S3Client['config']['requestHandler']['handle']
 type Asked = Parameters<Handle>[0]
 
-/** A snapshot of a million chunks has a hundred megabytes; what is larger was not put by us. */
-const LARGEST_OBJECT = 1024 ** 3
+/** Of answers that are no object: a page of a listing has a thousand keys. */
+const LARGEST_ANSWER = 16 * 1024 * 1024
+
+/** Of each request: milliseconds without a byte, and bytes of a good answer that are read. */
+export interface Limits {
+  requestTimeout?: number
+  maximum?: number
+}
 
 /**
  * How the client of Amazon's SDK asks a service: as every store does, so that stalls, proxies and lost connections are dealt with in one place.
- * `requestTimeout`, of each command, is milliseconds without a byte.
+ * `Limits` are given with each command.
  */
 export class Requests {
   readonly metadata = { handlerProtocol: 'http/1.1' }
@@ -24,20 +30,20 @@ export class Requests {
     this.#silence = silence
   }
 
-  async handle(asked: Asked, { requestTimeout = this.#silence }: { requestTimeout?: number } = {}): ReturnType<Handle> {
-    const answer = await this.ask(asked, requestTimeout)
+  async handle(asked: Asked, limits: Limits = {}): ReturnType<Handle> {
+    const answer = await this.ask(asked, limits)
     return { response: { statusCode: answer.status, headers: Object.fromEntries(answer.headers), body: Readable.from([answer.body]) } }
   }
 
-  /** A whole answer, whatever its status. `silence` is milliseconds without a byte. */
-  async ask(asked: Asked, silence: number): Promise<Answer> {
+  /** A whole answer, whatever its status. Throws `TooLong`. */
+  async ask(asked: Asked, { requestTimeout: silence = this.#silence, maximum = LARGEST_ANSWER }: Limits): Promise<Answer> {
     const { protocol, hostname, port, path, query = {}, method, headers } = asked
     const parameters = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`))
     const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`)
     const whole = `${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or a form of the SDK's
     const body = asked.body as string | Uint8Array | undefined
-    const answer = await request(url, { method, headers, body, path: whole }, { signal: this.#signal, silence, maximum: LARGEST_OBJECT })
+    const answer = await request(url, { method, headers, body, path: whole }, { signal: this.#signal, silence, maximum })
     const announced = answer.headers.get('content-length')
     if (method !== 'HEAD' && announced !== null && Number(announced) !== answer.body.length) {
       throw new Transient(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`)
