@@ -6,8 +6,12 @@ import { giveBack } from './memory.ts'
 export interface ChildOptions {
   /** The whole environment of the child; nothing is inherited but what tells whose child it is. */
   environment: Readonly<Record<string, string>>
-  /** Aborting it stops the child: SIGTERM, then SIGKILL. */
+  /** Aborting it stops the child: `stopSignal`, then SIGKILL. */
   signal?: AbortSignal
+  /** Default: SIGTERM. */
+  stopSignal?: NodeJS.Signals
+  /** Most bytes of memory that the child may allocate, where the system can limit that (Linux). */
+  memory?: number
   /** How much of the end of stderr is kept, in bytes; 64 KiB unless told. */
   stderrLimit?: number
   /** The folder it is started in; that of this process unless told. */
@@ -26,7 +30,7 @@ export interface Child {
   readonly write: (bytes: Uint8Array) => Promise<boolean>
   /** Ends stdin. */
   readonly end: () => void
-  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. Does nothing to one that has ended. */
+  /** `stopSignal`, then SIGKILL after `graceMs`; resolves when it is gone. Does nothing to one that has ended. */
   readonly stop: () => Promise<void>
 }
 
@@ -64,9 +68,9 @@ function marks(): Record<string, string> {
 
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
-  const { environment, signal, stderrLimit = 64 * 1024, onStderr, folder } = options
+  const { environment, signal, stopSignal = 'SIGTERM', stderrLimit = 64 * 1024, onStderr, folder, memory } = options
   signal?.throwIfAborted()
-  const child = spawn(program, parameters, { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder })
+  const child = spawn(...limited(program, parameters, memory), { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder })
 
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))
@@ -91,7 +95,7 @@ export function startChild(program: string, parameters: readonly string[], optio
 
   async function stop(): Promise<void> {
     if (child.exitCode === null && child.signalCode === null && kill === undefined) {
-      child.kill('SIGTERM')
+      child.kill(stopSignal)
       kill = setTimeout(() => child.kill('SIGKILL'), graceMs)
     }
     child.stdout.destroy()
@@ -130,6 +134,12 @@ export function startChild(program: string, parameters: readonly string[], optio
     end: () => void child.stdin.end(),
     stop,
   }
+}
+
+/** Node cannot set limits of a child; a shell can, and is then replaced by the program. */
+function limited(program: string, parameters: readonly string[], memory?: number): [string, readonly string[]] {
+  if (memory === undefined) return [program, parameters]
+  return ['/bin/sh', ['-c', 'ulimit -d "$0" 2>/dev/null; exec "$@"', String(Math.floor(memory / 1024)), program, ...parameters]]
 }
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Check } from '../report/checks.ts'
 import { formatBytes, formatCount, formatSeconds } from '../report/format.ts'
-import { execute, type QueryContext, queryJson } from './query.ts'
+import { type QueryContext, queryJson, withoutTransaction } from './query.ts'
 
 const names = z.array(z.string())
 
@@ -29,30 +29,31 @@ const diagnosis = z.strictObject({
 
 export type Diagnosis = z.infer<typeof diagnosis>
 
-const tables = `FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+const tables = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'`
-const name = `quote_ident(n.nspname) || '.' || quote_ident(c.relname)`
-const some = (condition: string): string => `(SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM (SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20) AS s)`
+const name = `pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)`
+const some = (condition: string): string =>
+  `(SELECT coalesce(pg_catalog.json_agg(name ORDER BY name), '[]') FROM (SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20) AS s)`
 
-const sql = `
-SELECT json_build_object(
-  'version', current_setting('server_version'),
+const sql = `SELECT pg_catalog.json_build_object(
+  'version', pg_catalog.current_setting('server_version'),
   'user', current_user,
-  'tls', (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl),
-  'local', inet_server_addr() IS NULL,
-  'port', inet_server_port(),
-  'standby', pg_is_in_recovery(),
-  'unreadable', ${some(`((c.relkind IN ('r', 'p') AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')))
-    OR (c.relkind = 'S' AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT'))))`)},
-  'hidden', ${some(`c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)`)},
-  'foreignLargeObjects', (SELECT count(*) FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'USAGE')),
-  'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
-  'size', pg_database_size(current_database()),
-  'locks', (SELECT coalesce(json_agg(json_build_object('table', l.relation::regclass::text, 'pid', l.pid, 'seconds', coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0))), '[]')
-    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation >= 16384));
-`
+  'tls', (SELECT version FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid() AND ssl),
+  'local', pg_catalog.inet_server_addr() IS NULL,
+  'port', pg_catalog.inet_server_port(),
+  'standby', pg_catalog.pg_is_in_recovery(),
+  'unreadable', ${some(`((c.relkind IN ('r', 'p') AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')))
+    OR (c.relkind = 'S' AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT'))))`)},
+  'hidden', ${some(`c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)`)},
+  'foreignLargeObjects', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata WHERE NOT pg_catalog.pg_has_role(lomowner, 'USAGE')),
+  'superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
+  'size', pg_catalog.pg_database_size(pg_catalog.current_database()),
+  'locks', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', l.relation::pg_catalog.regclass::pg_catalog.text, 'pid', l.pid,
+      'seconds', coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start), 0))), '[]')
+    FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND l.relation >= 16384))`
 
 /** Asks the server for all of it, and whether a session stays with one server process, which poolers in transaction mode don't promise. */
 export async function diagnose(context: QueryContext): Promise<Diagnosis & { processes: number }> {
@@ -62,8 +63,8 @@ export async function diagnose(context: QueryContext): Promise<Diagnosis & { pro
 /** With several sessions at work, a pooler in transaction mode gives each statement to whichever process is free. */
 async function processesOfSession(context: QueryContext): Promise<number> {
   const session = async (): Promise<number> => {
-    const pids = await execute('SELECT pg_backend_pid() FROM pg_sleep(0.005);\n'.repeat(20), context)
-    return new Set(pids.trim().split('\n')).size
+    const pids = await withoutTransaction(Array.from({ length: 20 }, () => 'SELECT pg_catalog.pg_backend_pid() FROM pg_catalog.pg_sleep(0.005)'), context)
+    return new Set(pids.toString().trim().split('\n')).size
   }
   return Math.max(...(await Promise.all([session(), session(), session()])))
 }

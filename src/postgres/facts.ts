@@ -40,26 +40,39 @@ export const postgresFacts = z.strictObject({
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 
-const sql = `
-SELECT json_build_object(
-  'server', json_build_object('major', current_setting('server_version_num')::int / 10000, 'version', current_setting('server_version')),
+// One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both.
+const sql = `WITH tables AS (
+  SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+), indexes AS (
+  SELECT i.indrelid, pg_catalog.sum(greatest(c.relpages, 0)) AS pages
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid GROUP BY i.indrelid
+), sizes AS (
+  SELECT t.*, greatest(t.relpages, 0) + greatest(toast.relpages, 0) + coalesce(own.pages, 0) + coalesce(others.pages, 0) AS pages
+  FROM tables t
+  LEFT JOIN pg_catalog.pg_class toast ON toast.oid = t.reltoastrelid
+  LEFT JOIN indexes own ON own.indrelid = t.oid
+  LEFT JOIN indexes others ON others.indrelid = t.reltoastrelid
+)
+SELECT pg_catalog.json_build_object(
+  'server', pg_catalog.json_build_object(
+    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
   'database', d.datname,
-  'encoding', pg_encoding_to_char(d.encoding),
+  'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
   'collation', d.datcollate,
-  'databaseSize', CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END,
-  'extensions', (SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]') FROM pg_extension),
+  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
+  'extensions', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
+    FROM pg_catalog.pg_extension),
   'tables', (
-    SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname,
-      'rows', CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END,
-      'bytes', CASE c.relkind WHEN 'p' THEN 0 ELSE current_setting('block_size')::bigint * (
-        SELECT coalesce(sum(greatest(p.relpages, 0)), 0) FROM pg_class p WHERE p.oid IN (c.oid, c.reltoastrelid)
-          OR p.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN (c.oid, c.reltoastrelid))) END,
-      'partitioned', c.relkind = 'p', 'rowSecurity', c.relrowsecurity) ORDER BY n.nspname, c.relname), '[]')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),
-  'rolePasswords', has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
-FROM pg_database d WHERE d.datname = current_database();
-`
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
+      'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
+      'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
+      'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
+    FROM sizes),
+  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
+FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 
 /** Asks the server once for everything the manifest records of it. */
 export function readServerFacts(context: QueryContext): Promise<ServerFacts> {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { onDatabase, type Connection } from './connection.ts'
-import { execute, identifier, literal, queryJson, type QueryContext } from './query.ts'
+import { identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
 
 /** The database a restore goes to. */
 export interface Target {
@@ -14,33 +14,38 @@ const target = z.strictObject({ major: z.int(), database: z.string() })
 
 export function readTarget(context: QueryContext): Promise<Target> {
   return queryJson(
-    `SELECT json_build_object('major', current_setting('server_version_num')::int / 10000, 'database', current_database())`,
+    `SELECT pg_catalog.json_build_object('major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
+      'database', pg_catalog.current_database())`,
     target,
     context,
   )
 }
 
-// Objects of extensions stand for themselves in the extension's name.
+const users = (schema: string): string => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`
+// An extension's objects come with it.
+const ofNoExtension = (catalog: string, oid: string): string =>
+  `NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`
+
 const objects = `
-  SELECT 'schema ' || quote_ident(nspname) AS object FROM pg_namespace
-    WHERE nspname NOT IN ('public', 'information_schema') AND nspname !~ '^pg_'
-  UNION ALL SELECT 'extension ' || quote_ident(extname) FROM pg_extension WHERE extname <> 'plpgsql'
-  UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END || c.oid::regclass
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
-  UNION ALL SELECT 'function ' || p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
-  UNION ALL SELECT 'type ' || t.oid::regtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND (t.typtype IN ('e', 'd', 'r')
-        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
-      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid AND deptype = 'e')
-  UNION ALL SELECT 'large object ' || oid FROM pg_largeobject_metadata`
+  SELECT 'schema ' || pg_catalog.quote_ident(nspname) AS object FROM pg_catalog.pg_namespace WHERE nspname <> 'public' AND ${users('nspname')}
+  UNION ALL SELECT 'extension ' || pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
+  UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END
+      || c.oid::pg_catalog.regclass::pg_catalog.text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND ${users('n.nspname')} AND ${ofNoExtension('pg_class', 'c.oid')}
+  UNION ALL SELECT 'function ' || p.oid::pg_catalog.regprocedure::pg_catalog.text
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE ${users('n.nspname')} AND ${ofNoExtension('pg_proc', 'p.oid')}
+  UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE ${users('n.nspname')} AND (t.typtype IN ('e', 'd', 'r')
+        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+      AND ${ofNoExtension('pg_type', 't.oid')}
+  UNION ALL SELECT 'large object ' || oid::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata`
 
 /** Throws unless the database has no user objects, naming a few of them. */
 export async function requireEmpty(context: QueryContext): Promise<void> {
-  const few = `SELECT coalesce(json_agg(object), '[]') FROM (${objects} LIMIT 6) o`
+  const few = `SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${objects} LIMIT 6) o`
   const found = await queryJson(few, z.array(z.string()), context)
   if (found.length === 0) return
   throw new LifeboatError(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
@@ -48,15 +53,27 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   })
 }
 
+// A heap without blocks has no rows, and asking for its size leaves no lock behind. The loop ends at the sixth table with rows.
+const findRows = `DO LANGUAGE plpgsql $find$
+DECLARE
+  one record;
+  has boolean;
+  found_in pg_catalog.text[] := '{}';
+BEGIN
+  FOR one IN SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
+    WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
+  LOOP
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
+    IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
+    EXIT WHEN pg_catalog.cardinality(found_in) > 5;
+  END LOOP;
+  PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
+END $find$`
+
 /** Throws unless every table of the database is without rows. */
 export async function requireNoRows(context: QueryContext): Promise<void> {
-  const tables = `SELECT coalesce(json_agg(c.oid::regclass::text), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`
-  const names = await queryJson(tables, z.array(z.string()), context)
-  if (names.length === 0) return
-  // The names come quoted from the server.
-  const probes = names.map((name) => `SELECT ${literal(name)} AS name WHERE EXISTS (SELECT FROM ONLY ${name})`)
-  const full = await queryJson(`SELECT coalesce(json_agg(name), '[]') FROM (${probes.join(' UNION ALL ')}) t`, z.array(z.string()), context)
+  const full = await queryJson([findRows, `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`], z.array(z.string()), context)
   if (full.length === 0) return
   throw new LifeboatError(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
     hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
@@ -78,13 +95,13 @@ export async function findMaintenance(context: QueryContext): Promise<QueryConte
 }
 
 export async function databaseExists(database: string, maintenance: QueryContext): Promise<boolean> {
-  return queryJson(`SELECT to_json(EXISTS (SELECT FROM pg_database WHERE datname = ${literal(database)}))`, z.boolean(), maintenance)
+  return queryJson(`SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)}))`, z.boolean(), maintenance)
 }
 
 /** `definition`: what follows CREATE DATABASE's name, as pg_restore prints it: WITH TEMPLATE = template0 ENCODING = … */
 export async function createDatabase(connection: Connection, database: string, definition: string, maintenance: QueryContext): Promise<void> {
   try {
-    await execute(`CREATE DATABASE ${identifier(database)} ${definition}`, maintenance)
+    await withoutTransaction(`CREATE DATABASE ${identifier(database)} ${definition}`, { ...maintenance, timeLimit: Infinity })
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error
     const hint = 'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create'
@@ -93,5 +110,5 @@ export async function createDatabase(connection: Connection, database: string, d
 }
 
 export async function dropDatabase(database: string, maintenance: QueryContext): Promise<void> {
-  await execute(`DROP DATABASE ${identifier(database)} WITH (FORCE)`, maintenance)
+  await withoutTransaction(`DROP DATABASE ${identifier(database)} WITH (FORCE)`, { ...maintenance, timeLimit: Infinity })
 }

@@ -46,8 +46,8 @@ test('a table that another session has locked is named, and asking does not wait
   expect((await output.next()).value?.toString()).toContain('locked')
   const facts = await diagnose(context(server.url('shop')))
   await holder.stop()
-  expect(facts.locks).toEqual([{ table: 'orders', pid: expect.any(Number), seconds: expect.any(Number) }])
-  expect(judge('shop', facts, server.port)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^orders has been locked for/) }))
+  expect(facts.locks).toEqual([{ table: 'public.orders', pid: expect.any(Number), seconds: expect.any(Number) }])
+  expect(judge('shop', facts, server.port)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
 })
 
 test('through a socket nobody can listen', async () => {

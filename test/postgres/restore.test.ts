@@ -137,11 +137,11 @@ describe('on one server', () => {
   const exists = async (name: string) => (await server.sql(`SELECT count(*) FROM pg_database WHERE datname = '${name}'`)) === '1'
 
   test.each([
-    ['CREATE TABLE mine (id int)', 'table mine'],
-    ['CREATE VIEW "my view" AS SELECT 1', 'view "my view"'],
-    ['CREATE SEQUENCE counter', 'sequence counter'],
-    ['CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$', 'function f(integer)'],
-    [`CREATE TYPE mood AS ENUM ('good')`, 'type mood'],
+    ['CREATE TABLE mine (id int)', 'table public.mine'],
+    ['CREATE VIEW "my view" AS SELECT 1', 'view public."my view"'],
+    ['CREATE SEQUENCE counter', 'sequence public.counter'],
+    ['CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$', 'function public.f(integer)'],
+    [`CREATE TYPE mood AS ENUM ('good')`, 'type public.mood'],
     ['CREATE SCHEMA other', 'schema other'],
     ['CREATE EXTENSION citext', 'extension citext'],
     ['SELECT lo_create(4711)', 'large object 4711'],
@@ -180,7 +180,7 @@ describe('on one server', () => {
 
     expect(await restore(server, database, bytes, { tables: ['words'], only: 'data' })).toMatchObject({ entries: 1, errors: [] })
     expect(await sql('SELECT count(*) FROM words')).toBe(await server.sql('SELECT count(*) FROM words', 'shop'))
-    expect((await failure(restore(server, database, bytes, { tables: ['words'], only: 'data' }))).message).toContain('is not empty: words have rows')
+    expect((await failure(restore(server, database, bytes, { tables: ['words'], only: 'data' }))).message).toContain('is not empty: public.words have rows')
   })
 
   test('a schema can be selected, and is made', async () => {
