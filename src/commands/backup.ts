@@ -11,7 +11,8 @@ import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
 import { lastLook } from '../repository/last-look.ts'
-import { FORMAT, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
+import { FORMAT } from '../repository/format.ts'
+import { newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
 import { Tally } from '../repository/statistics.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
@@ -67,7 +68,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     }
     const unsettled = await failureOf(resume)
     resume = undefined
-    await lastLook(store, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() })
+    await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() })
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
       { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags },

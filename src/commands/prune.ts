@@ -84,7 +84,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
     if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   } else {
-    result.chunks = await refusing(() => collectGarbage(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged: warningOf(report) }), store, signal)
+    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, onDamaged: warningOf(report) }), store, signal)
     for (const obstacle of result.chunks.obstacles) {
       report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
     }

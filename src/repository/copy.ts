@@ -34,7 +34,7 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, o
   const object = await from.get(key, LIMITS.snapshot)
   const snapshot = await decodeSnapshot(key, object, keys)
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
-  const lacking = await lackingIn(to, expected, onDamaged)
+  const lacking = await lackingIn(to, keys, expected, onDamaged)
   let bytes = 0
   await inParallel([...lacking], AT_ONCE, async (chunk) => {
     signal.throwIfAborted()
@@ -43,7 +43,7 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, o
     onBytes(bytes)
   })
   signal.throwIfAborted()
-  await lastLook(to, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: GRACE, now: now() })
+  await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: GRACE, now: now() })
   if (!(await holds(to, key, object))) {
     // Before the snapshot, so that one that is pinned is never there without its pin.
     await copyLabels(snapshot, from, to)
@@ -55,12 +55,12 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, o
 }
 
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
-async function lackingIn(store: Store, expected: ReadonlyMap<string, number>, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
+async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string, number>, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
   const until = store.neededUntil?.()
   if (!until) {
     const lacking = new Set((await new Presence(store, expected).wrong()).keys())
     // Put once more, what is in the trash is too young for a prune that may be about to delete it.
-    for (const key of await inTrash(store, onDamaged)) if (expected.has(key)) lacking.add(key)
+    for (const key of await inTrash(store, keys, onDamaged)) if (expected.has(key)) lacking.add(key)
     return lacking
   }
   const lacking = new Set(expected.keys())

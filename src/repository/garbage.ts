@@ -1,6 +1,7 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { isThere, type Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
 import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
 import { readTrash, type Trash, TrashWriter } from './trash.ts'
@@ -52,7 +53,7 @@ const TOLERATED_SKEW = 3600 * 1000
  * That no running backup needs what is deleted follows from two rules of writers: what is in the trash is not built on (known.ts), and who has
  * been running for long looks again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
  */
-export async function collectGarbage(store: Store, references: References, going: ReadonlySet<string>, options: GarbageOptions): Promise<Garbage> {
+export async function collectGarbage(store: Store, keys: Keys, references: References, going: ReadonlySet<string>, options: GarbageOptions): Promise<Garbage> {
   const { dryRun, parallel, signal } = options
   const deleteAll = (keys: readonly string[]) =>
     inParallel(keys, parallel, (key) => {
@@ -61,8 +62,8 @@ export async function collectGarbage(store: Store, references: References, going
     })
   const garbage: Garbage = { trashed: tally(), waiting: tally(), deleted: tally(), obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`) }
   const readable = garbage.obstacles.length === 0
-  const trash = readable ? sorted(await readTrash(store, options.onDamaged), references, options) : undefined
-  if (trash) await sweep(store, references, going, trash.states, garbage, options)
+  const trash = readable ? sorted(await readTrash(store, keys, options.onDamaged), references, options) : undefined
+  if (trash) await sweep(store, keys, references, going, trash.states, garbage, options)
   if (dryRun) return garbage
   if (trash) await deleteAll(trash.done)
   // The oldest first: wherever this ends, the newest are there.
@@ -108,10 +109,10 @@ function sorted(trash: readonly Trash[], references: References, { grace }: Garb
 }
 
 /** Lists all chunks; of those that no snapshot which stays lists, writes down the ones that are new, and deletes the ones that have been trash for long. */
-async function sweep(store: Store, references: References, going: ReadonlySet<string>, states: ReadonlyMap<string, State>, garbage: Garbage, options: GarbageOptions): Promise<void> {
+async function sweep(store: Store, keys: Keys, references: References, going: ReadonlySet<string>, states: ReadonlyMap<string, State>, garbage: Garbage, options: GarbageOptions): Promise<void> {
   const { parallel, signal, grace, dryRun } = options
   const needed = references.without(going)
-  const writer = new TrashWriter(store, options.now)
+  const writer = new TrashWriter(store, keys, options.now)
   const prefixes = references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`)
   await inParallel(prefixes, parallel, async (prefix) => {
     signal.throwIfAborted()

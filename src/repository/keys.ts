@@ -5,6 +5,9 @@ import type { Store } from '../stores/store.ts'
 import { type KeyFile, keyFiles, openKeyFile, putKeyFile } from './key-files.ts'
 import { LIMITS } from './limits.ts'
 
+/** Kinds of signed objects. The MAC key of each is its own, so that no object can be taken for one of another kind. */
+export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts'
+
 /** What a run can do with a store: always write and deduplicate, and read where it holds an identity. */
 export interface Keys {
   /** First 16 hex digits of SHA-256(own recipient). */
@@ -13,9 +16,9 @@ export interface Keys {
   readonly recipients: readonly string[]
   /** Absent with a write key, which decrypts nothing. */
   readonly identity?: string
-  /** HMAC-SHA-256 keys of chunk ids and of snapshots. */
+  /** HMAC-SHA-256 keys: of chunk ids, and of each kind of signed object. */
   readonly idKey: Buffer
-  readonly macKey: Buffer
+  readonly macKeys: Readonly<Record<MacKind, Buffer>>
   /** 256 words of the rolling hash; secret, so that cut points tell an observer nothing. */
   readonly gear: Int32Array
   /** The keys in the store's other key files that the passphrase opens: two first backups that ran at the same time each made one. */
@@ -135,11 +138,12 @@ function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Ke
     throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.')
   }
   const table = derive(writeSecret, 'gear table', 1024)
+  const macKey = (kind: MacKind): Buffer => derive(writeSecret, `${kind} mac`, 32)
   return {
     fingerprint: fingerprintOf(recipient),
     recipients: [...new Set([recipient, ...extra])],
     idKey: derive(writeSecret, 'chunk id', 32),
-    macKey: derive(writeSecret, 'snapshot mac', 32),
+    macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts') },
     gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
     others: [],
   }

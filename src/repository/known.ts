@@ -92,7 +92,7 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   if (newest.length === 0) return known
   const damaged = await damagedChunks(store, keys, set, newest, onDamaged)
   const soonGone = await expiring(store)
-  const trash = await inTrash(store, onDamaged)
+  const trash = await inTrash(store, keys, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
   for (const { snapshot, content } of (await readNewest(store, keys, newest, onDamaged)).toReversed()) addSnapshot(known, snapshot, content, usable)

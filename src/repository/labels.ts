@@ -6,7 +6,8 @@ import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
-import { FORMAT, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
+import { FORMAT } from './format.ts'
+import { setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
 
 /** What was decided about a snapshot after it was made; its own object never changes. */
 export interface Labels {
@@ -28,7 +29,7 @@ const AT_ONCE = 16
 
 const schema = z.strictObject({
   format: z.literal(FORMAT),
-  /** The snapshot these belong to. No header of a snapshot has this member, so that neither can be taken for the other though the MAC is the same. */
+  /** The snapshot these belong to. */
   labels: snapshotId,
   set: setName,
   pinned: z.boolean(),
@@ -60,7 +61,7 @@ export function tagsOf(header: Pick<SnapshotHeader, 'tags'>, labels: Labels | un
 
 /** Puts the labels of a snapshot, signed with `keys`, in place of those it has. */
 export async function putLabels(store: Store, keys: Keys, set: string, id: string, labels: Labels): Promise<void> {
-  await store.put(labelsKey(set, id), sign(JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys))
+  await store.put(labelsKey(set, id), sign(JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys, 'labels'))
 }
 
 async function readOne(store: Store, keys: Keys | undefined, key: string): Promise<[id: string, ReadLabels] | undefined> {
@@ -84,10 +85,10 @@ async function readOne(store: Store, keys: Keys | undefined, key: string): Promi
 
 /** Throws with what is wrong with the object. */
 function parseLabels(key: string, bytes: Buffer, keys: Keys | undefined): Labels {
-  const lines = splitSigned(bytes)
-  if (!lines) throw new Error('it does not have the two lines of labels')
-  if (keys && !signerOf(lines, keys)) throw new Error('its signature (MAC) does not verify with this key')
-  const parsed = schema.safeParse(parsedJson(lines.line))
+  const signed = splitSigned(bytes)
+  if (!signed) throw new Error('it does not begin with the line of a signed object')
+  if (keys && !signerOf(signed, keys, 'labels')) throw new Error('its signature (MAC) does not verify with this key')
+  const parsed = schema.safeParse(parsedJson(signed.body))
   if (!parsed.success) throw new Error('it is not of the form of labels; a newer version may have written it')
   const { labels: id, set, pinned, tags } = parsed.data
   if (labelsKey(set, id) !== key) throw new Error(`it belongs to snapshot ${id} of set ${set}`)

@@ -1,5 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
 import { chunkKeyOf, readTrash } from './trash.ts'
 
@@ -16,10 +17,10 @@ export interface LastLook {
  * Before a snapshot is put: a prune deletes chunks that it found unneeded a grace ago, so a backup that has been running for more than half of
  * that looks whether all it lists is there, and will be for as long as putting the snapshot may take. Throws when it is not.
  */
-export async function lastLook(store: Store, { chunks, elapsed, grace, now }: LastLook): Promise<void> {
+export async function lastLook(store: Store, keys: Keys, { chunks, elapsed, grace, now }: LastLook): Promise<void> {
   if (elapsed < grace / 2) return
   // The trash first: it is deleted after the chunks it names, so what a prune deletes meanwhile is missed in one of the two places.
-  const old = (await readTrash(store, ignoreDamaged)).filter(({ times }) => times.some((made) => now.getTime() - made.getTime() >= grace / 2))
+  const old = (await readTrash(store, keys, ignoreDamaged)).filter(({ times }) => times.some((made) => now.getTime() - made.getTime() >= grace / 2))
   const doomed = old.flatMap((trash) => trash.chunks.map(chunkKeyOf)).filter((key) => chunks.has(key))
   const gone = new Set([...doomed, ...(await new Presence(store, chunks).wrong()).keys()])
   if (gone.size === 0) return

@@ -3,12 +3,14 @@ import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
 import { LIMITS } from './limits.ts'
-import { sign, signerOf, splitSigned } from './signed.ts'
-import { fingerprint, FORMAT, idTime, setName, snapshotId } from './snapshot.ts'
+import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
+import { FORMAT } from './format.ts'
+import { fingerprint, idTime, setName, snapshotId } from './snapshot.ts'
 
 /** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
 const proofSchema = z.strictObject({
@@ -62,7 +64,7 @@ export async function writeProof(store: Store, keys: Keys, verification: Verific
     damaged: damaged.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
   })
   const key = `proofs/${set}/${snapshot}/${idTime(time)}-${randomBytes(4).toString('hex')}.json`
-  await store.put(key, sign(JSON.stringify(proof), keys))
+  await store.put(key, sign(JSON.stringify(proof), keys, 'proof'))
   return key
 }
 
@@ -158,20 +160,14 @@ export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetai
 
 function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof | undefined {
   const damaged = (what: string, cause?: unknown) => new DamagedProof(`${key} is ignored: ${what}`, cause)
-  const lines = splitSigned(object)
-  if (!lines) throw damaged('it does not have the two lines of a proof')
-  let json: unknown
-  try {
-    json = JSON.parse(lines.line.toString('utf8'))
-  } catch {
-    throw damaged('its first line is not JSON')
-  }
-  const claimed = z.object({ key: fingerprint }).safeParse(json).data?.key
-  if (keys && claimed !== undefined && ![keys, ...keys.others].some((one) => one.fingerprint === claimed)) return undefined
-  if (keys && !signerOf(lines, keys)) throw damaged('its signature (MAC) does not verify')
-  const parsed = proofSchema.safeParse(json)
+  const signed = splitSigned(object)
+  if (!signed) throw damaged('it does not begin with the line of a signed object')
+  if (keys && isOfAnotherKey(signed, keys)) return undefined
+  if (keys && !signerOf(signed, keys, 'proof')) throw damaged('its signature (MAC) does not verify')
+  const parsed = proofSchema.safeParse(parsedJson(signed.body))
   if (!parsed.success) throw damaged('it is malformed, or of a newer version', parsed.error)
   const proof = parsed.data
+  if (proof.key !== signed.key) throw damaged(`its first line names the key ${signed.key}, the proof another`)
   if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${idTime(new Date(proof.time))}-`)) throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
   return proof
 }

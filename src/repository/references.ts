@@ -8,7 +8,8 @@ import type { Keys } from './keys.ts'
 import { decompressUpTo } from './sealing/zstd.ts'
 import { LIMITS } from './limits.ts'
 import { signerOf, splitSigned } from './signed.ts'
-import { FORMAT, MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
+import { FORMAT } from './format.ts'
+import { MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
 /** A snapshot as far as deciding about it needs. */
 export interface SnapshotSeen {
@@ -97,18 +98,19 @@ export async function readReferences(store: Store, keys: Keys, options: { signal
 class Unreadable extends Error {}
 
 async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<{ snapshot: SnapshotSeen; chunks: string[] }> {
+  const signed = splitSigned(object)
+  if (!signed) throw new Unreadable('it is damaged, or of another format')
   let text: Buffer
   try {
-    text = await decompressUpTo(object, MAXIMUM_SNAPSHOT)
+    text = await decompressUpTo(signed.body, MAXIMUM_SNAPSHOT)
   } catch (cause) {
     throw new Unreadable(`it does not decompress: ${messageOf(cause)}`, { cause })
   }
-  const signed = splitSigned(text)
-  const parsed = publicPart.safeParse(parsedJson(signed?.line ?? text))
+  const parsed = publicPart.safeParse(parsedJson(text))
   if (!parsed.success) throw new Unreadable('it is damaged, or of another format')
   const { id, set, time, size } = parsed.data
   const chunks = parsed.data.chunks.map(chunkIn)
-  const authentic = snapshotKey(set, id) === key && signed !== undefined && signerOf(signed, keys) !== undefined
+  const authentic = snapshotKey(set, id) === key && signerOf(signed, keys, 'snapshot') !== undefined
   return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks }
 }
 

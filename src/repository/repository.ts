@@ -3,7 +3,7 @@ import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import { LIMITS } from './limits.ts'
 import { recoveryFiles } from './recovery.ts'
-import { checkFormat, FORMAT } from './snapshot.ts'
+import { checkFormat, FORMAT } from './format.ts'
 
 const MARKER = 'lifeboat.json'
 const marker = z.strictObject({ format: z.literal(FORMAT) })
@@ -42,7 +42,7 @@ async function hasMarker(store: Store): Promise<boolean> {
   } catch (cause) {
     throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { cause, hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
   }
-  checkFormat(`${store.name}/${MARKER}`, json)
+  checkFormat(`${store.name}/${MARKER}`, z.object({ format: z.unknown() }).safeParse(json).data?.format)
   if (marker.safeParse(json).success) return true
   throw new LifeboatError(`${MARKER} in ${store.name} holds more than its format`, { hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.' })
 }

@@ -1,24 +1,49 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Keys } from './keys.ts'
+import { FORMAT } from './format.ts'
+import type { Keys, MacKind } from './keys.ts'
 
-/** Signed text is two lines: a JSON document, and the JSON string of its MAC (docs/format.md). Anyone reads it; only who has the write secret makes it. */
-export function sign(line: string, keys: Keys): Buffer {
-  return Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`)
+/**
+ * A signed object is one line, `lifeboat/1 <fingerprint> <MAC>`, and the body that the MAC is of (docs/format.md). Anyone reads it; only who has the
+ * write secret makes it. Each kind of object has a MAC key of its own, so that none can be taken for another.
+ */
+export interface Signed {
+  /** Fingerprint of the key that the object claims to be of. */
+  key: string
+  mac: string
+  body: Buffer
 }
 
-/** The two lines taken apart; undefined when there are not exactly these two. Nothing is believed yet: see `signerOf`. */
-export function splitSigned(text: Buffer): { line: Buffer; mac: string } | undefined {
-  const end = text.indexOf('\n')
-  const mac = /^"([0-9a-f]{64})"\n$/.exec(text.toString('latin1', end + 1, end + 100))?.[1]
-  return end < 0 || mac === undefined ? undefined : { line: text.subarray(0, end), mac }
+const LINE = new RegExp(`^${FORMAT} ([0-9a-f]{16}) ([0-9a-f]{64})$`)
+const LINE_LENGTH = FORMAT.length + 1 + 16 + 1 + 64
+
+export function sign(body: string | Uint8Array, keys: Keys, kind: MacKind): Buffer {
+  const bytes = Buffer.from(body)
+  return Buffer.concat([Buffer.from(`${FORMAT} ${keys.fingerprint} ${macOf(bytes, keys, kind)}\n`), bytes])
 }
 
-/** The one of these keys under which the MAC is that of the line. */
-export function signerOf({ line, mac }: { line: Buffer; mac: string }, keys: Keys): Keys | undefined {
-  return [keys, ...keys.others].find((one) => timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(line, one))))
+/** The object taken apart; undefined where it does not begin with such a line. Nothing is believed yet: see `signerOf`. */
+export function splitSigned(bytes: Uint8Array): Signed | undefined {
+  const object = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [, key, mac] = (object[LINE_LENGTH] === 0x0a && LINE.exec(object.toString('latin1', 0, LINE_LENGTH))) || []
+  return key === undefined || mac === undefined ? undefined : { key, mac, body: object.subarray(LINE_LENGTH + 1) }
 }
 
-/** hex(HMAC-SHA-256(mac key, line)). */
-function macOf(line: string | Buffer, keys: Keys): string {
-  return createHmac('sha256', keys.macKey).update(line).digest('hex')
+/** The one of these keys under which the MAC is that of the body. Undefined also for an object of another key: see `isOfAnotherKey`. */
+export function signerOf({ key, mac, body }: Signed, keys: Keys, kind: MacKind): Keys | undefined {
+  const claimed = keysNamed(key, keys)
+  return claimed && timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(body, claimed, kind))) ? claimed : undefined
+}
+
+/** Whether the object claims to be of none of these keys, so that nothing can be said of its MAC. */
+export function isOfAnotherKey({ key }: Signed, keys: Keys): boolean {
+  return keysNamed(key, keys) === undefined
+}
+
+function keysNamed(fingerprint: string, keys: Keys): Keys | undefined {
+  return [keys, ...keys.others].find((one) => one.fingerprint === fingerprint)
+}
+
+/** hex(HMAC-SHA-256(mac key of the kind, body)). */
+function macOf(body: Uint8Array, keys: Keys, kind: MacKind): string {
+  return createHmac('sha256', keys.macKeys[kind]).update(body).digest('hex')
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
+import { checkFormat, FORMAT } from './format.ts'
+import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
-import { sign, signerOf, splitSigned } from './signed.ts'
-
-export const FORMAT = 'lifeboat/1'
+import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
 
 /**
  * One chunk a snapshot needs: id, plaintext bytes, stored bytes, index of its base in the same list or null, and the mark of
@@ -137,51 +137,42 @@ export function sourceSize({ streams }: { streams: readonly { size: number }[] }
   return streams.reduce((sum, { size }) => sum + size, 0)
 }
 
-/** The object to put: zstd of line 1, the header, and line 2, its MAC. */
+/** The object to put: the compressed header, signed. */
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
   const line = JSON.stringify(snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') }))
-  return compress(sign(line, keys), METADATA_LEVEL)
+  return sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')
 }
 
-/** Reads a snapshot object. With keys, its MAC must verify before anything in it is believed. Throws a LifeboatError that names `key`. */
+/** Reads a snapshot object. With keys, its MAC must verify before anything of it is decompressed. Throws a LifeboatError that names `key`. */
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys): Promise<AuthenticSnapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: undefined): Promise<Snapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys | undefined): Promise<Snapshot> {
   const damaged = (what: string, cause?: unknown) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause)
+  const signed = splitSigned(object)
+  if (!signed) {
+    const [other] = /^lifeboat\/\d+(?= )/.exec(Buffer.from(object.subarray(0, 100)).toString('latin1')) ?? [FORMAT]
+    checkFormat(key, other)
+    throw damaged('it does not begin with the line of a signed object')
+  }
+  const own = keys && signerOf(signed, keys, 'snapshot')
+  if (keys && !own) throw isOfAnotherKey(signed, keys) ? ofAnotherKey(key, signed.key, keys) : damaged('its signature (MAC) does not verify')
   let text: Buffer
   try {
-    text = await decompressUpTo(object, MAXIMUM_SNAPSHOT)
+    text = await decompressUpTo(signed.body, MAXIMUM_SNAPSHOT)
   } catch (cause) {
     throw damaged('it does not decompress', cause)
   }
-  const lines = splitSigned(text)
-  if (!lines) throw damaged('it does not have the two lines of one')
-  const own = keys && signerOf(lines, keys)
-  const json = parseLine(lines.line, damaged)
-  checkFormat(key, json)
-  if (keys && !own) throw notAuthentic(key, json, keys, damaged)
-  const parsed = snapshotHeader.safeParse(json)
+  const parsed = snapshotHeader.safeParse(parsedJson(text))
   if (!parsed.success) throw damaged(firstProblem(parsed.error))
   const header = parsed.data
+  if (header.key !== signed.key) throw damaged(`its first line names the key ${signed.key}, its header another`)
   if (snapshotKey(header.set, header.id) !== key) throw damaged(`it is snapshot ${header.id} of set ${header.set}, moved here`)
   return { key, header, ...(own && { keys: own }) }
 }
 
-function parseLine(line: Buffer, damaged: (what: string) => LifeboatError): unknown {
-  try {
-    return JSON.parse(line.toString('utf8'))
-  } catch {
-    // Without the cause: it quotes what anybody may have written.
-    throw damaged('its first line is not JSON')
-  }
-}
-
-/** Why the MAC does not verify, judged by the key that the snapshot claims to be of. */
-function notAuthentic(key: string, json: unknown, keys: Keys, damaged: (what: string) => LifeboatError): LifeboatError {
-  const claim = z.object({ key: fingerprint }).safeParse(json).data?.key
-  if (claim === undefined || [keys, ...keys.others].some((one) => one.fingerprint === claim)) return damaged('its signature (MAC) does not verify')
-  return new LifeboatError(`${key} was written with the key ${claim}; the key given is ${keys.fingerprint}`, {
+function ofAnotherKey(key: string, other: string, keys: Keys): LifeboatError {
+  return new LifeboatError(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
     hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
   })
 }
@@ -189,15 +180,6 @@ function notAuthentic(key: string, json: unknown, keys: Keys, damaged: (what: st
 /** Where the first value is that is not as it should be, and why; without what a terminal would obey. */
 function firstProblem({ issues: [issue] }: z.ZodError): string {
   return `${issue?.path.join('.')}: ${issue?.message}`.replaceAll(/\p{C}/gu, '?').slice(0, 200)
-}
-
-/** Refuses what says it has another format than this program's, before any of it is interpreted. */
-export function checkFormat(key: string, json: unknown): void {
-  const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
-  if (format === FORMAT) return
-  throw new LifeboatError(`${key} has the format ${JSON.stringify(format ?? null)?.slice(0, 40)}; this version of Lifeboat reads ${FORMAT}`, {
-    hint: 'Use the version of Lifeboat that wrote this store, or a newer one. Nothing was changed.',
-  })
 }
 
 /** The sealed part of a snapshot; needs an identity. Every index in it is checked against the header. */

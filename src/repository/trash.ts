@@ -5,14 +5,22 @@ import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
 import { LIMITS } from './limits.ts'
-import { FORMAT, idTime } from './snapshot.ts'
+import { FORMAT } from './format.ts'
+import type { Keys } from './keys.ts'
+import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
+import { idTime } from './snapshot.ts'
 
 /** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
 export const GRACE = 24 * 3600 * 1000
 
 /** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
 const chunkName = z.string().regex(/^[0-9a-f]{64}-[0-9a-f]{8}$/)
-const schema = z.strictObject({ format: z.literal(FORMAT), chunks: z.array(chunkName) })
+const schema = z.strictObject({
+  format: z.literal(FORMAT),
+  /** The name of the object: its age is that of this time, so nobody may give it another. */
+  trash: z.string(),
+  chunks: z.array(chunkName),
+})
 const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/
 
 /** Keeps each object below 8 MB. */
@@ -28,17 +36,20 @@ export interface Trash {
   times: [Date, Date]
 }
 
-/** The trash of a store, or of each of the stores it stands for. What is none is handed to `onDamaged` and left alone. */
-export async function readTrash(store: Store, onDamaged: (error: LifeboatError) => void): Promise<Trash[]> {
+/**
+ * The trash of a store, or of each of the stores it stands for, its MACs verified. Forged or damaged objects are handed to `onDamaged` and left alone; those
+ * of other keys are left to them.
+ */
+export async function readTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Trash[]> {
   const read = (store.live ?? [store]).map(async (one) => {
     const objects: StoredObject[] = []
     for await (const object of one.list('trash/')) if (KEY.test(object.key)) objects.push(object)
-    return inParallel(objects, AT_ONCE, (object) => readOne(one, object, onDamaged))
+    return inParallel(objects, AT_ONCE, (object) => readOne(one, keys, object, onDamaged))
   })
   return (await Promise.all(read)).flat().filter((trash) => trash !== undefined)
 }
 
-async function readOne(store: Store, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void): Promise<Trash | undefined> {
+async function readOne(store: Store, keys: Keys, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void): Promise<Trash | undefined> {
   let bytes: Buffer
   try {
     bytes = await store.get(key, LIMITS.trash)
@@ -49,20 +60,33 @@ async function readOne(store: Store, { key, modified }: StoredObject, onDamaged:
     onDamaged(error)
     return undefined
   }
-  const parsed = schema.safeParse(parsedJson(bytes))
-  if (parsed.success) return { key, chunks: parsed.data.chunks, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
-  onDamaged(new LifeboatError(`${key} in ${store.name} is no list of chunks; it is left alone`, { hint: 'A newer version may have written it. Otherwise delete it: what it names is found again.' }))
+  const read = decodeTrash(key, bytes, keys)
+  if (typeof read !== 'string') return read && { key, chunks: read, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
+  onDamaged(new LifeboatError(`${key} in ${store.name} is ignored: ${read}`, { hint: 'Delete it, unless a newer version wrote it: the next prune finds again the chunks that it names.' }))
   return undefined
+}
+
+/** The chunks that it names; undefined for trash of another key, and a text that says why it cannot be believed. */
+function decodeTrash(key: string, object: Buffer, keys: Keys): string[] | string | undefined {
+  const signed = splitSigned(object)
+  if (!signed) return 'it does not begin with the line of a signed object'
+  if (isOfAnotherKey(signed, keys)) return undefined
+  if (!signerOf(signed, keys, 'trash')) return 'its signature (MAC) does not verify'
+  const parsed = schema.safeParse(parsedJson(signed.body))
+  if (!parsed.success) return 'it is not a list of chunks'
+  return `trash/${parsed.data.trash}.json` === key ? parsed.data.chunks : 'it was moved here from another name'
 }
 
 /** Writes down chunks that no snapshot lists, as they are found: a million names at once would take 100 MB. */
 export class TrashWriter {
   readonly #store: Store
+  readonly #keys: Keys
   readonly #now: () => Date
   #chunks: string[] = []
 
-  constructor(store: Store, now: () => Date) {
+  constructor(store: Store, keys: Keys, now: () => Date) {
     this.#store = store
+    this.#keys = keys
     this.#now = now
   }
 
@@ -77,13 +101,18 @@ export class TrashWriter {
     const chunks = this.#chunks
     this.#chunks = []
     if (chunks.length === 0) return
-    await this.#store.put(`trash/${idTime(this.#now())}-${randomBytes(4).toString('hex')}.json`, Buffer.from(JSON.stringify({ format: FORMAT, chunks })))
+    await putTrash(this.#store, this.#keys, `${idTime(this.#now())}-${randomBytes(4).toString('hex')}`, chunks)
   }
 }
 
+/** `id`: when it is put, and random digits, as a snapshot's id is made. */
+export async function putTrash(store: Store, keys: Keys, id: string, chunks: readonly string[]): Promise<void> {
+  await store.put(`trash/${id}.json`, sign(JSON.stringify({ format: FORMAT, trash: id, chunks }), keys, 'trash'))
+}
+
 /** Keys of all chunks in the trash. Whoever puts a snapshot builds on none of them: a prune may be deleting them. */
-export async function inTrash(store: Store, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
-  return new Set((await readTrash(store, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)))
+export async function inTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
+  return new Set((await readTrash(store, keys, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)))
 }
 
 /** The key of a chunk by the name it has in the trash. */

@@ -9,6 +9,7 @@ import { labelsOf, putLabels } from '../../src/repository/labels.ts'
 import { readReferences } from '../../src/repository/references.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
+import { putTrash } from '../../src/repository/trash.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, otherKeys, restored, through, writeKeys } from '../support/engine.ts'
@@ -134,11 +135,13 @@ test('what is in the trash of the other store is put there once more, so that no
   const key = `snapshots/app/${id}.json.zst`
   const [chunk] = [...from.objects.keys()].filter((one) => one.startsWith('chunks/'))
   to.objects.set(chunk!, { bytes: await from.get(chunk!), modified: new Date(Date.UTC(2026, 10, 20)) })
-  to.objects.set('trash/20261120T000000Z-00000000.json', { bytes: Buffer.from(JSON.stringify({ format: 'lifeboat/1', chunks: [chunk!.slice('chunks/aa/'.length)] })), modified: new Date(Date.UTC(2026, 10, 20)) })
+  const trashed = new MemoryStore(() => new Date(Date.UTC(2026, 10, 20)))
+  await putTrash(trashed, keys, '20261120T000000Z-00000000', [chunk!.slice('chunks/aa/'.length)])
+  for (const [trash, object] of trashed.objects) to.objects.set(trash, object)
   expect(await copy(key, from, to)).toMatchObject({ chunks: 1 })
   const reading = { signal, parallel: 1, now: () => new Date(Date.UTC(2026, 10, 25)) }
   await to.delete(key)
   // As a prune sees it that read the snapshots before this one was put.
-  await collectGarbage(to, await readReferences(to, keys, reading), new Set(), { ...reading, grace: 86_400_000, dryRun: false, onDamaged: () => undefined })
+  await collectGarbage(to, keys, await readReferences(to, keys, reading), new Set(), { ...reading, grace: 86_400_000, dryRun: false, onDamaged: () => undefined })
   expect(await to.get(chunk!)).toEqual(await from.get(chunk!))
 })

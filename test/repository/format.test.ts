@@ -14,7 +14,7 @@ const written = new Map(rows.map((row) => [row[1]!, row[2]!]))
 const identity = written.get('identity')!
 
 const idKey = derive(writeSecret(identity), 'chunk id', 32)
-const macKey = derive(writeSecret(identity), 'snapshot mac', 32)
+const macKey = (kind: string): Buffer => derive(writeSecret(identity), `${kind} mac`, 32)
 const gear = derive(writeSecret(identity), 'gear table', 1024)
 
 /** The long stream of the document: SHA-256 of 0, 1, 2, …, each as four bytes, the highest first. */
@@ -40,10 +40,10 @@ test('the test vectors in docs/format.md follow from its rules', () => {
     'write secret': writeSecret(identity).toString('hex'),
     'write key': `lifeboat-write:${recipient}:${writeSecret(identity).toString('base64url')}`,
     'id key': idKey.toString('hex'),
-    'mac key': macKey.toString('hex'),
+    'mac keys: snapshot, labels, proof, trash, parts': ['snapshot', 'labels', 'proof', 'trash', 'parts'].map((kind) => macKey(kind).toString('hex')).join(' '),
     'gear[0], gear[255]': `${word(gear.readUInt32LE(0))} ${word(gear.readUInt32LE(1020))}`,
     'id of the chunk "lifeboat" and a line feed': mac(idKey, 'lifeboat\n'),
-    'MAC of the line {"format":"lifeboat/1"}': mac(macKey, '{"format":"lifeboat/1"}'),
+    'labels object of the body {"format":"lifeboat/1"}, its first line': `lifeboat/1 ${written.get('fingerprint')} ${mac(macKey('labels'), '{"format":"lifeboat/1"}')}`,
     'sizes of the chunks': chunks.map((chunk) => chunk.length).join(' '),
     'numbers of their anchors': chunks.map((chunk) => chunk.anchors.length).join(' '),
     'anchors of the first chunk, first and last': `${word(first.anchors[0]!)} ${word(first.anchors.at(-1)!)}`,

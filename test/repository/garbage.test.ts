@@ -4,8 +4,9 @@ import { collectGarbage, type Garbage } from '../../src/repository/garbage.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { lastLook } from '../../src/repository/last-look.ts'
 import { readReferences } from '../../src/repository/references.ts'
+import { sign } from '../../src/repository/signed.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
-import { GRACE } from '../../src/repository/trash.ts'
+import { GRACE, putTrash } from '../../src/repository/trash.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { changed, noise } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, otherKeys, restored, Run, through, writeKeys } from '../support/engine.ts'
@@ -30,7 +31,7 @@ const options = { ...reading, grace: GRACE, dryRun: false, onDamaged: (error: Li
 /** A prune that deletes these snapshots of the set `app`. */
 async function prune(ids: string[], through: Store = store, more: Partial<typeof options> & { by?: typeof keys } = {}): Promise<Garbage> {
   const references = await readReferences(through, more.by ?? keys, reading)
-  return collectGarbage(through, references, new Set(ids.map((id) => snapshotKey('app', id))), { ...options, ...more })
+  return collectGarbage(through, more.by ?? keys, references, new Set(ids.map((id) => snapshotKey('app', id))), { ...options, ...more })
 }
 
 const content = { one: { app: noise('one', 3000), shared: noise('shared', 3000) }, two: { app: noise('two', 3000), shared: noise('shared', 3000) }, three: { app: noise('three', 3000) } }
@@ -81,7 +82,7 @@ test('a prune that started before a backup and ends after it leaves the backup w
   // It builds on the snapshot that is about to be deleted.
   const during = await backUp({ store }, content.one)
   expect(during.writer.newChunks).toBe(0)
-  await collectGarbage(store, references, new Set([snapshotKey('app', one.id)]), options)
+  await collectGarbage(store, keys, references, new Set([snapshotKey('app', one.id)]), options)
   expect(await restored(store, during.id)).toEqual(digests(content.one))
   for (let days = 0; days < 3; days++) {
     later(25)
@@ -301,18 +302,26 @@ test('trash that someone else wrote deletes nothing that is needed, and nothing 
   const one = await backUp({ store }, content.one)
   const running = await Run.begin({ store })
   await running.source('app', noise('running', 3000))
+  const all = objects('chunks/').map(nameOf)
+  await putTrash(store, keys, '20261120T000000Z-00000009', all)
+  const genuine = await store.get('trash/20261120T000000Z-00000009.json')
+  await store.delete('trash/20261120T000000Z-00000009.json')
+  const text = JSON.stringify({ format: 'lifeboat/1', trash: '20200101T000000Z-00000002', chunks: all })
   const planted = {
-    'trash/20200101T000000Z-00000001.json': JSON.stringify({ format: 'lifeboat/1', chunks: objects('chunks/').map(nameOf) }),
-    'trash/20200101T000000Z-00000002.json': JSON.stringify({ format: 'lifeboat/1', chunks: [`../snapshots/app/${one.id}.json.zst`] }),
-    'trash/20200101T000000Z-00000003.json': JSON.stringify({ format: 'lifeboat/2', chunks: [] }),
-    'trash/20200101T000000Z-00000004.json': '{"format":"lifeboat/1","chunks":[',
+    'trash/20200101T000000Z-00000001.json': genuine,
+    'trash/20200101T000000Z-00000002.json': text,
+    'trash/20200101T000000Z-00000003.json': `lifeboat/1 ${keys.fingerprint} ${'0'.repeat(64)}\n${text}`,
+    'trash/20200101T000000Z-00000004.json': sign(text, keys, 'labels'),
+    'trash/20200101T000000Z-00000005.json': sign(`{"format":"lifeboat/1","trash":"20200101T000000Z-00000005","chunks":["../snapshots/app/${one.id}.json.zst"]}`, keys, 'trash'),
+    // Of another key: not ours to judge.
+    'trash/20200101T000000Z-00000006.json': sign(text, otherKeys, 'trash'),
     'trash/../../etc/passwd.json': '{}',
   }
-  for (const [key, text] of Object.entries(planted)) await store.put(key, Buffer.from(text))
+  for (const [key, bytes] of Object.entries(planted)) await store.put(key, Buffer.from(bytes))
   const before = [...objects('chunks/'), ...objects('snapshots/')]
   await prune([])
   expect([...objects('chunks/'), ...objects('snapshots/')]).toEqual(before)
-  expect(warnings.toSorted()).toEqual([2, 3, 4].map((number) => `trash/20200101T000000Z-0000000${number}.json in memory: is no list of chunks; it is left alone`))
+  expect(warnings.toSorted()).toEqual([1, 2, 3, 4, 5].map((number) => expect.stringContaining(`trash/20200101T000000Z-0000000${number}.json in memory: is ignored: `)))
   later(25)
   await prune([])
   expect(await restored(store, one.id)).toEqual(digests(content.one))
@@ -332,7 +341,7 @@ test('a store that refuses deletes is left whole, and the error says what it ref
   expect(await restored(store, two.id)).toEqual(digests(content.two))
 })
 
-const look = (run: Run, hours: number): Promise<void> => lastLook(store, { chunks: run.writer.listed(), elapsed: hours * HOUR, grace: GRACE, now: now() })
+const look = (run: Run, hours: number): Promise<void> => lastLook(store, keys, { chunks: run.writer.listed(), elapsed: hours * HOUR, grace: GRACE, now: now() })
 
 describe('the last look of a backup', () => {
   let run: Run
@@ -347,7 +356,7 @@ describe('the last look of a backup', () => {
     const nothing = through(store, () => {
       throw new Error('asked')
     })
-    await lastLook(nothing, { chunks: run.writer.listed(), elapsed: 11.9 * HOUR, grace: GRACE, now: now() })
+    await lastLook(nothing, keys, { chunks: run.writer.listed(), elapsed: 11.9 * HOUR, grace: GRACE, now: now() })
     await expect(look(run, 12)).resolves.toBeUndefined()
   })
 
@@ -360,7 +369,7 @@ describe('the last look of a backup', () => {
 
   test('finds that a chunk is in trash that is half of the grace old', async () => {
     const [key] = run.writer.reused()
-    await store.put('trash/20261120T120000Z-00000000.json', Buffer.from(JSON.stringify({ format: 'lifeboat/1', chunks: [nameOf(key!)] })))
+    await putTrash(store, keys, '20261120T120000Z-00000000', [nameOf(key!)])
     later(11)
     await expect(look(run, 30)).resolves.toBeUndefined()
     later(1)

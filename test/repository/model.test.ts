@@ -131,7 +131,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
     runner.hurried = true
     const elapsed = now().getTime() - started.getTime()
     if (elapsed >= GRACE / 2) done['lastLooks']!++
-    await lastLook(seen, { chunks: writer.listed(), elapsed, grace: GRACE, now: now() })
+    await lastLook(seen, keys, { chunks: writer.listed(), elapsed, grace: GRACE, now: now() })
     model.announce(snapshotKey(set, id), Object.fromEntries(tables.map((table, index) => [`${index}`, sha256(table)])))
     await writer.commit({ format: 'lifeboat/1', id, set, time: started.toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: '0' })
     done['backup']!++
@@ -145,7 +145,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
     const candidates = references.snapshots.filter(({ authentic, set }) => authentic && sets.includes(set)).map((snapshot) => ({ ...snapshot, pinned: false, verified: false }))
     const going = retain(candidates, parseRetention(policy, Error), 'UTC', now()).filter(({ keep }) => !keep).map(({ snapshot: { key } }) => key)
     const grace = without.grace ? 0 : GRACE
-    await collectGarbage(seen, without.references ? new Forgetful(references.asOf) : references, new Set(going), { ...options, grace, dryRun: false, onDamaged: (error) => expect(error).toBeUndefined() })
+    await collectGarbage(seen, keys, without.references ? new Forgetful(references.asOf) : references, new Set(going), { ...options, grace, dryRun: false, onDamaged: (error) => expect(error).toBeUndefined() })
     done['prune']!++
     done['snapshotsDeleted']! += going.length
   }

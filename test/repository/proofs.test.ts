@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { proofDetails, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
@@ -63,18 +64,18 @@ test('one that was edited, cut short, moved or is of a newer form is ignored and
   await store.put(place('0'), Buffer.from(text.replace('"verified"', '"failed"')))
   await store.put(place('1'), Buffer.from(text.slice(0, -10)))
   await store.put(place('2'), Buffer.from(text))
-  await store.put(place('3'), Buffer.from(`{}\n"${'0'.repeat(64)}"\n`))
-  await store.put(place('4'), Buffer.from(`not\n"${'0'.repeat(64)}"\n`))
+  await store.put(place('3'), sign('{}', keys, 'proof'))
+  await store.put(place('4'), Buffer.from('not a proof'))
   await store.put(`proofs/app/${one}/notes.txt`, Buffer.from('hello'))
   await writeProof(store, otherKeys, verification())
   const { proofs, damage } = await read(store)
   expect(proofs.get(one)).toHaveLength(1)
   expect(damage.toSorted().map((message) => message.slice(message.indexOf('is ignored')))).toEqual([
     'is ignored: its signature (MAC) does not verify',
-    'is ignored: it does not have the two lines of a proof',
-    `is ignored: it is of snapshot ${one} of set app, moved here`,
     'is ignored: its signature (MAC) does not verify',
-    'is ignored: its first line is not JSON',
+    `is ignored: it is of snapshot ${one} of set app, moved here`,
+    'is ignored: it is malformed, or of a newer version',
+    'is ignored: it does not begin with the line of a signed object',
   ])
   await store.delete(good)
   expect((await read(store)).proofs.size).toBe(0)

@@ -5,10 +5,11 @@ import { copyFileSync, cpSync, linkSync, mkdirSync, mkdtempSync, readdirSync, re
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { newIdentity, openKeys } from '../../src/repository/keys.ts'
+import { type Keys, newIdentity, openKeys } from '../../src/repository/keys.ts'
 import { recoveryFiles } from '../../src/repository/recovery.ts'
 import { encrypt } from '../../src/repository/sealing/age.ts'
 import { compress } from '../../src/repository/sealing/zstd.ts'
+import { sign } from '../../src/repository/signed.ts'
 import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { backUp } from '../support/backup.ts'
@@ -247,13 +248,15 @@ test('a stream that is not the one recorded is not handed over', async () => {
   expectRefused(store, /app\/app\.dump was NOT restored: its SHA-256 is [0-9a-f]{64}, the manifest says 0{64}/)
 })
 
-/** Changes the header the way somebody can who has the store but no key: the old MAC stays. */
-function editHeader(store: string, edit: (header: Record<string, unknown>) => void, id = original.ids[1]!): void {
+/** Changes the header the way somebody can who has the store but no key, and the old MAC stays; or, with `keys`, somebody who has it. */
+function editHeader(store: string, edit: (header: Record<string, unknown>) => void, keys?: Keys): void {
+  const id = original.ids[1]!
   const file = path.join(store, 'snapshots/app', `${id}.json.zst`)
-  const [line, mac] = zstdDecompressSync(readFileSync(file)).toString().split('\n')
-  const header = JSON.parse(line!)
+  const object = readFileSync(file)
+  const header = JSON.parse(zstdDecompressSync(object.subarray(93)).toString())
   edit(header)
-  writeFileSync(file, zstdCompressSync(Buffer.from(`${JSON.stringify(header)}\n${mac}\n`)))
+  const frame = zstdCompressSync(JSON.stringify(header))
+  writeFileSync(file, keys ? sign(frame, keys, 'snapshot') : Buffer.concat([object.subarray(0, 93), frame]))
 }
 
 test('a snapshot that was edited, moved or truncated is not believed', () => {
@@ -269,13 +272,16 @@ test('a snapshot that was edited, moved or truncated is not believed', () => {
 
   store = copyOfStore()
   truncateSync(path.join(store, 'snapshots/app', `${original.ids[1]}.json.zst`), 300)
+  expectRefused(store, /its MAC is wrong/)
+  truncateSync(path.join(store, 'snapshots/app', `${original.ids[1]}.json.zst`), 90)
   expectRefused(store, /is no readable lifeboat\/1 snapshot: damaged/)
 
   rmSync(path.join(store, 'snapshots/app', `${original.ids[1]}.json.zst`))
   expectRefused(store, /snapshot .* is not in /)
 })
 
-test('headers out of range, with unknown members, or made to break out of the store are refused', () => {
+test('headers out of range, with unknown members, or made to break out of the store are refused, even with the right MAC', async () => {
+  const keys = await openKeys(identity, { store: new FileStore(original.folder), create: false })
   const edits: ((header: Record<string, any>) => void)[] = [
     (header) => (header.added = -1),
     (header) => (header.extra = true),
@@ -290,7 +296,7 @@ test('headers out of range, with unknown members, or made to break out of the st
   ]
   for (const edit of edits) {
     const store = copyOfStore()
-    editHeader(store, edit)
+    editHeader(store, edit, keys)
     expectRefused(store, /is no readable lifeboat\/1 snapshot/)
   }
 })

@@ -80,11 +80,12 @@ export class PlainReader {
   }
 
   header(snapshot: string): Header {
-    const text = zstdDecompressSync(readFileSync(path.join(this.#store, 'snapshots', `${snapshot}.json.zst`)), { maxOutputLength: 2 ** 29 })
-    const lines = text.toString('latin1').split('\n')
-    demand(lines.length === 3 && lines[2] === '', 'not two lines')
-    demand(JSON.parse(lines[1]!) === mac(this.#macKey, Buffer.from(lines[0]!, 'latin1')), 'the MAC is wrong')
-    const header: Header = JSON.parse(Buffer.from(lines[0]!, 'latin1').toString('utf8'))
+    const object = readFileSync(path.join(this.#store, 'snapshots', `${snapshot}.json.zst`))
+    const [, key, written] = /^lifeboat\/1 ([0-9a-f]{16}) ([0-9a-f]{64})\n$/.exec(object.toString('latin1', 0, 93)) ?? []
+    const frame = object.subarray(93)
+    demand(written === mac(this.#macKey, frame), 'the MAC is wrong')
+    const header: Header = JSON.parse(zstdDecompressSync(frame, { maxOutputLength: 2 ** 29 }).toString('utf8'))
+    demand(header.key === key, 'the header is of another key')
     members(header, 'format id set time key tags size added chunks manifest')
     demand(header.format === 'lifeboat/1' && `${header.set}/${header.id}` === snapshot, 'the header is of another snapshot')
     for (const [id, size, storedSize, base, mark, ...rest] of header.chunks) {

@@ -113,14 +113,30 @@ header_rules='
     and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))
     and (.[4] | text("[0-9a-f]{8}"))))'
 
-# Reads the snapshot object $1 into $tmp/snapshot and its first line into $tmp/header; returns non-zero if it is none.
+# Takes the snapshot object $1 apart: $key and $mac from its first line, and $tmp/frame, which the MAC is of. Returns non-zero if it is none.
+split_snapshot() {
+  head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp"
+  [ "$(wc -l <"$tmp/line")" -eq 1 ] || return 1
+  line=$(tr -c 'a-z0-9/ \n' '?' <"$tmp/line")
+  case $line in 'lifeboat/1 '*) ;; *) return 1 ;; esac
+  mac=${line##* }
+  key=${line#* }
+  key=${key%% *}
+  case $key$mac in *[!0-9a-f]*) return 1 ;; esac
+  [ "${#line}" -eq 92 ] && [ "${#key}" -eq 16 ] && [ "${#mac}" -eq 64 ] || return 1
+  tail -c +94 "$1" >"$tmp/frame" || fail "cannot write to $tmp: it is full, or not writable"
+}
+
+# Reads $tmp/frame, of the snapshot object $1, into $tmp/header; returns non-zero if it is not the header of that snapshot. An honest header is less
+# than 8 times as large as its frame.
 read_header() {
-  zstd -q -d -c <"$1" 2>"$tmp/complaint" | head -c 536870912 >"$tmp/snapshot"
-  [ "$(wc -l <"$tmp/snapshot")" -eq 2 ] && [ "$(tail -c 1 "$tmp/snapshot" | wc -l)" -eq 1 ] || return 1
-  head -n 1 "$tmp/snapshot" | tr -d '\n' >"$tmp/header"
+  limit=$(($(wc -c <"$tmp/frame") * 8 + 65536))
+  [ "$limit" -le 536870912 ] || limit=536870912
+  zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" || fail "cannot write to $tmp: it is full, or not writable"
+  [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
   path=${1%.json.zst}
   folder=${path%/*}
-  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" "($header_rules) and .id == \$id and .set == \$set" "$tmp/header" >/dev/null 2>&1
+  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" --arg key "$key" "($header_rules) and .id == \$id and .set == \$set and .key == \$key" "$tmp/header" >/dev/null 2>&1
 }
 
 # A file's path inside the store, fit to be printed.
@@ -133,7 +149,7 @@ list_snapshots() {
   : >"$tmp/list"
   for object in "$store"/snapshots/*/*.json.zst; do
     [ -f "$object" ] || continue
-    if read_header "$object"; then
+    if split_snapshot "$object" && read_header "$object"; then
       jq -r '
         def size: if . >= 1e9 then "\((. / 1e7 | floor) / 100) GB" elif . >= 1e6 then "\((. / 1e4 | floor) / 100) MB" else "\(.) B" end;
         [.time, .id, .set, (.size | size), (.tags | join(" "))] | join("\t")' "$tmp/header" >>"$tmp/list"
@@ -177,12 +193,12 @@ write_identity() {
 # Sets $identity to a file with at least one identity in it.
 open_identity() {
   if [ -z "$identity" ]; then
-    wrapped=$store/keys/$(jq -r .key "$tmp/header")
+    wrapped=$store/keys/$key
     found=no
-    for object in "$wrapped.age" "$wrapped"-*.age; do # one for each passphrase
-      [ -f "$object" ] || continue
+    for file in "$wrapped.age" "$wrapped"-*.age; do # one for each passphrase
+      [ -f "$file" ] || continue
       found=yes
-      if unwrap "$object"; then break; fi
+      if unwrap "$file"; then break; fi
     done
     [ "$found" = yes ] || fail "give the key with -i FILE: the store has no $(shown "$wrapped.age") that a passphrase would open" 2
     identity=$tmp/identity
@@ -204,18 +220,15 @@ open_identity() {
 # Finds the identity whose MAC the snapshot carries, and derives the id key from it. A key of an extra recipient has neither.
 authenticate() {
   id_key=
-  written=$(tail -n 1 "$tmp/snapshot")
   for candidate in $identities; do
     write_secret=$(hkdf "$candidate" 'lifeboat/1 write secret')
     escapes "$write_secret" 0
     secret=$escaped
-    mac=$(hmac "$(hkdf "$secret" 'lifeboat/1 snapshot mac')" <"$tmp/header")
-    if [ "\"$mac\"" = "$written" ]; then
+    if [ "$(hmac "$(hkdf "$secret" 'lifeboat/1 snapshot mac')" <"$tmp/frame")" = "$mac" ]; then
       id_key=$(hkdf "$secret" 'lifeboat/1 chunk id')
       return 0
     fi
   done
-  key=$(jq -r .key "$tmp/header")
   age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || : # without age-keygen only the message below is less exact
   while read -r recipient; do
     if [ "$(printf %s "$recipient" | sha256 | cut -c 1-16)" = "$key" ]; then
@@ -230,6 +243,10 @@ If $identity is the key of one of the backup's extra recipients, add --unauthent
 
 # --- snapshots and chunks
 
+unreadable() {
+  fail "$(shown "$object") is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format"
+}
+
 open_snapshot() {
   case $snapshot in '' | *[!0-9A-Za-z-]*) fail "$snapshot is no snapshot id: recover.sh list prints them" 2 ;; esac
   need age base64 mkfifo tee
@@ -240,9 +257,10 @@ open_snapshot() {
     object=$match
   done
   [ -n "$object" ] || fail "snapshot $snapshot is not in $store"
-  read_header "$object" || fail "$(shown "$object") is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format"
+  split_snapshot "$object" || unreadable
   open_identity
   authenticate
+  read_header "$object" || unreadable
   jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed"
   age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" || fail "the manifest of snapshot $snapshot could not be opened with this key"
   zstd -q -d -c <"$tmp/plain" | head -c 536870912 >"$tmp/manifest"
