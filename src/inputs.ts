@@ -658,7 +658,7 @@ export const inputs = {
       default: '50%',
     },
     ...pruning,
-    force: { ...flag, help: 'Prune all the same where max-delete or prune-min-size would not let it.' },
+    force: { ...flag, help: 'Prune all the same where max-delete, prune-min-size or missing snapshots would not let it.' },
     token: { ...token, help: 'For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.' },
     ...access,
     timeout,

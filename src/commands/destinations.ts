@@ -89,7 +89,7 @@ export class Destinations {
       if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
       const verified = await this.#readBack(place, id, keys, reused, programs)
       if (!prune || Object.keys(this.#inputs.retention).length === 0) return { name, verified }
-      return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, verified, this.#environment) }
+      return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
     } catch (error) {
       const { signal, report } = this.#environment
       if (signal.aborted) report.warning(`snapshot ${id} was stored in ${name} before the interruption, and is whole; only its verification was not finished`)

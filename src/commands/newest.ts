@@ -3,6 +3,7 @@ import type { Inputs } from '../inputs.ts'
 import type { Newest } from '../report/newest.ts'
 import { newestSnapshots, snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
+import { checkListing } from '../repository/listing.ts'
 import { openRepository } from '../repository/repository.ts'
 import type { Destination } from '../stores/destination.ts'
 import { openStore } from '../stores/open.ts'
@@ -29,7 +30,10 @@ async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destin
   try {
     await openRepository(store)
     environment.signal.throwIfAborted()
-    if ((await snapshotKeys(store, set)).length === 0) return { set, none: 'empty' }
+    if ((await snapshotKeys(store, set)).length === 0) {
+      await checkListing(store, set)
+      return { set, none: 'empty' }
+    }
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
     const newest = (await newestSnapshots(store, keys, set, LOOKED_AT)).find(({ header }) => new Date(header.time) < before)
     return newest === undefined ? { set, none: 'unsound' } : { set, snapshot: newest.header.id, time: newest.header.time }

@@ -9,8 +9,11 @@ import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
 import { proofKeys, readProof, readVerdict } from '../repository/proofs.ts'
+import { checkListing } from '../repository/listing.ts'
+import { lostSnapshots } from '../repository/lost.ts'
 import { readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../repository/retention.ts'
+import { snapshotKey } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
 import { secondsSince } from './elapsed.ts'
 import { withStore } from './opened.ts'
@@ -30,14 +33,14 @@ export async function prune(inputs: Inputs['prune'], environment: Environment): 
  * The same after a backup, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
  * way: what is not deleted today is deleted another day.
  */
-export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
+export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], id: string, verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
   const { report, signal } = environment
   const skip = (reason: string, hint: string): { skipped: string } => {
     report.warning(`nothing was pruned: ${reason}`, hint)
     return { skipped: reason }
   }
   if (verified === 'none') return skip('the backup was not verified', 'Prune where it can be: with verify: list, or in a job of its own with the action prune.')
-  const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false }
+  const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: snapshotKey(inputs.set, id) }
   try {
     const pruned = await pruneSet(store, keys, options, environment)
     return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) }
@@ -59,6 +62,8 @@ interface PruneOptions {
   minimumPart: number
   most: Most
   force: boolean
+  /** Key of a snapshot that was just stored. */
+  stored?: string
 }
 
 async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environment: Environment): Promise<PruneResult> {
@@ -66,7 +71,10 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const { set, dryRun, grace } = options
   const { report, signal } = environment
   const reading = { signal, parallel: PARALLEL, now: () => environment.now() }
+  // Before anything is written: the disk may be full.
+  if (!dryRun) await store.sweep?.()
   const references = await readReferences(store, keys, reading)
+  const lost = await missingSnapshots(store, keys, references, options, environment)
   const decisions = await decide(store, keys, references, options, environment)
   const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
   const refusal = reasonAgainst(decisions, options)
@@ -84,12 +92,50 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
     if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   } else {
-    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, onDamaged: warningOf(report) }), store, signal)
+    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, lost, onDamaged: warningOf(report) }), store, signal)
     for (const obstacle of result.chunks.obstacles) {
       report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
     }
   }
   return { ...result, seconds: secondsSince(started) }
+}
+
+/**
+ * Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. With `force`, or as a trial, gives the
+ * keys of those that proofs name.
+ */
+async function missingSnapshots(store: Store, keys: Keys, references: References, { force, dryRun, stored }: PruneOptions, { report }: Environment): Promise<string[]> {
+  // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
+  if (store.release) return []
+  const keysListed = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
+  const lost = await lostSnapshots(store, keys, keysListed, warningOf(report))
+  const problem = await whyIncomplete(store, keysListed, lost, stored)
+  if (!problem || force) return lost
+  if (!dryRun) throw problem
+  report.warning(`this would be refused: ${problem.message}`, problem.hint)
+  return lost
+}
+
+/** What says that a listing of all snapshots does not show them all. */
+async function whyIncomplete(store: Store, listed: ReadonlySet<string>, lost: readonly string[], stored: string | undefined): Promise<LifeboatError | undefined> {
+  const otherwise = 'Nothing was deleted.'
+  if (stored !== undefined && !listed.has(stored)) {
+    return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
+  }
+  if (lost.length > 0) {
+    const others = lost.length > 1 ? ` and ${lost.length - 1} more` : ''
+    return new LifeboatError(`${store.name} holds proofs of snapshots that it does not list: ${lost[0]}${others}`, {
+      hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, use --force once. ${otherwise}`,
+    })
+  }
+  if (listed.size > 0) return undefined
+  try {
+    await checkListing(store)
+    return undefined
+  } catch (error) {
+    if (error instanceof LifeboatError) return new LifeboatError(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, use --force once.` })
+    throw error
+  }
 }
 
 /** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */

@@ -2,6 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
+import { checkListing } from './listing.ts'
 import { type AuthenticSnapshot, decodeSnapshot, idTime } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
@@ -40,7 +41,10 @@ export function findSnapshot(store: Store, keys: Keys, set: string, choice: Snap
 export async function withChosen<T>(store: Store, set: string, choice: SnapshotChoice, decode: (key: string, object: Buffer) => Promise<T>): Promise<T> {
   const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
   const key = candidates.find((candidate) => matches(idOf(candidate), choice))
-  if (key === undefined) throw notFound(store, set, choice, candidates)
+  if (key === undefined) {
+    if (candidates.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
+    throw notFound(store, set, choice, candidates)
+  }
   try {
     return await decode(key, await store.get(key, LIMITS.snapshot))
   } catch (error) {

@@ -3,6 +3,7 @@ import { NotFound, type Store } from '../stores/store.ts'
 import { idOf, setOf, snapshotIfWhole, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
+import { checkListing } from './listing.ts'
 import { type Proof, proofKeys, readProof, readVerdict } from './proofs.ts'
 import { decodeSnapshot } from './snapshot.ts'
 
@@ -23,7 +24,9 @@ const LEVELS: readonly Proof['level'][] = ['list', 'read', 'drill']
 
 /** Of each set there is, or of the one asked for. `level`: of the proof looked for. Only as many objects are read as it takes to find both, newest first. */
 export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, level: Proof['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness[]> {
-  const bySet = Map.groupBy(await snapshotKeys(store, set), setOf)
+  const listed = await snapshotKeys(store, set)
+  if (listed.length === 0) await checkListing(store, set)
+  const bySet = Map.groupBy(listed, setOf)
   const found: Freshness[] = []
   for (const [name, snapshots] of bySet) found.push(await ofSet(store, keys, name, snapshots, level, onDamaged))
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))

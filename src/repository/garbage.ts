@@ -1,7 +1,9 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { isThere, type Store } from '../stores/store.ts'
+import { idOf, setOf } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { proofKeys } from './proofs.ts'
 import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
 import { readTrash, type Trash, TrashWriter } from './trash.ts'
@@ -32,6 +34,8 @@ export interface GarbageOptions {
   signal: AbortSignal
   /** Requests at the same time. */
   parallel: number
+  /** Keys of snapshots that are not there, though proofs name them, which the user knows about. */
+  lost?: readonly string[]
   onDamaged: (error: LifeboatError) => void
 }
 
@@ -42,16 +46,16 @@ const PAGE = 1000
 const TOLERATED_SKEW = 3600 * 1000
 
 /**
- * Deletes the snapshots `going` (by key), and what is then in the store for nothing (DESIGN section 6), in an order that leaves every other
- * snapshot whole wherever it ends, so that it can be run again:
+ * Deletes the snapshots `going` (by key), and unreferenced chunks (docs/format.md, section 6), in an order that leaves every other snapshot whole
+ * wherever it ends, so that it can be run again. Nothing is written before the end, so that a full disk can be pruned:
  *
- * 1. What is referenced was read before (`references`, those that are going included), and the trash after that.
- * 2. Chunks that no snapshot which stays lists are written down as trash.
- * 3. Chunks that are in trash older than the grace, and that no snapshot lists, not even one that is going now, are deleted; then the trash.
- * 4. The snapshots that are going are deleted. So no trash that names a chunk of theirs is older than this prune.
+ * 1. The references were read before (`references`, those of the snapshots that are going included), and the trash after them.
+ * 2. Chunks are deleted that are in trash older than the grace, and that no snapshot lists, not even one that is going now; then that trash.
+ * 3. The snapshots that are going are deleted, their proofs before them.
+ * 4. Chunks that no snapshot lists any more are written to new trash.
  *
- * That no running backup needs what is deleted follows from two rules of writers: what is in the trash is not built on (known.ts), and who has
- * been running for long looks again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
+ * No running backup needs a chunk that is deleted, because of two rules of writers: they do not build on chunks in the trash (known.ts), and after a
+ * long run they look again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
  */
 export async function collectGarbage(store: Store, keys: Keys, references: References, going: ReadonlySet<string>, options: GarbageOptions): Promise<Garbage> {
   const { dryRun, parallel, signal } = options
@@ -63,19 +67,23 @@ export async function collectGarbage(store: Store, keys: Keys, references: Refer
   const garbage: Garbage = { trashed: tally(), waiting: tally(), deleted: tally(), obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`) }
   const readable = garbage.obstacles.length === 0
   const trash = readable ? sorted(await readTrash(store, keys, options.onDamaged), references, options) : undefined
-  if (trash) await sweep(store, keys, references, going, trash.states, garbage, options)
+  const unneeded = new TrashWriter(store, keys, options.now)
+  if (trash) await sweep(store, references, going, trash.states, unneeded, garbage, options)
   if (dryRun) return garbage
   if (trash) await deleteAll(trash.done)
-  // The oldest first: wherever this ends, the newest are there.
+  const proofs = going.size > 0 ? await proofKeys(store) : new Map<string, string[]>()
+  // The oldest first: wherever this ends, the newest are there. A proof without a snapshot would say that the snapshot was lost.
   for (const key of [...going].toSorted()) {
     refuseLate(references.asOf, options)
+    await deleteAll((proofs.get(idOf(key)) ?? []).filter((proof) => proof.startsWith(`proofs/${setOf(key)}/`)))
     await deleteAll([key])
   }
-  await deleteAll(await leftovers(store, references, options))
+  await deleteAll(await leftovers(store, references, going, options))
+  await unneeded.put()
   return garbage
 }
 
-/** The trash was put before: what a snapshot lists is to stay for half of the grace at least after it has gone, for a restore that is reading it, or who wants it back. */
+/** The references are as old as the prune: after half of the grace, too much may have changed since to delete snapshots by them. */
 function refuseLate(began: Date, { grace, now }: GarbageOptions): void {
   if (now().getTime() - began.getTime() < grace / 2) return
   throw new LifeboatError('this prune has been running for more than half of the grace, so it deletes no snapshots any more', { hint: 'Run it again, with a longer grace if it takes that long.' })
@@ -108,11 +116,10 @@ function sorted(trash: readonly Trash[], references: References, { grace }: Garb
   return { states, done: [...bySafety.expired, ...bySafety.dropped].map(({ key }) => key) }
 }
 
-/** Lists all chunks; of those that no snapshot which stays lists, writes down the ones that are new, and deletes the ones that have been trash for long. */
-async function sweep(store: Store, keys: Keys, references: References, going: ReadonlySet<string>, states: ReadonlyMap<string, State>, garbage: Garbage, options: GarbageOptions): Promise<void> {
+/** Lists all chunks; of those that no snapshot which stays lists, notes the ones that are new, and deletes the ones that have been trash for long. */
+async function sweep(store: Store, references: References, going: ReadonlySet<string>, states: ReadonlyMap<string, State>, unneeded: TrashWriter, garbage: Garbage, options: GarbageOptions): Promise<void> {
   const { parallel, signal, grace, dryRun } = options
   const needed = references.without(going)
-  const writer = new TrashWriter(store, keys, options.now)
   const prefixes = references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`)
   await inParallel(prefixes, parallel, async (prefix) => {
     signal.throwIfAborted()
@@ -130,12 +137,11 @@ async function sweep(store: Store, keys: Keys, references: References, going: Re
         expired.push(key)
       } else {
         count(garbage.trashed, size)
-        if (!dryRun) await writer.add(chunk)
+        unneeded.add(chunk)
       }
     }
     if (!dryRun) await inParallel(expired, parallel / Math.min(parallel, prefixes.length), (key) => store.delete(key))
   })
-  await writer.end()
 }
 
 function tally(): Tally {
@@ -147,16 +153,18 @@ function count(tally: Tally, size: number): void {
   tally.bytes += size
 }
 
-/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet. */
-async function leftovers(store: Store, references: References, { grace, parallel }: GarbageOptions): Promise<string[]> {
+/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of `going` and of `lost`. */
+async function leftovers(store: Store, references: References, going: ReadonlySet<string>, { grace, parallel, lost = [] }: GarbageOptions): Promise<string[]> {
   const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
+  const gone = new Set(lost)
   const candidates: { key: string; snapshot: string }[] = []
   for (const folder of ['proofs/', 'labels/']) {
     for await (const { key, modified } of store.list(folder)) {
       const [, set, id] = /^[a-z]+\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})[./]/.exec(key) ?? []
-      if (set === undefined || id === undefined || references.asOf.getTime() - modified.getTime() < grace) continue
+      if (set === undefined || id === undefined) continue
       const snapshot = snapshotKey(set, id)
-      if (!present.has(snapshot)) candidates.push({ key, snapshot })
+      const old = references.asOf.getTime() - modified.getTime() >= grace
+      if (going.has(snapshot) || gone.has(snapshot) || (old && !present.has(snapshot))) candidates.push({ key, snapshot })
     }
   }
   const there = await inParallel(candidates, parallel, ({ snapshot }) => isThere(store, snapshot))

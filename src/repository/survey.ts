@@ -4,6 +4,7 @@ import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { idOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
+import { checkListing } from './listing.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
 
 /** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
@@ -31,6 +32,7 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   const { set, wanted = () => true, signal, onDamaged } = options
   const sizes = new Map<string, number>()
   const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
+  if (sizes.size === 0) await checkListing(store, set)
   const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
   const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)))
   const results = await inParallel(found, atOnce, async (key) => {

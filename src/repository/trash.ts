@@ -23,8 +23,8 @@ const schema = z.strictObject({
 })
 const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/
 
-/** Keeps each object below 8 MB. */
-const NAMES_AN_OBJECT = 100_000
+/** Keeps each object below 800 KB. */
+const NAMES_AN_OBJECT = 10_000
 const AT_ONCE = 8
 
 /** Chunks that a prune found no snapshot to list. Only ever a hint: whether one still does is looked up before anything is deleted. */
@@ -77,12 +77,16 @@ function decodeTrash(key: string, object: Buffer, keys: Keys): string[] | string
   return `trash/${parsed.data.trash}.json` === key ? parsed.data.chunks : 'it was moved here from another name'
 }
 
-/** Writes down chunks that no snapshot lists, as they are found: a million names at once would take 100 MB. */
+/** Bytes of a name: those of the id, and of the mark. */
+const NAME_BYTES = 36
+
+/** Collects chunks that no snapshot lists, and puts them as trash. A million names take 36 MB. */
 export class TrashWriter {
   readonly #store: Store
   readonly #keys: Keys
   readonly #now: () => Date
-  #chunks: string[] = []
+  readonly #blocks: Buffer[] = []
+  #names = 0
 
   constructor(store: Store, keys: Keys, now: () => Date) {
     this.#store = store
@@ -91,17 +95,19 @@ export class TrashWriter {
   }
 
   /** `<id>-<mark>`. */
-  async add(chunk: string): Promise<void> {
-    this.#chunks.push(chunk)
-    if (this.#chunks.length >= NAMES_AN_OBJECT) await this.end()
+  add(chunk: string): void {
+    const place = this.#names++ % NAMES_AN_OBJECT
+    if (place === 0) this.#blocks.push(Buffer.allocUnsafe(NAMES_AN_OBJECT * NAME_BYTES))
+    this.#blocks.at(-1)!.write(chunk.replace('-', ''), place * NAME_BYTES, 'hex')
   }
 
-  /** What was added is in the store when this resolves. */
-  async end(): Promise<void> {
-    const chunks = this.#chunks
-    this.#chunks = []
-    if (chunks.length === 0) return
-    await putTrash(this.#store, this.#keys, `${idTime(this.#now())}-${randomBytes(4).toString('hex')}`, chunks)
+  /** Puts all that was added, in objects small enough that the first of them fit on a disk with hardly any room. */
+  async put(): Promise<void> {
+    for (const [index, block] of this.#blocks.entries()) {
+      const names = Math.min(NAMES_AN_OBJECT, this.#names - index * NAMES_AN_OBJECT)
+      const chunks = Array.from({ length: names }, (_, place) => `${block.toString('hex', place * NAME_BYTES, place * NAME_BYTES + 32)}-${block.toString('hex', place * NAME_BYTES + 32, (place + 1) * NAME_BYTES)}`)
+      await putTrash(this.#store, this.#keys, `${idTime(this.#now())}-${randomBytes(4).toString('hex')}`, chunks)
+    }
   }
 }
 

@@ -18,6 +18,7 @@ export class FileStore implements Store {
   readonly #mounting: Mounting
   /** Folders known to exist durably, so that each is made and its parents synced once. */
   readonly #folders = new Map<string, Promise<void>>()
+  /** Or has tried to. */
   #wrote = false
 
   constructor(root: string, mounting: Mounting = { mounted: undefined }) {
@@ -32,8 +33,13 @@ export class FileStore implements Store {
     try {
       await this.#folder(path.dirname(target))
       await this.#folder(path.dirname(temporary))
-      await writeDurably(temporary, bytes)
       this.#wrote = true
+      await writeDurably(temporary, bytes).catch(async (error: unknown) => {
+        if (!isFull(error)) throw error
+        await rm(temporary, { force: true })
+        await this.sweep()
+        await writeDurably(temporary, bytes)
+      })
       await rename(temporary, target)
       await syncFolder(path.dirname(target))
     } catch (cause) {
@@ -67,7 +73,7 @@ export class FileStore implements Store {
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
     if (folder !== '') this.#path(folder.slice(0, -1))
-    for await (const key of this.#walk(folder)) {
+    for await (const key of this.#walk(folder, prefix)) {
       if (!key.startsWith(prefix)) continue
       try {
         const { size, mtime } = await stat(this.#path(key))
@@ -79,7 +85,7 @@ export class FileStore implements Store {
     }
   }
 
-  async *#walk(folder: string): AsyncGenerator<string, void, void> {
+  async *#walk(folder: string, prefix: string): AsyncGenerator<string, void, void> {
     let entries
     try {
       entries = await readdir(path.join(this.#root, folder), { withFileTypes: true })
@@ -90,7 +96,8 @@ export class FileStore implements Store {
     for (const entry of entries) {
       // What no key can name was put there by someone else: a file manager, a NAS.
       if ((entry.name === INCOMING && folder === '') || !isKey(entry.name)) continue
-      if (entry.isDirectory()) yield* this.#walk(`${folder}${entry.name}/`)
+      const inner = `${folder}${entry.name}/`
+      if (entry.isDirectory() && (inner.startsWith(prefix) || prefix.startsWith(inner))) yield* this.#walk(inner, prefix)
       else if (entry.isFile()) yield folder + entry.name
     }
   }
@@ -117,8 +124,11 @@ export class FileStore implements Store {
 
   /** After a run that wrote, removes what killed runs left behind. */
   async close(): Promise<void> {
-    if (!this.#wrote) return
-    for await (const key of this.#walk(`${INCOMING}/`)) {
+    if (this.#wrote) await this.sweep()
+  }
+
+  async sweep(): Promise<void> {
+    for await (const key of this.#walk(`${INCOMING}/`, '')) {
       const file = path.join(this.#root, key)
       try {
         if (Date.now() - (await stat(file)).mtimeMs > ABANDONED_AFTER) await unlink(file)
@@ -222,6 +232,11 @@ function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoExcep
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && (codes.length === 0 || codes.includes(error.code))
 }
 
+/** Node has no name for the second one. */
+function isFull(error: unknown): boolean {
+  return isErrno(error) && (error.code === 'ENOSPC' || error.errno === -system.errno.EDQUOT)
+}
+
 const HINTS: Record<string, string> = {
   ENOSPC: 'The disk is full. Free some space or choose another destination; the backups already there are whole.',
   EDQUOT: 'The quota is used up. Free some space or choose another destination; the backups already there are whole.',
@@ -236,7 +251,6 @@ const HINTS: Record<string, string> = {
 
 function explain(message: string, cause: unknown): unknown {
   if (!isErrno(cause)) return cause
-  // Node has no name for this one.
   const quota = cause.errno === -system.errno.EDQUOT
   return new LifeboatError(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, { cause, hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')] })
 }

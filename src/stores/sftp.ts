@@ -36,6 +36,9 @@ export class SftpStore implements Store {
   readonly #options: SftpOptions
   readonly #persistence: Persistence
   #session: Promise<SftpSession> | undefined
+  /** Uploads of this run that a lost connection ended, and that may be there. */
+  readonly #lost: string[] = []
+  /** Or has tried to. */
   #wrote = false
 
   constructor(options: SftpOptions) {
@@ -47,12 +50,12 @@ export class SftpStore implements Store {
   put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(key)
     return this.#attempt(`write ${key} to ${this.name}`, async (session) => {
+      this.#wrote = true
       const temporary = await this.#upload(session, bytes)
       try {
         await this.#moveIntoPlace(session, temporary, target)
-        this.#wrote = true
       } catch (error) {
-        await discard(session, temporary)
+        await this.#discard(session, temporary)
         throw error
       }
     })
@@ -110,7 +113,12 @@ export class SftpStore implements Store {
     }
   }
 
+  sweep(): Promise<void> {
+    return this.#attempt(`remove failed uploads from ${this.name}`, (session) => this.#removeAbandoned(session))
+  }
+
   async #removeAbandoned(session: SftpSession): Promise<void> {
+    for (const temporary of this.#lost.splice(0)) await remove(session, temporary)
     const { files } = (await this.#readFolder(session, INCOMING)) ?? { files: [] }
     for (const { name, modified } of files) {
       if (Date.now() - modified.getTime() > ABANDONED_AFTER) await remove(session, this.#path(`${INCOMING}/${name}`))
@@ -157,11 +165,19 @@ export class SftpStore implements Store {
       await session.extension((sftp, done) => sftp.ext_openssh_fsync(handle, (error) => done(error, undefined)))
     } catch (error) {
       if (!session.ended) await close()
-      await discard(session, temporary)
+      await this.#discard(session, temporary)
       throw error
     }
     await close()
     return temporary
+  }
+
+  /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed later. */
+  async #discard(session: SftpSession, temporary: string): Promise<void> {
+    if (session.ended) return void this.#lost.push(temporary)
+    await remove(session, temporary).catch((error: unknown) => {
+      if (status(error) === undefined && !(error instanceof Transient)) throw error
+    })
   }
 
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
@@ -279,14 +295,6 @@ const plainRename = (session: SftpSession, from: string, to: string): Promise<vo
 /** Deleting what is not there is no error. */
 async function remove(session: SftpSession, file: string): Promise<void> {
   await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere)
-}
-
-/** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
-async function discard(session: SftpSession, temporary: string): Promise<void> {
-  if (session.ended) return
-  await remove(session, temporary).catch((error: unknown) => {
-    if (status(error) === undefined && !(error instanceof Transient)) throw error
-  })
 }
 
 function notThere(error: unknown): false {

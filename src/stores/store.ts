@@ -32,6 +32,8 @@ export interface Store {
   readonly live?: readonly Store[]
   /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
   free?(): Promise<number | undefined>
+  /** Stores that keep uploads apart until they are complete: removes those that killed runs left a day ago or more. */
+  sweep?(): Promise<void>
   /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
 }

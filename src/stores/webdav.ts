@@ -44,6 +44,9 @@ export class WebdavStore implements Store {
   readonly #options: WebdavOptions
   readonly #base: URL
   readonly #persistence: Persistence
+  /** Uploads of this run that a lost connection ended, and that may be there. */
+  readonly #lost: URL[] = []
+  /** Or has tried to. */
   #wrote = false
   /** It has answered as WebDAV servers do. */
   #spoken = false
@@ -59,6 +62,7 @@ export class WebdavStore implements Store {
     const target = this.#url(key)
     return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
       const temporary = this.#url(`${INCOMING}/${randomUUID()}`)
+      this.#wrote = true
       let uploaded = false
       try {
         await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }))
@@ -66,10 +70,12 @@ export class WebdavStore implements Store {
         const moved = await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
         // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
         if (moved.status !== 201 && moved.status !== 204) throw this.#refused(moved, target)
-        this.#wrote = true
       } catch (error) {
         const refused = error instanceof Transient ? error.cause : error
-        if (!(refused instanceof Refused)) throw error
+        if (!(refused instanceof Refused)) {
+          this.#lost.push(temporary)
+          throw error
+        }
         await this.#discard(temporary, silence)
         // Two moves to one place get into each other's way on some servers.
         if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
@@ -129,13 +135,22 @@ export class WebdavStore implements Store {
     const { signal, timeout, silence = timeout / 5 } = this.#options
     if (!this.#wrote || signal.aborted) return
     try {
-      const { files } = (await this.#readFolder(INCOMING, silence)) ?? { files: [] }
-      for (const { name, modified } of files) {
-        if (Date.now() - modified.getTime() > ABANDONED_AFTER) await this.#ask('DELETE', this.#url(`${INCOMING}/${name}`), silence)
-      }
+      await this.#removeAbandoned(silence)
     } catch (error) {
       // What was put is put; the next run that writes cleans up.
       if (!(error instanceof LifeboatError) && error !== signal.reason) throw error
+    }
+  }
+
+  sweep(): Promise<void> {
+    return this.#attempt(`remove failed uploads from ${this.name}`, (silence) => this.#removeAbandoned(silence))
+  }
+
+  async #removeAbandoned(silence: number): Promise<void> {
+    for (const temporary of this.#lost.splice(0)) await this.#ask('DELETE', temporary, silence)
+    const { files } = (await this.#readFolder(INCOMING, silence)) ?? { files: [] }
+    for (const { name, modified } of files) {
+      if (Date.now() - modified.getTime() > ABANDONED_AFTER) await this.#ask('DELETE', this.#url(`${INCOMING}/${name}`), silence)
     }
   }
 

@@ -116,7 +116,7 @@ test('a policy that keeps everything, or none, is refused before anything is ope
 
 function after(more: Record<string, string> = {}, verified: 'none' | 'list' = 'list'): ReturnType<typeof pruneAfterBackup> {
   const inputs = parseInputs('backup', { ...given(more), 'database-url': 'postgres://u@h/db' }, {})
-  return pruneAfterBackup(new FileStore(root), keys, inputs, verified, environment())
+  return pruneAfterBackup(new FileStore(root), keys, inputs, ids[0]!, verified, environment())
 }
 
 describe('after a backup', () => {

@@ -232,13 +232,15 @@ test('a "deleted" snapshot that reappears within the grace is whole and stays so
   expect(await restored(store, one.id)).toEqual(digests(content.one))
 })
 
-test('proofs and labels go with their snapshot, after the grace; those of others stay', async () => {
-  const [one, two] = [await backUp({ store }, content.one), await backUp({ store }, content.two)]
-  for (const { id } of [one, two]) {
+test('proofs and labels go with their snapshot, those of one that is gone already after the grace; those of others stay', async () => {
+  const [zero, one, two] = [await backUp({ store }, content.three), await backUp({ store }, content.one), await backUp({ store }, content.two)]
+  for (const { id } of [zero, one, two]) {
     await putLabels(store, keys, 'app', id, { pinned: false, tags: ['kept'] })
     await store.put(`proofs/app/${id}/20261120T120000Z-00000000.json`, Buffer.from('any'))
   }
+  await store.delete(snapshotKey('app', zero.id))
   await prune([one.id])
+  expect([...objects('labels/'), ...objects('proofs/')].filter((key) => key.includes(one.id))).toEqual([])
   expect(objects('proofs/')).toHaveLength(2)
   later(25)
   await prune([])

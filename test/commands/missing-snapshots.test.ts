@@ -1,0 +1,178 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { check } from '../../src/commands/check.ts'
+import { forget } from '../../src/commands/forget.ts'
+import { list } from '../../src/commands/list.ts'
+import { keepProof } from '../../src/commands/proof.ts'
+import { prune, pruneAfterBackup } from '../../src/commands/prune.ts'
+import type { VerifyResult } from '../../src/commands/results.ts'
+import type { Environment } from '../../src/environment.ts'
+import { parseInputs } from '../../src/inputs.ts'
+import { findSnapshot } from '../../src/repository/catalog.ts'
+import type { Keys } from '../../src/repository/keys.ts'
+import { proofKeys, writeProof } from '../../src/repository/proofs.ts'
+import { LIMITS } from '../../src/repository/limits.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { snapshotKey } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { WebdavStore } from '../../src/stores/webdav.ts'
+import { noise } from '../support/bytes.ts'
+import { backUp, identity, keys, otherKeys } from '../support/engine.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-missing-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const DAY = 86_400_000
+/** The store's own times are of now, and so must be the clock for chunks to be old. */
+let now = Date.now() + 2 * DAY
+const ids: Record<'app' | 'shop', string[]> = { app: [], shop: [] }
+const original = path.join(folder, 'original')
+
+async function prove(store: Store, set: string, snapshot: string, by: Keys = keys): Promise<void> {
+  await writeProof(store, by, { snapshot, set, time: new Date(now), level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
+}
+
+beforeAll(async () => {
+  const store = new FileStore(original)
+  await openOrMakeRepository(store)
+  for (const set of ['app', 'shop'] as const) {
+    for (let night = 3; night > 0; night--) {
+      const { id } = await backUp({ store, set, time: new Date(now - night * DAY) }, { data: noise(`${set} ${night}`, 2000) })
+      ids[set].unshift(id)
+      await prove(store, set, id)
+    }
+  }
+})
+
+let root: string
+let count = 0
+let warnings: string[] = []
+beforeEach(() => {
+  now = Date.now() + 2 * DAY
+  warnings = []
+  root = path.join(folder, `${++count}`)
+  cpSync(original, root, { recursive: true })
+})
+
+const environment = (): Environment => ({
+  variables: {}, signal: new AbortController().signal, temporary: path.join(folder, 'tmp'), now: () => new Date(now),
+  report: { info: () => undefined, warning: (message) => void warnings.push(message), progress: () => undefined, mask: () => undefined },
+})
+const given = (more: Record<string, string>) => ({ destination: `file:${root}`, 'encryption-key': identity, set: 'app', ...more })
+const runPrune = (more: Record<string, string> = {}) => prune(parseInputs('prune', given({ retention: 'last=2', ...more }), {}), environment())
+const move = (what: string): void => renameSync(path.join(root, what), path.join(folder, `moved-${count}`))
+const objects = (kind: string): string[] => (readdirSync(root).includes(kind) ? readdirSync(path.join(root, kind), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name) : [])
+
+/** Prunes over days, as a schedule does. */
+async function daily(more: Record<string, string> = {}): Promise<string[]> {
+  const endings: string[] = []
+  for (let day = 0; day < 4; day++) {
+    endings.push(await runPrune(more).then(() => 'pruned', (error: Error) => error.message))
+    now += 2 * DAY
+  }
+  return endings
+}
+
+test('a store whose snapshots were moved away loses no chunk by prunes, and no command calls it empty', async () => {
+  const before = objects('chunks')
+  move('snapshots')
+  expect(new Set(await daily())).toEqual(new Set([expect.stringMatching(/^file:\S+ holds proofs of snapshots that it does not list: snapshots\/app\/\S+ and 5 more$/)]))
+  expect(objects('chunks')).toEqual(before)
+  expect(objects('trash')).toEqual([])
+  const inputs = given({})
+  await expect(list(parseInputs('list', { destination: inputs.destination }, {}), environment())).rejects.toThrow('lists proofs, but no snapshot')
+  await expect(list(parseInputs('list', inputs, {}), environment())).rejects.toThrow('lists proofs of the set app, but none of its snapshots')
+  await expect(check(parseInputs('check', { ...inputs, 'max-age': '1d' }, {}), environment())).rejects.toThrow('lists proofs of the set app, but none')
+  await expect(findSnapshot(new FileStore(root), keys, 'app', { kind: 'latest' })).rejects.toThrow('lists proofs of the set app, but none')
+  await expect(findSnapshot(new FileStore(root), keys, 'app', { kind: 'id', id: ids.app[0]! })).rejects.toThrow('lists proofs, but no snapshot')
+  renameSync(path.join(folder, `moved-${count}`), path.join(root, 'snapshots'))
+  expect(await runPrune()).toMatchObject({ deleted: 1 })
+})
+
+test('without proofs the chunks alone tell that snapshots are missing; forced, a prune deletes them', async () => {
+  const before = objects('chunks')
+  rmSync(path.join(root, 'proofs'), { recursive: true })
+  move('snapshots')
+  expect(new Set(await daily())).toEqual(new Set([`file:${root} lists chunks, but no snapshot`]))
+  await expect(list(parseInputs('list', given({}), {}), environment())).rejects.toThrow('lists chunks, but no snapshot')
+  expect(objects('chunks')).toEqual(before)
+  expect(await daily({ force: 'true' })).toEqual(Array.from({ length: 4 }, () => 'pruned'))
+  expect(objects('chunks')).toEqual([])
+})
+
+test('the snapshots of one set are missing: the prunes of all sets refuse, and do so no more once forced', async () => {
+  const before = objects('chunks')
+  move('snapshots/shop')
+  expect(new Set(await daily())).toEqual(new Set([`file:${root} holds proofs of snapshots that it does not list: ${snapshotKey('shop', ids.shop[2]!)} and 2 more`]))
+  expect(objects('chunks')).toEqual(before)
+  expect(await runPrune({ 'dry-run': 'true' })).toMatchObject({ deleted: 1 })
+  expect(warnings).toEqual([expect.stringContaining('this would be refused: ')])
+  await runPrune({ force: 'true' })
+  expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))
+  expect(objects('chunks')).toHaveLength(2)
+})
+
+test('a backup does not prune a store that does not list what was just stored, or lacks what it had', async () => {
+  const inputs = parseInputs('backup', { ...given({ retention: 'last=1' }), 'database-url': 'postgres://u@h/db' }, {})
+  const after = (id: string) => pruneAfterBackup(new FileStore(root), keys, inputs, id, 'list', environment())
+  expect(await after('20261120T000000Z-00000000')).toEqual({ skipped: `file:${root} does not list snapshots/app/20261120T000000Z-00000000.json.zst, which was just stored` })
+  move('snapshots')
+  const { id } = await backUp({ store: new FileStore(root), time: new Date(now) }, { data: noise('new', 2000) })
+  expect(await after(id)).toEqual({ skipped: expect.stringMatching(/holds proofs of snapshots that it does not list/) })
+  expect(objects('chunks')).toHaveLength(7)
+})
+
+test('snapshots that were deleted by prunes and by forget are not missed', async () => {
+  await runPrune()
+  const store = new FileStore(root)
+  // A verification of one of them ends only now.
+  const found = { snapshot: ids.app[2]!, set: 'app', level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {} } as const
+  const inputs = parseInputs('verify', given({}), {})
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of a result as a proof is made of
+  await keepProof(found as unknown as VerifyResult, inputs, store, keys, environment())
+  now += 2 * DAY
+  await forget(parseInputs('forget', { destination: `file:${root}`, 'encryption-key': identity, snapshots: ids.shop.join(','), force: 'true' }, {}), environment())
+  expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))
+  expect(objects('chunks')).toHaveLength(2)
+})
+
+test('what others wrote about snapshots that never were stops no prune', async () => {
+  const store = new FileStore(root)
+  await prove(store, 'app', '20200101T000000Z-00000000', otherKeys)
+  // Genuine bytes in the name of another snapshot.
+  for (const key of (await proofKeys(store, { set: 'app' })).get(ids.app[0]!)!) {
+    await store.put(key.replace(ids.app[0]!, '20200101T000000Z-00000002'), await store.get(key, LIMITS.proof))
+  }
+  expect(await runPrune()).toMatchObject({ deleted: 1 })
+  expect(warnings).toEqual([expect.stringContaining('20200101T000000Z-00000002')])
+})
+
+test('of a WebDAV server that gives objects and answers PROPFIND with 404, nothing is said to be empty, and nothing is pruned', async () => {
+  const server = createServer((request, response) => {
+    const file = path.join(root, path.normalize(decodeURIComponent(request.url!)))
+    if (request.method !== 'GET') return void response.writeHead(404).end()
+    try {
+      response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(readFileSync(file))
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server has no port')
+  try {
+    const destination = `webdav://127.0.0.1:${address.port}/`
+    await expect(list(parseInputs('list', { destination }, {}), environment())).rejects.toThrow('has lifeboat.json, but does not list it')
+    await expect(runPrune({ destination })).rejects.toThrow('has lifeboat.json, but does not list it')
+    const store = new WebdavStore({ text: 'it', base: `http://127.0.0.1:${address.port}/`, user: undefined, password: undefined, token: undefined, timeout: 5000, signal: environment().signal })
+    await expect(findSnapshot(store, keys, 'app', { kind: 'latest' })).rejects.toThrow('does not list it')
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+})
