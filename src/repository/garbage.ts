@@ -83,7 +83,7 @@ export async function collectGarbage(store: Store, keys: Keys, references: Refer
   return garbage
 }
 
-/** The references are as old as the prune: after half of the grace, too much may have changed since to delete snapshots by them. */
+/** Other prunes may have written its chunks to trash since this one began, and these are to stay for half of the grace at least after the snapshot has gone, for a restore that is reading it, or for someone who wants it back. */
 function refuseLate(began: Date, { grace, now }: GarbageOptions): void {
   if (now().getTime() - began.getTime() < grace / 2) return
   throw new LifeboatError('this prune has been running for more than half of the grace, so it deletes no snapshots any more', { hint: 'Run it again, with a longer grace if it takes that long.' })

@@ -134,7 +134,7 @@ export class FileStore implements Store {
         if (Date.now() - (await stat(file)).mtimeMs > ABANDONED_AFTER) await unlink(file)
       } catch (cause) {
         // Another run finished or removed it, or it is another user's to remove.
-        if (!isErrno(cause, 'ENOENT', 'EACCES', 'EPERM')) throw explain(`cannot clean up ${this.name}`, cause)
+        if (!isErrno(cause, 'ENOENT', 'EACCES', 'EPERM', 'EROFS')) throw explain(`cannot clean up ${this.name}`, cause)
       }
     }
   }
