@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { prune } from '../../src/commands/prune.ts'
@@ -52,17 +52,18 @@ onFullDisk('a disk without a free byte is pruned: snapshots go, then their chunk
   for (const [index, one] of content.entries()) await backUp({ store, time: new Date(now - (9 - index) * DAY) }, one)
   const incoming = path.join(root, '.incoming')
   const [abandoned, young] = ['1f0c8a35-7d0a-4b6e-9d57-0c3e5a1b2c3d', '2f0c8a35-7d0a-4b6e-9d57-0c3e5a1b2c3d'].map((name) => path.join(incoming, name))
-  for (const file of [abandoned!, young!]) writeFileSync(file, noise(file, 8000))
-  utimesSync(abandoned!, new Date(now - 2 * DAY), new Date(now - 2 * DAY))
-
+  writeFileSync(young!, noise('young', 8000))
   fill()
   expect(await run('last=2')).toMatchObject({ deleted: 1, chunks: { trashed: { objects: 1 }, deleted: { objects: 0 } } })
-  expect([existsSync(abandoned!), existsSync(young!)]).toEqual([false, true])
   expect(files('trash')).toHaveLength(1)
 
   now += 2 * DAY
+  truncateSync(path.join(disk, 'filler'), statSync(path.join(disk, 'filler')).size - 8192)
+  writeFileSync(abandoned!, noise('abandoned', 4000))
+  utimesSync(abandoned!, new Date(Date.now() - 2 * DAY), new Date(Date.now() - 2 * DAY))
   fill()
   expect(await run('last=1')).toMatchObject({ deleted: 1, chunks: { trashed: { objects: 1 }, deleted: { objects: 1 } } })
+  expect([existsSync(abandoned!), existsSync(young!)]).toEqual([false, true])
   now += 2 * DAY
   fill()
   expect(await run('last=1')).toMatchObject({ chunks: { deleted: { objects: 1 } } })
