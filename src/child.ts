@@ -182,6 +182,21 @@ export async function runChild(
   return { stdout, stderr: (await child.exit).stderr }
 }
 
+/** A child printed more than it may. */
+export class TooMuchOutput extends Error {}
+
+/** All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. */
+export async function collectBytes(child: Child, most: number): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of child.stdout) {
+    size += piece.length
+    if (size > most) throw new TooMuchOutput(`more than ${most} bytes`)
+    pieces.push(Buffer.from(piece))
+  }
+  return Buffer.concat(pieces)
+}
+
 /** All that a child prints. Throws what iterating `stdout` does. */
 export async function collect(child: Child): Promise<string> {
   const decoder = new StringDecoder()

@@ -10,9 +10,10 @@ import { exit } from '../exit.ts'
 import { inputsOf, secretsGiven, type Action } from '../inputs.ts'
 import { failureOf, failureText, redactedFailure } from '../report/failure.ts'
 import type { Newest } from '../report/newest.ts'
+import { inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
 import { failureSummary, summaries } from '../report/summary.ts'
-import { inertText, workflowReport } from '../report/workflow.ts'
+import { workflowReport } from '../report/workflow.ts'
 import { INTERRUPTED, withEnvironment } from '../run.ts'
 import { stagingFolder } from '../staging.ts'
 import { VERSION } from '../version.ts'
@@ -68,8 +69,8 @@ async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redact
   for (const [name, value] of Object.entries(outputsOf(outcome))) core.setOutput(name, value)
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
-  if (status === 0) core.notice(redaction.apply(headlineOf(outcome)), { title })
-  else core.error(redaction.apply(problemOf(outcome)), { title })
+  if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
+  else core.error(inertText(redaction.apply(problemOf(outcome))), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
   await writeSummary(summaries[outcome.command](outcome.result, { ...outcome.shown, action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status
@@ -82,7 +83,7 @@ function titleOf(command: Action, status: number): string {
 /** Says so first; only then, and not when cancelled, is the store asked what there is to fall back on. */
 async function fail(command: Action, error: unknown, redaction: Redaction, askNewest: () => Promise<Newest | undefined>): Promise<number> {
   const failure = redactedFailure(failureOf(error), (text) => redaction.apply(text))
-  core.error(failureText(failure).replace(/^error: /, ''), { title: titleOf(command, failure.status) })
+  core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')
   const asked = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askNewest()

@@ -7,8 +7,9 @@ import { exit } from '../exit.ts'
 import { commands, inputsOf, secretsGiven, secretsOf, type Command, type Input } from '../inputs.ts'
 import { nearest } from '../inputs/nearest.ts'
 import { failureOf, failureText } from '../report/failure.ts'
+import { inertJson, inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
-import { printable, terminalReport } from '../report/terminal.ts'
+import { terminalReport } from '../report/terminal.ts'
 import { withEnvironment } from '../run.ts'
 import { VERSION } from '../version.ts'
 import { readArguments, type Arguments } from './arguments.ts'
@@ -67,8 +68,8 @@ async function runCommand(command: Command, args: readonly string[], variables: 
   const outcome = await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => dispatch(command, raw, environment))
   report.end()
   const clean = redacted(outcome, redaction)
-  if (switches.has('json')) print(process.stdout, JSON.stringify(clean.result))
-  else print(process.stdout, printable(redaction.apply(textOf(clean, programName()))))
+  if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
+  else print(process.stdout, redaction.apply(textOf(clean, programName())))
   return statusOf(outcome)
 }
 
@@ -126,5 +127,5 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 function print(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(`${text}\n`)
+  stream.write(`${inertText(text)}\n`)
 }

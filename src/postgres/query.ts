@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { z } from 'zod'
-import { type Child, ChildError, startChild } from '../child.ts'
+import { ChildError, collectBytes, startChild, TooMuchOutput } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import { formatBytes, formatSeconds } from '../report/format.ts'
 import { type Client, programOf } from './clients.ts'
@@ -76,8 +76,6 @@ const PSQL_MEMORY = 4 * LARGEST_ANSWER
 /** Bytes of one argument on Linux (MAX_ARG_STRLEN). */
 const LONGEST_ARGUMENT = 128 * 1024
 
-class TooLarge extends Error {}
-
 /** psql sends the text of `--command` to the server as it is, unless a backslash begins it: nothing in it is a command of psql. */
 async function psql(statements: readonly string[], context: QueryContext): Promise<Buffer> {
   for (const statement of statements) {
@@ -92,35 +90,25 @@ async function psql(statements: readonly string[], context: QueryContext): Promi
     '-X', '-q', '-A', '-t', '-w', '-v', 'ON_ERROR_STOP=1', `--dbname=${connection.parameters}`, ...statements.map((statement) => `--command=${statement}`),
   ]
   try {
-    return await printed(startChild(programOf(client, 'psql'), parameters, {
+    const child = startChild(programOf(client, 'psql'), parameters, {
       environment: { ...clientEnvironment(connection, variables), PGCLIENTENCODING: encoding },
       signal: AbortSignal.any([signal, limit].filter((one) => one !== undefined)),
       stopSignal: 'SIGINT', // psql asks the server to cancel the query.
       memory: PSQL_MEMORY,
-    }))
+    })
+    child.end()
+    return await collectBytes(child, LARGEST_ANSWER)
   } catch (error) {
     signal?.throwIfAborted()
     if (limit?.aborted) {
       throw new LifeboatError(`${connection.where} did not answer within ${formatSeconds(timeLimit / 1000)}`, {
         hint: 'The query was cancelled. Look for waiting sessions and for high load at the server, then try again.' })
     }
-    if (error instanceof TooLarge || (error instanceof ChildError && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))) {
+    if (error instanceof TooMuchOutput || (error instanceof ChildError && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))) {
       throw new LifeboatError(`${connection.where} sent an answer of more than ${formatBytes(LARGEST_ANSWER)}`, { hint: 'Check that this is your PostgreSQL server.', cause: error })
     }
     throw explain(error, 'query', connection)
   }
-}
-
-async function printed(child: Child): Promise<Buffer> {
-  child.end()
-  const pieces: Buffer[] = []
-  let size = 0
-  for await (const piece of child.stdout) {
-    size += piece.length
-    if (size > LARGEST_ANSWER) throw new TooLarge()
-    pieces.push(Buffer.from(piece))
-  }
-  return Buffer.concat(pieces)
 }
 
 /** Text in no known encoding: what is UTF-8 stays, every other byte is written as `\xE9`. `latin1` has a character for each byte. */

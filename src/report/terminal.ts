@@ -1,3 +1,4 @@
+import { inertText } from './inert.ts'
 import { ProgressPace } from './progress.ts'
 import type { Redaction } from './redaction.ts'
 import type { Report } from './report.ts'
@@ -10,12 +11,6 @@ export interface TerminalStream {
 }
 
 const ERASE_LINE = '\r\u001B[2K'
-
-/** Text without control characters: what comes from a database must not move the cursor or colour the screen. */
-export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what it removes
-  return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD')
-}
 
 /**
  * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 5 s.
@@ -31,7 +26,7 @@ export function terminalReport(stream: TerminalStream, redaction: Redaction, now
   }
   const print = (text: string): void => {
     erase()
-    stream.write(`${printable(redaction.apply(text))}\n`)
+    stream.write(`${inertText(redaction.apply(text))}\n`)
   }
   return {
     info: print,
@@ -44,7 +39,7 @@ export function terminalReport(stream: TerminalStream, redaction: Redaction, now
       if (line === undefined) return
       if (!live) return print(line)
       // One column is left free: a full line wraps, and a wrapped line cannot be erased. A terminal that does not know its width says 0.
-      stream.write(ERASE_LINE + printable(redaction.apply(line)).slice(0, (stream.columns || 80) - 1))
+      stream.write(ERASE_LINE + inertText(redaction.apply(line)).slice(0, (stream.columns || 80) - 1))
       drawn = true
     },
     mask: (secret) => redaction.add(secret),

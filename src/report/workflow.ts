@@ -1,7 +1,7 @@
+import { inertText } from './inert.ts'
 import { ProgressPace, progressLine } from './progress.ts'
 import type { Redaction } from './redaction.ts'
 import type { Progress, Report } from './report.ts'
-import { printable } from './terminal.ts'
 
 /** How a workflow's log is written to; the actions give it what their toolkit offers. */
 export interface WorkflowLog {
@@ -11,11 +11,6 @@ export interface WorkflowLog {
   /** Folds what follows under a title, up to `endGroup`. */
   startGroup(title: string): void
   endGroup(): void
-}
-
-/** Text that the runner cannot take for one of its commands (`::add-mask::…`, `##[…]`), wherever it comes from. */
-export function inertText(text: string): string {
-  return printable(text).replace(/^(\s*)::/gm, '$1: :').replaceAll('##[', '## [')
 }
 
 /**
@@ -34,7 +29,7 @@ export function workflowReport(log: WorkflowLog, redaction: Redaction, now: () =
   }
   return {
     info: (message) => log.line(clean(message)),
-    warning: (message, hint) => log.warning(redaction.apply(hint === undefined ? message : `${message}\n${hint}`)),
+    warning: (message, hint) => log.warning(clean(hint === undefined ? message : `${message}\n${hint}`)),
     progress(progress) {
       if (last?.progress.activity !== progress.activity) {
         end()

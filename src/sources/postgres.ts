@@ -1,10 +1,11 @@
-import { runChild, startChild } from '../child.ts'
+import { startChild } from '../child.ts'
 import { type ArchiveListing, startListing } from '../postgres/archive.ts'
 import { anyClient, dumpClient, type Provide } from '../postgres/client-download/choose.ts'
 import { type Client, programOf } from '../postgres/clients.ts'
 import { clientEnvironment, type Connection } from '../postgres/connection.ts'
-import { explain, refusal } from '../postgres/errors.ts'
+import { explain } from '../postgres/errors.ts'
 import { straight, type Way } from '../postgres/tunnelled.ts'
+import { readGlobals } from '../postgres/globals.ts'
 import { type PostgresFacts, readServerFacts, type ServerFacts } from '../postgres/facts.ts'
 import type { Report } from '../report/report.ts'
 import type { Json, Source, SourceStream } from './source.ts'
@@ -26,8 +27,6 @@ export interface PostgresSourceOptions {
   report: Report
   variables: Readonly<Record<string, string | undefined>>
 }
-
-type Globals = { bytes: Buffer; passwords: boolean } | { reason: string }
 
 /** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, where they may be read. */
 export class PostgresSource implements Source {
@@ -60,17 +59,18 @@ export class PostgresSource implements Source {
   }
 
   async *streams(): AsyncGenerator<SourceStream> {
-    const { report } = this.#options
+    const { report, variables } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
-    const reading = this.#track(this.#explained(this.#readGlobals(client, connection, server)))
+    // Small, and read while pg_dump starts.
+    const reading = this.#track(this.#explained(readGlobals({ client, connection, passwords: server.rolePasswords, variables, signal: this.#signal })))
     yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
     const globals = await reading
     if ('reason' in globals) {
-      this.#globals = globals
+      this.#globals = { reason: globals.reason }
       report.warning(
         `${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`,
-        'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges',
+        globals.hint ?? 'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges',
       )
     } else {
       this.#globals = { stream: true, passwords: globals.passwords }
@@ -111,22 +111,6 @@ export class PostgresSource implements Source {
       throw await this.#way.explain(explain(error, 'dump', connection))
     } finally {
       await listing.stop()
-    }
-  }
-
-  /** Small, and read while pg_dump starts. A server that refuses it has a reason; anything else that goes wrong is thrown. */
-  async #readGlobals(client: Client, connection: Connection, { database, rolePasswords: passwords }: ServerFacts): Promise<Globals> {
-    const { variables } = this.#options
-    const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${database}`]
-    if (!passwords) parameters.push('--no-role-passwords')
-    const environment = clientEnvironment(connection, variables)
-    try {
-      const { stdout } = await runChild(programOf(client, 'pg_dumpall'), parameters, { environment, signal: this.#signal })
-      return { bytes: Buffer.from(stdout), passwords }
-    } catch (error) {
-      const reason = refusal(error, connection)
-      if (reason !== undefined) return { reason }
-      throw explain(error, 'dump', connection)
     }
   }
 

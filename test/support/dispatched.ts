@@ -3,7 +3,7 @@ import type { Environment } from '../../src/environment.ts'
 import type { Results } from '../../src/commands/results.ts'
 import type { Command } from '../../src/inputs.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
-import { printable } from '../../src/report/terminal.ts'
+import { inertText } from '../../src/report/inert.ts'
 
 export interface Dispatched<C extends Command> {
   result: Results[C]
@@ -17,7 +17,7 @@ export async function dispatched<C extends Command>(command: C, raw: Record<stri
   const warnings: string[] = []
   const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
   const outcome = await dispatch(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now, ...given })
-  return { result: outcome.result, text: printable(textOf(outcome, 'lifeboat')), warnings }
+  return { result: outcome.result, text: inertText(textOf(outcome, 'lifeboat')), warnings }
 }
 
 /** What a command that fails says. */
