@@ -124,7 +124,7 @@ case $mode in
   test)
     install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium gpg=gnupg xz=xz-utils openssl=openssl ssh-keygen=openssh-client rclone=rclone
     # Programs for root, which others have no path to. apache2-bin is the server without its service.
-    PATH=$PATH:/usr/sbin install_missing sshd=openssh-server apache2=apache2-bin dockerd=docker.io setfacl=acl getfattr=attr
+    PATH=$PATH:/usr/sbin install_missing sshd=openssh-server apache2=apache2-bin dockerd=docker.io pgbouncer=pgbouncer setfacl=acl getfattr=attr
     # Since Debian 13 the client has a package of its own.
     command -v docker >/dev/null || install docker-cli
     for major in 15 17 18; do need_client $major; done

@@ -185,14 +185,18 @@ export async function runChild(
 /** A child printed more than it may. */
 export class TooMuchOutput extends Error {}
 
-/** All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. */
-export async function collectBytes(child: Child, most: number): Promise<Buffer> {
+/**
+ * All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. Nothing more is read while `onPiece`
+ * is at work: a child with much to print waits.
+ */
+export async function collectBytes(child: Child, most: number, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
   const pieces: Buffer[] = []
   let size = 0
   for await (const piece of child.stdout) {
     size += piece.length
     if (size > most) throw new TooMuchOutput(`more than ${most} bytes`)
     pieces.push(Buffer.from(piece))
+    await onPiece?.(pieces.at(-1)!)
   }
   return Buffer.concat(pieces)
 }

@@ -407,6 +407,10 @@ export const inputs = {
       schema: schema.duration,
       default: '5m',
     },
+    'allow-pooler': {
+      ...flag,
+      help: 'Back up through a pooler in transaction mode. Only for one that resets its sessions after each transaction: the settings of pg_dump stay in other sessions, and break applications that use them.',
+    },
     'compression-level': {
       help: 'The level of zstd, from 1 (fast) to 19 (small).',
       expected: 'a whole number from 1 to 19',

@@ -116,7 +116,7 @@ function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environm
 
 function databases(connections: readonly NamedConnection[], way: Way, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
   const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
-  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables }))
+  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
 }
 
 async function storeSource(source: Source, writer: Writer, before: SourceRecord | undefined, { report }: Environment): Promise<{ record: SourceRecord; result: SourceResult }> {

@@ -97,7 +97,7 @@ async function tryDatabase(about: string, given: Connection, way: Way, { clients
     const client = await anyClient(clients, provide)
     const facts = await diagnose({ connection, client, variables, signal })
     const port = Number(connection.environment['PGPORT'] ?? '5432')
-    return { checks: [...judge(about, facts, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size }
+    return { checks: [...judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size }
   } catch (error) {
     signal.throwIfAborted()
     return { checks: [failed(about, 'connection', await way.explain(error))], size: 0 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Check } from '../report/checks.ts'
 import { formatBytes, formatCount, formatSeconds } from '../report/format.ts'
-import { type QueryContext, queryJson, withoutTransaction } from './query.ts'
+import { detectPooler, type Pooling, useInstead } from './pooler.ts'
+import { type QueryContext, queryJson } from './query.ts'
 
 const names = z.array(z.string())
 
@@ -55,22 +56,13 @@ const sql = `SELECT pg_catalog.json_build_object(
     WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND l.relation >= 16384))`
 
-/** Asks the server for all of it, and whether a session stays with one server process, which poolers in transaction mode don't promise. */
-export async function diagnose(context: QueryContext): Promise<Diagnosis & { processes: number }> {
-  return { ...(await queryJson(sql, diagnosis, context)), processes: await processesOfSession(context) }
+/** Asks the server for all of it, and whether a pooler is in between. */
+export async function diagnose(context: QueryContext): Promise<Diagnosis & Pooling> {
+  return { ...(await queryJson(sql, diagnosis, context)), ...(await detectPooler(context)) }
 }
 
-/** With several sessions at work, a pooler in transaction mode gives each statement to whichever process is free. */
-async function processesOfSession(context: QueryContext): Promise<number> {
-  const session = async (): Promise<number> => {
-    const pids = await withoutTransaction(Array.from({ length: 20 }, () => 'SELECT pg_catalog.pg_backend_pid() FROM pg_catalog.pg_sleep(0.005)'), context)
-    return new Set(pids.toString().trim().split('\n')).size
-  }
-  return Math.max(...(await Promise.all([session(), session(), session()])))
-}
-
-/** What the facts mean for a backup; pure. `port` is the one that was connected to. */
-export function judge(about: string, facts: Diagnosis & { processes: number }, port: number | undefined): Check[] {
+/** What the facts mean for a backup; pure. `server` is the one that was connected to, `port` its port. */
+export function judge(about: string, facts: Diagnosis & Pooling, server: string, port: number | undefined): Check[] {
   const check = (name: string, state: Check['state'], says: string, fix?: string): Check => ({ about, check: name, state, says, ...(fix !== undefined && { fix }) })
   const role = `the role ${facts.user}`
   return [
@@ -78,8 +70,8 @@ export function judge(about: string, facts: Diagnosis & { processes: number }, p
     facts.tls !== null || facts.local
       ? check('encryption', 'good', facts.tls ?? 'a local socket')
       : check('encryption', 'warning', 'the connection is in the clear', 'Unless the network is private, add sslmode=require to the URL, or better sslmode=verify-full.'),
-    facts.processes > 1
-      ? check('session', 'bad', 'statements of one session reach different server processes: this is a pooler in transaction mode', 'Use the direct URL, or that of the session pooler: pg_dump needs a session.')
+    facts.pooled
+      ? check('session', 'bad', 'sessions share server processes: this is a pooler in transaction mode', `${useInstead({ server }, facts.direct)}: pg_dump needs a session.`)
       : port !== undefined && facts.port !== null && facts.port !== port
         ? check('session', 'warning', `the server listens on port ${facts.port}, not on ${port}: a pooler, a proxy or a forwarded port is in between`, 'If it is a pooler, use its session mode, or the direct URL.')
         : check('session', 'good', 'one session, one server process'),

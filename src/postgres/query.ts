@@ -42,9 +42,9 @@ export async function change(statements: string | readonly string[], context: Qu
   await psql(transaction('BEGIN', statements, context), context)
 }
 
-/** Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. */
-export async function withoutTransaction(statements: string | readonly string[], context: QueryContext): Promise<Buffer> {
-  return psql([statements].flat(), context)
+/** Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. `onPiece` as in `collectBytes`. */
+export async function withoutTransaction(statements: string | readonly string[], context: QueryContext, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
+  return psql([statements].flat(), context, onPiece)
 }
 
 /** Runs a query whose one value is JSON. Bytes of a name that are not UTF-8 appear as `\xE9`. */
@@ -77,7 +77,7 @@ const PSQL_MEMORY = 4 * LARGEST_ANSWER
 const LONGEST_ARGUMENT = 128 * 1024
 
 /** psql sends the text of `--command` to the server as it is, unless a backslash begins it: nothing in it is a command of psql. */
-async function psql(statements: readonly string[], context: QueryContext): Promise<Buffer> {
+async function psql(statements: readonly string[], context: QueryContext, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
   for (const statement of statements) {
     if (!/^[A-Z]/.test(statement)) throw new Error(`not a statement: ${statement.slice(0, 40)}`)
     if (Buffer.byteLength(statement) + 16 > LONGEST_ARGUMENT) throw new Error(`too long for an argument: ${statement.slice(0, 40)}`)
@@ -97,7 +97,7 @@ async function psql(statements: readonly string[], context: QueryContext): Promi
       memory: PSQL_MEMORY,
     })
     child.end()
-    return await collectBytes(child, LARGEST_ANSWER)
+    return await collectBytes(child, LARGEST_ANSWER, onPiece)
   } catch (error) {
     signal?.throwIfAborted()
     if (limit?.aborted) {

@@ -4,6 +4,7 @@ import { anyClient, dumpClient, type Provide } from '../postgres/client-download
 import { type Client, programOf } from '../postgres/clients.ts'
 import { clientEnvironment, type Connection } from '../postgres/connection.ts'
 import { explain } from '../postgres/errors.ts'
+import { requireSession } from '../postgres/pooler.ts'
 import { straight, type Way } from '../postgres/tunnelled.ts'
 import { readGlobals } from '../postgres/globals.ts'
 import { type PostgresFacts, readServerFacts, type ServerFacts } from '../postgres/facts.ts'
@@ -21,6 +22,8 @@ export interface PostgresSourceOptions {
   provide?: Provide
   /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
   dumpArguments: readonly string[]
+  /** Accepts a pooler in transaction mode. Default: false. */
+  allowPooler?: boolean
   /** How long pg_dump waits for a table that another session has locked, in milliseconds. */
   lockTimeout: number
   signal: AbortSignal
@@ -49,10 +52,12 @@ export class PostgresSource implements Source {
   }
 
   async open(): Promise<void> {
-    const { clients, provide, variables, report } = this.#options
+    const { clients, provide, variables, report, allowPooler = false } = this.#options
     const connection = await this.#track(this.#way.to(this.#options.connection))
     const any = await this.#track(anyClient(clients, provide))
-    const server = await this.#track(this.#explained(readServerFacts({ connection, client: any, variables, signal: this.#signal })))
+    const context = { connection, client: any, variables, signal: this.#signal }
+    if (!allowPooler) await this.#track(this.#explained(requireSession(context)))
+    const server = await this.#track(this.#explained(readServerFacts(context)))
     const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide))
     if (warning) report.warning(`${this.name}: ${warning}`)
     this.#opened = { server, client, connection }

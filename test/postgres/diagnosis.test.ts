@@ -21,19 +21,20 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const context = (url: string): QueryContext => ({ connection: parseDatabaseUrl(url, variables), client, variables })
+const at = () => `127.0.0.1:${server.port}`
 const statesOf = (checks: ReturnType<typeof judge>): Record<string, string> => Object.fromEntries(checks.map(({ check, state }) => [check, state]))
 
 test('for a superuser all is well, but that the connection is in the clear', async () => {
   const facts = await diagnose(context(server.url('shop')))
-  expect(facts).toMatchObject({ user: 'postgres', superuser: true, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, processes: 1 })
+  expect(facts).toMatchObject({ user: 'postgres', superuser: true, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, pooled: false })
   expect(facts.size).toBeGreaterThan(1e6)
-  expect(statesOf(judge('shop', facts, server.port))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
+  expect(statesOf(judge('shop', facts, at(), server.port))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
 })
 
 test('what a role may not read, and what row security hides from it, is named', async () => {
   const facts = await diagnose(context(server.url('shop', 'reader', 'reader-password')))
   expect(facts).toMatchObject({ unreadable: ['billing.invoices', 'billing.invoices_id_seq', 'public."Odd name"'], hidden: ['public.tenants'], foreignLargeObjects: 1, superuser: false })
-  const checks = judge('shop', facts, server.port)
+  const checks = judge('shop', facts, at(), server.port)
   expect(statesOf(checks)).toMatchObject({ privileges: 'bad', 'row security': 'bad', 'large objects': 'warning' })
   expect(checks.find(({ check }) => check === 'privileges')).toMatchObject({ says: expect.stringContaining('public."Odd name"'), fix: 'GRANT pg_read_all_data TO reader' })
 })
@@ -47,17 +48,17 @@ test('a table that another session has locked is named, and asking does not wait
   const facts = await diagnose(context(server.url('shop')))
   await holder.stop()
   expect(facts.locks).toEqual([{ table: 'public.orders', pid: expect.any(Number), seconds: expect.any(Number) }])
-  expect(judge('shop', facts, server.port)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
+  expect(judge('shop', facts, at(), server.port)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
 })
 
 test('through a socket nobody can listen', async () => {
   const url = `postgresql:///shop?host=${server.socketDirectory}&port=${server.port}&user=postgres&password=${encodeURIComponent(server.password)}`
-  expect(statesOf(judge('shop', await diagnose(context(url)), server.port))).toMatchObject({ encryption: 'good', session: 'good' })
+  expect(statesOf(judge('shop', await diagnose(context(url)), at(), server.port))).toMatchObject({ encryption: 'good', session: 'good' })
 })
 
 test('a pooler in transaction mode is a problem, and another port than the server knows of a warning', async () => {
   const facts = await diagnose(context(server.url('shop')))
-  expect(statesOf(judge('shop', { ...facts, processes: 3 }, server.port))).toMatchObject({ session: 'bad' })
-  expect(statesOf(judge('shop', facts, server.port + 1))).toMatchObject({ session: 'warning' })
-  expect(statesOf(judge('shop', { ...facts, standby: true, tls: 'TLSv1.3' }, server.port))).toMatchObject({ standby: 'warning', encryption: 'good' })
+  expect(statesOf(judge('shop', { ...facts, pooled: true, direct: 'db:5432' }, at(), server.port))).toMatchObject({ session: 'bad' })
+  expect(statesOf(judge('shop', facts, at(), server.port + 1))).toMatchObject({ session: 'warning' })
+  expect(statesOf(judge('shop', { ...facts, standby: true, tls: 'TLSv1.3' }, at(), server.port))).toMatchObject({ standby: 'warning', encryption: 'good' })
 })
