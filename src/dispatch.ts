@@ -13,7 +13,7 @@ import { prune } from './commands/prune.ts'
 import { restore } from './commands/restore.ts'
 import { show } from './commands/show.ts'
 import { stats } from './commands/stats.ts'
-import type { Results } from './commands/results.ts'
+import type { Results, SnapshotVerified } from './commands/results.ts'
 import { verify } from './commands/verify.ts'
 import type { Environment } from './environment.ts'
 import { messageOf } from './error.ts'
@@ -33,7 +33,8 @@ import type { Report } from './report/report.ts'
 import { pruneHeadline, pruneText } from './report/prune.ts'
 import type { Redaction } from './report/redaction.ts'
 import { destinationText } from './stores/destination.ts'
-import { backupHeadline, backupText, restoreHeadline, restoreText, verifyHeadline, verifyText, type TextContext } from './report/text.ts'
+import { backupHeadline, backupText, restoreHeadline, restoreText, type TextContext } from './report/text.ts'
+import { verifyHeadline, verifyText } from './report/verify.ts'
 
 /** How a command is run, how it ended, and how a person at a terminal or reading a log is told. */
 interface Handling<C extends Command> {
@@ -47,6 +48,10 @@ interface Handling<C extends Command> {
   /** What was achieved, in one line. */
   headline(result: Results[C]): string
   text(result: Results[C], context: TextContext): string
+}
+
+function redactedProblems<T extends SnapshotVerified>(result: T, apply: (texts: string[]) => string[]): T {
+  return { ...result, problems: apply(result.problems), sources: result.sources.map((source) => ({ ...source, problems: apply(source.problems) })) }
 }
 
 const handlings: { readonly [C in Command]: Handling<C> } = {
@@ -70,7 +75,7 @@ const handlings: { readonly [C in Command]: Handling<C> } = {
     run: verify,
     status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[result],
     problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
-    redact: (result, apply) => ({ ...result, problems: apply(result.problems) }),
+    redact: (result, apply) => ({ ...redactedProblems(result, apply), ...(result.snapshots && { snapshots: result.snapshots.map((one) => redactedProblems(one, apply)) }) }),
     headline: verifyHeadline,
     text: verifyText,
   },

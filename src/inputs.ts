@@ -512,7 +512,13 @@ export const inputs = {
     'encryption-key': { ...encryptionKey, required: true },
     destination,
     set: { ...set, default: 'default' },
-    snapshot,
+    snapshot: {
+      help: 'Which backup: latest, the id of a snapshot, a time, which means the newest one not after it, or all, each of the set.',
+      expected: 'latest, the id of a snapshot, a time with its offset from UTC, or all',
+      example: 'all',
+      schema: schema.anySnapshotOrAll,
+      default: 'latest',
+    },
     level: {
       help: 'list: everything is there and the archive is readable. read: every byte is read, decrypted and compared.',
       expected: 'list or read',

@@ -11,7 +11,7 @@ import { destinationText } from '../stores/destination.ts'
 import { withStore } from './opened.ts'
 import type { CheckResult } from './results.ts'
 
-/** Says whether the newest verified snapshot, and the newest proof, of a set or of all are new enough; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
+/** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
 export async function check(inputs: Inputs['check'], environment: Environment): Promise<CheckResult> {
   const { report } = environment
   const repository = repositoryOf(inputs, environment)
@@ -41,15 +41,24 @@ function redacted(text: string, { report }: Environment): string {
 function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
   return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
     const sets = await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(environment.report))
-    return { store: store.name, sets: sets.map(({ unreadable, ...one }) => ({ ...one, ...(unreadable !== undefined && { unreadable: redacted(unreadable, environment) }) })) }
+    const shown = (text: string): string => redacted(text, environment)
+    return {
+      store: store.name,
+      sets: sets.map(({ unreadable, unsound, ...one }) => ({ ...one, unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: shown(why) })), ...(unreadable !== undefined && { unreadable: shown(unreadable) }) })),
+    }
   })
 }
 
-function problemsOf({ newest, verified, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
+/** As many are named one by one. */
+const MOST_UNSOUND = 3
+
+function problemsOf({ newest, verified, unsound, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
   const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
-  if (!verified) problems.push(`no snapshot is verified; ${unreadable ?? `the newest is ${newest}`}`)
+  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
+  if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
+  if (!verified) problems.push(`no snapshot is verified and whole; ${unreadable ?? `the newest is ${newest}`}`)
   else if (age(verified.time) > maxAge) problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`)
   if (maxProofAge === undefined) return problems
   if (!proof) problems.push(`nothing was ever verified at level ${level}`)

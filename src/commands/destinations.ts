@@ -11,11 +11,11 @@ import { openStore, type StoreInputs } from '../stores/open.ts'
 import { SeveralStores } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
 import type { ClientPrograms } from './clients.ts'
-import { keepProof } from './proof.ts'
+import { keepProofs } from './proof.ts'
 import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult, DestinationResult } from './results.ts'
 import { spaceIn } from './space.ts'
-import { verifySnapshot } from './verify.ts'
+import { verifySnapshot } from './verify-snapshot.ts'
 
 /** One of the places that a backup goes to. */
 interface Place {
@@ -105,7 +105,7 @@ export class Destinations {
     const key = snapshotKey(set, id)
     const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
     const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, { seen: reused })
-    await keepProof(found, inputs, store, keys, this.#environment)
+    await keepProofs([found], inputs, store, keys, this.#environment)
     const { result, problems } = found
     if (result === 'verified') return verify
     if (keys.identity === undefined && result === 'could not verify') {

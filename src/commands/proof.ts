@@ -5,22 +5,30 @@ import { writeProof } from '../repository/proofs.ts'
 import { snapshotKey } from '../repository/snapshot.ts'
 import { openStore, type StoreInputs } from '../stores/open.ts'
 import { isThere, type Store } from '../stores/store.ts'
-import type { VerifyResult } from './results.ts'
+import type { SnapshotVerified } from './results.ts'
 
-/** Stores the proof of a verification. That it cannot be stored (a read-only store, artifacts outside of a workflow) is told, and is no failure: what was found out is true all the same. */
-export async function keepProof(found: VerifyResult, inputs: StoreInputs, store: Store, keys: Keys, environment: Environment): Promise<void> {
+/**
+ * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of a workflow)
+ * is a warning, and no failure: what was found out is true all the same.
+ */
+export async function keepProofs(found: readonly SnapshotVerified[], inputs: StoreInputs, store: Store, keys: Keys, environment: Environment): Promise<boolean> {
   const { report, signal, run } = environment
-  const { snapshot, set, level, result, seconds, bytes, damaged, problems, versions } = found
+  const [first] = found
+  if (!first) return true
   // A store opened for every set cannot put artifacts; one for this set can.
-  const own = inputs.destination.kind === 'artifact' && inputs.set !== set ? await openStore({ ...inputs, set }, environment) : store
+  const own = inputs.destination.kind === 'artifact' && inputs.set !== first.set ? await openStore({ ...inputs, set: first.set }, environment) : store
   try {
-    const proof = await writeProof(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, problems, versions, run: run?.url ?? null })
-    // Deleted meanwhile: a proof without a snapshot would say that the snapshot was lost.
-    if (!own.commit && !(await isThere(own, snapshotKey(set, snapshot)))) await own.delete(proof)
+    for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
+      const proof = await writeProof(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })
+      // Deleted meanwhile: a proof without a snapshot would say that the snapshot was lost.
+      if (!own.commit && !(await isThere(own, snapshotKey(set, snapshot)))) await own.delete(proof)
+    }
     await own.commit?.([])
+    return true
   } catch (error) {
     signal.throwIfAborted()
     report.warning(`the result of this verification was not kept in ${store.name}: ${messageOf(error)}`, 'It holds all the same; but `lifeboat list` does not know of it, nor does the next backup of what was found damaged.')
+    return false
   } finally {
     if (own !== store) await own.close()
   }

@@ -13,10 +13,10 @@ import type { Place } from '../volumes/place.ts'
 import { restoreVolume } from '../volumes/restore.ts'
 import { reachSsh } from '../volumes/ssh.ts'
 import { volumeParts } from '../volumes/verify.ts'
+import { requireWhole } from './before-restore.ts'
 import { secondsSince } from './elapsed.ts'
 import { restoreIntoBucket } from './restore-bucket.ts'
 import type { RestoreResult } from './results.ts'
-import { requireVerified, verifySnapshot } from './verify.ts'
 
 /** A snapshot that was asked for, and where it lies. */
 export interface ToRestore {
@@ -36,7 +36,7 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
   const size = archives.reduce((sum, archive) => sum + archive.size, 0)
   const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name }
   const target = inputs['verify-only'] ? undefined : inputs.target
-  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment, { only: source.name }))
+  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, { clients: [] }, environment)
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
   if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
 

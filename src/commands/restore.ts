@@ -10,13 +10,13 @@ import type { Way } from '../postgres/tunnelled.ts'
 import { findSnapshot } from '../repository/catalog.ts'
 import { Reader } from '../repository/reader.ts'
 import { type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { requireWhole } from './before-restore.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
 import { lookedIn, withStore } from './opened.ts'
 import type { RestoreResult } from './results.ts'
 import { restoreOneVolume, type ToRestore } from './restore-volume.ts'
 import { wayTo } from './tunnel.ts'
-import { requireVerified, verifySnapshot } from './verify.ts'
 
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws when nothing could be restored, or the restore broke off;
@@ -51,7 +51,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
   })
 
   const programs = await clientPrograms(inputs['client-install'], environment)
-  requireVerified(await verifySnapshot(snapshot, target ? 'list' : 'read', store, programs, environment, { only: source.name }))
+  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, programs, environment)
   if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
   const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)

@@ -72,7 +72,8 @@ export interface DestinationResult {
 
 export type VerifyLevel = 'list' | 'read'
 
-export interface VerifyResult {
+/** What was found out about one snapshot. */
+export interface SnapshotVerified {
   snapshot: string
   set: string
   time: string
@@ -82,13 +83,24 @@ export interface VerifyResult {
   problems: string[]
   /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold anew. */
   damaged: string[]
+  /** Keys of those that an earlier verification found damaged, and this one good. */
+  good: string[]
   chunks: number
   /** Plaintext bytes read and checked. */
   bytes: number
   seconds: number
-  sources: { name: string; kind: string; size: number; entries: number }[]
+  /** Each for itself: what is damaged may be needed by some of them alone. */
+  sources: { name: string; kind: string; size: number; entries: number; result: 'verified' | 'failed' | 'could not verify'; problems: string[] }[]
   /** Of the programs that took part: lifeboat, pg_restore. */
   versions: Record<string, string>
+}
+
+/** Of several snapshots (`snapshot: all`) the worst result, all problems and all damage; `snapshot` and `time` are those of the newest. */
+export interface VerifyResult extends SnapshotVerified {
+  /** What to do, in sentences; none where all is well. */
+  advice: string[]
+  /** Each of several, newest first. */
+  snapshots?: SnapshotVerified[]
 }
 
 export interface CheckResult {

@@ -150,6 +150,13 @@ export const snapshot = parsing((text): SnapshotChoice => {
   throw new Misread(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
 
+export const anySnapshotOrAll = parsing((text): 'all' | SnapshotChoice => {
+  if (text === 'all') return text
+  const parsed = snapshot.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw new Misread(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a time with its offset from UTC`)
+})
+
 export const destination = parsing(parseDestination)
 export const destinations = parsing(parseDestinations)
 export const knownHosts = parsing(parseKnownHosts)

@@ -1,4 +1,4 @@
-import type { BackupResult, RestoreResult, Results, VerifyResult } from '../commands/results.ts'
+import type { BackupResult, RestoreResult, Results } from '../commands/results.ts'
 import type { Action } from '../inputs.ts'
 import type { Statistics } from '../repository/statistics.ts'
 import { sizeChart } from './chart.ts'
@@ -12,19 +12,9 @@ import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
-import { restoreCommand, restoreInto, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
 import { savings } from './stats.ts'
-
-/** What a job summary needs beside the result. */
-export interface SummaryContext {
-  /** How a workflow names this action: `owner/repository`, and what follows `@`. */
-  action: string
-  reference: string
-  /** `file:/mnt/backups`. */
-  destination: string
-  timeZone: string
-  now: Date
-}
+import { details, madeWhen, restoring, type SummaryContext, type When } from './summary-parts.ts'
+import { verifySummary } from './verify.ts'
 
 /** The summary of each action. */
 export const summaries: { readonly [A in Action]: (result: Results[A], context: SummaryContext) => string } = {
@@ -37,8 +27,6 @@ export const summaries: { readonly [A in Action]: (result: Results[A], context: 
   copy: copySummary,
   prune: pruneSummary,
 }
-
-type When = Pick<SummaryContext, 'timeZone' | 'now'>
 
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
 export function backupSummary(result: BackupResult, context: SummaryContext): string {
@@ -98,21 +86,6 @@ function verifiedSentence(level: BackupResult['verified']): string {
   return level === 'list' ? 'Read back: every chunk is in the store and the archive is readable.' : 'Read back: every byte, compared with what was backed up.'
 }
 
-function restoring(content: SnapshotContent, context: SummaryContext): string {
-  const several = content.databases.length > 1
-  return details('How to restore this snapshot', [
-    `As a step of a workflow, into ${restoreInto(content)}${several ? '; each database by its name' : ''}:`,
-    fenced('yaml', restoreStep(context.action, context.reference, content)),
-    `At a terminal, with ${restoreVariables(content, (name) => `\`${name}\``)} set:`,
-    fenced('sh', restoreCommand('node dist/cli.js', content, ' \\\n  ')),
-    'Without Lifeboat: `RECOVERY.md` in the store says how.',
-  ].join('\n\n'))
-}
-
-function details(title: string, content: string): string {
-  return `<details><summary>${title}</summary>\n\n${content}\n\n</details>`
-}
-
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
   const { errors, mode } = result
   const database = code(restoredName(result))
@@ -132,26 +105,6 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
     ),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
     ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
-  ])
-}
-
-function madeWhen(result: { snapshot: string; set: string; time: string }, { timeZone, now }: When): string {
-  return `${code(result.snapshot)} of set **${escape(result.set)}**, made ${formatTime(result.time, timeZone)}, ${formatAge(result.time, now)} ago`
-}
-
-export function verifySummary(result: VerifyResult, context: SummaryContext): string {
-  const headline = {
-    verified: result.level === 'read' ? '✅ Lifeboat: backup verified, every byte' : '✅ Lifeboat: backup verified',
-    failed: '❌ Lifeboat: the backup is damaged',
-    'could not verify': '⚠️ Lifeboat: the backup could not be verified',
-  }[result.result]
-  const rows = result.sources.map((source) => [code(source.name), formatBytes(source.size), source.entries.toLocaleString('en-US')])
-  return withinLimit([
-    `### ${headline}`,
-    `Snapshot ${madeWhen(result, context)}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
-    ...(result.problems.length > 0 ? [fenced('text', result.problems.join('\n'))] : []),
-    ...(rows.length > 0 ? [table(['Source', 'Size', 'Archive entries'], rows, 2)] : []),
-    ...(result.result === 'verified' ? [restoring({ ...result, destination: context.destination, ...namesByKind(result.sources) }, context)] : []),
   ])
 }
 

@@ -1,8 +1,8 @@
-import type { BackupResult, RestoreResult, VerifyResult } from '../commands/results.ts'
+import type { BackupResult, RestoreResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
 import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { prunedAfter } from './prune.ts'
-import { restoreCommand, restoreInto, restoreVariables, verifyCommand } from './recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables } from './recipe.ts'
 
 /** What a command did, for a person in a hurry; pure. Not yet redacted. */
 export interface TextContext {
@@ -23,10 +23,6 @@ export function restoreHeadline(result: RestoreResult): string {
   const { mode, target, snapshot } = result
   const name = restoredName(result)
   return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`
-}
-
-export function verifyHeadline({ snapshot, level }: VerifyResult): string {
-  return `snapshot ${snapshot} verified at level ${level}`
 }
 
 export function backupText(result: BackupResult, context: TextContext): string {
@@ -82,29 +78,5 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     headline,
     formatColumns(facts, '  '),
     ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from ${restorer(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
-  ].join('\n')
-}
-
-export function verifyText(result: VerifyResult, context: TextContext): string {
-  const content = { destination: context.destination, set: result.set, snapshot: result.snapshot, ...namesByKind(result.sources) }
-  const facts = [
-    ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
-    ['level', result.level],
-    ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
-    ...result.sources.map((source) => [source.name, `${formatBytes(source.size)}, ${formatCount(source.entries, source.kind === 'postgres' ? 'archive entry' : 'file or folder', source.kind === 'postgres' ? 'archive entries' : 'files and folders')}`]),
-  ]
-  const next = {
-    verified:
-      result.level === 'list'
-        ? ['', 'To read and compare every byte:', `  ${verifyCommand(context.program, content)}`]
-        : ['', `To restore it into ${restoreInto(content)}:`, `  ${restoreCommand(context.program, content)}`],
-    failed: ['', 'Do not rely on this snapshot. Make a new backup, and check an older snapshot with:', `  ${context.program} list --destination ${context.destination}`],
-    'could not verify': [],
-  }
-  return [
-    { verified: 'Verified', failed: 'FAILED: the snapshot is damaged', 'could not verify': 'Could not verify' }[result.result],
-    formatColumns(facts, '  '),
-    ...(result.problems.length > 0 ? ['', ...result.problems.map((problem) => `  ${problem}`)] : []),
-    ...next[result.result],
   ].join('\n')
 }

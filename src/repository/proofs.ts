@@ -12,6 +12,8 @@ import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT } from './format.ts'
 import { fingerprint, idTime, setName, snapshotId } from './snapshot.ts'
 
+const objectKey = z.string().regex(/^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/)
+
 /** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
 const proofSchema = z.strictObject({
   format: z.literal(FORMAT),
@@ -27,7 +29,9 @@ const proofSchema = z.strictObject({
   /** Plaintext bytes read and checked. */
   bytes: z.int().min(0),
   /** Keys of the chunk objects found missing or damaged: no later backup builds on them. */
-  damaged: z.array(z.string().regex(/^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/)),
+  damaged: z.array(objectKey),
+  /** Keys of those that an earlier proof names as damaged, and that were read again and found good. */
+  good: z.array(objectKey),
   /** base64(age(zstd(JSON))) of the details, which may quote names and rows. */
   details: z.base64(),
 })
@@ -43,7 +47,7 @@ const detailsSchema = z.strictObject({
 export type Proof = z.infer<typeof proofSchema>
 export type ProofDetails = z.infer<typeof detailsSchema>
 /** What there is to say of a verification. */
-export type Verification = Omit<Proof, 'format' | 'key' | 'time' | 'details'> & ProofDetails & { time: Date }
+export type Verification = Omit<Proof, 'format' | 'key' | 'time' | 'details' | 'good'> & ProofDetails & { time: Date; good?: readonly string[] }
 
 const MOST_PROBLEMS = 20
 const MOST_CHARACTERS = 500
@@ -56,12 +60,12 @@ const NAME = /^proofs\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(\d{8}T\d{6}Z-[0-9a-
 
 /** Stores the proof of a verification; it is there once the store has committed. Gives its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
-  const { snapshot, set, time, level, result, seconds, bytes, damaged, problems, versions, run } = verification
+  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run } = verification
   const details: ProofDetails = { problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run }
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
   const proof = proofSchema.parse({
     format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
-    damaged: damaged.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
+    damaged: damaged.slice(0, MOST_DAMAGED), good: good.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
   })
   const key = `proofs/${set}/${snapshot}/${idTime(time)}-${randomBytes(4).toString('hex')}.json`
   await store.put(key, sign(JSON.stringify(proof), keys, 'proof'))

@@ -184,7 +184,7 @@ describe('a store that cannot be looked at', () => {
     expect(await failure({ issue: 'true', 'encryption-key': 'a passphrase of another store' }, variables)).toContain('a passphrase cannot open it')
     expect(github.issues.issues[0]!.body).toContain('a passphrase cannot open it')
     const { identity: other } = await newIdentity()
-    expect(await check({ issue: 'true', 'encryption-key': other }, variables)).toMatchObject({ status: 1, problems: [expect.stringMatching(/^set app: no snapshot is verified; snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}$/)] })
+    expect(await check({ issue: 'true', 'encryption-key': other }, variables)).toMatchObject({ status: 1, problems: [expect.stringMatching(/^set app: no snapshot is verified and whole; snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}$/)] })
     expect(github.issues.open()).toEqual([expect.objectContaining({ number: 1, body: expect.stringContaining('was written with the key') })])
   })
 
@@ -193,7 +193,7 @@ describe('a store that cannot be looked at', () => {
     const key = `snapshots/hunter22/${id}.json.zst`
     await store.put(key, Buffer.from('x'))
     const { problems, summary } = await check({ issue: 'true' }, inRepository())
-    expect(problems).toEqual([expect.stringContaining('no snapshot is verified; snapshots/***/')])
+    expect(problems).toEqual([expect.stringContaining('is damaged: snapshots/***/'), expect.stringContaining('no snapshot is verified and whole')])
     for (const text of [summary, github.issues.issues[0]!.body]) expect(text).not.toContain('snapshots/hunter22')
   })
 

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { keepProof } from '../../src/commands/proof.ts'
-import type { VerifyResult } from '../../src/commands/results.ts'
+import { keepProofs } from '../../src/commands/proof.ts'
+import type { SnapshotVerified } from '../../src/commands/results.ts'
 import type { Environment } from '../../src/environment.ts'
 import { readProofs } from '../../src/repository/proofs.ts'
 import { openStore } from '../../src/stores/open.ts'
@@ -21,8 +21,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const found: VerifyResult = {
-  snapshot: '20261120T020000Z-00000001', set: 'shop', time: '2026-11-20T02:00:00.000Z', level: 'read', result: 'verified', problems: [], damaged: [], chunks: 3, bytes: 1000, seconds: 2.5, sources: [], versions: { lifeboat: '1.0.0', pg_restore: '17' },
+const found: SnapshotVerified = {
+  snapshot: '20261120T020000Z-00000001', set: 'shop', time: '2026-11-20T02:00:00.000Z', level: 'read', result: 'verified', problems: [], damaged: [], good: [], chunks: 3, bytes: 1000, seconds: 2.5, sources: [], versions: { lifeboat: '1.0.0', pg_restore: '17' },
 }
 
 function environment(variables: Record<string, string> = {}): Environment {
@@ -35,7 +35,7 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
   const inputs = { destination: { kind: 'artifact' } as const, set, token: github.token(), timeout: 30_000 }
   const step = environment(github.startRun())
   const store = await openStore(inputs, step)
-  await keepProof(found, inputs, store, keys, step)
+  await keepProofs([found], inputs, store, keys, step)
   await store.close()
   expect(warnings).toEqual([])
   expect(github.live().map(({ name }) => name)).toEqual(['lifeboat-shop'])
@@ -46,7 +46,7 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
   const reader = await openStore(inputs, terminal)
   const proofs = await readProofs(reader, keys, { onDamaged: (error) => void warnings.push(error.message) })
   expect(proofs.get(found.snapshot)).toMatchObject([{ level: 'read', result: 'verified', seconds: 2.5 }])
-  await keepProof(found, inputs, reader, keys, terminal)
+  await keepProofs([found], inputs, reader, keys, terminal)
   expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in artifact:octo\/shop\/\S+: artifacts can be written only by a step of a workflow$/)])
   await reader.close()
 })
@@ -54,6 +54,6 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
 test('that a proof cannot be stored is a warning', async () => {
   const inputs = { destination: { kind: 'file', path: '/dev/null/store' } as const, set: 'shop', token: undefined, timeout: 30_000 }
   const store = await openStore(inputs, environment())
-  await keepProof(found, inputs, store, keys, environment())
+  await keepProofs([found], inputs, store, keys, environment())
   expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in file:\/dev\/null\/store: cannot write proofs\//)])
 })

@@ -3,7 +3,8 @@ import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../.
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
 import { listSummary } from '../../src/report/list.ts'
-import { backupSummary, failureSummary, restoreSummary, verifySummary } from '../../src/report/summary.ts'
+import { backupSummary, failureSummary, restoreSummary } from '../../src/report/summary.ts'
+import { verifySummary } from '../../src/report/verify.ts'
 import { restoreText } from '../../src/report/text.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
@@ -17,7 +18,7 @@ const backup: BackupResult = {
   recentTotal: { snapshots: 20, size: 25_000_000_000, unique: 1_500_000_000, stored: 310_000_000, objects: 800, differences: { objects: 60, stored: 12_000_000, alone: 40_000_000 } },
 }
 const restore: RestoreResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 214, restored: 214, errors: [], seconds: 5 }
-const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], versions: {}, chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214 }] }
+const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], good: [], advice: [], versions: {}, chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214, result: 'verified', problems: [] }] }
 
 const listed = { pinned: false, authentic: true, verified: false, proofs: [] }
 const listing = { store: 'file:/b', listed: '2026-11-20T05:00:00.000Z' }

@@ -1,0 +1,70 @@
+import type { LifeboatError } from '../error.ts'
+import { inParallel } from '../stores/retry.ts'
+import type { Store } from '../stores/store.ts'
+import type { Keys } from './keys.ts'
+import { type Proof, proofKeys, readProof, readVerdict } from './proofs.ts'
+import { idTime } from './snapshot.ts'
+
+/** Clocks differ, and listings lag behind: proofs made so many milliseconds before a snapshot may still tell of its objects. */
+const MARGIN = 24 * 3600 * 1000
+const PARALLEL = 16
+
+/** The proofs of one set: listed once, and each read once, when it is needed. */
+export class SetProofs {
+  readonly #named: ReadonlyMap<string, readonly string[]>
+  readonly #read: (key: string) => Promise<Proof | undefined>
+
+  private constructor(named: ReadonlyMap<string, readonly string[]>, read: (key: string) => Promise<Proof | undefined>) {
+    this.#named = named
+    this.#read = read
+  }
+
+  /** `onDamaged`: told of each proof that is damaged or was edited, and is ignored. */
+  static async list(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void): Promise<SetProofs> {
+    const read = new Map<string, Promise<Proof | undefined>>()
+    return new SetProofs(await proofKeys(store, { set }), (key) => {
+      const proof = read.get(key) ?? readProof(store, key, keys, onDamaged)
+      read.set(key, proof)
+      return proof
+    })
+  }
+
+  /** The newest proof of a snapshot that says verified or failed. */
+  verdict(id: string): Promise<Proof | undefined> {
+    return readVerdict(this.#named.get(id) ?? [], this.#read)
+  }
+
+  /** The newest proof, of any snapshot, of which this is true. */
+  async newest(wanted: (proof: Proof) => boolean): Promise<Proof | undefined> {
+    for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
+      const proof = await this.#read(key)
+      if (proof && wanted(proof)) return proof
+    }
+    return undefined
+  }
+
+  /**
+   * Keys of the chunk objects known to be damaged that a snapshot made at `time` may list. Earlier proofs need not be read: a backup does not
+   * list what was known to be damaged when it began (known.ts).
+   */
+  async damagedSince(time: Date): Promise<Set<string>> {
+    const since = idTime(new Date(time.getTime() - MARGIN))
+    const keys = [...this.#named.values()].flat().filter((key) => nameOf(key) >= since)
+    return knownDamage((await inParallel(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined))
+  }
+}
+
+/** Begins with the time. */
+function nameOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
+}
+
+/** Keys of the chunk objects of which the newest of these proofs that names them says that they are damaged. */
+export function knownDamage(proofs: Iterable<Proof>): Set<string> {
+  const damaged = new Set<string>()
+  for (const proof of [...proofs].toSorted((a, b) => (a.time < b.time ? -1 : 1))) {
+    for (const key of proof.damaged) damaged.add(key)
+    for (const key of proof.good) damaged.delete(key)
+  }
+  return damaged
+}

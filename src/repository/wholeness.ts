@@ -1,0 +1,106 @@
+import { LifeboatError } from '../error.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { idOf } from './catalog.ts'
+import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
+import { Presence } from './presence.ts'
+import type { Proof } from './proofs.ts'
+import type { SetProofs } from './set-proofs.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
+
+/** A snapshot that is not to be relied on, and why: `3 of its 120 objects are missing, …`. */
+export interface Unsound {
+  snapshot: string
+  why: string
+}
+
+/** The chunk objects that a snapshot needs: keys and stored sizes. */
+export function objectsOf({ header: { chunks } }: Snapshot): Map<string, number> {
+  return new Map(chunks.map(([id, , storedSize, , mark]) => [chunkKey(id, mark), storedSize]))
+}
+
+/**
+ * Why a snapshot is not whole; undefined when all its objects are in the store with their sizes and none is among those known to be damaged
+ * (`knownDamage`). Takes a request for each object up to a thousand, beyond that a listing of all chunks of the store. Throws when the store cannot be asked.
+ */
+export async function whyNotWhole(store: Store, snapshot: Snapshot, damaged: ReadonlySet<string>): Promise<string | undefined> {
+  return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new Presence(store, objectsOf(snapshot)).wrong())
+}
+
+/** The same of what is known to be damaged alone, which takes no request. */
+export function damageIn(snapshot: Snapshot, damaged: ReadonlySet<string>): string | undefined {
+  if (damaged.size === 0) return undefined
+  const objects = [...objectsOf(snapshot).keys()]
+  const own = objects.filter((key) => damaged.has(key))
+  return own.length === 0 ? undefined : `${counted(own.length, objects.length)} known to be damaged: ${own[0]}${own.length > 1 ? ' and others' : ''}`
+}
+
+function lossOf({ header: { chunks } }: Snapshot, wrong: ReadonlyMap<string, number | undefined>): string | undefined {
+  const [first] = wrong
+  if (!first) return undefined
+  const [key, size] = first
+  return `${counted(wrong.size, chunks.length)} missing or truncated: ${key} ${size === undefined ? 'is missing' : `has ${size} bytes`}`
+}
+
+function counted(bad: number, all: number): string {
+  return `${bad.toLocaleString('en-US')} of its ${all.toLocaleString('en-US')} objects ${bad === 1 ? 'is' : 'are'}`
+}
+
+export interface Search {
+  proofs: SetProofs
+  /** Only snapshots that the last proof of them calls verified. */
+  verified: boolean
+  /** At most so many are read. */
+  most?: number
+  /** Keys of objects found damaged in this run, beside those that proofs name. */
+  damaged?: ReadonlySet<string>
+}
+
+export interface Found {
+  good: { snapshot: AuthenticSnapshot; verdict: Proof | undefined } | undefined
+  /** Newer ones that are damaged, newest first. */
+  unsound: Unsound[]
+  /** Why the newest of all cannot be read, where that is no damage: it is of another key, or of a newer format. */
+  other?: string
+}
+
+/**
+ * The newest of these snapshots (keys, newest first) that is whole: the one that every command means that calls a snapshot good. Those that
+ * were not verified, where that is asked for, and those of another key are passed over in silence; but the newest is always looked at.
+ */
+export async function newestGood(store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, damaged = new Set() }: Search): Promise<Found> {
+  const found: Found = { good: undefined, unsound: [] }
+  let read = 0
+  for (const key of snapshots) {
+    const verdict = await proofs.verdict(idOf(key))
+    const counts = !verified || verdict?.result === 'verified'
+    if (!counts && verdict?.result !== 'failed' && key !== snapshots[0]) continue
+    if (read++ >= most) break
+    const looked = await look(store, key, keys)
+    if (looked === undefined) continue
+    if ('other' in looked) {
+      if (key === snapshots[0]) found.other = looked.other
+      continue
+    }
+    const why = 'damage' in looked ? looked.damage : await flawIn(looked, verdict, store, new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged]))
+    if (why !== undefined) found.unsound.push({ snapshot: idOf(key), why })
+    else if (counts && 'header' in looked) return { ...found, good: { snapshot: looked, verdict } }
+  }
+  return found
+}
+
+async function flawIn(snapshot: AuthenticSnapshot, verdict: Proof | undefined, store: Store, damaged: ReadonlySet<string>): Promise<string | undefined> {
+  return (await whyNotWhole(store, snapshot, damaged)) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
+}
+
+/** Undefined for one that is gone. */
+async function look(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | { damage: string } | { other: string } | undefined> {
+  try {
+    return await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+  } catch (error) {
+    if (error instanceof NotFound) return undefined
+    if (error instanceof DamagedSnapshot || error instanceof DamagedObject) return { damage: error.message }
+    if (error instanceof LifeboatError) return { other: error.message }
+    throw error
+  }
+}
