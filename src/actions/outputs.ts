@@ -35,7 +35,7 @@ export const outputs = {
   list: {
     outcome: 'done or failed.',
     count: 'How many snapshots there are.',
-    'snapshot-id': 'The id of the newest snapshot; empty when there is none.',
+    'snapshot-id': 'The id of the newest snapshot that is whole; empty when there is none.',
     result: 'All snapshots, as JSON.',
   },
   copy: {
@@ -76,7 +76,7 @@ const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<k
     return { outcome: problems! > 0 ? 'failed' : 'done', problems: `${problems}`, warnings: `${warnings}` }
   },
   check: ({ problems, issue }) => ({ outcome: problems.length > 0 ? 'stale' : 'fresh', problems: `${problems.length}`, 'issue-url': issue?.url ?? '' }),
-  list: ({ snapshots }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]?.id ?? '' }),
+  list: ({ snapshots, restorable = '' }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': restorable }),
 }
 
 /** The values of an action's outputs. */

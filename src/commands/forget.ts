@@ -7,9 +7,10 @@ import { idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
 import { forgetSnapshot } from '../repository/forget.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
-import { isVerified, readProofs } from '../repository/proofs.ts'
-import { chunkKey } from '../repository/snapshot.ts'
+import { SetProofs } from '../repository/set-proofs.ts'
+import { chunkKey, snapshotKey } from '../repository/snapshot.ts'
 import { survey } from '../repository/survey.ts'
+import { newestGood } from '../repository/wholeness.ts'
 import type { Store } from '../stores/store.ts'
 import { withStore } from './opened.ts'
 import type { ForgetResult } from './results.ts'
@@ -56,12 +57,14 @@ interface Going {
 
 async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
   const labels = await readLabels(store, keys, set)
-  const proofs = await readProofs(store, keys, { set, onDamaged: warningOf(report) })
-  const verified = (id: string): boolean => isVerified(proofs.get(id) ?? [])
+  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+  const verified: string[] = []
+  for (const id of ids) if ((await proofs.verdict(id))?.result === 'verified') verified.push(id)
+  const good = verified.length === 0 ? undefined : (await newestGood(store, keys, rest.map((id) => snapshotKey(set, id)), { proofs, verified: true })).good
   return [
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
-    ...(ids.some(verified) && !rest.some(verified) ? [`${ids.filter(verified).join(', ')} ${ids.filter(verified).length === 1 ? 'is' : 'are'} all of set ${set} that was verified`] : []),
+    ...(verified.length > 0 && !good ? [`${verified.join(', ')} ${verified.length === 1 ? 'is' : 'are'} all of set ${set} that was verified: no other that was is whole`] : []),
   ]
 }
 

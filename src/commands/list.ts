@@ -4,12 +4,15 @@ import type { Inputs } from '../inputs.ts'
 import { momentOf } from '../inputs/moment.ts'
 import { type Report, warningOf } from '../report/report.ts'
 import type { Keys } from '../repository/keys.ts'
+import { LIMITS } from '../repository/limits.ts'
 import { type ReadLabels, readLabels, tagsOf } from '../repository/labels.ts'
-import { isVerified, type Proof, readProofs } from '../repository/proofs.ts'
+import { type Proof, readProofs, verdictOf } from '../repository/proofs.ts'
 import { retain } from '../repository/retention.ts'
-import { chunkKey, idTime, openDescription, type Snapshot, sourceSize, storedBytes } from '../repository/snapshot.ts'
-import { survey, type Surveyed } from '../repository/survey.ts'
-import type { Store } from '../stores/store.ts'
+import { chunkKey, idTime, openDescription, type Snapshot, snapshotKey, sourceSize, storedBytes } from '../repository/snapshot.ts'
+import { knownDamage, tellingSince } from '../repository/set-proofs.ts'
+import { decodeVisible, survey, type Surveyed } from '../repository/survey.ts'
+import { damageIn, type Unsound, whyNotWhole } from '../repository/wholeness.ts'
+import { NotFound, type Store } from '../stores/store.ts'
 import { withStore } from './opened.ts'
 import type { ListedSnapshot, ListResult } from './results.ts'
 
@@ -26,36 +29,66 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
     }
     const { signal, report } = environment
     const expires = await expiries(store)
-    const [known, found] = await Promise.all([
-      whatIsKnown(store, keys, { set, wanted }, report),
+    const known = whatIsKnown(store, keys, { set, wanted, since }, report)
+    const [, snapshots] = await Promise.all([
+      known,
       // A policy counts from the newest on, so with one all are read.
-      survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) }, (surveyed) => describe(surveyed, expires)),
+      survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
     ])
-    const snapshots = found.map((described) => listed(described, known))
     const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots
     const filters = [
       ({ id }: ListedSnapshot) => wanted(id),
       ({ tags }: ListedSnapshot) => inputs.tag === undefined || tags.includes(inputs.tag),
       ({ sources }: ListedSnapshot) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
     ]
-    return { store: store.name, listed: now.toISOString(), snapshots: decided.filter((snapshot) => filters.every((filter) => filter(snapshot))) }
+    const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)))
+    return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys)) }
   })
+}
+
+/** As many of the newest are looked at, whether all they need is in the store. */
+const LOOKED_AT = 5
+
+/** The newest of these that is whole; those of another key cannot be restored with this one. */
+async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
+  const unsound: Unsound[] = []
+  const own = snapshots.filter(({ authentic }) => authentic || !keys).toSorted((a, b) => b.time.localeCompare(a.time))
+  for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
+    const why = damage ?? (await missingFrom(snapshotKey(set, id), store, keys))
+    if (why === undefined) return { restorable: id, unsound }
+    unsound.push({ snapshot: id, why })
+  }
+  return { unsound }
+}
+
+/** Why not all of a snapshot is there. */
+async function missingFrom(key: string, store: Store, keys: Keys | undefined): Promise<string | undefined> {
+  try {
+    const { snapshot } = await decodeVisible(key, await store.get(key, LIMITS.snapshot), keys)
+    return await whyNotWhole(store, snapshot, new Set())
+  } catch (error) {
+    if (error instanceof NotFound) return 'it was deleted meanwhile'
+    throw error
+  }
 }
 
 /** What other objects than the snapshots themselves tell of them. */
 export interface Known {
   labels: ReadonlyMap<string, ReadLabels>
   proofs: ReadonlyMap<string, readonly Proof[]>
+  /** Keys of chunk objects. */
+  damaged: ReadonlySet<string>
 }
 
-/** Labels and proofs that cannot be believed are reported. */
-export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { set: string | undefined; wanted: (id: string) => boolean }, report: Report): Promise<Known> {
+/** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
+export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { set: string | undefined; wanted: (id: string) => boolean; since: Date | undefined }, report: Report): Promise<Known> {
+  const first = of.since ? tellingSince(of.since) : ''
   const [labels, proofs] = await Promise.all([
     readLabels(store, keys, of.set),
-    readProofs(store, keys, { ...of, onDamaged: warningOf(report) }),
+    readProofs(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: warningOf(report) }),
   ])
   for (const [id, { problem }] of labels) if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
-  return { labels, proofs }
+  return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
 }
 
 /** When each object expires, by key, of stores where they do. */
@@ -67,7 +100,7 @@ export async function expiries(store: Store): Promise<ReadonlyMap<string, Date>>
 }
 
 /** A snapshot without what other objects tell of it. */
-type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified'>
+type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
 
 async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
   const described = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
@@ -96,14 +129,21 @@ function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): 
   return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() }
 }
 
-function listed(described: Described, { labels, proofs }: Known): ListedSnapshot {
+/** What proofs tell of a snapshot; `proofs` are its own. */
+export function standing(snapshot: Snapshot, proofs: readonly Proof[], damaged: ReadonlySet<string>): Pick<ListedSnapshot, 'verified' | 'damage'> {
+  const verdict = verdictOf(proofs)
+  const damage = damageIn(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
+  return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }
+}
+
+function listed(described: Described, snapshot: Snapshot, { labels, proofs, damaged }: Known): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof!)
   return {
     ...described,
     tags: tagsOf(described, own),
     pinned: own?.pinned ?? false,
-    verified: isVerified(found),
+    ...standing(snapshot, found, damaged),
     proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
   }
 }

@@ -1,10 +1,13 @@
 import type { Environment } from '../environment.ts'
 import type { Inputs } from '../inputs.ts'
 import type { Newest } from '../report/newest.ts'
-import { newestSnapshots, snapshotKeys } from '../repository/catalog.ts'
+import { idOf, snapshotKeys } from '../repository/catalog.ts'
 import { openKeys } from '../repository/keys.ts'
 import { checkListing } from '../repository/listing.ts'
 import { openRepository } from '../repository/repository.ts'
+import { SetProofs } from '../repository/set-proofs.ts'
+import { idTime } from '../repository/snapshot.ts'
+import { newestGood } from '../repository/wholeness.ts'
 import type { Destination } from '../stores/destination.ts'
 import { openStore } from '../stores/open.ts'
 
@@ -12,8 +15,8 @@ import { openStore } from '../stores/open.ts'
 const LOOKED_AT = 5
 
 /**
- * The newest snapshot of a set, its signature checked, that is older than `before`: what there is to fall back on when a backup failed,
- * which may have stored a snapshot that did not verify.
+ * The newest snapshot of a set that is whole, not known to be damaged, and older than `before`: what there is to fall back on when a backup
+ * failed, which may have stored a snapshot that did not verify.
  */
 export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
   const answers = await Promise.allSettled(inputs.destination.map((destination) => newestIn({ ...inputs, destination }, before, environment)))
@@ -30,13 +33,14 @@ async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destin
   try {
     await openRepository(store)
     environment.signal.throwIfAborted()
-    if ((await snapshotKeys(store, set)).length === 0) {
-      await checkListing(store, set)
-      return { set, none: 'empty' }
-    }
+    const all = await snapshotKeys(store, set)
+    if (all.length === 0) await checkListing(store, set)
+    const snapshots = all.filter((key) => idOf(key).slice(0, 16) <= idTime(before))
+    if (snapshots.length === 0) return { set, none: 'empty' }
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
-    const newest = (await newestSnapshots(store, keys, set, LOOKED_AT)).find(({ header }) => new Date(header.time) < before)
-    return newest === undefined ? { set, none: 'unsound' } : { set, snapshot: newest.header.id, time: newest.header.time }
+    const proofs = await SetProofs.list(store, keys, set, () => undefined)
+    const { good, unsound } = await newestGood(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before })
+    return { set, unsound, ...(good ? { snapshot: good.snapshot.header.id, time: good.snapshot.header.time } : { none: 'unsound' }) }
   } finally {
     await store.close()
   }

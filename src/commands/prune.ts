@@ -8,12 +8,13 @@ import { warningOf } from '../report/report.ts'
 import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
-import { proofKeys, readProof, readVerdict } from '../repository/proofs.ts'
 import { checkListing } from '../repository/listing.ts'
 import { lostSnapshots } from '../repository/lost.ts'
 import { readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../repository/retention.ts'
+import { SetProofs } from '../repository/set-proofs.ts'
 import { snapshotKey } from '../repository/snapshot.ts'
+import { newestGood } from '../repository/wholeness.ts'
 import type { Store } from '../stores/store.ts'
 import { secondsSince } from './elapsed.ts'
 import { withStore } from './opened.ts'
@@ -30,7 +31,7 @@ export async function prune(inputs: Inputs['prune'], environment: Environment): 
 }
 
 /**
- * The same after a backup, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
+ * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
  * way: what is not deleted today is deleted another day.
  */
 export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], id: string, verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
@@ -62,7 +63,7 @@ interface PruneOptions {
   minimumPart: number
   most: Most
   force: boolean
-  /** Key of a snapshot that was just stored. */
+  /** Key of a snapshot that was just stored and verified. */
   stored?: string
 }
 
@@ -139,7 +140,7 @@ async function whyIncomplete(store: Store, listed: ReadonlySet<string>, lost: re
 }
 
 /** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
-async function decide(store: Store, keys: Keys, references: References, { set, policy, timeZone }: PruneOptions, environment: Environment): Promise<Decision<Candidate & SnapshotSeen>[]> {
+async function decide(store: Store, keys: Keys, references: References, { set, policy, timeZone, stored }: PruneOptions, environment: Environment): Promise<Decision<Candidate & SnapshotSeen>[]> {
   const { report } = environment
   const now = environment.now()
   const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
@@ -149,20 +150,19 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
   const labels = await readLabels(store, keys, set)
   for (const { problem } of labels.values()) if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
-  const newestVerified = await findNewestVerified(store, keys, own.filter(({ time }) => time <= now), set, report)
+  const counted = own.filter(({ time }) => time <= now)
+  const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report)
   const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }))
   const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }))
   return [...retain(candidates, policy, timeZone, now), ...incomplete]
 }
 
-/** Of snapshots, newest first, the id of the first whose newest proof that came to a result says that it is good. */
+/** Of snapshots, newest first, the id of the first that is verified and whole. */
 async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly SnapshotSeen[], set: string, report: Environment['report']): Promise<string | undefined> {
-  const proofs = await proofKeys(store, { set })
-  for (const { id } of snapshots) {
-    const verdict = await readVerdict(proofs.get(id) ?? [], (key) => readProof(store, key, keys, warningOf(report)))
-    if (verdict?.result === 'verified') return id
-  }
-  return undefined
+  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+  const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true })
+  for (const { snapshot, why } of unsound) report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; `lifeboat verify --snapshot all` tells which others are hit.')
+  return good?.snapshot.header.id
 }
 
 /** A guard that says no. */

@@ -5,6 +5,7 @@ import type { Garbage } from '../repository/garbage.ts'
 import type { Released } from '../stores/store.ts'
 import type { PostgresFacts } from '../postgres/facts.ts'
 import type { ProofDetails } from '../repository/proofs.ts'
+import type { Unsound } from '../repository/wholeness.ts'
 import type { Statistics } from '../repository/statistics.ts'
 import type { VolumeFacts } from '../volumes/facts.ts'
 
@@ -145,6 +146,10 @@ export interface ListResult {
   listed: string
   /** Newest first. */
   snapshots: ListedSnapshot[]
+  /** Of these the newest that is whole and not known to be damaged: the one to restore. Absent where none of the newest is. */
+  restorable?: string
+  /** Newer ones that are damaged. */
+  unsound: Unsound[]
 }
 
 export interface ListedSnapshot {
@@ -162,8 +167,10 @@ export interface ListedSnapshot {
   key: string
   /** Its signature was checked with the key given; of all others this is what the store claims. */
   authentic: boolean
-  /** The newest verification that came to a result found it good. */
+  /** The newest verification that came to a result found it good, and no other found what it needs damaged. */
   verified: boolean
+  /** Why it is not to be relied on: it failed verification, or needs what is known to be damaged. */
+  damage?: string
   /** The newest of each level, newest first. */
   proofs: { level: ProofLevel; result: VerifyResult['result']; time: string }[]
   /** Known only with a key that can decrypt. */

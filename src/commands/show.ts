@@ -3,13 +3,14 @@ import type { Inputs } from '../inputs.ts'
 import { postgresFacts } from '../postgres/facts.ts'
 import { withChosen } from '../repository/catalog.ts'
 import { tagsOf } from '../repository/labels.ts'
-import { isVerified, type Proof, proofDetails } from '../repository/proofs.ts'
+import { type Proof, proofDetails } from '../repository/proofs.ts'
 import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
 import { decodeVisible } from '../repository/survey.ts'
 import type { Store } from '../stores/store.ts'
+import { whyNotWhole } from '../repository/wholeness.ts'
 import { volumeFacts } from '../volumes/facts.ts'
 import { filesOf } from './files.ts'
-import { expiries, visiblePart, whatIsKnown } from './list.ts'
+import { expiries, standing, visiblePart, whatIsKnown } from './list.ts'
 import { lookedIn, withStore } from './opened.ts'
 import type { ShownFile, ShownSource, ShowResult } from './results.ts'
 
@@ -19,7 +20,8 @@ export function show(inputs: Inputs['show'], environment: Environment): Promise<
   return withStore(lookedIn(inputs, choice), environment, async (store, keys) => {
     const { snapshot, authentic } = await withChosen(store, set, choice, (key, object) => decodeVisible(key, object, keys))
     const { id, set: own } = snapshot.header
-    const { labels, proofs } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id }, environment.report)
+    const { labels, proofs, damaged } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report)
+    const loss = await whyNotWhole(store, snapshot, damaged)
     const visible = visiblePart(snapshot, await expiries(store))
     const found = proofs.get(id) ?? []
     return {
@@ -29,7 +31,7 @@ export function show(inputs: Inputs['show'], environment: Environment): Promise<
       tags: tagsOf(visible, labels.get(id)),
       pinned: labels.get(id)?.pinned ?? false,
       authentic: authentic !== undefined,
-      verified: isVerified(found),
+      ...(loss === undefined ? standing(snapshot, found, damaged) : { verified: false, damage: loss }),
       ...countsOf(snapshot),
       recipients: recipientsOf(snapshot),
       proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),

@@ -24,19 +24,31 @@ export function listText(result: ListResult, context: TextContext): string {
     proofText(snapshot, now),
     about(snapshot, now),
   ])
-  const newest = snapshots.reduce((newest, snapshot) => (snapshot.time > newest.time ? snapshot : newest))
-  const content = { destination: context.destination, set: newest.set, snapshot: newest.id, ...namesByKind(newest.sources ?? []) }
   return [
     formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', ''], ...rows]),
     '',
-    `${formatCount(snapshots.length, 'snapshot')} in ${store}. To restore the newest into ${restoreInto(content)}:`,
-    `  ${restoreCommand(context.program, content)}`,
+    `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
+    ...unsoundLines(result),
+    ...recommendation(result, context),
   ].join('\n')
 }
 
+function unsoundLines({ unsound }: ListResult): string[] {
+  return unsound.map(({ snapshot, why }) => `Snapshot ${snapshot} is DAMAGED: ${oneLine(why)}.`)
+}
+
+/** Only what can be relied on is recommended. */
+function recommendation({ snapshots, restorable, unsound }: ListResult, { destination, program }: TextContext): string[] {
+  const chosen = snapshots.find(({ id }) => id === restorable)
+  if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
+  const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByKind(chosen.sources ?? []) }
+  return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
+}
+
 /** What is known of a snapshot beside its figures, in one line. */
-function about({ sources, pinned, tags, description, retention, expires, authentic, key }: ListedSnapshot, now: Date): string {
+function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage }: ListedSnapshot, now: Date): string {
   return [
+    damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
     tags.map((tag) => `#${tag}`).join(' '),
@@ -81,6 +93,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const [newest] = snapshots
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
+    ...(result.unsound.length > 0 ? [[...unsoundLines(result), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${result.restorable}.`].map((line) => `❌ ${escape(line)}`).join('\n\n')] : []),
     ...setsOf(snapshots, now),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
@@ -97,6 +110,7 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
   { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
   { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => unbroken(escape(proof))).join('<br>') },
+  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : `❌ ${escape(damage, MOST_CHARACTERS)}`) },
   { head: 'Set', always: true, cell: ({ set }) => escape(set) },
   { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
   { head: 'About', always: true, cell: ({ pinned, tags, description = '' }) => escape([[...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },

@@ -1,7 +1,10 @@
+import type { Unsound } from '../repository/wholeness.ts'
+
 /** What is known of the newest backup of a set from before a run that failed. */
 export type Newest =
-  | { set: string; snapshot: string; time: string }
+  /** `unsound`: newer ones that are damaged, newest first. */
+  | { set: string; snapshot: string; time: string; unsound?: Unsound[] }
   /** None: the set is empty, or all that were looked at are damaged or of another key. */
-  | { set: string; none: 'empty' | 'unsound' }
+  | { set: string; none: 'empty' | 'unsound'; unsound?: Unsound[] }
   /** The store could not be asked. */
   | { set: string; unknown: string }

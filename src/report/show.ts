@@ -16,7 +16,7 @@ export function showText(result: ShowResult, context: TextContext): string {
     ...proofsOf(result, context.timeZone),
     ...(result.sources ?? []).flatMap((source) => ['', ...sourceText(source)]),
     ...(result.sources === undefined ? ['', 'What is in it can be read only with the key it was made with.'] : []),
-    ...(databases.length === 0 ? [] : [
+    ...(databases.length === 0 || result.damage !== undefined ? [] : [
       '',
       `To restore it into an empty database, with ${restoreVariables(context)} set:`,
       `  ${restoreCommand(context.program, { destination: context.destination, set: result.set, snapshot: result.id, databases })}`,
@@ -25,7 +25,7 @@ export function showText(result: ShowResult, context: TextContext): string {
 }
 
 function factsOf(result: ShowResult, timeZone: string): string[][] {
-  const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires } = result
+  const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage } = result
   const now = new Date(listed)
   return [
     ['id', id],
@@ -33,6 +33,7 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     ...(run ? [['run', `${oneLine(run.workflow)}, ${oneLine(run.url)}${run.attempt === '1' ? '' : `, attempt ${oneLine(run.attempt)}`}`]] : []),
     ...(description ? [['about', oneLine(description)]] : []),
     ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
+    ...(damage === undefined ? [] : [['DAMAGED', oneLine(damage)]]),
     ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],
     ...(expires === undefined ? [] : [['expires', `${formatTime(expires, timeZone)}, ${formatExpiry(expires, now)}`]]),
     ['size', formatBytes(size)],

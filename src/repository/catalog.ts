@@ -53,13 +53,6 @@ export async function withChosen<T>(store: Store, set: string, choice: SnapshotC
   }
 }
 
-/** The newest snapshots of a set, their MACs verified; damaged ones, and those of another key, are passed over. */
-export async function newestSnapshots(store: Store, keys: Keys, set: string, count: number): Promise<AuthenticSnapshot[]> {
-  const newest = (await snapshotKeys(store, set)).slice(0, count)
-  const decoded = await Promise.all(newest.map((key) => snapshotIfWhole(store, key, keys)))
-  return decoded.filter((snapshot) => snapshot !== undefined)
-}
-
 /** Undefined for one that is damaged, of another key, or gone. */
 export async function snapshotIfWhole(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
   try {

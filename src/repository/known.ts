@@ -5,6 +5,7 @@ import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
+import { knownDamage } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Manifest, openManifest, type SourceRecord } from './snapshot.ts'
 import { inTrash } from './trash.ts'
@@ -131,7 +132,7 @@ async function damagedChunks(store: Store, keys: Keys, set: string, snapshots: r
   const since = idOf(snapshots.at(-1)!)
   const wanted = (snapshot: string, proof: string): boolean => ids.has(snapshot) || proof >= since
   const proofs = await Promise.all((store.live ?? [store]).map((one) => readProofs(one, keys, { set, wanted, onDamaged })))
-  return new Set(proofs.flatMap((ofOne) => [...ofOne.values()].flat().flatMap((proof) => proof.damaged)))
+  return new Set(proofs.flatMap((ofOne) => [...knownDamage([...ofOne.values()].flat())]))
 }
 
 /** In a store whose objects expire, and which lists them without a request: those that will too early. */

@@ -48,10 +48,15 @@ export class SetProofs {
    * list what was known to be damaged when it began (known.ts).
    */
   async damagedSince(time: Date): Promise<Set<string>> {
-    const since = idTime(new Date(time.getTime() - MARGIN))
+    const since = tellingSince(time)
     const keys = [...this.#named.values()].flat().filter((key) => nameOf(key) >= since)
     return knownDamage((await inParallel(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined))
   }
+}
+
+/** Proofs whose names are not before this can tell of the objects of a snapshot made at `time`. */
+export function tellingSince(time: Date): string {
+  return idTime(new Date(time.getTime() - MARGIN))
 }
 
 /** Begins with the time. */

@@ -52,6 +52,8 @@ export interface Search {
   verified: boolean
   /** At most so many are read. */
   most?: number
+  /** Only those made earlier. */
+  before?: Date
   /** Keys of objects found damaged in this run, beside those that proofs name. */
   damaged?: ReadonlySet<string>
 }
@@ -68,7 +70,7 @@ export interface Found {
  * The newest of these snapshots (keys, newest first) that is whole: the one that every command means that calls a snapshot good. Those that
  * were not verified, where that is asked for, and those of another key are passed over in silence; but the newest is always looked at.
  */
-export async function newestGood(store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, damaged = new Set() }: Search): Promise<Found> {
+export async function newestGood(store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, damaged = new Set() }: Search): Promise<Found> {
   const found: Found = { good: undefined, unsound: [] }
   let read = 0
   for (const key of snapshots) {
@@ -77,7 +79,7 @@ export async function newestGood(store: Store, keys: Keys, snapshots: readonly s
     if (!counts && verdict?.result !== 'failed' && key !== snapshots[0]) continue
     if (read++ >= most) break
     const looked = await look(store, key, keys)
-    if (looked === undefined) continue
+    if (looked === undefined || (before && 'header' in looked && new Date(looked.header.time) >= before)) continue
     if ('other' in looked) {
       if (key === snapshots[0]) found.other = looked.other
       continue

@@ -53,7 +53,7 @@ const summaries: Record<string, string> = {
   'restore with errors': restoreSummary(restore, context),
   restored: restoreSummary({ ...restore, restored: 214, errors: [] }, context),
   'restored bucket': restoreSummary({ ...restore, volume: HOSTILE, target: `s3://assets/${HOSTILE}`, mode: 'overwrite', restored: 214, unchanged: 211, deleted: 1, errors: [] }, context),
-  list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed }, context),
+  list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed, unsound: [] }, context),
 }
 
 /** What is wrong with a page: errors, scripts and links that came with names, boxes wider than the page, text that is still markup. */

@@ -21,7 +21,7 @@ const restore: RestoreResult = { snapshot: backup.snapshot, set: 'app', time: ba
 const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], good: [], advice: [], versions: {}, chunks: 600, bytes: 1000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1000, entries: 214, result: 'verified', problems: [] }] }
 
 const listed = { pinned: false, authentic: true, verified: false, proofs: [] }
-const listing = { store: 'file:/b', listed: '2026-11-20T05:00:00.000Z' }
+const listing = { store: 'file:/b', listed: '2026-11-20T05:00:00.000Z', unsound: [] }
 
 /** What a hostile name would need to become markup: none of it may be left as it is. */
 const MARKUP = /[<>|`*_[\]{}~!\\#@"']/

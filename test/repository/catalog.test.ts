@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { failureOf } from '../../src/report/failure.ts'
-import { findSnapshot, idOf, newestSnapshots, type SnapshotChoice, snapshotKeys, timeAfter } from '../../src/repository/catalog.ts'
+import { findSnapshot, type SnapshotChoice, snapshotKeys, timeAfter } from '../../src/repository/catalog.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { backUp, keys, otherKeys, through } from '../support/engine.ts'
@@ -52,16 +52,6 @@ test('one that is deleted between listing and reading is not found; one of anoth
   const pruned = through(store, (operation, key, perform) => (operation === 'get' ? store.get(`${key}.gone`, ANY_SIZE).then(perform) : perform()))
   await expect(findSnapshot(pruned, keys, 'app', { kind: 'latest' })).rejects.toThrow('has no snapshot in the set app')
   await expect(findSnapshot(store, otherKeys, 'app', { kind: 'latest' })).rejects.toThrow('was written with the key')
-})
-
-test('the newest few are read, without those that are damaged or of another key', async () => {
-  expect((await newestSnapshots(store, keys, 'app', 2)).map(({ key }) => idOf(key))).toEqual([ids[1], ids[2]])
-  expect(await newestSnapshots(store, otherKeys, 'app', 2)).toEqual([])
-  const key = `snapshots/app/${ids[1]}.json.zst`
-  const whole = await store.get(key, ANY_SIZE)
-  await store.put(key, whole.subarray(0, 50))
-  expect((await newestSnapshots(store, keys, 'app', 2)).map((snapshot) => idOf(snapshot.key))).toEqual([ids[2]])
-  await store.put(key, whole)
 })
 
 test('a backup is made after the newest there is, unless that is dated further ahead than clocks differ', () => {

@@ -1,0 +1,201 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newestBackup } from '../../src/commands/newest.ts'
+import { statusOf } from '../../src/dispatch.ts'
+import { parseInputs } from '../../src/inputs.ts'
+import { failureSummary } from '../../src/report/summary.ts'
+import { verifySummary } from '../../src/report/verify.ts'
+import { writeKeyOf } from '../../src/repository/keys.ts'
+import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { noise } from '../support/bytes.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
+import { entriesOf, identity } from '../support/engine.ts'
+import { quiet } from '../support/quiet.ts'
+
+const HOUR = 3_600_000
+const start = Date.parse('2026-11-20T02:00:00Z')
+/** Every command is a minute after the one before. */
+let minutes = 0
+const now = (): Date => new Date(start + 3 * HOUR + ++minutes * 60_000)
+
+let folder: string
+/** Three snapshots of two volumes, oldest first: both share what is in `large`; `small` is another each time. */
+let original: string
+let ids: string[]
+let shared: ChunkEntry
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-damage-'))
+  original = path.join(folder, 'original')
+  for (const name of ['large', 'small']) mkdirSync(path.join(folder, name))
+  writeFileSync(path.join(folder, 'large/file'), noise('large', 3_000_000))
+  ids = []
+  for (const hour of [0, 1, 2]) {
+    writeFileSync(path.join(folder, 'small/file'), noise(`small ${hour}`, 5000))
+    const { result } = await dispatched('backup', { ...to(original), volumes: `large=${folder}/large\nsmall=${folder}/small`, set: 'app', 'client-install': 'never' }, new Date(start + hour * HOUR), { variables: process.env, temporary: path.join(folder, 'tmp') })
+    ids.push(result.snapshot)
+  }
+  const listed = await Promise.all(ids.map((id) => entriesOf(new FileStore(original), id)))
+  // In the middle of the large file, where level list does not look.
+  shared = listed[0]!.find((entry) => entry[1] > 500_000 && entry !== listed[0]!.find(([, size]) => size > 500_000) && listed.every((entries) => entries.some(([id, , , , mark]) => id === entry[0] && mark === entry[4])))!
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let root: string
+let count = 0
+beforeEach(() => {
+  root = path.join(folder, `store-${++count}`)
+  cpSync(original, root, { recursive: true })
+})
+
+const to = (store: string) => ({ destination: `file:${store}`, 'encryption-key': identity })
+const given = (): Record<string, string> => ({ ...to(root), set: 'app' })
+const run = <C extends 'verify' | 'check' | 'list' | 'show' | 'prune' | 'forget' | 'restore'>(command: C, raw: Record<string, string> = {}) =>
+  dispatched(command, { ...(command === 'forget' ? to(root) : given()), ...raw }, now(), { variables: { ...process.env }, temporary: path.join(folder, 'tmp') })
+const fileOf = ([id, , , , mark]: ChunkEntry, store = root): string => path.join(store, chunkKey(id, mark))
+const keyOf = ([id, , , , mark]: ChunkEntry): string => chunkKey(id, mark)
+const ownChunk = async (id: string): Promise<ChunkEntry> => (await entriesOf(new FileStore(root), id)).find(([, , , , mark]) => mark === id.slice(-8))!
+
+function flipBit(file: string): void {
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 100]! ^= 1
+  writeFileSync(file, bytes)
+}
+
+describe('a chunk that three snapshots need has a flipped bit, and one of them was verified', () => {
+  beforeEach(async () => {
+    flipBit(fileOf(shared))
+    const { result, text } = await run('verify', { snapshot: ids[1]!, level: 'read' })
+    expect(result).toMatchObject({ result: 'failed', damaged: [keyOf(shared)] })
+    expect(result.sources.map((source) => [source.name, source.result])).toEqual([['large', 'failed'], ['small', 'verified']])
+    expect(result.advice).toEqual([expect.stringMatching(/^Back up again: the next backup stores 1 damaged object anew/), 'No other snapshot of set app is known to be whole.'])
+    expect(text).toMatch(/large +FAILED/)
+    expect(text).toMatch(/small +verified/)
+    expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toMatch(/\| ❌ \| `large` \|[^]*\| ✅ \| `small` \|/)
+  })
+
+  test('then check is not ok, whichever snapshot it looks at', async () => {
+    const { result } = await run('check')
+    expect(result.sets[0]!.verified).toBeUndefined()
+    expect(result.problems).toHaveLength(4)
+    expect(result.problems[0]).toContain(`set app: snapshot ${ids[2]} is damaged: 1 of its 8 objects is known to be damaged: ${keyOf(shared)}`)
+    expect(statusOf({ command: 'check', result, shown: { destination: '', timeZone: 'UTC' } })).toBe(1)
+    expect((await run('check', { 'encryption-key': await writeKeyOf(identity, undefined) })).result.problems).toEqual(result.problems)
+  })
+
+  test('then list marks each, recommends none, and show says the same', async () => {
+    const { result, text } = await run('list')
+    expect(result.snapshots.map(({ verified, damage }) => [verified, damage?.includes(keyOf(shared))])).toEqual([[false, true], [false, true], [false, true]])
+    expect(result.restorable).toBeUndefined()
+    expect(text).not.toContain('lifeboat restore')
+    expect(text).toContain(`Snapshot ${ids[2]} is DAMAGED`)
+    expect((await run('list', { since: new Date(start + 1.5 * HOUR).toISOString() })).result.snapshots).toMatchObject([{ id: ids[2], verified: false, damage: expect.stringContaining(keyOf(shared)) }])
+    const shown = await run('show', { snapshot: ids[2]! })
+    expect(shown.result).toMatchObject({ verified: false, damage: expect.stringContaining(keyOf(shared)) })
+    expect(shown.text).toContain('DAMAGED')
+  })
+
+  test('then a restore of that volume is refused at once, and one of the other volume is warned about', async () => {
+    expect(await refusal(run('restore', { volume: 'large', target: path.join(folder, `target-${count}`) }))).toMatch(new RegExp(`snapshot ${ids[2]} does not verify, so nothing was restored: chunk ${keyOf(shared)} in .* is damaged[^]*No other snapshot of set app is whole`))
+    const { result, warnings } = await run('restore', { volume: 'small', target: path.join(folder, `target-${count}`) })
+    expect(result).toMatchObject({ volume: 'small', restored: result.entries })
+    expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged, though not in small`)])
+  })
+
+  test('then prune counts none of them as the newest verified', async () => {
+    const { result, warnings } = await run('prune', { retention: 'last=1', force: 'true', 'dry-run': 'true' })
+    expect(result.snapshots.map(({ reasons }) => reasons.includes('newest verified'))).toEqual([false, false, false])
+    expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged`), expect.stringContaining(ids[1]!), expect.stringContaining(ids[0]!)])
+  })
+
+  test('then a failed backup names none of them to fall back on', async () => {
+    const environment = { variables: {}, signal: new AbortController().signal, report: quiet, temporary: path.join(folder, 'tmp'), now }
+    const newest = await newestBackup(parseInputs('backup', { ...given(), volumes: 'a=/b' }, {}), now(), environment)
+    expect(newest).toMatchObject({ none: 'unsound', unsound: ids.toReversed().map((snapshot) => ({ snapshot })) })
+    expect(failureSummary('backup', { message: 'm', causes: [], status: 1 }, newest, { timeZone: 'UTC', now: now() })).toMatch(new RegExp(`None of the newest backups of set .*app.* can be relied on[^]*${ids[2]}.* is damaged`))
+  })
+
+  test('the next backup stores it anew, and is the one that all of them name from then on', async () => {
+    const { result } = await dispatched('backup', { ...given(), volumes: `large=${folder}/large\nsmall=${folder}/small`, 'client-install': 'never', verify: 'read' }, now(), { variables: process.env, temporary: path.join(folder, 'tmp') })
+    expect((await run('check')).result).toMatchObject({ problems: [], sets: [{ verified: { snapshot: result.snapshot } }] })
+    const listed = (await run('list')).result
+    expect(listed.restorable).toBe(result.snapshot)
+    expect(listed.snapshots.map(({ damage }) => damage === undefined)).toEqual([true, false, false, false])
+    expect((await run('verify', { snapshot: ids[0]!, level: 'read' })).result.advice).toEqual([
+      `The newest snapshot, ${result.snapshot}, does not need what is damaged: another backup changes nothing for this one.`,
+      `To restore now, use snapshot ${result.snapshot}, the newest that is whole and not known to be damaged.`,
+    ])
+    expect(await refusal(run('forget', { snapshots: result.snapshot, force: 'false' }))).toContain('no other that was is whole')
+  })
+
+  test('once the object is put back from a copy, a verification of any level that needs it clears them all', async () => {
+    cpSync(fileOf(shared, original), fileOf(shared))
+    expect((await run('check')).result.problems).toHaveLength(4)
+    expect((await run('verify', { snapshot: ids[2]! })).result).toMatchObject({ result: 'verified', good: [keyOf(shared)] })
+    const { result } = await run('list')
+    expect(result.snapshots.map(({ verified, damage }) => [verified, damage])).toEqual([[true, undefined], [false, 'it failed verification at level read'], [true, undefined]])
+    expect((await run('check')).result.problems).toEqual([])
+  })
+
+  test('a verification of level list reads it again, and does not call good what is damaged', async () => {
+    expect((await run('verify', { snapshot: ids[2]! })).result).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], good: [] })
+  })
+})
+
+test('a proof that someone forged makes no snapshot damaged', async () => {
+  flipBit(fileOf(shared))
+  await run('verify', { snapshot: ids[1]!, level: 'read' })
+  const store = new FileStore(root)
+  for await (const { key } of store.list(`proofs/app/${ids[1]}/`)) {
+    const text = readFileSync(path.join(root, key), 'latin1')
+    if (text.includes('"failed"')) writeFileSync(path.join(root, key), text.replace('"level":"read"', '"level":"list"'), 'latin1')
+  }
+  expect((await run('check')).result.problems).toEqual([])
+})
+
+test.each([['deleted', (file: string) => rmSync(file)], ['truncated', (file: string) => truncateSync(file, 100)]])(
+  'a chunk of the newest snapshot is %s behind our back: check is not ok, and the snapshot before is named everywhere',
+  async (_, spoil) => {
+    const chunk = await ownChunk(ids[2]!)
+    spoil(fileOf(chunk))
+    const { result } = await run('check')
+    expect(result.problems).toEqual([expect.stringMatching(new RegExp(`^set app: snapshot ${ids[2]} is damaged: 1 of its 8 objects is missing or truncated: ${keyOf(chunk)} .*; the newest that is whole and verified is ${ids[1]}, 2 h old$`))])
+    const listed = await run('list')
+    expect(listed.result).toMatchObject({ restorable: ids[1], unsound: [{ snapshot: ids[2] }] })
+    expect(listed.text).toMatch(new RegExp(`restore the newest that is whole into[^]*--snapshot ${ids[1]}`))
+    expect(await refusal(run('restore', { volume: 'small', target: path.join(folder, `target-${count}`) }))).toContain(`Snapshot ${ids[1]} is the newest other one that is whole`)
+    expect((await run('prune', { retention: 'last=1', force: 'true', 'dry-run': 'true' })).result.snapshots.map(({ reasons }) => reasons.includes('newest verified'))).toEqual([false, true, false])
+    const environment = { variables: {}, signal: new AbortController().signal, report: quiet, temporary: path.join(folder, 'tmp'), now }
+    expect(await newestBackup(parseInputs('backup', { ...given(), volumes: 'a=/b' }, {}), now(), environment)).toMatchObject({ snapshot: ids[1], unsound: [{ snapshot: ids[2] }] })
+    expect((await run('verify')).result).toMatchObject({ result: 'failed', sources: [{ name: 'large', result: 'verified' }, { name: 'small', result: 'failed' }] })
+  },
+)
+
+test.each([['empty', Buffer.alloc(0)], ['truncated', 'half'], ['something else', Buffer.from('<html>not found</html>')]] as const)(
+  'the newest snapshot object is %s: check says so and is not ok, and list warns and recommends the one before',
+  async (_, bytes) => {
+    const file = path.join(root, `snapshots/app/${ids[2]}.json.zst`)
+    const whole = readFileSync(file)
+    writeFileSync(file, bytes === 'half' ? whole.subarray(0, whole.length / 2) : bytes)
+    const { result } = await run('check')
+    expect(result.problems).toEqual([expect.stringMatching(new RegExp(`^set app: snapshot ${ids[2]} is damaged: .* is not a whole snapshot: .*; the newest that is whole and verified is ${ids[1]}, 2 h old$`))])
+    const listed = await run('list')
+    expect(listed.warnings).toEqual([expect.stringContaining(ids[2]!)])
+    expect(listed.result.restorable).toBe(ids[1])
+    const all = (await run('verify', { snapshot: 'all' })).result
+    expect(all.snapshots!.map(({ snapshot, result }) => [snapshot, result])).toEqual([[ids[2], 'failed'], [ids[1], 'verified'], [ids[0], 'verified']])
+  },
+)
+
+test('verify can look at every snapshot of a set, and says of each what is hit', async () => {
+  const kept = new Set((await entriesOf(new FileStore(root), ids[1]!)).map(keyOf))
+  for (const entry of await entriesOf(new FileStore(root), ids[0]!)) if (!kept.has(keyOf(entry)) && entry[1] > 5000) rmSync(fileOf(entry))
+  const { result, text } = await run('verify', { snapshot: 'all', level: 'read' })
+  expect(result).toMatchObject({ result: 'failed', snapshot: ids[2], snapshots: [{ result: 'verified' }, { result: 'verified' }, { result: 'failed', snapshot: ids[0], sources: [{ result: 'verified' }, { name: 'small', result: 'failed' }] }] })
+  expect(text).toMatch(/^Of 3 snapshots: 1 FAILED, 2 verified\n/)
+  expect(text).toMatch(new RegExp(`FAILED +${ids[0]} .* small\n`))
+  expect(result.advice[0]).toContain('another backup changes nothing for this one')
+  expect((await run('list')).result.snapshots.map(({ proofs }) => proofs[0]!.level)).toEqual(['read', 'read', 'read'])
+  expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toContain('there are damaged backups')
+})
