@@ -3,6 +3,7 @@ import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { formatCount } from '../report/format.ts'
 import { warningOf } from '../report/report.ts'
+import { carryDamage } from '../repository/carry-damage.ts'
 import { idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
 import { forgetSnapshot } from '../repository/forget.ts'
 import type { Keys } from '../repository/keys.ts'
@@ -34,10 +35,11 @@ export function forget(inputs: Inputs['forget'], environment: Environment): Prom
     const going = sets.map(([set, snapshots]) => ({ set, ids: snapshots.map(({ id }) => id).filter((id) => ids.includes(id)), rest: snapshots.map(({ id }) => id).filter((id) => !ids.includes(id)) }))
     const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat()
     if (objections.length > 0) throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give --force.' })
-    for (const { set, ids } of going) {
+    for (const { set, ids, rest } of going) {
       const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment)
       freed.objects += objects
       freed.bytes += bytes
+      await carryDamage(store, keys, set, { going: ids, staying: rest.map((id) => snapshotKey(set, id)) }, () => environment.now())
       for (const id of ids) {
         environment.signal.throwIfAborted()
         await forgetSnapshot(store, set, id)

@@ -5,6 +5,8 @@ import type { Inputs } from '../inputs.ts'
 import type { RetentionPolicy } from '../inputs/retention.ts'
 import type { Most } from '../inputs/schemas.ts'
 import { warningOf } from '../report/report.ts'
+import { carryDamage } from '../repository/carry-damage.ts'
+import { idOf } from '../repository/catalog.ts'
 import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
@@ -89,11 +91,13 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     snapshots: decisions.map(({ snapshot: { id, time, size }, keep, reasons }) => ({ id, time: time.toISOString(), size, keep, reasons })),
     seconds: 0,
   }
+  const staying = decisions.filter(({ keep, snapshot }) => keep && snapshot.authentic).map(({ snapshot }) => snapshot.key)
+  const beforeGoing = (): Promise<void> => carryDamage(store, keys, set, { going: going.map(idOf), staying }, reading.now)
   if (store.release) {
     result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
     if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   } else {
-    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, lost, onDamaged: warningOf(report) }), store, signal)
+    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, lost, beforeGoing, onDamaged: warningOf(report) }), store, signal)
     for (const obstacle of result.chunks.obstacles) {
       report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
     }

@@ -23,7 +23,15 @@ export interface Progress {
   stored?: number
 }
 
-/** Warns of an error that the work goes on without. */
+const warned = new WeakMap<Pick<Report, 'warning'>, Set<string>>()
+
+/** Warns of an error that the work goes on without: once, however often one command comes upon it. */
 export function warningOf(report: Pick<Report, 'warning'>): (error: { message: string; hint: string | undefined }) => void {
-  return ({ message, hint }) => report.warning(message, hint)
+  const messages = warned.get(report) ?? new Set()
+  warned.set(report, messages)
+  return ({ message, hint }) => {
+    if (messages.has(message)) return
+    messages.add(message)
+    report.warning(message, hint)
+  }
 }

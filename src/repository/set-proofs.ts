@@ -34,6 +34,12 @@ export class SetProofs {
     return readVerdict(this.#named.get(id) ?? [], this.#read)
   }
 
+  /** All proofs of these snapshots. */
+  async of(ids: readonly string[]): Promise<Proof[]> {
+    const keys = ids.flatMap((id) => this.#named.get(id) ?? [])
+    return (await inParallel(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined)
+  }
+
   /** The newest proof, of any snapshot, of which this is true. */
   async newest(wanted: (proof: Proof) => boolean): Promise<Proof | undefined> {
     for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {

@@ -6,9 +6,9 @@ import path from 'node:path'
 import { check } from '../../src/commands/check.ts'
 import { forget } from '../../src/commands/forget.ts'
 import { list } from '../../src/commands/list.ts'
-import { keepProof } from '../../src/commands/proof.ts'
+import { keepProofs } from '../../src/commands/proof.ts'
 import { prune, pruneAfterBackup } from '../../src/commands/prune.ts'
-import type { VerifyResult } from '../../src/commands/results.ts'
+import type { SnapshotVerified } from '../../src/commands/results.ts'
 import type { Environment } from '../../src/environment.ts'
 import { parseInputs } from '../../src/inputs.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
@@ -133,7 +133,7 @@ test('snapshots that were deleted by prunes and by forget are not missed', async
   const found = { snapshot: ids.app[2]!, set: 'app', level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {} } as const
   const inputs = parseInputs('verify', given({}), {})
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of a result as a proof is made of
-  await keepProof(found as unknown as VerifyResult, inputs, store, keys, environment())
+  await keepProofs([found as unknown as SnapshotVerified], inputs, store, keys, environment())
   now += 2 * DAY
   await forget(parseInputs('forget', { destination: `file:${root}`, 'encryption-key': identity, snapshots: ids.shop.join(','), force: 'true' }, {}), environment())
   expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))
