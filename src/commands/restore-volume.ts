@@ -1,17 +1,16 @@
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { Reader } from '../repository/reader.ts'
 import type { AuthenticSnapshot, Manifest, SourceRecord } from '../repository/snapshot.ts'
-import { reachDirectory } from '../sources/directory.ts'
 import type { Store } from '../stores/store.ts'
 import { sshAccess } from '../ssh/access.ts'
 import { reachDocker } from '../volumes/docker.ts'
-import type { Place } from '../volumes/place.ts'
+import { localPlace, type Place } from '../volumes/place.ts'
 import { restoreVolume } from '../volumes/restore.ts'
 import { reachSsh } from '../volumes/ssh.ts'
+import { targetFolder } from '../volumes/target.ts'
 import { volumeParts } from '../volumes/verify.ts'
 import { requireWhole } from './before-restore.ts'
 import { secondsSince } from './elapsed.ts'
@@ -77,6 +76,6 @@ function chooseVolume(manifest: Manifest, name: string | undefined, id: string):
 async function reachTarget(target: Exclude<NonNullable<Inputs['restore']['target']>, { kind: 'bucket' }>, inputs: Inputs['restore'], { variables, signal, temporary }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
   if (target.kind === 'docker') return reachDocker({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal })
   if (target.kind === 'ssh') return reachSsh(target, sshAccess(inputs), { variables, temporary, signal, target: true })
-  await mkdir(path.resolve(target.path), { recursive: true })
-  return { place: await reachDirectory(target.path, variables) }
+  const given = path.resolve(target.path)
+  return { place: localPlace(await targetFolder(given, localPlace(given, variables), signal), variables) }
 }

@@ -51,7 +51,7 @@ const LABEL = 'io.github.lifeboat=volume'
 const PATIENCE_MS = 3000
 
 /**
- * A Docker volume, through a helper container that has it at /v. The container runs `cat` and ends with its standard input, so that it is gone as
+ * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its standard input, so that it is gone as
  * well when this process is killed; what runs in it ends with it.
  */
 export async function reachDocker({ volume, image, target, variables, signal }: DockerVolume): Promise<{ place: Place; release(): Promise<void> }> {
@@ -64,7 +64,7 @@ export async function reachDocker({ volume, image, target, variables, signal }: 
   const holder = startChild(
     'docker',
     [
-      'run', '--rm', '--interactive', '--log-driver=none', '--network=none', '--quiet', '--name', name, '--label', LABEL, '--user', '0:0',
+      'run', '--rm', '--interactive', '--log-driver=none', '--network=none', '--read-only', '--quiet', '--name', name, '--label', LABEL, '--user', '0:0',
       '--volume', `${volume}:/v${target ? '' : ':ro'}`, '--entrypoint', 'cat', image,
     ],
     { environment },
@@ -87,6 +87,7 @@ export async function reachDocker({ volume, image, target, variables, signal }: 
     place: {
       where: `docker:${volume}`,
       root: '/v',
+      isolated: true,
       start: (program, parameters, { signal }) => startChild('docker', ['exec', '--interactive', ...plain, name, program, ...parameters], { environment, signal, stderrLimit: STDERR_LIMIT }),
     },
     release,

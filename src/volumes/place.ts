@@ -6,6 +6,8 @@ export interface Place {
   readonly where: string
   /** The volume's folder, as programs there know it. */
   readonly root: string
+  /** Whether its programs can write nothing but the volume. */
+  readonly isolated?: true
   /** Starts GNU tar, find, or another program of the place. */
   start(program: string, parameters: readonly string[], options: { signal: AbortSignal }): Child
 }

@@ -5,10 +5,11 @@ import type { Report } from '../report/report.ts'
 import { displayName } from './file-list.ts'
 import { output } from './output.ts'
 import type { Place } from './place.ts'
+import { BEGIN, CLEAR, EXCHANGE, EXTRACT, EXTRACTED, UNDO } from './replacement-scripts.ts'
 import { metaOf, pathOf, type Scan } from './scan.ts'
 
 /**
- * A restore in place of what is there works in a folder of its own at the top of the target, on the same file system. What it has in it tells how far
+ * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else can enter. What it has in it tells how far
  * it has come, so that one that was killed can be cleared away, or brought to its end:
  *
  * - `new`: the backup is being extracted; all that was there before is in place.
@@ -54,120 +55,36 @@ export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unr
   return { entries: kept, left: [...left] }
 }
 
-// They are made here, but an archive may have such a folder as well, from which a link would lead out of the target.
-const NO_LINKS = 'for part in new whole in old top time; do if [ -L "$2/$part" ]; then echo "$2/$part is a symbolic link" >&2; exit 1; fi; done'
-
-// A folder that may not be written cannot be moved but by root.
-const MOVE = String.raw`
-move() {
-  from=$1 to=$2
-  shift 2
-  find "$from" -mindepth 1 -maxdepth 1 "$@" -type d ! -writable -exec sh -euc '
-    for one; do
-      mode=$(stat -c %a "$one")
-      chmod u+w "$one"
-      mv -t "$0" -- "$one"
-      chmod "$mode" "$0/${'$'}{one##*/}"
-    done' "$to" {} +
-  find "$from" -mindepth 1 -maxdepth 1 "$@" -exec mv -t "$to" -- {} +
-}
-`
-
-const BEGIN = String.raw`
-case $(cp --version 2>&1 || :) in *'GNU coreutils'*) ;; *) echo 'there are no GNU coreutils, which mode clean needs' >&2; exit 1 ;; esac
-cd "$1"
-mkdir -m 700 "$2"
-mkdir "$2/new"
-`
-
-// Of a part that is restored the folder itself is none.
-const EXTRACTED = 'cd "$1"; sync -f "$2/new"; if [ "$3" = all ]; then touch -r "$2/new" "$2/time"; fi; mv -T "$2/new" "$2/whole"'
-
-// lost+found belongs to a file system, not to what is in it.
-const EXCHANGE = String.raw`
-trap '' HUP INT TERM
-cd "$1"
-${NO_LINKS}
-${MOVE}
-if [ -d "$2/whole" ]; then
-  mkdir -p "$2/old"
-  if [ -e "$2/whole/lost+found" ]; then move . "$2/old" ! -name "$3"; else move . "$2/old" ! -name "$3" ! -name lost+found; fi
-  mv -T "$2/whole" "$2/in"
-fi
-if [ -d "$2/in" ]; then
-  mode=$(stat -c %a "$2/in")
-  chmod u+w "$2/in"
-  move "$2/in" .
-  chmod "$mode" "$2/in"
-  if [ -e "$2/time" ]; then mv -T "$2/in" "$2/top"; else rmdir "$2/in"; fi
-fi
-`
-
-const REMOVE = String.raw`
-remove() {
-  rm -rf -- "$1" 2>/dev/null && return
-  find "$1" -type d ! -perm -u=rwx -exec chmod u=rwx {} \; || :
-  # A tar on another machine ends a moment after the connection to it.
-  rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
-}
-`
-
-// Who does not own the folder can change what is in it, but not its mode and time.
-const CLEAR = String.raw`
-cd "$1"
-${NO_LINKS}
-${REMOVE}
-changed=
-if [ -d "$2/top" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then
-  mode=$(stat -c %a "$2/top")
-  changed=$(stat -c %.9Y "$2/time")
-  cp -a --attributes-only -T "$2/top" .
-  chmod u+w .
-fi
-remove "$2"
-if [ -n "$changed" ]; then
-  chmod "$mode" .
-  touch --date="@$changed" .
-fi
-`
-
-// Not where all is moved already: that is no longer to be undone.
-const UNDO = String.raw`
-trap '' HUP INT TERM
-cd "$1"
-${MOVE}
-${REMOVE}
-[ -d "$2" ] || exit 0
-[ ! -d "$2/in" ]
-if [ -d "$2/whole" ]; then
-  if [ -d "$2/old" ]; then move "$2/old" .; fi
-  rm -f "$2/time"
-  mv -T "$2/whole" "$2/new"
-else
-  [ ! -d "$2/old" ] || [ -d "$2/new" ]
-fi
-remove "$2"
-`
-
 const UNDO_MS = 5000
 
 export interface Replacing {
+  /** `empty`: there is nothing to replace, and when it fails there is nothing. */
+  mode: 'empty' | 'clean'
   /** Whether the folder itself is restored as well: its mode, its owners, its time. */
   all: boolean
   signal: AbortSignal
   report: Report
 }
 
-/** Puts what `extract` extracts into the folder it is given in place of what is in the volume's. Throws, with all as it was, when that fails. */
-export async function replaceContent<T>(place: Place, { all, signal, report }: Replacing, extract: (folder: string) => Promise<T>): Promise<T> {
+/** A program that runs in the folder that a replacement works in: a script for sh that is given the target, that folder and these `parameters`. */
+export interface Work {
+  script: string
+  given: readonly string[]
+}
+
+/**
+ * Puts what `extract` extracts in place of what is in the volume's folder. Throws, with all as it was, when that fails. Other users who may write in
+ * that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
+ */
+export async function replaceContent<T>(place: Place, { mode, all, signal, report }: Replacing, extract: (into: Work) => Promise<T>): Promise<T> {
   const work = `${NAME}${randomBytes(4).toString('hex')}`
   let outcome: T
   try {
     await run(place, BEGIN, [work], signal)
-    outcome = await extract(`${place.root}/${work}/new`)
-    await run(place, EXTRACTED, [work, all ? 'all' : 'part'], signal)
+    outcome = await extract({ script: EXTRACT, given: [place.root, work] })
+    await run(place, EXTRACTED, [work, all ? 'all' : 'part', mode], signal)
     // Renames alone; to stop in the middle of them helps nobody.
-    await run(place, EXCHANGE, [work, PATTERN], NEVER)
+    await run(place, EXCHANGE, [work, PATTERN, mode], NEVER)
   } catch (error) {
     try {
       await run(place, UNDO, [work], AbortSignal.timeout(UNDO_MS))
@@ -209,7 +126,7 @@ export async function clearKilled(place: Place, { finish, signal, report }: { fi
         status: 2,
       })
     }
-    if (unfinished) await run(place, EXCHANGE, [work, PATTERN], NEVER)
+    if (unfinished) await run(place, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
     await run(place, CLEAR, [work], signal)
     report.info(`${place.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`)
   }

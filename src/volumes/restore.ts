@@ -6,10 +6,12 @@ import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
 import { output, requireTar } from './output.ts'
 import type { Place } from './place.ts'
-import { clearKilled, replaceContent } from './replacement.ts'
+import { clearKilled, replaceContent, type Work } from './replacement.ts'
+import { EXTRACT_OVER } from './replacement-scripts.ts'
 import { sortKey } from './scan.ts'
 import { selected } from './selection.ts'
 import { TAR_END } from './tar-member.ts'
+import { foldersOfOthers } from './target.ts'
 
 export interface VolumeRestore {
   name: string
@@ -21,7 +23,7 @@ export interface VolumeRestore {
   links: boolean
   /** gitignore(5) patterns of what to restore; everything when there are none. */
   patterns: readonly string[]
-  /** `empty`: only into an empty folder. `overwrite`: over what is there. `clean`: in place of what is there, once all is extracted. */
+  /** `empty`: only into an empty folder. `clean`: in place of what is there. Both once all is extracted. `overwrite`: over what is there. */
   mode: VolumeMode
   /** Whom the files belong to: those with the same numbers, with the same names, or whoever restores. */
   owners: 'number' | 'name' | 'none'
@@ -50,10 +52,13 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   }
   const choice = await choose(given)
   await requireSpace(place, choice.size, signal)
-  if (mode !== 'clean') return extract(given, choice, place.root)
-  return replaceContent(place, { all: choice.wanted === undefined, signal, report }, async (folder) => {
-    const outcome = await extract(given, choice, folder)
-    if (outcome.errors.length > 0) throw new LifeboatError(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
+  if (mode === 'overwrite') {
+    await refuseOthers(place, choice, signal)
+    return extract(given, choice, { script: EXTRACT_OVER, given: [place.root] })
+  }
+  return replaceContent(place, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
+    const outcome = await extract(given, choice, into)
+    if (mode === 'clean' && outcome.errors.length > 0) throw new LifeboatError(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
     return outcome
   })
 }
@@ -115,16 +120,37 @@ async function requireSpace(place: Place, needed: number, signal: AbortSignal): 
   throw new LifeboatError(`${place.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
 }
 
-async function extract({ name, place, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, folder: string): Promise<VolumeOutcome> {
-  const root = (await output(place, 'id', ['-u'], signal)).trim() === '0'
-  const child = place.start('tar', [
+async function isRoot(place: Place, signal: AbortSignal): Promise<boolean> {
+  return (await output(place, 'id', ['-u'], signal)).trim() === '0'
+}
+
+/**
+ * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after it has made
+ * that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
+ */
+async function refuseOthers(place: Place, { wanted }: Choice, signal: AbortSignal): Promise<void> {
+  if (place.isolated || !(await isRoot(place, signal))) return
+  for await (const { path, owner } of foldersOfOthers(place, signal)) {
+    if (path !== '' && wanted && !wanted.has(path)) continue
+    const folder = path === '' ? place.where : `${displayName(path)} in ${place.where}`
+    throw new LifeboatError(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
+      hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
+      status: 2,
+    })
+  }
+}
+
+async function extract({ name, place, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, { script, given }: Work): Promise<VolumeOutcome> {
+  const root = await isRoot(place, signal)
+  const child = place.start('sh', [
+    '-euc', script, 'sh', ...given,
     '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
     // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
     ...(links ? ['--delay-directory-restore'] : []),
     ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
-    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--directory', folder, '--file=-',
+    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--file=-',
   ], { signal })
-  const extracting = drained(child)
+  const extracting = drained(child, place)
   extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   let [size, whole] = [0, false]
   const archive = async function* (): AsyncGenerator<Buffer, void, void> {
@@ -150,19 +176,24 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
     if (!whole) throw new LifeboatError(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`)
     return { entries, size, errors }
   } catch (error) {
-    if (mode !== 'clean') report.warning(`${place.where} holds a part of the backup`)
+    if (mode === 'overwrite') report.warning(`${place.where} may hold a part of the backup`)
     throw error
   }
 }
 
-/** What tar complained of, once it has ended. */
-async function drained(child: Child): Promise<string[]> {
+/** What tar complained of, once it has ended. Throws where it was not even started. */
+async function drained(child: Child, place: Place): Promise<string[]> {
+  let started = false
   try {
-    for await (const _ of child.stdout) continue
+    for await (const _ of child.stdout) started = true
     return []
   } catch (error) {
     if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error
     const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors')
+    if (!started || error.exit.status >= NOT_FOUND) throw new LifeboatError(`nothing could be restored into ${place.where}: ${lines.at(-1) ?? error.message}`, { cause: error })
     return lines.length > 0 ? lines : [error.message]
   }
 }
+
+/** How shells end for a program that cannot be started, or that a signal ended. */
+const NOT_FOUND = 126

@@ -3,8 +3,8 @@ import { LifeboatError } from '../error.ts'
 import { placeText, type SshPlace, targetText } from '../ssh/address.ts'
 import type { SshAccess } from '../ssh/connection.ts'
 import { endWithin, lostError, openSsh, SOCKET, type SshContext, type SshProgram } from '../ssh/program.ts'
-import { output } from './output.ts'
 import { PLAIN, type Place, STDERR_LIMIT } from './place.ts'
+import { targetFolder } from './target.ts'
 
 /** A folder of another machine. One connection serves all programs that are started there. `target`: it is made where there is none. */
 export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...context }: SshContext & { target: boolean }): Promise<{ place: Place; release(): Promise<void> }> {
@@ -22,13 +22,12 @@ export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...
     },
   }
   try {
-    if (target) await output(place, 'mkdir', ['-p', given.path], context.signal)
+    const root = target ? await targetFolder(given.path, place, context.signal) : given.path
+    return { place: { ...place, root }, release: () => ssh.close() }
   } catch (error) {
     await ssh.close()
-    if (!(error instanceof ChildError)) throw error
-    throw new LifeboatError(`${place.where} cannot be made: ${error.exit.stderr.trim()}`, { cause: error })
+    throw error
   }
-  return { place, release: () => ssh.close() }
 }
 
 /** ssh ends with the status of the program there, or with this one for all that is its own. */

@@ -106,8 +106,46 @@ test.each([['at', false], ['in the middle of', true]])('killed %s any step, a re
     expect([deaths, contentsOf(target)]).toEqual([deaths, expected])
   }
   expect(contentsOf(target)).toEqual(expected)
-  for (const state of ['new', 'old time whole', 'in old time', part ? 'old' : 'old time top']) expect([...states]).toContain(state)
+  for (const state of ['new', 'old time whole', 'in old time', 'old time top']) expect([...states]).toContain(state)
   expect(deaths).toBeGreaterThan(part ? 5 : 20)
+}, 240_000)
+
+test('killed at any step, a restore into an empty folder leaves it to the next one', async () => {
+  write(root, fresh)
+  const read = await readVolume(root)
+  const expected = contentsOf(root)
+  let [deaths, moved] = [0, 0]
+  for (; ; deaths++) {
+    rmSync(target, { recursive: true })
+    mkdirSync(path.join(target, 'lost+found'), { recursive: true })
+    const { place, died } = dying(deaths, false)
+    await restored(read, 'empty', { place }).catch(() => undefined)
+    if (!died()) break
+    const there = readdirSync(target).filter((name) => name !== 'lost+found')
+    try {
+      await restored(read, 'empty')
+    } catch (error) {
+      expect(String(error)).toMatch(/is not empty|neither the backup nor what was there before/)
+      expect(whole(fresh, ['whole', 'in'])).toBe(true)
+      moved++
+      await restored(read, 'clean')
+    }
+    const [has, meant] = [contentsOf(target), expected].map((lines) => lines.filter((line) => !/^\. d|lost\+found/.test(line)))
+    expect([deaths, there, has]).toEqual([deaths, there, meant])
+  }
+  expect([deaths > 15, moved > 1]).toEqual([true, true])
+}, 240_000)
+
+test('lost+found of an empty folder is replaced by that of the backup, unless it has something in it', async () => {
+  write(root, { 'lost+found/#1': 'of the backup' })
+  const read = await readVolume(root)
+  mkdirSync(path.join(target, 'lost+found'))
+  await restored(read, 'empty')
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+  rmSync(target, { recursive: true })
+  write(target, { 'lost+found/#2': 'found' })
+  await expect(restored(read, 'empty')).rejects.toThrow(/could not be replaced: rmdir: .*lost\+found.*not empty/)
+  expect([readdirSync(target), readdirSync(path.join(target, 'lost+found'))]).toEqual([['lost+found'], ['#2']])
 })
 
 test('killed while it extracts, an empty folder is one for the next restore', async () => {
