@@ -36,7 +36,7 @@ export async function fillWithSnapshots(store: Store, { snapshots, chunks, own =
     const header = { format: FORMAT, id, set: 'app', time: time.toISOString(), key: keys.fingerprint, size, added: own * 400_000 } as const
     const stream = { name: 'shop.dump', format: 'pg_dump-custom' as const, size, sha256: hash('stream'), chunks: listed.map((_, index) => index) }
     const content = { sources: [{ name: 'shop', kind: 'postgres' as const, streams: [stream], facts }], anchors, spent: listed.map(() => 0), description: 'nightly', run: null, lifeboat: 'bench' }
-    await store.put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: ['nightly'], chunks: [...listed] }, content, keys))
+    await store.put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: ['nightly'], recipients: [], chunks: [...listed] }, content, keys))
     await writeProof(store, keys, { set: 'app', snapshot: id, time, level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
     if (number % 10 === 0) await putLabels(store, keys, 'app', id, { pinned: true, tags: null })
   }
@@ -68,7 +68,7 @@ export async function fillWithChunks(folder: string, { snapshots, chunks, until,
     const id = idAt(time, mark)
     const header = { format: FORMAT, id, set: 'app', time: time.toISOString(), key: keys.fingerprint, size: 600_000_000, added: own * 500_000 } as const
     const content = { sources: [], anchors: listed.map(() => ''), spent: listed.map(() => 0), description: '', run: null, lifeboat: 'bench' }
-    await store.put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: [], chunks: listed }, content, keys))
+    await store.put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: [], recipients: [], chunks: listed }, content, keys))
   }
 }
 

@@ -4,7 +4,7 @@ import type { Inputs } from '../inputs.ts'
 import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
 import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../repository/labels.ts'
-import type { AuthenticSnapshot } from '../repository/snapshot.ts'
+import { type AuthenticSnapshot, MOST_TAGS } from '../repository/snapshot.ts'
 import { isThere, type Store } from '../stores/store.ts'
 import { lookedIn, withStore } from './opened.ts'
 import type { LabelResult } from './results.ts'
@@ -47,6 +47,7 @@ export async function label(store: Store, keys: Keys, among: string, choice: Sna
   const { problem, ...labels } = await labelsOf(store, keys, set, id)
   if (problem !== undefined) onDamaged(problem)
   const changed = change(labels, tagsOf(snapshot.header, labels))
+  if ((changed.tags?.length ?? 0) > MOST_TAGS) throw new LifeboatError(`snapshot ${id} would have ${changed.tags?.length} tags, and ${MOST_TAGS} are the most`, { hint: 'Take some away with --remove.', status: 2 })
   await putLabels(store, snapshot.keys, set, id, changed)
   await requireStillThere(store, snapshot)
   return { snapshot: id, set, time, pinned: changed.pinned, tags: tagsOf(snapshot.header, changed) }

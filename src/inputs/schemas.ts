@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Misread } from '../error.ts'
 import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
-import { setName, snapshotId, tag } from '../repository/snapshot.ts'
+import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../ssh/address.ts'
 import { parseKnownHosts } from '../ssh/known-hosts.ts'
 import { parseDestination, parseDestinations } from '../stores/destination.ts'
@@ -119,7 +119,11 @@ export const timezone = parsing((text) => {
 
 /** Words separated by commas or line ends, each once. */
 export const words = parsing(splitWords)
-export const tags = parsing((text) => splitWords(text).map((word) => checked(tag, word, 'a tag')))
+export const tags = parsing((text) => {
+  const words = splitWords(text)
+  if (words.length > MOST_TAGS) throw new Misread(`${words.length} tags, and a snapshot has ${MOST_TAGS} at most`)
+  return words.map((word) => checked(tag, word, 'a tag'))
+})
 export const oneTag = parsing((text) => checked(tag, text, 'a tag'))
 export const recipients = parsing((text) => splitWords(text).map((word) => checked(z.string().regex(/^age1[a-z0-9]{20,}$/), word, 'an age recipient')))
 export const set = parsing((text) => checked(setName, text, 'the name of a set'))

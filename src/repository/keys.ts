@@ -1,4 +1,4 @@
-import { createHash, hkdfSync } from 'node:crypto'
+import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
@@ -19,6 +19,8 @@ export interface Keys {
   /** HMAC-SHA-256 keys: of chunk ids, and of each kind of signed object. */
   readonly idKey: Buffer
   readonly macKeys: Readonly<Record<MacKind, Buffer>>
+  /** What snapshots call the extra recipients (docs/format.md), in ascending order; keyed, so that they tell an observer nothing. */
+  readonly recipientTags: readonly string[]
   /** 256 words of the rolling hash; secret, so that cut points tell an observer nothing. */
   readonly gear: Int32Array
   /** The keys in the store's other key files that the passphrase opens: two first backups that ran at the same time each made one. */
@@ -138,10 +140,13 @@ function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Ke
     throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.')
   }
   const table = derive(writeSecret, 'gear table', 1024)
+  const tagKey = derive(writeSecret, 'recipient tag', 32)
+  const recipients = [...new Set([recipient, ...extra])]
   const macKey = (kind: MacKind): Buffer => derive(writeSecret, `${kind} mac`, 32)
   return {
     fingerprint: fingerprintOf(recipient),
-    recipients: [...new Set([recipient, ...extra])],
+    recipients,
+    recipientTags: recipients.slice(1).map((one) => createHmac('sha256', tagKey).update(one).digest('hex').slice(0, 16)).toSorted(),
     idKey: derive(writeSecret, 'chunk id', 32),
     macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts') },
     gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),

@@ -33,6 +33,10 @@ export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
   /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes. */
   newest: { sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
+  /** The extra recipients that what is known is sealed to, by mark. */
+  readonly recipients = new Map<string, readonly string[]>()
+  /** What the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew. */
+  readonly unsealed = { chunks: 0, bytes: 0 }
   readonly #byId = new Map<string, KnownChunk>()
   /** Keys and stored sizes of all that snapshots list. */
   readonly #listed = new Map<string, number>()
@@ -96,7 +100,13 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   const trash = await inTrash(store, keys, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
-  for (const { snapshot, content } of (await readNewest(store, keys, newest, onDamaged)).toReversed()) addSnapshot(known, snapshot, content, usable)
+  const read = (await readNewest(store, keys, newest, onDamaged)).toReversed()
+  for (const { snapshot, content } of read) addSnapshot(known, snapshot, content, keys, usable)
+  for (const [, size, , , mark] of read.at(-1)?.snapshot.header.chunks ?? []) {
+    if (isSealedToAll(known.recipients.get(mark), keys)) continue
+    known.unsealed.chunks++
+    known.unsealed.bytes += size
+  }
   return known
 }
 
@@ -145,11 +155,17 @@ async function expiring(store: Store): Promise<Set<string>> {
   return keys
 }
 
-function addSnapshot(known: KnownChunks, { header: { chunks, added } }: AuthenticSnapshot, content: Manifest | undefined, usable: (key: string) => boolean): void {
+/** Whether everybody that a backup with these keys is for can open an object sealed to such extra recipients. */
+function isSealedToAll(recipients: readonly string[] = [], keys: Keys): boolean {
+  return keys.recipientTags.every((tag) => recipients.includes(tag))
+}
+
+function addSnapshot(known: KnownChunks, { header: { recipients, chunks, added } }: AuthenticSnapshot, content: Manifest | undefined, keys: Keys, usable: (key: string) => boolean): void {
+  for (const [mark, ...tags] of recipients) known.recipients.set(mark, tags)
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
     const [id, size, storedSize, base, mark] = chunks[index]!
-    if (!usable(chunkKey(id, mark))) return undefined
+    if (!usable(chunkKey(id, mark)) || !isSealedToAll(known.recipients.get(mark), keys)) return undefined
     const already = known.get(id)
     if (already?.mark === mark) return already
     const baseChunk = base === null ? undefined : (made[base] ??= make(base))

@@ -7,7 +7,7 @@ import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT } from './format.ts'
-import { setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
+import { MOST_TAGS, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
 
 /** What was decided about a snapshot after it was made; its own object never changes. */
 export interface Labels {
@@ -33,7 +33,7 @@ const schema = z.strictObject({
   labels: snapshotId,
   set: setName,
   pinned: z.boolean(),
-  tags: z.array(tag).nullable(),
+  tags: z.array(tag).max(MOST_TAGS).nullable(),
 })
 
 export function labelsKey(set: string, id: string): string {

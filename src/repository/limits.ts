@@ -7,6 +7,6 @@ export const LIMITS = {
   keyFile: 64 * 1024,
   labels: 64 * 1024,
   proof: 4 * 1024 ** 2,
-  trash: 16 * 1024 ** 2,
-  snapshot: 512 * 1024 ** 2,
+  trash: 8 * 1024 ** 2,
+  snapshot: 256 * 1024 ** 2,
 } as const

@@ -12,7 +12,9 @@ import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT } from './format.ts'
 import { fingerprint, idTime, setName, snapshotId } from './snapshot.ts'
 
-const objectKey = z.string().regex(/^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/)
+const CHUNK = /^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/
+/** One problem for all: there may be many. */
+const objectKeys = z.custom<string[]>((list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects')
 
 /** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
 const proofSchema = z.strictObject({
@@ -29,11 +31,11 @@ const proofSchema = z.strictObject({
   /** Plaintext bytes read and checked. */
   bytes: z.int().min(0),
   /** Keys of the chunk objects found missing or damaged: no later backup builds on them. */
-  damaged: z.array(objectKey),
+  damaged: objectKeys,
   /** Keys of those that an earlier proof names as damaged, and that were read again and found good. */
-  good: z.array(objectKey),
+  good: objectKeys,
   /** base64(age(zstd(JSON))) of the details, which may quote names and rows. */
-  details: z.base64(),
+  details: z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/),
 })
 
 const detailsSchema = z.strictObject({
@@ -155,8 +157,7 @@ export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetai
   const own = [keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)
   try {
     if (!own?.identity) throw new Error('it is sealed to another key')
-    const text = await decompressUpTo(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)
-    return detailsSchema.parse(JSON.parse(text.toString('utf8')))
+    return detailsSchema.parse(parsedJson(await decompressUpTo(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)))
   } catch (cause) {
     throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause)
   }

@@ -1,15 +1,9 @@
-import { z } from 'zod'
-import { messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
-import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
-import { decompressUpTo } from './sealing/zstd.ts'
 import { LIMITS } from './limits.ts'
-import { signerOf, splitSigned } from './signed.ts'
-import { FORMAT } from './format.ts'
-import { MAXIMUM_SNAPSHOT, setName, snapshotId, snapshotKey } from './snapshot.ts'
+import { DamagedSnapshot, openHeader, snapshotKey } from './snapshot.ts'
 
 /** A snapshot as far as deciding about it needs. */
 export interface SnapshotSeen {
@@ -22,9 +16,6 @@ export interface SnapshotSeen {
   /** Its MAC verifies, and it lies where it belongs. Of others nothing but the list of chunks counts. */
   authentic: boolean
 }
-
-/** What pruning reads of a snapshot, of any key and any set: all of it is in the public part. */
-const publicPart = z.object({ format: z.literal(FORMAT), id: snapshotId, set: setName, time: z.iso.datetime({ precision: 3 }), size: z.int().min(0), chunks: z.array(z.unknown()) })
 
 /** Which snapshots of a store list which chunks. */
 export class References {
@@ -88,35 +79,16 @@ export async function readReferences(store: Store, keys: Keys, options: { signal
       references.add(snapshot, chunks)
     } catch (error) {
       if (error instanceof NotFound) return
-      if (!(error instanceof Unreadable || error instanceof DamagedObject)) throw error
+      if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject)) throw error
       references.unreadable.push({ key, why: error.message })
     }
   })
   return references
 }
 
-class Unreadable extends Error {}
-
+/** What pruning needs is in the public part, of any key and any set. A snapshot of this key whose MAC does not verify may have lost chunks from its list. */
 async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<{ snapshot: SnapshotSeen; chunks: string[] }> {
-  const signed = splitSigned(object)
-  if (!signed) throw new Unreadable('it is damaged, or of another format')
-  let text: Buffer
-  try {
-    text = await decompressUpTo(signed.body, MAXIMUM_SNAPSHOT)
-  } catch (cause) {
-    throw new Unreadable(`it does not decompress: ${messageOf(cause)}`, { cause })
-  }
-  const parsed = publicPart.safeParse(parsedJson(text))
-  if (!parsed.success) throw new Unreadable('it is damaged, or of another format')
-  const { id, set, time, size } = parsed.data
-  const chunks = parsed.data.chunks.map(chunkIn)
-  const authentic = snapshotKey(set, id) === key && signerOf(signed, keys, 'snapshot') !== undefined
-  return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks }
-}
-
-/** `<id>-<mark>` of one entry; by hand, for a schema would copy each of millions. */
-function chunkIn(entry: unknown): string {
-  const [id, mark]: unknown[] = Array.isArray(entry) && entry.length === 5 ? [entry[0], entry[4]] : []
-  if (typeof id === 'string' && typeof mark === 'string' && /^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark)) return `${id}-${mark}`
-  throw new Unreadable('a chunk in it is malformed')
+  const { header: { id, set, time, size, chunks }, signer } = await openHeader(key, object, keys, { others: true })
+  const authentic = signer !== undefined && snapshotKey(set, id) === key
+  return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) }
 }

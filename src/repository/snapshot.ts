@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
-import { checkFormat, FORMAT } from './format.ts'
+import { FORMAT } from './format.ts'
+import { isHeaderText } from './header-text.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
+import { LIMITS } from './limits.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
 import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
@@ -23,16 +25,24 @@ export function chunkKey(id: string, mark: string): string {
 export const snapshotId = z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/)
 export const setName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/)
 export const tag = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}$/)
+/** A snapshot has no more tags than these. */
+export const MOST_TAGS = 100
 export const fingerprint = z.string().regex(/^[0-9a-f]{16}$/)
 
 const size = z.int().min(0)
-/** `[id, raw size, stored size, base, mark]`. */
-export // By hand: there are thousands in a snapshot, and a schema of five parts takes twice as long for each.
-const chunkEntry = z.custom<ChunkEntry>((entry) => {
+
+/** By hand, and one problem for all: there are thousands in a snapshot, and a schema of five parts takes twice as long for each. */
+const chunkEntries = z.custom<ChunkEntry[]>((list) => Array.isArray(list) && list.every(isChunkEntry), 'it is not a list of chunks').refine(hasItsBases, 'a base is missing or itself a difference')
+
+function isChunkEntry(entry: unknown): entry is ChunkEntry {
   if (!Array.isArray(entry) || entry.length !== 5) return false
   const [id, size, stored, base, mark]: unknown[] = entry
   return isText(id, /^[0-9a-f]{64}$/) && isWhole(size, 1, 8 * 1024 * 1024) && isWhole(stored, 1) && (base === null || isWhole(base, 0)) && isText(mark, /^[0-9a-f]{8}$/)
-}, 'it is not the entry of a chunk')
+}
+
+function hasItsBases(chunks: readonly ChunkEntry[]): boolean {
+  return chunks.every(([, , , base]) => base === null || chunks[base]?.[3] === null)
+}
 
 function isText(value: unknown, form: RegExp): boolean {
   return typeof value === 'string' && form.test(value)
@@ -42,18 +52,24 @@ function isWhole(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER):
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most
 }
 
-/** Line 1 of a snapshot object (docs/format.md): readable without a key, to be believed only after its MAC. */
+/** The extra recipients that the objects with a mark are sealed to: `[mark, tag, …]`, the tags as `recipientTags` (keys.ts) makes them. */
+export type SealedTo = [mark: string, ...tags: string[]]
+const sealedTo = z.custom<SealedTo>((entry) => Array.isArray(entry) && entry.length > 1 && isText(entry[0], /^[0-9a-f]{8}$/) && entry.slice(1).every((one) => isText(one, /^[0-9a-f]{16}$/)))
+
+/** The header of a snapshot (docs/format.md), in the order of its members: readable without a key, to be believed only after its MAC. */
 export const snapshotHeader = z.strictObject({
   format: z.literal(FORMAT),
   id: snapshotId,
   set: setName,
   time: z.iso.datetime({ precision: 3 }),
   key: fingerprint,
-  tags: z.array(tag),
+  tags: z.array(tag).max(MOST_TAGS),
   size,
   added: size,
-  chunks: z.array(chunkEntry).refine((chunks) => chunks.every(([, , , base]) => base === null || chunks[base]?.[3] === null), 'a base is missing or itself a difference'),
-  manifest: z.base64(),
+  /** Of the marks among `chunks` whose objects are sealed to more than the key's own recipient. */
+  recipients: z.array(sealedTo),
+  chunks: chunkEntries,
+  manifest: z.string(),
 })
 
 export const manifest = z.strictObject({
@@ -109,8 +125,11 @@ export class DamagedSnapshot extends LifeboatError {
   }
 }
 
-/** More than a snapshot of ten terabytes needs; a store that offers more is not believed. */
-export const MAXIMUM_SNAPSHOT = 512 * 1024 * 1024
+/** Bytes of the header of a snapshot whose MAC verifies, and of a manifest. */
+const MAXIMUM_HEADER = 512 * 1024 * 1024
+/** Of a header that nobody vouches for, also by the size of its frame: the ids, marks and base64 of an honest one compress to a quarter at best. */
+const MAXIMUM_UNAUTHENTICATED = 64 * 1024 * 1024
+const MAXIMUM_RATIO = 8
 const METADATA_LEVEL = 9
 
 export function snapshotKey(set: string, id: string): string {
@@ -137,38 +156,51 @@ export function sourceSize({ streams }: { streams: readonly { size: number }[] }
   return streams.reduce((sum, { size }) => sum + size, 0)
 }
 
-/** The object to put: the compressed header, signed. */
+/** The object to put: the compressed header, signed. Throws for what would not be read again. */
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
-  const line = JSON.stringify(snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') }))
-  return sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')
+  const { format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
+  const line = JSON.stringify({ format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text })
+  if (!isHeaderText(line)) throw new Error(`the header of snapshot ${id} is not of the form that is read`)
+  const object = sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')
+  if (object.length <= LIMITS.snapshot && line.length <= MAXIMUM_HEADER) return object
+  throw new LifeboatError(`snapshot ${id} lists ${chunks.length} chunks, more than fit into one`, { hint: 'Back up the sources in several sets.' })
 }
 
 /** Reads a snapshot object. With keys, its MAC must verify before anything of it is decompressed. Throws a LifeboatError that names `key`. */
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys): Promise<AuthenticSnapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: undefined): Promise<Snapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys | undefined): Promise<Snapshot> {
+  const { header, signer } = await openHeader(key, object, keys, { others: false })
+  if (snapshotKey(header.set, header.id) !== key) throw new DamagedSnapshot(`${key} is not a whole snapshot: it is snapshot ${header.id} of set ${header.set}, moved here`)
+  return { key, header, ...(signer && { keys: signer }) }
+}
+
+/**
+ * The header in a snapshot object, wherever the object lies. Of a snapshot of one of these keys the MAC is verified first; `signer` is that key. Of one of another
+ * key (`others`, otherwise it throws), and without keys, the header is what the object claims, read within limits that make it harmless.
+ */
+export async function openHeader(key: string, object: Uint8Array, keys: Keys | undefined, { others }: { others: boolean }): Promise<{ header: SnapshotHeader; signer: Keys | undefined }> {
   const damaged = (what: string, cause?: unknown) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause)
   const signed = splitSigned(object)
-  if (!signed) {
-    const [other] = /^lifeboat\/\d+(?= )/.exec(Buffer.from(object.subarray(0, 100)).toString('latin1')) ?? [FORMAT]
-    checkFormat(key, other)
-    throw damaged('it does not begin with the line of a signed object')
-  }
-  const own = keys && signerOf(signed, keys, 'snapshot')
-  if (keys && !own) throw isOfAnotherKey(signed, keys) ? ofAnotherKey(key, signed.key, keys) : damaged('its signature (MAC) does not verify')
-  let text: Buffer
+  if (!signed) throw damaged(`it does not begin with the line of a signed object of ${FORMAT}`)
+  const foreign = !keys || isOfAnotherKey(signed, keys)
+  if (keys && foreign && !others) throw ofAnotherKey(key, signed.key, keys)
+  const signer = foreign ? undefined : signerOf(signed, keys, 'snapshot')
+  if (!foreign && !signer) throw damaged('its signature (MAC) does not verify')
+  const most = signer ? MAXIMUM_HEADER : Math.min(MAXIMUM_UNAUTHENTICATED, MAXIMUM_RATIO * signed.body.length + 64 * 1024)
+  let bytes: Buffer
   try {
-    text = await decompressUpTo(signed.body, MAXIMUM_SNAPSHOT)
+    bytes = await decompressUpTo(signed.body, most)
   } catch (cause) {
-    throw damaged('it does not decompress', cause)
+    throw damaged(`it does not decompress: ${messageOf(cause)}`, cause)
   }
-  const parsed = snapshotHeader.safeParse(parsedJson(text))
+  const text = bytes.toString('latin1')
+  if (!isHeaderText(text)) throw damaged('its header is malformed, or of a newer version')
+  const parsed = snapshotHeader.safeParse(JSON.parse(text))
   if (!parsed.success) throw damaged(firstProblem(parsed.error))
-  const header = parsed.data
-  if (header.key !== signed.key) throw damaged(`its first line names the key ${signed.key}, its header another`)
-  if (snapshotKey(header.set, header.id) !== key) throw damaged(`it is snapshot ${header.id} of set ${header.set}, moved here`)
-  return { key, header, ...(own && { keys: own }) }
+  if (parsed.data.key !== signed.key) throw damaged(`its first line names the key ${signed.key}, its header another`)
+  return { header: parsed.data, signer }
 }
 
 function ofAnotherKey(key: string, other: string, keys: Keys): LifeboatError {
@@ -213,8 +245,7 @@ async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schem
   }
   try {
     const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)
-    const text = await decompressUpTo(compressed, MAXIMUM_SNAPSHOT)
-    return schema.parse(JSON.parse(text.toString('utf8')))
+    return schema.parse(parsedJson(await decompressUpTo(compressed, MAXIMUM_HEADER)))
   } catch (cause) {
     throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
   }

@@ -14,12 +14,12 @@ import { idTime } from './snapshot.ts'
 export const GRACE = 24 * 3600 * 1000
 
 /** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
-const chunkName = z.string().regex(/^[0-9a-f]{64}-[0-9a-f]{8}$/)
+const CHUNK = /^[0-9a-f]{64}-[0-9a-f]{8}$/
 const schema = z.strictObject({
   format: z.literal(FORMAT),
   /** The name of the object: its age is that of this time, so nobody may give it another. */
   trash: z.string(),
-  chunks: z.array(chunkName),
+  chunks: z.custom<string[]>((list) => Array.isArray(list) && list.every((chunk) => typeof chunk === 'string' && CHUNK.test(chunk))),
 })
 const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/
 

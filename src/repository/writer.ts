@@ -9,7 +9,7 @@ import { openChunk } from './reader.ts'
 import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
-import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SnapshotHeader, snapshotKey, sourceSize, storedBytes, type StreamRecord } from './snapshot.ts'
+import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SealedTo, type SnapshotHeader, snapshotKey, sourceSize, storedBytes, type StreamRecord } from './snapshot.ts'
 
 /** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
 const PUTTING_BYTES = 32 * 1024 * 1024
@@ -102,7 +102,7 @@ export class Writer {
     const { keys, store } = this.#options
     const size = content.sources.reduce((sum, source) => sum + sourceSize(source), 0)
     const object = await encodeSnapshot(
-      { ...header, key: keys.fingerprint, size, added: this.added, chunks: this.#entries },
+      { ...header, key: keys.fingerprint, size, added: this.added, recipients: this.#recipients(), chunks: this.#entries },
       { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) },
       keys,
     )
@@ -110,6 +110,13 @@ export class Writer {
     await store.put(snapshotKey(header.set, header.id), object)
     await store.commit?.(this.reused())
     return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
+  }
+
+  /** Of the marks among the objects, those sealed to extra recipients: all that this run put, and what it reused of others, where that says so. */
+  #recipients(): SealedTo[] {
+    const { keys, known, mark } = this.#options
+    const marks = [...new Set(this.#entries.map((entry) => entry[4]))].toSorted()
+    return marks.map((one): SealedTo => [one, ...(one === mark ? keys.recipientTags : (known.recipients.get(one) ?? []))]).filter(({ length }) => length > 1)
   }
 
   /** Keys and stored sizes of all objects the snapshot needs. */

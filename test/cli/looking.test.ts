@@ -117,7 +117,7 @@ test('a list of more than 64 KiB arrives whole through a pipe', async () => {
   for (let index = 0; index < 100; index++) {
     const id = `20261119T000000Z-${String(index).padStart(8, '0')}`
     const header = { format: FORMAT, id, set: 'app', time: '2026-11-19T00:00:00.000Z', key: keys.fingerprint, tags: [], size: 0, added: 0, chunks: [] } as const
-    await new FileStore(long).put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: [], chunks: [] }, { sources: [], anchors: [], spent: [], description: 'x'.repeat(1000), run: null, lifeboat: '0' }, keys))
+    await new FileStore(long).put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: [], recipients: [], chunks: [] }, { sources: [], anchors: [], spent: [], description: 'x'.repeat(1000), run: null, lifeboat: '0' }, keys))
   }
   // A pipe of the shell's: those that Node makes for its children are sockets, which take more.
   const env = { PATH: process.env['PATH'], LIFEBOAT_DESTINATION: `file:${long}`, LIFEBOAT_ENCRYPTION_KEY: identity }

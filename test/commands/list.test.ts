@@ -94,7 +94,7 @@ test('Markdown has the same, and no name or description in it is markup or moves
   const hostile = 'a|b\n\u001b[2J<script>\u202e[x](y)'
   const id = '20261115T000000Z-0000000a'
   const content = { sources: [{ name: hostile, kind: 'postgres' as const, streams: [], facts: {} }], anchors: [], spent: [], description: hostile, lifeboat: '0', run: { repository: 'a/b', workflow: hostile, id: '1', attempt: '1', url: `javascript:alert(1)//${hostile}` } }
-  const object = await encodeSnapshot({ format: FORMAT, id, set: 'hostile', time: '2026-11-15T00:00:00.000Z', key: keys.fingerprint, tags: [], size: 0, added: 0, chunks: [] }, content, keys)
+  const object = await encodeSnapshot({ format: FORMAT, id, set: 'hostile', time: '2026-11-15T00:00:00.000Z', key: keys.fingerprint, tags: [], size: 0, added: 0, recipients: [], chunks: [] }, content, keys)
   await store.put(snapshotKey('hostile', id), object)
   const { text } = await list({ set: 'hostile', format: 'markdown' })
   const row = text.split('\n').find((line) => line.includes(id))!

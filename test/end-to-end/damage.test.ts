@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { identityToRecipient } from 'age-encryption'
@@ -214,16 +214,5 @@ describe('a snapshot', () => {
     cpSync(path.join(store, files[1]!), path.join(store, 'snapshots/other', path.basename(files[1]!)))
     expectFailure(await sandbox.run('verify', { ...given, set: 'other' }), 1, new RegExp(`snapshots/other/${ids[1]}\\.json\\.zst is not a whole snapshot: it is snapshot ${ids[1]} of set default, moved here`), /./)
     expect(await verify('list')).toMatchObject({ status: 0, snapshot: ids[1] })
-  })
-
-  test('of a newer format is refused by name, and so is a backup on top of it', async () => {
-    edit((header) => ({ ...header, format: 'lifeboat/2' }))
-    const before = contentOf(store)
-    for (const command of ['backup', 'verify', 'restore'] as const) {
-      const target: Given = command === 'restore' ? { 'database-url': server.url('brand_new'), mode: 'create' } : {}
-      expectFailure(await sandbox.run(command, { ...given, ...target }), 1, /snapshots\/default\/\S+ has the format "lifeboat\/2"/, /or a newer one/)
-    }
-    expect(contentOf(store)).toEqual(before)
-    expect(readdirSync(path.join(store, 'snapshots/default'))).toHaveLength(2)
   })
 })

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
+import { contentSizeOf } from './frame.ts'
 
 /** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
 const DICTIONARY_MAGIC = 0xec30a437
@@ -7,6 +8,9 @@ const DICTIONARY_MAGIC = 0xec30a437
 export function canBeBase(plaintext: Buffer): boolean {
   return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
 }
+
+/** Most metadata comes out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
+const METADATA_PIECE = 128 * 1024
 
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
@@ -44,16 +48,18 @@ function differenceParameters(bytes: number, search: boolean): Record<number, nu
   }
 }
 
-/** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
+/** The reverse of `compress`, in a larger buffer of its own; throws unless it is exactly one whole frame of `size` bytes. */
 export function decompress(compressed: Uint8Array, size: number, base?: Uint8Array): Buffer {
+  const content = contentSizeOf(compressed)
+  if (content !== size) throw new Error(`its content has ${content} bytes instead of ${size}`)
   return zstdDecompressSync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) })
 }
 
-/** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
-const METADATA_PIECE = 128 * 1024
 const decompressAsync = promisify(zstdDecompress)
 
-/** A frame of metadata, whose size nothing tells beforehand; throws when it is damaged or holds more than `most` bytes. */
+/** A frame of metadata; throws, before anything is decompressed, unless it is exactly one of at most `most` bytes. */
 export async function decompressUpTo(compressed: Uint8Array, most: number): Promise<Buffer> {
-  return decompressAsync(compressed, { maxOutputLength: most, chunkSize: METADATA_PIECE })
+  const content = contentSizeOf(compressed)
+  if (content > most) throw new Error(`its content has ${content.toLocaleString('en')} bytes, more than the ${most.toLocaleString('en')} that it may have`)
+  return decompressAsync(compressed, { maxOutputLength: Math.max(1, content), chunkSize: Math.min(content, METADATA_PIECE) + 64 })
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { zstdCompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
-import { canBeBase, compress, decompress } from '../../../src/repository/sealing/zstd.ts'
+import { contentSizeOf } from '../../../src/repository/sealing/frame.ts'
+import { canBeBase, compress, decompress, decompressUpTo } from '../../../src/repository/sealing/zstd.ts'
 import { changed, noise, rows } from '../../support/bytes.ts'
 
 const MIB = 1024 * 1024
@@ -99,4 +100,52 @@ test('what zstd would take for a structured dictionary, or is too short for one,
   expect(canBeBase(Buffer.from('37a430ec000000000000', 'hex'))).toBe(false)
   expect(canBeBase(Buffer.alloc(8))).toBe(false)
   expect(canBeBase(Buffer.alloc(9))).toBe(true)
+})
+
+describe('exactly one frame with a content size', () => {
+  const content = noise('one frame', 100_000)
+  const frame = compress(content, 3)
+  const streamed = execFileSync('zstd', ['-c'], { input: content })
+  const skippable = Buffer.concat([Buffer.from('504d2a1804000000', 'hex'), Buffer.from('skip')])
+
+  test.each<[string, Buffer]>([
+    ['a frame and a byte', Buffer.concat([frame, Buffer.from([0])])],
+    ['two frames', Buffer.concat([frame, frame])],
+    ['a frame and an empty one', Buffer.concat([frame, compress(Buffer.alloc(0), 3)])],
+    ['a skippable frame before it', Buffer.concat([skippable, frame])],
+    ['a skippable frame after it', Buffer.concat([frame, skippable])],
+    ['a frame without its end', frame.subarray(0, -1)],
+    ['a frame without a content size', streamed],
+    ['nothing', Buffer.alloc(0)],
+    ['its first five bytes', frame.subarray(0, 5)],
+  ])('%s is refused before anything is decompressed', async (_, bytes) => {
+    expect(() => contentSizeOf(bytes)).toThrow(/zstd frame/)
+    expect(() => decompress(bytes, content.length)).toThrow(/zstd frame/)
+    await expect(decompressUpTo(bytes, content.length)).rejects.toThrow(/zstd frame/)
+  })
+
+  test('the content size is known of every frame that is written, and of those of stock zstd', () => {
+    for (const size of [0, 1, 255, 256, 65_791, 65_792, 3_000_000]) {
+      const bytes = noise('sized', size)
+      expect([1, 3, 19].map((level) => contentSizeOf(compress(bytes, level)))).toEqual([size, size, size])
+      if (size > 100) expect(contentSizeOf(compress(bytes, 3, noise('base', size)))).toBe(size)
+      expect(contentSizeOf(execFileSync('zstd', ['-c', `--stream-size=${size}`], { input: bytes, maxBuffer: 2 ** 24 }))).toBe(size)
+    }
+  })
+
+  test('a frame that holds another size than it says is refused', async () => {
+    const lying = Buffer.from(frame)
+    lying.writeUInt32LE(99_999, 5 + (lying[4]! & 0x20 ? 0 : 1))
+    expect(contentSizeOf(lying)).toBe(99_999)
+    await expect(decompressUpTo(lying, 200_000)).rejects.toThrow()
+    expect(() => decompress(lying, 99_999)).toThrow()
+  })
+
+  test('a frame that says it holds half a gigabyte is refused by that alone', async () => {
+    const bomb = execFileSync('sh', ['-c', 'head -c 536870912 /dev/zero | zstd -c -3 --stream-size=536870912'], { maxBuffer: 2 ** 24 })
+    expect(bomb.length).toBeLessThan(60_000)
+    const before = process.memoryUsage.rss()
+    await expect(decompressUpTo(bomb, 8 * bomb.length + 65_536)).rejects.toThrow('536,870,912 bytes, more than')
+    expect(process.memoryUsage.rss() - before).toBeLessThan(50 * 1024 * 1024)
+  })
 })
