@@ -97,7 +97,7 @@ header_rules='
   def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
   def bytes: whole(0; 9007199254740991);
   type == "object"
-  and keys == ["added", "chunks", "format", "id", "key", "manifest", "set", "size", "tags", "time"]
+  and keys == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]
   and .format == "lifeboat/1"
   and (.id | text("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"))
   and (.set | text("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))
@@ -106,6 +106,7 @@ header_rules='
   and (.tags | type == "array" and all(.[]; text("[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}")))
   and (.size | bytes) and (.added | bytes)
   and (.manifest | text("[A-Za-z0-9+/]+={0,2}"))
+  and (.recipients | type == "array" and all(.[]; type == "array" and length > 1 and (.[0] | text("[0-9a-f]{8}")) and all(.[1:][]; text("[0-9a-f]{16}"))))
   and (.chunks | type == "array")
   and (.chunks as $all | all($all[];
     type == "array" and length == 5
