@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { NotFound, type Store } from '../stores/store.ts'
+import { parsedJson } from './json.ts'
 import { LIMITS } from './limits.ts'
 import { recoveryFiles } from './recovery.ts'
 import { checkFormat, FORMAT } from './format.ts'
@@ -36,12 +37,8 @@ async function hasMarker(store: Store): Promise<boolean> {
     if (error instanceof NotFound) return false
     throw error
   }
-  let json: unknown
-  try {
-    json = JSON.parse(bytes.toString('utf8'))
-  } catch (cause) {
-    throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { cause, hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
-  }
+  const json = parsedJson(bytes)
+  if (json === undefined) throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
   checkFormat(`${store.name}/${MARKER}`, z.object({ format: z.unknown() }).safeParse(json).data?.format)
   if (marker.safeParse(json).success) return true
   throw new LifeboatError(`${MARKER} in ${store.name} holds more than its format`, { hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.' })

@@ -68,6 +68,10 @@ export class RcloneStore implements Store {
     return this.#through((store) => store.free())
   }
 
+  sweep(): Promise<void> {
+    return this.#through((store) => store.sweep())
+  }
+
   async close(): Promise<void> {
     try {
       // One that never served has nothing to clean up, and whoever needed it knows why.

@@ -81,6 +81,10 @@ export class SeveralStores implements Store {
     await this.each(async (store) => store.commit?.(needs))
   }
 
+  async sweep(): Promise<void> {
+    await this.each(async (store) => store.sweep?.())
+  }
+
   /** Ends the use of all, also of those that failed before; what one of these says now is of no interest any more. */
   async close(): Promise<void> {
     const closing = await Promise.allSettled(this.#all.map((store) => store.close()))

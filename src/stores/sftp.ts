@@ -8,7 +8,7 @@ import { Persistence } from './persistence.ts'
 import { inParallel, Transient } from './retry.ts'
 import { FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, SftpSession, status } from './sftp/session.ts'
 import { checkKey, checkSize, NotFound, type Store, type StoredObject } from './store.ts'
-import { ABANDONED_AFTER, type FolderContents, INCOMING, walk } from './walk.ts'
+import { type FolderContents, INCOMING, isAbandoned, walk } from './walk.ts'
 
 export interface SftpOptions extends Pick<StoreEnvironment, 'variables' | 'signal'> {
   /** How messages name the store; without secrets. */
@@ -23,8 +23,11 @@ export interface SftpOptions extends Pick<StoreEnvironment, 'variables' | 'signa
   pause?: number
 }
 
-/** What every SFTP server takes in one request, and how many requests of one object are under way. */
-const PIECE = 32_000
+/**
+ * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and rclone waits for
+ * bytes in their order. And how many requests of one object are under way.
+ */
+const PIECE = 30_000
 const PIECES_AT_ONCE = 64
 
 /**
@@ -36,8 +39,8 @@ export class SftpStore implements Store {
   readonly #options: SftpOptions
   readonly #persistence: Persistence
   #session: Promise<SftpSession> | undefined
-  /** Uploads of this run that a lost connection ended, and that may be there. */
-  readonly #lost: string[] = []
+  /** Temporary files of puts that failed, as far as they were not removed at once. */
+  readonly #left = new Set<string>()
   /** Or has tried to. */
   #wrote = false
 
@@ -51,33 +54,47 @@ export class SftpStore implements Store {
     const target = this.#path(key)
     return this.#attempt(`write ${key} to ${this.name}`, async (session) => {
       this.#wrote = true
-      const temporary = await this.#upload(session, bytes)
+      const temporary = this.#path(`${INCOMING}/${randomUUID()}`)
       try {
+        await this.#upload(session, temporary, bytes)
         await this.#moveIntoPlace(session, temporary, target)
       } catch (error) {
-        await this.#discard(session, temporary)
+        this.#left.add(temporary)
+        await this.#discardLeft(session)
         throw error
       }
+      await this.#discardLeft(session)
     })
   }
 
   get(key: string, most: number): Promise<Buffer> {
     const file = this.#path(key)
     return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
-      const handle = await found(key, this.name, session.request<Buffer>((sftp, done) => sftp.open(file, 'r', done)))
-      try {
-        const { size } = await found(key, this.name, session.request<Stats>((sftp, done) => sftp.fstat(handle, done)).then(isFile))
-        checkSize(size, most, key, this.name)
-        return await readPieces(session, handle, size)
-      } finally {
-        if (!session.ended) await session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)))
-      }
+      const handle = await found(key, this.name, session.request<Buffer>((sftp, done) => sftp.open(file, 'r', done)).catch(async (error: unknown) => {
+        // proftpd refuses to open a folder, and what leads through a file.
+        if (status(error) === PERMISSION_DENIED && !(await this.#stat(session, file).catch(notThere))) return undefined
+        throw error
+      }))
+      return this.#readAll(session, handle, most, key).catch((error: unknown) => {
+        // rclone's server, when the object is replaced while it is read.
+        throw status(error) === FAILURE ? new Transient(messageOf(error), { cause: error }) : error
+      })
     })
+  }
+
+  async #readAll(session: SftpSession, handle: Buffer, most: number, key: string): Promise<Buffer> {
+    try {
+      const { size } = await found(key, this.name, session.request<Stats>((sftp, done) => sftp.fstat(handle, done)).then(isFile))
+      checkSize(size, most, key, this.name)
+      return await readPieces(session, handle, size)
+    } finally {
+      if (!session.ended) await session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)))
+    }
   }
 
   head(key: string): Promise<StoredObject> {
     return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
-      const { size, mtime } = await found(key, this.name, session.request<Stats>((sftp, done) => sftp.stat(this.#path(key), done)).then(isFile))
+      const { size, mtime } = await found(key, this.name, this.#stat(session, this.#path(key)))
       return { key, size, modified: new Date(mtime * 1000) }
     })
   }
@@ -98,13 +115,17 @@ export class SftpStore implements Store {
     })
   }
 
-  /** After a run that wrote, removes what killed runs left behind. */
+  sweep(): Promise<void> {
+    return this.#attempt(`clean up ${this.name}`, (session) => this.#sweep(session))
+  }
+
+  /** After a run that wrote, removes what uploads left behind. */
   async close(): Promise<void> {
     // One that could not be opened has nothing to close, and whoever needed it knows why.
     const session = await this.#session?.catch(() => undefined)
     if (!session) return
     try {
-      if (this.#wrote && !session.ended) await this.#removeAbandoned(session)
+      if (this.#wrote && !session.ended) await this.#sweep(session)
     } catch (error) {
       // What was put is put; the next run that writes cleans up.
       if (!(error instanceof LifeboatError) && status(error) === undefined && error !== this.#options.signal.reason) throw error
@@ -113,15 +134,24 @@ export class SftpStore implements Store {
     }
   }
 
-  sweep(): Promise<void> {
-    return this.#attempt(`remove failed uploads from ${this.name}`, (session) => this.#removeAbandoned(session))
-  }
-
-  async #removeAbandoned(session: SftpSession): Promise<void> {
-    for (const temporary of this.#lost.splice(0)) await remove(session, temporary)
+  async #sweep(session: SftpSession): Promise<void> {
+    await this.#discardLeft(session)
     const { files } = (await this.#readFolder(session, INCOMING)) ?? { files: [] }
     for (const { name, modified } of files) {
-      if (Date.now() - modified.getTime() > ABANDONED_AFTER) await remove(session, this.#path(`${INCOMING}/${name}`))
+      if (isAbandoned(name, modified)) await remove(session, this.#path(`${INCOMING}/${name}`))
+    }
+  }
+
+  /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
+  async #discardLeft(session: SftpSession): Promise<void> {
+    for (const temporary of this.#left) {
+      if (session.ended) return
+      try {
+        await remove(session, temporary)
+        this.#left.delete(temporary)
+      } catch (error) {
+        if (status(error) === undefined && !(error instanceof Transient)) throw error
+      }
     }
   }
 
@@ -151,8 +181,7 @@ export class SftpStore implements Store {
     return this.#session
   }
 
-  async #upload(session: SftpSession, bytes: Uint8Array): Promise<string> {
-    const temporary = this.#path(`${INCOMING}/${randomUUID()}`)
+  async #upload(session: SftpSession, temporary: string, bytes: Uint8Array): Promise<void> {
     const open = (): Promise<Buffer> => session.request<Buffer>((sftp, done) => sftp.open(temporary, 'wx', 0o600, done))
     const handle = await open().catch(async (error: unknown) => {
       if (status(error) !== NO_SUCH_FILE) throw error
@@ -165,19 +194,9 @@ export class SftpStore implements Store {
       await session.extension((sftp, done) => sftp.ext_openssh_fsync(handle, (error) => done(error, undefined)))
     } catch (error) {
       if (!session.ended) await close()
-      await this.#discard(session, temporary)
       throw error
     }
     await close()
-    return temporary
-  }
-
-  /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed later. */
-  async #discard(session: SftpSession, temporary: string): Promise<void> {
-    if (session.ended) return void this.#lost.push(temporary)
-    await remove(session, temporary).catch((error: unknown) => {
-      if (status(error) === undefined && !(error instanceof Transient)) throw error
-    })
   }
 
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
@@ -187,7 +206,10 @@ export class SftpStore implements Store {
     } catch (error) {
       if (status(error) !== NO_SUCH_FILE) throw error
       await this.#makeFolder(session, parentOf(target))
-      await this.#rename(session, temporary, target)
+      await this.#rename(session, temporary, target).catch((again: unknown) => {
+        // rclone's server, when others replace the same object at this moment.
+        throw status(again) === NO_SUCH_FILE ? new Transient(messageOf(again), { cause: again }) : again
+      })
     }
   }
 
@@ -241,6 +263,11 @@ export class SftpStore implements Store {
       folders: entries.filter(({ attrs }) => attrs.isDirectory()).map(({ filename }) => filename),
       files: files.map(({ filename, attrs }) => ({ name: filename, size: attrs.size, modified: new Date(attrs.mtime * 1000) })),
     }
+  }
+
+  /** Undefined for what is there, but is no file. */
+  #stat(session: SftpSession, file: string): Promise<Stats | undefined> {
+    return session.request<Stats>((sftp, done) => sftp.stat(file, done)).then(isFile)
   }
 
   /** Of a key, or of the store's own folder for an empty one. */

@@ -30,10 +30,13 @@ export interface Store {
   wholeness?(): Promise<{ lost: string[] }>
   /** Of several stores used as one, those that are written to: what only one of them has is seen there. Others have no such member. */
   readonly live?: readonly Store[]
+  /**
+   * Removes what uploads left behind: those of this run that failed, and others that were broken off at least a day ago. Takes no space itself, so
+   * that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
+   */
+  sweep?(): Promise<void>
   /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
   free?(): Promise<number | undefined>
-  /** Stores that keep uploads apart until they are complete: removes those that killed runs left a day ago or more. */
-  sweep?(): Promise<void>
   /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
 }

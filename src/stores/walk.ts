@@ -9,8 +9,15 @@ export interface FolderContents {
 
 /** Where stores of folders keep objects until they are moved into place; not a part of the store. */
 export const INCOMING = '.incoming'
-/** Milliseconds after which what lies there was left by a run that was killed. */
-export const ABANDONED_AFTER = 24 * 3600 * 1000
+/** Milliseconds after which what lies there was left by a run that was killed; longer than clocks of two time zones differ. */
+const ABANDONED_AFTER = 24 * 3600 * 1000
+/** As `randomUUID` names what is put there. */
+const OURS = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Whether a file of that folder was left by a run of ours that was killed. */
+export function isAbandoned(name: string, modified: Date): boolean {
+  return OURS.test(name) && Date.now() - modified.getTime() > ABANDONED_AFTER
+}
 
 /** Folders read at the same time: each is a few round trips to the server. */
 const AT_ONCE = 8

@@ -4,7 +4,7 @@ import { AGAIN, type Answer, request, TooLong } from './http.ts'
 import { Persistence } from './persistence.ts'
 import { Transient } from './retry.ts'
 import { checkKey, NotFound, tooLarge, type Store, type StoredObject } from './store.ts'
-import { ABANDONED_AFTER, type FolderContents, INCOMING, walk } from './walk.ts'
+import { type FolderContents, INCOMING, isAbandoned, walk } from './walk.ts'
 import { propfindBody, QUOTA, readMultistatus, type Resource, VERSION, WANTED } from './webdav/multistatus.ts'
 
 export interface WebdavOptions {
@@ -32,8 +32,10 @@ const SMALL = 512 * 1024
 const LARGEST_LISTING = 256 * 1024 * 1024
 /** RFC 4918, section 11.5: the server is full, and will be the next time. */
 const INSUFFICIENT_STORAGE = 507
-/** For a folder that is not there RFC 4918 wants 409; for a move, mod_dav has 500 and rclone 403. */
+/** For a folder that is not there RFC 4918 wants 409; for a put, nginx has 500, and for a move, mod_dav has 500 and rclone 403. */
 const NO_FOLDER = [403, 404, 409, 500]
+/** A 500 to one of these is looked at here. */
+const WRITING = ['PUT', 'MKCOL', 'MOVE']
 
 /**
  * A store in a folder of a WebDAV server (RFC 4918), laid out like one on a disk. Many servers write a PUT in place, so an object is
@@ -44,8 +46,10 @@ export class WebdavStore implements Store {
   readonly #options: WebdavOptions
   readonly #base: URL
   readonly #persistence: Persistence
-  /** Uploads of this run that a lost connection ended, and that may be there. */
-  readonly #lost: URL[] = []
+  /** Folders that something was put into: a 500 from there has another reason than that they are missing. */
+  readonly #folders = new Set<string>()
+  /** Temporary files of puts that failed, as far as they were not removed at once. */
+  readonly #left = new Set<string>()
   /** Or has tried to. */
   #wrote = false
   /** It has answered as WebDAV servers do. */
@@ -71,16 +75,15 @@ export class WebdavStore implements Store {
         // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
         if (moved.status !== 201 && moved.status !== 204) throw this.#refused(moved, target)
       } catch (error) {
+        this.#left.add(temporary.href)
         const refused = error instanceof Transient ? error.cause : error
-        if (!(refused instanceof Refused)) {
-          this.#lost.push(temporary)
-          throw error
-        }
-        await this.#discard(temporary, silence)
+        if (!(refused instanceof Refused)) throw error
+        await this.#discard(temporary.href, silence)
         // Two moves to one place get into each other's way on some servers.
         if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
         throw error
       }
+      for (const left of this.#left) await this.#discard(left, silence)
     })
   }
 
@@ -130,35 +133,36 @@ export class WebdavStore implements Store {
     })
   }
 
-  /** After a run that wrote, removes what killed runs left behind. */
+  sweep(): Promise<void> {
+    return this.#attempt(`clean up ${this.name}`, (silence) => this.#sweep(silence))
+  }
+
+  /** After a run that wrote, removes what uploads left behind. */
   async close(): Promise<void> {
     const { signal, timeout, silence = timeout / 5 } = this.#options
     if (!this.#wrote || signal.aborted) return
     try {
-      await this.#removeAbandoned(silence)
+      await this.#sweep(silence)
     } catch (error) {
       // What was put is put; the next run that writes cleans up.
       if (!(error instanceof LifeboatError) && error !== signal.reason) throw error
     }
   }
 
-  sweep(): Promise<void> {
-    return this.#attempt(`remove failed uploads from ${this.name}`, (silence) => this.#removeAbandoned(silence))
-  }
-
-  async #removeAbandoned(silence: number): Promise<void> {
-    for (const temporary of this.#lost.splice(0)) await this.#ask('DELETE', temporary, silence)
+  async #sweep(silence: number): Promise<void> {
+    for (const left of this.#left) await this.#discard(left, silence)
     const { files } = (await this.#readFolder(INCOMING, silence)) ?? { files: [] }
-    for (const { name, modified } of files) {
-      if (Date.now() - modified.getTime() > ABANDONED_AFTER) await this.#ask('DELETE', this.#url(`${INCOMING}/${name}`), silence)
-    }
+    for (const { name, modified } of files) if (isAbandoned(name, modified)) await this.#discard(this.#url(`${INCOMING}/${name}`).href, silence)
   }
 
-  /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
-  async #discard(temporary: URL, silence: number): Promise<void> {
-    await this.#ask('DELETE', temporary, silence).catch((error: unknown) => {
+  /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed later. */
+  async #discard(temporary: string, silence: number): Promise<void> {
+    try {
+      const { status } = await this.#ask('DELETE', new URL(temporary), silence)
+      if (status < 500) this.#left.delete(temporary)
+    } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
-    })
+    }
   }
 
   /** Apache and rclone send as many bytes as the old object had out of the new one when it is replaced just then. */
@@ -196,24 +200,26 @@ export class WebdavStore implements Store {
     return resources
   }
 
-  /** Whether an answer says that there is nothing at `url`. mod_dav has 400 for a path that leads through a file, which other trouble has as well. */
+  /** Whether an answer says that there is nothing at `url`. For a path that leads through a file mod_dav has 400, lighttpd 403 and nginx 409, which other trouble has as well. */
   async #isNothing({ status }: Answer, url: URL, silence: number): Promise<boolean> {
-    if (status !== 400 || url.pathname === '/') return status === 404 || status === 410
+    if (![400, 403, 409].includes(status) || url.pathname === '/') return status === 404 || status === 410
     const above = await this.#propfind(new URL(url.pathname.endsWith('/') ? url.href.replace(/\/+$/, '') : '.', url), '0', silence, WANTED)
     return !above?.[0]?.collection
   }
 
   /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
-  async #withFolder(url: URL, silence: number, work: () => Promise<Answer>): Promise<Answer> {
+  async #withFolder(url: URL, silence: number, work: () => Promise<Told>): Promise<Told> {
+    const folder = new URL('.', url)
     let answer = await work()
-    if (NO_FOLDER.includes(answer.status)) {
-      await this.#makeFolder(new URL('.', url), silence).catch((error: unknown) => {
+    if (NO_FOLDER.includes(answer.status) && !(answer.status === 500 && this.#folders.has(folder.href))) {
+      await this.#makeFolder(folder, silence).catch((error: unknown) => {
         throw answer.status === 403 && error instanceof Refused ? this.#refused(answer, url) : error
       })
       // Also where the folder was there: another put may have made it meanwhile.
       answer = await work()
     }
     if (!isGood(answer)) throw this.#refused(answer, url)
+    this.#folders.add(folder.href)
     return answer
   }
 
@@ -230,25 +236,27 @@ export class WebdavStore implements Store {
     if (!there?.collection) throw this.#refused(answer, folder)
   }
 
-  async #ask(method: string, url: URL, silence: number, given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {}): Promise<Answer> {
+  async #ask(method: string, url: URL, silence: number, given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {}): Promise<Told> {
     const { signal, user, password, token } = this.#options
     const authorization = user !== undefined ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : token !== undefined ? `Bearer ${token}` : undefined
     const { headers, body, maximum = 1024 * 1024 } = given
-    const answer = await request(
+    const answer = { method, ...(await request(
       url,
       { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body },
-      { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(method === 'MOVE' ? [500] : [])] },
-    )
+      { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(WRITING.includes(method) ? [500] : [])] },
+    )) }
     // Some servers lock a file for as long as another request works on it.
     if (answer.status === 423) throw new Transient(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' })
     if (answer.status === 401 || answer.status === INSUFFICIENT_STORAGE) throw new Refused(answer, url)
     return answer
   }
 
-  /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not. */
-  #refused(answer: Answer, url: URL): LifeboatError {
+  /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not, and to a PUT or a MKCOL that it takes none. */
+  #refused(answer: Told, url: URL): LifeboatError {
+    const { status, method } = answer
     const refused = new Refused(answer, url)
-    return this.#options.vague || (answer.status === 405 && this.#spoken) ? new Transient(refused.message, { cause: refused }) : refused
+    const passing = this.#options.vague || status === 500 || (status === 405 && this.#spoken && method !== 'PUT' && method !== 'MKCOL')
+    return passing ? new Transient(refused.message, { cause: refused, hint: refused.hint }) : refused
   }
 
   async #attempt<T>(what: string, work: (silence: number) => Promise<T>): Promise<T> {
@@ -269,6 +277,11 @@ export class WebdavStore implements Store {
   }
 }
 
+/** An answer, and what was asked. */
+interface Told extends Answer {
+  method: string
+}
+
 const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300 && status !== 207
 
 const HINTS: Readonly<Record<number, string>> = {
@@ -282,11 +295,18 @@ const HINTS: Readonly<Record<number, string>> = {
   507: 'The server or a quota is full. Free some space or choose another destination; the backups already there are whole.',
 }
 
+/** Where it was to store something. */
+const WRITING_HINTS: Readonly<Record<number, string>> = {
+  405: 'Check the path of the destination: at this address the server does not speak WebDAV, or allows no uploads (nginx: dav_methods PUT DELETE MKCOL MOVE). Some servers, those written in Go, answer so when their disk or a quota is full.',
+  413: 'The server takes no uploads of this size: raise its limit (nginx: client_max_body_size 0; Apache: LimitRequestBody 0).',
+  500: 'Often the disk of the server or a quota is full, or its user may not write there: its error log says which. The backups already there are whole.',
+}
+
 /** An answer that will be the same the next time. */
 class Refused extends LifeboatError {
   readonly answered: number
 
-  constructor({ status, headers }: Answer, url: URL) {
+  constructor({ status, headers, method }: Told, url: URL) {
     const location = headers.get('location')
     // The path of a redirect may hold a secret.
     const place = location === null ? undefined : URL.parse(location, url.href)
@@ -295,7 +315,7 @@ class Refused extends LifeboatError {
     if (place && status >= 300 && status < 400) {
       super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` })
     } else {
-      super(`${url.host} ${saying}`, { hint: HINTS[status] ?? AGAIN })
+      super(`${url.host} ${saying}`, { hint: (WRITING.includes(method) ? WRITING_HINTS[status] : undefined) ?? HINTS[status] ?? AGAIN })
     }
     this.answered = status
   }

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -145,8 +146,9 @@ if (asRoot) {
   test('a read-only file system can be read from, closed even with an abandoned file in it, but not written to', async () => {
     await inSmallFileSystem('size=1m', async (mounted) => {
       await new FileStore(mounted).put('object', Buffer.from('x'))
-      writeFileSync(path.join(mounted, '.incoming/abandoned'), '')
-      utimesSync(path.join(mounted, '.incoming/abandoned'), 1, 1)
+      const abandoned = path.join(mounted, '.incoming', randomUUID())
+      writeFileSync(abandoned, '')
+      utimesSync(abandoned, 1, 1)
       execFileSync('mount', ['-o', 'remount,ro', mounted])
       const store = new FileStore(mounted)
       expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
@@ -203,8 +205,8 @@ test('what killed runs left is removed by a run that wrote, once it is a day old
   const root = freshFolder()
   const store = new FileStore(root)
   await store.put('object', Buffer.from('x'))
-  const old = path.join(root, '.incoming/old')
-  const young = path.join(root, '.incoming/young')
+  const old = path.join(root, '.incoming', randomUUID())
+  const young = path.join(root, '.incoming', randomUUID())
   for (const [file, hours] of [[old, 25], [young, 23]] as const) {
     writeFileSync(file, 'half of an obj')
     utimesSync(file, Date.now() / 1000 - hours * 3600, Date.now() / 1000 - hours * 3600)

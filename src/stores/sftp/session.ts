@@ -129,7 +129,11 @@ export const PERMISSION_DENIED = 3
 export const FAILURE = 4
 export const UNSUPPORTED = 8
 
-/** The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. */
+/**
+ * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE for some files that
+ * are not there, and proftpd for paths that lead through a file: then the text tells.
+ */
 export function status(error: unknown): number | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return undefined
+  return error.code === FAILURE && /no such file or directory$|^not a directory$/i.test(error.message) ? NO_SUCH_FILE : error.code
 }
