@@ -45,6 +45,15 @@ install_missing() {
   [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 }
 
+# Packages of those files that are not there, asked for as file=package.
+install_missing_files() {
+  local missing=() wanted
+  for wanted in "$@"; do
+    compgen -G "${wanted%=*}" >/dev/null || missing+=("${wanted#*=}")
+  done
+  [ ${#missing[@]} = 0 ] || install "${missing[@]}"
+}
+
 # Suites that have, or may have, what this one lacks, the wanted one first.
 suites_for() { # MAJOR
   . /etc/os-release
@@ -124,7 +133,10 @@ case $mode in
   test)
     install_missing age=age zstd=zstd jq=jq shellcheck=shellcheck strace=strace git=git chromium=chromium gpg=gnupg xz=xz-utils openssl=openssl ssh-keygen=openssh-client rclone=rclone
     # Programs for root, which others have no path to. apache2-bin is the server without its service.
-    PATH=$PATH:/usr/sbin install_missing sshd=openssh-server apache2=apache2-bin dockerd=docker.io pgbouncer=pgbouncer setfacl=acl getfattr=attr
+    PATH=$PATH:/usr/sbin install_missing sshd=openssh-server apache2=apache2-bin dockerd=docker.io pgbouncer=pgbouncer setfacl=acl getfattr=attr \
+      nginx=nginx-light lighttpd=lighttpd dropbear=dropbear-bin proftpd=proftpd-core
+    install_missing_files /usr/lib/nginx/modules/ngx_http_dav_ext_module.so=libnginx-mod-http-dav-ext /usr/lib/lighttpd/mod_webdav.so=lighttpd-mod-webdav \
+      /usr/lib/proftpd/mod_sftp.so=proftpd-mod-crypto '/usr/lib/*/libnss_wrapper.so=libnss-wrapper' /usr/lib/sftp-server=openssh-sftp-server
     # Since Debian 13 the client has a package of its own.
     command -v docker >/dev/null || install docker-cli
     for major in 15 17 18; do need_client $major; done

@@ -41,7 +41,7 @@ storeContract('a container', async () => {
   const destination = destinationOf(`${await newContainer()}/a/part`)
   const store = open(destination)
   return { store, reopen: async () => open(destination), close: () => store.close() }
-}, 1100)
+}, { many: 1100 })
 
 const faultyContainer = async (): Promise<FaultyPlace> => {
   const container = await newContainer()

@@ -54,7 +54,7 @@ storeContract('a remote of rclone', async () => {
     },
   }
   // Few, as every one costs a dozen listings that way. Its server deletes what is in the way of a move.
-}, 200, true)
+}, { many: 200, gap: true })
 
 test('a put is on the remote when it resolves, and leaves no temporary file', async () => {
   const store = storeAt('rclone:disk:durable')

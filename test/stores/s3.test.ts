@@ -25,7 +25,7 @@ describe.each<CephVersion>(['current', 'old'])('Ceph, %s', (version) => {
     const destination = { ...destinationOf(ceph, await newBucket(ceph)), prefix: 'a/part/' }
     const store = openBucket(destination)
     return { store, reopen: async () => openBucket(destination), close: () => store.close() }
-  }, version === 'current' ? 3000 : 1100)
+  }, { many: version === 'current' ? 3000 : 1100 })
 })
 
 const faultyBucket = async (): Promise<FaultyPlace> => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
@@ -123,18 +124,20 @@ test('what runs at the moment the connection is cut is tried again over a new on
 test('what killed runs left is removed by a run that wrote, once it is a day old', async () => {
   const folder = freshFolder()
   mkdirSync(path.join(folder, '.incoming'), { recursive: true })
-  for (const [name, hours] of [['old', 25], ['young', 23]] as const) {
+  const young = randomUUID()
+  // The last is no name of ours.
+  for (const [name, hours] of [[randomUUID(), 25], [young, 23], ['letter', 25]] as const) {
     writeFileSync(path.join(folder, '.incoming', name), 'half of an obj')
     utimesSync(path.join(folder, '.incoming', name), Date.now() / 1000 - hours * 3600, Date.now() / 1000 - hours * 3600)
   }
   const reader = storeAt(folder)
   expect(await all(reader.list(''))).toEqual([])
   await reader.close()
-  expect(readdirSync(path.join(folder, '.incoming'))).toHaveLength(2)
+  expect(readdirSync(path.join(folder, '.incoming'))).toHaveLength(3)
   const writer = storeAt(folder)
   await writer.put('object', Buffer.from('x'))
   await writer.close()
-  expect(readdirSync(path.join(folder, '.incoming'))).toEqual(['young'])
+  expect(readdirSync(path.join(folder, '.incoming')).toSorted()).toEqual([young, 'letter'].toSorted())
 })
 
 test('an abort ends a put at once, and the store can be closed', async () => {
