@@ -2,6 +2,7 @@ import { type Child, ChildError, collect, type Exit, feed, startChild } from '..
 import { LifeboatError, messageOf } from '../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
+import { ContentsReader, type Entry } from './contents.ts'
 
 /** What `pg_restore --list` tells of a custom-format archive. */
 export interface ArchiveListing {
@@ -32,7 +33,7 @@ export interface Listing {
 }
 
 export function startListing(context: ArchiveContext): Listing {
-  const { child, printed } = startRestore(['--list'], context)
+  const { child, printed } = startRestore(['--list'], context, collect)
   return {
     push: child.write,
     finish: async () => {
@@ -44,29 +45,47 @@ export function startListing(context: ArchiveContext): Listing {
   }
 }
 
-/** Lists an archive, or what `filters` (arguments of pg_restore) select of it. Reads no more of `bytes` than the table of contents and what was on its way. */
-export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[] = []): Promise<ArchiveListing> {
-  const { child, printed } = startRestore(['--list', ...filters], context)
+/** Lists an archive. Reads no more of `bytes` than the table of contents and what was on its way. */
+export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<ArchiveListing> {
+  const { child, printed } = startRestore(['--list'], context, collect)
   await feed(child, bytes)
   return parseListing(await printed())
 }
 
 /** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
 export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<void> {
-  const { child, printed } = startRestore(['-f', '/dev/null'], context)
+  const { child, printed } = startRestore(['-f', '/dev/null'], context, collect)
   await feed(child, bytes, { toTheEnd: true, spent: true })
   await printed()
 }
 
-/** How the archived database was made: what follows the name in its CREATE DATABASE, as pg_restore prints it. */
-export async function databaseDefinition(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<string> {
-  const { child, printed } = startRestore(['--create', '--schema-only', '-f', '-'], context)
-  await feed(child, bytes)
-  const definition = /^CREATE DATABASE (?:"(?:[^"]|"")+"|\S+) (WITH [^\n]*);$/m.exec(await printed())?.[1]
-  if (definition === undefined) {
-    throw new LifeboatError('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' })
+/** An archive's table of contents, and the ids of the entries that pg_restore would restore of it with `filters`. Reads no more of `bytes` than listing does. */
+export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[] = []): Promise<{ entries: Entry[]; ids: ReadonlySet<number> }> {
+  const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
+  const contents = new ContentsReader()
+  let broken: unknown
+  try {
+    let [listing, reading] = [true, true]
+    for await (const piece of bytes) {
+      if (listing) listing = await child.write(piece)
+      if (reading && broken === undefined) {
+        try {
+          reading = contents.push(piece)
+        } catch (error) {
+          broken = error
+        }
+      }
+      if (!listing && (!reading || broken !== undefined)) break
+    }
+  } catch (error) {
+    await child.stop()
+    throw error
   }
-  return definition
+  child.end()
+  // For an archive that neither can read, pg_restore's words are the ones that people look up.
+  const ids = await printed()
+  if (broken !== undefined) throw broken
+  return { entries: contents.finish(), ids }
 }
 
 export function parseListing(text: string): ArchiveListing {
@@ -79,18 +98,32 @@ export function parseListing(text: string): ArchiveListing {
   return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries }
 }
 
+/** Of a list as it is printed; the lines of 50,000 tables are not kept. */
+async function idsOf(child: Child): Promise<Set<number>> {
+  const ids = new Set<number>()
+  let rest = ''
+  for await (const bytes of child.stdout) {
+    const lines = `${rest}${bytes.toString('latin1')}`.split('\n')
+    rest = lines.pop()!
+    for (const line of lines) {
+      const id = /^(\d+); /.exec(line)
+      if (id) ids.add(Number(id[1]))
+    }
+  }
+  return ids
+}
+
 /** A pg_restore that needs no server. `printed` throws when it did not end well; its rejection waits until it is asked for. */
-function startRestore(parameters: string[], { client, variables, signal }: ArchiveContext): { child: Child; printed: () => Promise<string> } {
+function startRestore<T>(parameters: string[], { client, variables, signal }: ArchiveContext, read: (child: Child) => Promise<T>): { child: Child; printed: () => Promise<T> } {
   const environment = clientEnvironment({ environment: {} }, variables)
   const child = startChild(programOf(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) })
-  const output = collect(child).catch((error: unknown) => ({ error }))
+  const output = read(child).then((value) => ({ value }), (error: unknown) => ({ error }))
   return {
     child,
     printed: async () => {
-      const text = await output
-      if (typeof text === 'string') return text
-      if (text.error instanceof ChildError) throw unreadable(text.error, client)
-      throw text.error
+      const ended = await output
+      if ('value' in ended) return ended.value
+      throw ended.error instanceof ChildError ? unreadable(ended.error, client) : ended.error
     },
   }
 }

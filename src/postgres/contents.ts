@@ -1,0 +1,213 @@
+import { LifeboatError } from '../error.ts'
+
+/**
+ * One entry of an archive's table of contents, as pg_dump wrote it: nothing is quoted. `kind` is `TABLE`, `FK CONSTRAINT`, `TABLE DATA` …;
+ * `name` depends on it: `orders`, `orders own` for a policy, `COLUMN orders.total` for a comment.
+ */
+export interface Entry {
+  id: number
+  kind: string
+  /** Empty for what belongs to no schema. */
+  schema: string
+  name: string
+  owner: string
+  tablespace: string
+  /** Ids of the entries it depends on; the archive may not have all of them. */
+  needs: readonly number[]
+  /** A table that inherits from others; a partition is attached by an entry of its own and is none. */
+  inherits: boolean
+  /** The SQL of entries of the database itself, and of the settings of the whole archive. */
+  definition?: string
+}
+
+/**
+ * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list` prints
+ * only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
+ */
+export class ContentsReader {
+  readonly #decode: { text: Decode } = { text: (bytes) => bytes.toString() }
+  readonly #entries: Entry[] = []
+  readonly #texts = new Map<string, string>()
+  #rest: Buffer = Buffer.alloc(0)
+  #format: Format | undefined
+  #count = 0
+
+  /** False when it has read everything, and needs no more. Throws `LifeboatError` for what is no table of contents. */
+  push(bytes: Uint8Array): boolean {
+    if (this.#complete) return false
+    this.#rest = this.#rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes])
+    while (!this.#complete && this.#step());
+    if (!this.#complete && this.#rest.length > MOST_BYTES) throw unreadable(`an entry has more than ${MOST_BYTES} bytes`)
+    return !this.#complete
+  }
+
+  /** All entries, in the order of the archive. */
+  finish(): Entry[] {
+    if (!this.#complete) throw unreadable('it ends too early')
+    return this.#entries
+  }
+
+  get #complete(): boolean {
+    return this.#format !== undefined && this.#entries.length === this.#count
+  }
+
+  /** Reads the head, or one entry; false when not all of its bytes are there yet. */
+  #step(): boolean {
+    try {
+      const cursor = new Cursor(this.#rest, this.#format)
+      if (this.#format) this.#entries.push(this.#entry(cursor))
+      else [this.#format, this.#count] = readHead(cursor)
+      this.#rest = this.#rest.subarray(cursor.at)
+      return true
+    } catch (error) {
+      if (error === MORE) return false
+      throw error
+    }
+  }
+
+  #entry(cursor: Cursor): Entry {
+    const { minor } = this.#format!
+    const id = cursor.int()
+    cursor.int() // Whether it has data.
+    cursor.skip() // The oids of the catalog and of the object.
+    cursor.skip()
+    const name = cursor.bytes()
+    const kind = this.#shared(cursor.bytes())
+    cursor.int() // The section.
+    const sql = cursor.bytes()
+    cursor.skip() // How it is dropped.
+    cursor.skip() // How it is copied.
+    const schema = cursor.bytes()
+    const tablespace = cursor.bytes()
+    if (minor >= 14) cursor.skip() // The table access method.
+    if (minor >= 16) cursor.int() // The kind of relation.
+    const owner = cursor.bytes()
+    cursor.skip() // WITH OIDS, of servers before 12.
+    const needs: number[] = []
+    for (let need = cursor.bytes(); need !== undefined; need = cursor.bytes()) needs.push(Number(need.toString('latin1')))
+    cursor.position()
+    if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
+    const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
+    const entry = {
+      id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace), needs,
+      inherits: /TABLE$/.test(kind) && sql !== undefined && sql.includes('\n)\nINHERITS ('),
+    }
+    return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
+  }
+
+  /** Many entries have the same schema, owner and kind: one text for all. */
+  #shared(bytes: Buffer | undefined): string {
+    const text = bytes === undefined ? '' : this.#decode.text(bytes)
+    const known = this.#texts.get(text)
+    if (known === undefined) this.#texts.set(text, text)
+    return known ?? text
+  }
+}
+
+/** Entries of the database itself: pg_restore leaves them out unless it creates the database. */
+export function ofDatabase({ kind, name }: Pick<Entry, 'kind' | 'name'>): boolean {
+  return kind === 'DATABASE' || kind === 'DATABASE PROPERTIES' || (/^(?:ACL|COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('DATABASE '))
+}
+
+/** Settings of the session that restores. */
+export function isSetting({ kind }: Pick<Entry, 'kind'>): boolean {
+  return kind === 'ENCODING' || kind === 'STDSTRINGS' || kind === 'SEARCHPATH'
+}
+
+function keepsSql(entry: Entry): boolean {
+  return ofDatabase(entry) || isSetting(entry)
+}
+
+/** Of one entry: the longest known are functions and comments of some megabytes. */
+const MOST_BYTES = 128 * 1024 * 1024
+const MOST_ENTRIES = 20_000_000
+
+interface Format {
+  minor: number
+  /** Bytes of an integer, beside its sign, and of a position in the file. */
+  integer: number
+  position: number
+}
+
+/** The bytes end before what is read does. */
+const MORE = new Error('more bytes are needed')
+
+class Cursor {
+  at = 0
+  readonly #bytes: Buffer
+  readonly #format: Format | undefined
+
+  constructor(bytes: Buffer, format: Format | undefined) {
+    this.#bytes = bytes
+    this.#format = format
+  }
+
+  byte(): number {
+    if (this.at >= this.#bytes.length) throw MORE
+    return this.#bytes[this.at++]!
+  }
+
+  int(size = this.#format?.integer ?? 4): number {
+    const sign = this.byte()
+    let value = 0
+    for (let place = 0; place < size; place++) value += this.byte() * 256 ** place
+    if (value > 0x7fffffff) throw unreadable('a number is too large')
+    return sign === 0 ? value : -value
+  }
+
+  /** Undefined is SQL's NULL. The bytes are valid until the next piece of the archive is read. */
+  bytes(size?: number): Buffer | undefined {
+    const length = this.int(size)
+    if (length < 0) return undefined
+    if (length > MOST_BYTES) throw unreadable(`a text has more than ${MOST_BYTES} bytes`)
+    if (this.at + length > this.#bytes.length) throw MORE
+    this.at += length
+    return this.#bytes.subarray(this.at - length, this.at)
+  }
+
+  skip(): void {
+    this.bytes()
+  }
+
+  position(): void {
+    for (let count = 0; count < 1 + this.#format!.position; count++) this.byte()
+  }
+}
+
+function readHead(cursor: Cursor): [Format, entries: number] {
+  const magic = Array.from({ length: 5 }, () => cursor.byte())
+  if (Buffer.from(magic).toString('latin1') !== 'PGDMP') throw unreadable('it does not begin with PGDMP')
+  const [major, minor, , integer, position, format] = Array.from({ length: 6 }, () => cursor.byte()) as [number, number, number, number, number, number]
+  // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
+  if (major !== 1 || minor < 12 || minor > 16) {
+    throw new LifeboatError(`the archive has format ${major}.${minor}; formats 1.12 to 1.16 can be read (pg_dump 10 to 18)`, { hint: 'Use a newer version of Lifeboat.' })
+  }
+  if (format !== 1 || integer < 4 || integer > 8 || position < 4 || position > 8) throw unreadable('it is not a custom-format archive')
+  if (minor >= 15) cursor.byte() // The compression.
+  else cursor.int(integer)
+  for (let part = 0; part < 7; part++) cursor.int(integer) // The time.
+  for (let text = 0; text < 3; text++) cursor.bytes(integer) // Database, version of the server, version of pg_dump.
+  const count = cursor.int(integer)
+  if (count < 0 || count > MOST_ENTRIES) throw unreadable(`it has ${count} entries`)
+  return [{ minor, integer, position }, count]
+}
+
+type Decode = (bytes: Buffer) => string
+
+/** For the encodings of servers; bytes of one that is not known are read as Latin-1, which has a character for each. */
+function decoderOf(encoding: string): Decode {
+  if (encoding === 'UTF8') return (bytes) => bytes.toString()
+  const latin = /^LATIN(\d+)$/.exec(encoding)
+  const labels: Record<string, string> = {
+    KOI8R: 'koi8-r', KOI8U: 'koi8-u', EUC_JP: 'euc-jp', EUC_KR: 'euc-kr', EUC_CN: 'gbk', ISO_8859_5: 'iso-8859-5', ISO_8859_6: 'iso-8859-6', ISO_8859_7: 'iso-8859-7', ISO_8859_8: 'iso-8859-8',
+  }
+  const parts: Record<string, number> = { 2: 2, 3: 3, 4: 4, 6: 10, 7: 13, 8: 14, 9: 15, 10: 16 }
+  const label = latin ? parts[latin[1]!] && `iso-8859-${parts[latin[1]!]}` : (labels[encoding] ?? /^WIN(125\d|866|874)$/.exec(encoding)?.[0].replace('WIN125', 'windows-125').replace('WIN866', 'ibm866').replace('WIN874', 'windows-874'))
+  if (label === undefined) return (bytes) => bytes.toString('latin1')
+  const decoder = new TextDecoder(label)
+  return (bytes) => decoder.decode(bytes)
+}
+
+function unreadable(why: string): LifeboatError {
+  return new LifeboatError(`the table of contents of the archive cannot be read: ${why}`, { hint: 'Verify the snapshot at level read; restore another one if it is damaged.' })
+}
