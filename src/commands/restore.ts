@@ -46,7 +46,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
   const { variables, signal, report, temporary } = environment
   const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
   const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
-  const done = (rest: Pick<RestoreResult, 'target' | 'mode' | 'entries' | 'restored' | 'errors'>): RestoreResult => ({
+  const done = (rest: Omit<RestoreResult, keyof typeof about | 'seconds'>): RestoreResult => ({
     ...about, ...rest, seconds: secondsSince(started),
   })
 
@@ -67,6 +67,9 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     only: inputs.only,
     noOwner: inputs['no-owner'],
     noPrivileges: inputs['no-privileges'],
+    noTablespaces: inputs['no-tablespaces'],
+    disableTriggers: inputs['disable-triggers'],
+    databaseSettings: inputs['database-settings'],
     jobs: inputs.jobs,
     temporary,
     ...programs,
@@ -75,7 +78,8 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     variables,
   })
   if (outcome.errors.length > 0) report.warning(LEFT[outcome.left](target.where), outcome.hint)
-  return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors })
+  const { hint: _, ...rest } = outcome
+  return done({ target: target.where, mode: inputs.mode, ...rest })
 }
 
 /** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
@@ -100,6 +104,7 @@ const LEFT = {
   everything: (where: string) => `${where} holds everything that was selected, but pg_restore reported errors`,
   part: (where: string) => `${where} holds a part of the backup: what pg_restore reported errors for is missing`,
   unchanged: (where: string) => `${where} is as it was before: nothing was restored`,
+  dropped: (where: string) => `nothing was restored: the new database ${where} was dropped again`,
 }
 
 function chooseDatabase(manifest: Manifest, name: string | undefined, id: string): { source: SourceRecord; archive: StreamRecord; dumpMajor: number; entries: number } {

@@ -4,6 +4,8 @@ import type { Freshness } from '../repository/freshness.ts'
 import type { Garbage } from '../repository/garbage.ts'
 import type { Released } from '../stores/store.ts'
 import type { PostgresFacts } from '../postgres/facts.ts'
+import type { RestoreOutcome } from '../postgres/restore.ts'
+import type { SelectionReport } from '../postgres/restore-plan.ts'
 import type { ProofDetails } from '../repository/proofs.ts'
 import type { Unsound } from '../repository/wholeness.ts'
 import type { Statistics } from '../repository/statistics.ts'
@@ -129,9 +131,17 @@ export interface RestoreResult {
   mode: 'empty' | 'create' | 'clean' | 'overwrite' | 'verify-only'
   /** Raw bytes of the archive. */
   size: number
-  /** Archive entries selected, and of these restored without an error. */
+  /** Archive entries selected, and of these restored without an error; with verify-only, those of the archive. */
   entries: number
   restored: number
+  /** Of a database: what the target has now. */
+  left?: RestoreOutcome['left']
+  /** Of a database of which only schemas or tables were selected: what came with them, and what was left out and why. */
+  selection?: SelectionReport
+  /** Owner, privileges, comment and settings of the archived database itself. */
+  databaseSettings?: 'applied' | 'left as they are'
+  /** Materialized views that were filled after the rows were loaded. */
+  refreshed?: string[]
   /** Of a bucket: objects that the target had already, and those deleted from it. */
   unchanged?: number
   deleted?: number

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Misread } from '../error.ts'
+import type { TableName } from '../postgres/selection.ts'
 import { parseDatabaseLine, parseDatabaseUrl } from '../postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
@@ -119,6 +120,19 @@ export const timezone = parsing((text) => {
 
 /** Words separated by commas or line ends, each once. */
 export const words = parsing(splitWords)
+/** Names that need none of the separators' characters, or a JSON array of any names. */
+export const names = parsing((text) => (text.trimStart().startsWith('[') ? parseJson(text, z.array(z.string().min(1))) : splitWords(text)))
+export const tableNames = parsing((text): TableName[] =>
+  text.trimStart().startsWith('[') ? parseJson(text, z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])]))) : splitWords(text),
+)
+
+function parseJson<T>(text: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch {
+    throw new Misread(`${quote(text)} begins with [ and is not a JSON array of names`)
+  }
+}
 export const tags = parsing((text) => {
   const words = splitWords(text)
   if (words.length > MOST_TAGS) throw new Misread(`${words.length} tags, and a snapshot has ${MOST_TAGS} at most`)

@@ -25,12 +25,19 @@ export interface Entry {
  * only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
  */
 export class ContentsReader {
+  readonly #dropless: ReadonlySet<number>
+  #passed: Buffer[] = []
   readonly #decode: { text: Decode } = { text: (bytes) => bytes.toString() }
   readonly #entries: Entry[] = []
   readonly #texts = new Map<string, string>()
   #rest: Buffer = Buffer.alloc(0)
   #format: Format | undefined
   #count = 0
+
+  /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. */
+  constructor(dropless: ReadonlySet<number> = new Set()) {
+    this.#dropless = dropless
+  }
 
   /** False when it has read everything, and needs no more. Throws `LifeboatError` for what is no table of contents. */
   push(bytes: Uint8Array): boolean {
@@ -47,6 +54,14 @@ export class ContentsReader {
     return this.#entries
   }
 
+  /** The bytes of what was read since it was last asked for, and once all is read everything that came after it. */
+  passed(): Buffer {
+    const passed = Buffer.concat(this.#complete ? [...this.#passed, this.#rest] : this.#passed)
+    this.#passed = []
+    if (this.#complete) this.#rest = Buffer.alloc(0)
+    return passed
+  }
+
   get #complete(): boolean {
     return this.#format !== undefined && this.#entries.length === this.#count
   }
@@ -56,7 +71,10 @@ export class ContentsReader {
     try {
       const cursor = new Cursor(this.#rest, this.#format)
       if (this.#format) this.#entries.push(this.#entry(cursor))
-      else [this.#format, this.#count] = readHead(cursor)
+      else {
+        ;[this.#format, this.#count] = readHead(cursor)
+        if (this.#dropless.size > 0) this.#passed.push(this.#rest.subarray(0, cursor.at))
+      }
       this.#rest = this.#rest.subarray(cursor.at)
       return true
     } catch (error) {
@@ -75,7 +93,9 @@ export class ContentsReader {
     const kind = this.#shared(cursor.bytes())
     cursor.int() // The section.
     const sql = cursor.bytes()
+    const drop = cursor.at
     cursor.skip() // How it is dropped.
+    const copy = cursor.at
     cursor.skip() // How it is copied.
     const schema = cursor.bytes()
     const tablespace = cursor.bytes()
@@ -86,6 +106,7 @@ export class ContentsReader {
     const needs: number[] = []
     for (let need = cursor.bytes(); need !== undefined; need = cursor.bytes()) needs.push(Number(need.toString('latin1')))
     cursor.position()
+    if (this.#dropless.size > 0) this.#pass(id, drop, copy, cursor.at)
     if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
     const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
     const entry = {
@@ -95,12 +116,32 @@ export class ContentsReader {
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
   }
 
+  /** Without a DROP statement, an empty text stands in its place: a length of 0. */
+  #pass(id: number, drop: number, copy: number, end: number): void {
+    if (!this.#dropless.has(id)) this.#passed.push(this.#rest.subarray(0, end))
+    else this.#passed.push(this.#rest.subarray(0, drop), Buffer.alloc(1 + this.#format!.integer), this.#rest.subarray(copy, end))
+  }
+
   /** Many entries have the same schema, owner and kind: one text for all. */
   #shared(bytes: Buffer | undefined): string {
     const text = bytes === undefined ? '' : this.#decode.text(bytes)
     const known = this.#texts.get(text)
     if (known === undefined) this.#texts.set(text, text)
     return known ?? text
+  }
+}
+
+/** The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer true. */
+export async function* withoutDrops(archive: AsyncIterable<Buffer>, dropless: ReadonlySet<number>): AsyncGenerator<Buffer> {
+  const reader = new ContentsReader(dropless)
+  let reading = dropless.size > 0
+  for await (const piece of archive) {
+    if (!reading) yield piece
+    else {
+      reading = reader.push(piece)
+      const passed = reader.passed()
+      if (passed.length > 0) yield passed
+    }
   }
 }
 
@@ -197,15 +238,17 @@ type Decode = (bytes: Buffer) => string
 /** For the encodings of servers; bytes of one that is not known are read as Latin-1, which has a character for each. */
 function decoderOf(encoding: string): Decode {
   if (encoding === 'UTF8') return (bytes) => bytes.toString()
-  const latin = /^LATIN(\d+)$/.exec(encoding)
-  const labels: Record<string, string> = {
-    KOI8R: 'koi8-r', KOI8U: 'koi8-u', EUC_JP: 'euc-jp', EUC_KR: 'euc-kr', EUC_CN: 'gbk', ISO_8859_5: 'iso-8859-5', ISO_8859_6: 'iso-8859-6', ISO_8859_7: 'iso-8859-7', ISO_8859_8: 'iso-8859-8',
-  }
-  const parts: Record<string, number> = { 2: 2, 3: 3, 4: 4, 6: 10, 7: 13, 8: 14, 9: 15, 10: 16 }
-  const label = latin ? parts[latin[1]!] && `iso-8859-${parts[latin[1]!]}` : (labels[encoding] ?? /^WIN(125\d|866|874)$/.exec(encoding)?.[0].replace('WIN125', 'windows-125').replace('WIN866', 'ibm866').replace('WIN874', 'windows-874'))
+  const label = LABELS[encoding] ?? (/^WIN125\d$/.test(encoding) ? encoding.replace('WIN', 'windows-') : undefined)
   if (label === undefined) return (bytes) => bytes.toString('latin1')
   const decoder = new TextDecoder(label)
   return (bytes) => decoder.decode(bytes)
+}
+
+/** Names that PostgreSQL's encodings have in the WHATWG's Encoding Standard. */
+const LABELS: Readonly<Record<string, string>> = {
+  LATIN2: 'iso-8859-2', LATIN3: 'iso-8859-3', LATIN4: 'iso-8859-4', LATIN6: 'iso-8859-10', LATIN7: 'iso-8859-13', LATIN8: 'iso-8859-14', LATIN9: 'iso-8859-15', LATIN10: 'iso-8859-16',
+  ISO_8859_5: 'iso-8859-5', ISO_8859_6: 'iso-8859-6', ISO_8859_7: 'iso-8859-7', ISO_8859_8: 'iso-8859-8', KOI8R: 'koi8-r', KOI8U: 'koi8-u', WIN866: 'ibm866', WIN874: 'windows-874',
+  EUC_JP: 'euc-jp', EUC_KR: 'euc-kr', EUC_CN: 'gbk',
 }
 
 function unreadable(why: string): LifeboatError {

@@ -1,9 +1,13 @@
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
-import { type ArchiveContext, listArchive } from './archive.ts'
+import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
+import { type Entry, isSetting, ofDatabase } from './contents.ts'
+import type { QueryContext } from './query.ts'
+import { type LeftOut, nameOf, select, type Selection, type TableName } from './selection.ts'
+import { requireReplaceable, TargetObjects } from './target-objects.ts'
 
 export interface RestoreOptions {
   /** For progress: the source's name. */
@@ -20,15 +24,17 @@ export interface RestoreOptions {
    * `create`: makes the database, and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
    */
   mode: 'empty' | 'create' | 'clean'
-  /**
-   * Only what is in one of these schemas, and these tables; all when both are empty. A table is `name` or `schema.name`: it and its rows,
-   * not its indexes and constraints.
-   */
+  /** Only what is in one of these schemas, and these tables with all that belongs to them; all when both are empty. */
   schemas: readonly string[]
-  tables: readonly string[]
+  tables: readonly TableName[]
   only?: 'schema' | 'data'
   noOwner: boolean
   noPrivileges: boolean
+  noTablespaces: boolean
+  /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */
+  disableTriggers: boolean
+  /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */
+  databaseSettings: boolean | undefined
   /** Above 1 the archive is staged in `temporary` and restored over so many connections. */
   jobs: number
   temporary: string
@@ -45,14 +51,60 @@ export interface Plan {
   archive: ArchiveContext
   /** Arguments that say what of the entries is restored, and how. */
   parameters: string[]
-  /** The selected lines of `--list`, where not all are. */
-  list?: string[]
-  entries: number
+  /** Everything in the archive. */
+  contents: readonly Entry[]
+  /** What pg_restore will restore of it. */
+  entries: readonly Entry[]
+  selection?: Selection
 }
 
-/** Reads the archive's list with the restore's own filters: a bad archive or filter is known before the target is touched. */
-export async function planRestore(options: RestoreOptions, serverMajor: number): Promise<Plan> {
-  const { clients, provide, dumpMajor, variables, signal, schemas, tables, report } = options
+/** What a selection brought and left out, in words. */
+export interface SelectionReport {
+  /** What the selected tables depend on, restored with them. */
+  added: string[]
+  /** What they depend on, left as the target has it. */
+  kept: string[]
+  leftOut: LeftOut[]
+}
+
+/** Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a selection replaces. */
+export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<Plan> {
+  const archive = await archiveContext(options, serverMajor)
+  const parameters = [
+    ...(options.only ? [`--${options.only}-only`] : []),
+    ...(options.noOwner ? ['--no-owner'] : []),
+    ...(options.noPrivileges ? ['--no-privileges'] : []),
+    ...(options.noTablespaces ? ['--no-tablespaces'] : []),
+  ]
+  const { entries: contents, ids } = await readContents(options.archive(), archive, parameters)
+  const restorable = (entry: Entry): boolean => ids.has(entry.id) && !isSetting(entry) && !ofDatabase(entry)
+  const { schemas, tables, mode, only } = options
+  if (schemas.length + tables.length === 0) return { archive, parameters, contents, entries: contents.filter(restorable) }
+
+  const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
+  const selection = select(contents, { schemas, tables }, present(only, objects))
+  const entries = selection.entries.filter(restorable)
+  const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ')
+  if (entries.length === 0) throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
+  if (objects) await requireReplaceable(entries, objects, options.target.where)
+  return { archive, parameters, contents, entries, selection }
+}
+
+/** Rows go into tables that are there, with everything they depend on; sequences are set. */
+function present(only: RestoreOptions['only'], objects: TargetObjects | undefined): (entry: Entry) => boolean {
+  if (only === 'data') return ({ kind }) => kind !== 'SEQUENCE'
+  return (entry) => objects?.has(entry) ?? false
+}
+
+export function selectionReport({ selection, entries }: Plan, only: RestoreOptions['only']): SelectionReport | undefined {
+  if (!selection) return undefined
+  if (only === 'data') return { added: [], kept: [], leftOut: [] }
+  const restored = new Set(entries)
+  return { added: selection.added.filter((entry) => restored.has(entry)).map(nameOf), kept: selection.kept.map(nameOf), leftOut: selection.leftOut }
+}
+
+async function archiveContext(options: RestoreOptions, serverMajor: number): Promise<ArchiveContext> {
+  const { clients, provide, dumpMajor, variables, signal, report } = options
   const { client, warning } = await restoreClient(clients, dumpMajor, serverMajor, provide)
   if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
     const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`
@@ -62,37 +114,7 @@ export async function planRestore(options: RestoreOptions, serverMajor: number):
     })
   }
   if (warning) report.warning(warning)
-  const archive: ArchiveContext = { client, variables, signal }
-  const parameters = [
-    ...(options.only ? [`--${options.only}-only`] : []),
-    ...(options.noOwner ? ['--no-owner'] : []),
-    ...(options.noPrivileges ? ['--no-privileges'] : []),
-  ]
-  const listed = async (...filter: string[]) => (await listArchive(options.archive(), archive, [...parameters, ...filter])).entries
-  const all = await listed()
-  if (schemas.length + tables.length === 0) return { archive, parameters, entries: all.length }
-
-  const chosen = new Set<string>()
-  const choose = async (what: string, ...filter: string[]) => {
-    const entries = await listed(...filter)
-    if (entries.length === 0) throw new LifeboatError(`the archive has no ${what}`, { hint: 'write a table as schema.table or table; names are case-sensitive' })
-    for (const entry of entries) chosen.add(entry)
-  }
-  for (const schema of schemas) await choose(`entries in schema ${schema}`, `--schema=${schema}`)
-  for (const table of tables) {
-    const dot = table.indexOf('.')
-    await choose(`table ${table}`, ...(dot < 0 ? [] : [`--schema=${table.slice(0, dot)}`]), `--table=${table.slice(dot + 1)}`)
-  }
-  // pg_restore leaves out the schemas themselves; where there are none yet, they are needed.
-  const makes = options.mode === 'clean' ? [] : [...schemas, ...tables.filter((table) => table.includes('.')).map((table) => table.split('.')[0]!)]
-  const list = all.filter((entry) => chosen.has(entry) || makes.some((schema) => makesSchema(entry, schema)))
-  return { archive, parameters, list, entries: list.length }
-}
-
-/** `7; 2615 16490 SCHEMA - audit postgres`, `3626; 0 0 ACL - SCHEMA audit postgres` */
-function makesSchema(entry: string, schema: string): boolean {
-  const what = entry.replace(/^\d+; \d+ \d+ /, '')
-  return [`SCHEMA - ${schema} `, `ACL - SCHEMA ${schema} `, `COMMENT - SCHEMA ${schema} `].some((beginning) => what.startsWith(beginning))
+  return { client, variables, signal }
 }
 
 /** Whether the restore is all or nothing; elsewhere every error is collected and the rest restored. */
@@ -102,7 +124,10 @@ export function oneTransaction({ mode, only }: RestoreOptions): boolean {
 
 /** Throws for what cannot go together. */
 export function checkOptions(options: RestoreOptions): void {
-  const { mode, only, jobs } = options
+  const { mode, only, jobs, disableTriggers } = options
+  if (disableTriggers && only !== 'data') {
+    throw new LifeboatError('disable-triggers is for only: data', { hint: 'Elsewhere triggers and foreign keys are made after the rows are loaded: leave it out.', status: 2 })
+  }
   if (only === 'data' && mode !== 'empty') {
     throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
       hint: 'use mode empty: it restores into tables without rows', status: 2 })

@@ -29,10 +29,10 @@ const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW'
 /** Named `TABLE NAME`, in the schema of their table. */
 const NAMED_AFTER_TABLE = new Set(['DEFAULT', 'CONSTRAINT', 'CHECK CONSTRAINT', 'TRIGGER', 'RULE', 'POLICY'])
 /** Named as their table is. */
-const NAMED_AS_TABLE = new Set(['TABLE DATA', 'MATERIALIZED VIEW DATA', 'ROW SECURITY', 'SEQUENCE SET', 'SEQUENCE OWNED BY'])
+const NAMED_AS_TABLE = new Set(['TABLE DATA', 'MATERIALIZED VIEW DATA', 'ROW SECURITY', 'SEQUENCE SET'])
 const OF_ANYTHING = new Set(['COMMENT', 'ACL', 'SECURITY LABEL', 'STATISTICS DATA'])
 /** They connect two objects, and make sense only where both are. */
-const LINKS = new Set(['FK CONSTRAINT', 'TABLE ATTACH', 'INDEX ATTACH', 'PUBLICATION TABLE', 'PUBLICATION TABLES IN SCHEMA'])
+const LINKS = new Set(['FK CONSTRAINT', 'TABLE ATTACH', 'INDEX ATTACH', 'SEQUENCE OWNED BY', 'PUBLICATION TABLE', 'PUBLICATION TABLES IN SCHEMA'])
 /** Where a schema or an extension exists, it is never replaced. */
 const SHARED = new Set(['SCHEMA', 'EXTENSION'])
 
@@ -135,6 +135,8 @@ class Selecting {
 
   /** A partition is made as a table of its own, and its indexes as indexes of their own; what belongs to a table comes with that table. */
   #mustExist(entry: Entry, need: Entry): boolean {
+    // Such a sequence is made alone, and an entry of its own lets a table own it. That of an identity column is made by ALTER TABLE.
+    if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.get(entry.id)?.some(({ kind }) => kind === 'SEQUENCE OWNED BY')) return false
     if (OF_ANYTHING.has(entry.kind) || this.#parents.get(entry.id)?.has(need.id)) return false
     return !OF_ANYTHING.has(need.kind) && !NAMED_AFTER_TABLE.has(need.kind) && !NAMED_AS_TABLE.has(need.kind) && !LINKS.has(need.kind) && need.kind !== 'INDEX' && need.kind !== 'STATISTICS'
   }
@@ -156,19 +158,24 @@ class Selecting {
     const there = (entry: Entry): boolean => this.#chosen.has(entry) || this.#present(entry)
     for (const entry of this.#entries) {
       if (this.#chosen.has(entry)) continue
-      const ends = entry.needs.map((id) => this.#byId.get(id)).filter((need) => need !== undefined)
+      const ends = this.#endsOf(entry)
       if (LINKS.has(entry.kind)) {
         const own = ends.find((end) => this.#chosen.has(end) && isEnd(entry, end))
         if (!own) continue
         const missing = ends.find((end) => END_KINDS.has(end.kind) && !there(end))
         if (missing === undefined) this.#link(entry)
-        else if (entry.kind !== 'INDEX ATTACH') leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` })
+        else if (entry.kind !== 'INDEX ATTACH' && entry.kind !== 'SEQUENCE OWNED BY') leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` })
       } else if (/VIEW$/.test(entry.kind)) {
         const table = ends.find((end) => this.#chosen.has(end) && RELATIONS.has(end.kind))
         if (table) leftOut.push({ what: nameOf(entry), why: `it reads ${nameOf(table)}, and is not selected` })
       }
     }
     return leftOut
+  }
+
+  #endsOf(entry: Entry): Entry[] {
+    const needs = entry.needs.map((id) => this.#byId.get(id)).filter((need) => need !== undefined)
+    return entry.kind === 'SEQUENCE OWNED BY' ? [...needs, ...needs.flatMap((sequence) => this.#endsOf(sequence))] : needs
   }
 
   #link(entry: Entry): void {
@@ -182,8 +189,17 @@ const END_KINDS = new Set(['TABLE', 'FOREIGN TABLE', 'PUBLICATION', 'SCHEMA'])
 /** The end of a link that the link belongs to: of a foreign key the table that has it. */
 function isEnd({ kind, schema, name }: Entry, end: Entry): boolean {
   if (kind === 'FK CONSTRAINT') return end.schema === schema && name.startsWith(`${end.name} `)
-  if (kind === 'TABLE ATTACH') return end.schema === schema && name === end.name
+  if (kind === 'TABLE ATTACH' || kind === 'SEQUENCE OWNED BY') return end.schema === schema && name === end.name
   return END_KINDS.has(end.kind)
+}
+
+/**
+ * Constraints and indexes of partitions and partitioned tables: pg_restore --clean fails to drop them one by one (`cannot drop inherited constraint`),
+ * and they go with their table.
+ */
+export function droppedWithTable(entries: readonly Entry[]): Set<number> {
+  const tables = new Set(entries.flatMap(({ kind, needs }) => (kind === 'TABLE ATTACH' ? needs : [])))
+  return new Set(entries.filter(({ kind, needs }) => (kind === 'CONSTRAINT' || kind === 'INDEX') && needs.some((id) => tables.has(id))).map(({ id }) => id))
 }
 
 function linkText(entry: Entry): string {

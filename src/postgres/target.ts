@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { onDatabase, type Connection } from './connection.ts'
-import { identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
+import { change, identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
 
 /** The database a restore goes to. */
 export interface Target {
@@ -98,16 +98,55 @@ export async function databaseExists(database: string, maintenance: QueryContext
   return queryJson(`SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)}))`, z.boolean(), maintenance)
 }
 
-/** `definition`: what follows CREATE DATABASE's name, as pg_restore prints it: WITH TEMPLATE = template0 ENCODING = … */
-export async function createDatabase(connection: Connection, database: string, definition: string, maintenance: QueryContext): Promise<void> {
+/** `statement`: CREATE DATABASE, as `createStatement` makes it. */
+export async function createDatabase(connection: Connection, statement: string, maintenance: QueryContext): Promise<void> {
   try {
-    await withoutTransaction(`CREATE DATABASE ${identifier(database)} ${definition}`, { ...maintenance, timeLimit: Infinity })
+    await withoutTransaction(statement, { ...maintenance, timeLimit: Infinity })
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error
     const hint = 'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create'
     throw new LifeboatError(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error })
   }
 }
+
+/** Throws unless all these roles exist. */
+export async function requireRoles(roles: readonly string[], where: string, context: QueryContext): Promise<void> {
+  const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context)
+  if (missing.length === 0) return
+  throw new LifeboatError(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
+    hint: 'Create the roles first (globals.sql of the backup has them), restore with no-owner and no-privileges, or leave the settings out with database-settings: false.' })
+}
+
+/** Throws unless all these tablespaces exist. */
+export async function requireTablespaces(tablespaces: readonly string[], where: string, context: QueryContext): Promise<void> {
+  const missing = await lacking(tablespaces, 'SELECT spcname FROM pg_catalog.pg_tablespace', context)
+  if (missing.length === 0) return
+  throw new LifeboatError(`${where} does not have these tablespaces of the backup: ${missing.join(', ')}`, {
+    hint: 'Restore with no-tablespaces, which puts everything into the default tablespace, or create them first.' })
+}
+
+async function lacking(names: readonly string[], all: string, context: QueryContext): Promise<string[]> {
+  if (names.length === 0) return []
+  const found = new Set(await queryJson(`SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (${all}) AS all_of_them (name)`, z.array(z.string()), context))
+  return names.filter((name) => !found.has(name))
+}
+
+/** A database with subscriptions cannot be dropped. Their slots, which are the publishers', are left alone. */
+export async function detachSubscriptions(database: string, maintenance: QueryContext): Promise<void> {
+  await change(detach, { ...maintenance, connection: onDatabase(maintenance.connection, database) })
+}
+
+const detach = `DO LANGUAGE plpgsql $detach$
+DECLARE
+  one pg_catalog.name;
+BEGIN
+  FOR one IN SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
+  LOOP
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', one);
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', one);
+    EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', one);
+  END LOOP;
+END $detach$`
 
 export async function dropDatabase(database: string, maintenance: QueryContext): Promise<void> {
   await withoutTransaction(`DROP DATABASE ${identifier(database)} WITH (FORCE)`, { ...maintenance, timeLimit: Infinity })

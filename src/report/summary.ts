@@ -11,6 +11,7 @@ import { listSummary } from './list.ts'
 import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
+import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
 import { savings } from './stats.ts'
 import { details, madeWhen, restoring, type SummaryContext, type When } from './summary-parts.ts'
@@ -92,7 +93,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
   const headline =
     mode === 'verify-only'
       ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
-      : `${errors.length > 0 ? '❌' : '✅'} Lifeboat: ${database} restored${errors.length > 0 ? ` with ${formatCount(errors.length, 'error')}` : ''}`
+      : errors.length === 0 ? `✅ Lifeboat: ${database} restored` : `❌ Lifeboat: ${database} ${nothingLeft(result) ? 'not restored:' : 'restored with'} ${formatCount(errors.length, 'error')}`
   const entries = result.entries.toLocaleString('en-US')
   const counts = bucketCounts(result)
   return withinLimit([
@@ -104,6 +105,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       3,
     ),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
+    ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
     ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
   ])
 }

@@ -1,6 +1,7 @@
 import type { BackupResult, RestoreResult } from '../commands/results.ts'
-import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime } from './format.ts'
+import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine } from './format.ts'
 import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
+import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter } from './prune.ts'
 import { restoreCommand, restoreInto, restoreVariables } from './recipe.ts'
 
@@ -73,10 +74,11 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
-    : `${errors.length > 0 ? 'Restored with errors' : 'Restored'}: ${restoredName(result)} into ${result.target} (${result.mode})`
+    : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} into ${result.target} (${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),
+    ...restoreNotes(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from ${restorer(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
   ].join('\n')
 }

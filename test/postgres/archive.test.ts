@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import * as fc from 'fast-check'
-import { databaseDefinition, listArchive, parseWholeArchive, startListing } from '../../src/postgres/archive.ts'
+import { listArchive, parseWholeArchive, startListing } from '../../src/postgres/archive.ts'
 import { clientEnvironment, parseDatabaseUrl } from '../../src/postgres/connection.ts'
 import { loadSmall } from '../support/dataset.ts'
 import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
@@ -88,8 +88,4 @@ test('an interrupt ends the reading', async () => {
     yield Buffer.from(bytes.subarray(100))
   }
   await expect(parseWholeArchive(stalled(), { ...context, signal: abort.signal })).rejects.toThrow('interrupted')
-})
-
-test('how the database was made is read from the archive', async () => {
-  expect(await databaseDefinition(pieces(bytes), context)).toBe(`WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C.UTF-8'`)
 })

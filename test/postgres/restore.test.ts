@@ -3,20 +3,15 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../../src/error.ts'
-import type { Client } from '../../src/postgres/clients.ts'
-import { clientEnvironment, parseDatabaseUrl } from '../../src/postgres/connection.ts'
-import { restoreArchive, type RestoreOutcome } from '../../src/postgres/restore.ts'
+import { parseDatabaseUrl } from '../../src/postgres/connection.ts'
+import type { RestoreOutcome } from '../../src/postgres/restore.ts'
 import type { RestoreOptions } from '../../src/postgres/restore-plan.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
 import { loadIncompressible, loadSmall } from '../support/dataset.ts'
-import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+import { clients, dump, failure, inPieces, restoreInto } from '../support/restoring.ts'
 
-const variables = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
-const clients: Client[] = ([18, 17, 15] as const).map((major) => ({ major, directory: clientDirectory(major) }))
 const told: string[] = []
-const tell = (message: string) => void told.push(message)
-const report = { info: tell, warning: tell, progress: () => undefined, mask: () => undefined }
-
 let temporary: string
 beforeEach(() => {
   told.splice(0)
@@ -28,18 +23,6 @@ afterEach(() => {
   expect(left).toEqual([])
 })
 
-function dump(server: Server, database: string, major: 15 | 17 | 18): Buffer {
-  const env = clientEnvironment(parseDatabaseUrl(server.url(database)), variables)
-  return execFileSync(path.join(clientDirectory(major), 'pg_dump'), ['--format=custom', '--compress=0'], { env, maxBuffer: 1e9 })
-}
-
-/** The archive in pieces, as a reader gives it; `ending` happens after the last of `bytes`. */
-const inPieces = (bytes: Buffer, ending: () => unknown = () => undefined) =>
-  async function* archive(): AsyncGenerator<Buffer> {
-    for (let at = 0; at < bytes.length; at += 100_000) yield Buffer.from(bytes.subarray(at, at + 100_000))
-    await ending()
-  }
-
 /** Leaves pg_restore the time to commit what it has, if it was given all of it. */
 const lateDamage = async () => {
   await new Promise((resolve) => setTimeout(resolve, 500))
@@ -50,22 +33,7 @@ const damage = () => {
   throw new LifeboatError('chunk chunks/aa/aabb is damaged')
 }
 
-function restore(server: Server, database: string, bytes: Buffer, more: Partial<RestoreOptions> = {}): Promise<RestoreOutcome> {
-  return restoreArchive({
-    name: 'app', archive: inPieces(bytes), size: bytes.length, dumpMajor: server.major, target: parseDatabaseUrl(server.url(database), variables), mode: 'empty',
-    schemas: [], tables: [], noOwner: false, noPrivileges: false, jobs: 1, temporary, clients, signal: new AbortController().signal, report, variables, ...more,
-  })
-}
-
-async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
-  try {
-    await promise
-  } catch (error) {
-    if (error instanceof LifeboatError) return error
-    throw error
-  }
-  throw new Error('no error was thrown')
-}
+const restore = (server: Server, database: string, bytes: Buffer, more: Partial<RestoreOptions> = {}): Promise<RestoreOutcome> => restoreInto(server, database, bytes, temporary, told, more)
 
 describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
   let server: Server
@@ -291,12 +259,12 @@ describe('on one server', () => {
     })
 
     test('no-owner and no-privileges restore it whole', async () => {
-      expect(await restore(server, database, owned, { noOwner: true, noPrivileges: true })).toEqual({ entries: 4, restored: 4, errors: [], left: 'everything' })
+      expect(await restore(server, database, owned, { noOwner: true, noPrivileges: true })).toMatchObject({ entries: 4, restored: 4, errors: [], left: 'everything' })
     })
 
     test('a database made for it is dropped again', async () => {
       const outcome = await restore(server, 'half', owned, { mode: 'create' })
-      expect(outcome).toMatchObject({ restored: 0, left: 'unchanged' })
+      expect(outcome).toMatchObject({ restored: 0, left: 'dropped' })
       expect(outcome.errors).toHaveLength(2)
       expect(await exists('half')).toBe(false)
     })

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { LifeboatError, messageOf } from '../error.ts'
+import { clientEnvironment } from './connection.ts'
+import type { Entry } from './contents.ts'
+import { change, identifier, type QueryContext, queryJson } from './query.ts'
+import type { RestoreOutcome } from './restore.ts'
+import type { Plan, RestoreOptions } from './restore-plan.ts'
+
+const relation = z.tuple([z.string(), z.string()])
+const inTheWay = z.strictObject({
+  /** Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R fire then too. */
+  triggers: z.array(z.strictObject({ table: relation, name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
+  /** Those that are checked at once. `target` has the partitions that the rows are in, where the table has any. */
+  keys: z.array(z.strictObject({ table: relation, name: z.string(), target: z.array(relation) })),
+})
+
+/**
+ * Throws where triggers or foreign keys of the target would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the
+ * order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
+ */
+export async function requireLoadable(entries: readonly Entry[], { disableTriggers, target }: RestoreOptions, context: QueryContext): Promise<void> {
+  const found = await queryJson(IN_THE_WAY, inTheWay, context)
+  const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])))
+  const triggers = found.triggers.filter(({ table, mode }) => places.has(keyOf(table)) && (mode === 'A' || (mode === 'R') === disableTriggers))
+  const keys = disableTriggers ? [] : found.keys.filter(({ table, target }) => {
+    const own = places.get(keyOf(table))
+    return own !== undefined && target.some((other) => (places.get(keyOf(other)) ?? -1) > own)
+  })
+  if (triggers.length + keys.length > 0) throw refusal(triggers, keys, target.where, disableTriggers)
+  if (disableTriggers) await requireReplica(target.where, { ...context, connection: { ...context.connection, environment: replica(context.connection.environment) } })
+}
+
+type InTheWay = z.infer<typeof inTheWay>
+
+function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: string, disabled: boolean): LifeboatError {
+  const some = (names: string[]): string => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
+  const parts = [
+    ...(triggers.length > 0 ? [`triggers would fire for the restored rows: ${some(triggers.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
+    ...(keys.length > 0 ? [`foreign keys need rows that come later in the archive: ${some(keys.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
+  ]
+  return new LifeboatError(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {
+    hint: disabled
+      ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER, and enable them afterwards.'
+      : 'Set disable-triggers: true, as a superuser: the rows are then loaded as they were, without triggers and checks. Or drop the keys and disable the triggers first.' })
+}
+
+async function requireReplica(where: string, context: QueryContext): Promise<void> {
+  try {
+    await queryJson(`SELECT pg_catalog.to_json(pg_catalog.current_setting('session_replication_role'))`, z.literal('replica'), context)
+  } catch (cause) {
+    throw new LifeboatError(`disable-triggers is not possible at ${where}: session_replication_role cannot be set (${messageOf(cause)})`, {
+      hint: 'It needs a superuser, or a role with GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), and a direct connection.', cause })
+  }
+}
+
+/**
+ * For the pg_restore of `disable-triggers`. Its own --disable-triggers enables every trigger afterwards, also those that were disabled before; this setting
+ * changes nothing at the server.
+ */
+export function restoreEnvironment({ target, variables, disableTriggers }: RestoreOptions): Record<string, string> {
+  return clientEnvironment(disableTriggers ? { environment: replica(target.environment) } : target, variables)
+}
+
+function replica(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...environment, PGOPTIONS: `${environment.PGOPTIONS ?? ''} -c session_replication_role=replica`.trim() }
+}
+
+/** Fills the materialized views that had rows when the backup was made, each after those that it reads. */
+export async function refreshViews(outcome: RestoreOutcome, { only, report }: RestoreOptions, { contents, selection }: Plan, context: QueryContext): Promise<RestoreOutcome> {
+  if (only !== 'data' || outcome.errors.length > 0) return outcome
+  // The archive has them in the order of their dependencies.
+  const filled = (selection?.entries ?? contents).filter(({ kind }) => kind === 'MATERIALIZED VIEW DATA')
+  if (filled.length === 0) return outcome
+  const there = new Set((await queryJson(VIEWS, z.array(relation), context)).map(keyOf))
+  const refreshed: string[] = []
+  const errors: string[] = []
+  for (const { schema, name } of filled) {
+    if (!there.has(keyOf([schema, name]))) {
+      report.warning(`the target has no materialized view ${schema}.${name}: it was not filled`)
+      continue
+    }
+    try {
+      await change(`REFRESH MATERIALIZED VIEW ${identifier(schema)}.${identifier(name)}`, { ...context, timeLimit: Infinity })
+      refreshed.push(`${schema}.${name}`)
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error
+      errors.push(`materialized view ${schema}.${name} could not be filled: ${error.message}`)
+    }
+  }
+  const total = refreshed.length + errors.length
+  return {
+    ...outcome, refreshed, errors, entries: outcome.entries + total, restored: outcome.restored + refreshed.length,
+    ...(errors.length > 0 && { left: 'part', hint: 'The rows are restored. Fill the views with REFRESH MATERIALIZED VIEW.' }),
+  }
+}
+
+const keyOf = ([schema, name]: readonly [string, string]): string => `${schema}\0${name}`
+
+const named = (oid: string): string =>
+  `(SELECT pg_catalog.json_build_array(n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid})`
+
+const VIEWS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname)), '[]')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm'`
+
+// The trigger of a key is internal and enabled like any other.
+const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
+  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
+    FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0),
+  'keys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('k.conrelid')}, 'name', k.conname, 'target',
+      coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf), pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
+    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND NOT k.condeferred AND k.conrelid <> k.confrelid
+      AND EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.conrelid AND t.tgenabled IN ('O', 'A'))))`

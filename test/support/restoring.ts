@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { LifeboatError } from '../../src/error.ts'
+import type { Client } from '../../src/postgres/clients.ts'
+import { clientEnvironment, parseDatabaseUrl } from '../../src/postgres/connection.ts'
+import { restoreArchive, type RestoreOutcome } from '../../src/postgres/restore.ts'
+import type { RestoreOptions } from '../../src/postgres/restore-plan.ts'
+import { clientDirectory, type Server } from './postgres-server.ts'
+
+export const variables = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
+export const clients: Client[] = ([18, 17, 15] as const).map((major) => ({ major, directory: clientDirectory(major) }))
+
+/** A custom-format archive of a database, by the pg_dump of the given major. */
+export function dump(server: Server, database: string, major: 15 | 17 | 18, ...more: string[]): Buffer {
+  const env = clientEnvironment(parseDatabaseUrl(server.url(database)), variables)
+  return execFileSync(path.join(clientDirectory(major), 'pg_dump'), ['--format=custom', '--compress=0', ...more], { env, maxBuffer: 1e9 })
+}
+
+/** The archive in pieces, as a reader gives it; `ending` happens after the last of `bytes`. */
+export const inPieces = (bytes: Buffer, ending: () => unknown = () => undefined) =>
+  async function* archive(): AsyncGenerator<Buffer> {
+    for (let at = 0; at < bytes.length; at += 100_000) yield Buffer.from(bytes.subarray(at, at + 100_000))
+    await ending()
+  }
+
+/** Restores with the default of every option that is not given. `told` gets what the restore reports. */
+export function restoreInto(server: Server, database: string, bytes: Buffer, temporary: string, told: string[], more: Partial<RestoreOptions> = {}): Promise<RestoreOutcome> {
+  const tell = (message: string) => void told.push(message)
+  return restoreArchive({
+    name: 'app', archive: inPieces(bytes), size: bytes.length, dumpMajor: server.major, target: parseDatabaseUrl(server.url(database), variables), mode: 'empty',
+    schemas: [], tables: [], noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false, databaseSettings: undefined, jobs: 1, temporary, clients,
+    signal: new AbortController().signal, report: { info: tell, warning: tell, progress: () => undefined, mask: () => undefined }, variables, ...more,
+  })
+}
+
+export async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
+  try {
+    await promise
+  } catch (error) {
+    if (error instanceof LifeboatError) return error
+    throw error
+  }
+  throw new Error('no error was thrown')
+}
+
+/** A database with several tenants: roles, partitions, policies, and all else that can belong to a table. */
+export async function loadTenants(server: Server, database: string): Promise<void> {
+  await server.sql(`DO $$BEGIN CREATE ROLE tenant; CREATE ROLE app_owner; EXCEPTION WHEN duplicate_object THEN NULL; END$$`)
+  await server.createDatabase(database)
+  await server.sql(readFileSync(path.join(import.meta.dirname, 'dataset/tenants.sql'), 'utf8'), database)
+}
