@@ -50,7 +50,7 @@ describe('inputs that are good', () => {
       'encryption-key': KEY,
       destination: { kind: 'file', path: '/mnt/backups' },
       set: 'default', snapshot: { kind: 'latest' }, database: undefined, mode: 'empty', schemas: [], tables: [], only: undefined,
-      'no-owner': false, 'no-privileges': false, jobs: 1, 'verify-only': false, timezone: 'UTC',
+      'no-owner': false, 'no-privileges': false, 'no-tablespaces': false, 'disable-triggers': false, 'database-settings': undefined, jobs: 1, 'verify-only': false, timezone: 'UTC',
       volume: undefined, target: undefined, paths: [], owners: 'number', 'docker-image': HELPER_IMAGE,
     })
   })
@@ -62,6 +62,15 @@ describe('inputs that are good', () => {
         if (!/lifeboat key/.test(input.example)) expect([name, input.schema.safeParse(input.example).success]).toEqual([name, true])
       }
     }
+  })
+
+  test('tables are words, or JSON for names that have a comma, a space or a line end', () => {
+    const tables = (text: string) => parseInputs('restore', { ...restore, tables: text }, {}).tables
+    expect(tables(' users, billing.orders\n words')).toEqual(['users', 'billing.orders', 'words'])
+    expect(tables('["a, b ", ["dotted.schema", "two\\nlines"]]')).toEqual(['a, b ', ['dotted.schema', 'two\nlines']])
+    expect(() => tables('["a, b "')).toThrow('begins with [ and is not a JSON array of names')
+    expect(() => tables('[["a", "b", "c"]]')).toThrow('begins with [ and is not a JSON array of names')
+    expect(parseInputs('restore', { ...restore, schemas: '["a, b"]' }, {}).schemas).toEqual(['a, b'])
   })
 
   test('an empty string means not given, as GitHub passes it', () => {

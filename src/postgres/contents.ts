@@ -111,7 +111,7 @@ export class ContentsReader {
     const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
     const entry = {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace), needs,
-      inherits: /TABLE$/.test(kind) && sql !== undefined && sql.includes('\n)\nINHERITS ('),
+      inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
     }
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
   }
@@ -218,7 +218,9 @@ class Cursor {
 function readHead(cursor: Cursor): [Format, entries: number] {
   const magic = Array.from({ length: 5 }, () => cursor.byte())
   if (Buffer.from(magic).toString('latin1') !== 'PGDMP') throw unreadable('it does not begin with PGDMP')
-  const [major, minor, , integer, position, format] = Array.from({ length: 6 }, () => cursor.byte()) as [number, number, number, number, number, number]
+  const [major, minor] = [cursor.byte(), cursor.byte()]
+  cursor.byte() // The revision.
+  const [integer, position, format] = [cursor.byte(), cursor.byte(), cursor.byte()]
   // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
   if (major !== 1 || minor < 12 || minor > 16) {
     throw new LifeboatError(`the archive has format ${major}.${minor}; formats 1.12 to 1.16 can be read (pg_dump 10 to 18)`, { hint: 'Use a newer version of Lifeboat.' })

@@ -32,8 +32,9 @@ export async function requireLoadable(entries: readonly Entry[], { disableTrigge
 
 type InTheWay = z.infer<typeof inTheWay>
 
+const some = (names: readonly string[]): string => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
+
 function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: string, disabled: boolean): LifeboatError {
-  const some = (names: string[]): string => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
   const parts = [
     ...(triggers.length > 0 ? [`triggers would fire for the restored rows: ${some(triggers.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
     ...(keys.length > 0 ? [`foreign keys need rows that come later in the archive: ${some(keys.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),

@@ -11,7 +11,7 @@ export interface Filters {
 
 /** The part of an archive that belongs to the selected schemas and tables. */
 export interface Selection {
-  /** In the order of the archive. */
+  /** In the order in which they are restored: that of the archive, but for partitions of tables that are not selected. */
   entries: Entry[]
   /** What the selected tables depend on and nobody named. */
   added: Entry[]
@@ -76,7 +76,17 @@ class Selecting {
     for (const table of filters.tables) this.#chooseTable(table)
     for (let entry = this.#queue.pop(); entry !== undefined; entry = this.#queue.pop()) this.#expand(entry)
     const leftOut = this.#connect()
-    return { entries: this.#entries.filter((entry) => this.#chosen.has(entry)), added: [...this.#added], kept: [...this.#kept], leftOut }
+    return { entries: this.#inOrder(), added: [...this.#added], kept: [...this.#kept], leftOut }
+  }
+
+  /**
+   * A partition is attached to a table that stays in the target when its indexes are there: they take the place of those that the server would make.
+   * Elsewhere the parent's indexes come after it.
+   */
+  #inOrder(): Entry[] {
+    const entries = this.#entries.filter((entry) => this.#chosen.has(entry))
+    const late = new Set(entries.filter((entry) => /^(TABLE|INDEX) ATTACH$/.test(entry.kind) && this.#endsOf(entry).some((end) => END_KINDS.has(end.kind) && !this.#chosen.has(end))))
+    return [...entries.filter((entry) => !late.has(entry)), ...late]
   }
 
   #notePartition({ schema, name, needs }: Entry): void {
@@ -165,7 +175,7 @@ class Selecting {
         const missing = ends.find((end) => END_KINDS.has(end.kind) && !there(end))
         if (missing === undefined) this.#link(entry)
         else if (entry.kind !== 'INDEX ATTACH' && entry.kind !== 'SEQUENCE OWNED BY') leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` })
-      } else if (/VIEW$/.test(entry.kind)) {
+      } else if (entry.kind.endsWith('VIEW')) {
         const table = ends.find((end) => this.#chosen.has(end) && RELATIONS.has(end.kind))
         if (table) leftOut.push({ what: nameOf(entry), why: `it reads ${nameOf(table)}, and is not selected` })
       }

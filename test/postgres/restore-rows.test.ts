@@ -1,0 +1,158 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseDatabaseUrl } from '../../src/postgres/connection.ts'
+import type { RestoreOutcome } from '../../src/postgres/restore.ts'
+import type { RestoreOptions } from '../../src/postgres/restore-plan.ts'
+import { compareDatabases } from '../support/compare-databases.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+import { dump, failure, loadTenants, restoreInto, variables } from '../support/restoring.ts'
+
+const told: string[] = []
+let temporary: string
+beforeEach(() => {
+  told.splice(0)
+  temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-rows-'))
+})
+afterEach(() => {
+  const left = readdirSync(temporary)
+  rmSync(temporary, { recursive: true })
+  expect(left).toEqual([])
+})
+
+let server: Server
+let database: string
+let count = 0
+beforeAll(async () => {
+  server = await startServer(17)
+})
+afterAll(() => server.stop())
+beforeEach(async () => {
+  database = `target${++count}`
+  await server.createDatabase(database)
+})
+
+const restore = (bytes: Buffer, more: Partial<RestoreOptions>): Promise<RestoreOutcome> => restoreInto(server, database, bytes, temporary, told, more)
+const sql = (text: string) => server.sql(text, database)
+
+/** An archive of a database that is made of some SQL. */
+async function archiveOf(name: string, text: string): Promise<Buffer> {
+  await server.createDatabase(name)
+  await server.sql(text, name)
+  return dump(server, name, 17)
+}
+
+test('definitions and then rows give the whole database: views that had rows are filled, in the order of their dependencies', async () => {
+  await loadTenants(server, 'shop')
+  const bytes = dump(server, 'shop', 17)
+  await restore(bytes, { only: 'schema' })
+  const outcome = await restore(bytes, { only: 'data', disableTriggers: true })
+  expect(outcome).toMatchObject({ errors: [], left: 'everything', refreshed: ['app.totals', 'app.grand'] })
+  expect(outcome.restored).toBe(outcome.entries)
+  expect(await compareDatabases({ server, database: 'shop' }, { server, database })).toEqual([])
+  expect(await sql(`SELECT relispopulated FROM pg_class WHERE oid = 'app.empty'::regclass`)).toBe('f')
+})
+
+test('a view that cannot be filled is an error, and the rows are there', async () => {
+  const bytes = await archiveOf('ratios', 'CREATE TABLE numbers (n int); INSERT INTO numbers VALUES (2); CREATE MATERIALIZED VIEW ratios AS SELECT 4 / n AS ratio FROM numbers')
+  await sql('CREATE TABLE numbers (n int); CREATE MATERIALIZED VIEW ratios AS SELECT 4 / (n - 2) AS ratio FROM numbers WITH NO DATA')
+  const outcome = await restore(bytes, { only: 'data' })
+  expect(outcome).toMatchObject({ entries: 2, restored: 1, left: 'part', refreshed: [] })
+  expect(outcome.errors[0]).toContain('materialized view public.ratios could not be filled')
+  expect(await sql('SELECT n FROM numbers')).toBe('2')
+})
+
+const rows = () => sql('SELECT (SELECT sum(id) FROM audited), (SELECT count(*) FROM audit)')
+
+describe('triggers', () => {
+  const tables = `CREATE TABLE audited (id int); CREATE TABLE audit (id int);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.audit VALUES (NEW.id); NEW.id := -1; RETURN NEW; END$$;`
+  const trigger = 'CREATE TRIGGER noted BEFORE INSERT ON audited FOR EACH ROW EXECUTE FUNCTION note();'
+  let bytes: Buffer
+  beforeAll(async () => {
+    bytes = await archiveOf('audited', `${tables} INSERT INTO audited VALUES (1), (2); INSERT INTO audit VALUES (1), (2); ${trigger}`)
+  })
+
+  test('that would fire are named, and nothing is restored', async () => {
+    await sql(`${tables} ${trigger}`)
+    const error = await failure(restore(bytes, { only: 'data' }))
+    expect(error.message).toContain('triggers would fire for the restored rows: noted of public.audited')
+    expect(error.hint).toContain('disable-triggers: true')
+    expect(await rows()).toBe('|0')
+  })
+
+  test('do not fire with disable-triggers, and each is afterwards enabled or disabled as it was', async () => {
+    await sql(`${tables} ${trigger} CREATE TRIGGER off AFTER INSERT ON audited FOR EACH ROW EXECUTE FUNCTION note(); ALTER TABLE audited DISABLE TRIGGER off`)
+    const modes = () => sql(`SELECT string_agg(tgname || ' ' || tgenabled::text, ',' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'audited'::regclass`)
+    const before = await modes()
+    expect(await restore(bytes, { only: 'data', disableTriggers: true })).toMatchObject({ errors: [], left: 'everything' })
+    expect(await rows()).toBe('3|2')
+    expect(await modes()).toBe(before)
+  })
+
+  test('that are disabled, or fire for something else, or of tables that are not restored, are no hindrance', async () => {
+    await sql(`${tables} ${trigger} ALTER TABLE audited DISABLE TRIGGER noted; CREATE TRIGGER later AFTER UPDATE ON audited FOR EACH ROW EXECUTE FUNCTION note();
+      CREATE TABLE bystander (id int); CREATE TRIGGER noted BEFORE INSERT ON bystander FOR EACH ROW EXECUTE FUNCTION note()`)
+    expect(await restore(bytes, { only: 'data' })).toMatchObject({ errors: [] })
+    expect(await rows()).toBe('3|2')
+  })
+
+  test('that fire even so are named with disable-triggers too', async () => {
+    await sql(`${tables} ${trigger} ALTER TABLE audited ENABLE ALWAYS TRIGGER noted`)
+    for (const disableTriggers of [false, true]) expect((await failure(restore(bytes, { only: 'data', disableTriggers }))).message).toContain('noted of public.audited')
+    expect(await rows()).toBe('|0')
+  })
+
+  test('need a superuser to be disabled, which is said before anything is restored', async () => {
+    await sql(`${tables} ${trigger} CREATE ROLE plain LOGIN PASSWORD 'plain'; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain`)
+    const target = parseDatabaseUrl(server.url(database, 'plain', 'plain'), variables)
+    const error = await failure(restore(bytes, { only: 'data', disableTriggers: true, target }))
+    expect(error.message).toContain('disable-triggers is not possible')
+    expect(error.hint).toContain('superuser')
+    expect(await rows()).toBe('|0')
+  })
+})
+
+/** pg_dump orders rows by name: those of `child` come before those of `parent`, those of `a_parent` before both. */
+const related = (key: string) => `CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE a_parent (id int PRIMARY KEY, up int REFERENCES a_parent);
+  CREATE TABLE child (parent int CONSTRAINT of_parent REFERENCES parent ${key}, a int REFERENCES a_parent);`
+
+const family = (names: readonly string[]) => `CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY RANGE (id);
+  ${names.map((name, at) => `CREATE TABLE ${name} PARTITION OF whole FOR VALUES FROM (${at * 10}) TO (${at * 10 + 10});`).join('')} CREATE TABLE middle (whole int CONSTRAINT of_whole REFERENCES whole);`
+
+describe('foreign keys', () => {
+  let bytes: Buffer
+  beforeAll(async () => {
+    bytes = await archiveOf('family', `${related('')} INSERT INTO parent VALUES (1); INSERT INTO a_parent VALUES (1, 2), (2, 1); INSERT INTO child VALUES (1, 2)`)
+  })
+
+  test('whose rows come later in the archive are named, and only these', async () => {
+    await sql(related(''))
+    const error = await failure(restore(bytes, { only: 'data' }))
+    expect(error.message).toBe(`only: data cannot be restored into 127.0.0.1:${server.port}/${database}: foreign keys need rows that come later in the archive: of_parent of public.child`)
+    expect(await sql('SELECT count(*) FROM a_parent')).toBe('0')
+    expect(await restore(bytes, { only: 'data', disableTriggers: true })).toMatchObject({ errors: [] })
+    expect(await sql('SELECT * FROM child')).toBe('1|2')
+  })
+
+  test('that are checked at the end of the transaction are no hindrance', async () => {
+    await sql(related('DEFERRABLE INITIALLY DEFERRED'))
+    expect(await restore(bytes, { only: 'data' })).toMatchObject({ errors: [], left: 'everything' })
+    expect(await sql('SELECT * FROM child')).toBe('1|2')
+  })
+
+  test('to a partitioned table are met when the rows of all its partitions come first', async () => {
+    const fill = 'INSERT INTO whole VALUES (1), (11); INSERT INTO middle VALUES (1), (11)'
+    const [before, after] = [['a1', 'a2'], ['a1', 'z2']] as const
+    const good = await archiveOf('early', `${family(before)} ${fill}`)
+    const bad = await archiveOf('late', `${family(after)} ${fill}`)
+    await sql(family(before))
+    expect(await restore(good, { only: 'data' })).toMatchObject({ errors: [] })
+    await sql(`DROP TABLE middle, whole; ${family(after)}`)
+    expect((await failure(restore(bad, { only: 'data' }))).message).toContain('of_whole of public.middle')
+  })
+})
+
+test('disable-triggers is for rows alone', async () => {
+  expect((await failure(restore(Buffer.from(''), { disableTriggers: true }))).message).toBe('disable-triggers is for only: data')
+})
