@@ -385,6 +385,12 @@ export const inputs = {
       schema: schema.oneOf('none', 'list', 'read'),
       default: 'list',
     },
+    'check-reused': {
+      help: 'How much of what the newest backup stored, and this one can reuse, is read back beside it, chosen by chance: a part of its bytes, at least 8 chunks. Damage found is stored anew and reported. If not given, 2%, and at most 64 MiB. 0% reads nothing back, as does a write key, which cannot: then only presence and size are checked.',
+      expected: 'a percentage from 0% to 100%',
+      example: '10%',
+      schema: schema.percentage,
+    },
     retention: {
       help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
       expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',

@@ -20,6 +20,7 @@ import { ReadAgain, type Source } from '../sources/source.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
+import { ReusedCheck } from './check-reused.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import { Destinations } from './destinations.ts'
 import { secondsSince } from './elapsed.ts'
@@ -44,6 +45,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const destinations = await Destinations.open(inputs, environment)
   const { store } = destinations
   let known: KnownChunks | undefined
+  let reused: ReusedCheck | undefined
   let resume: (() => Promise<void>) | undefined
   try {
     for (const source of sources) await source.open()
@@ -52,12 +54,18 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const onDamaged = warningOf(report)
     const before = await snapshotKeys(store, inputs.set)
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
+    const checking = new ReusedCheck(known, store, keys, inputs['check-reused'], environment)
+    reused = checking
+    const onBadBase = (error: LifeboatError): void => {
+      onDamaged(error)
+      checking.found(error)
+    }
     await destinations.lookForSpace(known.newest?.added)
 
     const mark = randomBytes(4)
     const time = nextTime(before[0], inputs.set, environment)
     const id = newSnapshotId(time, mark)
-    const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged })
+    const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
     resume = await quiesce(inputs, environment)
     const records: SourceRecord[] = []
     const results: SourceResult[] = []
@@ -68,6 +76,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     }
     const unsettled = await failureOf(resume)
     resume = undefined
+    const { checked, damaged } = await checking.conclude(inputs.set)
     await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() })
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
@@ -76,16 +85,17 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     )
 
     // What was reused was looked for before it was.
-    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled })
+    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, damaged })
     if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(keys.identity !== undefined && { checked }), ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
     await Promise.all(sources.map((source) => source.close()))
     await way.close()
+    await reused?.close()
     await known?.close()
     await destinations.close()
   }

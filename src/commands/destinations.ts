@@ -15,7 +15,7 @@ import { keepProofs } from './proof.ts'
 import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult, DestinationResult } from './results.ts'
 import { spaceIn } from './space.ts'
-import { verifySnapshot } from './verify-snapshot.ts'
+import { verifySnapshot, type Verifying } from './verify-snapshot.ts'
 
 /** One of the places that a backup goes to. */
 interface Place {
@@ -70,11 +70,11 @@ export class Destinations {
     for (const place of this.#places) if (place.failure === undefined) place.free = await spaceIn(place.store, lastAdded, this.#environment)
   }
 
-  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already. */
-  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune }: { prune: boolean }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
+  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile. */
+  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune, damaged }: { prune: boolean; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
     for (const place of this.#places) {
-      const result = await this.#concludeIn(place, id, keys, reused, programs, prune)
+      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, programs, prune)
       destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
@@ -83,11 +83,11 @@ export class Destinations {
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
   }
 
-  async #concludeIn(place: Place, id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, prune: boolean): Promise<DestinationResult> {
+  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms, prune: boolean): Promise<DestinationResult> {
     const { name, store } = place
     try {
       if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
-      const verified = await this.#readBack(place, id, keys, reused, programs)
+      const verified = await this.#readBack(place, id, keys, how, programs)
       if (!prune || Object.keys(this.#inputs.retention).length === 0) return { name, verified }
       return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
     } catch (error) {
@@ -99,12 +99,12 @@ export class Destinations {
     }
   }
 
-  async #readBack({ inputs, store, name }: Place, id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms): Promise<BackupResult['verified']> {
+  async #readBack({ inputs, store, name }: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms): Promise<BackupResult['verified']> {
     const { verify, set } = this.#inputs
     if (verify === 'none') return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
-    const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, { seen: reused })
+    const found = await verifySnapshot(snapshot, verify, store, programs, this.#environment, how)
     await keepProofs([found], inputs, store, keys, this.#environment)
     const { result, problems } = found
     if (result === 'verified') return verify

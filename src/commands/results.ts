@@ -48,6 +48,8 @@ export interface BackupResult {
   newChunks: number
   deltaChunks: number
   seconds: number
+  /** Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged; absent with a write key, which reads nothing. */
+  checked?: { chunks: number; bytes: number; damaged: number }
   /** Of the destinations that have it, the least that each was read back at. */
   verified: VerifyLevel | 'none'
   sources: { name: string; kind: string; size: number; added: number; seconds: number }[]

@@ -13,6 +13,7 @@ import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withi
 import type { Newest } from './newest.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
+import { checkedText } from './text.ts'
 import { savings } from './stats.ts'
 import { details, madeWhen, restoring, type SummaryContext, type When } from './summary-parts.ts'
 import { verifySummary } from './verify.ts'
@@ -41,6 +42,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
+    ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...destinationsOf(result),
     ...recentBackups(result, context),
     restoring({ ...result, destination: whole[0]!.name, ...namesByKind(sources) }, context),

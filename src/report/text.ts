@@ -38,6 +38,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ['added', `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`],
     ['needs', `${formatBytes(stored)} in the store`],
     ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
+    ...checkedText(result.checked).map((text) => ['checked', text]),
     ['verified', verifiedText(result.verified)],
   ]
   const table = result.sources.map((source) => [source.name, formatBytes(source.size), `${formatBytes(source.added)} added`, formatSeconds(source.seconds)])
@@ -53,6 +54,15 @@ export function backupText(result: BackupResult, context: TextContext): string {
     `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...where, ...names })} set:`,
     `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names })}`,
   ].join('\n')
+}
+
+/** Of the check of what earlier backups stored. */
+export function checkedText(checked: BackupResult['checked']): string[] {
+  if (!checked) return ['what is reused of earlier backups is there with its size; a write key cannot read it back']
+  const { chunks, bytes, damaged } = checked
+  if (chunks + damaged === 0) return []
+  const found = damaged === 0 ? 'none damaged' : `${formatCount(damaged, 'object')} DAMAGED: earlier backups are hit, this one stores anew what it needs of them`
+  return [`${formatCount(chunks, 'chunk')} of earlier backups read back, ${formatBytes(bytes)}: ${found}`]
 }
 
 function verifiedText(level: BackupResult['verified']): string {

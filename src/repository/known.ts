@@ -5,6 +5,7 @@ import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
+import type { SampledCheck } from './sampled-check.ts'
 import { knownDamage } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Manifest, openManifest, type SourceRecord } from './snapshot.ts'
@@ -32,7 +33,7 @@ const ENOUGH_CHUNKS = 50_000
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
   /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes. */
-  newest: { sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
+  newest: { id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
   /** The extra recipients that what is known is sealed to, by mark. */
   readonly recipients = new Map<string, readonly string[]>()
   /** What the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew. */
@@ -42,6 +43,9 @@ export class KnownChunks {
   readonly #listed = new Map<string, number>()
   readonly #store: Store | undefined
   #presence: Presence | undefined
+  #checks: readonly SampledCheck[] = []
+  /** Keys of objects found damaged while they were read as bases. */
+  readonly #damaged = new Set<string>()
 
   /** `store`: where to look for what snapshots list; not needed as long as there are none. */
   constructor(store?: Store) {
@@ -53,7 +57,7 @@ export class KnownChunks {
     return this.#byId.get(id)
   }
 
-  /** The chunk, if it is in the store with its size, and its base as well. */
+  /** The chunk, if it is in the store with its size, not found damaged, and its base as well. */
   async find(id: string): Promise<KnownChunk | undefined> {
     const chunk = this.get(id)
     return chunk && (await this.isThere(chunk)) ? chunk : undefined
@@ -64,7 +68,19 @@ export class KnownChunks {
     const key = chunkKey(id, mark)
     if (!this.#store || !this.#listed.has(key)) return true
     this.#presence ??= new Presence(this.#store, this.#listed)
-    return (await this.#presence.has(key)) && (base === undefined || (await this.isThere(base)))
+    if (this.#damaged.has(key) || !(await this.#presence.has(key))) return false
+    for (const check of this.#checks) if (!(await check.isGood(key))) return false
+    return base === undefined || (await this.isThere(base))
+  }
+
+  /** What these find damaged is not there any more, and is stored anew. To be called before the first look. */
+  checkWith(checks: readonly SampledCheck[]): void {
+    this.#checks = checks
+  }
+
+  /** An object that was found damaged: from now on it is not there. */
+  lose(key: string): void {
+    this.#damaged.add(key)
   }
 
   /** To be called for everything that snapshots list, before the first look. */
@@ -160,7 +176,7 @@ function isSealedToAll(recipients: readonly string[] = [], keys: Keys): boolean 
   return keys.recipientTags.every((tag) => recipients.includes(tag))
 }
 
-function addSnapshot(known: KnownChunks, { header: { recipients, chunks, added } }: AuthenticSnapshot, content: Manifest | undefined, keys: Keys, usable: (key: string) => boolean): void {
+function addSnapshot(known: KnownChunks, { header: { id: snapshot, recipients, chunks, added } }: AuthenticSnapshot, content: Manifest | undefined, keys: Keys, usable: (key: string) => boolean): void {
   for (const [mark, ...tags] of recipients) known.recipients.set(mark, tags)
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {
@@ -178,5 +194,5 @@ function addSnapshot(known: KnownChunks, { header: { recipients, chunks, added }
     const chunk = (made[index] ??= make(index))
     if (chunk) known.add(chunk)
   }
-  if (content) known.newest = { sources: content.sources, chunks: made, added }
+  if (content) known.newest = { id: snapshot, sources: content.sources, chunks: made, added }
 }

@@ -5,7 +5,7 @@ import { chunkId } from './chunk-id.ts'
 import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
 import type { Keys } from './keys.ts'
 import type { KnownChunk, KnownChunks } from './known.ts'
-import { openChunk } from './reader.ts'
+import { DamagedChunk, openChunk } from './reader.ts'
 import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
@@ -225,6 +225,7 @@ export class Writer {
       return await openChunk(this.#options.store, this.#options.keys, [base.id, base.size, base.storedSize, null, base.mark])
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
+      if (error instanceof DamagedChunk) this.#options.known.lose(error.key)
       this.#options.onDamaged(error)
       return undefined
     }

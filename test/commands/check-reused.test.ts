@@ -1,0 +1,104 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { backupSummary } from '../../src/report/summary.ts'
+import { writeKeyOf } from '../../src/repository/keys.ts'
+import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { noise } from '../support/bytes.ts'
+import { dispatched } from '../support/dispatched.ts'
+import { entriesOf, identity } from '../support/engine.ts'
+
+let folder: string
+/** A store with one backup of a volume that never changes. */
+let original: string
+let first: string
+let damagedEntry: ChunkEntry
+let minutes = 0
+const now = (): Date => new Date(Date.parse('2026-11-20T02:00:00Z') + ++minutes * 60_000)
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-reused-'))
+  original = path.join(folder, 'original')
+  mkdirSync(path.join(folder, 'volume'))
+  writeFileSync(path.join(folder, 'volume/file'), noise('never changes', 3_000_000))
+  // What was modified a moment ago is read again in any case.
+  const past = new Date('2026-01-01T00:00:00Z')
+  for (const name of ['volume/file', 'volume']) utimesSync(path.join(folder, name), past, past)
+  first = (await backup({}, original)).result.snapshot
+  // Past the first chunks, which level list reads.
+  damagedEntry = (await entriesOf(new FileStore(original), first)).filter(([, size]) => size > 500_000).at(-1)!
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let root: string
+let count = 0
+beforeEach(() => {
+  root = path.join(folder, `store-${++count}`)
+  cpSync(original, root, { recursive: true })
+})
+
+const environment = () => ({ variables: process.env, temporary: path.join(folder, 'tmp') })
+function backup(raw: Record<string, string> = {}, store = root) {
+  return dispatched('backup', { destination: `file:${store}`, 'encryption-key': identity, set: 'app', volumes: `files=${folder}/volume`, 'client-install': 'never', ...raw }, now(), environment())
+}
+const given = (store = root) => ({ destination: `file:${store}`, 'encryption-key': identity, set: 'app' })
+const key = (): string => chunkKey(damagedEntry[0], damagedEntry[4])
+
+function flipBit(store = root): void {
+  const file = path.join(store, key())
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 100]! ^= 1
+  writeFileSync(file, bytes)
+}
+
+const verified = async (snapshot: string, store = root) => (await dispatched('verify', { ...given(store), snapshot, level: 'read' }, now(), environment())).result.result
+
+test('what a backup reuses is read back: a damaged chunk is reported and stored anew in the same backup, and earlier ones are known to be damaged', async () => {
+  flipBit()
+  const { result, text, warnings } = await backup()
+  expect(result.checked).toMatchObject({ damaged: 1 })
+  expect(result.newChunks).toBe(1)
+  expect(warnings).toEqual([expect.stringContaining(`chunk ${key()} in file:${root} is damaged`)])
+  expect(text).toMatch(/checked +\d chunks of earlier backups read back, .*: 1 object DAMAGED/)
+  expect(backupSummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toMatch(/❌ Checked: .* DAMAGED/)
+  const listed = (await dispatched('list', given(), now())).result
+  expect(listed.snapshots).toMatchObject([{ id: result.snapshot, verified: true }, { id: first, verified: false, damage: expect.stringContaining(key()) }])
+  expect(listed.restorable).toBe(result.snapshot)
+  expect(await verified(result.snapshot)).toBe('verified')
+  expect(await verified(first)).toBe('failed')
+})
+
+test('without damage every chunk of a small backup is read, and nothing is stored anew', async () => {
+  const { result, text, warnings } = await backup()
+  const entries = await entriesOf(new FileStore(original), first)
+  expect(result.checked).toEqual({ chunks: entries.length, bytes: entries.reduce((sum, [, , stored]) => sum + stored, 0), damaged: 0 })
+  expect([result.newChunks, warnings]).toEqual([0, []])
+  expect(text).toMatch(/checked +\d chunks of earlier backups read back, .*: none damaged/)
+})
+
+test('with 0% nothing is read back', async () => {
+  flipBit()
+  const { result, warnings } = await backup({ 'check-reused': '0%' })
+  expect(result).toMatchObject({ checked: { chunks: 0, bytes: 0, damaged: 0 }, newChunks: 0 })
+  expect(warnings).toEqual([])
+})
+
+test('a write key reads nothing back, and says so', async () => {
+  flipBit()
+  const { result, text } = await backup({ 'encryption-key': await writeKeyOf(identity, undefined) })
+  expect(result.checked).toBeUndefined()
+  expect(text).toContain('a write key cannot read it back')
+})
+
+test('with several destinations each is read, and what is damaged in one of them is stored anew in all', async () => {
+  const other = `${root}-other`
+  cpSync(original, other, { recursive: true })
+  flipBit(other)
+  const { result, warnings } = await backup({ destination: `file:${root}\nfile:${other}` })
+  expect(result.checked).toMatchObject({ damaged: 1 })
+  expect(warnings).toEqual([expect.stringContaining(`chunk ${key()} in file:${other} is damaged`)])
+  for (const store of [root, other]) expect(await verified(result.snapshot, store)).toBe('verified')
+  expect((await dispatched('list', given(), now())).result.snapshots.map(({ damage }) => damage)).toEqual([undefined, undefined])
+  expect((await dispatched('list', given(other), now())).result.snapshots[1]).toMatchObject({ damage: expect.stringContaining(key()) })
+})
