@@ -37,7 +37,8 @@ async function hasMarker(store: Store): Promise<boolean> {
     if (error instanceof NotFound) return false
     throw error
   }
-  const json = parsedJson(bytes)
+  // Written by hand it may lack the line feed.
+  const json = parsedJson(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes)
   if (json === undefined) throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
   checkFormat(`${store.name}/${MARKER}`, z.object({ format: z.unknown() }).safeParse(json).data?.format)
   if (marker.safeParse(json).success) return true
