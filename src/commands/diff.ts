@@ -4,9 +4,12 @@ import { type PostgresFacts, postgresFacts } from '../postgres/facts.ts'
 import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
-import { filesOf } from './files.ts'
+import { compareFiles, type Part } from '../volumes/compare.ts'
+import { volumeFacts } from '../volumes/facts.ts'
+import { displayName } from '../volumes/file-list.ts'
+import { listedFiles, shownFile } from './files.ts'
 import { lookedIn, withStore } from './opened.ts'
-import type { DatabaseDiff, DiffResult, FilesDiff, ShownFile } from './results.ts'
+import type { DatabaseDiff, DiffResult, FilesDiff } from './results.ts'
 
 interface Side {
   snapshot: AuthenticSnapshot
@@ -64,8 +67,9 @@ async function compareSources(name: string, from: Side, to: Side, store: Store):
   const common = { name, kind: (after ?? before)!.kind, from: before ? sourceSize(before) : null, to: after ? sourceSize(after) : null }
   if (!before || !after) return common
   const [older, newer] = [before, after].map(({ kind, facts }) => (kind === 'postgres' ? postgresFacts.safeParse(facts).data : undefined))
-  const files = await compareFiles(before, from, after, to, store)
-  return { ...common, ...(older && newer && { database: compareDatabases(older, newer) }), ...(files && { files }) }
+  const files = await filesDiff(before, from, after, to, store)
+  const [had, has] = [before, after].map(({ streams }) => streams.map(({ name, sha256 }) => `${sha256} ${name}`).join('\n'))
+  return { ...common, identical: had === has, ...(older && newer && { database: compareDatabases(older, newer) }), ...(files && { files }) }
 }
 
 function compareDatabases(from: PostgresFacts, to: PostgresFacts): DatabaseDiff {
@@ -110,17 +114,19 @@ function without(texts: readonly string[], others: readonly string[]): string[] 
   })
 }
 
-/** Remembers the files of the older one; those of the newer pass by. */
-async function compareFiles(before: SourceRecord, from: Side, after: SourceRecord, to: Side, store: Store): Promise<FilesDiff | undefined> {
+async function filesDiff(before: SourceRecord, from: Side, after: SourceRecord, to: Side, store: Store): Promise<FilesDiff | undefined> {
   if (![before, after].every(({ streams }) => streams.some(({ format }) => format === 'tar-list'))) return undefined
-  const left = new Map<string, ShownFile>()
-  for await (const file of filesOf(before, from.snapshot, store)) left.set(file.path, file)
-  const result: FilesDiff = { added: [], removed: [], changed: [] }
-  for await (const file of filesOf(after, to.snapshot, store)) {
-    const old = left.get(file.path)
-    left.delete(file.path)
-    if (!old) result.added.push(file)
-    else if (old.size !== file.size || old.type !== file.type || old.target !== file.target || old.etag !== file.etag) result.changed.push({ path: file.path, from: old.size, to: file.size })
-  }
-  return { ...result, removed: [...left.values()] }
+  const { added, removed, changed, ...unchanged } = await compareFiles(listedFiles(before, from.snapshot, store), listedFiles(after, to.snapshot, store), partsOf(before, after))
+  return { ...unchanged, added: added.map(shownFile), removed: removed.map(shownFile), changed: changed.map(({ from, to, what }) => ({ path: displayName(to.path), type: to.type, from: from.size, to: to.size, what })) }
+}
+
+/** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
+function partsOf(before: SourceRecord, after: SourceRecord): Part[] {
+  const { segments } = volumeFacts.parse(after.facts)
+  const had = new Set(archivesOf(before))
+  return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }))
+}
+
+function archivesOf({ streams }: SourceRecord): string[] {
+  return streams.filter(({ format }) => format === 'tar').map(({ sha256 }) => sha256)
 }

@@ -16,10 +16,11 @@ export function diffText(result: DiffResult, { timeZone }: TextContext): string 
   ].join('\n')
 }
 
-function sourceText({ name, kind, from, to, database, files }: DiffResult['sources'][number]): string[] {
+function sourceText({ name, kind, from, to, identical, database, files }: DiffResult['sources'][number]): string[] {
   const sizes = from === null ? `added, ${formatBytes(to!)}` : to === null ? `removed, was ${formatBytes(from)}` : changed(from, to, formatBytes)
-  const lines = [...(database ? databaseText(database) : []), ...(files ? filesText(files) : [])]
-  return [`${oneLine(name)} (${kind}): ${sizes}`, ...lines, ...(lines.length === 0 && from !== null && to !== null ? ['  nothing that is recorded of it is different'] : [])]
+  const head = `${oneLine(name)} (${kind}): ${sizes}`
+  if (identical) return [head, '  identical, byte for byte']
+  return [head, ...(database ? databaseText(database) : []), ...(files ? filesText(files) : [])]
 }
 
 /** Nothing but the sign tells a table that was added from one that was removed, so it stands first. */
@@ -32,17 +33,27 @@ function databaseText({ settings, tables, entries }: DatabaseDiff): string[] {
     ...entries.removed.map((entry) => ['-', 'entry', oneLine(entry)]),
     ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
   ]
-  return rows.length === 0 ? [] : [formatColumns(rows, '  ')]
+  return [...(rows.length === 0 ? ['  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive'] : [formatColumns(rows, '  ')]), '  Rows of tables were not compared; their numbers and sizes are estimates of the server.']
 }
 
-function filesText({ added, removed, changed: different }: FilesDiff): string[] {
+function filesText({ added, removed, changed: different, identical, alike }: FilesDiff): string[] {
   const rows = [
-    ...removed.map(({ path, size }) => ['-', formatBytes(size), oneLine(path)]),
-    ...added.map(({ path, size }) => ['+', formatBytes(size), oneLine(path)]),
-    ...different.map(({ path, from, to }) => ['~', changed(from, to, formatBytes), oneLine(path)]),
+    ...removed.map(({ path, size }) => ['-', formatBytes(size), '', oneLine(path)]),
+    ...added.map(({ path, size }) => ['+', formatBytes(size), '', oneLine(path)]),
+    ...different.map((file) => ['~', changed(file.from, file.to, formatBytes), differencesText(file), oneLine(file.path)]),
   ]
-  if (rows.length === 0) return ['  no file was added, removed or changed in size']
-  return [`  ${formatCount(added.length, 'file')} added, ${removed.length.toLocaleString('en-US')} removed, ${different.length.toLocaleString('en-US')} changed`, formatColumns(rows, '  ')]
+  const counts = `${formatCount(added.length, 'entry', 'entries')} added, ${removed.length.toLocaleString('en-US')} removed, ${different.length.toLocaleString('en-US')} changed`
+  const rest = [
+    ...(identical > 0 ? [`${identical.toLocaleString('en-US')} identical`] : []),
+    ...(alike > 0 ? [`${alike.toLocaleString('en-US')} with the same size, time, mode and owner (content not compared)`] : []),
+  ]
+  return [`  ${[counts, ...rest].join('; ')}`, ...(rows.length > 0 ? [formatColumns(rows, '  ')] : [])]
+}
+
+/** Of a file of the same size, another time is no proof of another content, nor of the same. */
+function differencesText({ type, what }: FilesDiff['changed'][number]): string {
+  const open = type === 'f' && !what.some((one) => one === 'kind' || one === 'size' || one === 'content')
+  return what.map((one) => (one === 'time' && open ? 'time (content may differ)' : one)).join(', ')
 }
 
 function sign(from: string | null, to: string | null): string {

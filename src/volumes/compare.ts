@@ -1,0 +1,63 @@
+import type { ListedFile } from './file-list.ts'
+
+/** What of a file can be different, in the order in which it is told. `content`: of an object in a bucket with another ETag. */
+export type Difference = 'kind' | 'size' | 'content' | 'target' | 'mode' | 'owner' | 'time'
+
+/** Compares all that is recorded of a file. The same size with another `time` leaves open whether its content is another. */
+export function differences(from: ListedFile, to: ListedFile): Difference[] {
+  const of: [Difference, boolean][] = [
+    ['kind', from.type !== to.type],
+    ['size', from.size !== to.size],
+    ['content', from.type === 'f' && to.type === 'f' && from.target !== to.target],
+    ['target', from.type === to.type && from.type !== 'f' && from.target !== to.target],
+    ['mode', from.mode !== to.mode],
+    ['owner', from.uid !== to.uid || from.gid !== to.gid],
+    ['time', from.mtime !== to.mtime],
+  ]
+  return of.flatMap(([difference, is]) => (is ? [difference] : []))
+}
+
+/** One part of a volume's archive: how many of the listed files are in it, and whether the other snapshot has the same bytes. */
+export interface Part {
+  entries: number
+  same: boolean
+}
+
+export interface FileComparison {
+  added: ListedFile[]
+  removed: ListedFile[]
+  changed: { from: ListedFile; to: ListedFile; what: Difference[] }[]
+  /** In parts of the archive that both snapshots have, byte for byte: nothing of these files is different. */
+  identical: number
+  /** Recorded with the same kind, size, target, mode, owner and time; their content is not compared. */
+  alike: number
+}
+
+/** Remembers the files of `from`; those of `to`, in the order of its `parts`, pass by. */
+export async function compareFiles(from: AsyncIterable<ListedFile>, to: AsyncIterable<ListedFile>, parts: readonly Part[]): Promise<FileComparison> {
+  // By the bytes of their paths: those that are not UTF-8 can look the same.
+  const left = new Map<string, ListedFile>()
+  for await (const file of from) left.set(file.path, file)
+  const result: FileComparison = { added: [], removed: [], changed: [], identical: 0, alike: 0 }
+  const same = samenessOf(parts)
+  for await (const file of to) {
+    const old = left.get(file.path)
+    const identical = same.next().value ?? false
+    left.delete(file.path)
+    if (!old) {
+      result.added.push(file)
+      continue
+    }
+    const what = differences(old, file)
+    if (what.length > 0) result.changed.push({ from: old, to: file, what })
+    else if (identical) result.identical++
+    else result.alike++
+  }
+  result.removed = [...left.values()]
+  return result
+}
+
+/** For one file after the other whether its part is the same. */
+function* samenessOf(parts: readonly Part[]): Generator<boolean, undefined, void> {
+  for (const { entries, same } of parts) for (let index = 0; index < entries; index++) yield same
+}

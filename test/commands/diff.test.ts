@@ -1,0 +1,88 @@
+import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { diff } from '../../src/commands/diff.ts'
+import type { DiffResult, FilesDiff } from '../../src/commands/results.ts'
+import { parseInputs } from '../../src/inputs.ts'
+import { diffText } from '../../src/report/diff.ts'
+import { identity } from '../support/engine.ts'
+import { quiet } from '../support/quiet.ts'
+import { Volumes } from '../support/volume.ts'
+
+let folder: string
+let root: string
+let volumes: Volumes
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-diff-'))
+  root = path.join(folder, 'root')
+  mkdirSync(root)
+  volumes = new Volumes(folder)
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const backup = async (): Promise<string> => (await volumes.backup({ volumes: `data=${root}` })).snapshot
+
+async function compared(from: string, to: string): Promise<{ result: DiffResult; files: FilesDiff; text: string }> {
+  const environment = { variables: {}, signal: new AbortController().signal, report: quiet, temporary: folder, now: () => new Date() }
+  const result = await diff(parseInputs('diff', { destination: `file:${volumes.store}`, 'encryption-key': identity, from, to }, {}), environment)
+  return { result, files: result.sources[0]!.files!, text: diffText(result, { timeZone: 'UTC', program: 'lifeboat', destination: '' }) }
+}
+
+const file = (name: string): string => path.join(root, name)
+const bytes = (...name: number[]): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name)])
+
+test('a file that was rewritten with the same size, or whose mode, owner, time, kind or target is another, is not called unchanged', async () => {
+  for (const name of ['rewritten', 'touched', 'mode', 'owner', 'kind', 'same', 'x1', 'rewritten in secret']) writeFileSync(file(name), 'as long')
+  const time = new Date('2026-01-01T00:00:00Z')
+  for (const name of ['rewritten', 'touched', 'rewritten in secret']) utimesSync(file(name), time, time)
+  symlinkSync('a', file('link'))
+  linkSync(file('x1'), file('x2'))
+  const older = await backup()
+  for (const name of ['rewritten', 'rewritten in secret']) writeFileSync(file(name), 'another')
+  utimesSync(file('touched'), new Date(), new Date())
+  utimesSync(file('rewritten in secret'), time, time)
+  chmodSync(file('mode'), 0o600)
+  chownSync(file('owner'), 1234, 0)
+  for (const name of ['kind', 'link', 'x2']) rmSync(file(name))
+  mkdirSync(file('kind'))
+  symlinkSync('b', file('link'))
+  linkSync(file('same'), file('x2'))
+  const { files, text } = await compared(older, await backup())
+  const told = Object.fromEntries(files.changed.map(({ path, what }) => [path, what.join(' ')]))
+  // The file that a hard link was to, and the one it is to, are as they were themselves.
+  expect(told).toEqual({ '': 'time', kind: 'kind size mode time', link: 'target time', mode: 'mode', owner: 'owner', rewritten: 'time', touched: 'time', x2: 'target' })
+  expect(files).toMatchObject({ added: [], removed: [], identical: 0, alike: 3 })
+  expect(text).toMatch(/^ {2}~ {2}7 B +time \(content may differ\) +rewritten$/m)
+  expect(text).toMatch(/^ {2}~ {2}7 B +mode +mode$/m)
+  expect(text).toMatch(/^ {2}~ {2}0 B +target, time +link$/m)
+  expect(text).toMatch(/^ {2}0 entries added, 0 removed, 8 changed; 3 with the same size, time, mode and owner \(content not compared\)$/m)
+})
+
+test('of files in parts of the archive that both have it says that they are identical', async () => {
+  // Large files are parts of their own.
+  for (const name of ['large 1', 'large 2']) {
+    writeFileSync(file(name), name)
+    truncateSync(file(name), 33_000_000)
+  }
+  writeFileSync(file('small'), 'small')
+  const older = await backup()
+  const again = await compared(older, await backup())
+  expect([again.result.sources[0]!.identical, again.files.identical, again.files.alike]).toEqual([true, 4, 0])
+  expect(again.text).toMatch(/\n {2}identical, byte for byte$/)
+  writeFileSync(file('small'), 'SMALL')
+  const { result, files, text } = await compared(older, await backup())
+  expect(result.sources[0]!.identical).toBe(false)
+  expect([files.identical, files.alike, files.changed.map(({ path }) => path)]).toEqual([2, 1, ['small']])
+  expect(text).toMatch(/^ {2}0 entries added, 0 removed, 1 changed; 2 identical; 1 with the same size, time, mode and owner \(content not compared\)$/m)
+})
+
+test('files whose names look the same are told apart, and no name is obeyed', async () => {
+  writeFileSync(bytes(0xff), '1')
+  writeFileSync(file('::error::x\n::add-mask::y\u001b[2J\u202e'), '1')
+  const older = await backup()
+  writeFileSync(bytes(0xfe), '2')
+  rmSync(file('::error::x\n::add-mask::y\u001b[2J\u202e'))
+  const { files, text } = await compared(older, await backup())
+  expect([files.added.length, files.removed.length]).toEqual([1, 1])
+  expect(text).toMatch(/^ {2}- {2}1 B +::error::x ::add-mask::y\uFFFD\[2J\uFFFD$/m)
+})
