@@ -31,6 +31,7 @@ import { keyAddText, keyListText, keyRemoveText } from './report/key-files.ts'
 import type { Newest } from './report/newest.ts'
 import type { Report } from './report/report.ts'
 import { pruneHeadline, pruneText } from './report/prune.ts'
+import { failsByShrinking, shrinkProblem } from './report/shrink.ts'
 import type { Redaction } from './report/redaction.ts'
 import { destinationText } from './stores/destination.ts'
 import { backupHeadline, backupText, restoreHeadline, restoreText, type TextContext } from './report/text.ts'
@@ -57,8 +58,8 @@ function redactedProblems<T extends SnapshotVerified>(result: T, apply: (texts: 
 const handlings: { readonly [C in Command]: Handling<C> } = {
   backup: {
     run: backup,
-    status: ({ complete }) => (complete ? 0 : 1),
-    problem: ({ destinations }) => destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`])).join('\n'),
+    status: (result) => (result.complete && !failsByShrinking(result) ? 0 : 1),
+    problem: (result) => [...(failsByShrinking(result) ? [shrinkProblem(result)] : []), ...result.destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`]))].join('\n'),
     redact: (result, apply) => ({ ...result, destinations: result.destinations.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })) }),
     headline: backupHeadline,
     text: backupText,

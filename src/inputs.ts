@@ -391,6 +391,13 @@ export const inputs = {
       example: '10%',
       schema: schema.percentage,
     },
+    'on-shrink': {
+      help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step and prune nothing; the snapshot is kept in both cases. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
+      expected: 'warn or fail',
+      example: 'fail',
+      schema: schema.oneOf('warn', 'fail'),
+      default: 'warn',
+    },
     retention: {
       help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
       expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',

@@ -1,16 +1,18 @@
 import type { Outcome } from '../dispatch.ts'
 import type { Action } from '../inputs.ts'
 import type { Results } from '../commands/results.ts'
+import { failsByShrinking } from '../report/shrink.ts'
 
 /** The outputs of each action: what action.yml says of them. `outcome` and `result` are in all of them. */
 export const outputs = {
   backup: {
-    outcome: 'done or failed.',
+    outcome: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, or something shrank.',
     'snapshot-id': 'The id of the new snapshot.',
     size: 'Bytes read from the databases.',
     added: 'Bytes added to the store.',
     duration: 'Seconds it took.',
     verified: 'The level at which the snapshot was read back: none, list or read.',
+    shrunk: 'How many databases, tables, volumes and buckets lost more than half since the backup before.',
     result: 'Everything about the backup, as JSON.',
   },
   restore: {
@@ -61,7 +63,10 @@ export const outputs = {
 } as const satisfies Record<Action, Record<string, string>>
 
 const values: { readonly [A in Action]: (result: Results[A]) => Record<Exclude<keyof (typeof outputs)[A], 'result'>, string> } = {
-  backup: ({ snapshot, size, added, seconds, verified, complete }) => ({ outcome: complete ? 'done' : 'failed', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
+  backup: (result) => {
+    const { snapshot, size, added, seconds, verified, shrunk } = result
+    return { outcome: result.complete && !failsByShrinking(result) ? 'done' : 'failed', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified, shrunk: `${shrunk.length}` }
+  },
   restore: ({ snapshot, restored, errors, seconds }) => ({ outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }),
   verify: ({ result, snapshot, seconds }) => ({ outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }),
   copy: ({ snapshots, bytes, seconds }) => ({

@@ -7,6 +7,7 @@ import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import { warningOf } from '../report/report.ts'
+import { shrunkLines } from '../report/shrink.ts'
 import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
@@ -16,6 +17,7 @@ import { newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes,
 import { Tally } from '../repository/statistics.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
+import { LEAST, type Shrunk, shrunken } from '../sources/shrink.ts'
 import { ReadAgain, type Source } from '../sources/source.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
@@ -84,12 +86,15 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
+    const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set)
+    for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.')
+    const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined
     // What was reused was looked for before it was.
-    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, damaged })
+    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged })
     if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(keys.identity !== undefined && { checked }), ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
@@ -165,6 +170,11 @@ function nextTime(newest: string | undefined, set: string, environment: Environm
   const { time, skewed } = timeAfter(newest && idOf(newest), environment.now())
   if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
   return time
+}
+
+/** With a write key nothing is known of the sources of the snapshot before. */
+function shrunkenAsAWhole({ recent: [before] }: Pick<BackupResult, 'recent'>, size: number, set: string): Shrunk[] {
+  return before && before.size >= LEAST.bytes && size < before.size / 2 ? [{ source: set, kind: 'set', measure: 'bytes', before: before.size, now: size }] : []
 }
 
 /** As many as a chart shows well. */

@@ -70,11 +70,11 @@ export class Destinations {
     for (const place of this.#places) if (place.failure === undefined) place.free = await spaceIn(place.store, lastAdded, this.#environment)
   }
 
-  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile. */
-  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune, damaged }: { prune: boolean; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
+  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
+  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
     for (const place of this.#places) {
-      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, programs, prune)
+      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, programs, { prune, held })
       destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
@@ -83,12 +83,13 @@ export class Destinations {
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
   }
 
-  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms, prune: boolean): Promise<DestinationResult> {
+  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
     const { name, store } = place
     try {
       if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
       const verified = await this.#readBack(place, id, keys, how, programs)
       if (!prune || Object.keys(this.#inputs.retention).length === 0) return { name, verified }
+      if (held !== undefined) return { name, verified, prune: { skipped: held } }
       return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
     } catch (error) {
       const { signal, report } = this.#environment

@@ -7,6 +7,7 @@ import type { PostgresFacts } from '../postgres/facts.ts'
 import type { RestoreOutcome } from '../postgres/restore.ts'
 import type { SelectionReport } from '../postgres/restore-plan.ts'
 import type { ProofDetails } from '../repository/proofs.ts'
+import type { Shrunk } from '../sources/shrink.ts'
 import type { Unsound } from '../repository/wholeness.ts'
 import type { Statistics } from '../repository/statistics.ts'
 import type { Difference } from '../volumes/compare.ts'
@@ -51,6 +52,10 @@ export interface BackupResult {
   seconds: number
   /** Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged; absent with a write key, which reads nothing. */
   checked?: { chunks: number; bytes: number; damaged: number }
+  /** What has less than half of what it had in the snapshot before. */
+  shrunk: Shrunk[]
+  /** Whether that fails the step. */
+  onShrink: 'warn' | 'fail'
   /** Of the destinations that have it, the least that each was read back at. */
   verified: VerifyLevel | 'none'
   sources: { name: string; kind: string; size: number; added: number; seconds: number }[]

@@ -13,6 +13,7 @@ import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withi
 import type { Newest } from './newest.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
+import { failsByShrinking, shrunkLines } from './shrink.ts'
 import { checkedText } from './text.ts'
 import { savings } from './stats.ts'
 import { details, madeWhen, restoring, type SummaryContext, type When } from './summary-parts.ts'
@@ -38,15 +39,21 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${formatCount(result.destinations.length, 'destination')}` : ''
   return withinLimit([
-    `### ${result.complete ? (result.verified === 'none' || missing !== '' ? '⚠️' : '✅') : '❌'} Lifeboat: ${formatSources(sources)} ${verified}${missing}`,
+    `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
+    ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`).join('\n')}`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...destinationsOf(result),
     ...recentBackups(result, context),
     restoring({ ...result, destination: whole[0]!.name, ...namesByKind(sources) }, context),
   ])
+}
+
+function signOf(result: BackupResult, missing: boolean): string {
+  if (!result.complete || failsByShrinking(result)) return '❌'
+  return result.verified === 'none' || missing || result.shrunk.length > 0 ? '⚠️' : '✅'
 }
 
 /** What there is to say of each: that it lacks the backup, what was pruned there. */

@@ -3,6 +3,7 @@ import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, for
 import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter } from './prune.ts'
+import { failsByShrinking, shrunkLines } from './shrink.ts'
 import { restoreCommand, restoreInto, restoreVariables } from './recipe.ts'
 
 /** What a command did, for a person in a hurry; pure. Not yet redacted. */
@@ -46,6 +47,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
+    ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...shrunkLines(result.shrunk).map((line) => `  ${line}`)] : []),
     ...result.destinations.flatMap(({ name, problem, prune }) => [
       ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
       ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),

@@ -21,7 +21,7 @@ const recent: BackupResult['recent'] = Array.from({ length: 20 }, (_, index) => 
   added: index === 19 ? 193_000_000 : [3_100_000, 2_500_000, 24_000_000, 900_000][index % 4]!,
 }))
 const backup: BackupResult = {
-  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, verified: 'list',
+  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, shrunk: [], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent,
   destinations: [{ name: 's3://backups/production', verified: 'list' }, { name: `file:/mnt/${HOSTILE}`, verified: 'none', problem: HOSTILE }],

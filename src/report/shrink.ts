@@ -1,0 +1,28 @@
+import type { BackupResult } from '../commands/results.ts'
+import type { Shrunk } from '../sources/shrink.ts'
+import { formatBytes, formatCount, oneLine } from './format.ts'
+
+/** `the table public.orders of shop has about 0 rows, it had about 50,000`. */
+export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {
+  const what = kind === 'set' ? 'the whole backup' : table === undefined ? `the ${kind === 'postgres' ? 'database' : 'volume'} ${oneLine(source)}` : `the table ${oneLine(table)} of ${oneLine(source)}`
+  const about = table === undefined ? '' : 'about '
+  const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
+  return now === null ? `${what} is not in this backup any more; it had ${amount(before)}` : `${what} has ${amount(now)}, it had ${amount(before)}`
+}
+
+/** Whether something shrank that must not. */
+export function failsByShrinking({ shrunk, onShrink }: Pick<BackupResult, 'shrunk' | 'onShrink'>): boolean {
+  return onShrink === 'fail' && shrunk.length > 0
+}
+
+/** More than anyone reads. */
+const MOST = 20
+
+export function shrunkLines(shrunk: readonly Shrunk[]): string[] {
+  return [...shrunk.slice(0, MOST).map(shrunkText), ...(shrunk.length > MOST ? [`and ${shrunk.length - MOST} more`] : [])]
+}
+
+/** Why the step fails though there is a backup. */
+export function shrinkProblem({ shrunk, snapshot }: Pick<BackupResult, 'shrunk' | 'snapshot'>): string {
+  return `the backup exists (snapshot ${snapshot}), but has lost more than half of something since the one before: ${shrunkLines(shrunk).join('; ')}`
+}

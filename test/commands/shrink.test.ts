@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { outputsOf } from '../../src/actions/outputs.ts'
+import { type Outcome, problemOf, statusOf } from '../../src/dispatch.ts'
+import type { BackupResult } from '../../src/commands/results.ts'
+import { backupSummary } from '../../src/report/summary.ts'
+import { writeKeyOf } from '../../src/repository/keys.ts'
+import { dispatched } from '../support/dispatched.ts'
+import { identity } from '../support/engine.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+
+let folder: string
+let server: Server
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-shrink-'))
+  server = await startServer(15)
+  await server.createDatabase('shop')
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server.stop()
+})
+
+let root: string
+let count = 0
+beforeEach(() => (root = path.join(folder, `${++count}`)))
+
+const context = { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
+const backup = (raw: Record<string, string>) =>
+  dispatched('backup', { destination: `file:${root}/store`, 'encryption-key': identity, set: 'app', ...raw }, new Date(), { variables: process.env, temporary: path.join(folder, 'tmp') })
+const outcomeOf = (result: BackupResult): Outcome<'backup'> => ({ command: 'backup', result, shown: { destination: '', timeZone: 'UTC' } })
+
+function fill(files: number): void {
+  rmSync(`${root}/volume`, { recursive: true, force: true })
+  mkdirSync(`${root}/volume`, { recursive: true })
+  for (let file = 0; file < files; file++) writeFileSync(`${root}/volume/${file}`, `content of ${file}`)
+}
+
+const volumes = () => ({ volumes: `uploads=${root}/volume`, 'client-install': 'never' })
+
+test('a volume of 200 files that became empty is a warning, in the log, the result and the summary', async () => {
+  fill(200)
+  expect((await backup(volumes())).result.shrunk).toEqual([])
+  fill(0)
+  const { result, text, warnings } = await backup(volumes())
+  expect(result.shrunk).toEqual([{ source: 'uploads', kind: 'directory', measure: 'files', before: 200, now: 0 }])
+  expect(warnings).toEqual(['since the backup before: the volume uploads has 0 files, it had 200 files'])
+  expect(text).toContain('the volume uploads has 0 files, it had 200 files')
+  expect(statusOf(outcomeOf(result))).toBe(0)
+  expect(backupSummary(result, context)).toMatch(/^### ⚠️ Lifeboat: 1 volume backed up and verified, but something shrank\n[^]*- the volume uploads has 0 files, it had 200 files/)
+  expect((await backup(volumes())).result.shrunk).toEqual([])
+})
+
+test('with on-shrink fail the step fails, says that the backup exists, keeps it, and prunes nothing', async () => {
+  fill(200)
+  for (let before = 0; before < 3; before++) await backup(volumes())
+  fill(50)
+  const { result, text } = await backup({ ...volumes(), 'on-shrink': 'fail', retention: 'last=2', 'prune-min-size': '0%' })
+  expect(statusOf(outcomeOf(result))).toBe(1)
+  expect(problemOf(outcomeOf(result))).toMatch(new RegExp(`^the backup exists \\(snapshot ${result.snapshot}\\), but has lost more than half`))
+  expect(outputsOf(outcomeOf(result))).toMatchObject({ outcome: 'failed', 'snapshot-id': result.snapshot, verified: 'list', shrunk: '1' })
+  expect(text).toContain('so this step FAILED; the backup exists all the same')
+  expect(backupSummary(result, context)).toMatch(/^### ❌ Lifeboat: .* backed up and verified, but something shrank\n[^]*the step fails, but the snapshot is kept/)
+  expect(result.destinations[0]!.prune).toEqual({ skipped: 'something lost more than half of what it had' })
+  expect(readdirSync(`${root}/store/snapshots/app`)).toHaveLength(4)
+  expect((await dispatched('list', { destination: `file:${root}/store`, 'encryption-key': identity })).result.restorable).toBe(result.snapshot)
+})
+
+test('a volume that is no longer backed up counts, and with a write key the size of the whole', async () => {
+  fill(20)
+  mkdirSync(`${root}/large`)
+  writeFileSync(`${root}/large/file`, Buffer.alloc(3_000_000, 'large'))
+  await backup({ ...volumes(), volumes: `uploads=${root}/volume\nlarge=${root}/large` })
+  const { result } = await backup({ ...volumes(), 'encryption-key': await writeKeyOf(identity, undefined), verify: 'none' })
+  expect(result.shrunk).toEqual([{ source: 'app', kind: 'set', measure: 'bytes', before: expect.any(Number), now: result.size }])
+  await backup({ ...volumes(), volumes: `uploads=${root}/volume\nlarge=${root}/large` })
+  expect((await backup(volumes())).warnings).toEqual([expect.stringMatching(/^since the backup before: the volume large is not in this backup any more; it had 3.\d\d MB$/)])
+})
+
+test('tables that were truncated or dropped are named, a partition that was dropped is not', async () => {
+  await server.sql(`
+    CREATE TABLE orders AS SELECT g AS id, repeat(md5(g::text), 8) AS note FROM generate_series(1, 8000) g;
+    CREATE TABLE customers AS SELECT g AS id FROM generate_series(1, 3000) g;
+    CREATE TABLE few AS SELECT g AS id FROM generate_series(1, 20) g;
+    CREATE TABLE events (day int, what text) PARTITION BY LIST (day);
+    CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1);
+    INSERT INTO events SELECT 1, 'x' FROM generate_series(1, 2000);
+    ANALYZE`, 'shop')
+  const database = { 'database-url': server.url('shop') }
+  await backup(database)
+  await server.sql('TRUNCATE orders; DROP TABLE customers; DROP TABLE few; DROP TABLE events_1', 'shop')
+  const { result } = await backup(database)
+  const tables = result.shrunk.filter(({ table }) => table !== undefined)
+  expect(tables.map(({ source, table, now }) => [source, table, now])).toEqual([['shop', 'public.customers', null], ['shop', 'public.orders', 0]])
+  expect(result.shrunk.filter(({ table }) => table === undefined)).toMatchObject([{ source: 'shop', kind: 'postgres', measure: 'bytes' }])
+})
