@@ -8,6 +8,7 @@ import { copyKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { copySnapshot } from '../repository/copy.ts'
 import { openOrMakeRepository, openRepository } from '../repository/repository.ts'
+import { authenticatorOf } from '../repository/signed.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { secondsSince } from './elapsed.ts'
@@ -25,6 +26,7 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
     await openRepository(from)
     const keys = await openKeys(inputs['encryption-key'], { store: from, create: false })
     const chosen = await choose(from, inputs)
+    to.groups?.authenticate(authenticatorOf(keys))
     await openOrMakeRepository(to)
     await copyKeyFiles(from, to)
     const snapshots: CopyResult['snapshots'] = []

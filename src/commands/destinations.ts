@@ -55,14 +55,17 @@ export class Destinations {
 
   /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
   async prepare(): Promise<void> {
-    if (!(this.store instanceof SeveralStores)) return openOrMakeRepository(this.store)
-    await this.store.each(openOrMakeRepository)
-    const names = await this.store.each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
+    const all = this.store
+    if (!(all instanceof SeveralStores)) return openOrMakeRepository(all)
+    await all.each(openOrMakeRepository)
+    // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
+    const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat()
+    const names = await each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
     const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
     if (lacking.size === 0) return
     // First read, then written: whichever fails is the one that is given up.
-    const files = new Map((await this.store.each((store) => readKeyFiles(store, lacking))).flatMap((ofOne) => [...ofOne]))
-    await this.store.each((store) => addKeyFiles(store, files))
+    const files = new Map((await each((store) => readKeyFiles(store, lacking))).flatMap((ofOne) => [...ofOne]))
+    await each((store) => addKeyFiles(store, files))
   }
 
   /** `lastAdded`: bytes that the last backup stored, if there is one. */

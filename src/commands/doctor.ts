@@ -80,10 +80,13 @@ function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, r
 /** Whether the key opens the newest snapshot there is. */
 async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
   try {
-    const [newest] = await snapshotKeys(store)
-    if (newest === undefined) return { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
+    const empty: Check = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
+    if ((await snapshotKeys(store)).length === 0) return empty
     await openRepository(store)
     const keys = await openKeys(encryptionKey, { store, create: false })
+    // Where anyone can add some, only those that are signed are left once the key is known.
+    const [newest] = await snapshotKeys(store)
+    if (newest === undefined) return empty
     await decodeSnapshot(newest, await store.get(newest, LIMITS.snapshot), keys)
     return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` }
   } catch (error) {

@@ -2,6 +2,7 @@ import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import type { Keys } from '../repository/keys.ts'
 import { writeProof } from '../repository/proofs.ts'
+import { authenticatorOf } from '../repository/signed.ts'
 import { snapshotKey } from '../repository/snapshot.ts'
 import { openStore, type StoreInputs } from '../stores/open.ts'
 import { isThere, type Store } from '../stores/store.ts'
@@ -17,6 +18,7 @@ export async function keepProofs(found: readonly SnapshotVerified[], inputs: Sto
   if (!first) return true
   // A store opened for every set cannot put artifacts; one for this set can.
   const own = inputs.destination.kind === 'artifact' && inputs.set !== first.set ? await openStore({ ...inputs, set: first.set }, environment) : store
+  if (own !== store) own.groups?.authenticate(authenticatorOf(keys))
   try {
     for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
       const proof = await writeProof(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })

@@ -5,6 +5,8 @@ import { LIMITS } from './limits.ts'
 
 /** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17
+/** Key files that a passphrase is tried on: each takes a second. */
+export const MOST_TRIED = 16
 
 /** An identity under a passphrase, in a store's `keys/`. Each passphrase of an identity has a file of its own. */
 export interface KeyFile {
@@ -14,14 +16,43 @@ export interface KeyFile {
   modified: Date
 }
 
+/** The fingerprint that a key file is named after; undefined for what is not named like one. */
+function fingerprintIn(key: string): string | undefined {
+  return /^keys\/([0-9a-f]{16})(-[0-9a-f]{8})?\.age$/.exec(key)?.[1]
+}
+
 /** In the order of their names; those of one identity stand together. */
 export async function keyFiles(store: Store): Promise<KeyFile[]> {
   const found: KeyFile[] = []
   for await (const { key, modified } of store.list('keys/')) {
-    const fingerprint = /^keys\/([0-9a-f]{16})(-[0-9a-f]{8})?\.age$/.exec(key)?.[1]
+    const fingerprint = fingerprintIn(key)
     if (fingerprint !== undefined) found.push({ key, fingerprint, modified })
   }
   return found.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: () => Promise<Buffer | undefined> }
+
+/** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
+export async function* keyFileCandidates(store: Store): AsyncGenerator<KeyFileCandidate, void, void> {
+  const seen = new Set<string>()
+  const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { files: await readKeyFiles(one, undefined, MOST_TRIED) }))
+  for (const [key, bytes] of found.flatMap(({ files }) => [...(files ?? [])])) {
+    if (!seen.has(key)) yield { key, fingerprint: fingerprintIn(key)!, read: async () => bytes }
+    seen.add(key)
+  }
+  for (const { candidates } of found) {
+    for await (const { key, read } of candidates ?? []) {
+      const fingerprint = fingerprintIn(key)
+      // Of several stores, one that fails is given up where the backup begins to write.
+      if (fingerprint !== undefined) yield { key, fingerprint, read: () => (store.each ? read().catch(() => undefined) : read()) }
+    }
+  }
+}
+
+/** Does the same in a store, or, of several that are used as one, in each. */
+export function each<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T[]> {
+  return store.each ? store.each(work) : work(store).then((result) => [result])
 }
 
 /** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */
@@ -53,15 +84,15 @@ export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
   await addKeyFiles(to, await readKeyFiles(from))
 }
 
-/** What is in a store's key files, or in those of them that are `wanted`. */
-export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>): Promise<Map<string, Buffer>> {
+/** What is in a store's key files, or in those of them that are `wanted`; of `most` of them. */
+export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>, most = Infinity): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const { key } of await keyFiles(store)) if (wanted?.has(key) ?? true) files.set(key, await store.get(key, LIMITS.keyFile))
+  for (const { key } of (await keyFiles(store)).slice(0, most)) if (wanted?.has(key) ?? true) files.set(key, await store.get(key, LIMITS.keyFile))
   return files
 }
 
-/** Puts those of the key files that a store lacks. */
+/** Puts those of the key files that a store lacks; all of them where they are to lie in a group of their own. */
 export async function addKeyFiles(store: Store, files: ReadonlyMap<string, Buffer>): Promise<void> {
-  const there = new Set((await keyFiles(store)).map(({ key }) => key))
+  const there = new Set(store.groups ? [] : (await keyFiles(store)).map(({ key }) => key))
   for (const [key, bytes] of files) if (!there.has(key)) await store.put(key, bytes)
 }

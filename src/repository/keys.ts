@@ -2,8 +2,9 @@ import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
-import { type KeyFile, keyFiles, openKeyFile, putKeyFile } from './key-files.ts'
+import { each, type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile } from './key-files.ts'
 import { LIMITS } from './limits.ts'
+import { authenticatorOf } from './signed.ts'
 
 /** Kinds of signed objects. The MAC key of each is its own, so that no object can be taken for one of another kind. */
 export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts'
@@ -110,10 +111,18 @@ export async function openKeys(
 ): Promise<Keys> {
   const key = parseEncryptionKey(encryptionKey)
   const extra = (options.recipients ?? []).map(checkRecipient)
-  if (key.kind === 'write') return deriveKeys(key.recipient, key.writeSecret, extra)
+  if (key.kind === 'write') return admitted(deriveKeys(key.recipient, key.writeSecret, extra), undefined, options)
   const keysOf = async (identity: string): Promise<Keys> => ({ ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity })
   const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options.create)
-  return { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) }
+  const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) }
+  return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options)
+}
+
+/** From here on a store to which others can add objects shows those alone that are signed with these keys. */
+async function admitted(keys: Keys, passphrase: string | undefined, { store, create }: { store: Store; create: boolean }): Promise<Keys> {
+  for (const one of store.live ?? [store]) one.groups?.authenticate(authenticatorOf(keys))
+  if (create) await provideKeyFiles(store, keys, passphrase)
+  return keys
 }
 
 async function recipientOf(identity: string): Promise<string> {
@@ -160,32 +169,36 @@ export function fingerprintOf(recipient: string): string {
 
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
 async function unwrapIdentities(passphrase: string, store: Store, create = false): Promise<[string, ...string[]]> {
-  const wrapped = await keyFiles(store)
-  if (wrapped.length === 0 && create) {
-    await wrapNewIdentity(passphrase, store)
-    // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
-    return unwrapIdentities(passphrase, store)
-  }
   const identities = new Map<string, string>()
-  for (const { key, fingerprint } of wrapped) {
+  let [found, tried] = [0, 0]
+  for await (const { key, fingerprint, read } of keyFileCandidates(store)) {
+    found++
     // Opened with another of its files, which takes a second each.
     if (identities.has(fingerprint)) continue
-    const identity = await unwrapIdentity(store, { key, fingerprint }, passphrase)
+    const bytes = await read()
+    if (!bytes) continue
+    if (++tried > MOST_TRIED) break
+    const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store)
     if (identity !== undefined) identities.set(fingerprint, identity)
   }
-  const [first, ...others] = identities.values()
+  const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity)
   if (first !== undefined) return [first, ...others]
+  if (found === 0 && create) return wrapNewIdentity(passphrase, store)
   throw new LifeboatError(
-    wrapped.length === 0
+    found === 0
       ? `${store.name} has no key file, so a passphrase cannot open it`
-      : `the passphrase does not open ${store.name} (${wrapped.length} key ${wrapped.length === 1 ? 'file' : 'files'} tried)`,
-    { hint: wrapped.length === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' },
+      : `the passphrase does not open ${store.name} (${tried} key ${tried === 1 ? 'file' : 'files'} tried)`,
+    { hint: found === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' },
   )
 }
 
 /** The identity in a key file, undefined when the passphrase does not open it. Throws when it is not the one the file is named after. */
-export async function unwrapIdentity(store: Store, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string): Promise<string | undefined> {
-  const identity = await openKeyFile(await store.get(key, LIMITS.keyFile), passphrase)
+export async function unwrapIdentity(store: Store, file: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string): Promise<string | undefined> {
+  return identityIn(await store.get(file.key, LIMITS.keyFile), file, passphrase, store)
+}
+
+async function identityIn(bytes: Buffer, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, store: Store): Promise<string | undefined> {
+  const identity = await openKeyFile(bytes, passphrase)
   if (identity === undefined) return undefined
   const actual = fingerprintOf(await recipientOf(identity))
   if (actual === fingerprint) return identity
@@ -194,7 +207,28 @@ export async function unwrapIdentity(store: Store, { key, fingerprint }: Pick<Ke
   })
 }
 
-async function wrapNewIdentity(passphrase: string, store: Store): Promise<void> {
+async function wrapNewIdentity(passphrase: string, store: Store): Promise<[string, ...string[]]> {
   const { identity, recipient } = await newIdentity()
-  await putKeyFile(store, fingerprintOf(recipient), identity, passphrase, false)
+  const shared = await each(store, async (one) => {
+    if (!one.groups) await putKeyFile(one, fingerprintOf(recipient), identity, passphrase, false)
+    return !one.groups
+  })
+  // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
+  return shared.includes(true) ? unwrapIdentities(passphrase, store) : [identity]
+}
+
+/**
+ * Gives each group that this run adds (an artifact) its key files: made anew of the passphrase; with another key, those that are there and signed.
+ * A store beside it that has none gets them as well, so that one passphrase opens all of them.
+ */
+async function provideKeyFiles(store: Store, keys: Keys, passphrase: string | undefined): Promise<void> {
+  if (!(store.live ?? [store]).some(({ groups }) => groups)) return
+  await each(store, async (one) => {
+    const there = await keyFiles(one)
+    for (const { fingerprint, identity } of [keys, ...keys.others]) {
+      const files = there.filter((file) => file.fingerprint === fingerprint)
+      if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0)) await putKeyFile(one, fingerprint, identity, passphrase, false)
+      else if (one.groups) for (const { key } of files) await one.put(key, await one.get(key, LIMITS.keyFile))
+    }
+  })
 }

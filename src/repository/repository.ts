@@ -11,22 +11,28 @@ const marker = z.strictObject({ format: z.literal(FORMAT) })
 
 /** Checks that a store is one of this format. Throws when it is none, or of a format this program does not know. */
 export async function openRepository(store: Store): Promise<void> {
-  if (await hasMarker(store)) return
-  throw new LifeboatError(`there is no Lifeboat store in ${store.name} (${MARKER} is missing)`, {
+  if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
+  throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
     hint: 'Check the destination: is it spelled right, and the disk mounted? The first backup makes the store.',
   })
 }
 
-/** The same, and makes the store where there is none: the recovery instructions first, its marker last. */
+/** The same, and makes the store where there is none: the recovery instructions first, its marker last. Where objects lie in groups, each gets them anew. */
 export async function openOrMakeRepository(store: Store): Promise<void> {
-  if (await hasMarker(store)) return
+  if (!store.groups) {
+    if (await hasMarker(store)) return
+    await requireNoSnapshots(store)
+  }
+  for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
+  await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: FORMAT })}\n`))
+}
+
+async function requireNoSnapshots(store: Store): Promise<void> {
   for await (const { key } of store.list('snapshots/')) {
     throw new LifeboatError(`${store.name} holds ${key} but no ${MARKER}, which every Lifeboat store has`, {
       hint: `Put ${MARKER} back from a copy of the store: {"format":"${FORMAT}"} if this version wrote it. Nothing was changed.`,
     })
   }
-  for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
-  await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: FORMAT })}\n`))
 }
 
 async function hasMarker(store: Store): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Authenticator } from '../stores/store.ts'
 import { FORMAT } from './format.ts'
 import type { Keys, MacKind } from './keys.ts'
 
@@ -46,4 +47,15 @@ function keysNamed(fingerprint: string, keys: Keys): Keys | undefined {
 /** hex(HMAC-SHA-256(mac key of the kind, body)). */
 function macOf(body: Uint8Array, keys: Keys, kind: MacKind): string {
   return createHmac('sha256', keys.macKeys[kind]).update(body).digest('hex')
+}
+
+/** Signs for a store whose objects come in groups, and checks what it has. */
+export function authenticatorOf(keys: Keys): Authenticator {
+  return {
+    sign: (body) => sign(body, keys, 'parts'),
+    authentic: (object) => {
+      const signed = splitSigned(object)
+      return signed && signerOf(signed, keys, 'parts') ? signed.body : undefined
+    },
+  }
 }

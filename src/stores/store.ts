@@ -26,10 +26,14 @@ export interface Store {
   neededUntil?(): Date
   /** Stores that delete only whole groups of objects: deletes those that no snapshot in `kept` (keys) needs, nor a backup that is running may need. Others have no such method. */
   release?(kept: ReadonlySet<string>, dryRun: boolean): Promise<Released>
+  /** Stores to which others can add groups of objects (artifacts). Others have no such member. */
+  readonly groups?: Groups
   /** Stores whose objects go by themselves: the keys of snapshots that have lost a part. */
   wholeness?(): Promise<{ lost: string[] }>
   /** Of several stores used as one, those that are written to: what only one of them has is seen there. Others have no such member. */
   readonly live?: readonly Store[]
+  /** The same stores: does the same in each, at the same time. One that fails is given up. */
+  each?<T>(work: (store: Store) => Promise<T>): Promise<T[]>
   /**
    * Removes what uploads left behind: those of this run that failed, and others that were broken off at least a day ago. Takes no space itself, so
    * that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
@@ -39,6 +43,26 @@ export interface Store {
   free?(): Promise<number | undefined>
   /** Ends the use of the store, and discards what was gathered and not committed. */
   close(): Promise<void>
+}
+
+/** Signs for a store, and checks what was signed, with the keys of a repository. */
+export interface Authenticator {
+  sign: (body: string) => Buffer
+  /** The body, if it was signed with one of these keys. */
+  authentic(object: Buffer): Buffer | undefined
+}
+
+/** Objects of all groups, whoever made them, in the order to try them. `read` gives nothing for one that is damaged, or gone. */
+export type Candidates = AsyncGenerator<{ key: string; read: () => Promise<Buffer | undefined> }, void, void>
+
+/** A store whose objects lie in groups that are uploaded and deleted as a whole. Whoever can upload one can give it any name and content: it counts only if it is signed. */
+export interface Groups {
+  /** Whether there are any. Each has all that is needed to read it, so that there is no marker to look for. */
+  exist(): Promise<boolean>
+  /** What there is before the keys are known: objects of at most `most` bytes whose key starts with `prefix`. */
+  candidates(prefix: string, most: number): Candidates
+  /** From now on only what is signed counts. Needed before a `commit`. */
+  authenticate(authenticator: Authenticator): void
 }
 
 /** What a store with `release` deleted, or with `dryRun` would have. */

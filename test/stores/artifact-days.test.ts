@@ -1,7 +1,6 @@
-import { Encrypter, identityToRecipient } from 'age-encryption'
 import { createHash, randomBytes } from 'node:crypto'
 import { loadKnown } from '../../src/repository/known.ts'
-import { fingerprintOf, openKeys } from '../../src/repository/keys.ts'
+import { openKeys } from '../../src/repository/keys.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
 import { Reader } from '../../src/repository/reader.ts'
 import { openOrMakeRepository, openRepository } from '../../src/repository/repository.ts'
@@ -16,7 +15,6 @@ import { ArtifactStores, terminalOf } from '../support/github/store.ts'
 
 const DAY = 86_400_000
 const SIZE = 12_000_000
-const PASSPHRASE = 'a passphrase that is long enough'
 
 let github: GitHub
 let stores: ArtifactStores
@@ -34,19 +32,10 @@ const onDamaged = (error: Error) => {
   throw error
 }
 
-/** The first backup finds this key file instead of making one: where chunks are cut, and so what a change costs, depends on the identity. */
-async function wrapIdentity(store: ArtifactStore): Promise<void> {
-  const encrypter = new Encrypter()
-  encrypter.setPassphrase(PASSPHRASE)
-  encrypter.setScryptWorkFactor(12)
-  await store.put(`keys/${fingerprintOf(await identityToRecipient(identity))}.age`, await encrypter.encrypt(`${identity}\n`))
-}
-
 /** As a backup job does it, with the real engine. Gives the snapshot's id. */
 async function backUp(store: ArtifactStore, bytes: Buffer): Promise<string> {
   await openOrMakeRepository(store)
-  if (github.artifacts.length === 0) await wrapIdentity(store)
-  const keys = await openKeys(PASSPHRASE, { store, recipients: [], create: true })
+  const keys = await openKeys(identity, { store, recipients: [], create: true })
   const known = await loadKnown(store, keys, 'shop', onDamaged)
   const id = newSnapshotId(github.now(), randomBytes(4))
   const writer = new Writer({ store, keys, known, level: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged })
@@ -63,7 +52,7 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
 
 async function restore(store: ArtifactStore, id: string): Promise<string> {
   await openRepository(store)
-  const keys = await openKeys(PASSPHRASE, { store, create: false })
+  const keys = await openKeys(identity, { store, create: false })
   const snapshot = await findSnapshot(store, keys, 'shop', { kind: 'id', id })
   const manifest = await openManifest(snapshot)
   const hash = createHash('sha256')

@@ -142,6 +142,7 @@ test('after a stalled upload nothing keeps the process alive', async () => {
     const { variables, token, temporary } = JSON.parse(process.env.GIVEN)
     const store = new ArtifactStore({ set: 'shop', token, variables, temporary, timeout: 2000, retention: { artifact: 90, snapshot: 30, short: 0 },
       signal: new AbortController().signal, report: { info() {}, warning() {} }, now: () => new Date() })
+    store.groups.authenticate({ sign: (body) => Buffer.from(body), authentic: (object) => object })
     await store.put('chunks/aa/x', Buffer.alloc(20_000_000, 'x'))
     await store.commit([]).catch((error) => console.log(error.message))
     await store.close()`

@@ -1,4 +1,4 @@
-import { encodeParts, type Holding, parseParts, unneeded, wholeness } from '../../src/stores/artifact/parts.ts'
+import { encodeParts, type Holding, parseParts, type Parts, unneeded, wholeness } from '../../src/stores/artifact/parts.ts'
 import { artifactRetention, daysWanted, grantedDays } from '../../src/stores/artifact/retention.ts'
 
 const DAY = 86_400_000
@@ -79,20 +79,22 @@ test.each([['14', 14], ['400', 400], ['', 90], [undefined, 90], ['0', 90], ['nin
   expect(grantedDays({ GITHUB_RETENTION_DAYS: text })).toBe(days)
 })
 
-const good = { objects: [['chunks/aa/x', 5] satisfies [string, number]], needs: backup(2, [1]).needs }
+const good: Omit<Parts, 'format'> = { name: 'lifeboat-app', run: 1, set: 'app', objects: [['chunks/aa/x', 5, 'ab'.repeat(32)]], needs: backup(2, [1]).needs }
 
 test('parts.json is read as it was written', () => {
-  expect(parseParts(encodeParts(good))).toEqual({ format: 'lifeboat-parts/1', ...good })
+  expect(parseParts(Buffer.from(encodeParts(good)))).toEqual({ format: 'lifeboat-parts/1', ...good })
 })
 
 test.each([
   ['no JSON', 'x'],
   ['another document', '{}'],
   ['an unknown field', JSON.stringify({ format: 'lifeboat-parts/1', ...good, more: 1 })],
-  ['a key that leaves the store', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['../../etc/passwd', 5]] })],
-  ['an absolute key', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['/etc/passwd', 5]] })],
-  ['a negative size', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['a', -1]] })],
-  ['an artifact that is no number', JSON.stringify({ format: 'lifeboat-parts/1', objects: [], needs: [{ ...good.needs[0], artifact: '1' }] })],
+  ['a key that leaves the store', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['../../etc/passwd', 5, 'ab'.repeat(32)]] })],
+  ['an absolute key', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['/etc/passwd', 5, 'ab'.repeat(32)]] })],
+  ['a negative size', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['a', -1, 'ab'.repeat(32)]] })],
+  ['a SHA-256 that is none', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [['a', 1, 'x']] })],
+  ['no run', JSON.stringify({ format: 'lifeboat-parts/1', ...good, run: undefined })],
+  ['an artifact that is no number', JSON.stringify({ format: 'lifeboat-parts/1', ...good, objects: [], needs: [{ ...good.needs[0], artifact: '1' }] })],
 ])('parts.json with %s is refused', (_, text) => {
   expect(() => parseParts(Buffer.from(text))).toThrow()
 })

@@ -2,20 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import archiver, { type Options } from 'archiver'
 import * as fc from 'fast-check'
-import { BadZip, type ReadAt, readDirectory, readEntry } from '../../src/stores/artifact/zip.ts'
-
-type Files = Record<string, Buffer>
-
-async function zipOf(files: Files, options: Options = { store: true }): Promise<Buffer> {
-  const zip = archiver.create('zip', options)
-  for (const [name, content] of Object.entries(files)) zip.append(content, { name })
-  const pieces: Buffer[] = []
-  zip.on('data', (piece: Buffer) => pieces.push(piece))
-  await zip.finalize()
-  return Buffer.concat(pieces)
-}
+import { BadZip, findDirectory, type ReadAt, readDirectory, readEntry } from '../../src/stores/artifact/zip.ts'
+import { type Files, zipOf } from '../support/github/zip.ts'
 
 const readingOf = (zip: Buffer): ReadAt => async (start, end) => {
   if (start < 0 || end > zip.length || start > end) throw new BadZip('out of range')
@@ -25,7 +14,7 @@ const readingOf = (zip: Buffer): ReadAt => async (start, end) => {
 async function contentOf(zip: Buffer): Promise<Files> {
   const files: [string, Buffer][] = []
   const readAt = readingOf(zip)
-  for (const entry of await readDirectory(readAt, zip.length)) files.push([entry.name, await readEntry(readAt, entry)])
+  for (const entry of await readDirectory(readAt, await findDirectory(readAt, zip.length))) files.push([entry.name, await readEntry(readAt, entry)])
   // An assignment would take a file named __proto__ for something else.
   return Object.fromEntries(files)
 }

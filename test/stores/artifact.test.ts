@@ -1,12 +1,12 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
-import { crc32 } from 'node:zlib'
 import { artifactRetention } from '../../src/stores/artifact/retention.ts'
 import { type ArtifactStore, LostPart } from '../../src/stores/artifact/store.ts'
 import { DamagedObject, NotFound } from '../../src/stores/store.ts'
 import { LifeboatError } from '../../src/error.ts'
 import { GitHub } from '../support/github/emulator.ts'
-import { ArtifactStores, terminalOf } from '../support/github/store.ts'
+import { ArtifactStores, authenticator, terminalOf } from '../support/github/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 
 const DAY = 86_400_000
@@ -35,10 +35,11 @@ afterEach(async () => {
 
 const snapshot = (day: number, set = 'shop') => `snapshots/${set}/202611${String(day).padStart(2, '0')}T020000Z-0000000${day % 10}.json.zst`
 const bytes = (text: string, length = 1000) => Buffer.alloc(length, text)
+const sha256 = (text: string) => createHash('sha256').update(bytes(text)).digest('hex')
 
 /** One backup: puts the objects, the snapshot last, and commits. */
 async function backUp(day: number, chunks: string[], needs: string[] = [], store: ArtifactStore = stores.open()): Promise<ArtifactStore> {
-  if (!(await keysOf(store)).includes('lifeboat.json')) await store.put('lifeboat.json', Buffer.from('{}'))
+  await store.put('lifeboat.json', Buffer.from('{}'))
   for (const chunk of chunks) await store.put(chunk, bytes(chunk))
   await store.put(snapshot(day), bytes(`snapshot ${day}`))
   await store.commit(needs)
@@ -77,7 +78,8 @@ test('the artifact is named after the set, and holds what this backup put, the s
   expect(content).not.toContain('chunks/aa/one'.repeat(20))
   const parts: unknown = JSON.parse(/\{"format":"lifeboat-parts\/1".*\]\}\]\}/.exec(content)![0])
   expect(parts).toMatchObject({
-    objects: expect.arrayContaining([['chunks/bb/two', 1000], ['lifeboat.json', 2], [snapshot(2), 1000]]),
+    name: 'lifeboat-shop', run: github.artifacts[1]!.run.id, set: 'shop',
+    objects: expect.arrayContaining([['chunks/bb/two', 1000, sha256('chunks/bb/two')], ['lifeboat.json', 2, expect.any(String)], [snapshot(2), 1000, expect.any(String)]]),
     needs: [{ artifact: github.artifacts[0]!.id, name: 'lifeboat-shop', run: github.artifacts[0]!.run.id, expires: github.artifacts[0]!.expires.toISOString(), objects: [['chunks/aa/one', 1000]] }],
   })
 })
@@ -125,7 +127,7 @@ test('without a token the artifacts of the same run are read, those of others ar
 
 test('more artifacts than fit on a page are listed, and those of other workflows are left alone', async () => {
   for (let number = 0; number < 150; number++) {
-    github.artifacts.push({ id: 10_000 + number, name: `build-${number}`, run: { id: 1, backend: 'x', repository: 'octo/shop' }, blob: 'none', size: 10, digest: `sha256:${'0'.repeat(64)}`, created: new Date(), expires: new Date(Date.now() + DAY), final: true })
+    github.artifacts.push({ id: 10_000 + number, name: `build-${number}`, run: { id: 1, backend: 'x', repository: 'octo/shop', head: 'octo/shop' }, blob: 'none', size: 10, digest: `sha256:${'0'.repeat(64)}`, created: new Date(), expires: new Date(Date.now() + DAY), final: true })
   }
   github.artifacts.reverse()
   await backUp(1, ['chunks/aa/one'])
@@ -196,15 +198,11 @@ test('an artifact of that name that is no backup is reported and left alone', as
   expect(stores.warnings).toEqual([expect.stringContaining('is not a backup: it has no parts.json')])
 })
 
-test('a newer kind of artifact stops everything, so that nothing wrong is concluded from it', async () => {
+const partsOf = (parts: object, key = authenticator): Record<string, Buffer> => ({ 'parts.json': key.sign(JSON.stringify(parts)) })
+
+test('a newer kind of artifact that is signed stops everything, so that nothing wrong is concluded from it', async () => {
   await backUp(1, ['chunks/aa/one'])
-  const content = await github.content(github.artifacts[0]!)
-  const start = content.indexOf('{"format":"lifeboat-parts')
-  const parts = content.subarray(start, content.indexOf(']}', content.indexOf('"needs"', start)) + 2)
-  const before = crc32(parts)
-  parts.write('lifeboat-parts/2', parts.indexOf('lifeboat-parts/1'))
-  content.writeUInt32LE(crc32(parts), content.lastIndexOf(checksum(before)))
-  await github.replace(github.artifacts[0]!, content)
+  await github.plant({ name: 'lifeboat-shop', files: partsOf({ format: 'lifeboat-parts/2' }) })
   const error = await failure(keysOf(stores.open()))
   expect(error.message).toMatch(/lifeboat-parts\/2; this version of Lifeboat reads lifeboat-parts\/1/)
 })
@@ -397,12 +395,6 @@ test('an interrupt ends an upload at once', async () => {
   controller.abort(new LifeboatError('interrupted'))
   expect((await committed).message).toBe('interrupted')
 })
-
-function checksum(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
 
 function staged(name: string): string {
   const found = readdirSync(stores.temporary, { recursive: true, encoding: 'utf8' }).find((file) => path.basename(file) === name)

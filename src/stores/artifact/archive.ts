@@ -6,7 +6,7 @@ import { AGAIN, type Answer, request } from '../http.ts'
 import { retry, Transient } from '../retry.ts'
 import { DamagedObject } from '../store.ts'
 import { Gone, type ServiceArtifact } from './github.ts'
-import { BadZip, type ReadAt, readDirectory, readEntry, type ZipEntry } from './zip.ts'
+import { BadZip, type Directory, findDirectory, readDirectory, readEntry, type ZipEntry } from './zip.ts'
 
 /** Read at once from the end: in most artifacts this has the directory, parts.json and the snapshot. */
 const TAIL = 256 * 1024
@@ -24,8 +24,8 @@ export interface ArchiveOptions {
 
 /** An artifact that is missing bytes or has wrong ones. */
 export class DamagedArtifact extends DamagedObject {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause, hint: 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.' })
+  constructor(message: string, cause?: unknown, hint = 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.') {
+    super(message, { cause, hint })
     this.name = 'DamagedArtifact'
   }
 }
@@ -38,6 +38,7 @@ export class Archive {
   readonly #options: ArchiveOptions
   readonly #label: string
   #url: Promise<URL> | undefined
+  #tail: { start: number; bytes: Buffer } | undefined
   #file: { handle: FileHandle; path: string } | undefined
   #fetching: Promise<void> | undefined
 
@@ -46,18 +47,22 @@ export class Archive {
     this.#label = `artifact ${options.artifact.name} (${options.artifact.id})`
   }
 
-  /** Its files, and the content of those for which `wanted` is true. */
-  async open(wanted: (entry: ZipEntry) => boolean): Promise<{ entries: ZipEntry[]; contents: Map<string, Buffer> }> {
+  /** Where its directory lies. What is read for that serves `entries` and `read` as well, until `forget`. */
+  async directory(): Promise<Directory> {
     return this.#checked(async () => {
       const { size } = this.#options.artifact
-      const tailStart = Math.max(0, size - TAIL)
-      const tail = size > 0 ? await this.#read(tailStart, size) : Buffer.alloc(0)
-      const readAt: ReadAt = async (start, end) => (start >= tailStart && end <= size ? tail.subarray(start - tailStart, end - tailStart) : this.#read(start, end))
-      const entries = await readDirectory(readAt, size)
-      const contents = new Map<string, Buffer>()
-      for (const entry of entries.filter(wanted)) contents.set(entry.name, await readEntry(readAt, entry))
-      return { entries, contents }
+      const start = Math.max(0, size - TAIL)
+      this.#tail ??= { start, bytes: size > 0 ? await this.#fetch(start, size) : Buffer.alloc(0) }
+      return findDirectory((from, to) => this.#read(from, to), size)
     })
+  }
+
+  async entries(directory: Directory): Promise<ZipEntry[]> {
+    return this.#checked(() => readDirectory((start, end) => this.#read(start, end), directory))
+  }
+
+  forget(): void {
+    this.#tail = undefined
   }
 
   async read(entry: ZipEntry): Promise<Buffer> {
@@ -80,8 +85,14 @@ export class Archive {
   }
 
   async #read(start: number, end: number): Promise<Buffer> {
-    const { signal, timeout, artifact } = this.#options
-    if (start < 0 || end > artifact.size || start >= end) throw new BadZip(`it has no bytes ${start} to ${end}`)
+    if (start < 0 || end > this.#options.artifact.size || start > end) throw new BadZip(`it has no bytes ${start} to ${end}`)
+    if (start === end) return Buffer.alloc(0)
+    if (this.#tail && start >= this.#tail.start) return this.#tail.bytes.subarray(start - this.#tail.start, end - this.#tail.start)
+    return this.#fetch(start, end)
+  }
+
+  async #fetch(start: number, end: number): Promise<Buffer> {
+    const { signal, timeout } = this.#options
     if (this.#file) return readFrom(this.#file.handle, start, end)
     const piece = await retry((limit) => this.#range(start, end, limit), { signal, budget: timeout })
     if (piece) return piece

@@ -1,16 +1,24 @@
 import { messageOf } from '../../error.ts'
 import type { Report } from '../../report/report.ts'
 import { inParallel } from '../retry.ts'
+import type { Authenticator } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
 import { Gone, type RestApi, type RunService, type ServiceArtifact, type Variables } from './github.ts'
-import { NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
+import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
+import { LeftOut } from './left-out.ts'
 import type { ZipEntry } from './zip.ts'
 
 const PREFIX = 'lifeboat-'
-/** Artifacts looked into at the same time. */
+/** Artifacts looked into at the same time; those with a directory or a parts.json of more than SMALL bytes one after the other. */
 const PARALLEL = 8
-/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none. */
+const SMALL = 256 * 1024
+/** So many artifacts' ends are remembered from one look to the next, 256 KiB each. */
+const ENDS_KEPT = 100
+/** Key files of one artifact that are tried. */
+const CANDIDATES_OF_ONE = 4
+/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none, and up to the last that a backup takes. */
 const NAMES_AT_ONCE = 3
+export const LAST_NAME = 100
 
 export interface CatalogOptions {
   /** The set whose artifacts are read and written; undefined reads those of every set, and cannot put. */
@@ -27,31 +35,54 @@ export interface CatalogOptions {
   report: Pick<Report, 'info' | 'warning'>
 }
 
+export type HeldEntry = ZipEntry & { sha256: string }
+
 /** An artifact whose content is known. */
 export interface Held {
   artifact: ServiceArtifact
   archive: Archive
-  entries: ReadonlyMap<string, ZipEntry>
+  set: string
+  entries: ReadonlyMap<string, HeldEntry>
   needs: Parts['needs']
 }
 
 /** `own`: of this run, and not to be had from the REST API. */
 export type Listed = ServiceArtifact & { own?: true }
 
+/** A file of an artifact that anyone may have made. */
+export interface Candidate {
+  key: string
+  size: number
+  read: () => Promise<Buffer>
+}
+
 /** Which artifacts there are, and what each holds; read once. */
 export class Catalog {
   readonly #options: CatalogOptions
   readonly #rest: RestApi | undefined
   readonly #run: RunService | undefined
+  readonly #leftOut: LeftOut
+  readonly #archives = new Map<number, Archive>()
+  #authenticator: Authenticator | undefined
+  #listed: Promise<Listed[]> | undefined
   #held: Promise<Held[]> | undefined
+  /** The last of those that are read alone. */
+  #alone: Promise<unknown> = Promise.resolve()
 
   constructor(options: CatalogOptions, rest: RestApi | undefined, run: RunService | undefined) {
     this.#options = options
     this.#rest = rest
     this.#run = run
+    this.#leftOut = new LeftOut(options.report)
   }
 
-  /** Every artifact there is that has parts.json, newest first. */
+  /** Only artifacts that are signed count from now on. Before, all that claim to be backups do. */
+  authenticate(authenticator: Authenticator): void {
+    this.#authenticator = authenticator
+    this.#held = undefined
+  }
+
+  /** Every artifact there is that counts, newest first. */
   held(): Promise<Held[]> {
     this.#held ??= this.#load().catch((error: unknown) => {
       this.#held = undefined
@@ -60,28 +91,44 @@ export class Catalog {
     return this.#held
   }
 
-  /** After this program itself has added or deleted some. */
-  replace(held: Held[]): void {
-    this.#held = Promise.resolve(held)
+  /** After this run itself has made one. */
+  add(made: Held): void {
+    this.#listed = undefined
+    this.#held &&= this.#held.then((held) => [made, ...held])
+  }
+
+  /** After this run itself has deleted one. */
+  remove(id: number): void {
+    this.#listed = undefined
+    this.#held &&= this.#held.then((held) => held.filter(({ artifact }) => artifact.id !== id))
   }
 
   async close(): Promise<void> {
-    // A failed listing was thrown where it was asked for.
-    const held = (await this.#held?.catch(() => [])) ?? []
-    for (const { archive } of held) await archive.close()
+    for (const archive of this.#archives.values()) await archive.close()
   }
 
   async #load(): Promise<Held[]> {
     const held = await inParallel(await this.listed(), PARALLEL, (artifact) => this.#look(artifact))
+    this.#leftOut.tell()
     return held.filter((found) => found !== undefined)
   }
 
-  /** The artifacts whose names are those of the set, or of any. */
-  async listed(): Promise<Listed[]> {
+  /** The artifacts of this repository whose names are those of the set, or of any; newest first. Asked for once. */
+  listed(): Promise<Listed[]> {
+    this.#listed ??= this.listedNow().catch((error: unknown) => {
+      this.#listed = undefined
+      throw error
+    })
+    return this.#listed
+  }
+
+  async listedNow(): Promise<Listed[]> {
     const artifacts = new Map<number, Listed>()
     for (const artifact of (await this.#run?.list()) ?? []) artifacts.set(artifact.id, { ...artifact, own: true })
     for (const artifact of await this.#fromRepository()) artifacts.set(artifact.id, artifact)
-    return [...artifacts.values()].filter(({ name }) => this.#isOurs(name)).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)
+    const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name))
+    this.#leftOut.foreign(ours.filter(({ foreign }) => foreign))
+    return ours.filter(({ foreign }) => !foreign).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)
   }
 
   async #fromRepository(): Promise<ServiceArtifact[]> {
@@ -89,12 +136,13 @@ export class Catalog {
     if (!this.#rest) return []
     if (set === undefined) return this.#rest.list()
     const found: ServiceArtifact[] = []
-    for (let number = 1; ; number += NAMES_AT_ONCE) {
+    for (let number = 1; number <= LAST_NAME; number += NAMES_AT_ONCE) {
       const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index))
       const group = (await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list(name))).flat()
       found.push(...group)
-      if (group.length === 0) return found
+      if (group.every(({ foreign }) => foreign)) break
     }
+    return found
   }
 
   #isOurs(name: string): boolean {
@@ -103,17 +151,53 @@ export class Catalog {
     return name.startsWith(nameOf(set, 1)) && /^(\.[1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length))
   }
 
-  /** What an artifact holds; undefined, with a warning, for one that is damaged or not a backup, and for one that has gone meanwhile. */
-  async #look(artifact: Listed): Promise<Held | undefined> {
-    const archive = this.archive(artifact)
+  /**
+   * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who uploads
+   * artifacts of his own today comes after those that were there before.
+   */
+  async candidates(prefix: string): Promise<Candidate[]> {
+    const found = await inParallel(await this.listed(), PARALLEL, (artifact) =>
+      this.#inspect(artifact, { again: true }, async (archive, entries) => {
+        const named = entries.filter(({ name }) => name.startsWith(prefix)).slice(0, CANDIDATES_OF_ONE)
+        return named.map((entry): Candidate => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }))
+      }),
+    )
+    return inTurn(found.filter((candidates) => candidates !== undefined)).flat()
+  }
+
+  /** What an artifact holds; undefined for one that is damaged, not a backup or not signed, and for one that has gone meanwhile. */
+  #look(artifact: Listed): Promise<Held | undefined> {
+    return this.#inspect(artifact, { again: !this.#authenticator }, async (archive, entries, large) => {
+      const parts = partsIn(artifact, entries)
+      const read = async (): Promise<Held> => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, this.#authenticator)
+      return !large && parts.size > SMALL ? this.#byItself(read) : read()
+    })
+  }
+
+  /** `again`: it will be inspected once more. */
+  async #inspect<T>(artifact: Listed, { again }: { again: boolean }, work: (archive: Archive, entries: ZipEntry[], large: boolean) => Promise<T>): Promise<T | undefined> {
+    const archive = this.#archives.get(artifact.id) ?? this.archive(artifact)
+    this.#archives.set(artifact.id, archive)
     try {
-      const { entries, contents } = await archive.open(({ name, size }) => name === PARTS && size < 512 * 1024 * 1024)
-      return { artifact, archive, ...read(artifact, entries, contents.get(PARTS)) }
+      const directory = await archive.directory()
+      const large = directory.length > SMALL
+      const inspect = async (): Promise<T> => work(archive, await archive.entries(directory), large)
+      return await (large ? this.#byItself(inspect) : inspect())
     } catch (error) {
-      if (error instanceof NewerParts || !(error instanceof DamagedArtifact || error instanceof Gone)) throw error
-      if (error instanceof DamagedArtifact) this.#options.report.warning(error.message, error.hint)
+      if (error instanceof Gone) return undefined
+      if (!(error instanceof DamagedArtifact)) throw error
+      this.#leftOut.add(artifact, error)
       return undefined
+    } finally {
+      if (!again || this.#archives.size > ENDS_KEPT) archive.forget()
     }
+  }
+
+  /** Large ones are read one at a time, so that many of them take no more memory than one. */
+  #byItself<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#alone.then(work)
+    this.#alone = result.catch(() => undefined)
+    return result
   }
 
   archive(artifact: Listed): Archive {
@@ -123,21 +207,44 @@ export class Catalog {
   }
 }
 
-/** Compares the files of an artifact with its parts.json. */
-function read({ name, id }: ServiceArtifact, entries: readonly ZipEntry[], partsFile: Buffer | undefined): { entries: Map<string, ZipEntry>; needs: Parts['needs'] } {
-  if (!partsFile) throw new DamagedArtifact(`artifact ${name} (${id}) is not a backup: it has no ${PARTS}`)
+/** First, last, second, last but one, and so on, of a list that is newest first, from its end. */
+function inTurn<T>(items: readonly T[]): T[] {
+  const left = [...items]
+  return items.map((_, index) => (index % 2 === 0 ? left.pop()! : left.shift()!))
+}
+
+const UNSIGNED = 'Was it made with another key? Otherwise somebody else uploaded it: look at the workflow run that it is of, and delete it.'
+
+function partsIn({ name, id }: ServiceArtifact, entries: readonly ZipEntry[]): ZipEntry {
+  const parts = entries.find((entry) => entry.name === PARTS)
+  if (!parts) throw new DamagedArtifact(`artifact ${name} (${id}) is not a backup: it has no ${PARTS}`)
+  if (parts.size > LARGEST_PARTS) throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) has ${parts.size} bytes, more than the ${LARGEST_PARTS} it may have`)
+  // As it was uploaded; one that is packed may be many times as large as the artifact itself.
+  if (parts.method !== 'stored') throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) is compressed, which no backup's is`)
+  return parts
+}
+
+/** Checks parts.json, its signature first, and compares the files of the artifact with it. */
+function heldIn({ artifact, archive, entries, partsFile }: { artifact: Listed; archive: Archive; entries: readonly ZipEntry[]; partsFile: Buffer }, authenticator: Authenticator | undefined): Held {
+  const { name, id, run } = artifact
+  const label = `artifact ${name} (${id})`
+  // Without a key nothing of it is more than a claim.
+  const body = authenticator ? authenticator.authentic(partsFile) : partsFile.subarray(partsFile.indexOf('\n') + 1)
+  if (!body) throw new DamagedArtifact(`${label} counts as not there: it is not signed with the key given`, undefined, UNSIGNED)
   let parts: Parts
   try {
-    parts = parseParts(partsFile)
+    parts = parseParts(body)
   } catch (cause) {
-    if (cause instanceof NewerParts) throw cause
-    throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) is damaged: ${messageOf(cause)}`, cause)
+    if (cause instanceof NewerParts && authenticator) throw cause
+    throw new DamagedArtifact(`${PARTS} in ${label} is damaged: ${messageOf(cause)}`, cause)
+  }
+  if (parts.name !== name || (run !== undefined && parts.run !== run)) {
+    throw new DamagedArtifact(`${label} of run ${run} counts as not there: it is a copy of artifact ${parts.name} of run ${parts.run}`, undefined, UNSIGNED)
   }
   const found = new Map(entries.map((entry) => [entry.name, entry]))
   const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size)
-  if (wrong) throw new DamagedArtifact(`artifact ${name} (${id}) does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${PARTS} lists`)
-  const listed = new Map(parts.objects.map(([key]) => [key, found.get(key)!]))
-  return { entries: listed, needs: parts.needs }
+  if (wrong) throw new DamagedArtifact(`${label} does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${PARTS} lists`)
+  return { artifact, archive, set: parts.set, entries: new Map(parts.objects.map(([key, , sha256]) => [key, { ...found.get(key)!, sha256 }])), needs: parts.needs }
 }
 
 /** The artifact of a set's first backup in a run, or of a further one. */

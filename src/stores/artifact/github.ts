@@ -15,6 +15,8 @@ export interface ServiceArtifact {
   /** Only the REST API tells. */
   expires: Date | undefined
   run: number | undefined
+  /** Made by a run of another repository's code: that of a fork's pull request, which can upload artifacts of any name. */
+  foreign: boolean
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>
@@ -40,7 +42,7 @@ const described = z.object({
   expired: z.boolean(),
   created_at: time,
   expires_at: time.nullish(),
-  workflow_run: z.object({ id: z.int().min(0) }).nullish(),
+  workflow_run: z.object({ id: z.int().min(0), repository_id: z.int().nullish(), head_repository_id: z.int().nullish() }).nullish(),
 })
 const page = z.object({ artifacts: z.array(described) })
 
@@ -133,7 +135,12 @@ function rateLimited({ headers }: Answer): LifeboatError {
 
 function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: z.infer<typeof described>): ServiceArtifact {
   const expires = expires_at ? new Date(expires_at) : undefined
-  return { id, name, size: size_in_bytes, digest: digest ?? undefined, created: new Date(created_at), expires, run: workflow_run?.id }
+  return { id, name, size: size_in_bytes, digest: digest ?? undefined, created: new Date(created_at), expires, run: workflow_run?.id, foreign: isForeign(workflow_run) }
+}
+
+/** Of a fork that was deleted since, no id may be left. Where a server tells neither id, the signature of parts.json has to do. */
+function isForeign(run: z.infer<typeof described>['workflow_run']): boolean {
+  return (run?.head_repository_id ?? undefined) !== (run?.repository_id ?? undefined)
 }
 
 const ownArtifacts = z.object({
@@ -178,7 +185,7 @@ export class RunService {
   async list(): Promise<ServiceArtifact[]> {
     const { artifacts } = await this.#call('ListArtifacts', {}, ownArtifacts)
     return artifacts.map(({ database_id, name, size, digest, created_at }) => ({
-      id: Number(database_id), name, size: Number(size), digest: digest ?? undefined, created: new Date(created_at), expires: undefined, run: this.#run_id,
+      id: Number(database_id), name, size: Number(size), digest: digest ?? undefined, created: new Date(created_at), expires: undefined, run: this.#run_id, foreign: false,
     }))
   }
 

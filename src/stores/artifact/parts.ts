@@ -11,12 +11,17 @@ export const objectKey = z
   .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/)
   .refine((key) => key.split('/').every((part) => part !== '.' && part !== '..'))
 
-const object = z.tuple([objectKey, z.int().min(0)])
+const size = z.int().min(0)
 
 const partsSchema = z.strictObject({
   format: z.literal(PARTS_FORMAT),
-  /** Key and bytes of every object in this artifact. */
-  objects: z.array(object),
+  /** Name of the artifact and id of the workflow run it was made for: nowhere else does it count. */
+  name: z.string().max(200),
+  run: z.int().min(1),
+  /** Of the backup. */
+  set: z.string().max(100),
+  /** Key, bytes and SHA-256 of every object in this artifact. */
+  objects: z.array(z.tuple([objectKey, size, z.string().regex(/^[0-9a-f]{64}$/)])),
   /** By artifact, the objects that this one's snapshot needs besides. */
   needs: z.array(
     z.strictObject({
@@ -24,32 +29,36 @@ const partsSchema = z.strictObject({
       name: z.string().max(200),
       run: z.int().min(0).nullable(),
       expires: z.iso.datetime().nullable(),
-      objects: z.array(object),
+      objects: z.array(z.tuple([objectKey, size])),
     }),
   ),
 })
 
 export type Parts = z.infer<typeof partsSchema>
 
-/** Parses parts.json. Throws with what is wrong with it; a newer format is an error of its own, with a hint. */
-export function parseParts(bytes: Buffer): Parts {
-  const json: unknown = JSON.parse(bytes.toString('utf8'))
+/** Bytes of parts.json with its signature: some 100,000 objects, put by this backup and by others. */
+export const LARGEST_PARTS = 32 * 1024 * 1024
+
+/** Parses the body of parts.json. Throws with what is wrong with it; a newer format is an error of its own, with a hint. */
+export function parseParts(body: Buffer): Parts {
+  const json: unknown = JSON.parse(body.toString('utf8'))
   const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
-  if (typeof format === 'string' && /^lifeboat-parts\/\d+$/.test(format) && format !== PARTS_FORMAT) {
+  if (typeof format === 'string' && /^lifeboat-parts\/\d{1,9}$/.test(format) && format !== PARTS_FORMAT) {
     throw new NewerParts(`an artifact has the format ${format}; this version of Lifeboat reads ${PARTS_FORMAT}`, {
       hint: 'Use the version of Lifeboat that wrote it, or a newer one. Nothing was changed.',
     })
   }
   const parsed = partsSchema.safeParse(json)
-  if (!parsed.success) throw new Error(z.prettifyError(parsed.error))
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error).slice(0, 500))
   return parsed.data
 }
 
 /** Artifacts that a newer version wrote: nothing may be concluded from them, least of all that something is not needed. */
 export class NewerParts extends LifeboatError {}
 
-export function encodeParts(parts: Omit<Parts, 'format'>): Buffer {
-  return Buffer.from(JSON.stringify({ format: PARTS_FORMAT, ...parts }))
+/** The body of parts.json, to be signed. */
+export function encodeParts(parts: Omit<Parts, 'format'>): string {
+  return JSON.stringify({ format: PARTS_FORMAT, ...parts })
 }
 
 /** One artifact of a store, as far as deciding needs to know it. */

@@ -1,46 +1,33 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { crc32 } from 'node:zlib'
-import { LifeboatError, messageOf } from '../../error.ts'
-import { retry, Transient } from '../retry.ts'
-import { checkSize, NotFound, type Released, type Store, type StoredObject } from '../store.ts'
-import type { Archive } from './archive.ts'
-import { Catalog, type CatalogOptions, type Held, nameOf } from './catalog.ts'
-import { Gone, RestApi, RunService, type ServiceArtifact } from './github.ts'
-import { encodeParts, type Holding, objectKey, PARTS, type Parts, snapshotsOf, unneeded, wholeness } from './parts.ts'
-import type { ArtifactRetention } from './retention.ts'
-import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
-import type { ZipEntry } from './zip.ts'
+import { createHash } from 'node:crypto'
+import { LifeboatError } from '../../error.ts'
+import { type Authenticator, type Candidates, checkSize, DamagedObject, type Groups, NotFound, type Released, type Store, type StoredObject } from '../store.ts'
+import { DamagedArtifact } from './archive.ts'
+import { Catalog, type Held, nameOf } from './catalog.ts'
+import { Gone, RestApi, RunService } from './github.ts'
+import { encodeParts, type Holding, LARGEST_PARTS, PARTS, type Parts, snapshotsOf, unneeded, wholeness } from './parts.ts'
+import { Publisher, type PublishOptions } from './publish.ts'
+import { Staging } from './staging.ts'
 
 const DAY = 86_400_000
-/** Of the small objects that every artifact has. */
-const LARGEST_CARRIED = 1024 * 1024
 
-export interface ArtifactStoreOptions extends CatalogOptions {
-  retention: ArtifactRetention
-  now(): Date
-}
-
-interface Staged {
-  file: string
-  size: number
-  crc: number
-}
+export type ArtifactStoreOptions = PublishOptions
 
 /**
  * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the other
- * objects its snapshot needs are. What is put is staged on disk and uploaded by `commit`; until then nothing of it exists for others.
+ * objects its snapshot needs are, and is signed. What is put is staged on disk and uploaded by `commit`; until then nothing of it exists for others.
  */
 export class ArtifactStore implements Store {
   readonly name: string
+  readonly groups: Groups
   readonly #options: ArtifactStoreOptions
   readonly #rest: RestApi | undefined
   readonly #run: RunService | undefined
   readonly #catalog: Catalog
-  readonly #folder: string
-  readonly #staged = new Map<string, Staged>()
-  #made = false
+  readonly #staging: Staging
+  /** What every artifact of a backup has, so that it can be read by itself: the mark of the store, keys, how to recover. */
+  readonly #common = new Map<string, Uint8Array>()
+  readonly #replaced = new Set<number>()
+  #authenticator: Authenticator | undefined
 
   /** Throws where artifacts do not exist, and where neither a token nor a workflow run gives access to any. */
   constructor(options: ArtifactStoreOptions) {
@@ -50,8 +37,16 @@ export class ArtifactStore implements Store {
     this.#rest = token ? new RestApi(token, options) : undefined
     this.#run = RunService.of(options)
     this.#catalog = new Catalog(options, this.#rest, this.#run)
-    this.#folder = path.join(options.temporary, `artifact-${randomUUID()}`)
+    this.#staging = new Staging(options.temporary)
     this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${nameOf(set ?? '*', 1)}`
+    this.groups = {
+      exist: async () => (await this.#catalog.listed()).length > 0,
+      candidates: (prefix, most) => this.#candidates(prefix, most),
+      authenticate: (authenticator) => {
+        this.#authenticator = authenticator
+        this.#catalog.authenticate(authenticator)
+      },
+    }
     if (!this.#rest && !this.#run) {
       throw new LifeboatError('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
         hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
@@ -70,42 +65,48 @@ export class ArtifactStore implements Store {
     if (!this.#run || this.#options.set === undefined) {
       throw new LifeboatError('artifacts can be written only by a step of a workflow', { hint: 'Elsewhere, back up to another destination: file:PATH, for instance.', status: 2 })
     }
-    const file = path.join(this.#folder, 'objects', objectKey.parse(key))
-    const written = path.join(this.#folder, randomUUID())
-    const staged = { file, size: bytes.length, crc: crc32(bytes) }
-    try {
-      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-      this.#made = true
-      await writeFile(written, bytes, { mode: 0o600 })
-      await rename(written, file)
-    } catch (cause) {
-      throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, { cause, hint: 'What a backup adds is gathered there before it is uploaded: free some space, or set RUNNER_TEMP to a larger disk.' })
-    }
-    this.#staged.set(key, staged)
+    await this.#staging.put(key, bytes)
+    if (isCommon(key)) this.#common.set(key, bytes)
   }
 
   async get(key: string, most: number): Promise<Buffer> {
-    const staged = this.#staged.get(key)
+    const staged = this.#staging.objects.get(key)
     if (staged) {
       checkSize(staged.size, most, key, this.name)
-      return readFile(staged.file)
+      return this.#staging.read(staged)
     }
     const held = await this.#catalog.held()
-    const holder = held.find(({ entries }) => entries.has(key))
-    if (!holder) throw this.#notFound(key, held)
-    const entry = holder.entries.get(key)!
-    // Deflated bytes that are more than the file (by 5 for each 16 KiB at most, RFC 1951, section 3.2.4) were not packed by a zip program.
-    checkSize(Math.max(entry.size, entry.packed - entry.size / 1024 - 1024), most, key, this.name)
-    try {
-      return await holder.archive.read(entry)
-    } catch (error) {
-      if (error instanceof Gone) throw new NotFound(key, this.name, { cause: error })
-      throw error
+    const holders = held.filter(({ entries }) => entries.has(key))
+    if (holders.length === 0) throw this.#notFound(key, held)
+    const failures: unknown[] = []
+    for (const holder of holders) {
+      try {
+        const bytes = await this.#read(key, holder, most)
+        if (failures[0] instanceof DamagedObject) this.#tellReplaced(failures[0], holders[0]!, holder)
+        return bytes
+      } catch (error) {
+        if (!(error instanceof DamagedObject || error instanceof Gone)) throw error
+        failures.push(error)
+      }
     }
+    throw failures.find((error) => error instanceof DamagedObject) ?? new NotFound(key, this.name, { cause: failures[0] })
+  }
+
+  async #read(key: string, { artifact: { id, name }, archive, entries }: Held, most: number): Promise<Buffer> {
+    const entry = entries.get(key)!
+    checkSize(entry.size, most, key, this.name)
+    const bytes = await archive.read(entry)
+    if (createHash('sha256').update(bytes).digest('hex') === entry.sha256) return bytes
+    throw new DamagedArtifact(`artifact ${name} (${id}) is damaged: ${key} in it is not what was put: its SHA-256 differs`)
+  }
+
+  #tellReplaced({ message, hint }: DamagedObject, { artifact: { id } }: Held, { artifact: other }: Held): void {
+    if (!this.#replaced.has(id)) this.#options.report.warning(`${message}; artifact ${other.name} (${other.id}) has it too, and is read instead`, hint)
+    this.#replaced.add(id)
   }
 
   async head(key: string): Promise<StoredObject> {
-    const staged = this.#staged.get(key)
+    const staged = this.#staging.objects.get(key)
     if (staged) return { key, size: staged.size, modified: this.#options.now() }
     const held = await this.#catalog.held()
     const holder = held.find(({ entries }) => entries.has(key))
@@ -115,7 +116,7 @@ export class ArtifactStore implements Store {
 
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
     const seen = new Set<string>()
-    for (const [key, { size }] of this.#staged) {
+    for (const [key, { size }] of this.#staging.objects) {
       if (!key.startsWith(prefix)) continue
       seen.add(key)
       yield { key, size, modified: this.#options.now() }
@@ -129,11 +130,28 @@ export class ArtifactStore implements Store {
     }
   }
 
+  async *#candidates(prefix: string, most: number): Candidates {
+    for (const [key, staged] of this.#staging.objects) if (key.startsWith(prefix)) yield { key, read: () => this.#staging.read(staged) }
+    for (const { key, size, read } of await this.#catalog.candidates(prefix)) {
+      if (size > most) continue
+      yield {
+        key,
+        read: async () => {
+          try {
+            return await read()
+          } catch (error) {
+            if (error instanceof DamagedObject || error instanceof Gone) return undefined
+            throw error
+          }
+        },
+      }
+    }
+  }
+
   /** Forgets what is staged. What is in an artifact goes with it: see `release`. */
   async delete(key: string): Promise<void> {
-    const staged = this.#staged.get(key)
-    this.#staged.delete(key)
-    if (staged) await rm(staged.file, { force: true })
+    this.#common.delete(key)
+    await this.#staging.delete(key)
     if ((await this.#catalog.held()).some(({ entries }) => entries.has(key))) {
       throw new LifeboatError(`${key} cannot be deleted from ${this.name} by itself`, { hint: 'An artifact is deleted as a whole, once no snapshot that is kept needs anything of it.' })
     }
@@ -144,31 +162,32 @@ export class ArtifactStore implements Store {
    * When it throws, what it may have added is not to be counted on.
    */
   async commit(needs: readonly string[]): Promise<void> {
-    if (this.#staged.size === 0) return
-    const held = await this.#catalog.held()
+    const { set, variables, retention: { short, snapshot, artifact }, report } = this.#options
+    const [authenticator, run, staging] = [this.#authenticator, this.#run, this.#staging]
+    const content = [...staging.objects.keys()].filter((key) => !isCommon(key))
+    if (content.length === 0 || !run || set === undefined) return
+    if (!authenticator) throw new Error(`${this.name}: commit before authenticate`)
     // Proofs alone are worth nothing without the artifacts of their snapshots, which have all this.
-    const proofsAlone = [...this.#staged.keys()].every((key) => key.startsWith('proofs/'))
-    if (!proofsAlone) await this.#carry(held)
-    const parts = { objects: [...this.#staged].map(([key, { size }]): [string, number] => [key, size]), needs: await this.#locate(needs, held) }
-    await this.put(PARTS, encodeParts(parts))
-    const { short, snapshot, artifact } = this.#options.retention
+    const proofsAlone = content.every((key) => key.startsWith('proofs/'))
+    for (const [key, bytes] of this.#common) await (proofsAlone ? staging.delete(key) : staging.put(key, bytes))
+    const objects = [...staging.objects].map(([key, { size, sha256 }]): Parts['objects'][number] => [key, size, sha256])
+    const parts = { run: Number(variables['GITHUB_RUN_ID']), set, objects, needs: await this.#locate(needs) }
     if (short > 0 && !proofsAlone) {
-      this.#options.report.warning(
+      report.warning(
         `this snapshot is sure to be whole for ${snapshot} days, ${short} fewer than the retention asks for: GitHub keeps artifacts for ${artifact}, and later backups share its parts`,
         'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use another destination.',
       )
     }
-    const uploaded = await this.#upload()
-    const added = await this.#confirm(uploaded)
-    this.#catalog.replace([{ ...added, needs: parts.needs }, ...held])
-    this.#staged.clear()
-    await rm(this.#folder, { recursive: true, force: true })
+    const publisher = new Publisher(this.#options, { rest: this.#rest, run }, this.#catalog, staging)
+    const added = await publisher.publish(set, (name) => signedParts(name, parts, authenticator))
+    const entries = new Map(objects.map(([key, , sha256]) => [key, { ...added.entries.get(key)!, sha256 }]))
+    this.#catalog.add({ ...added, set, entries, needs: parts.needs })
+    await staging.clear()
   }
 
   /** Discards what was not committed. */
   async close(): Promise<void> {
-    this.#staged.clear()
-    if (this.#made) await rm(this.#folder, { recursive: true, force: true })
+    await this.#staging.clear()
     await this.#catalog.close()
   }
 
@@ -181,9 +200,7 @@ export class ArtifactStore implements Store {
   async release(kept: ReadonlySet<string>, dryRun = false): Promise<Released> {
     const held = await this.#catalog.held()
     // A name like lifeboat-app.2 may be another set's: what is not of this set is not judged by what this set keeps.
-    const { set } = this.#options
-    const foreign = (one: Holding) => set !== undefined && [...one.objects].some((key) => /^(snapshots|proofs)\//.test(key) && key.split('/')[1] !== set)
-    const own = held.filter((one) => !foreign(holding(one)))
+    const own = held.filter(({ set }) => this.#options.set === undefined || set === this.#options.set)
     const going = new Set(unneeded(held.map(holding), kept, this.#options.now()).map(({ id }) => id))
     const [artifacts, others] = [true, false].map((goes) => own.filter(({ artifact }) => going.has(artifact.id) === goes))
     const leaning = others!.map((one) => ({ needs: new Set(one.needs.map(({ artifact }) => artifact)), snapshots: snapshotsOf(holding(one)).filter((key) => kept.has(key)) }))
@@ -194,23 +211,19 @@ export class ArtifactStore implements Store {
     for (const { id } of dryRun ? [] : released.artifacts) {
       if (!(await this.#rest?.delete(id))) return { ...released, permitted: false }
       released.deleted++
-      this.#catalog.replace((await this.#catalog.held()).filter(({ artifact }) => artifact.id !== id))
+      this.#catalog.remove(id)
     }
     return released
   }
 
-  /** The small objects that every artifact has, so that each can be read by itself: the mark of the store, keys, how to recover. */
-  async #carry(held: readonly Held[]): Promise<void> {
-    const carried = new Set(held.flatMap(({ entries }) => [...entries.keys()]).filter((key) => key !== PARTS && /^(keys\/)?[^/]+$/.test(key)))
-    for (const key of carried) if (!this.#staged.has(key)) await this.put(key, await this.get(key, LARGEST_CARRIED))
-  }
-
   /** Where each object is, after another look whether its artifact is still there. */
-  async #locate(needs: readonly string[], held: readonly Held[]): Promise<Parts['needs']> {
-    const there = new Set((needs.length > 0 ? await this.#catalog.listed() : []).map(({ id }) => id))
+  async #locate(needs: readonly string[]): Promise<Parts['needs']> {
+    if (needs.length === 0) return []
+    const held = await this.#catalog.held()
+    const there = new Set((await this.#catalog.listedNow()).map(({ id }) => id))
     const found = new Map<Held, [string, number][]>()
     for (const key of needs) {
-      if (this.#staged.has(key)) continue
+      if (this.#staging.objects.has(key)) continue
       const holder = held.find(({ artifact, entries }) => entries.has(key) && there.has(artifact.id))
       if (!holder) {
         throw new LifeboatError(`${key}, which this backup builds on, was deleted while it ran`, { hint: 'Run the backup again: it will store it anew. Nothing was lost.' })
@@ -220,75 +233,6 @@ export class ArtifactStore implements Store {
       found.set(holder, objects)
     }
     return [...found].map(([{ artifact: { id, name, run, expires } }, objects]) => ({ artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }))
-  }
-
-  /** Under the first name that this run has not used yet. */
-  async #upload(): Promise<Uploaded & { name: string }> {
-    const { set, variables, signal, timeout, retention } = this.#options
-    const files = [...this.#staged.values()].map(({ file }) => file)
-    for (let number = 1; ; number++) {
-      const name = nameOf(set!, number)
-      try {
-        return { name, ...(await uploadArtifact({ name, root: path.join(this.#folder, 'objects'), files, retentionDays: retention.artifact }, { variables, signal, timeout })) }
-      } catch (error) {
-        if (!(error instanceof NameTaken) || number === 100) throw error
-        // Either another backup of this run has the name, or the answer to our own upload was lost.
-        const taken = (await this.#run!.list()).find((artifact) => artifact.name === name)
-        if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) return { name, id: taken.id, size: taken.size, digest: taken.digest }
-      }
-    }
-  }
-
-  /** What of that put is not in an artifact of this run as it was put. */
-  async #compare(artifact: ServiceArtifact): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
-    const archive = this.#catalog.archive({ ...artifact, own: true })
-    const entries = new Map((await archive.open(() => false)).entries.map((entry) => [entry.name, entry]))
-    const wrong = [...this.#staged].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
-    return { archive, entries, wrong }
-  }
-
-  /** Compares what GitHub says it has, and the directory of the stored zip file, with what was put. */
-  async #confirm(uploaded: Uploaded & { name: string }): Promise<Omit<Held, 'needs'>> {
-    const { name, id, size, digest } = uploaded
-    const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
-    const unchecked = (cause: unknown): never => {
-      this.#options.signal.throwIfAborted()
-      throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${messageOf(cause)}`, { cause, hint })
-    }
-    const look = async (): Promise<ServiceArtifact> => {
-      const found = (await this.#run!.list().catch(unchecked)).find((artifact) => artifact.id === id)
-      if (!found) throw new Transient(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint })
-      return found
-    }
-    const stored = await retry(look, { signal: this.#options.signal, budget: this.#options.timeout })
-    if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
-      throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
-    }
-    const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked)
-    if (wrong.length > 0) {
-      throw new LifeboatError(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staged.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` })
-    }
-    entries.delete(PARTS)
-    return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries }
-  }
-
-  /** What GitHub grants may be less than what was asked for: repositories and organisations set a limit. */
-  async #expiry({ id, name }: { id: number; name: string }): Promise<Date | undefined> {
-    const { retention } = this.#options
-    let expires: Date | undefined
-    try {
-      expires = (await this.#rest?.get(id))?.expires
-    } catch (error) {
-      if (!(error instanceof LifeboatError)) throw error
-      // The backup is stored and checked; that this could not be read does not make it fail.
-      this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`)
-    }
-    if (!expires) return undefined
-    const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY)
-    if (days < retention.artifact) {
-      this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.')
-    }
-    return expires
   }
 
   #notFound(key: string, held: readonly Held[]): NotFound {
@@ -307,6 +251,17 @@ export class LostPart extends NotFound {
     this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. Snapshots lost with it: ${ids.join(', ')}; ${whole}`
     this.name = 'LostPart'
   }
+}
+
+/** Not of one backup: these are in every artifact. */
+function isCommon(key: string): boolean {
+  return key !== PARTS && /^(keys\/)?[^/]+$/.test(key)
+}
+
+function signedParts(name: string, parts: Omit<Parts, 'format' | 'name'>, { sign }: Authenticator): Buffer {
+  const file = sign(encodeParts({ name, ...parts }))
+  if (file.length <= LARGEST_PARTS) return file
+  throw new LifeboatError(`this backup needs too many objects for one artifact: its ${PARTS} has ${file.length} bytes, more than ${LARGEST_PARTS}`, { hint: 'Use another destination, or back up fewer sources at a time.' })
 }
 
 function briefly({ artifact: { id, name, size } }: Held): { id: number; name: string; size: number } {

@@ -27,18 +27,29 @@ const LOCAL = 0x04034b50
 const LOCAL_SIZE = 30
 /** The fixed part of the end record and the longest comment that may follow it. */
 const LONGEST_END = 22 + 0xffff
+/** Some 100,000 files with names as long as those of chunks: a hundred gigabytes and more. */
+export const LARGEST_DIRECTORY = 16 * 1024 * 1024
 
-/** The files of an archive of `size` bytes. Throws `BadZip`. */
-export async function readDirectory(readAt: ReadAt, size: number): Promise<ZipEntry[]> {
-  const { offset, length, count } = await findDirectory(readAt, size)
+/** Where the directory lies in an archive, and of how many files it is. */
+export interface Directory {
+  offset: number
+  length: number
+  count: number
+}
+
+/** The files of an archive. Throws `BadZip`. */
+export async function readDirectory(readAt: ReadAt, { offset, length, count }: Directory): Promise<ZipEntry[]> {
   const bytes = await readAt(offset, offset + length)
   const entries: ZipEntry[] = []
+  const names = new Set<string>()
   for (let at = 0; at < bytes.length; ) {
     if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== CENTRAL) throw new BadZip('its directory is damaged')
     const nameEnd = at + 46 + bytes.readUInt16LE(at + 28)
     const extraEnd = nameEnd + bytes.readUInt16LE(at + 30)
     const entry = readEntryRecord(bytes, at, nameEnd, extraEnd)
     if (entry.offset + LOCAL_SIZE + entry.packed > offset) throw new BadZip(`its directory places ${JSON.stringify(entry.name)} outside of it`)
+    if (names.has(entry.name)) throw new BadZip(`its directory has ${JSON.stringify(entry.name)} twice`)
+    names.add(entry.name)
     entries.push(entry)
     at = extraEnd + bytes.readUInt16LE(at + 32)
   }
@@ -46,7 +57,8 @@ export async function readDirectory(readAt: ReadAt, size: number): Promise<ZipEn
   return entries
 }
 
-async function findDirectory(readAt: ReadAt, size: number): Promise<{ offset: number; length: number; count: number }> {
+/** Finds the directory of an archive of `size` bytes. Throws `BadZip`, also for one that is too large to be read. */
+export async function findDirectory(readAt: ReadAt, size: number): Promise<Directory> {
   const start = Math.max(0, size - LONGEST_END)
   const tail = await readAt(start, size)
   let end = tail.length - 22
@@ -61,6 +73,7 @@ async function findDirectory(readAt: ReadAt, size: number): Promise<{ offset: nu
     Object.assign(found, { count: toNumber(record.readBigUInt64LE(32)), length: toNumber(record.readBigUInt64LE(40)), offset: toNumber(record.readBigUInt64LE(48)) })
   }
   if (found.offset + found.length > start + end) throw new BadZip('its directory lies outside of it')
+  if (found.length > LARGEST_DIRECTORY) throw new BadZip(`its directory has ${found.length} bytes, more than the ${LARGEST_DIRECTORY} it may have`)
   return found
 }
 
@@ -77,6 +90,8 @@ function readEntryRecord(bytes: Buffer, at: number, nameEnd: number, extraEnd: n
   }
   const size = field(24)
   const packed = field(20)
+  // Deflate adds 5 bytes to each block at most (RFC 1951, section 3.2.4), of 16 KiB or more.
+  if (packed > size + (method === 'deflated' ? size / 1024 + 1024 : 0)) throw new BadZip(`${JSON.stringify(name)} in it takes ${packed} bytes for ${size}`)
   return { name, size, packed, method, crc: bytes.readUInt32LE(at + 16), offset: field(42) }
 }
 

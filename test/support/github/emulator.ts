@@ -1,12 +1,13 @@
 // GitHub's services for artifacts as their clients see them: the Twirp calls of a run, the REST API of a repository, and blob storage
 // (Azurite behind a proxy that can fail). Signed URLs are real ones.
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import http from 'node:http'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BlobSASPermissions, BlobServiceClient, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { type Azurite, startAzurite } from './azurite.ts'
 import { Issues } from './issues.ts'
+import { zipOf } from './zip.ts'
 
 /** How a call goes wrong. `stall` never answers, `slow` answers after a while, `html` answers a page with status 200. */
 export interface Fault {
@@ -40,6 +41,8 @@ interface Run {
   id: number
   backend: string
   repository: string
+  /** The repository whose code it runs: that of a fork for its pull requests; null once that was deleted. */
+  head: string | null
 }
 
 export interface Call {
@@ -76,6 +79,8 @@ export class GitHub {
   readonly calls: Call[] = []
   readonly issues = new Issues()
   readonly faults: Fault[] = []
+  /** A server that does not say which repositories a run is of. */
+  withoutRepositoryIds = false
   /** What the repository's settings grant. */
   maximumRetentionDays = 90
   /** Blob storage that knows no ranges. */
@@ -96,6 +101,7 @@ export class GitHub {
   readonly #server: http.Server
   readonly #runs = new Map<string, Run>()
   readonly #tokens = new Map<string, { repository: string; actions: 'none' | 'read' | 'write'; issues: 'read' | 'write' }>()
+  readonly #repositories = new Map<string, number>()
   #next = 1000
 
   private constructor(azurite: Azurite) {
@@ -136,9 +142,9 @@ export class GitHub {
     return new Date(Date.now() + this.offset)
   }
 
-  /** The variables a step of a new run sees. */
-  startRun(repository = 'octo/shop'): Record<string, string> {
-    const run = { id: this.#next++, backend: randomUUID(), repository }
+  /** The variables a step of a new run sees. `head`: the fork whose pull request it is of. */
+  startRun(repository = 'octo/shop', head = repository): Record<string, string> {
+    const run = { id: this.#next++, backend: randomUUID(), repository, head }
     this.#runs.set(run.backend, run)
     const jwt = [encoded({ typ: 'JWT', alg: 'RS256' }), encoded({ exp: 4e9, scp: `Actions.Example Actions.Results:${run.backend}:${randomUUID()}` }), 'signature'].join('.')
     return {
@@ -168,6 +174,19 @@ export class GitHub {
     await this.#blobs.getBlockBlobClient(blob).uploadData(bytes)
   }
 
+  /** An artifact with any files, of a run of its own: what someone may upload who has no key. */
+  async plant(given: { name: string; files: Readonly<Record<string, Buffer>>; repository?: string; head?: string; run?: number; created?: Date; packed?: boolean }): Promise<StoredArtifact> {
+    const { name, files, repository = 'octo/shop', head = repository, run = this.#next++, created = this.now(), packed = false } = given
+    const zip = await zipOf(files, packed ? { zlib: { level: 9 } } : { store: true })
+    const artifact = {
+      id: this.#next++, name, run: { id: run, backend: randomUUID(), repository, head }, blob: `planted/${randomUUID()}`, size: zip.length,
+      digest: `sha256:${createHash('sha256').update(zip).digest('hex')}`, created, expires: new Date(created.getTime() + this.maximumRetentionDays * DAY), final: true,
+    }
+    await this.replace(artifact, zip)
+    this.artifacts.push(artifact)
+    return artifact
+  }
+
   live(): StoredArtifact[] {
     return this.artifacts.filter(({ final, expires }) => final && expires > this.now())
   }
@@ -175,7 +194,7 @@ export class GitHub {
   /** Gives a repository the artifacts that another has. */
   copyRepository(from: string, to: string): void {
     const copied = this.artifacts.filter(({ run }) => run.repository === from)
-    this.artifacts.push(...copied.map((artifact) => ({ ...artifact, run: { ...artifact.run, repository: to } })))
+    this.artifacts.push(...copied.map((artifact) => ({ ...artifact, run: { ...artifact.run, repository: to, head: artifact.run.head === from ? to : artifact.run.head } })))
   }
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
@@ -306,8 +325,17 @@ export class GitHub {
     return {
       id, name, size_in_bytes: size, digest, expired: expires <= this.now(),
       created_at: created.toISOString(), updated_at: created.toISOString(), expires_at: expires.toISOString(),
-      workflow_run: { id: run.id, head_branch: 'main' },
+      workflow_run: {
+        id: run.id, head_branch: 'main', head_sha: '0'.repeat(40),
+        ...(!this.withoutRepositoryIds && { repository_id: this.#idOf(run.repository), head_repository_id: run.head === null ? null : this.#idOf(run.head) }),
+      },
     }
+  }
+
+  #idOf(repository: string): number {
+    const id = this.#repositories.get(repository) ?? 500 + this.#repositories.size
+    this.#repositories.set(repository, id)
+    return id
   }
 
   #signed({ blob, run: { repository } }: StoredArtifact, permissions: string): string {

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ArtifactStoreOptions } from '../../../src/stores/artifact/store.ts'
 import { ArtifactStore } from '../../../src/stores/artifact/store.ts'
+import type { Authenticator } from '../../../src/stores/store.ts'
+import { authenticatorOf } from '../../../src/repository/signed.ts'
+import { keys } from '../engine.ts'
 import type { GitHub } from './emulator.ts'
+
+/** Signs with a key of the tests, the same for all. */
+export const authenticator: Authenticator = authenticatorOf(keys)
 
 /** Stores over emulated services, with one folder for all their staging and the warnings they gave. */
 export class ArtifactStores {
@@ -21,8 +27,8 @@ export class ArtifactStores {
     return new ArtifactStores(github, await mkdtemp(path.join(tmpdir(), 'artifacts-')))
   }
 
-  /** As a step of a new run sees it, with a token that may read, unless told otherwise. */
-  open(given: Partial<ArtifactStoreOptions> = {}): ArtifactStore {
+  /** As a step of a new run sees it, with a token that may read and the key, unless told otherwise (null: none). */
+  open({ key = authenticator, ...given }: Partial<ArtifactStoreOptions> & { key?: Authenticator | null } = {}): ArtifactStore {
     const github = this.#github
     const store = new ArtifactStore({
       set: 'shop',
@@ -36,6 +42,7 @@ export class ArtifactStores {
       now: () => github.now(),
       ...given,
     })
+    if (key) store.groups.authenticate(key)
     this.#open.push(store)
     return store
   }

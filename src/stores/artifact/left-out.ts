@@ -1,0 +1,47 @@
+import type { Report } from '../../report/report.ts'
+import type { DamagedArtifact } from './archive.ts'
+import type { ServiceArtifact } from './github.ts'
+
+/** So many of them are named. */
+const NAMED = 3
+
+/** Artifacts that count as not there, and what is said of them: one warning for all that were found at a time, and each is named once. */
+export class LeftOut {
+  readonly #report: Pick<Report, 'warning'>
+  readonly #told = new Set<number>()
+  #found: { artifact: ServiceArtifact; error: DamagedArtifact }[] = []
+
+  constructor(report: Pick<Report, 'warning'>) {
+    this.#report = report
+  }
+
+  add(artifact: ServiceArtifact, error: DamagedArtifact): void {
+    if (!this.#told.has(artifact.id)) this.#found.push({ artifact, error })
+    this.#told.add(artifact.id)
+  }
+
+  tell(): void {
+    const found = this.#found.splice(0)
+    const [first] = found
+    if (!first) return
+    if (found.length === 1) return this.#report.warning(first.error.message, first.error.hint)
+    this.#report.warning(`${found.length} artifacts count as not there: ${few(found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')), '; ')}`, 'Snapshots that need nothing of them are not affected; `lifeboat list` shows them. Look at the workflow runs that made them, and delete those that are not yours.')
+  }
+
+  /** Those that runs of other repositories' code uploaded. */
+  foreign(artifacts: readonly ServiceArtifact[]): void {
+    const found = artifacts.filter(({ id }) => !this.#told.has(id))
+    if (found.length === 0) return
+    for (const { id } of found) this.#told.add(id)
+    const names = few(found.map(({ name, id }) => `${name} (${id})`), ', ')
+    this.#report.warning(
+      found.length === 1 ? `artifact ${names} is not looked at: the run of a fork uploaded it` : `${found.length} artifacts are not looked at: runs of forks uploaded them: ${names}`,
+      'Only runs of the repository itself make backups. Delete them, and look at the pull requests they come from.',
+    )
+  }
+}
+
+function few(texts: readonly string[], separator: string): string {
+  const named = texts.slice(0, NAMED)
+  return texts.length > NAMED ? `${named.join(separator)}${separator}and ${texts.length - NAMED} more` : named.join(separator)
+}

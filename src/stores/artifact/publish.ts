@@ -1,0 +1,116 @@
+import { LifeboatError, messageOf } from '../../error.ts'
+import { retry, Transient } from '../retry.ts'
+import type { Archive } from './archive.ts'
+import { type Catalog, type CatalogOptions, nameOf } from './catalog.ts'
+import type { RestApi, RunService, ServiceArtifact } from './github.ts'
+import { PARTS } from './parts.ts'
+import type { ArtifactRetention } from './retention.ts'
+import type { Staging } from './staging.ts'
+import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
+import type { ZipEntry } from './zip.ts'
+
+const DAY = 86_400_000
+
+export interface PublishOptions extends CatalogOptions {
+  retention: ArtifactRetention
+  now(): Date
+}
+
+/** An artifact of this run, compared with what was staged. */
+export interface Published {
+  artifact: ServiceArtifact
+  archive: Archive
+  entries: ReadonlyMap<string, ZipEntry>
+}
+
+/** Makes an artifact of what is staged, and compares what GitHub then has with it. */
+export class Publisher {
+  readonly #options: PublishOptions
+  readonly #rest: RestApi | undefined
+  readonly #run: RunService
+  readonly #catalog: Catalog
+  readonly #staging: Staging
+
+  constructor(options: PublishOptions, services: { rest: RestApi | undefined; run: RunService }, catalog: Catalog, staging: Staging) {
+    this.#options = options
+    this.#rest = services.rest
+    this.#run = services.run
+    this.#catalog = catalog
+    this.#staging = staging
+  }
+
+  /** `partsFor`: the signed parts.json of an artifact of this name. */
+  async publish(set: string, partsFor: (name: string) => Buffer): Promise<Published> {
+    return this.#confirm(await this.#upload(set, partsFor))
+  }
+
+  /** Under the first name that this run has not used yet. */
+  async #upload(set: string, partsFor: (name: string) => Buffer): Promise<Uploaded & { name: string }> {
+    const { variables, signal, timeout, retention } = this.#options
+    for (let number = 1; ; number++) {
+      const name = nameOf(set, number)
+      await this.#staging.put(PARTS, partsFor(name))
+      const files = [...this.#staging.objects.values()].map(({ file }) => file)
+      try {
+        return { name, ...(await uploadArtifact({ name, root: this.#staging.root, files, retentionDays: retention.artifact }, { variables, signal, timeout })) }
+      } catch (error) {
+        if (!(error instanceof NameTaken) || number === 100) throw error
+        // Either another backup of this run has the name, or the answer to our own upload was lost.
+        const taken = (await this.#run.list()).find((artifact) => artifact.name === name)
+        if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) return { name, id: taken.id, size: taken.size, digest: taken.digest }
+      }
+    }
+  }
+
+  /** What of that staged is not in an artifact of this run as it was staged. */
+  async #compare(artifact: ServiceArtifact): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
+    const archive = this.#catalog.archive({ ...artifact, own: true })
+    const entries = new Map((await archive.entries(await archive.directory())).map((entry) => [entry.name, entry]))
+    archive.forget()
+    const wrong = [...this.#staging.objects].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
+    return { archive, entries, wrong }
+  }
+
+  /** Compares what GitHub says it has, and the directory of the stored zip file, with what was staged. */
+  async #confirm(uploaded: Uploaded & { name: string }): Promise<Published> {
+    const { name, id, size, digest } = uploaded
+    const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
+    const unchecked = (cause: unknown): never => {
+      this.#options.signal.throwIfAborted()
+      throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${messageOf(cause)}`, { cause, hint })
+    }
+    const look = async (): Promise<ServiceArtifact> => {
+      const found = (await this.#run.list().catch(unchecked)).find((artifact) => artifact.id === id)
+      if (!found) throw new Transient(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint })
+      return found
+    }
+    const stored = await retry(look, { signal: this.#options.signal, budget: this.#options.timeout })
+    if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
+      throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
+    }
+    const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked)
+    if (wrong.length > 0) {
+      throw new LifeboatError(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staging.objects.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` })
+    }
+    return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries }
+  }
+
+  /** GitHub may keep it for less time than was asked for: repositories and organisations set a limit. */
+  async #expiry({ id, name }: { id: number; name: string }): Promise<Date | undefined> {
+    const { retention } = this.#options
+    let expires: Date | undefined
+    try {
+      expires = (await this.#rest?.get(id))?.expires
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error
+      // The backup is stored and checked; that this could not be read does not make it fail.
+      this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`)
+    }
+    if (!expires) return undefined
+    const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY)
+    if (days < retention.artifact) {
+      this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.')
+    }
+    return expires
+  }
+}

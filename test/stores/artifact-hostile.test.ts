@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
+import { ArtifactStores, authenticator } from '../support/github/store.ts'
+import type { Files } from '../support/github/zip.ts'
+import { ANY_SIZE } from '../support/bytes.ts'
+
+let github: GitHub
+let stores: ArtifactStores
+let run = 5000
+
+beforeAll(async () => {
+  github = await GitHub.start()
+})
+afterAll(() => github.stop())
+beforeEach(async () => {
+  github.artifacts.length = 0
+  github.calls.length = 0
+  github.withoutRepositoryIds = false
+  stores = await ArtifactStores.in(github)
+})
+afterEach(() => stores.close())
+
+const CHUNK = 'chunks/aa/one'
+const bytes = Buffer.alloc(1000, 'one')
+const sha256 = (content: Buffer) => createHash('sha256').update(content).digest('hex')
+
+/** A signed artifact as a backup makes it. `claimed`: what its parts.json says of its files, where that is not true. */
+async function genuine(files: Files, given: Partial<Parameters<GitHub['plant']>[0]> & { claimed?: Files } = {}): Promise<StoredArtifact> {
+  const { claimed = files, ...rest } = given
+  run++
+  const objects = Object.entries(claimed).map(([key, content]) => [key, content.length, sha256(content)])
+  const parts = authenticator.sign(JSON.stringify({ format: 'lifeboat-parts/1', name: 'lifeboat-shop', run, set: 'shop', objects, needs: [] }))
+  return github.plant({ name: 'lifeboat-shop', run, files: { ...files, 'parts.json': parts }, ...rest })
+}
+
+async function keysOf(store = stores.open()): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list('')) keys.push(key)
+  return keys
+}
+
+test('a chunk that is damaged in one artifact is read from another that has it', async () => {
+  await genuine({ [CHUNK]: bytes })
+  const damaged = await genuine({ [CHUNK]: Buffer.alloc(1000, 'two') }, { claimed: { [CHUNK]: bytes } })
+  const store = stores.open()
+  expect(await store.get(CHUNK, ANY_SIZE)).toEqual(bytes)
+  expect(await store.get(CHUNK, ANY_SIZE)).toEqual(bytes)
+  expect(stores.warnings).toEqual([expect.stringMatching(`^artifact lifeboat-shop \\(${damaged.id}\\) is damaged: chunks/aa/one in it is not what was put: its SHA-256 differs; artifact lifeboat-shop \\(\\d+\\) has it too, and is read instead`)])
+})
+
+test('a chunk with other bytes is refused although its checksum in the zip file is right', async () => {
+  await genuine({ [CHUNK]: Buffer.alloc(1000, 'two') }, { claimed: { [CHUNK]: bytes } })
+  await expect(stores.open().get(CHUNK, ANY_SIZE)).rejects.toThrow(/is damaged: chunks\/aa\/one in it is not what was put: its SHA-256 differs/)
+})
+
+test('files that parts.json does not list are not there', async () => {
+  await genuine({ [CHUNK]: bytes, 'recover.sh': Buffer.from('poison') }, { claimed: { [CHUNK]: bytes } })
+  expect(await keysOf()).toEqual([CHUNK])
+})
+
+test.each([
+  ['a fork', 'evil/shop', false],
+  ['a fork that was deleted since', null, false],
+  ['the repository itself', 'octo/shop', true],
+])('an artifact of a run of %s', async (_, head, counts) => {
+  const artifact = await genuine({ [CHUNK]: bytes }, { ...(head !== null && { head }) })
+  if (head === null) artifact.run.head = null
+  expect(await keysOf()).toEqual(counts ? [CHUNK] : [])
+  expect(stores.warnings.length).toBe(counts ? 0 : 1)
+})
+
+test('a server that does not name repositories: what is signed counts, what is not does not', async () => {
+  await genuine({ [CHUNK]: bytes })
+  await github.plant({ name: 'lifeboat-shop', head: 'evil/shop', files: { 'chunks/aa/two': bytes, 'parts.json': Buffer.from('\n{}') } })
+  github.withoutRepositoryIds = true
+  expect(await keysOf()).toEqual([CHUNK])
+})
+
+test('names of forks do not make it ask for ever more names', async () => {
+  await genuine({ [CHUNK]: bytes })
+  for (let number = 2; number < 40; number++) await github.plant({ name: `lifeboat-shop.${number}`, head: 'evil/shop', files: {} })
+  await keysOf()
+  expect(github.calls.filter(({ name }) => name === 'GET artifacts').length).toBe(6)
+})
+
+test('names of the repository itself are asked for as far as backups take them, and no further', async () => {
+  await genuine({ [CHUNK]: bytes })
+  const [artifact] = github.artifacts
+  for (let number = 2; number < 200; number++) github.artifacts.push({ ...artifact!, id: 9000 + number, name: `lifeboat-shop.${number}` })
+  await keysOf()
+  expect(github.calls.filter(({ name }) => name === 'GET artifacts').length).toBe(102)
+})
+
+test('without a key it is shown what the artifacts of the repository itself claim', async () => {
+  await genuine({ [CHUNK]: bytes })
+  await genuine({ 'chunks/aa/fork': bytes }, { head: 'evil/shop' })
+  expect(await keysOf(stores.open({ key: null }))).toEqual([CHUNK])
+})
+
+test('once the key is known nothing is read again that was read before, and only what is signed is left', async () => {
+  await genuine({ [CHUNK]: bytes })
+  await github.plant({ name: 'lifeboat-shop', run: 1, files: { 'snapshots/shop/x': bytes, 'parts.json': Buffer.from(`\n${JSON.stringify({ format: 'lifeboat-parts/1', name: 'lifeboat-shop', run: 1, set: 'shop', objects: [['snapshots/shop/x', 1000, sha256(bytes)]], needs: [] })}`) } })
+  const store = stores.open({ key: null })
+  expect(await keysOf(store)).toEqual(['snapshots/shop/x', CHUNK])
+  const asked = github.calls.length
+  store.groups.authenticate(authenticator)
+  expect(await keysOf(store)).toEqual([CHUNK])
+  expect(github.calls.length).toBe(asked)
+})
+
+test('key files are tried in turns of the oldest and the newest artifact, four of each at most', async () => {
+  for (let day = 1; day <= 4; day++) await github.plant({ name: 'lifeboat-shop', created: new Date(Date.now() - (100 - day) * 3_600_000), files: Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`keys/${day}-${index}`, bytes])) })
+  const found: string[] = []
+  for await (const { key } of stores.open({ key: null }).groups.candidates('keys/', ANY_SIZE)) found.push(key)
+  expect(found).toEqual([1, 4, 2, 3].flatMap((day) => [0, 1, 2, 3].map((index) => `keys/${day}-${index}`)))
+})
+
+test('sixteen artifacts with large directories take little memory, one after the other', async () => {
+  const names = Array.from({ length: 40_000 }, (_, index) => `chunks/aa/${String(index).padStart(64, '0')}`)
+  const artifact = await github.plant({ name: 'lifeboat-shop', files: Object.fromEntries(names.map((name) => [name, Buffer.alloc(0)])) })
+  for (let index = 0; index < 15; index++) github.artifacts.push({ ...artifact, id: 7000 + index })
+  const before = process.memoryUsage().rss
+  let peak = 0
+  const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20)
+  expect(await keysOf()).toEqual([])
+  clearInterval(timer)
+  expect(peak - before).toBeLessThan(200 * 1024 * 1024)
+  expect(stores.warnings).toEqual([expect.stringMatching(/^16 artifacts count as not there: .*it has no parts.json/)])
+}, 60_000)
