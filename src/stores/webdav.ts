@@ -48,7 +48,7 @@ export class WebdavStore implements Store {
   readonly #persistence: Persistence
   /** Folders that something was put into: a 500 from there has another reason than that they are missing. */
   readonly #folders = new Set<string>()
-  /** Temporary files of puts that failed, as far as they were not removed at once. */
+  /** Names of temporary files of puts that failed, and that may be there. */
   readonly #left = new Set<string>()
   /** Or has tried to. */
   #wrote = false
@@ -65,7 +65,8 @@ export class WebdavStore implements Store {
   put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#url(key)
     return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
-      const temporary = this.#url(`${INCOMING}/${randomUUID()}`)
+      const name = randomUUID()
+      const temporary = this.#url(`${INCOMING}/${name}`)
       this.#wrote = true
       let uploaded = false
       try {
@@ -75,15 +76,16 @@ export class WebdavStore implements Store {
         // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
         if (moved.status !== 201 && moved.status !== 204) throw this.#refused(moved, target)
       } catch (error) {
-        this.#left.add(temporary.href)
+        this.#left.add(name)
         const refused = error instanceof Transient ? error.cause : error
         if (!(refused instanceof Refused)) throw error
-        await this.#discard(temporary.href, silence)
+        await this.#discard(temporary, silence)
         // Two moves to one place get into each other's way on some servers.
         if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
         throw error
       }
-      for (const left of this.#left) await this.#discard(left, silence)
+      // Left on a line that fails again and again, they would fill the server.
+      if (this.#left.size > 0) await this.#sweepIfPossible(silence)
     })
   }
 
@@ -140,29 +142,34 @@ export class WebdavStore implements Store {
   /** After a run that wrote, removes what uploads left behind. */
   async close(): Promise<void> {
     const { signal, timeout, silence = timeout / 5 } = this.#options
-    if (!this.#wrote || signal.aborted) return
+    if (this.#wrote && !signal.aborted) await this.#sweepIfPossible(silence)
+  }
+
+  /** What was put is put; the next run that writes cleans up. */
+  async #sweepIfPossible(silence: number): Promise<void> {
     try {
       await this.#sweep(silence)
     } catch (error) {
-      // What was put is put; the next run that writes cleans up.
-      if (!(error instanceof LifeboatError) && error !== signal.reason) throw error
+      if (!(error instanceof LifeboatError) && error !== this.#options.signal.reason) throw error
     }
   }
 
   async #sweep(silence: number): Promise<void> {
-    for (const left of this.#left) await this.#discard(left, silence)
+    const failed = [...this.#left]
     const { files } = (await this.#readFolder(INCOMING, silence)) ?? { files: [] }
-    for (const { name, modified } of files) if (isAbandoned(name, modified)) await this.#discard(this.#url(`${INCOMING}/${name}`).href, silence)
+    for (const { name, modified } of files) {
+      // nginx on a full disk leaves them under a name with a number after it.
+      const [upload = ''] = name.split('.')
+      if (failed.includes(upload) || isAbandoned(upload, modified)) await this.#ask('DELETE', this.#url(`${INCOMING}/${name}`), silence)
+    }
+    for (const name of failed) this.#left.delete(name)
   }
 
   /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed later. */
-  async #discard(temporary: string, silence: number): Promise<void> {
-    try {
-      const { status } = await this.#ask('DELETE', new URL(temporary), silence)
-      if (status < 500) this.#left.delete(temporary)
-    } catch (error) {
+  async #discard(temporary: URL, silence: number): Promise<void> {
+    await this.#ask('DELETE', temporary, silence).catch((error: unknown) => {
       if (!(error instanceof LifeboatError)) throw error
-    }
+    })
   }
 
   /** Apache and rclone send as many bytes as the old object had out of the new one when it is replaced just then. */

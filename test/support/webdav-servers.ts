@@ -18,8 +18,8 @@ async function start(name: string, command: Parameters<typeof startDaemon>[1]): 
   return { ...daemon, base: `http://127.0.0.1:${daemon.port}/`, files: path.join(daemon.folder, 'files') }
 }
 
-/** nginx with its own module for PUT, DELETE, MKCOL and MOVE, and nginx-dav-ext for PROPFIND. `settings` stand in the location. */
-export function startNginx(settings: string[] = []): Promise<OpenWebdavServer> {
+/** nginx with its own module for PUT, DELETE, MKCOL and MOVE, and nginx-dav-ext for PROPFIND. `limit`: of an upload; 0 is none. */
+export function startNginx({ methods = 'PUT DELETE MKCOL COPY MOVE', limit = '0' }: { methods?: string; limit?: string } = {}): Promise<OpenWebdavServer> {
   return start('nginx', (port, folder) => {
     writeFileSync(
       path.join(folder, 'nginx.conf'),
@@ -37,11 +37,10 @@ http {
   server {
     listen 127.0.0.1:${port};
     root ${folder}/files;
-    client_max_body_size 0;
     location / {
-      dav_methods PUT DELETE MKCOL COPY MOVE;
+      dav_methods ${methods};
       dav_ext_methods PROPFIND OPTIONS;
-      ${settings.join('\n      ')}
+      client_max_body_size ${limit};
     }
   }
 }
