@@ -85,13 +85,14 @@ async function runKey(args: readonly string[], variables: Variables, redaction: 
   return say(word === 'new' ? await newKey(raw, report) : await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => writeKey(raw, environment)))
 }
 
-/** Replaces `-` by what is on standard input, and warns of secrets that stand in the arguments. */
+/** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows: readonly [string, Input][], raw: Arguments['raw'], report: TerminalReport): Promise<void> {
   const fromInput = Object.keys(raw).filter((name) => raw[name] === '-')
   if (fromInput.length > 1) throw new LifeboatError(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 })
   for (const [name, input] of rows) {
     if (raw[name] === undefined || fromInput.includes(name) || secretsOf(input, raw[name]).length === 0) continue
-    report.warning(`${input.secret ? `--${name} stands` : `a secret of --${name} stands`} in the arguments, which other users of this machine can see`, `Set ${input.variable} instead, or give - and pass it on standard input.`)
+    const instead = input.variable === undefined ? 'Give -' : `Set ${input.variable} instead, or give -`
+    report.warning(`${input.secret ? `the value of --${name}` : `a secret in --${name}`} is on the command line, where other users of this machine can see it`, `${instead} and pass it on standard input.`)
   }
   for (const name of fromInput) raw[name] = await readStandardInput(name, report)
 }

@@ -117,7 +117,7 @@ describe('a backup from the terminal', () => {
     const plain = await lifeboat(['list', '--destination', store(), '--encryption-key', key])
     expect(plain.status).toBe(0)
     expect(plain.err).toBe(
-      'warning: --encryption-key stands in the arguments, which other users of this machine can see\nhint: Set LIFEBOAT_ENCRYPTION_KEY instead, or give - and pass it on standard input.\n',
+      'warning: the value of --encryption-key is on the command line, where other users of this machine can see it\nhint: Set LIFEBOAT_ENCRYPTION_KEY instead, or give - and pass it on standard input.\n',
     )
   })
 

@@ -139,21 +139,29 @@ test('the destination of a command is that of LIFEBOAT_DESTINATION, and one that
   expect(parseInputs('list', { destination: 'file:/given' }, variables)).toMatchObject({ destination: { kind: 'file', path: '/given' } })
 })
 
-/** What `list` says when it fails. */
-const run = (args: string[], variables: Record<string, string>) =>
-  promisify(execFile)(process.execPath, [path.join(import.meta.dirname, '../cli/lifeboat.ts'), 'list', ...args], { env: { PATH: process.env['PATH'], ...variables } }).then(
+/** What a command says when it fails. */
+const run = (args: string[], variables: Record<string, string>, command = 'list') =>
+  promisify(execFile)(process.execPath, [path.join(import.meta.dirname, '../cli/lifeboat.ts'), command, ...args], { env: { PATH: process.env['PATH'], ...variables } }).then(
     () => 'it did not fail',
     (error: { stderr: string }) => error.stderr,
   )
 
-test('at a terminal, a secret in the arguments is warned of, and shown neither there nor out of the environment', async () => {
+test('at a terminal, a secret on the command line is warned of, and shown neither there nor out of the environment', async () => {
   const destination = `s3://backups?endpoint=http://127.0.0.1:1&access-key-id=AKIAEXAMPLE&secret-access-key=${encodeURIComponent(AWS)}`
   const [argument, variable] = await Promise.all([run(['--destination', destination, '--timeout', '1s'], {}), run(['--timeout', '1s'], { LIFEBOAT_DESTINATION: destination })])
-  expect(argument).toContain('a secret of --destination stands in the arguments')
+  expect(argument).toContain('a secret in --destination is on the command line')
   expect(argument).toContain('Set LIFEBOAT_DESTINATION instead')
-  expect(variable).not.toContain('arguments')
+  expect(variable).not.toContain('command line')
   for (const text of [argument, variable]) {
     expect(text).toContain('s3://backups?endpoint=http://127.0.0.1:1')
     for (const secret of [AWS, encodeURIComponent(AWS), 'AKIAEXAMPLE']) expect(text).not.toContain(secret)
   }
+}, 60_000)
+
+test('where no environment variable stands for an input, standard input alone is named as the other way', async () => {
+  const destination = `s3://backups?endpoint=http://127.0.0.1:1&access-key-id=AKIAEXAMPLE&secret-access-key=${encodeURIComponent(AWS)}`
+  const said = await run(['--from', destination, '--destination', 'file:/does/not/matter', '--timeout', '1s'], {}, 'copy')
+  expect(said).toContain('a secret in --from is on the command line')
+  expect(said).toContain('hint: Give - and pass it on standard input.')
+  expect(said).not.toContain('undefined')
 }, 60_000)

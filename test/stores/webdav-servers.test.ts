@@ -65,14 +65,14 @@ describe('nginx', () => {
   })
   const started = async (settings: Parameters<typeof startNginx>[0] = {}): Promise<OpenWebdavServer> => {
     const server = await startNginx(settings)
-    stops.push(server.stop)
+    stops.push(() => server.stop())
     return server
   }
 
   test('makes each missing folder once, at once, and has no further request for one that is there', async () => {
     const server = await started()
     const proxy = await startHttpProxy(server.port)
-    stops.push(proxy.close)
+    stops.push(() => proxy.close())
     const store = storeAt(`http://127.0.0.1:${proxy.port}/deep/store/`, IMPATIENT)
     const asked = (): string[] => proxy.seen.splice(0).map(({ method, url }) => `${method} ${url.replace(/[0-9a-f-]{36}/, 'temporary')}`)
     await store.put('chunks/aa/one', Buffer.from('x'))
