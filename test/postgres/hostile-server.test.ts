@@ -43,12 +43,12 @@ const json = (value: string): Answer => [heading, row(value), complete()]
 
 const marker = () => path.join(folder, 'marker')
 
-describe('text of a server is never read as a command or as SQL', () => {
-  const names = () => [
-    `\\! touch ${marker()}`, `a\n\\! touch ${marker()}\n`, `'; \\! touch ${marker()}`, `" \\! touch ${marker()}\n"`, `E'\\'' \\! touch ${marker()}`, `$$ \\! touch ${marker()} $$`,
-    `\\g |touch ${marker()}`, `:'x' \`touch ${marker()}\``,
-  ]
+const names = () => [
+  `\\! touch ${marker()}`, `a\n\\! touch ${marker()}\n`, `'; \\! touch ${marker()}`, `" \\! touch ${marker()}\n"`, `E'\\'' \\! touch ${marker()}`, `$$ \\! touch ${marker()} $$`,
+  `\\g |touch ${marker()}`, `:'x' \`touch ${marker()}\``,
+]
 
+describe('text of a server is never read as a command or as SQL', () => {
   test.each(['on', 'off'])('with standard_conforming_strings %s', async (standard) => {
     await Promise.all(names().map(async (name) => {
       const context = await contextOf((statement) => (/concat/.test(statement) ? json(name) : json(facts(name))), { standard_conforming_strings: standard })
