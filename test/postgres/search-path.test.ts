@@ -3,7 +3,7 @@ import { diagnose } from '../../src/postgres/diagnosis.ts'
 import { readServerFacts } from '../../src/postgres/facts.ts'
 import { detectPooler } from '../../src/postgres/pooler.ts'
 import { type QueryContext, withoutTransaction } from '../../src/postgres/query.ts'
-import { createDatabase, databaseExists, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows } from '../../src/postgres/target.ts'
+import { createDatabase, databaseExists, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces } from '../../src/postgres/target.ts'
 import { PostgresSource } from '../../src/sources/postgres.ts'
 import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
 import { quiet } from '../support/quiet.ts'
@@ -104,9 +104,13 @@ test.each<[string, () => Promise<unknown>]>([
   ['whether a database exists', () => databaseExists('shop', context('postgres'))],
   ['whether a database is empty', () => expect(requireEmpty(context('shop'))).rejects.toThrow('is not empty: it has schema trap')],
   ['whether tables have rows', () => expect(requireNoRows(context('shop'))).rejects.toThrow('public.orders have rows')],
+  ['whether roles and tablespaces exist', async () => {
+    await requireRoles(['postgres'], 'the archive', context('shop'))
+    await requireTablespaces(['pg_default'], 'the archive', context('shop'))
+  }],
   ['a database that is made and dropped', async () => {
     const { connection } = context('made')
-    await createDatabase(connection, 'made', 'WITH TEMPLATE = template0', context('postgres'))
+    await createDatabase(connection, 'CREATE DATABASE made TEMPLATE template0', context('postgres'))
     await dropDatabase('made', context('postgres'))
   }],
 ])('%s runs no code of the database', async (_, work) => {

@@ -14,7 +14,7 @@ export function sqlTexts(): { file: string; text: string }[] {
 }
 
 /** Names that SQL's own syntax has before a parenthesis. */
-const syntax = ['coalesce', 'greatest', 'extract', 'in', 'any', 'exists', 'operator', 'and', 'or', 'not', 'from', 'as', 'select', 'where', 'values', 'with', 'cast', 'on', 'case', 'when', 'then', 'filter', 'if']
+const syntax = ['coalesce', 'greatest', 'extract', 'in', 'any', 'exists', 'operator', 'and', 'or', 'not', 'from', 'as', 'select', 'where', 'values', 'with', 'cast', 'on', 'case', 'when', 'then', 'filter', 'if', 'array']
 
 export interface SqlNames {
   functions: string[]
@@ -44,7 +44,7 @@ export function namesIn(texts: readonly string[]): SqlNames {
 }
 
 function ofCatalog(names: readonly string[]): string[] {
-  return [...new Set(names.filter((name) => name.startsWith('pg_catalog.')).map((name) => name.slice('pg_catalog.'.length)))]
+  return [...new Set(names.filter((name) => /^pg_catalog\.\w/.test(name)).map((name) => name.slice('pg_catalog.'.length)))]
 }
 
 /**
