@@ -16,14 +16,15 @@ export class Gate {
   #lastLink: string | undefined
   passed = 0
 
-  /** Lets through all entries, or those whose paths (latin1) are `wanted`. */
-  constructor(wanted?: ReadonlySet<string>) {
+  /** Lets through all entries, or those whose paths (latin1) are `wanted`. `onEntry` is told of each that it lets through. */
+  constructor(wanted?: ReadonlySet<string>, onEntry: (entry: TarEntry) => void = () => undefined) {
     this.#wanted = wanted
     const keep = (bytes: Buffer): void => {
       if (this.#open && wanted) this.#through.push(bytes)
     }
     this.#headers = new TarHeaders((entry, head) => {
       this.#open = this.#passes(entry)
+      if (this.#open) onEntry(entry)
       keep(head)
     }, keep)
   }
@@ -46,7 +47,7 @@ export class Gate {
   #passes(entry: TarEntry): boolean {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
-      throw new BadTar(`the archive has ${displayName(entry.name)}, ${why}: nothing more of it is restored`, { hint: 'Whoever made this archive meant harm, or it is no archive of Lifeboat. Restore another snapshot.' })
+      throw new BadTar(`the archive has ${displayName(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' })
     }
     if (path === undefined) return refuse('which would lie outside the target')
     if (entry.type === 'other') return refuse('which is neither a file, a folder, a link nor a pipe')

@@ -3,6 +3,7 @@ import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import { volumeFacts } from './facts.ts'
 import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import { Gate } from './gate.ts'
 import type { Place } from './place.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
@@ -33,11 +34,23 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
   const counted = { entries: 0, files: 0, bytes: 0 }
   const files = counting(decodeFiles(read(list)), counted)
   const tar = level === 'read' ? startListing(place, signal) : undefined
+  let passed: TarEntry[] = []
+  const gate = new Gate(undefined, (entry) => passed.push(entry))
+  const passing = (bytes: Buffer): readonly TarEntry[] => {
+    passed = []
+    gate.push(bytes)
+    return passed
+  }
   try {
     for (const [index, archive] of archives.entries()) {
       const { entries } = facts.segments[index]!
       if (level === 'list') await checkHead(archive, read(archive), files, entries)
-      else await checkWhole(archive, read(archive), files, entries, tar!)
+      else {
+        const before = gate.passed
+        await checkWhole(archive, read(archive), files, { passing, tar: tar! })
+        gate.end()
+        if (gate.passed - before !== entries) throw new BadTar(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`)
+      }
     }
     if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
       throw new BadTar(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`)
@@ -72,17 +85,12 @@ async function checkHead(archive: StreamRecord, bytes: AsyncIterable<Buffer>, fi
   }
 }
 
-async function checkWhole(archive: StreamRecord, bytes: AsyncIterable<Buffer>, files: AsyncGenerator<ListedFile, void, void>, entries: number, tar: Listing): Promise<void> {
-  let passed: TarEntry[] = []
-  const headers = new TarHeaders((entry) => passed.push(entry))
+/** Through all that a restore takes it through: the gate, and tar. */
+async function checkWhole(archive: StreamRecord, bytes: AsyncIterable<Buffer>, files: AsyncGenerator<ListedFile, void, void>, { passing, tar }: { passing: (bytes: Buffer) => readonly TarEntry[]; tar: Listing }): Promise<void> {
   for await (const piece of bytes) {
-    headers.push(piece)
-    for (const entry of passed) compare(archive, entry, (await files.next()).value ?? undefined)
-    passed = []
+    for (const entry of passing(piece)) compare(archive, entry, (await files.next()).value ?? undefined)
     await tar.push(piece)
   }
-  headers.end()
-  if (headers.entries !== entries) throw new BadTar(`${archive.name} has ${headers.entries} entries, recorded are ${entries}`)
 }
 
 const TYPES = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' }

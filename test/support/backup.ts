@@ -20,6 +20,8 @@ export interface GivenBackup {
   time?: Date
   /** Streams by the name of their source. */
   sources: Record<string, GivenStream[]>
+  /** What they are, where they are no databases. */
+  kind?: Pick<SourceRecord, 'kind' | 'facts'>
 }
 
 const onDamaged = (error: Error) => {
@@ -39,7 +41,7 @@ export async function backUp(given: GivenBackup): Promise<{ id: string; deltaChu
   for (const [name, streams] of Object.entries(given.sources)) {
     const records: StreamRecord[] = []
     for (const stream of streams) records.push(await writer.stream(stream.name, stream.format ?? 'pg_dump-custom', piecesOf(stream.bytes), () => undefined))
-    sources.push({ name, kind: 'postgres', streams: records, facts: {} })
+    sources.push({ name, kind: 'postgres', facts: {}, ...given.kind, streams: records })
   }
   await writer.commit({ format: 'lifeboat/1', id, set, time: time.toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: '0.0.0' })
   await store.close()

@@ -1,14 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Header, pack } from 'tar-stream'
 import { BadTar } from '../../src/volumes/tar-headers.ts'
 import { localPlace } from '../../src/volumes/place.ts'
 import { restoreVolume, type VolumeRestore } from '../../src/volumes/restore.ts'
 import { inPieces, noise } from '../support/bytes.ts'
 import { mounting } from '../end-to-end/sandbox.ts'
+import { crafted, evil, folderNamed, hard, link, type Member, top } from '../support/crafted-tar.ts'
 import { quiet } from '../support/quiet.ts'
 import { contentsOf, Volumes } from '../support/volume.ts'
 
@@ -93,25 +92,8 @@ function archive(bytes: Buffer, entries = 99): VolumeRestore {
   }
 }
 
-/** A tar that no honest program makes. */
-async function crafted(...members: (Partial<Header> & { name: string } & { content?: string })[]): Promise<Buffer> {
-  const made = pack()
-  for (const { content = '', ...header } of members) made.entry(header, content)
-  made.finalize()
-  const pieces: Buffer[] = []
-  made.on('data', (piece: unknown) => Buffer.isBuffer(piece) && pieces.push(piece))
-  await once(made, 'end')
-  return Buffer.concat(pieces)
-}
-
-const top = { name: './', type: 'directory' } as const
-const evil = (name: string) => ({ name, type: 'file', content: 'evil' }) as const
-const link = (name: string, linkname: string) => ({ name, type: 'symlink', linkname }) as const
-const hard = (name: string, linkname: string) => ({ name, type: 'link', linkname }) as const
-const folderNamed = (name: string) => ({ name, type: 'directory' }) as const
-
 describe('a hostile archive is refused, and nothing outside the target is touched:', () => {
-  test.each<[string, RegExp, (outside: string) => (Partial<Header> & { name: string } & { content?: string })[]]>([
+  test.each<[string, RegExp, (outside: string) => Member[]]>([
     ['a name with ..', /outside the target/, () => [top, evil('./../outside/f')]],
     ['a name with .. further in', /outside the target/, () => [top, folderNamed('./d'), evil('./d/../../outside/f')]],
     ['an absolute name', /outside the target/, (outside) => [top, evil(`${outside}/f`)]],
