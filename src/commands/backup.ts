@@ -18,6 +18,7 @@ import { Tally } from '../repository/statistics.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
 import { LEAST, type Shrunk, shrunken } from '../sources/shrink.ts'
+import { remarksOf } from '../sources/remarks.ts'
 import { ReadAgain, type Source } from '../sources/source.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
@@ -82,7 +83,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() })
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
-      { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags },
+      { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) },
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
@@ -149,9 +150,12 @@ async function storeSource(source: Source, writer: Writer, before: SourceRecord 
   }
   await writer.settled()
   const { name, kind } = source
+  const record = { name, kind, streams, facts: source.facts() }
+  const remarks = remarksOf(record)
+  for (const lack of remarks.partial ?? []) report.info(`${name} is backed up in part: ${lack}`)
   return {
-    record: { name, kind, streams, facts: source.facts() },
-    result: { name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started) },
+    record,
+    result: { name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started), ...remarks },
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
-import { warningOf } from '../report/report.ts'
+import { type Report, warningOf } from '../report/report.ts'
 import { idOf, snapshotKeys } from '../repository/catalog.ts'
 import { SetProofs } from '../repository/set-proofs.ts'
-import type { AuthenticSnapshot } from '../repository/snapshot.ts'
+import type { AuthenticSnapshot, SourceRecord } from '../repository/snapshot.ts'
 import { damageIn, newestGood } from '../repository/wholeness.ts'
+import { type Remarks, remarksOf } from '../sources/remarks.ts'
 import type { Store } from '../stores/store.ts'
 import type { ClientPrograms } from './clients.ts'
 import type { VerifyLevel } from './results.ts'
@@ -32,4 +33,11 @@ export async function requireWhole(snapshot: AuthenticSnapshot, source: string, 
   const verdict = rest === undefined ? await proofs.verdict(id) : undefined
   if (rest !== undefined) report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere())
   else if (verdict?.result === 'failed') report.warning(`snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`, await elsewhere())
+}
+
+/** Of a source that is restored, for the result; with a warning where the backup lacks something. */
+export function backupRemarks(source: SourceRecord, report: Report): { backup?: Remarks } {
+  const remarks = remarksOf(source)
+  for (const text of remarks.partial ?? []) report.warning(`the backup of ${source.name} is partial: ${text}`)
+  return Object.keys(remarks).length > 0 ? { backup: remarks } : {}
 }

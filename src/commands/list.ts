@@ -1,3 +1,4 @@
+import { remarksOf } from '../sources/remarks.ts'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
@@ -110,17 +111,17 @@ async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<
     ...(described && {
       description: described.description,
       run: described.run?.url ?? null,
-      sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: sourceSize(source) })),
+      sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: sourceSize(source), ...remarksOf(source) })),
     }),
   }
 }
 
-type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
+type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'partial' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
 
 /** What the header tells, which anyone can read. */
 export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Visible {
-  const { id, set, time, size, added, chunks, tags } = header
-  return { id, set, time, size, added, tags, stored: storedBytes(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires) }
+  const { id, set, time, size, added, partial, chunks, tags } = header
+  return { id, set, time, size, added, ...(partial && { partial }), tags, stored: storedBytes(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires) }
 }
 
 /** The first of what a snapshot needs that expires takes the whole with it. */

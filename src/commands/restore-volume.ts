@@ -12,7 +12,7 @@ import { restoreVolume } from '../volumes/restore.ts'
 import { reachSsh } from '../volumes/ssh.ts'
 import { targetFolder } from '../volumes/target.ts'
 import { volumeParts } from '../volumes/verify.ts'
-import { requireWhole } from './before-restore.ts'
+import { backupRemarks, requireWhole } from './before-restore.ts'
 import { secondsSince } from './elapsed.ts'
 import { restoreIntoBucket } from './restore-bucket.ts'
 import type { RestoreResult } from './results.ts'
@@ -33,7 +33,7 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
   const source = chooseVolume(manifest, inputs.volume, snapshot.header.id)
   const { facts, list, archives } = volumeParts(source)
   const size = archives.reduce((sum, archive) => sum + archive.size, 0)
-  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name }
+  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name, ...backupRemarks(source, report) }
   const target = inputs['verify-only'] ? undefined : inputs.target
   await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, { clients: [] }, environment)
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }

@@ -10,7 +10,7 @@ import type { Way } from '../postgres/tunnelled.ts'
 import { findSnapshot } from '../repository/catalog.ts'
 import { Reader } from '../repository/reader.ts'
 import { type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
-import { requireWhole } from './before-restore.ts'
+import { backupRemarks, requireWhole } from './before-restore.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
 import { lookedIn, withStore } from './opened.ts'
@@ -45,7 +45,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
 async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }: ToRestore, target: Connection | undefined, way: Way, environment: Environment): Promise<RestoreResult> {
   const { variables, signal, report, temporary } = environment
   const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
-  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size }
+  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size, ...backupRemarks(source, report) }
   const done = (rest: Omit<RestoreResult, keyof typeof about | 'seconds'>): RestoreResult => ({
     ...about, ...rest, seconds: secondsSince(started),
   })

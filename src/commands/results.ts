@@ -3,6 +3,7 @@ import type { Check } from '../report/checks.ts'
 import type { Freshness } from '../repository/freshness.ts'
 import type { Garbage } from '../repository/garbage.ts'
 import type { Released } from '../stores/store.ts'
+import type { Remarks } from '../sources/remarks.ts'
 import type { PostgresFacts } from '../postgres/facts.ts'
 import type { RestoreOutcome } from '../postgres/restore.ts'
 import type { SelectionReport } from '../postgres/restore-plan.ts'
@@ -58,7 +59,7 @@ export interface BackupResult {
   onShrink: 'warn' | 'fail'
   /** Of the destinations that have it, the least that each was read back at. */
   verified: VerifyLevel | 'none'
-  sources: { name: string; kind: string; size: number; added: number; seconds: number }[]
+  sources: ({ name: string; kind: string; size: number; added: number; seconds: number } & Remarks)[]
   /** The newest snapshots of the set, this one first. */
   recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
   /** What these take together. */
@@ -101,7 +102,7 @@ export interface SnapshotVerified {
   bytes: number
   seconds: number
   /** Each for itself: what is damaged may be needed by some of them alone. */
-  sources: { name: string; kind: string; size: number; entries: number; result: 'verified' | 'failed' | 'could not verify'; problems: string[] }[]
+  sources: ({ name: string; kind: string; size: number; entries: number; result: 'verified' | 'failed' | 'could not verify'; problems: string[] } & Remarks)[]
   /** Of the programs that took part: lifeboat, pg_restore. */
   versions: Record<string, string>
 }
@@ -148,6 +149,8 @@ export interface RestoreResult {
   selection?: SelectionReport
   /** Owner, privileges, comment and settings of the archived database itself. */
   databaseSettings?: 'applied' | 'left as they are'
+  /** Of what is restored, what the backup lacks and what it warned of. */
+  backup?: Remarks
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
   /** Of a bucket: objects that the target had already, and those deleted from it. */
@@ -193,7 +196,9 @@ export interface ListedSnapshot {
   proofs: { level: ProofLevel; result: VerifyResult['result']; time: string }[]
   /** Known only with a key that can decrypt. */
   description?: string
-  sources?: { name: string; kind: string; size: number }[]
+  sources?: ({ name: string; kind: string; size: number } & Remarks)[]
+  /** A source could not give all it has, or was told not to; `sources` says what. */
+  partial?: true
   /** URL of the workflow run that made it, if one did. */
   run?: string | null
   /** What a retention policy says to it, where one was given. */
@@ -222,7 +227,7 @@ export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 
   sources?: ShownSource[]
 }
 
-export interface ShownSource {
+export interface ShownSource extends Remarks {
   name: string
   kind: string
   size: number

@@ -1,3 +1,4 @@
+import { remarksOf } from '../sources/remarks.ts'
 import type { Environment } from '../environment.ts'
 import type { Inputs } from '../inputs.ts'
 import { postgresFacts } from '../postgres/facts.ts'
@@ -71,7 +72,7 @@ async function openedPart(snapshot: AuthenticSnapshot, store: Store | undefined)
 function shownSource(source: SourceRecord): ShownSource {
   const { name, kind, facts } = source
   const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }))
-  const common = { name, kind, size: sourceSize(source), streams }
+  const common = { name, kind, size: sourceSize(source), streams, ...remarksOf(source) }
   const database = kind === 'postgres' ? postgresFacts.safeParse(facts).data : undefined
   if (database) return { ...common, database: { ...database, entries: database.entries.length } }
   const volume = kind === 'postgres' ? undefined : volumeFacts.safeParse(facts).data

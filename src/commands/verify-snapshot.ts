@@ -8,6 +8,7 @@ import { postgresFacts } from '../postgres/facts.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
 import { Presence } from '../repository/presence.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { remarksOf } from '../sources/remarks.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
 import { localPlace } from '../volumes/place.ts'
@@ -109,7 +110,7 @@ function outcomeOf(sources: readonly CheckedSource[], problems: readonly unknown
     damaged: [...damage.keys()],
     sources: sources.map(({ source, entries, keys, problems: own }) => {
       const found = [...own.filter((problem) => !(problem instanceof DamagedChunk)), ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error)]
-      return { name: source.name, kind: source.kind, size: sourceSize(source), entries, result: verdict(found), problems: found.map(messageOf) }
+      return { name: source.name, kind: source.kind, size: sourceSize(source), entries, result: verdict(found), problems: found.map(messageOf), ...remarksOf(source) }
     }),
   }
 }

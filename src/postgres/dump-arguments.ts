@@ -41,6 +41,34 @@ export function parseDumpArguments(text: string): string[] {
   return words
 }
 
+/** Options that leave nothing of the database out: they change how the archive is written, or add to it. */
+const COMPLETE = new Set([
+  '--attribute-inserts', '--blobs', '--clean', '--column-inserts', '--create', '--disable-dollar-quoting', '--disable-triggers', '--encoding', '--if-exists', '--include-foreign-data', '--inserts',
+  '--large-objects', '--load-via-partition-root', '--no-statistics', '--no-sync', '--on-conflict-do-nothing', '--quote-all-identifiers', '--restrict-key', '--role', '--rows-per-insert',
+  '--sequence-data', '--serializable-deferrable', '--snapshot', '--statistics', '--strict-names', '--superuser', '--sync-method', '--use-set-session-authorization',
+])
+const COMPLETE_LETTERS = new Set(['b', 'c', 'C', 'E', 'S'])
+
+/** Those of the arguments that `parseDumpArguments` gave by which pg_dump may leave something out, with their values; others than the ones known to be harmless count. */
+export function omissionsOf(words: readonly string[]): string[] {
+  const omissions: string[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
+    const text = takesNext ? `${word} ${words[++at]!}` : word
+    if (word.startsWith('--') ? !COMPLETE.has(word.split('=')[0]!) : !harmless(word)) omissions.push(text)
+  }
+  return omissions
+}
+
+function harmless(word: string): boolean {
+  for (const letter of word.slice(1)) {
+    if (!COMPLETE_LETTERS.has(letter)) return false
+    if (letters[letters.indexOf(letter) + 1] === ':') return true // The rest is its value.
+  }
+  return true
+}
+
 /** True when the option takes the next word as its argument. */
 function checkLong(word: string): boolean {
   const [name = '', value] = word.slice(2).split(/=(.*)/s)

@@ -35,6 +35,10 @@ export const postgresFacts = z.strictObject({
   entries: z.array(z.string()),
   /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
   globals: z.union([z.strictObject({ stream: z.literal(true), passwords: z.boolean() }), z.strictObject({ reason: z.string() })]),
+  /** What pg_dump and pg_dumpall warned of, though they ended well. */
+  warnings: z.array(z.string()).optional(),
+  /** Arguments and warnings of pg_dump by which the archive may lack a part of the database. */
+  omitted: z.array(z.string()).optional(),
 })
 
 export type ServerFacts = z.infer<typeof serverFacts>

@@ -27,7 +27,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
   const rows = result.sets.map(({ set, verified, proof, problems }) => [
     problems.length > 0 ? 'STALE' : 'ok',
     set,
-    verified ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}` : 'no verified snapshot',
+    verified ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}` : 'no verified snapshot',
     proof ? `verified at level ${proof.level} ${formatTime(proof.time, timeZone)}` : '',
   ])
   return [
@@ -42,7 +42,7 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
     problems.length > 0 ? '❌' : '✅',
     escape(set),
     newest === undefined ? '' : code(newest),
-    verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}` : 'none',
+    verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',
     proof ? `${proof.level}, ${shortTime(proof.time, timeZone)}` : 'none',
   ])
   return table(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`], rows)

@@ -46,9 +46,10 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
 }
 
 /** What is known of a snapshot beside its figures, in one line. */
-function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage }: ListedSnapshot, now: Date): string {
+function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot, now: Date): string {
   return [
     damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
+    partial ? `PARTIAL${partialText(sources)}` : '',
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
     tags.map((tag) => `#${tag}`).join(' '),
@@ -57,6 +58,12 @@ function about({ sources, pinned, tags, description, retention, expires, authent
     expires === undefined ? '' : `expires ${formatExpiry(expires, now)}`,
     authentic ? '' : `key ${key}, not checked`,
   ].filter((part) => part).join('  ')
+}
+
+/** What is lacking, where that can be read. */
+function partialText(sources: ListedSnapshot['sources'] = []): string {
+  const lacking = sources.flatMap(({ name, partial = [] }) => partial.map((text) => `${name}: ${text}`))
+  return lacking.length > 0 ? ` (${oneLine(lacking.join('; ')).slice(0, MOST_CHARACTERS)})` : ''
 }
 
 /** `read, 3 days ago`; what failed stands out. */
@@ -113,7 +120,7 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : `❌ ${escape(damage, MOST_CHARACTERS)}`) },
   { head: 'Set', always: true, cell: ({ set }) => escape(set) },
   { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
-  { head: 'About', always: true, cell: ({ pinned, tags, description = '' }) => escape([[...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
+  { head: 'About', always: true, cell: ({ pinned, partial, tags, description = '' }) => escape([[...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
   { head: 'Kept', cell: ({ retention }) => (retention ? escape(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : '') },
   { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
   { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },

@@ -1,4 +1,5 @@
 import type { RestoreResult } from '../commands/results.ts'
+import { remarkLines } from './remarks.ts'
 
 /** Whether a restore with errors left nothing of the backup in the target. */
 export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
@@ -9,9 +10,11 @@ export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
 const MOST = 50
 
 /** What a restore did beside the entries it counts, and what it left out: a paragraph each, with a line for each thing left out. */
-export function restoreNotes({ selection, databaseSettings, refreshed = [], errors }: RestoreResult): string[] {
+export function restoreNotes(result: RestoreResult): string[] {
+  const { selection, databaseSettings, refreshed = [], errors, backup } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
+    ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
     ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${what}: ${why}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),

@@ -1,6 +1,7 @@
 import type { ShownFile, ShownSource, ShowResult } from '../commands/results.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from './format.ts'
 import { formatExpiry } from './list.ts'
+import { remarkLines } from './remarks.ts'
 import { restoreCommand, restoreVariables } from './recipe.ts'
 import type { TextContext } from './text.ts'
 
@@ -25,7 +26,7 @@ export function showText(result: ShowResult, context: TextContext): string {
 }
 
 function factsOf(result: ShowResult, timeZone: string): string[][] {
-  const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage } = result
+  const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage, partial } = result
   const now = new Date(listed)
   return [
     ['id', id],
@@ -34,6 +35,7 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     ...(description ? [['about', oneLine(description)]] : []),
     ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
     ...(damage === undefined ? [] : [['DAMAGED', oneLine(damage)]]),
+    ...(partial ? [['PARTIAL', 'it lacks a part of what was backed up; its sources say which']] : []),
     ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],
     ...(expires === undefined ? [] : [['expires', `${formatTime(expires, timeZone)}, ${formatExpiry(expires, now)}`]]),
     ['size', formatBytes(size)],
@@ -60,6 +62,7 @@ function sourceText(source: ShownSource): string[] {
   return [
     `${oneLine(name)} (${kind}): ${formatBytes(size)}`,
     formatColumns(streams.map(({ name, size, chunks }) => [oneLine(name), formatBytes(size), formatCount(chunks, 'chunk')]), '  '),
+    ...remarkLines([source]).map((line) => `  ${oneLine(line)}`),
     ...(database ? databaseText(database) : []),
     ...(volume ? [`  ${formatCount(volume.files, 'file')} of ${formatBytes(volume.bytes)} from ${oneLine(volume.where)}`, ...namesOf('changed while it was read', volume.changed), ...namesOf('could not be read', volume.unreadable)] : []),
     ...(files ? [formatColumns(files.map(fileRow), '  ')] : []),

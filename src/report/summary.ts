@@ -11,6 +11,7 @@ import { listSummary } from './list.ts'
 import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
+import { remarkLines } from './remarks.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -45,6 +46,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
     ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`).join('\n')}`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
+    ...remarkLines(sources).map((line) => `⚠️ ${escape(line)}`),
     ...destinationsOf(result),
     ...recentBackups(result, context),
     restoring({ ...result, destination: whole[0]!.name, ...namesByKind(sources) }, context),

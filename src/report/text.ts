@@ -1,6 +1,7 @@
 import type { BackupResult, RestoreResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine } from './format.ts'
 import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
+import { remarkLines } from './remarks.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter } from './prune.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -48,6 +49,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
     ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...shrunkLines(result.shrunk).map((line) => `  ${line}`)] : []),
+    ...block(remarkLines(result.sources)),
     ...result.destinations.flatMap(({ name, problem, prune }) => [
       ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
       ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),
@@ -66,6 +68,8 @@ export function checkedText(checked: BackupResult['checked']): string[] {
   const found = damaged === 0 ? 'none damaged' : `${formatCount(damaged, 'object')} DAMAGED: earlier backups are hit, this one stores anew what it needs of them`
   return [`${formatCount(chunks, 'chunk')} of earlier backups read back, ${formatBytes(bytes)}: ${found}`]
 }
+
+const block = (lines: readonly string[]): string[] => (lines.length > 0 ? ['', ...lines.map((line) => `  ${oneLine(line)}`)] : [])
 
 function verifiedText(level: BackupResult['verified']): string {
   if (level === 'none') return 'no (verify is none)'

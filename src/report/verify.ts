@@ -1,6 +1,7 @@
 import type { SnapshotVerified, VerifyResult } from '../commands/results.ts'
-import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from './format.ts'
+import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from './format.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
+import { remarkLines } from './remarks.ts'
 import { restoreCommand, restoreInto, verifyCommand } from './recipe.ts'
 import { namesByKind } from './sources.ts'
 import { madeWhen, restoring, type SummaryContext } from './summary-parts.ts'
@@ -26,11 +27,13 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
   ]
   const sources = result.sources.map((source) => [source.name, OUTCOMES[source.result], `${formatBytes(source.size)}, ${contentsOf(source)}`])
   const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, formatTime(one.time, context.timeZone), hitIn(one).join(', ')])
+  const remarks = remarkLines(result.sources)
   return [
     headline,
     formatColumns(facts, '  '),
     ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', formatColumns(rows, '  ')] : [])),
     ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${problem}`)] : []),
+    ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${oneLine(line)}`)] : []),
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
     ...nextStep(result, context),
   ].join('\n')
@@ -77,6 +80,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
     ...result.advice.map((sentence) => `**${escape(sentence)}**`),
     ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [SIGNS[source.result], code(source.name), formatBytes(source.size), contentsOf(source)]), ['Size'])] : []),
+    ...remarkLines(result.sources).map((line) => `⚠️ ${escape(line)}`),
     ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
     ...(result.problems.length > 0 ? [fenced('text', problemsOf(result).join('\n'))] : []),
     ...(result.result === 'verified' && !snapshots ? [restoring({ ...result, destination: context.destination, ...namesByKind(result.sources) }, context)] : []),

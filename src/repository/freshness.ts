@@ -13,7 +13,7 @@ export interface Freshness {
   /** The newest snapshot there is, verified or not. */
   newest: string | undefined
   /** The newest snapshot that can be relied on: its signature holds, the last proof of it says verified, and it is whole. */
-  verified: { snapshot: string; time: string; level: Proof['level'] } | undefined
+  verified: { snapshot: string; time: string; level: Proof['level']; partial?: true } | undefined
   /** Newer snapshots that are damaged, newest first. */
   unsound: Unsound[]
   /** Why the newest snapshot cannot be read, where that is no damage: it is of another key. */
@@ -44,7 +44,7 @@ async function ofSet(store: Store, keys: Keys, set: string, snapshots: readonly 
   return {
     set,
     newest: snapshots[0] && idOf(snapshots[0]),
-    verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict!.level },
+    verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict!.level, ...(good.snapshot.header.partial && { partial: true }) },
     unsound,
     ...(other !== undefined && { unreadable: other }),
     proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },

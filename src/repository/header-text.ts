@@ -1,6 +1,6 @@
 /** One chunk takes a few hundred bytes at most, so nothing is matched over more of the text. */
 const BEFORE_RECIPIENTS =
-  /\{"format":"lifeboat\/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}","key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},"recipients":\[/y
+  /\{"format":"lifeboat\/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}","key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},(?:"partial":true,)?"recipients":\[/y
 const RECIPIENTS = /\["[0-9a-f]{8}"(?:,"[0-9a-f]{16}"){1,100}\],?/y
 const CHUNKS = /\],"chunks":\[/y
 const CHUNK = /\["[0-9a-f]{64}",\d{1,7},\d{1,16},(?:null|\d{1,8}),"[0-9a-f]{8}"\],?/y

@@ -66,6 +66,8 @@ export const snapshotHeader = z.strictObject({
   tags: z.array(tag).max(MOST_TAGS),
   size,
   added: size,
+  /** There where a source could not give all it has, or was told not to; the manifest says what. */
+  partial: z.literal(true).optional(),
   /** Of the marks among `chunks` whose objects are sealed to more than the key's own recipient. */
   recipients: z.array(sealedTo),
   chunks: chunkEntries,
@@ -160,8 +162,8 @@ export function sourceSize({ streams }: { streams: readonly { size: number }[] }
 /** The object to put: the compressed header, signed. Throws for what would not be read again. */
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
-  const { format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
-  const line = JSON.stringify({ format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text })
+  const { format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
+  const line = JSON.stringify({ format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text })
   if (!isHeaderText(line)) throw new Error(`the header of snapshot ${id} is not of the form that is read`)
   const object = sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')
   if (object.length <= LIMITS.snapshot && line.length <= MAXIMUM_HEADER) return object
@@ -230,7 +232,7 @@ export async function openManifest(snapshot: AuthenticSnapshot): Promise<Manifes
 }
 
 const described = z.object({
-  sources: z.array(z.object({ name: z.string(), kind: z.string(), streams: z.array(z.object({ size })) })),
+  sources: z.array(z.object({ name: z.string(), kind: manifest.shape.sources.element.shape.kind, streams: z.array(z.object({ size })), facts: z.unknown() })),
   description: manifest.shape.description,
   run: manifest.shape.run,
 })

@@ -95,7 +95,7 @@ export class Writer {
 
   /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (DESIGN invariant 1). */
   async commit(
-    header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags'>,
+    header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags' | 'partial'>,
     content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,
   ): Promise<{ stored: number; chunks: number; size: number }> {
     await this.settled()

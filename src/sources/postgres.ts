@@ -2,6 +2,8 @@ import { startChild } from '../child.ts'
 import { type ArchiveListing, startListing } from '../postgres/archive.ts'
 import { anyClient, dumpClient, type Provide } from '../postgres/client-download/choose.ts'
 import { type Client, programOf } from '../postgres/clients.ts'
+import { omissionsOf } from '../postgres/dump-arguments.ts'
+import { tellsOfLoss, warningsOf } from '../postgres/warnings.ts'
 import { clientEnvironment, type Connection } from '../postgres/connection.ts'
 import { explain } from '../postgres/errors.ts'
 import { requireSession } from '../postgres/pooler.ts'
@@ -43,6 +45,7 @@ export class PostgresSource implements Source {
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
   #globals: PostgresFacts['globals'] | undefined
+  readonly #warnings: string[] = []
 
   constructor(options: PostgresSourceOptions) {
     this.name = options.name
@@ -79,6 +82,7 @@ export class PostgresSource implements Source {
       )
     } else {
       this.#globals = { stream: true, passwords: globals.passwords }
+      this.#warn(globals.warnings)
       yield { name: 'globals.sql', format: 'sql', bytes: one(globals.bytes) }
     }
   }
@@ -87,7 +91,11 @@ export class PostgresSource implements Source {
     if (!this.#opened || !this.#listing || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     const { rolePasswords: _, ...server } = this.#opened.server
     const { dumpVersion, entries } = this.#listing
-    return { ...server, dumpVersion, entries, globals: this.#globals } satisfies PostgresFacts
+    const warnings = this.#warnings
+    const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
+    return {
+      ...server, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+    } satisfies PostgresFacts
   }
 
   async close(): Promise<void> {
@@ -112,11 +120,17 @@ export class PostgresSource implements Source {
         yield bytes
       }
       this.#listing = await listing.finish()
+      this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets))
     } catch (error) {
       throw await this.#way.explain(explain(error, 'dump', connection))
     } finally {
       await listing.stop()
     }
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) this.#options.report.warning(`${this.name}: ${warning}`)
+    this.#warnings.push(...warnings)
   }
 
   async #explained<T>(promise: Promise<T>): Promise<T> {

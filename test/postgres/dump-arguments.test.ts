@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../src/error.ts'
-import { parseDumpArguments } from '../../src/postgres/dump-arguments.ts'
+import { omissionsOf, parseDumpArguments } from '../../src/postgres/dump-arguments.ts'
 
 test.each([
   ['', []],
@@ -56,6 +56,17 @@ test('no text, however it is written, gets an output file, a format or another c
     }),
     { numRuns: 5000 },
   )
+})
+
+test.each([
+  ['', []],
+  ['--inserts --rows-per-insert 5 --quote-all-identifiers -E UTF8 -bcC --role=reader --no-statistics', []],
+  ['--exclude-table-data=audit.* --inserts', ['--exclude-table-data=audit.*']],
+  ['-n public --table orders -Ox -sE UTF8', ['-n public', '--table orders', '-Ox', '-sE UTF8']],
+  ['--enable-row-security --filter=objects.txt --schema-only --no-policies', ['--enable-row-security', '--filter=objects.txt', '--schema-only', '--no-policies']],
+  ['--inser --a-future-option', ['--inser', '--a-future-option']],
+])('of %j, what could leave something out is told apart', (text, omissions) => {
+  expect(omissionsOf(parseDumpArguments(text))).toEqual(omissions)
 })
 
 /** The options of the words, as getopt takes them apart; only of those spellings the pieces can make. */

@@ -97,7 +97,8 @@ header_rules='
   def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
   def bytes: whole(0; 9007199254740991);
   type == "object"
-  and keys == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]
+  and keys - ["partial"] == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]
+  and ((has("partial") | not) or .partial == true)
   and .format == "lifeboat/1"
   and (.id | text("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"))
   and (.set | text("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))
@@ -153,7 +154,7 @@ list_snapshots() {
     if split_snapshot "$object" && read_header "$object"; then
       jq -r '
         def size: if . >= 1e9 then "\((. / 1e7 | floor) / 100) GB" elif . >= 1e6 then "\((. / 1e4 | floor) / 100) MB" else "\(.) B" end;
-        [.time, .id, .set, (.size | size), (.tags | join(" "))] | join("\t")' "$tmp/header" >>"$tmp/list"
+        [.time, .id, .set, (.size | size), (.tags + (if .partial then ["(partial)"] else [] end) | join(" "))] | join("\t")' "$tmp/header" >>"$tmp/list"
     else
       printf 'recover.sh: %s is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format\n' "$(shown "$object")" >&2
       bad=1

@@ -1,0 +1,14 @@
+import type { Remarks } from '../sources/remarks.ts'
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 20
+
+/** A sentence for each thing that a backup lacks or its programs warned of: `app: in part: pg_dump ran with --exclude-table-data=sessions`. */
+export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): string[] {
+  const lines = sources.flatMap(({ name, partial = [], warnings = [] }) => [
+    ...partial.map((text) => `${name}: in part: ${text}`),
+    // What is lacking is said once.
+    ...warnings.filter((text) => !partial.includes(text)).map((text) => `${name}: warning: ${text}`),
+  ])
+  return lines.length > MOST ? [...lines.slice(0, MOST), `and ${lines.length - MOST} more`] : lines
+}

@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newIdentity, writeKeyOf } from '../../src/repository/keys.ts'
+import type { Command } from '../../src/inputs.ts'
+import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
+import { dispatched } from '../support/dispatched.ts'
+import { backupSummary, restoreSummary } from '../../src/report/summary.ts'
+import { verifySummary } from '../../src/report/verify.ts'
+import { listSummary } from '../../src/report/list.ts'
+import { checkSummary } from '../../src/report/freshness.ts'
+
+const { identity } = await newIdentity()
+const variables = { PATH: `${clientDirectory(17)}:${process.env.PATH ?? ''}`, HOME: process.env.HOME ?? '' }
+const context = { action: 'o/lifeboat', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: new Date() }
+let server: Server
+let folder: string
+let destination: string
+beforeAll(async () => {
+  server = await startServer(17)
+  await server.sql(`CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT pg_read_all_data TO reader`)
+  for (const name of ['whole', 'sessions', 'subscribed']) await server.createDatabase(name)
+  await server.sql('CREATE TABLE sessions AS SELECT 1 AS id; CREATE TABLE users AS SELECT 1 AS id', 'sessions')
+  await server.sql(`CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1' PUBLICATION p WITH (connect = false)`, 'subscribed')
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-partial-'))
+  destination = `file:${folder}/store`
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server.stop()
+})
+
+const run = <C extends Command>(command: C, raw: Record<string, string>, key: string | undefined = identity) =>
+  dispatched(command, { destination, ...(key && { 'encryption-key': key }), ...raw }, new Date(), { variables, temporary: path.join(folder, 'temporary') })
+const backup = (set: string, database: string, raw: Record<string, string> = {}, url = server.url(database)) => run('backup', { set, 'database-url': `${database}=${url}`, ...raw })
+
+test('a backup of everything is not partial, for anyone', async () => {
+  const { result, text } = await backup('whole', 'whole', { 'pg-dump-args': '--quote-all-identifiers -E UTF8' })
+  expect(result.sources[0]).not.toHaveProperty('partial')
+  expect(text).not.toContain('in part')
+  expect((await run('list', { set: 'whole' })).text).not.toContain('PARTIAL')
+  expect((await run('check', { set: 'whole' })).text).not.toContain('PARTIAL')
+})
+
+describe('a backup without the rows of a table', () => {
+  const lack = 'pg_dump ran with --exclude-table-data=sessions'
+  beforeAll(async () => {
+    const { result, text } = await backup('sessions', 'sessions', { 'pg-dump-args': '--exclude-table-data=sessions' })
+    expect(result.sources).toMatchObject([{ name: 'sessions', partial: [lack] }])
+    expect(text).toContain(`sessions: in part: ${lack}`)
+    expect(backupSummary(result, context)).toContain('⚠️ sessions: in part: pg')
+  })
+
+  test('is partial in a list, with every key and with none', async () => {
+    const { result, text } = await run('list', { set: 'sessions' })
+    expect(result.snapshots).toMatchObject([{ partial: true, sources: [{ partial: [lack] }] }])
+    expect(text).toContain(`PARTIAL (sessions: ${lack})`)
+    expect(listSummary(result, context)).toContain('PARTIAL')
+    for (const key of [await writeKeyOf(identity, undefined), undefined]) {
+      const { result, text } = await dispatched('list', { destination, set: 'sessions', ...(key !== undefined && { 'encryption-key': key }) })
+      expect(result.snapshots).toMatchObject([{ partial: true }])
+      expect(text).toContain('PARTIAL')
+    }
+  })
+
+  test('is partial for show, verify and check', async () => {
+    const shown = await run('show', { set: 'sessions' })
+    expect(shown.result).toMatchObject({ partial: true, sources: [{ partial: [lack] }] })
+    expect(shown.text).toContain('PARTIAL')
+    expect(shown.text).toContain(`sessions: in part: ${lack}`)
+    const verified = await run('verify', { set: 'sessions' })
+    expect(verified.result).toMatchObject({ result: 'verified', sources: [{ partial: [lack] }] })
+    expect(verified.text).toContain(`sessions: in part: ${lack}`)
+    expect(verifySummary(verified.result, context)).toContain('⚠️ sessions: in part: pg')
+    const checked = await run('check', { set: 'sessions' })
+    expect(checked.result.sets).toMatchObject([{ verified: { partial: true } }])
+    expect(checked.text).toContain('PARTIAL')
+    expect(checkSummary(checked.result, context)).toContain('partial')
+  })
+
+  test('is partial for who restores it', async () => {
+    const { result, text, warnings } = await run('restore', { set: 'sessions', mode: 'create', 'database-url': server.url('again') })
+    expect(result).toMatchObject({ errors: [], backup: { partial: [lack] } })
+    expect(warnings).toContain(`the backup of sessions is partial: ${lack}`)
+    expect(text).toContain(`The backup of sessions: in part: ${lack}`)
+    expect(restoreSummary(result, context)).toContain('The backup of sessions: in part: pg')
+  })
+})
+
+test("pg_dump's warnings of a backup that ended well are the backup's, and stay with the snapshot", async () => {
+  const warning = 'subscriptions not dumped because current user is not a superuser'
+  const { result, warnings, text } = await backup('subscribed', 'subscribed', {}, server.url('subscribed', 'reader', 'reader'))
+  expect(warnings).toContain(`subscribed: ${warning}`)
+  expect(result.sources[0]).toMatchObject({ warnings: [warning], partial: [warning] })
+  expect(text).toContain(`subscribed: in part: ${warning}`)
+  expect((await run('show', { set: 'subscribed' })).text).toContain(warning)
+  expect((await run('list', { set: 'subscribed' })).text).toContain('PARTIAL')
+})
