@@ -3,6 +3,9 @@ import type { Remarks } from '../sources/remarks.ts'
 /** More than anyone reads; the JSON result has them all. */
 const MOST = 20
 
+/** For headlines. */
+export const inPart = (sources: readonly Remarks[]): string => (sources.some(({ partial }) => partial) ? ' in part' : '')
+
 /** A sentence for each thing that a backup lacks or its programs warned of: `app: in part: pg_dump ran with --exclude-table-data=sessions`. */
 export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): string[] {
   const lines = sources.flatMap(({ name, partial = [], warnings = [] }) => [

@@ -11,7 +11,7 @@ import { listSummary } from './list.ts'
 import { checkSummary } from './freshness.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
 import type { Newest } from './newest.ts'
-import { remarkLines } from './remarks.ts'
+import { inPart, remarkLines } from './remarks.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -36,7 +36,7 @@ export const summaries: { readonly [A in Action]: (result: Results[A], context: 
 export function backupSummary(result: BackupResult, context: SummaryContext): string {
   const { set, size, added, seconds, sources } = result
   const sourceRows = sources.map((source) => sourceRow(code(source.name), source))
-  const verified = result.verified === 'none' ? 'backed up, not verified' : 'backed up and verified'
+  const verified = `backed up${inPart(sources)}${result.verified === 'none' ? ', not verified' : ' and verified'}`
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${formatCount(result.destinations.length, 'destination')}` : ''
   return withinLimit([
@@ -55,7 +55,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
 
 function signOf(result: BackupResult, missing: boolean): string {
   if (!result.complete || failsByShrinking(result)) return '❌'
-  return result.verified === 'none' || missing || result.shrunk.length > 0 ? '⚠️' : '✅'
+  return result.verified === 'none' || missing || result.shrunk.length > 0 || inPart(result.sources) !== '' ? '⚠️' : '✅'
 }
 
 /** What there is to say of each: that it lacks the backup, what was pruned there. */

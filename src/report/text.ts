@@ -1,7 +1,7 @@
 import type { BackupResult, RestoreResult } from '../commands/results.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine } from './format.ts'
 import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
-import { remarkLines } from './remarks.ts'
+import { inPart, remarkLines } from './remarks.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter } from './prune.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -19,7 +19,7 @@ export interface TextContext {
 }
 
 export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
-  return `${formatSources(sources)} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
+  return `${formatSources(sources)} backed up${inPart(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
 }
 
 export function restoreHeadline(result: RestoreResult): string {

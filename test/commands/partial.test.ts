@@ -48,7 +48,7 @@ describe('a backup without the rows of a table', () => {
     const { result, text } = await backup('sessions', 'sessions', { 'pg-dump-args': '--exclude-table-data=sessions' })
     expect(result.sources).toMatchObject([{ name: 'sessions', partial: [lack] }])
     expect(text).toContain(`sessions: in part: ${lack}`)
-    expect(backupSummary(result, context)).toContain('⚠️ sessions: in part: pg')
+    expect(backupSummary(result, context)).toMatch(/^### ⚠️ Lifeboat: 1 database backed up in part and verified\n[^]*⚠️ sessions.* in part.*--exclude-table-data/)
   })
 
   test('is partial in a list, with every key and with none', async () => {
@@ -71,7 +71,7 @@ describe('a backup without the rows of a table', () => {
     const verified = await run('verify', { set: 'sessions' })
     expect(verified.result).toMatchObject({ result: 'verified', sources: [{ partial: [lack] }] })
     expect(verified.text).toContain(`sessions: in part: ${lack}`)
-    expect(verifySummary(verified.result, context)).toContain('⚠️ sessions: in part: pg')
+    expect(verifySummary(verified.result, context)).toMatch(/⚠️ sessions.* in part.*--exclude-table-data/)
     const checked = await run('check', { set: 'sessions' })
     expect(checked.result.sets).toMatchObject([{ verified: { partial: true } }])
     expect(checked.text).toContain('PARTIAL')
@@ -83,7 +83,7 @@ describe('a backup without the rows of a table', () => {
     expect(result).toMatchObject({ errors: [], backup: { partial: [lack] } })
     expect(warnings).toContain(`the backup of sessions is partial: ${lack}`)
     expect(text).toContain(`The backup of sessions: in part: ${lack}`)
-    expect(restoreSummary(result, context)).toContain('The backup of sessions: in part: pg')
+    expect(restoreSummary(result, context)).toMatch(/The backup of sessions.* in part.*--exclude-table-data/)
   })
 })
 
