@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, cpSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
@@ -20,6 +20,7 @@ import { changeDataset, loadDataset } from '../support/dataset.ts'
 import { PlainReader } from '../support/plain-reader.ts'
 import { clientDirectory, clientEnvironment, type Server, startServer } from '../support/postgres-server.ts'
 import { plainEnvironment, recover, recoverOnTerminal } from '../support/recover-script.ts'
+import { mounting } from '../end-to-end/sandbox.ts'
 import { contentsOf, Volumes } from '../support/volume.ts'
 
 const sources = path.join(import.meta.dirname, '../../src/repository/recovery')
@@ -396,3 +397,16 @@ describe('a PostgreSQL database', () => {
     }
   })
 })
+
+test.each(['size=4k', 'size=8k', 'size=12k', 'size=16k', 'size=20k', 'nr_inodes=3', 'nr_inodes=4', 'nr_inodes=5', 'nr_inodes=6', 'nr_inodes=7'])(
+  'a temporary folder without room (%s) makes no snapshot look damaged',
+  (options) => {
+    const temporary = fresh('tmp')
+    mkdirSync(temporary)
+    const [command, ...args] = mounting(`mount -t tmpfs -o ${options} none "$1"`, temporary)
+    const ending = spawnSync(command!, [...args, '/bin/sh', path.join(original.folder, 'recover.sh'), 'list'], { env: { ...plainEnvironment, TMPDIR: temporary }, encoding: 'utf8' })
+    expect(ending.stderr).not.toContain('is no readable')
+    if (ending.status === 0) expect(ending.stdout.match(/^\d{8}T/gm)).toHaveLength(2)
+    else expect(ending.stderr).toMatch(/cannot write to|No space left on device/)
+  },
+)
