@@ -6,9 +6,10 @@ import type { Inputs } from '../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
 import type { Way } from '../postgres/tunnelled.ts'
+import { formatBytes, formatCount } from '../report/format.ts'
 import { warningOf } from '../report/report.ts'
 import { shrunkLines } from '../report/shrink.ts'
-import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
+import { newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
 import { lastLook } from '../repository/last-look.ts'
@@ -53,7 +54,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   try {
     for (const source of sources) await source.open()
     await destinations.prepare()
-    const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true })
+    const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged: warningOf(report) })
     const onDamaged = warningOf(report)
     const before = await snapshotKeys(store, inputs.set)
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
@@ -63,10 +64,11 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       onDamaged(error)
       checking.found(error)
     }
+    tellOfRecipients(known, environment)
     await destinations.lookForSpace(known.newest?.added)
 
     const mark = randomBytes(4)
-    const time = nextTime(before[0], inputs.set, environment)
+    const time = nextTime(known.latest, inputs.set, environment)
     const id = newSnapshotId(time, mark)
     const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
     resume = await quiesce(inputs, environment)
@@ -93,9 +95,9 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     // What was reused was looked for before it was.
     const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged })
     if (unsettled) throw unsettled.error
-    const { added, newChunks, deltaChunks } = writer
+    const { added, newChunks, deltaChunks, forRecipients } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
@@ -169,10 +171,20 @@ async function again(stored: Promise<StreamRecord>): Promise<StreamRecord | unde
   }
 }
 
-/** `newest`: key of the newest snapshot of the set. */
+/** A recipient that was not asked for before can open only what is sealed anew. */
+function tellOfRecipients({ unsealed }: KnownChunks, { report }: Environment): void {
+  const chunks = unsealed.ids.size
+  if (chunks === 0) return
+  report.warning(
+    `${formatCount(chunks, 'chunk')} of the newest snapshot (${formatBytes(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} not sealed to every recipient: what this backup needs of them is stored once more`,
+    'A recipient was added. It opens the snapshots from this one on, not those before.',
+  )
+}
+
+/** `newest`: id of the newest snapshot of the set that is authentic. */
 function nextTime(newest: string | undefined, set: string, environment: Environment): Date {
-  const { time, skewed } = timeAfter(newest && idOf(newest), environment.now())
-  if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${idOf(newest!)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.')
+  const { time, skewed } = timeAfter(newest, environment.now())
+  if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${newest}, is dated in the future: \`latest\` passes over it`, 'Set the clock of the machine that is wrong.')
   return time
 }
 

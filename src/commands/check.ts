@@ -8,7 +8,7 @@ import { Repository } from '../report/github.ts'
 import { warningOf } from '../report/report.ts'
 import { type Freshness, freshnessOf } from '../repository/freshness.ts'
 import { destinationText } from '../stores/destination.ts'
-import { withStore } from './opened.ts'
+import { compareRecoveryFiles, withStore } from './opened.ts'
 import type { CheckResult } from './results.ts'
 
 /** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
@@ -40,6 +40,7 @@ function redacted(text: string, { report }: Environment): string {
 
 function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
   return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+    await compareRecoveryFiles(store, environment)
     const sets = await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(environment.report))
     const shown = (text: string): string => redacted(text, environment)
     return {

@@ -4,6 +4,7 @@ import type { Inputs } from '../inputs.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
 import { LIMITS } from '../repository/limits.ts'
+import { renewRecoveryFiles } from '../repository/recovery.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
@@ -56,8 +57,8 @@ export class Destinations {
   /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
   async prepare(): Promise<void> {
     const all = this.store
-    if (!(all instanceof SeveralStores)) return openOrMakeRepository(all)
-    await all.each(openOrMakeRepository)
+    if (!(all instanceof SeveralStores)) return this.#prepareOne(all)
+    await all.each((store) => this.#prepareOne(store))
     // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
     const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat()
     const names = await each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
@@ -66,6 +67,22 @@ export class Destinations {
     // First read, then written: whichever fails is the one that is given up.
     const files = new Map((await each((store) => readKeyFiles(store, lacking))).flatMap((ofOne) => [...ofOne]))
     await each((store) => addKeyFiles(store, files))
+  }
+
+  async #prepareOne(store: Store): Promise<void> {
+    await openOrMakeRepository(store)
+    // Where objects lie in groups, each group carries those of the program that made it.
+    if (store.groups) return
+    const { report, signal } = this.#environment
+    try {
+      const renewed = await renewRecoveryFiles(store)
+      if (renewed.length > 0) report.warning(`${renewed.join(' and ')} in ${store.name} differed from this version's, and was written again`, 'That is as it should be after an upgrade of Lifeboat. Otherwise someone changed it: look at who can write to the store.')
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof LifeboatError)) throw error
+      // What a backup needs is not among it.
+      report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared or written again: ${error.message}`, error.hint)
+    }
   }
 
   /** `lastAdded`: bytes that the last backup stored, if there is one. */

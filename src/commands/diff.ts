@@ -8,7 +8,7 @@ import { compareFiles, type Part } from '../volumes/compare.ts'
 import { volumeFacts } from '../volumes/facts.ts'
 import { displayName } from '../volumes/file-list.ts'
 import { listedFiles, shownFile } from './files.ts'
-import { lookedIn, withStore } from './opened.ts'
+import { lookedIn, lookingAs, withStore } from './opened.ts'
 import type { DatabaseDiff, DiffResult, FilesDiff } from './results.ts'
 
 interface Side {
@@ -20,7 +20,7 @@ interface Side {
 export function diff(inputs: Inputs['diff'], environment: Environment): Promise<DiffResult> {
   return withStore(lookedIn(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
     const side = async (choice: SnapshotChoice): Promise<Side> => {
-      const snapshot = await findSnapshot(store, keys, inputs.set, choice)
+      const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
       return { snapshot, manifest: await openManifest(snapshot) }
     }
     const [from, to] = [await side(inputs.from), await side(inputs.to)]

@@ -8,14 +8,15 @@ import type { Way } from '../postgres/tunnelled.ts'
 import type { Check } from '../report/checks.ts'
 import { formatBytes } from '../report/format.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
-import { openKeys } from '../repository/keys.ts'
+import { type Keys, openKeys } from '../repository/keys.ts'
 import { LIMITS } from '../repository/limits.ts'
+import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'
 import { openRepository } from '../repository/repository.ts'
 import { decodeSnapshot } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
 import { FileStore } from '../stores/file.ts'
 import { openStore } from '../stores/open.ts'
-import type { Store } from '../stores/store.ts'
+import { isThere, type Store } from '../stores/store.ts'
 import { tryStore } from '../stores/trial.ts'
 import { type ClientPrograms, clientPrograms } from './clients.ts'
 import type { DoctorResult } from './results.ts'
@@ -62,6 +63,7 @@ async function tryDestination(inputs: Inputs['doctor'], environment: Environment
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
       if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined) checks.push(await tryKey(inputs['encryption-key'], store))
+      checks.push(...(await tryRecoveryFiles(store)))
       return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(inputs, store, environment) }
     } finally {
       await store.close()
@@ -77,6 +79,18 @@ function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, r
   return spaceIn(destination.kind === 'artifact' ? new FileStore(temporary) : store, undefined, { report })
 }
 
+/** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */
+async function tryRecoveryFiles(store: Store): Promise<Check[]> {
+  if (store.groups || !(await isThere(store, 'lifeboat.json'))) return []
+  const differing = await differingRecoveryFiles(store)
+  if (differing.length === 0) return [{ about: '', check: 'recovery', state: 'good', says: 'RECOVERY.md and recover.sh are those of this version' }]
+  const { message, hint } = differingProblem(store, differing)
+  return [{ about: '', check: 'recovery', state: 'warning', says: message, fix: hint! }]
+}
+
+/** Snapshots that are looked at for one that the key opens. */
+const LOOKED_AT = 20
+
 /** Whether the key opens the newest snapshot there is. */
 async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
   try {
@@ -85,13 +99,27 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
     await openRepository(store)
     const keys = await openKeys(encryptionKey, { store, create: false })
     // Where anyone can add some, only those that are signed are left once the key is known.
-    const [newest] = await snapshotKeys(store)
-    if (newest === undefined) return empty
-    await decodeSnapshot(newest, await store.get(newest, LIMITS.snapshot), keys)
+    const snapshots = await snapshotKeys(store)
+    if (snapshots.length === 0) return empty
+    await findNewest(store, keys, snapshots)
     return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` }
   } catch (error) {
     return failed('', 'key', error)
   }
+}
+
+/** Throws when none of the newest opens, with the reason why the first does not: others may have been put there by someone without the key. */
+async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]): Promise<void> {
+  const problems: unknown[] = []
+  for (const key of snapshots.slice(0, LOOKED_AT)) {
+    try {
+      await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+      return
+    } catch (error) {
+      problems.push(error)
+    }
+  }
+  throw problems[0]
 }
 
 async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Check[]; size: number }> {

@@ -2,7 +2,7 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
-import { type KeyFile, keyFiles, putKeyFile } from '../repository/key-files.ts'
+import { type KeyFile, keyFiles, MOST_TRIED, putKeyFile, triedKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../repository/keys.ts'
 import { LIMITS } from '../repository/limits.ts'
 import { recoveryFiles } from '../repository/recovery.ts'
@@ -20,6 +20,7 @@ export async function keyAdd(inputs: Inputs['key add'], environment: Environment
     const files = await keyFiles(store)
     if (own.some(({ identity }) => identity === undefined)) throw new LifeboatError('a write key holds no identity that could be put under a passphrase', { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 })
     for (const { fingerprint } of own) await requireOfStore(store, fingerprint, files)
+    if (files.length + own.length > MOST_TRIED) throw new LifeboatError(`${store.name} has ${files.length} key files, and no more than ${MOST_TRIED} are tried`, { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' })
     const added: string[] = []
     for (const { fingerprint, identity } of own) {
       const those = files.filter((file) => file.fingerprint === fingerprint)
@@ -75,7 +76,7 @@ function passphraseOf(text: string, name: string): string {
 
 async function opened(store: Store, files: readonly KeyFile[], passphrase: string): Promise<KeyFile[]> {
   const those: KeyFile[] = []
-  for (const file of files) if ((await unwrapIdentity(store, file, passphrase)) !== undefined) those.push(file)
+  for (const file of triedKeyFiles(files)) if ((await unwrapIdentity(store, file, passphrase)) !== undefined) those.push(file)
   return those
 }
 

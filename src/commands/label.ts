@@ -1,12 +1,12 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
+import { findSnapshot, type Looking, type SnapshotChoice } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
 import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../repository/labels.ts'
 import { type AuthenticSnapshot, MOST_TAGS } from '../repository/snapshot.ts'
 import { isThere, type Store } from '../stores/store.ts'
-import { lookedIn, withStore } from './opened.ts'
+import { lookedIn, lookingAs, withStore } from './opened.ts'
 import type { LabelResult } from './results.ts'
 
 /** Pins a snapshot: no retention policy deletes it from then on. */
@@ -37,12 +37,12 @@ function inStore(inputs: Inputs['pin'], environment: Environment, change: Change
     })
   }
   const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written anew.')
-  return withStore(lookedIn(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged))
+  return withStore(lookedIn(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged, lookingAs(environment)))
 }
 
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
-export async function label(store: Store, keys: Keys, among: string, choice: SnapshotChoice, change: Change, onDamaged: (problem: string) => void): Promise<LabelResult> {
-  const snapshot = await findSnapshot(store, keys, among, choice)
+export async function label(store: Store, keys: Keys, among: string, choice: SnapshotChoice, change: Change, onDamaged: (problem: string) => void, looking?: Looking): Promise<LabelResult> {
+  const snapshot = await findSnapshot(store, keys, among, choice, looking)
   const { id, set, time } = snapshot.header
   const { problem, ...labels } = await labelsOf(store, keys, set, id)
   if (problem !== undefined) onDamaged(problem)

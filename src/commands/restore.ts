@@ -13,7 +13,7 @@ import { type Manifest, openManifest, type SourceRecord, type StreamRecord } fro
 import { backupRemarks, requireWhole } from './before-restore.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
-import { lookedIn, withStore } from './opened.ts'
+import { lookedIn, lookingAs, withStore } from './opened.ts'
 import type { RestoreResult } from './results.ts'
 import { restoreOneVolume, type ToRestore } from './restore-volume.ts'
 import { wayTo } from './tunnel.ts'
@@ -31,7 +31,7 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
   const way = wayTo(target ? [target] : [], inputs, environment)
   try {
     return await withStore(lookedIn(inputs, inputs.snapshot), environment, async (store, keys) => {
-      const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot)
+      const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, lookingAs(environment))
       const manifest = await openManifest(snapshot)
       const given = { inputs, store, snapshot, manifest, started }
       return inputs.volume !== undefined || inputs.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, way, environment)

@@ -51,6 +51,8 @@ export interface BackupResult {
   newChunks: number
   deltaChunks: number
   seconds: number
+  /** Chunks that were stored already, and were stored once more for recipients that could not open them; `bytes` as stored. Absent where there are none. */
+  forRecipients?: { chunks: number; bytes: number }
   /** Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged; absent with a write key, which reads nothing. */
   checked?: { chunks: number; bytes: number; damaged: number }
   /** What has less than half of what it had in the snapshot before. */

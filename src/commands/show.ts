@@ -6,20 +6,22 @@ import { withChosen } from '../repository/catalog.ts'
 import { tagsOf } from '../repository/labels.ts'
 import { type Proof, proofDetails } from '../repository/proofs.ts'
 import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
-import { decodeVisible } from '../repository/survey.ts'
+import { decodeAuthentic, decodeVisible, type Surveyed } from '../repository/survey.ts'
 import type { Store } from '../stores/store.ts'
 import { whyNotWhole } from '../repository/wholeness.ts'
 import { volumeFacts } from '../volumes/facts.ts'
 import { filesOf } from './files.ts'
 import { expiries, standing, visiblePart, whatIsKnown } from './list.ts'
-import { lookedIn, withStore } from './opened.ts'
+import { lookedIn, lookingAs, withStore } from './opened.ts'
 import type { ShownFile, ShownSource, ShowResult } from './results.ts'
 
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {
   const { snapshot: choice, set, files } = inputs
   return withStore(lookedIn(inputs, choice), environment, async (store, keys) => {
-    const { snapshot, authentic } = await withChosen(store, set, choice, (key, object) => decodeVisible(key, object, keys))
+    // By its id, also one of another key is shown; `latest` is the newest of this one.
+    const decode = (key: string, object: Buffer): Promise<Surveyed> => (choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys))
+    const { snapshot, authentic } = await withChosen(store, set, choice, decode, lookingAs(environment))
     const { id, set: own } = snapshot.header
     const { labels, proofs, damaged } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report)
     const loss = await whyNotWhole(store, snapshot, damaged)

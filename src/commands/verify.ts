@@ -14,7 +14,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
-import { lookedIn, withStore } from './opened.ts'
+import { compareRecoveryFiles, lookedIn, lookingAs, withStore } from './opened.ts'
 import { keepProofs } from './proof.ts'
 import type { SnapshotVerified, VerifyLevel, VerifyResult } from './results.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
@@ -25,12 +25,13 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
   const { snapshot: choice, level } = inputs
   const place = choice === 'all' ? inputs : lookedIn(inputs, choice)
   return withStore(place, environment, async (store, keys) => {
+    await compareRecoveryFiles(store, environment)
     const programs = await clientPrograms(inputs['client-install'], environment)
     const verifyOne = async (snapshot: AuthenticSnapshot, proofs: SetProofs): Promise<SnapshotVerified> =>
       verifySnapshot(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) })
     const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))
     if (choice !== 'all') {
-      const snapshot = await findSnapshot(store, keys, inputs.set, choice)
+      const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
       const kept = await keepProofs([found], place, store, snapshot.keys, environment)
       return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) }

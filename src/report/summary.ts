@@ -15,7 +15,7 @@ import { inPart, remarkLines } from './remarks.ts'
 import { nothingLeft, restoreNotes } from './restore.ts'
 import { prunedAfter, pruneSummary } from './prune.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
-import { checkedText } from './text.ts'
+import { checkedText, forRecipientsText } from './text.ts'
 import { savings } from './stats.ts'
 import { details, madeWhen, restoring, type SummaryContext, type When } from './summary-parts.ts'
 import { verifySummary } from './verify.ts'
@@ -44,6 +44,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
+    ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`).join('\n')}`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...remarkLines(sources).map((line) => `⚠️ ${escape(line)}`),

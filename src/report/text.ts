@@ -28,6 +28,11 @@ export function restoreHeadline(result: RestoreResult): string {
   return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`
 }
 
+/** What a recipient that was added costs once. */
+export function forRecipientsText({ chunks, bytes }: NonNullable<BackupResult['forRecipients']>): string {
+  return `${formatCount(chunks, 'chunk')} (${formatBytes(bytes)}) stored once more, sealed to the recipients that were added; snapshots before this one stay closed to them`
+}
+
 export function backupText(result: BackupResult, context: TextContext): string {
   const { snapshot, set, time, size, stored, added, seconds } = result
   const names = namesByKind(result.sources)
@@ -38,6 +43,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ['time', formatTime(time, context.timeZone)],
     ['read', `${formatBytes(size)} in ${formatSeconds(seconds)} ${parenthesised(formatRate(size, seconds))}`],
     ['added', `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`],
+    ...(result.forRecipients ? [['recipients', forRecipientsText(result.forRecipients)]] : []),
     ['needs', `${formatBytes(stored)} in the store`],
     ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
     ...checkedText(result.checked).map((text) => ['checked', text]),

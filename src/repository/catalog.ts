@@ -1,9 +1,9 @@
 import { LifeboatError } from '../error.ts'
-import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
-import { type AuthenticSnapshot, decodeSnapshot, idTime } from './snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
@@ -32,24 +32,46 @@ export function setOf(key: string): string {
   return key.split('/')[1]!
 }
 
-/** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
-export function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice): Promise<AuthenticSnapshot> {
-  return withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys))
+export interface Looking {
+  now: Date
+  /** Told of each snapshot that was passed over on the way to the one found: forged, damaged, of another key, or dated in the future. */
+  onPassedOver: (error: LifeboatError) => void
+}
+
+/**
+ * The snapshot chosen, its MAC verified. `latest` is the newest that is authentic and not dated in the future; an id is looked for in every set. Throws when
+ * there is none, with the reason why the first candidate is none, if there are candidates.
+ */
+export function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice, looking?: Looking): Promise<AuthenticSnapshot> {
+  return withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys), looking)
 }
 
 /** The same for whoever decodes it otherwise. */
-export async function withChosen<T>(store: Store, set: string, choice: SnapshotChoice, decode: (key: string, object: Buffer) => Promise<T>): Promise<T> {
-  const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
-  const key = candidates.find((candidate) => matches(idOf(candidate), choice))
-  if (key === undefined) {
-    if (candidates.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
-    throw notFound(store, set, choice, candidates)
+export async function withChosen<T>(store: Store, set: string, choice: SnapshotChoice, decode: (key: string, object: Buffer) => Promise<T>, looking?: Looking): Promise<T> {
+  const listed = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
+  const matching = listed.filter((key) => matches(idOf(key), choice))
+  if (listed.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
+  const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now))
+  const damaged: LifeboatError[] = []
+  for (const key of matching.slice(ahead.length)) {
+    const found = await decodedOr(damaged, async () => decode(key, await store.get(key, LIMITS.snapshot)))
+    if (found === undefined) continue
+    for (const one of ahead) looking?.onPassedOver(new LifeboatError(`${one} is passed over: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.' }))
+    for (const error of damaged) looking?.onPassedOver(error)
+    return found
   }
+  throw damaged[0] ?? notFound(store, set, choice, listed)
+}
+
+/** Undefined for a snapshot that is gone, or that cannot be believed: why is added to `damaged`. */
+async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await decode(key, await store.get(key, LIMITS.snapshot))
+    return await decode()
   } catch (error) {
-    if (error instanceof NotFound) throw notFound(store, set, choice, candidates)
-    throw error
+    if (error instanceof NotFound) return undefined
+    if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject || error instanceof OtherKey)) throw error
+    damaged.push(error)
+    return undefined
   }
 }
 
@@ -64,7 +86,12 @@ export async function snapshotIfWhole(store: Store, key: string, keys: Keys): Pr
 }
 
 /** A clock that differs by more than this is wrong, not just another machine's. */
-const TOLERATED_SKEW = 60_000
+const TOLERATED_SKEW = 5 * 60_000
+
+/** Whether a snapshot, by its id, is dated further in the future than clocks differ. */
+export function isAhead(id: string, now: Date): boolean {
+  return id.slice(0, 16) > idTime(new Date(now.getTime() + TOLERATED_SKEW))
+}
 
 /**
  * When a backup that starts at `now` says it was made: after the newest snapshot there is, so that ids, which count whole seconds, sort as

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
+import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
 import { LIMITS } from './limits.ts'
 
 /** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17
-/** Key files that a passphrase is tried on: each takes a second. */
+/** The highest that is tried: 256 MiB and some two seconds. */
+const MOST_WORK = 18
+/** Key files that a passphrase is tried on: each takes a second or two. */
 export const MOST_TRIED = 16
 
 /** An identity under a passphrase, in a store's `keys/`. Each passphrase of an identity has a file of its own. */
@@ -34,20 +37,36 @@ export async function keyFiles(store: Store): Promise<KeyFile[]> {
 export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: () => Promise<Buffer | undefined> }
 
 /** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
-export async function* keyFileCandidates(store: Store): AsyncGenerator<KeyFileCandidate, void, void> {
+export async function* keyFileCandidates(store: Store, onDamaged: (error: LifeboatError) => void): AsyncGenerator<KeyFileCandidate, void, void> {
   const seen = new Set<string>()
-  const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { files: await readKeyFiles(one, undefined, MOST_TRIED) }))
-  for (const [key, bytes] of found.flatMap(({ files }) => [...(files ?? [])])) {
-    if (!seen.has(key)) yield { key, fingerprint: fingerprintIn(key)!, read: async () => bytes }
-    seen.add(key)
+  const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await triedOf(one, onDamaged) }))
+  // Of several stores, one that fails is given up where the backup begins to write.
+  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store.each ? read().catch(() => undefined) : read())
+  for (const { one, files = [] } of found) {
+    for (const { key, fingerprint } of files) {
+      if (!seen.has(key)) yield { key, fingerprint, read: reading(() => one!.get(key, LIMITS.keyFile)) }
+      seen.add(key)
+    }
   }
   for (const { candidates } of found) {
     for await (const { key, read } of candidates ?? []) {
       const fingerprint = fingerprintIn(key)
-      // Of several stores, one that fails is given up where the backup begins to write.
-      if (fingerprint !== undefined) yield { key, fingerprint, read: () => (store.each ? read().catch(() => undefined) : read()) }
+      if (fingerprint !== undefined) yield { key, fingerprint, read: reading(read) }
     }
   }
+}
+
+async function triedOf(store: Store, onDamaged: (error: LifeboatError) => void): Promise<KeyFile[]> {
+  const all = await keyFiles(store)
+  const tried = triedKeyFiles(all)
+  if (tried.length < all.length) onDamaged(new LifeboatError(`${store.name} has ${all.length} key files; only the ${tried.length} oldest are tried`, { hint: 'Delete those that are not yours: `lifeboat key list` shows them.' }))
+  return tried
+}
+
+/** Those that are tried, in the order of their names: where there are too many, the oldest, for what someone else put there came later. */
+export function triedKeyFiles(files: readonly KeyFile[]): KeyFile[] {
+  const oldest = files.toSorted((a, b) => a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED)
+  return files.filter((file) => oldest.includes(file))
 }
 
 /** Does the same in a store, or, of several that are used as one, in each. */
@@ -65,18 +84,23 @@ export async function putKeyFile(store: Store, fingerprint: string, identity: st
   return key
 }
 
-/** The identity in a key file, or undefined when the passphrase does not open it. */
-export async function openKeyFile(bytes: Uint8Array, passphrase: string): Promise<string | undefined> {
+/** Why a key file is not worth trying: it is none, or it would take too much work. Undefined where it is. */
+export function whyNotTried(bytes: Buffer): string | undefined {
+  const [, work] = /^age-encryption\.org\/v1\n-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n/.exec(bytes.toString('latin1', 0, 100)) ?? []
+  if (work === undefined) return 'it is not an age file under a passphrase'
+  return Number(work) > MOST_WORK ? `its scrypt work factor is ${work}, and ${MOST_WORK} is the most` : undefined
+}
+
+/** The identity in a key file that is worth trying, or undefined when the passphrase does not open it. */
+export async function openKeyFile(bytes: Buffer, passphrase: string): Promise<string | undefined> {
   const decrypter = new Decrypter()
   decrypter.addPassphrase(passphrase)
-  let text: string
   try {
-    text = await decrypter.decrypt(bytes, 'text')
+    return (await decrypter.decrypt(bytes, 'text')).trim()
   } catch {
     // Wrong passphrase and damaged file look alike to age; the caller says how many files it tried.
     return undefined
   }
-  return text.trim()
 }
 
 /** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
@@ -84,10 +108,10 @@ export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
   await addKeyFiles(to, await readKeyFiles(from))
 }
 
-/** What is in a store's key files, or in those of them that are `wanted`; of `most` of them. */
-export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>, most = Infinity): Promise<Map<string, Buffer>> {
+/** What is in a store's key files, or in those of them that are `wanted`. */
+export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const { key } of (await keyFiles(store)).slice(0, most)) if (wanted?.has(key) ?? true) files.set(key, await store.get(key, LIMITS.keyFile))
+  for (const { key } of triedKeyFiles(await keyFiles(store))) if (wanted?.has(key) ?? true) files.set(key, await store.get(key, LIMITS.keyFile))
   return files
 }
 

@@ -1,8 +1,8 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
-import type { Store } from '../stores/store.ts'
-import { each, type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile } from './key-files.ts'
+import { DamagedObject, type Store } from '../stores/store.ts'
+import { each, type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile, whyNotTried } from './key-files.ts'
 import { LIMITS } from './limits.ts'
 import { authenticatorOf } from './signed.ts'
 
@@ -97,23 +97,23 @@ export async function writeKeyOf(encryptionKey: string, store: Store | undefined
   if (key.kind === 'passphrase' && !store) {
     throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with --destination.')
   }
-  const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store!))[0]
+  const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store!, { create: false }))[0]
   return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`
 }
 
 /**
  * The keys for a store. With a passphrase the identity comes from the store's `keys/`; `create` allows making it there on first use.
- * Throws when the key is malformed or opens nothing.
+ * Throws when the key is malformed or opens nothing; key files that are bad are handed to `onDamaged`.
  */
 export async function openKeys(
   encryptionKey: string,
-  options: { store: Store; recipients?: readonly string[]; create: boolean },
+  options: { store: Store; recipients?: readonly string[]; create: boolean; onDamaged?: (error: LifeboatError) => void },
 ): Promise<Keys> {
   const key = parseEncryptionKey(encryptionKey)
   const extra = (options.recipients ?? []).map(checkRecipient)
   if (key.kind === 'write') return admitted(deriveKeys(key.recipient, key.writeSecret, extra), undefined, options)
   const keysOf = async (identity: string): Promise<Keys> => ({ ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity })
-  const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options.create)
+  const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options)
   const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) }
   return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options)
 }
@@ -168,17 +168,17 @@ export function fingerprintOf(recipient: string): string {
 }
 
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
-async function unwrapIdentities(passphrase: string, store: Store, create = false): Promise<[string, ...string[]]> {
+async function unwrapIdentities(passphrase: string, store: Store, { create, onDamaged = ignore }: { create: boolean; onDamaged?: OnDamaged }): Promise<[string, ...string[]]> {
   const identities = new Map<string, string>()
   let [found, tried] = [0, 0]
-  for await (const { key, fingerprint, read } of keyFileCandidates(store)) {
+  for await (const { key, fingerprint, read } of keyFileCandidates(store, onDamaged)) {
     found++
     // Opened with another of its files, which takes a second each.
     if (identities.has(fingerprint)) continue
-    const bytes = await read()
+    const bytes = await readTriable(key, store, read, onDamaged)
     if (!bytes) continue
     if (++tried > MOST_TRIED) break
-    const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store)
+    const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged)
     if (identity !== undefined) identities.set(fingerprint, identity)
   }
   const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity)
@@ -192,19 +192,40 @@ async function unwrapIdentities(passphrase: string, store: Store, create = false
   )
 }
 
-/** The identity in a key file, undefined when the passphrase does not open it. Throws when it is not the one the file is named after. */
-export async function unwrapIdentity(store: Store, file: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string): Promise<string | undefined> {
-  return identityIn(await store.get(file.key, LIMITS.keyFile), file, passphrase, store)
+type OnDamaged = (error: LifeboatError) => void
+
+function ignore(): void {}
+
+/** The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named after, is handed to `onDamaged`. */
+export async function unwrapIdentity(store: Store, file: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, onDamaged: OnDamaged = ignore): Promise<string | undefined> {
+  const bytes = await readTriable(file.key, store, () => store.get(file.key, LIMITS.keyFile), onDamaged)
+  return bytes && identityIn(bytes, file, passphrase, store, onDamaged)
 }
 
-async function identityIn(bytes: Buffer, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, store: Store): Promise<string | undefined> {
+/** Undefined for a file that is not worth the work of trying it. */
+async function readTriable(key: string, store: Store, read: () => Promise<Buffer | undefined>, onDamaged: OnDamaged): Promise<Buffer | undefined> {
+  let [bytes, problem]: [Buffer | undefined, string | undefined] = [undefined, undefined]
+  try {
+    bytes = await read()
+    problem = bytes && whyNotTried(bytes)
+  } catch (error) {
+    if (!(error instanceof DamagedObject)) throw error
+    problem = error.message
+  }
+  if (problem !== undefined) onDamaged(badKeyFile(key, store, problem))
+  return problem === undefined ? bytes : undefined
+}
+
+async function identityIn(bytes: Buffer, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, store: Store, onDamaged: OnDamaged): Promise<string | undefined> {
   const identity = await openKeyFile(bytes, passphrase)
-  if (identity === undefined) return undefined
-  const actual = fingerprintOf(await recipientOf(identity))
-  if (actual === fingerprint) return identity
-  throw new LifeboatError(`${key} in ${store.name} holds the identity with fingerprint ${actual}, not the one it is named after`, {
-    hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
-  })
+  const actual = identity === undefined ? undefined : fingerprintOf(await recipientOf(identity))
+  if (actual === undefined || actual === fingerprint) return identity
+  onDamaged(badKeyFile(key, store, `it holds the identity with fingerprint ${actual}, not the one it is named after`))
+  return undefined
+}
+
+function badKeyFile(key: string, store: Store, problem: string): LifeboatError {
+  return new LifeboatError(`${key} in ${store.name} is passed over: ${problem}`, { hint: 'Someone without the key may have put it there, or damaged it. If it was yours, put it back from a copy of the store.' })
 }
 
 async function wrapNewIdentity(passphrase: string, store: Store): Promise<[string, ...string[]]> {
@@ -214,7 +235,7 @@ async function wrapNewIdentity(passphrase: string, store: Store): Promise<[strin
     return !one.groups
   })
   // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
-  return shared.includes(true) ? unwrapIdentities(passphrase, store) : [identity]
+  return shared.includes(true) ? unwrapIdentities(passphrase, store, { create: false }) : [identity]
 }
 
 /**

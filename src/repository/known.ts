@@ -8,7 +8,7 @@ import { readProofs } from './proofs.ts'
 import type { SampledCheck } from './sampled-check.ts'
 import { knownDamage } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Manifest, openManifest, type SourceRecord } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Manifest, openManifest, OtherKey, type SourceRecord } from './snapshot.ts'
 import { inTrash } from './trash.ts'
 
 /** A chunk that a snapshot of this store lists. */
@@ -26,6 +26,8 @@ export interface KnownChunk {
 
 /** How many of the newest snapshots of the set a backup builds on. Older content is rarely met again, and reading costs time. */
 const SNAPSHOTS_BUILT_ON = 3
+/** They are looked for among so many of the newest: others may be forged, or damaged. */
+const LOOKED_AT = 20
 /** Fewer, once those read list so many chunks: of a terabyte the older ones have hardly more to offer than the time and memory they take. */
 const ENOUGH_CHUNKS = 50_000
 
@@ -36,8 +38,10 @@ export class KnownChunks {
   newest: { id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
   /** The extra recipients that what is known is sealed to, by mark. */
   readonly recipients = new Map<string, readonly string[]>()
-  /** What the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew. */
-  readonly unsealed = { chunks: 0, bytes: 0 }
+  /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew, and the bytes of their content. */
+  readonly unsealed = { ids: new Set<string>(), bytes: 0 }
+  /** Id of the newest snapshot that is authentic. */
+  latest: string | undefined
   readonly #byId = new Map<string, KnownChunk>()
   /** Keys and stored sizes of all that snapshots list. */
   readonly #listed = new Map<string, number>()
@@ -104,23 +108,24 @@ export class KnownChunks {
 
 /**
  * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
- * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, or that will expire too early, is not taken as known: it will be
- * stored again. A damaged snapshot or proof is handed to `onDamaged` and not built on; a snapshot in another format or of another key throws.
+ * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, that will expire too early, or that is not sealed to every
+ * recipient asked for, is not taken as known: it will be stored again. What is damaged, forged or of another key is handed to `onDamaged` and not built on.
  */
 export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[]): Promise<KnownChunks> {
   const known = new KnownChunks(store)
-  const newest = (keysOfSnapshots ?? (await snapshotKeys(store, set))).slice(0, SNAPSHOTS_BUILT_ON)
-  if (newest.length === 0) return known
-  const damaged = await damagedChunks(store, keys, set, newest, onDamaged)
+  const newest = await readNewest(store, keys, keysOfSnapshots ?? (await snapshotKeys(store, set)), onDamaged)
+  known.latest = newest[0]?.snapshot.header.id
+  const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
+  if (own.length === 0) return known
+  const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot.key), onDamaged)
   const soonGone = await expiring(store)
   const trash = await inTrash(store, keys, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
-  const read = (await readNewest(store, keys, newest, onDamaged)).toReversed()
-  for (const { snapshot, content } of read) addSnapshot(known, snapshot, content, keys, usable)
-  for (const [, size, , , mark] of read.at(-1)?.snapshot.header.chunks ?? []) {
-    if (isSealedToAll(known.recipients.get(mark), keys)) continue
-    known.unsealed.chunks++
+  for (const { snapshot, content } of own.toReversed()) addSnapshot(known, snapshot, content, keys, usable)
+  for (const [id, size, , , mark] of own[0]!.snapshot.header.chunks) {
+    if (isSealedToAll(known.recipients.get(mark), keys) || known.get(id) || known.unsealed.ids.has(id)) continue
+    known.unsealed.ids.add(id)
     known.unsealed.bytes += size
   }
   return known
@@ -132,19 +137,18 @@ interface ReadSnapshot {
   content: Manifest | undefined
 }
 
+/** The newest that are authentic; under another key of the same passphrase the same content has other ids. */
 async function readNewest(store: Store, keys: Keys, newest: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<ReadSnapshot[]> {
   const read: ReadSnapshot[] = []
   let chunks = 0
-  for (const key of newest) {
-    if (chunks >= ENOUGH_CHUNKS) break
+  for (const key of newest.slice(0, LOOKED_AT)) {
+    if (chunks >= ENOUGH_CHUNKS || read.length === SNAPSHOTS_BUILT_ON) break
     try {
       const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
-      // Under another key of the same passphrase the same content has other ids.
-      if (snapshot.keys.fingerprint !== keys.fingerprint) continue
       read.push({ snapshot, content: snapshot.keys.identity ? await openManifest(snapshot) : undefined })
       chunks += snapshot.header.chunks.length
     } catch (error) {
-      if (error instanceof DamagedSnapshot || error instanceof DamagedObject) onDamaged(error)
+      if (error instanceof DamagedSnapshot || error instanceof DamagedObject || error instanceof OtherKey) onDamaged(error)
       // A prune may delete a snapshot at any moment.
       else if (!(error instanceof NotFound)) throw error
     }

@@ -4,6 +4,7 @@
  */
 export const LIMITS = {
   marker: 1024,
+  recovery: 256 * 1024,
   keyFile: 64 * 1024,
   labels: 64 * 1024,
   proof: 4 * 1024 ** 2,

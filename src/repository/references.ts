@@ -69,13 +69,18 @@ function fingerprintOf(chunk: string): number {
   return high * 2 ** 20 + Number.parseInt(chunk.slice(8, 13), 16)
 }
 
+/** Chunks that snapshots list which nobody vouches for: whoever can write to a store could otherwise take any amount of memory. */
+const MOST_UNVOUCHED = 2_000_000
+
 /** Reads every snapshot of a store. One that is deleted meanwhile is passed over; a store that does not answer throws. */
 export async function readReferences(store: Store, keys: Keys, options: { signal: AbortSignal; parallel: number; now: () => Date }): Promise<References> {
   const references = new References(options.now())
+  let unvouched = 0
   await inParallel(await snapshotKeys(store), options.parallel, async (key) => {
     options.signal.throwIfAborted()
     try {
       const { snapshot, chunks } = await readPublicPart(key, await store.get(key, LIMITS.snapshot), keys)
+      if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED) throw new DamagedSnapshot('snapshots that are not of this key list more chunks than can be kept in mind')
       references.add(snapshot, chunks)
     } catch (error) {
       if (error instanceof NotFound) return

@@ -206,8 +206,11 @@ export async function openHeader(key: string, object: Uint8Array, keys: Keys | u
   return { header: parsed.data, signer }
 }
 
-function ofAnotherKey(key: string, other: string, keys: Keys): LifeboatError {
-  return new LifeboatError(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
+/** A snapshot that claims to be of a key that is not given, so that nothing can be said of its MAC. */
+export class OtherKey extends LifeboatError {}
+
+function ofAnotherKey(key: string, other: string, keys: Keys): OtherKey {
+  return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
     hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
   })
 }

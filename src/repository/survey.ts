@@ -50,12 +50,17 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   return results.filter((one) => one !== undefined).map(({ result }) => result)
 }
 
+/** Throws for one that is damaged or of another key. */
+export async function decodeAuthentic(key: string, object: Buffer, keys: Keys): Promise<Surveyed> {
+  const authentic = await decodeSnapshot(key, object, keys)
+  return { snapshot: authentic, authentic }
+}
+
 /** Decodes a snapshot as far as the keys go. Throws for one that is damaged. */
 export async function decodeVisible(key: string, object: Buffer, keys: Keys | undefined): Promise<Surveyed> {
   if (keys) {
     try {
-      const authentic = await decodeSnapshot(key, object, keys)
-      return { snapshot: authentic, authentic }
+      return await decodeAuthentic(key, object, keys)
     } catch (error) {
       // What is not damaged is of another key: it is shown as far as anyone can read it.
       if (error instanceof DamagedSnapshot || !(error instanceof LifeboatError)) throw error

@@ -51,6 +51,8 @@ export class Writer {
   added = 0
   newChunks = 0
   deltaChunks = 0
+  /** Of these, what was stored already but not sealed to every recipient; bytes as stored. */
+  readonly forRecipients = { chunks: 0, bytes: 0 }
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -188,6 +190,10 @@ export class Writer {
     fresh.spent += fresh.base ? sealed.length : 0
     this.added += sealed.length
     this.newChunks++
+    if (known.unsealed.ids.has(fresh.id)) {
+      this.forRecipients.chunks++
+      this.forRecipients.bytes += sealed.length
+    }
     if (fresh.base) this.deltaChunks++
     // Only now may others lean on it: it is durably stored.
     if (whole && !fresh.base) known.add(fresh)

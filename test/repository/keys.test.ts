@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Decrypter, Encrypter } from 'age-encryption'
@@ -182,24 +182,48 @@ describe('a passphrase', () => {
     expect(existsSync(root)).toBe(false)
   })
 
-  test('refuses a key file that was renamed, replaced or truncated', async () => {
+  test('passes over a key file that was renamed, replaced, truncated, is none, or takes too much work, and names it', async () => {
     const root = freshFolder()
     const store = new FileStore(root)
-    const name = `keys/${fingerprintOf(recipient)}.age`
-    await store.put(name, await wrap(identity, passphrase))
-    renameSync(path.join(root, name), path.join(root, 'keys/0123456789abcdef.age'))
-    expect(await failure(openKeys(passphrase, { store, create: true }))).toContain(`keys/0123456789abcdef.age in file:${root} holds the identity with fingerprint ${fingerprintOf(recipient)}`)
-    rmSync(path.join(root, 'keys/0123456789abcdef.age'))
+    const warnings: string[] = []
+    const open = (): Promise<Keys> => openKeys(passphrase, { store, create: true, onDamaged: ({ message }) => void warnings.push(message.replace(` in ${store.name}`, '')) })
+    const costly = Buffer.from(await wrap(identity, passphrase)).toString('latin1').replace(/^(.*\n-> scrypt \S+) 5\n/, '$1 22\n')
+    const planted: Record<string, [Uint8Array, string?]> = {
+      'keys/0000000000000001.age': [await wrap(identity, passphrase), `it holds the identity with fingerprint ${fingerprintOf(recipient)}, not the one it is named after`],
+      'keys/0000000000000002.age': [(await wrap(identity, passphrase)).subarray(0, 40), 'it is not an age file under a passphrase'],
+      'keys/0000000000000003.age': [Buffer.from(costly, 'latin1'), 'its scrypt work factor is 22, and 18 is the most'],
+      'keys/0000000000000004.age': [Buffer.alloc(100_000, 'x'), 'keys/0000000000000004.age has more than the 65,536 bytes that it may have'],
+      'keys/0000000000000005.age': [await wrap('another identity', 'another passphrase altogether')],
+    }
+    for (const [key, [bytes]] of Object.entries(planted)) await store.put(key, bytes)
+    const said = await failure(open())
+    expect(said).toContain('does not open')
+    warnings.length = 0
+    await store.put(`keys/${fingerprintOf(recipient)}.age`, await wrap(identity, passphrase))
+    const started = performance.now()
+    expect((await open()).identity).toBe(identity)
+    expect(performance.now() - started).toBeLessThan(20_000)
+    expect(warnings).toEqual(Object.entries(planted).flatMap(([key, [, problem]]) => (problem === undefined ? [] : [`${key} is passed over: ${problem}`])))
+  })
 
-    await store.put(name, await wrap((await newIdentity()).identity, passphrase))
-    expect(await failure(openKeys(passphrase, { store, create: true }))).toContain('not the one it is named after')
+  test('is tried with the 16 oldest key files alone', async () => {
+    const root = freshFolder()
+    const store = new FileStore(root)
+    const warnings: string[] = []
+    await store.put(`keys/${fingerprintOf(recipient)}.age`, await wrap(identity, passphrase))
+    utimesSync(path.join(root, `keys/${fingerprintOf(recipient)}.age`), 1, 1)
+    const other = await wrap('another identity', 'another passphrase altogether')
+    for (let index = 0; index < 40; index++) await store.put(`keys/00000000000000${String(index).padStart(2, '0')}.age`, other)
+    const keys = await openKeys(passphrase, { store, create: false, onDamaged: ({ message }) => void warnings.push(message) })
+    expect(keys.identity).toBe(identity)
+    expect(warnings).toEqual([`${store.name} has 41 key files; only the 16 oldest are tried`])
+  })
 
-    writeFileSync(path.join(root, name), (await wrap(identity, passphrase)).subarray(0, 100))
-    expect(await failure(openKeys(passphrase, { store, create: true }))).toContain('does not open')
-
-    await store.put(name, await wrap('no identity at all', passphrase))
+  test('shows nothing of a key file that opens and holds no identity', async () => {
+    const root = freshFolder()
+    const store = new FileStore(root)
+    await store.put(`keys/${fingerprintOf(recipient)}.age`, await wrap('no identity at all', passphrase))
     const said = await failure(openKeys(passphrase, { store, create: true }))
-    expect(said).toContain('damaged')
     expect(said).not.toContain('no identity at all')
   })
 

@@ -100,6 +100,13 @@ function expectRefused(store: string, because: RegExp, key = original.key, envir
   expect(readdirSync(target)).toEqual([])
 }
 
+test('RECOVERY.md and docs/recovery.md name the SHA-256 of recover.sh (else run scripts/embed-recovery.ts)', () => {
+  const digest = createHash('sha256').update(readFileSync(path.join(sources, 'recover.sh'))).digest('hex')
+  for (const file of [path.join(sources, 'RECOVERY.md'), path.join(import.meta.dirname, '../../docs/recovery.md')]) {
+    expect(readFileSync(file, 'utf8').match(/\b[0-9a-f]{64}\b/g)).toEqual([digest])
+  }
+})
+
 test('the bundle carries recover.sh and RECOVERY.md as they are (else run scripts/embed-recovery.ts)', () => {
   for (const { key, bytes } of recoveryFiles()) expect(bytes.toString()).toBe(readFileSync(path.join(sources, key), 'utf8'))
 })
