@@ -186,7 +186,7 @@ describe('a passphrase', () => {
     const root = freshFolder()
     const store = new FileStore(root)
     const warnings: string[] = []
-    const open = (): Promise<Keys> => openKeys(passphrase, { store, create: true, onDamaged: ({ message }) => void warnings.push(message.replace(` in ${store.name}`, '')) })
+    const open = (): Promise<Keys> => openKeys(passphrase, { store, create: true, onDamaged: ({ message }) => void warnings.push(message.replaceAll(` in ${store.name}`, '')) })
     const costly = Buffer.from(await wrap(identity, passphrase)).toString('latin1').replace(/^(.*\n-> scrypt \S+) 5\n/, '$1 22\n')
     const planted: Record<string, [Uint8Array, string?]> = {
       'keys/0000000000000001.age': [await wrap(identity, passphrase), `it holds the identity with fingerprint ${fingerprintOf(recipient)}, not the one it is named after`],
