@@ -24,7 +24,7 @@ export interface Progress {
 }
 
 /** Whoever can write to a store could otherwise fill the log. */
-const MOST_WARNINGS = 20
+const MOST_WARNINGS = 50
 const warned = new WeakMap<Pick<Report, 'warning'>, Set<string>>()
 
 /** Warns of an error that the work goes on without: once, however often one command comes upon it. */

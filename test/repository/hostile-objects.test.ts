@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { constants, zstdCompressSync } from 'node:zlib'
+import { Encrypter } from 'age-encryption'
+import { newIdentity, openKeys } from '../../src/repository/keys.ts'
+import { putLabels } from '../../src/repository/labels.ts'
+import { sign } from '../../src/repository/signed.ts'
+import { FileStore } from '../../src/stores/file.ts'
+import { putTrash } from '../../src/repository/trash.ts'
+import { writeProof } from '../../src/repository/proofs.ts'
+
+// Someone who can write to the store, and has no key, puts there whatever costs or misleads most. Each command runs as a program of its own.
+
+const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-hostile-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const data = path.join(folder, 'data')
+const honest = path.join(folder, 'honest')
+const passphrase = 'a passphrase for hostile stores'
+const zeros = '0'.repeat(64)
+const MIB = 1024 * 1024
+/** A snapshot of 16 KB that holds half a gigabyte. */
+const bomb = zstdCompressSync(Buffer.alloc(512 * MIB, 'A'), { pledgedSrcSize: 512 * MIB, params: { [constants.ZSTD_c_compressionLevel]: 19 } })
+
+let fingerprint = ''
+const ids: string[] = []
+let number = 0
+
+const program = path.join(import.meta.dirname, '../cli/lifeboat.ts')
+/** Prints the most memory that the process had, in MiB, where nothing else prints. */
+const measuring = `data:text/javascript,${encodeURIComponent("import { writeSync } from 'node:fs'; process.on('exit', () => writeSync(2, 'peak ' + Math.round(process.resourceUsage().maxRSS / 1024) + ' MiB\\n'))")}`
+
+interface Outcome {
+  status: number
+  out: string
+  err: string
+  /** MiB. */
+  peak: number
+  seconds: number
+}
+
+function run(store: string, command: string, args: string[] = [], key: string | undefined = passphrase): Promise<Outcome> {
+  const started = performance.now()
+  const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, ...(key && { LIFEBOAT_ENCRYPTION_KEY: key }) }
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--import', measuring, program, command, '--destination', `file:${store}`, ...args], { env, maxBuffer: 64 * MIB, timeout: 120_000 }, (error, out, err) => {
+      resolve({ status: error ? Number(error.code ?? 99) : 0, out, err, peak: Number(/peak (\d+) MiB/.exec(err)?.[1] ?? Number.NaN), seconds: (performance.now() - started) / 1000 })
+    })
+  })
+}
+
+const backUp = (store: string): Promise<Outcome> => run(store, 'backup', ['--volumes', `data=${data}`, '--json'])
+
+beforeAll(async () => {
+  mkdirSync(data)
+  for (const day of ['one', 'two']) {
+    writeFileSync(path.join(data, 'file.txt'), `${day}\n`.repeat(10_000))
+    const { status, out, err } = await backUp(honest)
+    expect(`${status} ${err}`).toMatch(/^0 /)
+    ids.push(JSON.parse(out).snapshot)
+  }
+  fingerprint = readdirSync(path.join(honest, 'keys'))[0]!.slice(0, 16)
+}, 120_000)
+
+function copyOfStore(): string {
+  const store = path.join(folder, `store-${++number}`)
+  cpSync(honest, store, { recursive: true })
+  return store
+}
+
+function put(store: string, key: string, bytes: string | Uint8Array): string {
+  mkdirSync(path.dirname(path.join(store, key)), { recursive: true })
+  writeFileSync(path.join(store, key), bytes)
+  return key
+}
+
+const line = (key: string): string => `lifeboat/1 ${key} ${zeros}\n`
+/** Newer than the honest ones, by a minute and more; each with another id. */
+const laterId = (): string => `${new Date(Date.now() + 60_000 + ++number * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${String(number).padStart(8, '0')}`
+const snapshotKeyOf = (id: string): string => `snapshots/default/${id}.json.zst`
+const frame = (text: string): Buffer => zstdCompressSync(text)
+
+/** Objects that claim to be of this key, or of another, whose bodies cost as much as possible. */
+const bodies: [string, Buffer][] = [
+  ['16 KB that hold half a gigabyte', bomb],
+  ['deep nesting', frame('['.repeat(300_000))],
+  ['many members', frame(`{${Array.from({ length: 100_000 }, (_, index) => `"${index}":1`).join(',')}}`)],
+  ['many problems for a schema', frame(`{"format":"lifeboat/1","tags":[${'1,'.repeat(200_000)}1]}`)],
+  ['a long string', frame(`"${'A'.repeat(400_000)}"`)],
+  ['a second frame', Buffer.concat([frame('{}'), frame('{}')])],
+  ['no frame', Buffer.from('nothing')],
+]
+
+/** Everything at once; gives the keys of what was put. */
+async function plant(store: string): Promise<{ snapshots: string[]; future: string; others: string[] }> {
+  const other = await openKeys((await newIdentity()).identity, { store: new FileStore('/nowhere'), create: false })
+  const files = new FileStore(store)
+  const snapshots: string[] = []
+  for (const [, body] of bodies) {
+    for (const key of [fingerprint, other.fingerprint]) snapshots.push(put(store, snapshotKeyOf(laterId()), Buffer.concat([Buffer.from(line(key)), body])))
+  }
+  const genuine = readFileSync(path.join(store, snapshotKeyOf(ids[1]!)))
+  snapshots.push(put(store, snapshotKeyOf(laterId()), genuine), put(store, snapshotKeyOf(laterId()), ''), put(store, snapshotKeyOf(laterId()), 'lifeboat/2 of the future\n'))
+  const future = put(store, snapshotKeyOf('20991231T235959Z-ffffffff'), genuine)
+  const time = new Date()
+  const others = [
+    put(store, `labels/default/${ids[0]}.json`, `${line(fingerprint)}{"format":"lifeboat/1"}`),
+    put(store, `labels/default/${ids[1]}.json`, Buffer.alloc(MIB, '[')),
+    put(store, `proofs/default/${ids[1]}/20991231T000000Z-00000001.json`, `${line(fingerprint)}[${'1,'.repeat(MIB)}1]`),
+    put(store, `proofs/default/${ids[1]}/20991231T000000Z-00000002.json`, Buffer.alloc(5 * MIB, '[')),
+    put(store, 'trash/20200101T000000Z-00000001.json', `${line(fingerprint)}${'['.repeat(4 * MIB)}`),
+    put(store, 'trash/20200101T000000Z-00000002.json', JSON.stringify({ format: 'lifeboat/1', chunks: readdirSync(path.join(store, 'chunks')) })),
+    put(store, 'keys/0000000000000001.age', Buffer.from('age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 24\n')),
+    put(store, 'keys/0000000000000002.age', Buffer.alloc(MIB)),
+  ]
+  // Of other kinds, and of another key: nothing of them is believed either.
+  const mine = await openKeys(passphrase, { store: files, create: false })
+  await putLabels(files, other, 'default', '20200101T000000Z-00000001', { pinned: false, tags: null })
+  await putTrash(files, other, '20200101T000000Z-00000003', [])
+  await writeProof(files, other, { snapshot: ids[1]!, set: 'default', time, level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
+  others.push(put(store, 'trash/20200101T000000Z-00000004.json', sign('{"format":"lifeboat/1","trash":"20200101T000000Z-00000004","chunks":[]}', mine, 'labels')))
+  return { snapshots, future, others }
+}
+
+test('the bomb is as small as it should be', () => {
+  expect(bomb.length).toBeLessThan(64 * 1024)
+})
+
+describe('with everything hostile in the store at once', () => {
+  let store: string
+  let planted: Awaited<ReturnType<typeof plant>>
+  const outcomes: Record<string, Outcome> = {}
+  beforeAll(async () => {
+    store = copyOfStore()
+    planted = await plant(store)
+    outcomes['list'] = await run(store, 'list', ['--json'])
+    outcomes['list without a key'] = await run(store, 'list', ['--json'], undefined)
+    outcomes['check'] = await run(store, 'check', ['--json'])
+    outcomes['verify'] = await run(store, 'verify', ['--level', 'read', '--json'])
+    const target = path.join(folder, `restored-${++number}`)
+    outcomes['restore'] = await run(store, 'restore', ['--volume', 'data', '--target', target, '--json'])
+    outcomes['prune'] = await run(store, 'prune', ['--retention', 'last=1', '--json'])
+    writeFileSync(path.join(data, 'file.txt'), 'three\n'.repeat(10_000))
+    outcomes['backup'] = await backUp(store)
+    expect(readFileSync(path.join(target, 'file.txt'), 'utf8')).toBe('two\n'.repeat(10_000))
+  }, 300_000)
+
+  test.each(['list', 'list without a key', 'verify', 'restore', 'prune', 'backup'])('%s does its work', (command) => {
+    const { status, err } = outcomes[command]!
+    expect(`${status} ${err}`).toMatch(/^0 /)
+  })
+
+  test.each(['list', 'list without a key', 'check', 'verify', 'restore', 'prune', 'backup'])('%s needs less than 300 MiB, and time as ever', (command) => {
+    const { peak, seconds } = outcomes[command]!
+    // The key file takes scrypt 128 MiB and a second; 16 programs may share this machine's processors.
+    expect(peak).toBeLessThan(command === 'list without a key' ? 300 : 300 + 128)
+    expect(seconds).toBeLessThan(60)
+  })
+
+  test('the newest that is authentic is what `latest` means', () => {
+    expect(JSON.parse(outcomes['verify']!.out)).toMatchObject({ snapshot: ids[1], result: 'verified' })
+    expect(JSON.parse(outcomes['restore']!.out)).toMatchObject({ snapshot: ids[1] })
+    expect(JSON.parse(outcomes['list']!.out).snapshots.filter(({ authentic }: { authentic: boolean }) => authentic).map(({ id }: { id: string }) => id)).toEqual([ids[1], ids[0]])
+    expect(outcomes['verify']!.err).toContain(`${planted.future} is passed over: it is dated in the future`)
+  })
+
+  test('a backup builds on it, and is dated now', () => {
+    const { snapshot, time, chunks, newChunks } = JSON.parse(outcomes['backup']!.out)
+    expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(300_000)
+    expect(snapshot < '2099').toBe(true)
+    expect(newChunks).toBeLessThanOrEqual(chunks)
+  })
+
+  test('each warning names its object, once', () => {
+    for (const [command, { err }] of Object.entries(outcomes)) {
+      const warnings = err.split('\n').filter((text) => text.startsWith('warning: '))
+      expect([command, new Set(warnings).size]).toEqual([command, warnings.length])
+      expect(warnings.length).toBeLessThan(52)
+    }
+    for (const key of ['keys/0000000000000001.age', 'keys/0000000000000002.age']) expect(outcomes['verify']!.err).toContain(key)
+    for (const key of ['trash/20200101T000000Z-00000001.json', 'trash/20200101T000000Z-00000002.json', 'trash/20200101T000000Z-00000004.json']) expect(outcomes['backup']!.err).toContain(key)
+    for (const { err } of Object.values(outcomes)) expect(err).not.toContain('trash/20200101T000000Z-00000003.json')
+  })
+
+  test('a prune names what keeps it from deleting chunks, keeps the newest and deletes no chunk', () => {
+    const { kept, deleted, chunks } = JSON.parse(outcomes['prune']!.out)
+    // Labels that cannot be believed are a pin.
+    expect([kept, deleted, chunks.deleted.objects]).toEqual([2, 0, 0])
+    expect(outcomes['prune']!.err).toContain('no chunks are deleted')
+  })
+
+  test('a forged snapshot that is forgotten is gone, and with all of them chunks are pruned again', async () => {
+    const all = [...planted.snapshots, planted.future].map((key) => path.basename(key, '.json.zst'))
+    const forgotten = await run(store, 'forget', [...all, '--force'])
+    expect(`${forgotten.status} ${forgotten.err}`).toMatch(/^0 /)
+    const pruned = await run(store, 'prune', ['--retention', 'last=1', '--json'])
+    expect(`${pruned.status} ${pruned.err}`).not.toContain('no chunks are deleted')
+  }, 120_000)
+})
+
+test('nobody without the key can write down trash, so chunks in forged trash are built on', async () => {
+  const store = copyOfStore()
+  const chunks = readdirSync(path.join(store, 'chunks'), { recursive: true, encoding: 'utf8' }).filter((name) => statSync(path.join(store, 'chunks', name)).isFile()).map((name) => path.basename(name))
+  put(store, 'trash/20200101T000000Z-00000001.json', `${line(fingerprint)}${JSON.stringify({ format: 'lifeboat/1', trash: '20200101T000000Z-00000001', chunks })}`)
+  writeFileSync(path.join(data, 'file.txt'), 'two\n'.repeat(10_000))
+  const { out, err } = await backUp(store)
+  expect(err).toContain('trash/20200101T000000Z-00000001.json')
+  expect(JSON.parse(out).added).toBeLessThan(20_000)
+}, 60_000)
+
+test('a passphrase is not tried on files that would take gigabytes of memory', async () => {
+  const store = copyOfStore()
+  const encrypter = new Encrypter()
+  encrypter.setPassphrase('whatever it may be, it is long')
+  encrypter.setScryptWorkFactor(2)
+  const small = Buffer.from(await encrypter.encrypt('x')).toString('latin1')
+  for (const work of [19, 22, 30]) put(store, `keys/00000000000000${work}.age`, Buffer.from(small.replace(/(?<=-> scrypt \S+ )2\n/, `${work}\n`), 'latin1'))
+  const { status, err, seconds } = await run(store, 'list')
+  expect(status).toBe(0)
+  for (const work of [19, 22, 30]) expect(err).toContain(`keys/00000000000000${work}.age in file:${store} is passed over: its scrypt work factor is ${work}, and 18 is the most`)
+  expect(seconds).toBeLessThan(60)
+}, 120_000)
