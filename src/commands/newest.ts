@@ -33,11 +33,13 @@ async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destin
   try {
     await openRepository(store)
     environment.signal.throwIfAborted()
-    const all = await snapshotKeys(store, set)
-    if (all.length === 0) await checkListing(store, set)
-    const snapshots = all.filter((key) => idOf(key).slice(0, 16) <= idTime(before))
-    if (snapshots.length === 0) return { set, none: 'empty' }
+    const there = await snapshotKeys(store, set)
+    if (there.length === 0) await checkListing(store, set)
+    const older = (keys: readonly string[]): string[] => keys.filter((key) => idOf(key).slice(0, 16) <= idTime(before))
+    if (older(there).length === 0) return { set, none: 'empty' }
     const keys = await openKeys(inputs['encryption-key'], { store, create: false })
+    // Where anyone can add some, only those that are signed are left once the key is known.
+    const snapshots = older(store.groups ? await snapshotKeys(store, set) : there)
     const proofs = await SetProofs.list(store, keys, set, () => undefined)
     const { good, unsound } = await newestGood(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before })
     return { set, unsound, ...(good ? { snapshot: good.snapshot.header.id, time: good.snapshot.header.time } : { none: 'unsound' }) }

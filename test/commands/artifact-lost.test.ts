@@ -1,0 +1,49 @@
+import { newestBefore } from '../../src/dispatch.ts'
+import { refusal } from '../support/dispatched.ts'
+import { GitHub } from '../support/github/emulator.ts'
+import { Jobs } from '../support/github/jobs.ts'
+
+const DAY = 86_400_000
+
+let github: GitHub
+let jobs: Jobs
+const ids: string[] = []
+
+/** Of four backups the second leans on the first; the third stores all anew, for the first will expire too soon, and the fourth leans on that. */
+beforeAll(async () => {
+  github = await GitHub.start()
+  jobs = new Jobs(github, 'octo/shop')
+  for (const day of [0, 1, 62, 63]) {
+    github.offset = day * DAY
+    jobs.change()
+    const { status, result } = await jobs.run('backup')
+    expect(status).toBe(0)
+    ids.push(result.snapshot)
+  }
+}, 60_000)
+afterAll(async () => {
+  jobs?.close()
+  await github?.stop()
+})
+
+test('the artifact that the newest leans on is deleted: no command calls it good, and each names the newest that is whole', async () => {
+  expect((await jobs.run('check', { 'max-age': '2d' })).result.problems).toEqual([])
+  const third = github.artifacts.findIndex(({ created, name }) => name === 'lifeboat-default' && created.getTime() - Date.now() > 61 * DAY)
+  github.artifacts.splice(third, 1)
+
+  const check = await jobs.run('check', { 'max-age': '2d' })
+  expect(check.status).toBe(1)
+  expect(check.result.problems.join('\n')).toMatch(new RegExp(`snapshot ${ids[3]} is damaged: \\d+ of its \\d+ objects are missing.*the newest that is whole and verified is ${ids[1]}, 62 days old`))
+  const list = await jobs.run('list')
+  expect(list.result.restorable).toBe(ids[1])
+  expect(list.text).toMatch(new RegExp(`Snapshot ${ids[3]} is DAMAGED: \\d+ of its \\d+ objects are missing`))
+  expect(await refusal(jobs.restore())).toMatch(/was in artifact lifeboat-default \(\d+\), which has expired or was deleted/)
+  expect((await jobs.run('verify', { level: 'list' })).status).toBe(1)
+  // In the summary of a backup that failed.
+  const raw = { destination: 'artifact', 'encryption-key': jobs.key, token: github.token('read'), volumes: `files=${jobs.data}` }
+  const newest = await newestBefore('backup', raw, { variables: github.startRun(), temporary: `${jobs.folder}/failed` }, github.now())
+  expect(newest).toMatchObject({ set: 'default', snapshot: ids[1], unsound: [{ snapshot: ids[3] }] })
+  // The next backup does not lean on what is gone.
+  expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
+  await jobs.restore()
+})
