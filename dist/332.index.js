@@ -200,9 +200,14 @@ const NO_SUCH_FILE = 2;
 const PERMISSION_DENIED = 3;
 const FAILURE = 4;
 const UNSUPPORTED = 8;
-/** The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. */
+/**
+ * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE for some files that
+ * are not there, and proftpd for paths that lead through a file: then the text tells.
+ */
 function session_status(error) {
-    return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+    if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number')
+        return undefined;
+    return error.code === FAILURE && /no such file or directory$|^not a directory$/i.test(error.message) ? NO_SUCH_FILE : error.code;
 }
 
 // EXTERNAL MODULE: ./compiled/stores/store.js
@@ -218,8 +223,11 @@ var walk = __webpack_require__(42416);
 
 
 
-/** What every SFTP server takes in one request, and how many requests of one object are under way. */
-const PIECE = 32_000;
+/**
+ * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and rclone waits for
+ * bytes in their order. And how many requests of one object are under way.
+ */
+const PIECE = 30_000;
 const PIECES_AT_ONCE = 64;
 /**
  * A store in a folder of an SFTP server, laid out like one on a disk. A put writes a temporary file, syncs it where the server can
@@ -230,6 +238,9 @@ class SftpStore {
     #options;
     #persistence;
     #session;
+    /** Temporary files of puts that failed, as far as they were not removed at once. */
+    #left = new Set();
+    /** Or has tried to. */
     #wrote = false;
     constructor(options) {
         this.#options = options;
@@ -239,34 +250,49 @@ class SftpStore {
     put(key, bytes) {
         const target = this.#path(key);
         return this.#attempt(`write ${key} to ${this.name}`, async (session) => {
-            const temporary = await this.#upload(session, bytes);
+            this.#wrote = true;
+            const temporary = this.#path(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
             try {
+                await this.#upload(session, temporary, bytes);
                 await this.#moveIntoPlace(session, temporary, target);
-                this.#wrote = true;
             }
             catch (error) {
-                await discard(session, temporary);
+                this.#left.add(temporary);
+                await this.#discardLeft(session);
                 throw error;
             }
+            await this.#discardLeft(session);
         });
     }
-    get(key) {
+    get(key, most) {
         const file = this.#path(key);
         return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
-            const handle = await found(key, this.name, session.request((sftp, done) => sftp.open(file, 'r', done)));
-            try {
-                const { size } = await found(key, this.name, session.request((sftp, done) => sftp.fstat(handle, done)).then(isFile));
-                return await readPieces(session, handle, size);
-            }
-            finally {
-                if (!session.ended)
-                    await session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)));
-            }
+            const handle = await found(key, this.name, session.request((sftp, done) => sftp.open(file, 'r', done)).catch(async (error) => {
+                // proftpd refuses to open a folder, and what leads through a file.
+                if (session_status(error) === PERMISSION_DENIED && !(await this.#stat(session, file).catch(notThere)))
+                    return undefined;
+                throw error;
+            }));
+            return this.#readAll(session, handle, most, key).catch((error) => {
+                // rclone's server, when the object is replaced while it is read.
+                throw session_status(error) === FAILURE ? new retry/* Transient */.Rc((0,compiled_error/* messageOf */.bD)(error), { cause: error }) : error;
+            });
         });
+    }
+    async #readAll(session, handle, most, key) {
+        try {
+            const { size } = await found(key, this.name, session.request((sftp, done) => sftp.fstat(handle, done)).then(isFile));
+            (0,stores_store/* checkSize */.C1)(size, most, key, this.name);
+            return await readPieces(session, handle, size);
+        }
+        finally {
+            if (!session.ended)
+                await session.request((sftp, done) => sftp.close(handle, (error) => done(error, undefined)));
+        }
     }
     head(key) {
         return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
-            const { size, mtime } = await found(key, this.name, session.request((sftp, done) => sftp.stat(this.#path(key), done)).then(isFile));
+            const { size, mtime } = await found(key, this.name, this.#stat(session, this.#path(key)));
             return { key, size, modified: new Date(mtime * 1000) };
         });
     }
@@ -283,7 +309,10 @@ class SftpStore {
             return answer && answer.value.f_frsize * answer.value.f_bavail;
         });
     }
-    /** After a run that wrote, removes what killed runs left behind. */
+    sweep() {
+        return this.#attempt(`clean up ${this.name}`, (session) => this.#sweep(session));
+    }
+    /** After a run that wrote, removes what uploads left behind. */
     async close() {
         // One that could not be opened has nothing to close, and whoever needed it knows why.
         const session = await this.#session?.catch(() => undefined);
@@ -291,7 +320,7 @@ class SftpStore {
             return;
         try {
             if (this.#wrote && !session.ended)
-                await this.#removeAbandoned(session);
+                await this.#sweep(session);
         }
         catch (error) {
             // What was put is put; the next run that writes cleans up.
@@ -302,11 +331,27 @@ class SftpStore {
             session.close();
         }
     }
-    async #removeAbandoned(session) {
+    async #sweep(session) {
+        await this.#discardLeft(session);
         const { files } = (await this.#readFolder(session, walk/* INCOMING */.BG)) ?? { files: [] };
         for (const { name, modified } of files) {
-            if (Date.now() - modified.getTime() > walk/* ABANDONED_AFTER */.sU)
+            if ((0,walk/* isAbandoned */.zI)(name, modified))
                 await remove(session, this.#path(`${walk/* INCOMING */.BG}/${name}`));
+        }
+    }
+    /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
+    async #discardLeft(session) {
+        for (const temporary of this.#left) {
+            if (session.ended)
+                return;
+            try {
+                await remove(session, temporary);
+                this.#left.delete(temporary);
+            }
+            catch (error) {
+                if (session_status(error) === undefined && !(error instanceof retry/* Transient */.Rc))
+                    throw error;
+            }
         }
     }
     async #attempt(what, work) {
@@ -337,8 +382,7 @@ class SftpStore {
         }
         return this.#session;
     }
-    async #upload(session, bytes) {
-        const temporary = this.#path(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
+    async #upload(session, temporary, bytes) {
         const open = () => session.request((sftp, done) => sftp.open(temporary, 'wx', 0o600, done));
         const handle = await open().catch(async (error) => {
             if (session_status(error) !== NO_SUCH_FILE)
@@ -354,11 +398,9 @@ class SftpStore {
         catch (error) {
             if (!session.ended)
                 await close();
-            await discard(session, temporary);
             throw error;
         }
         await close();
-        return temporary;
     }
     /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
     async #moveIntoPlace(session, temporary, target) {
@@ -369,7 +411,10 @@ class SftpStore {
             if (session_status(error) !== NO_SUCH_FILE)
                 throw error;
             await this.#makeFolder(session, parentOf(target));
-            await this.#rename(session, temporary, target);
+            await this.#rename(session, temporary, target).catch((again) => {
+                // rclone's server, when others replace the same object at this moment.
+                throw session_status(again) === NO_SUCH_FILE ? new retry/* Transient */.Rc((0,compiled_error/* messageOf */.bD)(again), { cause: again }) : again;
+            });
         }
     }
     async #rename(session, from, to) {
@@ -433,6 +478,10 @@ class SftpStore {
             files: files.map(({ filename, attrs }) => ({ name: filename, size: attrs.size, modified: new Date(attrs.mtime * 1000) })),
         };
     }
+    /** Undefined for what is there, but is no file. */
+    #stat(session, file) {
+        return session.request((sftp, done) => sftp.stat(file, done)).then(isFile);
+    }
     /** Of a key, or of the store's own folder for an empty one. */
     #path(key) {
         const { path } = this.#options;
@@ -483,15 +532,6 @@ const plainRename = (session, from, to) => session.request((sftp, done) => sftp.
 /** Deleting what is not there is no error. */
 async function remove(session, file) {
     await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere);
-}
-/** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
-async function discard(session, temporary) {
-    if (session.ended)
-        return;
-    await remove(session, temporary).catch((error) => {
-        if (session_status(error) === undefined && !(error instanceof retry/* Transient */.Rc))
-            throw error;
-    });
 }
 function notThere(error) {
     if (session_status(error) === NO_SUCH_FILE)

@@ -20,6 +20,8 @@ var external_node_crypto_ = __webpack_require__(77598);
 var dist_cjs = __webpack_require__(28299);
 // EXTERNAL MODULE: ./compiled/error.js
 var error = __webpack_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/http.js
+var http = __webpack_require__(95117);
 // EXTERNAL MODULE: ./compiled/stores/retry.js
 var retry = __webpack_require__(53815);
 // EXTERNAL MODULE: ./compiled/stores/s3/errors.js
@@ -89,6 +91,7 @@ var store = __webpack_require__(19288);
 
 
 
+
 /** A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not. */
 class S3Store {
     name;
@@ -123,10 +126,12 @@ class S3Store {
             }
         });
     }
-    async get(key) {
+    async get(key, most) {
         let unexpected;
         return this.#session.try('get', key, async (requestTimeout) => {
-            const { bytes, etag } = await this.#fetch(key, requestTimeout);
+            const { bytes, etag } = await this.#fetch(key, most, requestTimeout).catch((error) => {
+                throw error instanceof http/* TooLong */.VL ? (0,store/* tooLarge */.g$)(most, key, this.name) : error;
+            });
             const expected = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '')?.[1];
             if (etag === undefined)
                 throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
@@ -144,18 +149,19 @@ class S3Store {
             return bytes;
         });
     }
-    async #fetch(key, requestTimeout) {
+    async #fetch(key, maximum, requestTimeout) {
         const { Bucket, Key } = this.#at(key);
-        const answer = await this.#session.direct.ask('GET', Key, requestTimeout);
+        const limits = { requestTimeout, maximum };
+        const answer = await this.#session.direct.ask('GET', Key, limits);
         if (answer)
             return { bytes: answer.body, etag: answer.headers.get('etag') ?? undefined };
-        const { Body, ETag: etag } = await this.#session.client.send(new dist_cjs/* GetObjectCommand */.jLs({ Bucket, Key }), { requestTimeout });
+        const { Body, ETag: etag } = await this.#session.client.send(new dist_cjs/* GetObjectCommand */.jLs({ Bucket, Key }), limits);
         const { buffer, byteOffset, length } = (await Body?.transformToByteArray()) ?? new Uint8Array();
         return { bytes: Buffer.from(buffer, byteOffset, length), etag };
     }
     async head(key) {
         return this.#session.try('head', key, async (requestTimeout) => {
-            const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, requestTimeout);
+            const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, { requestTimeout });
             const [length, changed] = [Number(answer?.headers.get('content-length') ?? NaN), Date.parse(answer?.headers.get('last-modified') ?? '')];
             if (!Number.isNaN(length) && !Number.isNaN(changed))
                 return { key, size: length, modified: new Date(changed) };

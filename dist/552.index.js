@@ -78,7 +78,7 @@ async function exchange(client, tenant, assertion, { variables, signal, timeout,
         client_assertion: assertion,
     }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const answer = await (0,retry/* retry */.L5)((silence) => (0,http/* request */.E)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,retry/* retry */.L5)((silence) => (0,http/* request */.Em)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const told = jsonOf(answer.body);
     const parsed = answer.status === 200 ? granted.safeParse(told) : undefined;
     if (!parsed?.success) {
@@ -100,14 +100,19 @@ function jsonOf(body) {
     }
 }
 
+// EXTERNAL MODULE: external "node:async_hooks"
+var external_node_async_hooks_ = __webpack_require__(16698);
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __webpack_require__(57075);
 ;// CONCATENATED MODULE: ./compiled/stores/azblob/requests.js
 
 
 
-/** A snapshot of a million chunks has a hundred megabytes; what is larger was not put by us. */
-const LARGEST_OBJECT = 1024 ** 3;
+
+/** Of answers that are no object: a page of a listing has 5,000 names. */
+const LARGEST_ANSWER = 16 * 1024 * 1024;
+/** Bytes of a good answer that are read to the requests made within; Azure's client has no way to hand it on. */
+const maximum = new external_node_async_hooks_.AsyncLocalStorage();
 /** How Azure's client asks the service: as every store does, so that stalls, proxies and lost connections are dealt with in one place. */
 class Requests {
     #options;
@@ -120,7 +125,7 @@ class Requests {
         const headers = { ...asked.headers.toJson(), ...(token && { authorization: `Bearer ${await token()}` }) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or text of the client's
         const sent = asked.body;
-        const { status, headers: received, body } = await (0,http/* request */.E)(url, { method: asked.method, headers, body: sent }, { signal, silence, maximum: LARGEST_OBJECT });
+        const { status, headers: received, body } = await (0,http/* request */.Em)(url, { method: asked.method, headers, body: sent }, { signal, silence, maximum: maximum.getStore() ?? LARGEST_ANSWER });
         const announced = received.get('content-length');
         if (asked.method !== 'HEAD' && announced !== null && Number(announced) !== body.length)
             throw new retry/* Transient */.Rc(`${url.host} sent ${body.length} bytes where it announced ${announced}`);
@@ -142,6 +147,7 @@ var persistence = __webpack_require__(19194);
 // EXTERNAL MODULE: ./compiled/stores/store.js
 var store = __webpack_require__(19288);
 ;// CONCATENATED MODULE: ./compiled/stores/azblob.js
+
 
 
 
@@ -172,10 +178,12 @@ class AzblobStore {
                 throw new retry/* Transient */.Rc('other bytes arrived than were sent');
         });
     }
-    async get(key) {
+    async get(key, most) {
         const blob = this.#container.getBlobClient(this.#prefix + (0,store/* checkKey */.yR)(key));
         return this.#try('get', key, async () => {
-            const { readableStreamBody, contentMD5 } = await blob.download(0, undefined, { maxRetryRequests: 0 });
+            const { readableStreamBody, contentMD5 } = await maximum.run(most, () => blob.download(0, undefined, { maxRetryRequests: 0 })).catch((error) => {
+                throw error instanceof http/* TooLong */.VL ? (0,store/* tooLarge */.g$)(most, key, this.name) : error;
+            });
             const pieces = [];
             for await (const piece of readableStreamBody ?? [])
                 pieces.push(Buffer.from(piece));
@@ -400,7 +408,7 @@ class Persistence {
 async function jobToken(asked, { signal, timeout, mask }) {
     const url = new URL(asked.url);
     url.searchParams.set('audience', asked.audience);
-    const answer = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .E)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const parsed = answer.status === 200 ? zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ value: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().min(1) }).safeParse(jsonOf(answer.body)) : undefined;
     if (!parsed?.success)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub gave this job no identity token (status ${answer.status})`, { hint: 'Give the job `permissions: id-token: write`.' });

@@ -105,9 +105,12 @@ function failureIn(text) {
 
 // EXTERNAL MODULE: ./compiled/stores/retry.js
 var retry = __webpack_require__(53815);
+// EXTERNAL MODULE: ./compiled/stores/store.js
+var store = __webpack_require__(19288);
 // EXTERNAL MODULE: ./compiled/stores/webdav.js + 1 modules
 var webdav = __webpack_require__(8798);
 ;// CONCATENATED MODULE: ./compiled/stores/rclone.js
+
 
 
 
@@ -137,8 +140,8 @@ class RcloneStore {
     put(key, bytes) {
         return this.#through((store) => store.put(key, bytes));
     }
-    get(key) {
-        return this.#through((store) => store.get(key));
+    get(key, most) {
+        return this.#through((store) => store.get(key, most));
     }
     head(key) {
         return this.#through((store) => store.head(key));
@@ -158,6 +161,9 @@ class RcloneStore {
     }
     free() {
         return this.#through((store) => store.free());
+    }
+    sweep() {
+        return this.#through((store) => store.sweep());
     }
     async close() {
         try {
@@ -181,7 +187,7 @@ class RcloneStore {
     }
     /** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
     #explained(error, { host, log }, since) {
-        if (this.#options.signal.aborted || !(error instanceof compiled_error/* LifeboatError */.H3))
+        if (this.#options.signal.aborted || !(error instanceof compiled_error/* LifeboatError */.H3) || error instanceof store/* DamagedObject */.F7)
             return error;
         const [message, said] = [error.message.replaceAll(host, 'rclone'), log.failureSince(since)];
         return new compiled_error/* LifeboatError */.H3(said === '' || message.includes(said) ? message : `${message}; rclone says: ${said}`, { cause: error, hint: error.hint });
@@ -247,7 +253,7 @@ const SERVE = [
 const REMEMBERED = '1s';
 /** A version of rclone that takes its user and password another way would serve to everyone on the machine. */
 async function refuseOpenServer(url, signal) {
-    const { status } = await (0,http/* request */.E)(url, { method: 'PROPFIND', headers: { depth: '0' } }, { signal, silence: START_LIMIT, maximum: 1024 * 1024 });
+    const { status } = await (0,http/* request */.Em)(url, { method: 'PROPFIND', headers: { depth: '0' } }, { signal, silence: START_LIMIT, maximum: 1024 * 1024 });
     if (status !== 401)
         throw new compiled_error/* LifeboatError */.H3(`this version of rclone serves without asking for a password (status ${status})`, { hint: 'Install another version of rclone.' });
 }
@@ -395,14 +401,15 @@ function numberOr(text) {
 
 
 
-const LARGEST_OBJECT = 64 * 1024 * 1024;
 /** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
 const SMALL = 512 * 1024;
 const LARGEST_LISTING = 256 * 1024 * 1024;
 /** RFC 4918, section 11.5: the server is full, and will be the next time. */
 const INSUFFICIENT_STORAGE = 507;
-/** For a folder that is not there RFC 4918 wants 409; for a move, mod_dav has 500 and rclone 403. */
+/** For a folder that is not there RFC 4918 wants 409; for a put, nginx has 500, and for a move, mod_dav has 500 and rclone 403. */
 const NO_FOLDER = [403, 404, 409, 500];
+/** A 500 to one of these is looked at here. */
+const WRITING = ['PUT', 'MKCOL', 'MOVE'];
 /**
  * A store in a folder of a WebDAV server (RFC 4918), laid out like one on a disk. Many servers write a PUT in place, so an object is
  * put under a temporary name and moved.
@@ -412,6 +419,11 @@ class WebdavStore {
     #options;
     #base;
     #persistence;
+    /** Folders that something was put into: a 500 from there has another reason than that they are missing. */
+    #folders = new Set();
+    /** Temporary files of puts that failed, as far as they were not removed at once. */
+    #left = new Set();
+    /** Or has tried to. */
     #wrote = false;
     /** It has answered as WebDAV servers do. */
     #spoken = false;
@@ -425,6 +437,7 @@ class WebdavStore {
         const target = this.#url(key);
         return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
             const temporary = this.#url(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
+            this.#wrote = true;
             let uploaded = false;
             try {
                 await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }));
@@ -433,24 +446,32 @@ class WebdavStore {
                 // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
                 if (moved.status !== 201 && moved.status !== 204)
                     throw this.#refused(moved, target);
-                this.#wrote = true;
             }
             catch (error) {
+                this.#left.add(temporary.href);
                 const refused = error instanceof retry/* Transient */.Rc ? error.cause : error;
                 if (!(refused instanceof Refused))
                     throw error;
-                await this.#discard(temporary, silence);
+                await this.#discard(temporary.href, silence);
                 // Two moves to one place get into each other's way on some servers.
                 if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered))
                     throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
                 throw error;
             }
+            for (const left of this.#left)
+                await this.#discard(left, silence);
         });
     }
-    get(key) {
+    get(key, most) {
         const url = this.#url(key);
         return this.#attempt(`read ${key} from ${this.name}`, async (silence) => {
-            const answer = await this.#ask('GET', url, silence, { maximum: LARGEST_OBJECT });
+            const answer = await this.#ask('GET', url, silence, { maximum: most }).catch(async (error) => {
+                if (!(error instanceof http/* TooLong */.VL))
+                    throw error;
+                // A page for people may be in its place.
+                await this.#describe(key, silence);
+                throw (0,store/* tooLarge */.g$)(most, key, this.name);
+            });
             // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked what there is.
             const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html');
             if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status))
@@ -490,17 +511,16 @@ class WebdavStore {
             return resources?.[0]?.available;
         });
     }
-    /** After a run that wrote, removes what killed runs left behind. */
+    sweep() {
+        return this.#attempt(`clean up ${this.name}`, (silence) => this.#sweep(silence));
+    }
+    /** After a run that wrote, removes what uploads left behind. */
     async close() {
         const { signal, timeout, silence = timeout / 5 } = this.#options;
         if (!this.#wrote || signal.aborted)
             return;
         try {
-            const { files } = (await this.#readFolder(walk/* INCOMING */.BG, silence)) ?? { files: [] };
-            for (const { name, modified } of files) {
-                if (Date.now() - modified.getTime() > walk/* ABANDONED_AFTER */.sU)
-                    await this.#ask('DELETE', this.#url(`${walk/* INCOMING */.BG}/${name}`), silence);
-            }
+            await this.#sweep(silence);
         }
         catch (error) {
             // What was put is put; the next run that writes cleans up.
@@ -508,12 +528,25 @@ class WebdavStore {
                 throw error;
         }
     }
-    /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed as abandoned later. */
+    async #sweep(silence) {
+        for (const left of this.#left)
+            await this.#discard(left, silence);
+        const { files } = (await this.#readFolder(walk/* INCOMING */.BG, silence)) ?? { files: [] };
+        for (const { name, modified } of files)
+            if ((0,walk/* isAbandoned */.zI)(name, modified))
+                await this.#discard(this.#url(`${walk/* INCOMING */.BG}/${name}`).href, silence);
+    }
+    /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed later. */
     async #discard(temporary, silence) {
-        await this.#ask('DELETE', temporary, silence).catch((error) => {
+        try {
+            const { status } = await this.#ask('DELETE', new URL(temporary), silence);
+            if (status < 500)
+                this.#left.delete(temporary);
+        }
+        catch (error) {
             if (!(error instanceof compiled_error/* LifeboatError */.H3))
                 throw error;
-        });
+        }
     }
     /** Apache and rclone send as many bytes as the old object had out of the new one when it is replaced just then. */
     async #confirm(key, { headers, body }, silence) {
@@ -553,18 +586,19 @@ class WebdavStore {
         this.#spoken = true;
         return resources;
     }
-    /** Whether an answer says that there is nothing at `url`. mod_dav has 400 for a path that leads through a file, which other trouble has as well. */
+    /** Whether an answer says that there is nothing at `url`. For a path that leads through a file mod_dav has 400, lighttpd 403 and nginx 409, which other trouble has as well. */
     async #isNothing({ status }, url, silence) {
-        if (status !== 400 || url.pathname === '/')
+        if (![400, 403, 409].includes(status) || url.pathname === '/')
             return status === 404 || status === 410;
         const above = await this.#propfind(new URL(url.pathname.endsWith('/') ? url.href.replace(/\/+$/, '') : '.', url), '0', silence, WANTED);
         return !above?.[0]?.collection;
     }
     /** Folders are made when they turn out to be missing, so that those which are there cost nothing. */
     async #withFolder(url, silence, work) {
+        const folder = new URL('.', url);
         let answer = await work();
-        if (NO_FOLDER.includes(answer.status)) {
-            await this.#makeFolder(new URL('.', url), silence).catch((error) => {
+        if (NO_FOLDER.includes(answer.status) && !(answer.status === 500 && this.#folders.has(folder.href))) {
+            await this.#makeFolder(folder, silence).catch((error) => {
                 throw answer.status === 403 && error instanceof Refused ? this.#refused(answer, url) : error;
             });
             // Also where the folder was there: another put may have made it meanwhile.
@@ -572,6 +606,7 @@ class WebdavStore {
         }
         if (!webdav_isGood(answer))
             throw this.#refused(answer, url);
+        this.#folders.add(folder.href);
         return answer;
     }
     /** Makes a folder and what is missing above it, unless it is there. */
@@ -592,7 +627,7 @@ class WebdavStore {
         const { signal, user, password, token } = this.#options;
         const authorization = user !== undefined ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : token !== undefined ? `Bearer ${token}` : undefined;
         const { headers, body, maximum = 1024 * 1024 } = given;
-        const answer = await (0,http/* request */.E)(url, { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body }, { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(method === 'MOVE' ? [500] : [])] });
+        const answer = { method, ...(await (0,http/* request */.Em)(url, { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body }, { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(WRITING.includes(method) ? [500] : [])] })) };
         // Some servers lock a file for as long as another request works on it.
         if (answer.status === 423)
             throw new retry/* Transient */.Rc(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' });
@@ -600,10 +635,12 @@ class WebdavStore {
             throw new Refused(answer, url);
         return answer;
     }
-    /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not. */
+    /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not, and to a PUT or a MKCOL that it takes none. */
     #refused(answer, url) {
+        const { status, method } = answer;
         const refused = new Refused(answer, url);
-        return this.#options.vague || (answer.status === 405 && this.#spoken) ? new retry/* Transient */.Rc(refused.message, { cause: refused }) : refused;
+        const passing = this.#options.vague || status === 500 || (status === 405 && this.#spoken && method !== 'PUT' && method !== 'MKCOL');
+        return passing ? new retry/* Transient */.Rc(refused.message, { cause: refused, hint: refused.hint }) : refused;
     }
     async #attempt(what, work) {
         const { silence, timeout, signal } = this.#options;
@@ -634,10 +671,16 @@ const HINTS = {
     501: 'At this address the server does not speak WebDAV.',
     507: 'The server or a quota is full. Free some space or choose another destination; the backups already there are whole.',
 };
+/** Where it was to store something. */
+const WRITING_HINTS = {
+    405: 'Check the path of the destination: at this address the server does not speak WebDAV, or allows no uploads (nginx: dav_methods PUT DELETE MKCOL MOVE). Some servers, those written in Go, answer so when their disk or a quota is full.',
+    413: 'The server takes no uploads of this size: raise its limit (nginx: client_max_body_size 0; Apache: LimitRequestBody 0).',
+    500: 'Often the disk of the server or a quota is full, or its user may not write there: its error log says which. The backups already there are whole.',
+};
 /** An answer that will be the same the next time. */
 class Refused extends compiled_error/* LifeboatError */.H3 {
     answered;
-    constructor({ status, headers }, url) {
+    constructor({ status, headers, method }, url) {
         const location = headers.get('location');
         // The path of a redirect may hold a secret.
         const place = location === null ? undefined : URL.parse(location, url.href);
@@ -647,7 +690,7 @@ class Refused extends compiled_error/* LifeboatError */.H3 {
             super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` });
         }
         else {
-            super(`${url.host} ${saying}`, { hint: HINTS[status] ?? http/* AGAIN */.j });
+            super(`${url.host} ${saying}`, { hint: (WRITING.includes(method) ? WRITING_HINTS[status] : undefined) ?? HINTS[status] ?? http/* AGAIN */.jM });
         }
         this.answered = status;
     }

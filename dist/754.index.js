@@ -177,11 +177,11 @@ var http = __webpack_require__(95117);
 
 
 
-/** A snapshot of a million chunks has a hundred megabytes; what is larger was not put by us. */
-const LARGEST_OBJECT = 1024 ** 3;
+/** Of answers that are no object: a page of a listing has a thousand keys. */
+const LARGEST_ANSWER = 16 * 1024 * 1024;
 /**
  * How the client of Amazon's SDK asks a service: as every store does, so that stalls, proxies and lost connections are dealt with in one place.
- * `requestTimeout`, of each command, is milliseconds without a byte.
+ * `Limits` are given with each command.
  */
 class Requests {
     metadata = { handlerProtocol: 'http/1.1' };
@@ -192,19 +192,19 @@ class Requests {
         this.#signal = signal;
         this.#silence = silence;
     }
-    async handle(asked, { requestTimeout = this.#silence } = {}) {
-        const answer = await this.ask(asked, requestTimeout);
+    async handle(asked, limits = {}) {
+        const answer = await this.ask(asked, limits);
         return { response: { statusCode: answer.status, headers: Object.fromEntries(answer.headers), body: external_node_stream_.Readable.from([answer.body]) } };
     }
-    /** A whole answer, whatever its status. `silence` is milliseconds without a byte. */
-    async ask(asked, silence) {
+    /** A whole answer, whatever its status. Throws `TooLong`. */
+    async ask(asked, { requestTimeout: silence = this.#silence, maximum = LARGEST_ANSWER }) {
         const { protocol, hostname, port, path, query = {}, method, headers } = asked;
         const parameters = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`));
         const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`);
         const whole = `${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`;
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or a form of the SDK's
         const body = asked.body;
-        const answer = await (0,http/* request */.E)(url, { method, headers, body, path: whole }, { signal: this.#signal, silence, maximum: LARGEST_OBJECT });
+        const answer = await (0,http/* request */.Em)(url, { method, headers, body, path: whole }, { signal: this.#signal, silence, maximum });
         const announced = answer.headers.get('content-length');
         if (method !== 'HEAD' && announced !== null && Number(announced) !== answer.body.length) {
             throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`);
@@ -247,13 +247,13 @@ class Direct {
         }, follow);
     }
     /** The object at a key of the bucket, or its headers; undefined for any other answer than 200: the SDK, asked again, knows what it means. */
-    async ask(method, key, silence) {
+    async ask(method, key, limits) {
         const way = this.#way;
         if (!way)
             return undefined;
         const request = { ...way.asked, method, path: way.path + path(key), query: {}, headers: { host: way.host, 'x-amz-content-sha256': NOTHING } };
         const signed = await way.signer.sign(request, { signingDate: new Date(Date.now() + this.#client.config.systemClockOffset), signingRegion: way.region, signingService: 's3' });
-        const answer = await this.#requests.ask({ ...request, headers: signed.headers }, silence);
+        const answer = await this.#requests.ask({ ...request, headers: signed.headers }, limits);
         return answer.status === 200 ? answer : undefined;
     }
     /** From a request that was answered well. */
@@ -299,7 +299,7 @@ async function assumeRole(role, token, { variables, signal, timeout, region, mas
     const name = (variables['AWS_ROLE_SESSION_NAME'] || `lifeboat-${variables['GITHUB_RUN_ID'] ?? 'run'}`).slice(0, 64);
     const body = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', Version: '2011-06-15', RoleArn: role, RoleSessionName: name, WebIdentityToken: token }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/xml' };
-    const answer = await (0,retry/* retry */.L5)((silence) => (0,http/* request */.E)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,retry/* retry */.L5)((silence) => (0,http/* request */.Em)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const xml = answer.body.toString('utf8');
     const [accessKeyId, secretAccessKey, sessionToken, expiration] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Expiration'].map((tag) => identity_element(xml, tag));
     if (answer.status !== 200 || !accessKeyId || !secretAccessKey || !sessionToken || !expiration) {
@@ -410,7 +410,7 @@ function openSession(destination, options) {
 async function jobToken(asked, { signal, timeout, mask }) {
     const url = new URL(asked.url);
     url.searchParams.set('audience', asked.audience);
-    const answer = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .E)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const parsed = answer.status === 200 ? zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ value: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().min(1) }).safeParse(jsonOf(answer.body)) : undefined;
     if (!parsed?.success)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub gave this job no identity token (status ${answer.status})`, { hint: 'Give the job `permissions: id-token: write`.' });

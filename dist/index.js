@@ -30388,15 +30388,17 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _exit_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(42924);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(94920);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(94151);
+/* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(15897);
 /* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(58968);
 /* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(68427);
 /* harmony import */ var _report_workflow_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(27528);
 /* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(39055);
 /* harmony import */ var _staging_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(64571);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(11106);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(11106);
 /* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(24192);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dispatch_js__WEBPACK_IMPORTED_MODULE_5__]);
 _dispatch_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -30458,17 +30460,17 @@ function workflowRun(variables) {
     return { repository, workflow: workflow ?? '', id, attempt: attempt ?? '1', url: `${server ?? 'https://github.com'}/${repository}/actions/runs/${id}` };
 }
 async function conclude(outcome, redaction, variables) {
-    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_workflow_js__WEBPACK_IMPORTED_MODULE_10__/* .inertText */ .U)(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .textOf */ .b6)(outcome, 'node dist/cli.js'))));
+    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .textOf */ .b6)(outcome, 'node dist/cli.js'))));
     for (const [name, value] of Object.entries((0,_outputs_js__WEBPACK_IMPORTED_MODULE_13__/* .outputsOf */ .Y)(outcome)))
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setOutput */ .uH(name, value);
     const status = (0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .statusOf */ .c2)(outcome);
     const title = titleOf(outcome.command, status);
     if (status === 0)
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .notice */ .lm(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .headlineOf */ .gD)(outcome)), { title });
+        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .notice */ .lm((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .headlineOf */ .gD)(outcome))), { title });
     else
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .problemOf */ .Zw)(outcome)), { title });
+        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_5__/* .problemOf */ .Zw)(outcome))), { title });
     const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables;
-    await writeSummary(_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .summaries */ .v2[outcome.command](outcome.result, { ...outcome.shown, action: action || 'OWNER/lifeboat', reference: reference || `v${_version_js__WEBPACK_IMPORTED_MODULE_16__/* .VERSION */ .x}`, now: new Date() }));
+    await writeSummary(_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .summaries */ .v2[outcome.command](outcome.result, { ...outcome.shown, action: action || 'OWNER/lifeboat', reference: reference || `v${_version_js__WEBPACK_IMPORTED_MODULE_17__/* .VERSION */ .x}`, now: new Date() }));
     return status;
 }
 function titleOf(command, status) {
@@ -30477,9 +30479,9 @@ function titleOf(command, status) {
 /** Says so first; only then, and not when cancelled, is the store asked what there is to fall back on. */
 async function fail(command, error, redaction, askNewest) {
     const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .redactedFailure */ .rb)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureOf */ .g5)(error), (text) => redaction.apply(text));
-    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureText */ .kY)(failure).replace(/^error: /, ''), { title: titleOf(command, failure.status) });
+    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureText */ .kY)(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) });
     if (process.env['LIFEBOAT_DEBUG'] === '1' || _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .isDebug */ ._o())
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_workflow_js__WEBPACK_IMPORTED_MODULE_10__/* .inertText */ .U)(redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error))));
+        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error))));
     _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setOutput */ .uH('outcome', failure.status === 3 ? 'could not verify' : 'failed');
     const asked = failure.status === 2 || failure.message === _run_js__WEBPACK_IMPORTED_MODULE_11__/* .INTERRUPTED */ .t ? undefined : await askNewest();
     const newest = asked && 'unknown' in asked ? { ...asked, unknown: redaction.apply(asked.unknown) } : asked;
@@ -30510,15 +30512,18 @@ __webpack_async_result__();
 /* harmony export */   Y: () => (/* binding */ outputsOf)
 /* harmony export */ });
 /* unused harmony export outputs */
+/* harmony import */ var _report_shrink_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53216);
+
 /** The outputs of each action: what action.yml says of them. `outcome` and `result` are in all of them. */
 const outputs = {
     backup: {
-        outcome: 'done or failed.',
+        outcome: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, or something shrank.',
         'snapshot-id': 'The id of the new snapshot.',
         size: 'Bytes read from the databases.',
         added: 'Bytes added to the store.',
         duration: 'Seconds it took.',
         verified: 'The level at which the snapshot was read back: none, list or read.',
+        shrunk: 'How many databases, tables, volumes and buckets lost more than half since the backup before.',
         result: 'Everything about the backup, as JSON.',
     },
     restore: {
@@ -30543,7 +30548,7 @@ const outputs = {
     list: {
         outcome: 'done or failed.',
         count: 'How many snapshots there are.',
-        'snapshot-id': 'The id of the newest snapshot; empty when there is none.',
+        'snapshot-id': 'The id of the newest snapshot that is whole; empty when there is none.',
         result: 'All snapshots, as JSON.',
     },
     copy: {
@@ -30568,7 +30573,10 @@ const outputs = {
     },
 };
 const values = {
-    backup: ({ snapshot, size, added, seconds, verified, complete }) => ({ outcome: complete ? 'done' : 'failed', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified }),
+    backup: (result) => {
+        const { snapshot, size, added, seconds, verified, shrunk } = result;
+        return { outcome: result.complete && !(0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_0__/* .failsByShrinking */ ._Z)(result) ? 'done' : 'failed', 'snapshot-id': snapshot, size: `${size}`, added: `${added}`, duration: `${seconds}`, verified, shrunk: `${shrunk.length}` };
+    },
     restore: ({ snapshot, restored, errors, seconds }) => ({ outcome: errors.length > 0 ? 'failed' : 'done', 'snapshot-id': snapshot, restored: `${restored}`, duration: `${seconds}` }),
     verify: ({ result, snapshot, seconds }) => ({ outcome: result, 'snapshot-id': snapshot, duration: `${seconds}` }),
     copy: ({ snapshots, bytes, seconds }) => ({
@@ -30583,7 +30591,7 @@ const values = {
         return { outcome: problems > 0 ? 'failed' : 'done', problems: `${problems}`, warnings: `${warnings}` };
     },
     check: ({ problems, issue }) => ({ outcome: problems.length > 0 ? 'stale' : 'fresh', problems: `${problems.length}`, 'issue-url': issue?.url ?? '' }),
-    list: ({ snapshots }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': snapshots.toSorted((a, b) => b.time.localeCompare(a.time))[0]?.id ?? '' }),
+    list: ({ snapshots, restorable = '' }) => ({ outcome: 'done', count: `${snapshots.length}`, 'snapshot-id': restorable }),
 };
 /** The values of an action's outputs. */
 function outputsOf({ command, result }) {
@@ -30675,12 +30683,14 @@ function kill(pid, signal) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $3: () => (/* binding */ TooMuchOutput),
 /* harmony export */   Fo: () => (/* binding */ collect),
 /* harmony export */   hd: () => (/* binding */ RUN_VARIABLE),
 /* harmony export */   hm: () => (/* binding */ feed),
 /* harmony export */   rF: () => (/* binding */ ChildError),
 /* harmony export */   v0: () => (/* binding */ startChild),
-/* harmony export */   w$: () => (/* binding */ runChild)
+/* harmony export */   w$: () => (/* binding */ runChild),
+/* harmony export */   y4: () => (/* binding */ collectBytes)
 /* harmony export */ });
 /* harmony import */ var node_child_process__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(31421);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(76760);
@@ -30710,9 +30720,9 @@ function marks() {
 }
 /** Starts a program, by its path and without a shell. */
 function startChild(program, parameters, options) {
-    const { environment, signal, stderrLimit = 64 * 1024, onStderr, folder } = options;
+    const { environment, signal, stopSignal = 'SIGTERM', stderrLimit = 64 * 1024, onStderr, folder, memory } = options;
     signal?.throwIfAborted();
-    const child = (0,node_child_process__WEBPACK_IMPORTED_MODULE_0__.spawn)(program, parameters, { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder });
+    const child = (0,node_child_process__WEBPACK_IMPORTED_MODULE_0__.spawn)(...limited(program, parameters, memory), { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder });
     let failure;
     child.on('error', (error) => (failure ??= error));
     // A write error means the child reads no more; write() answers false and the exit status tells the rest.
@@ -30734,7 +30744,7 @@ function startChild(program, parameters, options) {
     });
     async function stop() {
         if (child.exitCode === null && child.signalCode === null && kill === undefined) {
-            child.kill('SIGTERM');
+            child.kill(stopSignal);
             kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
         }
         child.stdout.destroy();
@@ -30779,6 +30789,12 @@ function startChild(program, parameters, options) {
         stop,
     };
 }
+/** Node cannot set limits of a child; a shell can, and is then replaced by the program. */
+function limited(program, parameters, memory) {
+    if (memory === undefined)
+        return [program, parameters];
+    return ['/bin/sh', ['-c', 'ulimit -d "$0" 2>/dev/null; exec "$@"', String(Math.floor(memory / 1024)), program, ...parameters]];
+}
 /**
  * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
  * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, nobody has a use for a piece
@@ -30816,6 +30832,25 @@ async function runChild(program, parameters, options) {
     const stdout = await collect(child);
     await feeding;
     return { stdout, stderr: (await child.exit).stderr };
+}
+/** A child printed more than it may. */
+class TooMuchOutput extends Error {
+}
+/**
+ * All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. Nothing more is read while `onPiece`
+ * is at work: a child with much to print waits.
+ */
+async function collectBytes(child, most, onPiece) {
+    const pieces = [];
+    let size = 0;
+    for await (const piece of child.stdout) {
+        size += piece.length;
+        if (size > most)
+            throw new TooMuchOutput(`more than ${most} bytes`);
+        pieces.push(Buffer.from(piece));
+        await onPiece?.(pieces.at(-1));
+    }
+    return Buffer.concat(pieces);
 }
 /** All that a child prints. Throws what iterating `stdout` does. */
 async function collect(child) {
@@ -31085,6 +31120,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(94920);
 /* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(69248);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(94151);
+/* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(15897);
 /* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(58968);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(10453);
 /* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(39055);
@@ -31094,6 +31130,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _key_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49336);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dispatch_js__WEBPACK_IMPORTED_MODULE_3__, _key_js__WEBPACK_IMPORTED_MODULE_11__]);
 ([_dispatch_js__WEBPACK_IMPORTED_MODULE_3__, _key_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -31164,9 +31201,9 @@ async function runCommand(command, args, variables, redaction, report) {
     report.end();
     const clean = (0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .redacted */ .pc)(outcome, redaction);
     if (switches.has('json'))
-        print(process.stdout, JSON.stringify(clean.result));
+        process.stdout.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertJson */ .n)(clean.result)}\n`);
     else
-        print(process.stdout, (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_7__/* .printable */ .g)(redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .textOf */ .b6)(clean, programName()))));
+        print(process.stdout, redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .textOf */ .b6)(clean, programName())));
     return (0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .statusOf */ .c2)(outcome);
 }
 async function runKey(args, variables, redaction, report) {
@@ -31228,7 +31265,7 @@ function written(stream) {
     });
 }
 function print(stream, text) {
-    stream.write(`${text}\n`);
+    stream.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(text)}\n`);
 }
 
 __webpack_async_result__();
@@ -31248,26 +31285,34 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _postgres_connection_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28854);
 /* harmony import */ var _postgres_dump_arguments_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(42829);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_known_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(51248);
-/* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(70799);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
-/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_22__ = __nccwpck_require__(28764);
-/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18401);
-/* harmony import */ var _sources_postgres_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(12296);
-/* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(82602);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(53815);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(20661);
-/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(92288);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(68961);
-/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(24302);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(98635);
-/* harmony import */ var _volumes_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(55012);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_14__]);
-_destinations_js__WEBPACK_IMPORTED_MODULE_14__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8351);
+/* harmony import */ var _report_shrink_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(53216);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_known_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(51248);
+/* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(70799);
+/* harmony import */ var _repository_format_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49332);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_26__ = __nccwpck_require__(28764);
+/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(18401);
+/* harmony import */ var _sources_postgres_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(75560);
+/* harmony import */ var _sources_shrink_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(61726);
+/* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_25__ = __nccwpck_require__(82602);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(53815);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_23__ = __nccwpck_require__(11106);
+/* harmony import */ var _check_reused_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(21643);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(20661);
+/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(92288);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_24__ = __nccwpck_require__(68961);
+/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(24302);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(98635);
+/* harmony import */ var _volumes_js__WEBPACK_IMPORTED_MODULE_22__ = __nccwpck_require__(71644);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_19__]);
+_destinations_js__WEBPACK_IMPORTED_MODULE_19__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+
 
 
 
@@ -31297,29 +31342,36 @@ async function backup(inputs, environment) {
     // Of two clocks, for one stands still while a machine sleeps, and the other may be set.
     const began = environment.now();
     const { report, signal } = environment;
-    (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .parseEncryptionKey */ ._8)(inputs['encryption-key']);
-    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_13__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_8__/* .parseEncryptionKey */ ._8)(inputs['encryption-key']);
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_18__/* .clientPrograms */ .d)(inputs['client-install'], environment);
     const connections = connectionsOf(inputs, environment);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_16__/* .wayTo */ .b)(connections.map(({ connection }) => connection), inputs, environment);
-    const sources = [...databases(connections, way, inputs, programs, environment), ...(0,_volumes_js__WEBPACK_IMPORTED_MODULE_17__/* .volumeSources */ .x)(inputs, environment)];
-    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_14__/* .Destinations */ .u.open(inputs, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_21__/* .wayTo */ .b)(connections.map(({ connection }) => connection), inputs, environment);
+    const sources = [...databases(connections, way, inputs, programs, environment), ...(0,_volumes_js__WEBPACK_IMPORTED_MODULE_22__/* .volumeSources */ .x)(inputs, environment)];
+    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_19__/* .Destinations */ .u.open(inputs, environment);
     const { store } = destinations;
     let known;
+    let reused;
     let resume;
     try {
         for (const source of sources)
             await source.open();
         await destinations.prepare();
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true });
-        const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_18__/* .warningOf */ .a)(report);
-        const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store, inputs.set);
-        known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_7__/* .loadKnown */ .o)(store, keys, inputs.set, onDamaged, before);
+        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_8__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true });
+        const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(report);
+        const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKeys */ .he)(store, inputs.set);
+        known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_9__/* .loadKnown */ .o)(store, keys, inputs.set, onDamaged, before);
+        const checking = new _check_reused_js__WEBPACK_IMPORTED_MODULE_17__/* .ReusedCheck */ .f(known, store, keys, inputs['check-reused'], environment);
+        reused = checking;
+        const onBadBase = (error) => {
+            onDamaged(error);
+            checking.found(error);
+        };
         await destinations.lookForSpace(known.newest?.added);
         const mark = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4);
         const time = nextTime(before[0], inputs.set, environment);
-        const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .newSnapshotId */ .qc)(time, mark);
-        const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__/* .Writer */ .A({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged });
-        resume = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_15__/* .quiesce */ .e)(inputs, environment);
+        const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .newSnapshotId */ .qc)(time, mark);
+        const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_13__/* .Writer */ .A({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase });
+        resume = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_20__/* .quiesce */ .e)(inputs, environment);
         const records = [];
         const results = [];
         for (const source of sources) {
@@ -31329,16 +31381,21 @@ async function backup(inputs, environment) {
         }
         const unsettled = await failureOf(resume);
         resume = undefined;
-        await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_8__/* .lastLook */ .w)(store, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() });
+        const { checked, damaged } = await checking.conclude(inputs.set);
+        await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_10__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() });
         signal.throwIfAborted();
-        const { stored, chunks, size } = await writer.commit({ format: _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .FORMAT */ .uB, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x });
+        const { stored, chunks, size } = await writer.commit({ format: _repository_format_js__WEBPACK_IMPORTED_MODULE_11__/* .FORMAT */ .u, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_23__/* .VERSION */ .x });
+        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_15__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set);
+        for (const text of (0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_6__/* .shrunkLines */ .PM)(shrunk))
+            report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.');
+        const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined;
         // What was reused was looked for before it was.
-        const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled });
+        const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged });
         if (unsettled)
             throw unsettled.error;
         const { added, newChunks, deltaChunks } = writer;
-        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_20__/* .secondsSince */ .w)(started);
-        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotKey */ .o1)(inputs.set, id), ...before])) };
+        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_24__/* .secondsSince */ .w)(started);
+        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .snapshotKey */ .o1)(inputs.set, id), ...before])) };
     }
     finally {
         const unsettled = await failureOf(resume);
@@ -31346,6 +31403,7 @@ async function backup(inputs, environment) {
             report.warning((0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD)(unsettled.error), unsettled.error instanceof _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3 ? unsettled.error.hint : undefined);
         await Promise.all(sources.map((source) => source.close()));
         await way.close();
+        await reused?.close();
         await known?.close();
         await destinations.close();
     }
@@ -31370,7 +31428,7 @@ function connectionsOf(inputs, { variables, report }) {
 }
 function databases(connections, way, inputs, programs, { variables, signal, report }) {
     const dumpArguments = (0,_postgres_dump_arguments_js__WEBPACK_IMPORTED_MODULE_4__/* .parseDumpArguments */ .y)(inputs['pg-dump-args']);
-    return connections.map(({ name, connection }) => new _sources_postgres_js__WEBPACK_IMPORTED_MODULE_11__/* .PostgresSource */ .R({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], signal, report, variables }));
+    return connections.map(({ name, connection }) => new _sources_postgres_js__WEBPACK_IMPORTED_MODULE_14__/* .PostgresSource */ .R({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }));
 }
 async function storeSource(source, writer, before, { report }) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now();
@@ -31390,7 +31448,7 @@ async function storeSource(source, writer, before, { report }) {
     const { name, kind } = source;
     return {
         record: { name, kind, streams, facts: source.facts() },
-        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_20__/* .secondsSince */ .w)(started) },
+        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_24__/* .secondsSince */ .w)(started) },
     };
 }
 /** Nothing for a stream that its source is about to yield once more. */
@@ -31399,36 +31457,302 @@ async function again(stored) {
         return await stored;
     }
     catch (error) {
-        if (error instanceof _sources_source_js__WEBPACK_IMPORTED_MODULE_21__/* .ReadAgain */ .Z)
+        if (error instanceof _sources_source_js__WEBPACK_IMPORTED_MODULE_25__/* .ReadAgain */ .Z)
             return undefined;
         throw error;
     }
 }
 /** `newest`: key of the newest snapshot of the set. */
 function nextTime(newest, set, environment) {
-    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .timeAfter */ .iR)(newest && (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest), environment.now());
+    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .timeAfter */ .iR)(newest && (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .idOf */ .TH)(newest), environment.now());
     if (skewed)
-        environment.report.warning(`the newest snapshot of set ${set}, ${(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH)(newest)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.');
+        environment.report.warning(`the newest snapshot of set ${set}, ${(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .idOf */ .TH)(newest)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.');
     return time;
+}
+/** With a write key nothing is known of the sources of the snapshot before. */
+function shrunkenAsAWhole({ recent: [before] }, size, set) {
+    return before && before.size >= _sources_shrink_js__WEBPACK_IMPORTED_MODULE_15__/* .LEAST */ .K.bytes && size < before.size / 2 ? [{ source: set, kind: 'set', measure: 'bytes', before: before.size, now: size }] : [];
 }
 /** As many as a chart shows well. */
 const RECENT = 20;
 /** `snapshots`: keys of those of the set. */
 async function recentSnapshots(store, keys, snapshots) {
-    const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_22__/* .Tally */ .F();
-    const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_12__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, async (key) => {
-        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotIfWhole */ .p8)(store, key, keys);
+    const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_26__/* .Tally */ .F();
+    const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_16__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, async (key) => {
+        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotIfWhole */ .p8)(store, key, keys);
         if (!snapshot)
             return undefined;
         tally.add(snapshot.header);
         const { id, time, size, added, chunks } = snapshot.header;
-        return { snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .storedBytes */ .Zk)(chunks) };
+        return { snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .storedBytes */ .Zk)(chunks) };
     });
     return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum };
 }
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 64457:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Z: () => (/* binding */ requireWhole)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(60239);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(58701);
+
+
+
+
+
+
+/**
+ * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming the newest snapshot to restore
+ * instead, unless that went well: nothing is restored from what could not be read back. Damage to other sources is a warning.
+ */
+async function requireWhole(snapshot, source, level, store, programs, environment) {
+    const { id, set, time } = snapshot.header;
+    const { report } = environment;
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .SetProofs */ .qm.list(store, snapshot.keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report));
+    const suspects = await proofs.damagedSince(new Date(time));
+    const { result, problems, damaged, good } = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { only: source, suspects });
+    const elsewhere = async () => {
+        const others = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set)).filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key) !== id);
+        const found = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .newestGood */ .an)(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) });
+        return found.good ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: the input snapshot takes its id.` : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`;
+    };
+    if (result !== 'verified') {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, { hint: await elsewhere(), status: result === 'failed' ? 1 : 3 });
+    }
+    const rest = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .damageIn */ .dh)(snapshot, new Set([...suspects].filter((key) => !good.includes(key))));
+    const verdict = rest === undefined ? await proofs.verdict(id) : undefined;
+    if (rest !== undefined)
+        report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere());
+    else if (verdict?.result === 'failed')
+        report.warning(`snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`, await elsewhere());
+}
+
+
+/***/ }),
+
+/***/ 21643:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  f: () => (/* binding */ ReusedCheck)
+});
+
+// EXTERNAL MODULE: external "node:perf_hooks"
+var external_node_perf_hooks_ = __nccwpck_require__(643);
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/repository/proofs.js
+var proofs = __nccwpck_require__(52976);
+// EXTERNAL MODULE: ./compiled/repository/reader.js
+var reader = __nccwpck_require__(32468);
+// EXTERNAL MODULE: ./compiled/stores/retry.js
+var retry = __nccwpck_require__(53815);
+// EXTERNAL MODULE: ./compiled/repository/snapshot.js + 1 modules
+var snapshot = __nccwpck_require__(21629);
+;// CONCATENATED MODULE: ./compiled/repository/sampled-check.js
+
+
+
+
+/** Of the bytes that a backup can reuse, the part that it reads back, and the least number of chunks. */
+const SHARE = 0.02;
+const LEAST_CHUNKS = 8;
+/** Bytes that are read at most, where no share is asked for. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Beside a backup, which has memory and a connection to share. */
+const AT_ONCE = 2;
+/**
+ * Chunks chosen by chance, in the order given: as many as it takes for that part of the stored bytes, at least 8. With the default share a chunk is
+ * chosen by one backup of fifty: within 50 backups with a probability of 64 %, within 100 of 87 %, within 200 of 98 %.
+ */
+function sampleOf(chunks, { share = SHARE, most = MOST_BYTES }, random) {
+    if (share === 0)
+        return [];
+    const wanted = Math.min(most, share * chunks.reduce((sum, { storedSize }) => sum + storedSize, 0));
+    const drawn = chunks.map((chunk) => ({ chunk, lot: random() })).toSorted((a, b) => a.lot - b.lot);
+    const chosen = new Set();
+    let bytes = 0;
+    for (const { chunk } of drawn) {
+        if (bytes >= wanted && chosen.size >= LEAST_CHUNKS)
+            break;
+        chosen.add(chunk);
+        bytes += chunk.storedSize;
+    }
+    return chunks.filter((chunk) => chosen.has(chunk));
+}
+/** Reads chunks of a store back, and the ones that they are differences from, beside a backup that may want to reuse them. */
+class SampledCheck {
+    store;
+    /** What was found so far. */
+    damage = [];
+    /** Why chunks could not be read, where that says nothing about them. */
+    obstacles = [];
+    #entries;
+    #reader;
+    #reads;
+    #signal;
+    #running;
+    #closed = false;
+    constructor(store, keys, chunks, signal) {
+        this.store = store;
+        this.#signal = signal;
+        this.#entries = entriesOf(chunks);
+        this.#reader = new reader/* Reader */.mP(store, keys, this.#entries);
+        this.#reads = new Map(this.#entries.map(([id, , , , mark]) => [(0,snapshot/* chunkKey */.vj)(id, mark), Promise.withResolvers()]));
+        this.#running = this.#readAll();
+    }
+    /** False once a chunk is found damaged; of one that was chosen, it waits until that is known. */
+    async isGood(key) {
+        await this.#reads.get(key)?.promise;
+        return !this.damage.some((error) => error.key === key);
+    }
+    /** Waits until all are read. */
+    async end() {
+        await this.#running;
+        const read = [...this.#reader.opened].map((index) => this.#entries[index][2]);
+        return { chunks: read.length, bytes: read.reduce((sum, size) => sum + size, 0) };
+    }
+    /** No more are read. */
+    async close() {
+        this.#closed = true;
+        await this.#running;
+    }
+    async #readAll() {
+        await (0,retry/* inParallel */.HN)([...[...this.#reads.values()].entries()], AT_ONCE, async ([index, read]) => {
+            try {
+                if (!this.#closed && !this.#signal.aborted)
+                    await this.#reader.chunk(index);
+            }
+            catch (error) {
+                if (!(error instanceof reader/* DamagedChunk */.t))
+                    this.obstacles.push((0,compiled_error/* messageOf */.bD)(error));
+                else if (!this.damage.some(({ key }) => key === error.key))
+                    this.damage.push(error);
+            }
+            read.resolve();
+        });
+    }
+}
+/** As a snapshot lists them: each after its base. */
+function entriesOf(chunks) {
+    const entries = [];
+    const places = new Map();
+    const placeOf = (chunk) => {
+        const key = (0,snapshot/* chunkKey */.vj)(chunk.id, chunk.mark);
+        const known = places.get(key);
+        if (known !== undefined)
+            return known;
+        const base = chunk.base ? placeOf(chunk.base) : null;
+        const place = entries.push([chunk.id, chunk.size, chunk.storedSize, base, chunk.mark]) - 1;
+        places.set(key, place);
+        return place;
+    };
+    for (const chunk of chunks)
+        placeOf(chunk);
+    return entries;
+}
+
+// EXTERNAL MODULE: ./compiled/version.js
+var version = __nccwpck_require__(11106);
+// EXTERNAL MODULE: ./compiled/commands/elapsed.js
+var elapsed = __nccwpck_require__(68961);
+;// CONCATENATED MODULE: ./compiled/commands/check-reused.js
+
+
+
+
+
+
+
+
+/**
+ * The check of what a backup reuses: damage in chunks that earlier backups put would otherwise be found only by a verification of every byte, while backup
+ * after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. What is damaged is stored anew by this very backup,
+ * and a proof tells later runs about it. With a write key nothing can be read.
+ */
+class ReusedCheck {
+    #known;
+    #keys;
+    #environment;
+    #started = external_node_perf_hooks_.performance.now();
+    #checks;
+    #found = new Map();
+    #store;
+    /** `share`: of the stored bytes, 0 to 1; undefined is the default. */
+    constructor(known, store, keys, share, environment) {
+        this.#known = known;
+        this.#store = store;
+        this.#keys = keys;
+        this.#environment = environment;
+        const chunks = (known.newest?.chunks ?? []).filter((chunk) => chunk !== undefined);
+        const sample = keys.identity === undefined ? [] : sampleOf(chunks, share === undefined ? {} : { share, most: Infinity }, Math.random);
+        this.#checks = sample.length === 0 ? [] : (store.live ?? [store]).map((one) => new SampledCheck(one, keys, sample, environment.signal));
+        known.checkWith(this.#checks);
+    }
+    /** Told of an object that the backup itself found damaged. */
+    found(error) {
+        if (error instanceof reader/* DamagedChunk */.t)
+            this.#note((this.#store.live ?? [this.#store])[0], error);
+    }
+    /** Waits for the reading, reports what was found, and stores proofs of it. */
+    async conclude(set) {
+        const { report } = this.#environment;
+        const checked = { chunks: 0, bytes: 0, damaged: 0 };
+        for (const check of this.#checks) {
+            const { chunks, bytes } = await check.end();
+            checked.chunks += chunks;
+            checked.bytes += bytes;
+            for (const error of check.damage) {
+                this.#note(check.store, error);
+                report.warning(`${error.message}; earlier backups that need it are damaged, this one stores its content anew if it still needs it`, '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.');
+            }
+            if (check.obstacles.length > 0)
+                report.warning(`${check.obstacles.length} of the chunks that were to be checked could not be read: ${check.obstacles[0]}`, 'That they are there was checked; that they are undamaged was not.');
+        }
+        for (const [store, damage] of this.#found)
+            await this.#keepProof(store, set, [...damage.values()], checked.bytes);
+        const damaged = new Set([...this.#found.values()].flatMap((damage) => [...damage.keys()]));
+        return { checked: { ...checked, damaged: damaged.size }, damaged };
+    }
+    async close() {
+        await Promise.all(this.#checks.map((check) => check.close()));
+    }
+    #note(store, error) {
+        const known = this.#found.get(store) ?? new Map();
+        this.#found.set(store, known.set(error.key, error));
+    }
+    /** Of the newest snapshot that was there: if it needs any of these, it is damaged. */
+    async #keepProof(store, set, damage, bytes) {
+        const { report, run, signal } = this.#environment;
+        const { newest } = this.#known;
+        if (!newest)
+            return;
+        const own = new Set(newest.chunks.flatMap((chunk) => (chunk ? [(0,snapshot/* chunkKey */.vj)(chunk.id, chunk.mark)] : [])));
+        const result = damage.some(({ key }) => own.has(key)) ? 'failed' : 'could not verify';
+        const verification = { snapshot: newest.id, set, time: this.#environment.now(), level: 'read', result, seconds: (0,elapsed/* secondsSince */.w)(this.#started), bytes };
+        try {
+            await (0,proofs/* writeProof */.E4)(store, this.#keys, { ...verification, damaged: damage.map(({ key }) => key), problems: damage.map(compiled_error/* messageOf */.bD), versions: { lifeboat: version/* VERSION */.x }, run: run?.url ?? null });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            report.warning(`that ${damage[0].key} is damaged was not kept in ${store.name}: ${(0,compiled_error/* messageOf */.bD)(error)}`, 'Verify the newest snapshot once more, so that the next backup knows of it.');
+        }
+    }
+}
+
 
 /***/ }),
 
@@ -31444,12 +31768,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(94151);
 /* harmony import */ var _report_freshness_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(49382);
 /* harmony import */ var _report_github_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(15146);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(63416);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(11592);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_7__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(63416);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(11592);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_8__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_8__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -31459,7 +31783,7 @@ _opened_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ?
 
 
 
-/** Says whether the newest verified snapshot, and the newest proof, of a set or of all are new enough; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
+/** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
 async function check(inputs, environment) {
     const { report } = environment;
     const repository = repositoryOf(inputs, environment);
@@ -31487,17 +31811,27 @@ function redacted(text, { report }) {
     return report.redacted?.(text) ?? text;
 }
 function look(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .a)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
-        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_5__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_8__/* .warningOf */ .a)(environment.report));
-        return { store: store.name, sets: sets.map(({ unreadable, ...one }) => ({ ...one, ...(unreadable !== undefined && { unreadable: redacted(unreadable, environment) }) })) };
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .a)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(environment.report));
+        const shown = (text) => redacted(text, environment);
+        return {
+            store: store.name,
+            sets: sets.map(({ unreadable, unsound, ...one }) => ({ ...one, unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: shown(why) })), ...(unreadable !== undefined && { unreadable: shown(unreadable) }) })),
+        };
     });
 }
-function problemsOf({ newest, verified, unreadable, proof }, inputs, now) {
+/** As many are named one by one. */
+const MOST_UNSOUND = 3;
+function problemsOf({ newest, verified, unsound, unreadable, proof }, inputs, now) {
     const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs;
     const problems = [];
     const age = (time) => now.getTime() - Date.parse(time);
+    for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND))
+        problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old` : ''}`);
+    if (unsound.length > MOST_UNSOUND)
+        problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`);
     if (!verified)
-        problems.push(`no snapshot is verified; ${unreadable ?? `the newest is ${newest}`}`);
+        problems.push(`no snapshot is verified and whole; ${unreadable ?? `the newest is ${newest}`}`);
     else if (age(verified.time) > maxAge)
         problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old, more than ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxAge)}`);
     if (maxProofAge === undefined)
@@ -31531,7 +31865,7 @@ async function inactiveWorkflows(repository, { report, signal }) {
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
 function issueOf(repository, inputs, environment) {
     const { run, report, signal } = environment;
-    const place = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_6__/* .destinationText */ .Yr)(inputs.destination);
+    const place = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_7__/* .destinationText */ .Yr)(inputs.destination);
     const marker = `<!-- lifeboat check ${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`;
     const shown = { destination: redacted(place, environment), timeZone: inputs.timezone, ...(run && { run: run.url }) };
     const about = inputs.set === undefined ? '' : `: set ${inputs.set}`;
@@ -31591,16 +31925,18 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(97582);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7002);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(92023);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(49141);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(68961);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97582);
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7002);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64083);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(49141);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(68961);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_9__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -31617,20 +31953,21 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.t
  */
 async function copy(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
-    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
-    const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .C)(inputs, environment);
+    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_9__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
+    const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_9__/* .openStore */ .C)(inputs, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_6__/* .openRepository */ .h)(from);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .openKeys */ .hU)(inputs['encryption-key'], { store: from, create: false });
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_7__/* .openRepository */ .h)(from);
+        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeys */ .hU)(inputs['encryption-key'], { store: from, create: false });
         const chosen = await choose(from, inputs);
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_6__/* .openOrMakeRepository */ .w)(to);
-        await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .copyKeyFiles */ .U)(from, to);
+        to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .authenticatorOf */ .Xh)(keys));
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_7__/* .openOrMakeRepository */ .w)(to);
+        await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .copyKeyFiles */ .U)(from, to);
         const snapshots = [];
         for (const [index, key] of chosen.entries()) {
             snapshots.push(await copyOne(key, from, to, keys, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })));
         }
         const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0);
-        return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_8__/* .secondsSince */ .w)(started) };
+        return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_10__/* .secondsSince */ .w)(started) };
     }
     finally {
         await from.close();
@@ -31639,20 +31976,20 @@ async function copy(inputs, environment) {
 }
 /** Keys of the snapshots to copy, oldest first. */
 async function choose(from, { set, snapshot }) {
-    const all = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(from, snapshot === 'all' || snapshot.kind !== 'id' ? set : undefined);
+    const all = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, snapshot === 'all' || snapshot.kind !== 'id' ? set : undefined);
     if (snapshot === 'all')
         return all.toReversed();
-    const one = snapshot.kind === 'id' ? all.find((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key) === snapshot.id) : all[0];
+    const one = snapshot.kind === 'id' ? all.find((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key) === snapshot.id) : all[0];
     if (one !== undefined)
         return [one];
     throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot ${snapshot.kind === 'id' ? snapshot.id : `in the set ${set}`}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' });
 }
 async function copyOne(key, from, to, keys, environment, onBytes) {
     const { signal, report } = environment;
-    const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key);
-    const set = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(key);
+    const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key);
+    const set = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)(key);
     try {
-        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_5__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_9__/* .warningOf */ .a)(report) });
+        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_6__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
         return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks };
     }
     catch (error) {
@@ -31677,17 +32014,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(97582);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14199);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(28953);
-/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32583);
-/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(25805);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(99367);
-/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(17620);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_5__, _proof_js__WEBPACK_IMPORTED_MODULE_7__, _prune_js__WEBPACK_IMPORTED_MODULE_8__, _verify_js__WEBPACK_IMPORTED_MODULE_10__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_5__, _proof_js__WEBPACK_IMPORTED_MODULE_7__, _prune_js__WEBPACK_IMPORTED_MODULE_8__, _verify_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(28953);
+/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(32583);
+/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(25805);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(99367);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(58701);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_6__, _proof_js__WEBPACK_IMPORTED_MODULE_8__, _prune_js__WEBPACK_IMPORTED_MODULE_9__]);
+([_stores_open_js__WEBPACK_IMPORTED_MODULE_6__, _proof_js__WEBPACK_IMPORTED_MODULE_8__, _prune_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -31711,40 +32050,43 @@ class Destinations {
         this.#inputs = inputs;
         this.#environment = environment;
         const onFailed = ({ store, error }) => this.#giveUp(places.find((place) => place.store === store), error);
-        this.store = places.length === 1 ? places[0].store : new _stores_several_js__WEBPACK_IMPORTED_MODULE_6__/* .SeveralStores */ .f(places.map(({ store }) => store), environment.signal, onFailed);
+        this.store = places.length === 1 ? places[0].store : new _stores_several_js__WEBPACK_IMPORTED_MODULE_7__/* .SeveralStores */ .f(places.map(({ store }) => store), environment.signal, onFailed);
     }
     static async open(inputs, environment) {
         const places = [];
         for (const destination of inputs.destination) {
             const own = { ...inputs, destination };
-            places.push({ name: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_4__/* .destinationText */ .Yr)(destination), inputs: own, store: await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_5__/* .openStore */ .C)(own, environment) });
+            places.push({ name: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_5__/* .destinationText */ .Yr)(destination), inputs: own, store: await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_6__/* .openStore */ .C)(own, environment) });
         }
         return new Destinations(places, inputs, environment);
     }
     /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
     async prepare() {
-        if (!(this.store instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_6__/* .SeveralStores */ .f))
-            return (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openOrMakeRepository */ .w)(this.store);
-        await this.store.each(_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openOrMakeRepository */ .w);
-        const names = await this.store.each(async (store) => new Set((await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .keyFiles */ .hh)(store)).map(({ key }) => key)));
+        const all = this.store;
+        if (!(all instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_7__/* .SeveralStores */ .f))
+            return (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_3__/* .openOrMakeRepository */ .w)(all);
+        await all.each(_repository_repository_js__WEBPACK_IMPORTED_MODULE_3__/* .openOrMakeRepository */ .w);
+        // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
+        const each = async (work) => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat();
+        const names = await each(async (store) => new Set((await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .keyFiles */ .hh)(store)).map(({ key }) => key)));
         const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))));
         if (lacking.size === 0)
             return;
         // First read, then written: whichever fails is the one that is given up.
-        const files = new Map((await this.store.each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)(store, lacking))).flatMap((ofOne) => [...ofOne]));
-        await this.store.each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .addKeyFiles */ .iX)(store, files));
+        const files = new Map((await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)(store, lacking))).flatMap((ofOne) => [...ofOne]));
+        await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .addKeyFiles */ .iX)(store, files));
     }
     /** `lastAdded`: bytes that the last backup stored, if there is one. */
     async lookForSpace(lastAdded) {
         for (const place of this.#places)
             if (place.failure === undefined)
-                place.free = await (0,_space_js__WEBPACK_IMPORTED_MODULE_9__/* .spaceIn */ .k)(place.store, lastAdded, this.#environment);
+                place.free = await (0,_space_js__WEBPACK_IMPORTED_MODULE_10__/* .spaceIn */ .k)(place.store, lastAdded, this.#environment);
     }
-    /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already. */
-    async conclude(id, keys, reused, programs, { prune }) {
+    /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
+    async conclude(id, keys, reused, programs, { prune, held, damaged }) {
         const destinations = [];
         for (const place of this.#places) {
-            const result = await this.#concludeIn(place, id, keys, reused, programs, prune);
+            const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, programs, { prune, held });
             destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) });
         }
         const whole = destinations.filter(({ problem }) => problem === undefined);
@@ -31753,15 +32095,17 @@ class Destinations {
         const complete = whole.length === destinations.length || this.#inputs['destinations-required'] === 'one';
         return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify };
     }
-    async #concludeIn(place, id, keys, reused, programs, prune) {
+    async #concludeIn(place, id, keys, how, programs, { prune, held }) {
         const { name, store } = place;
         try {
             if (place.failure !== undefined)
                 return { name, verified: 'none', problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(place.failure) };
-            const verified = await this.#readBack(place, id, keys, reused, programs);
+            const verified = await this.#readBack(place, id, keys, how, programs);
             if (!prune || Object.keys(this.#inputs.retention).length === 0)
                 return { name, verified };
-            return { name, verified, prune: await (0,_prune_js__WEBPACK_IMPORTED_MODULE_8__/* .pruneAfterBackup */ .X)(store, keys, this.#inputs, verified, this.#environment) };
+            if (held !== undefined)
+                return { name, verified, prune: { skipped: held } };
+            return { name, verified, prune: await (0,_prune_js__WEBPACK_IMPORTED_MODULE_9__/* .pruneAfterBackup */ .X)(store, keys, this.#inputs, id, verified, this.#environment) };
         }
         catch (error) {
             const { signal, report } = this.#environment;
@@ -31773,14 +32117,14 @@ class Destinations {
             return { name, verified: 'none', problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error) };
         }
     }
-    async #readBack({ inputs, store, name }, id, keys, reused, programs) {
+    async #readBack({ inputs, store, name }, id, keys, how, programs) {
         const { verify, set } = this.#inputs;
         if (verify === 'none')
             return 'none';
-        const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, id);
-        const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeSnapshot */ .pH)(key, await store.get(key), keys);
-        const found = await (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .verifySnapshot */ .Mx)(snapshot, verify, store, programs, this.#environment, { seen: reused });
-        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_7__/* .keepProof */ .M)(found, inputs, store, keys, this.#environment);
+        const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKey */ .o1)(set, id);
+        const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
+        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .verifySnapshot */ .M)(snapshot, verify, store, programs, this.#environment, how);
+        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_8__/* .keepProofs */ .f)([found], inputs, store, keys, this.#environment);
         const { result, problems } = found;
         if (result === 'verified')
             return verify;
@@ -31818,11 +32162,17 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(54623);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14199);
-/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(60682);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_4__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+/* harmony import */ var _volumes_compare_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(62685);
+/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(37309);
+/* harmony import */ var _volumes_file_list_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(40071);
+/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(60682);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_6__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
 
 
 
@@ -31830,7 +32180,7 @@ _opened_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ?
 
 /** What is different between two snapshots: sources, tables, settings, files, and how much of their content is the same. */
 function diff(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .lookedIn */ .i)(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .lookedIn */ .i)(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
         const side = async (choice) => {
             const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice);
             return { snapshot, manifest: await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .openManifest */ .gp)(snapshot) };
@@ -31878,8 +32228,9 @@ async function compareSources(name, from, to, store) {
     if (!before || !after)
         return common;
     const [older, newer] = [before, after].map(({ kind, facts }) => (kind === 'postgres' ? _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__/* .postgresFacts */ .bv.safeParse(facts).data : undefined));
-    const files = await compareFiles(before, from, after, to, store);
-    return { ...common, ...(older && newer && { database: compareDatabases(older, newer) }), ...(files && { files }) };
+    const files = await filesDiff(before, from, after, to, store);
+    const [had, has] = [before, after].map(({ streams }) => streams.map(({ name, sha256 }) => `${sha256} ${name}`).join('\n'));
+    return { ...common, identical: had === has, ...(older && newer && { database: compareDatabases(older, newer) }), ...(files && { files }) };
 }
 function compareDatabases(from, to) {
     const [before, after] = [from, to].map(settingsOf);
@@ -31919,23 +32270,20 @@ function without(texts, others) {
         return left <= 0;
     });
 }
-/** Remembers the files of the older one; those of the newer pass by. */
-async function compareFiles(before, from, after, to, store) {
+async function filesDiff(before, from, after, to, store) {
     if (![before, after].every(({ streams }) => streams.some(({ format }) => format === 'tar-list')))
         return undefined;
-    const left = new Map();
-    for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_3__/* .filesOf */ .R)(before, from.snapshot, store))
-        left.set(file.path, file);
-    const result = { added: [], removed: [], changed: [] };
-    for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_3__/* .filesOf */ .R)(after, to.snapshot, store)) {
-        const old = left.get(file.path);
-        left.delete(file.path);
-        if (!old)
-            result.added.push(file);
-        else if (old.size !== file.size || old.type !== file.type || old.target !== file.target || old.etag !== file.etag)
-            result.changed.push({ path: file.path, from: old.size, to: file.size });
-    }
-    return { ...result, removed: [...left.values()] };
+    const { added, removed, changed, ...unchanged } = await (0,_volumes_compare_js__WEBPACK_IMPORTED_MODULE_7__/* .compareFiles */ .h)((0,_files_js__WEBPACK_IMPORTED_MODULE_5__/* .listedFiles */ .Ho)(before, from.snapshot, store), (0,_files_js__WEBPACK_IMPORTED_MODULE_5__/* .listedFiles */ .Ho)(after, to.snapshot, store), partsOf(before, after));
+    return { ...unchanged, added: added.map(_files_js__WEBPACK_IMPORTED_MODULE_5__/* .shownFile */ .G), removed: removed.map(_files_js__WEBPACK_IMPORTED_MODULE_5__/* .shownFile */ .G), changed: changed.map(({ from, to, what }) => ({ path: (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .displayName */ .QC)(to.path), type: to.type, from: from.size, to: to.size, what })) };
+}
+/** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
+function partsOf(before, after) {
+    const { segments } = _volumes_facts_js__WEBPACK_IMPORTED_MODULE_3__/* .volumeFacts */ .O.parse(after.facts);
+    const had = new Set(archivesOf(before));
+    return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }));
+}
+function archivesOf({ streams }) {
+    return streams.filter(({ format }) => format === 'tar').map(({ sha256 }) => sha256);
 }
 
 __webpack_async_result__();
@@ -31958,17 +32306,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(15834);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(14199);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_file_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(22419);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_trial_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(56345);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(20661);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(99367);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(98635);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_11__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_file_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(76581);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_trial_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(56345);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(20661);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(99367);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(98635);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -31989,11 +32339,11 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.
 async function doctor(inputs, environment) {
     const { checks, free } = await tryDestination(inputs, environment);
     let size = 0;
-    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_13__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_14__/* .clientPrograms */ .d)(inputs['client-install'], environment);
     const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__/* .parseDatabaseUrl */ .mx)(url, environment.variables) }));
     for (const secret of databases.flatMap(({ connection }) => connection.secrets))
         environment.report.mask(secret);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_15__/* .wayTo */ .b)(databases.map(({ connection }) => connection), inputs, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_16__/* .wayTo */ .b)(databases.map(({ connection }) => connection), inputs, environment);
     try {
         for (const { name, connection } of databases) {
             const tried = await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment);
@@ -32005,7 +32355,7 @@ async function doctor(inputs, environment) {
         await way.close();
     }
     if (free !== undefined)
-        checks.push(judgeSpace((0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationText */ .Yr)(inputs.destination), free, size));
+        checks.push(judgeSpace((0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination), free, size));
     return { checks };
 }
 /** Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is compressed. */
@@ -32020,11 +32370,11 @@ function judgeSpace(about, free, size) {
 }
 /** `free`: bytes that still fit, where that can be known. */
 async function tryDestination(inputs, environment) {
-    const about = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationText */ .Yr)(inputs.destination);
+    const about = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination);
     try {
-        const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .C)(inputs, environment);
+        const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_12__/* .openStore */ .C)(inputs, environment);
         try {
-            const checks = await (0,_stores_trial_js__WEBPACK_IMPORTED_MODULE_12__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
+            const checks = await (0,_stores_trial_js__WEBPACK_IMPORTED_MODULE_13__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
             if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined)
                 checks.push(await tryKey(inputs['encryption-key'], store));
             return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(inputs, store, environment) };
@@ -32040,17 +32390,21 @@ async function tryDestination(inputs, environment) {
 }
 /** Artifacts are staged on this machine before they are uploaded. */
 function freeFor({ destination }, store, { temporary, report }) {
-    return (0,_space_js__WEBPACK_IMPORTED_MODULE_14__/* .spaceIn */ .k)(destination.kind === 'artifact' ? new _stores_file_js__WEBPACK_IMPORTED_MODULE_10__/* .FileStore */ .y(temporary) : store, undefined, { report });
+    return (0,_space_js__WEBPACK_IMPORTED_MODULE_15__/* .spaceIn */ .k)(destination.kind === 'artifact' ? new _stores_file_js__WEBPACK_IMPORTED_MODULE_11__/* .FileStore */ .y(temporary) : store, undefined, { report });
 }
 /** Whether the key opens the newest snapshot there is. */
 async function tryKey(encryptionKey, store) {
     try {
+        const empty = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' };
+        if ((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store)).length === 0)
+            return empty;
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(store);
+        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(encryptionKey, { store, create: false });
+        // Where anyone can add some, only those that are signed are left once the key is known.
         const [newest] = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store);
         if (newest === undefined)
-            return { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' };
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_7__/* .openRepository */ .h)(store);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(encryptionKey, { store, create: false });
-        await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeSnapshot */ .pH)(newest, await store.get(newest), keys);
+            return empty;
+        await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .decodeSnapshot */ .pH)(newest, await store.get(newest, _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.snapshot), keys);
         return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` };
     }
     catch (error) {
@@ -32063,7 +32417,7 @@ async function tryDatabase(about, given, way, { clients, provide }, { variables,
         const client = await (0,_postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_1__/* .anyClient */ .kC)(clients, provide);
         const facts = await (0,_postgres_diagnosis_js__WEBPACK_IMPORTED_MODULE_3__/* .diagnose */ .h)({ connection, client, variables, signal });
         const port = Number(connection.environment['PGPORT'] ?? '5432');
-        return { checks: [...(0,_postgres_diagnosis_js__WEBPACK_IMPORTED_MODULE_3__/* .judge */ .S)(about, facts, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size };
+        return { checks: [...(0,_postgres_diagnosis_js__WEBPACK_IMPORTED_MODULE_3__/* .judge */ .S)(about, facts, connection.server, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size };
     }
     catch (error) {
         signal.throwIfAborted();
@@ -32108,20 +32462,27 @@ function secondsSince(started) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ filesOf)
+/* harmony export */   G: () => (/* binding */ shownFile),
+/* harmony export */   Ho: () => (/* binding */ listedFiles),
+/* harmony export */   R8: () => (/* binding */ filesOf)
 /* harmony export */ });
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(32468);
 /* harmony import */ var _volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(40071);
 
 
 /** The files of a volume in a snapshot, read from the list that was stored beside them; none for a source that has no files. */
-async function* filesOf({ streams }, { header, keys }, store) {
+async function* listedFiles({ streams }, { header, keys }, store) {
     const list = streams.find(({ format }) => format === 'tar-list');
-    if (!list)
-        return;
-    for await (const { path, type, size, mtime, target } of (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__/* .decodeFiles */ .KL)(new _repository_reader_js__WEBPACK_IMPORTED_MODULE_0__/* .Reader */ .mP(store, keys, header.chunks).stream(list))) {
-        yield { path: (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__/* .displayName */ .QC)(path), type, size, mtime, ...(target !== '' && (type === 'f' ? { etag: target } : { target: (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__/* .displayName */ .QC)(target) })) };
-    }
+    if (list)
+        yield* (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__/* .decodeFiles */ .KL)(new _repository_reader_js__WEBPACK_IMPORTED_MODULE_0__/* .Reader */ .mP(store, keys, header.chunks).stream(list));
+}
+/** The same for people and programs: names in UTF-8. */
+async function* filesOf(source, snapshot, store) {
+    for await (const file of listedFiles(source, snapshot, store))
+        yield shownFile(file);
+}
+function shownFile({ path, type, size, mtime, target }) {
+    return { path: (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__/* .displayName */ .QC)(path), type, size, mtime, ...(target !== '' && (type === 'f' ? { etag: target } : { target: (0,_volumes_file_list_js__WEBPACK_IMPORTED_MODULE_1__/* .displayName */ .QC)(target) })) };
 }
 
 
@@ -32136,16 +32497,20 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_forget_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14878);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14199);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(77533);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_8__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_8__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(38316);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_forget_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(14878);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(60239);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_11__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
 
 
 
@@ -32165,8 +32530,8 @@ function forget(inputs, environment) {
             status: 2,
         });
     }
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .a)({ ...inputs, set: undefined }, environment, async (store, keys) => {
-        const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)).map((key) => ({ id: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), set: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(key) }));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .a)({ ...inputs, set: undefined }, environment, async (store, keys) => {
+        const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store)).map((key) => ({ id: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key), set: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .setOf */ .s4)(key) }));
         const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id));
         if (missing.length > 0)
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' });
@@ -32177,13 +32542,14 @@ function forget(inputs, environment) {
         const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat();
         if (objections.length > 0)
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give --force.' });
-        for (const { set, ids } of going) {
+        for (const { set, ids, rest } of going) {
             const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment);
             freed.objects += objects;
             freed.bytes += bytes;
+            await (0,_repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_3__/* .carryDamage */ .z)(store, keys, set, { going: ids, staying: rest.map((id) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKey */ .o1)(set, id)) }, () => environment.now());
             for (const id of ids) {
                 environment.signal.throwIfAborted();
-                await (0,_repository_forget_js__WEBPACK_IMPORTED_MODULE_3__/* .forgetSnapshot */ .c)(store, set, id);
+                await (0,_repository_forget_js__WEBPACK_IMPORTED_MODULE_5__/* .forgetSnapshot */ .c)(store, set, id);
                 forgotten.push({ snapshot: id, set });
             }
         }
@@ -32191,26 +32557,30 @@ function forget(inputs, environment) {
     });
 }
 async function objectionsTo({ set, ids, rest }, store, keys, { report }) {
-    const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .readLabels */ .k2)(store, keys, set);
-    const proofs = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProofs */ .OR)(store, keys, { set, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_9__/* .warningOf */ .a)(report) });
-    const verified = (id) => (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .isVerified */ .p4)(proofs.get(id) ?? []);
+    const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_6__/* .readLabels */ .k2)(store, keys, set);
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
+    const verified = [];
+    for (const id of ids)
+        if ((await proofs.verdict(id))?.result === 'verified')
+            verified.push(id);
+    const good = verified.length === 0 ? undefined : (await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__/* .newestGood */ .an)(store, keys, rest.map((id) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKey */ .o1)(set, id)), { proofs, verified: true })).good;
     return [
         ...(rest.every((other) => other < ids[0]) ? [`${ids[0]} is the newest of set ${set}`] : []),
         ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
-        ...(ids.some(verified) && !rest.some(verified) ? [`${ids.filter(verified).join(', ')} ${ids.filter(verified).length === 1 ? 'is' : 'are'} all of set ${set} that was verified`] : []),
+        ...(verified.length > 0 && !good ? [`${verified.join(', ')} ${verified.length === 1 ? 'is' : 'are'} all of set ${set} that was verified: no other that was is whole`] : []),
     ];
 }
 /** The chunks that no other snapshot of the set lists; those of other sets never do. */
 async function onlyNeededBy(ids, set, store, keys, { report, signal }) {
     const sizes = new Map();
-    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .survey */ .F)(store, keys, { set, wanted: (id) => ids.includes(id), signal, onDamaged: () => undefined }, ({ snapshot }) => {
+    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .F)(store, keys, { set, wanted: (id) => ids.includes(id), signal, onDamaged: () => undefined }, ({ snapshot }) => {
         for (const [id, , stored, , mark] of snapshot.header.chunks)
-            sizes.set((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark), stored);
+            sizes.set((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark), stored);
     });
     let unread = 0;
-    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .survey */ .F)(store, keys, { set, wanted: (id) => !ids.includes(id), signal, onDamaged: () => unread++ }, ({ snapshot }) => {
+    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .F)(store, keys, { set, wanted: (id) => !ids.includes(id), signal, onDamaged: () => unread++ }, ({ snapshot }) => {
         for (const [id, , , , mark] of snapshot.header.chunks)
-            sizes.delete((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark));
+            sizes.delete((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark));
     });
     if (unread > 0)
         report.warning(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`, '`lifeboat list` says what is wrong with them.');
@@ -32235,11 +32605,13 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(97582);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64791);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(14199);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_6__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64791);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_7__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32266,7 +32638,7 @@ async function keyAdd(inputs, environment) {
         }
         // The script in a store that an earlier version made knows of one file for each identity.
         if (added.length > 0)
-            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__/* .recoveryFiles */ .Z)())
+            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__/* .recoveryFiles */ .Z)())
                 await store.put(key, bytes);
         return { store: store.name, added };
     });
@@ -32306,7 +32678,7 @@ async function within(inputs, environment, work) {
             status: 2,
         });
     }
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .a)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .a)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
 }
 function passphraseOf(text, name) {
     const key = (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .parseEncryptionKey */ ._8)(text);
@@ -32329,7 +32701,7 @@ async function requireOfStore(store, fingerprint, files) {
         return;
     const snapshots = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store)).slice(0, LOOKED_AT);
     for (const key of snapshots)
-        if ((await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key), undefined)).header.key === fingerprint)
+        if ((await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.snapshot), undefined)).header.key === fingerprint)
             return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' });
 }
@@ -32374,10 +32746,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(35824);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_4__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(19288);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_5__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32406,7 +32780,7 @@ function inStore(inputs, environment, change) {
         });
     }
     const onDamaged = (problem) => environment.report.warning(problem, 'Its labels are written anew.');
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_4__/* .lookedIn */ .i)(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .lookedIn */ .i)(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged));
 }
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
 async function label(store, keys, among, choice, change, onDamaged) {
@@ -32416,13 +32790,15 @@ async function label(store, keys, among, choice, change, onDamaged) {
     if (problem !== undefined)
         onDamaged(problem);
     const changed = change(labels, (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .tagsOf */ .Fg)(snapshot.header, labels));
+    if ((changed.tags?.length ?? 0) > _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .MOST_TAGS */ ._h)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${id} would have ${changed.tags?.length} tags, and ${_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .MOST_TAGS */ ._h} are the most`, { hint: 'Take some away with --remove.', status: 2 });
     await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .putLabels */ .FG)(store, snapshot.keys, set, id, changed);
     await requireStillThere(store, snapshot);
     return { snapshot: id, set, time, pinned: changed.pinned, tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .tagsOf */ .Fg)(snapshot.header, changed) };
 }
 /** A prune that had already read the labels may have deleted the snapshot meanwhile. */
 async function requireStillThere(store, { key, header }) {
-    if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(store, key))
+    if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .isThere */ .$B)(store, key))
         return;
     await store.delete((0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .labelsKey */ .jN)(header.set, header.id));
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${header.id} was deleted while it was labelled`, { hint: 'Another run pruned it. `lifeboat list` shows those that are left.' });
@@ -32438,22 +32814,31 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   JA: () => (/* binding */ standing),
 /* harmony export */   MR: () => (/* binding */ visiblePart),
 /* harmony export */   YY: () => (/* binding */ whatIsKnown),
 /* harmony export */   oo: () => (/* binding */ expiries),
 /* harmony export */   p_: () => (/* binding */ list)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(88628);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(24721);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14199);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(77533);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_5__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(88628);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(19288);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_10__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+
 
 
 
@@ -32467,40 +32852,68 @@ _opened_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ?
 async function list(inputs, environment) {
     const { set, retention } = inputs;
     const now = environment.now();
-    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_6__/* .momentOf */ .E)(moment, now));
+    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_11__/* .momentOf */ .E)(moment, now));
     // Ids count whole seconds.
-    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .idTime */ .jJ)(until));
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
+    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .idTime */ .jJ)(until));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
         if (inputs.source !== undefined && keys?.identity === undefined) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
         }
         const { signal, report } = environment;
         const expires = await expiries(store);
-        const [known, found] = await Promise.all([
-            whatIsKnown(store, keys, { set, wanted }, report),
+        const known = whatIsKnown(store, keys, { set, wanted, since }, report);
+        const [, snapshots] = await Promise.all([
+            known,
             // A policy counts from the newest on, so with one all are read.
-            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_4__/* .survey */ .F)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report) }, (surveyed) => describe(surveyed, expires)),
+            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .survey */ .F)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
         ]);
-        const snapshots = found.map((described) => listed(described, known));
         const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots;
         const filters = [
             ({ id }) => wanted(id),
             ({ tags }) => inputs.tag === undefined || tags.includes(inputs.tag),
             ({ sources }) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
         ];
-        return { store: store.name, listed: now.toISOString(), snapshots: decided.filter((snapshot) => filters.every((filter) => filter(snapshot))) };
+        const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)));
+        return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys)) };
     });
 }
-/** Labels and proofs that cannot be believed are reported. */
+/** As many of the newest are looked at, whether all they need is in the store. */
+const LOOKED_AT = 5;
+/** The newest of these that is whole; those of another key cannot be restored with this one. */
+async function restorableOf(snapshots, store, keys) {
+    const unsound = [];
+    const own = snapshots.filter(({ authentic }) => authentic || !keys).toSorted((a, b) => b.time.localeCompare(a.time));
+    for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
+        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id), store, keys));
+        if (why === undefined)
+            return { restorable: id, unsound };
+        unsound.push({ snapshot: id, why });
+    }
+    return { unsound };
+}
+/** Why not all of a snapshot is there. */
+async function missingFrom(key, store, keys) {
+    try {
+        const { snapshot } = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeVisible */ .v)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
+        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_9__/* .NotFound */ .Mk)
+            return 'it was deleted meanwhile';
+        throw error;
+    }
+}
+/** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
 async function whatIsKnown(store, keys, of, report) {
+    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .tellingSince */ .E3)(of.since) : '';
     const [labels, proofs] = await Promise.all([
-        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_1__/* .readLabels */ .k2)(store, keys, of.set),
-        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .readProofs */ .OR)(store, keys, { ...of, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report) }),
+        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .readLabels */ .k2)(store, keys, of.set),
+        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report) }),
     ]);
     for (const [id, { problem }] of labels)
         if (problem !== undefined && of.wanted(id))
             report.warning(problem, 'Pin or unpin the snapshot to write them anew.');
-    return { labels, proofs };
+    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
 }
 /** When each object expires, by key, of stores where they do. */
 async function expiries(store) {
@@ -32513,41 +32926,47 @@ async function expiries(store) {
     return found;
 }
 async function describe({ snapshot, authentic }, expires) {
-    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .openDescription */ .bb)(authentic);
+    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openDescription */ .bb)(authentic);
     return {
         ...visiblePart(snapshot, expires),
         authentic: authentic !== undefined,
         ...(described && {
             description: described.description,
             run: described.run?.url ?? null,
-            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .sourceSize */ .vP)(source) })),
+            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .sourceSize */ .vP)(source) })),
         }),
     };
 }
 /** What the header tells, which anyone can read. */
 function visiblePart({ key, header }, expires) {
     const { id, set, time, size, added, chunks, tags } = header;
-    return { id, set, time, size, added, tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .chunkKey */ .vj)(chunk, mark))], expires) };
+    return { id, set, time, size, added, tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(chunk, mark))], expires) };
 }
 /** The first of what a snapshot needs that expires takes the whole with it. */
 function expiry(needed, expires) {
     const times = expires.size === 0 ? [] : needed.map((key) => expires.get(key)).filter((time) => time !== undefined);
     return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() };
 }
-function listed(described, { labels, proofs }) {
+/** What proofs tell of a snapshot; `proofs` are its own. */
+function standing(snapshot, proofs, damaged) {
+    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .verdictOf */ .Vj)(proofs);
+    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
+    return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) };
+}
+function listed(described, snapshot, { labels, proofs, damaged }) {
     const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []];
     const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof);
     return {
         ...described,
-        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_1__/* .tagsOf */ .Fg)(described, own),
+        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .tagsOf */ .Fg)(described, own),
         pinned: own?.pinned ?? false,
-        verified: (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .isVerified */ .p4)(found),
+        ...standing(snapshot, found, damaged),
         proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
     };
 }
 function withReasons(snapshots, policy, timeZone, now) {
     const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }));
-    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_8__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
+    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_12__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
     return snapshots.map((listed) => {
         const decision = decisions.get(listed);
         // Only an age says when it will have passed; what other rules keep depends on backups to come.
@@ -32571,10 +32990,18 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(92023);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(49141);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_3__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(58315);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(49141);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+
 
 
 
@@ -32582,8 +33009,8 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.t
 /** Damaged ones among so many of the newest are passed over. */
 const LOOKED_AT = 5;
 /**
- * The newest snapshot of a set, its signature checked, that is older than `before`: what there is to fall back on when a backup failed,
- * which may have stored a snapshot that did not verify.
+ * The newest snapshot of a set that is whole, not known to be damaged, and older than `before`: what there is to fall back on when a backup
+ * failed, which may have stored a snapshot that did not verify.
  */
 async function newestBackup(inputs, before, environment) {
     const answers = await Promise.allSettled(inputs.destination.map((destination) => newestIn({ ...inputs, destination }, before, environment)));
@@ -32596,15 +33023,22 @@ async function newestBackup(inputs, before, environment) {
 }
 async function newestIn(inputs, before, environment) {
     const { set } = inputs;
-    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_3__/* .openStore */ .C)(inputs, environment);
+    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .C)(inputs, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_2__/* .openRepository */ .h)(store);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_3__/* .openRepository */ .h)(store);
         environment.signal.throwIfAborted();
-        if ((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set)).length === 0)
+        const there = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set);
+        if (there.length === 0)
+            await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_2__/* .checkListing */ .x)(store, set);
+        const older = (keys) => keys.filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(key).slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .idTime */ .jJ)(before));
+        if (older(there).length === 0)
             return { set, none: 'empty' };
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_1__/* .openKeys */ .hU)(inputs['encryption-key'], { store, create: false });
-        const newest = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .newestSnapshots */ .q8)(store, keys, set, LOOKED_AT)).find(({ header }) => new Date(header.time) < before);
-        return newest === undefined ? { set, none: 'unsound' } : { set, snapshot: newest.header.id, time: newest.header.time };
+        // Where anyone can add some, only those that are signed are left once the key is known.
+        const snapshots = older(store.groups ? await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set) : there);
+        const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .SetProofs */ .qm.list(store, keys, set, () => undefined);
+        const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_6__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before });
+        return { set, unsound, ...(good ? { snapshot: good.snapshot.header.id, time: good.snapshot.header.time } : { none: 'unsound' }) };
     }
     finally {
         await store.close();
@@ -32660,29 +33094,49 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   M: () => (/* binding */ keepProof)
+/* harmony export */   f: () => (/* binding */ keepProofs)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52976);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49141);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_2__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(64083);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(19288);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_4__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
-/** Stores the proof of a verification. That it cannot be stored (a read-only store, artifacts outside of a workflow) is told, and is no failure: what was found out is true all the same. */
-async function keepProof(found, inputs, store, keys, environment) {
+
+
+
+/**
+ * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of a workflow)
+ * is a warning, and no failure: what was found out is true all the same.
+ */
+async function keepProofs(found, inputs, store, keys, environment) {
     const { report, signal, run } = environment;
-    const { snapshot, set, level, result, seconds, bytes, damaged, problems, versions } = found;
+    const [first] = found;
+    if (!first)
+        return true;
     // A store opened for every set cannot put artifacts; one for this set can.
-    const own = inputs.destination.kind === 'artifact' && inputs.set !== set ? await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_2__/* .openStore */ .C)({ ...inputs, set }, environment) : store;
+    const own = inputs.destination.kind === 'artifact' && inputs.set !== first.set ? await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_4__/* .openStore */ .C)({ ...inputs, set: first.set }, environment) : store;
+    if (own !== store)
+        own.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_2__/* .authenticatorOf */ .Xh)(keys));
     try {
-        await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .writeProof */ .E4)(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, problems, versions, run: run?.url ?? null });
+        for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
+            const proof = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .writeProof */ .E4)(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null });
+            // Deleted meanwhile: a proof without a snapshot would say that the snapshot was lost.
+            if (!own.commit && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_5__/* .isThere */ .$B)(own, (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, snapshot))))
+                await own.delete(proof);
+        }
         await own.commit?.([]);
+        return true;
     }
     catch (error) {
         signal.throwIfAborted();
         report.warning(`the result of this verification was not kept in ${store.name}: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`, 'It holds all the same; but `lifeboat list` does not know of it, nor does the next backup of what was found damaged.');
+        return false;
     }
     finally {
         if (own !== store)
@@ -32705,16 +33159,28 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_garbage_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(81092);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(88105);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(24721);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_6__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(38316);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(81092);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(58315);
+/* harmony import */ var _repository_lost_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(48381);
+/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(88105);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(60239);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_13__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_13__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+
+
+
 
 
 
@@ -32731,13 +33197,13 @@ const PARALLEL = 16;
 async function prune(inputs, environment) {
     const guards = { minimumPart: inputs['prune-min-size'], most: inputs['max-delete'], force: inputs.force };
     const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: inputs['dry-run'], ...guards };
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .a)(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_13__/* .withStore */ .a)(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment));
 }
 /**
- * The same after a backup, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
+ * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
  * way: what is not deleted today is deleted another day.
  */
-async function pruneAfterBackup(store, keys, inputs, verified, environment) {
+async function pruneAfterBackup(store, keys, inputs, id, verified, environment) {
     const { report, signal } = environment;
     const skip = (reason, hint) => {
         report.warning(`nothing was pruned: ${reason}`, hint);
@@ -32745,7 +33211,7 @@ async function pruneAfterBackup(store, keys, inputs, verified, environment) {
     };
     if (verified === 'none')
         return skip('the backup was not verified', 'Prune where it can be: with verify: list, or in a job of its own with the action prune.');
-    const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false };
+    const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .snapshotKey */ .o1)(inputs.set, id) };
     try {
         const pruned = await pruneSet(store, keys, options, environment);
         return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) };
@@ -32762,7 +33228,11 @@ async function pruneSet(store, keys, options, environment) {
     const { set, dryRun, grace } = options;
     const { report, signal } = environment;
     const reading = { signal, parallel: PARALLEL, now: () => environment.now() };
-    const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_5__/* .readReferences */ .P)(store, keys, reading);
+    // Before anything is written: the disk may be full.
+    if (!dryRun)
+        await store.sweep?.();
+    const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_9__/* .readReferences */ .P)(store, keys, reading);
+    const lost = await missingSnapshots(store, keys, references, options, environment);
     const decisions = await decide(store, keys, references, options, environment);
     const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key);
     const refusal = reasonAgainst(decisions, options);
@@ -32777,21 +33247,65 @@ async function pruneSet(store, keys, options, environment) {
         snapshots: decisions.map(({ snapshot: { id, time, size }, keep, reasons }) => ({ id, time: time.toISOString(), size, keep, reasons })),
         seconds: 0,
     };
+    const staying = decisions.filter(({ keep, snapshot }) => keep && snapshot.authentic).map(({ snapshot }) => snapshot.key);
+    const beforeGoing = () => (0,_repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_3__/* .carryDamage */ .z)(store, keys, set, { going: going.map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH), staying }, reading.now);
     if (store.release) {
         result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun);
         if (!result.artifacts.permitted)
             report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`');
     }
     else {
-        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_2__/* .collectGarbage */ .i)(store, references, new Set(going), { ...reading, grace, dryRun, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report) }), store, signal);
+        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, lost, beforeGoing, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }), store, signal);
         for (const obstacle of result.chunks.obstacles) {
             report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.');
         }
     }
-    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_8__/* .secondsSince */ .w)(started) };
+    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started) };
+}
+/**
+ * Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. With `force`, or as a trial, gives the
+ * keys of those that proofs name.
+ */
+async function missingSnapshots(store, keys, references, { force, dryRun, stored }, { report }) {
+    // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
+    if (store.release)
+        return [];
+    const keysListed = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key));
+    const lost = await (0,_repository_lost_js__WEBPACK_IMPORTED_MODULE_8__/* .lostSnapshots */ .a)(store, keys, keysListed, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
+    const problem = await whyIncomplete(store, keysListed, lost, stored);
+    if (!problem || force)
+        return lost;
+    if (!dryRun)
+        throw problem;
+    report.warning(`this would be refused: ${problem.message}`, problem.hint);
+    return lost;
+}
+/** What says that a listing of all snapshots does not show them all. */
+async function whyIncomplete(store, listed, lost, stored) {
+    const otherwise = 'Nothing was deleted.';
+    if (stored !== undefined && !listed.has(stored)) {
+        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` });
+    }
+    if (lost.length > 0) {
+        const others = lost.length > 1 ? ` and ${lost.length - 1} more` : '';
+        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} holds proofs of snapshots that it does not list: ${lost[0]}${others}`, {
+            hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, use --force once. ${otherwise}`,
+        });
+    }
+    if (listed.size > 0)
+        return undefined;
+    try {
+        await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_7__/* .checkListing */ .x)(store);
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3)
+            return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, use --force once.` });
+        throw error;
+    }
 }
 /** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
-async function decide(store, keys, references, { set, policy, timeZone }, environment) {
+async function decide(store, keys, references, { set, policy, timeZone, stored }, environment) {
     const { report } = environment;
     const now = environment.now();
     const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`));
@@ -32799,25 +33313,24 @@ async function decide(store, keys, references, { set, policy, timeZone }, enviro
     if (foreign.length > 0)
         report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0].id} among them`, 'To prune those of another key, give that key.');
     const lost = new Set((await store.wholeness?.())?.lost);
-    const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .readLabels */ .k2)(store, keys, set);
+    const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_6__/* .readLabels */ .k2)(store, keys, set);
     for (const { problem } of labels.values())
         if (problem !== undefined)
             report.warning(problem, 'Pin or unpin the snapshot to write them anew.');
     const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1));
-    const newestVerified = await findNewestVerified(store, keys, own.filter(({ time }) => time <= now), set, report);
+    const counted = own.filter(({ time }) => time <= now);
+    const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report);
     const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }));
     const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }));
-    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_9__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
+    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_15__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
 }
-/** Of snapshots, newest first, the id of the first whose newest proof that came to a result says that it is good. */
+/** Of snapshots, newest first, the id of the first that is verified and whole. */
 async function findNewestVerified(store, keys, snapshots, set, report) {
-    const proofs = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store, { set });
-    for (const { id } of snapshots) {
-        const verdict = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readVerdict */ .wk)(proofs.get(id) ?? [], (key) => (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProof */ .r$)(store, key, keys, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(report)));
-        if (verdict?.result === 'verified')
-            return id;
-    }
-    return undefined;
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_10__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
+    const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_12__/* .newestGood */ .an)(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true });
+    for (const { snapshot, why } of unsound)
+        report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; `lifeboat verify --snapshot all` tells which others are hit.');
+    return good?.snapshot.header.id;
 }
 /** A guard that says no. */
 function reasonAgainst(decisions, { set, most, minimumPart, force }) {
@@ -33003,29 +33516,318 @@ async function runHook(command, variables, signal) {
 
 /***/ }),
 
-/***/ 11546:
+/***/ 85630:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  l: () => (/* binding */ restoreIntoBucket)
+  V: () => (/* binding */ restoreOneVolume)
 });
 
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(76760);
 // EXTERNAL MODULE: ./compiled/error.js
 var compiled_error = __nccwpck_require__(98276);
 // EXTERNAL MODULE: ./compiled/repository/reader.js
 var repository_reader = __nccwpck_require__(32468);
-// EXTERNAL MODULE: ./compiled/sources/volume.js + 2 modules
-var volume = __nccwpck_require__(9591);
+// EXTERNAL MODULE: ./compiled/ssh/access.js
+var access = __nccwpck_require__(18765);
+// EXTERNAL MODULE: ./compiled/volumes/docker.js
+var docker = __nccwpck_require__(64888);
+// EXTERNAL MODULE: ./compiled/volumes/place.js
+var place = __nccwpck_require__(32509);
+// EXTERNAL MODULE: ./compiled/child.js
+var compiled_child = __nccwpck_require__(9492);
+// EXTERNAL MODULE: ./compiled/report/format.js
+var format = __nccwpck_require__(15834);
 // EXTERNAL MODULE: ./compiled/volumes/file-list.js
 var file_list = __nccwpck_require__(40071);
 // EXTERNAL MODULE: ./compiled/volumes/scan.js
 var scan = __nccwpck_require__(31109);
-// EXTERNAL MODULE: ./compiled/volumes/selection.js
-var selection = __nccwpck_require__(30996);
 // EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
 var tar_headers = __nccwpck_require__(65283);
+;// CONCATENATED MODULE: ./compiled/volumes/gate.js
+
+
+
+/**
+ * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without `..`, each
+ * in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive alone.
+ */
+class Gate {
+    #wanted;
+    #headers;
+    #folders = new Set(['']);
+    #through = [];
+    #open = false;
+    #last;
+    #lastLink;
+    passed = 0;
+    /** Lets through all entries, or those whose paths (latin1) are `wanted`. */
+    constructor(wanted) {
+        this.#wanted = wanted;
+        const keep = (bytes) => {
+            if (this.#open && wanted)
+                this.#through.push(bytes);
+        };
+        this.#headers = new tar_headers/* TarHeaders */.O((entry, head) => {
+            this.#open = this.#passes(entry);
+            keep(head);
+        }, keep);
+    }
+    /**
+     * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a
+     * part of its headers, with which tar does nothing.
+     */
+    push(bytes) {
+        this.#through = [];
+        this.#headers.push(bytes);
+        return this.#wanted === undefined ? bytes : Buffer.concat(this.#through);
+    }
+    /** Throws BadTar when the archive ends before its end. */
+    end() {
+        this.#headers.end();
+    }
+    #passes(entry) {
+        const path = pathIn(entry.name);
+        const refuse = (why) => {
+            throw new tar_headers/* BadTar */.r(`the archive has ${(0,file_list/* displayName */.QC)(entry.name)}, ${why}: nothing more of it is restored`, { hint: 'Whoever made this archive meant harm, or it is no archive of Lifeboat. Restore another snapshot.' });
+        };
+        if (path === undefined)
+            return refuse('which would lie outside the target');
+        if (entry.type === 'other')
+            return refuse('which is neither a file, a folder, a link nor a pipe');
+        if (this.#wanted !== undefined && !this.#wanted.has(path))
+            return false;
+        const key = (0,scan/* sortKey */.KU)(path);
+        if (entry.type === 'link') {
+            if (this.#lastLink !== undefined && key <= this.#lastLink)
+                return refuse('which is out of order');
+            this.#lastLink = key;
+            const target = pathIn(entry.target);
+            if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
+                return refuse(`a hard link to ${(0,file_list/* displayName */.QC)(entry.target)}, which is not a file of the archive`);
+        }
+        else {
+            if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
+                return refuse('which is there twice or out of order');
+            this.#last = key;
+        }
+        if (path !== '' && !this.#folders.has(parentOf(path)))
+            return refuse('in a folder that it did not make');
+        if (this.#folders.has(path) && path !== '')
+            return refuse('which is there twice');
+        if (path === '' && entry.type !== 'directory')
+            return refuse('in place of its folder');
+        if (entry.type === 'directory')
+            this.#folders.add(path);
+        this.passed++;
+        return true;
+    }
+}
+/** The path that `./a/b` or `./a/b/` names below the target; undefined for any other name. */
+function pathIn(name) {
+    if (name === '.' || name === './')
+        return '';
+    const [first, ...parts] = name.split('/');
+    if (parts.at(-1) === '')
+        parts.pop();
+    const inside = first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0');
+    return inside ? parts.join('/') : undefined;
+}
+function parentOf(path) {
+    return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+// EXTERNAL MODULE: ./compiled/volumes/output.js
+var output = __nccwpck_require__(97353);
+// EXTERNAL MODULE: ./compiled/volumes/replacement.js
+var replacement = __nccwpck_require__(20798);
+// EXTERNAL MODULE: ./compiled/volumes/replacement-scripts.js
+var replacement_scripts = __nccwpck_require__(77999);
+// EXTERNAL MODULE: ./compiled/volumes/selection.js
+var selection = __nccwpck_require__(30996);
+// EXTERNAL MODULE: ./compiled/volumes/tar-member.js
+var tar_member = __nccwpck_require__(30112);
+// EXTERNAL MODULE: ./compiled/volumes/target.js
+var volumes_target = __nccwpck_require__(49961);
+;// CONCATENATED MODULE: ./compiled/volumes/restore.js
+
+
+
+
+
+
+
+
+
+
+
+
+/** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
+async function restoreVolume(given) {
+    const { place, mode, signal, report } = given;
+    await (0,output/* requireTar */.h)(place, signal);
+    await (0,replacement/* clearKilled */.ro)(place, { finish: mode === 'clean', signal, report });
+    if (mode === 'empty' && (await hasContent(place, signal))) {
+        throw new compiled_error/* LifeboatError */.H3(`${place.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 });
+    }
+    const choice = await choose(given);
+    await requireSpace(place, choice.size, signal);
+    if (mode === 'overwrite') {
+        await refuseOthers(place, choice, signal);
+        return extract(given, choice, { script: replacement_scripts/* EXTRACT_OVER */.Lf, given: [place.root] });
+    }
+    return (0,replacement/* replaceContent */.Uv)(place, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
+        const outcome = await extract(given, choice, into);
+        if (mode === 'clean' && outcome.errors.length > 0)
+            throw new compiled_error/* LifeboatError */.H3(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`);
+        return outcome;
+    });
+}
+/** lost+found belongs to a file system, not to what is in it. */
+const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found'];
+async function hasContent(place, signal) {
+    return (await (0,output/* output */.C)(place, 'find', ['-H', place.root, ...CONTENT, '-print', '-quit'], signal)) !== '';
+}
+/** Which entries and segments a restore needs, by the list of files. */
+async function choose({ list, segments, patterns, name }) {
+    if (patterns.length === 0) {
+        const counts = segments.map(({ entries }) => entries);
+        return { wanted: undefined, counts, entries: counts.reduce((sum, count) => sum + count, 0), size: segments.reduce((sum, { size }) => sum + size, 0) };
+    }
+    const files = [];
+    for await (const file of (0,file_list/* decodeFiles */.KL)(list()))
+        files.push(file);
+    const sorted = files.map((file) => ({ file, key: (0,scan/* sortKey */.KU)(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const include = (patterns) => (0,selection/* selected */.w)(sorted, ({ file: { path, type } }) => ({ path: (0,file_list/* displayName */.QC)(path), directory: type === 'd' }), { include: patterns, exclude: [] }).map(({ file }) => file);
+    const chosen = include(patterns);
+    const wanted = new Set(chosen.map(({ path }) => path));
+    // A hard link needs the file it is a link to, and that the folders it lies in.
+    for (const { type, target } of chosen)
+        if (type === 'h')
+            for (const path of [target, ...foldersOf(target)])
+                wanted.add(path);
+    // The volume's own folder stays as it is where only a part is restored.
+    wanted.delete('');
+    if (!chosen.some(({ path, type }) => path !== '' && type !== 'd') && wanted.size === 0) {
+        throw new compiled_error/* LifeboatError */.H3(`no file of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 });
+    }
+    const counts = [];
+    let start = 0;
+    for (const { entries } of segments) {
+        counts.push(files.slice(start, start + entries).filter(({ path }) => wanted.has(path)).length);
+        start += entries;
+    }
+    return { wanted, counts, entries: wanted.size, size: files.reduce((sum, { path, size }) => sum + (wanted.has(path) ? size : 0), 0) };
+}
+function foldersOf(path) {
+    const parts = path.split('/').slice(0, -1);
+    return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+async function requireSpace(place, needed, signal) {
+    const free = Number((await (0,output/* output */.C)(place, 'df', ['-P', '-k', place.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024;
+    if (Number.isNaN(free) || free >= needed)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${place.where} has ${(0,format/* formatBytes */.z3)(free)} free, the restore needs about ${(0,format/* formatBytes */.z3)(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' });
+}
+async function isRoot(place, signal) {
+    return (await (0,output/* output */.C)(place, 'id', ['-u'], signal)).trim() === '0';
+}
+/**
+ * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after it has made
+ * that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
+ */
+async function refuseOthers(place, { wanted }, signal) {
+    if (place.isolated || !(await isRoot(place, signal)))
+        return;
+    for await (const { path, owner } of (0,volumes_target/* foldersOfOthers */.sR)(place, signal)) {
+        if (path !== '' && wanted && !wanted.has(path))
+            continue;
+        const folder = path === '' ? place.where : `${(0,file_list/* displayName */.QC)(path)} in ${place.where}`;
+        throw new compiled_error/* LifeboatError */.H3(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
+            hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
+            status: 2,
+        });
+    }
+}
+async function extract({ name, place, owners, segments, links, mode, signal, report }, { wanted, counts, entries }, { script, given }) {
+    const root = await isRoot(place, signal);
+    const child = place.start('sh', [
+        '-euc', script, 'sh', ...given,
+        '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
+        // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
+        ...(links ? ['--delay-directory-restore'] : []),
+        ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
+        '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--file=-',
+    ], { signal });
+    const extracting = drained(child, place);
+    extracting.catch(() => undefined); // Awaited below; until then it must not count as unhandled.
+    let [size, whole] = [0, false];
+    const archive = async function* () {
+        const gate = new Gate(wanted);
+        for (const [index, segment] of segments.entries()) {
+            if (counts[index] === 0)
+                continue;
+            const until = gate.passed + counts[index];
+            for await (const bytes of segment.bytes()) {
+                const through = gate.push(bytes);
+                size += bytes.length;
+                if (through.length > 0)
+                    yield through;
+                report.progress({ activity: `restoring ${name}`, done: size });
+            }
+            gate.end();
+            if (gate.passed !== until)
+                throw new compiled_error/* LifeboatError */.H3(`the archive of ${name} has other entries than its list`);
+        }
+        yield tar_member/* TAR_END */.y7;
+        whole = true;
+    };
+    try {
+        await (0,compiled_child/* feed */.hm)(child, archive(), { spent: true });
+        const errors = await extracting;
+        if (!whole)
+            throw new compiled_error/* LifeboatError */.H3(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`);
+        return { entries, size, errors };
+    }
+    catch (error) {
+        if (mode === 'overwrite')
+            report.warning(`${place.where} may hold a part of the backup`);
+        throw error;
+    }
+}
+/** What tar complained of, once it has ended. Throws where it was not even started. */
+async function drained(child, place) {
+    let started = false;
+    try {
+        for await (const _ of child.stdout)
+            started = true;
+        return [];
+    }
+    catch (error) {
+        if (!(error instanceof compiled_child/* ChildError */.rF) || error.exit.status === null || error.exit.failure)
+            throw error;
+        const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors');
+        if (!started || error.exit.status >= NOT_FOUND)
+            throw new compiled_error/* LifeboatError */.H3(`nothing could be restored into ${place.where}: ${lines.at(-1) ?? error.message}`, { cause: error });
+        return lines.length > 0 ? lines : [error.message];
+    }
+}
+/** How shells end for a program that cannot be started, or that a signal ended. */
+const NOT_FOUND = 126;
+
+// EXTERNAL MODULE: ./compiled/volumes/ssh.js
+var ssh = __nccwpck_require__(72808);
+// EXTERNAL MODULE: ./compiled/volumes/verify.js
+var verify = __nccwpck_require__(55561);
+// EXTERNAL MODULE: ./compiled/commands/before-restore.js
+var before_restore = __nccwpck_require__(64457);
+// EXTERNAL MODULE: ./compiled/commands/elapsed.js
+var elapsed = __nccwpck_require__(68961);
+// EXTERNAL MODULE: ./compiled/sources/volume.js + 2 modules
+var volume = __nccwpck_require__(9591);
 // EXTERNAL MODULE: ./compiled/volumes/bucket/entries.js
 var entries = __nccwpck_require__(64789);
 // EXTERNAL MODULE: ./compiled/volumes/bucket/keys.js
@@ -33271,8 +34073,6 @@ async function deleteAll({ bucket, name, report }, keys) {
     await transfers.settled();
 }
 
-// EXTERNAL MODULE: ./compiled/volumes/verify.js
-var verify = __nccwpck_require__(55561);
 ;// CONCATENATED MODULE: ./compiled/commands/restore-bucket.js
 
 
@@ -33311,31 +34111,7 @@ async function restoreIntoBucket({ inputs, store, snapshot, source, target }, { 
     }
 }
 
-
-/***/ }),
-
-/***/ 17062:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   V: () => (/* binding */ restoreOneVolume)
-/* harmony export */ });
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(51455);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(76760);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(32468);
-/* harmony import */ var _sources_directory_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(24236);
-/* harmony import */ var _ssh_access_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(18765);
-/* harmony import */ var _volumes_docker_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64888);
-/* harmony import */ var _volumes_restore_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(46019);
-/* harmony import */ var _volumes_ssh_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(72808);
-/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(55561);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(68961);
-/* harmony import */ var _restore_bucket_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(11546);
-/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(17620);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_verify_js__WEBPACK_IMPORTED_MODULE_10__]);
-_verify_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+;// CONCATENATED MODULE: ./compiled/commands/restore-volume.js
 
 
 
@@ -33353,23 +34129,23 @@ _verify_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then 
 async function restoreOneVolume({ inputs, store, snapshot, manifest, started }, environment) {
     const { report, signal } = environment;
     const source = chooseVolume(manifest, inputs.volume, snapshot.header.id);
-    const { facts, list, archives } = (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_8__/* .volumeParts */ .r)(source);
+    const { facts, list, archives } = (0,verify/* volumeParts */.r)(source);
     const size = archives.reduce((sum, archive) => sum + archive.size, 0);
     const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name };
     const target = inputs['verify-only'] ? undefined : inputs.target;
-    (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .requireVerified */ .YT)(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_10__/* .verifySnapshot */ .Mx)(snapshot, target ? 'list' : 'read', store, { clients: [] }, environment, { only: source.name }));
+    await (0,before_restore/* requireWhole */.Z)(snapshot, source.name, target ? 'list' : 'read', store, { clients: [] }, environment);
     if (!target)
-        return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_11__/* .secondsSince */ .w)(started) };
+        return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: (0,elapsed/* secondsSince */.w)(started) };
     if (inputs.mode === 'create')
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 });
+        throw new compiled_error/* LifeboatError */.H3('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 });
     if (target.kind === 'bucket')
-        return { ...about, ...(await (0,_restore_bucket_js__WEBPACK_IMPORTED_MODULE_9__/* .restoreIntoBucket */ .l)({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_11__/* .secondsSince */ .w)(started) };
+        return { ...about, ...(await restoreIntoBucket({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: (0,elapsed/* secondsSince */.w)(started) };
     if (inputs['delete-extra'])
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 });
+        throw new compiled_error/* LifeboatError */.H3('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 });
     const { place, release } = await reachTarget(target, inputs, environment);
     try {
-        const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_3__/* .Reader */ .mP(store, snapshot.keys, snapshot.header.chunks);
-        const outcome = await (0,_volumes_restore_js__WEBPACK_IMPORTED_MODULE_6__/* .restoreVolume */ .B)({
+        const reader = new repository_reader/* Reader */.mP(store, snapshot.keys, snapshot.header.chunks);
+        const outcome = await restoreVolume({
             name: source.name,
             place,
             list: () => reader.stream(list),
@@ -33384,7 +34160,7 @@ async function restoreOneVolume({ inputs, store, snapshot, manifest, started }, 
         const { entries, errors } = outcome;
         if (errors.length > 0)
             report.warning(`${place.where} holds the backup, but tar reported errors`, 'Owners and attributes of others need root: with owners none the files belong to whoever restores.');
-        return { ...about, size: outcome.size, target: place.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_11__/* .secondsSince */ .w)(started) };
+        return { ...about, size: outcome.size, target: place.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: (0,elapsed/* secondsSince */.w)(started) };
     }
     finally {
         await release?.();
@@ -33394,23 +34170,21 @@ function chooseVolume(manifest, name, id) {
     const volumes = manifest.sources.filter((source) => source.kind !== 'postgres');
     const names = volumes.map((source) => source.name).join(', ');
     if (name === undefined && volumes.length > 1)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`snapshot ${id} has several volumes: ${names}`, { hint: 'Name one of them with the input volume.', status: 2 });
+        throw new compiled_error/* LifeboatError */.H3(`snapshot ${id} has several volumes: ${names}`, { hint: 'Name one of them with the input volume.', status: 2 });
     const source = volumes.find((volume) => name === undefined || volume.name === name);
     if (!source)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`snapshot ${id} has no volume ${name ?? ''}`, { hint: names === '' ? 'Choose another snapshot; `lifeboat list` shows them.' : `It has ${names}.`, status: 2 });
+        throw new compiled_error/* LifeboatError */.H3(`snapshot ${id} has no volume ${name ?? ''}`, { hint: names === '' ? 'Choose another snapshot; `lifeboat list` shows them.' : `It has ${names}.`, status: 2 });
     return source;
 }
 async function reachTarget(target, inputs, { variables, signal, temporary }) {
     if (target.kind === 'docker')
-        return (0,_volumes_docker_js__WEBPACK_IMPORTED_MODULE_5__/* .reachDocker */ .ao)({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal });
+        return (0,docker/* reachDocker */.ao)({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal });
     if (target.kind === 'ssh')
-        return (0,_volumes_ssh_js__WEBPACK_IMPORTED_MODULE_7__/* .reachSsh */ .Q)(target, (0,_ssh_access_js__WEBPACK_IMPORTED_MODULE_12__/* .sshAccess */ .v)(inputs), { variables, temporary, signal, target: true });
-    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.mkdir)(node_path__WEBPACK_IMPORTED_MODULE_1__.resolve(target.path), { recursive: true });
-    return { place: await (0,_sources_directory_js__WEBPACK_IMPORTED_MODULE_4__/* .reachDirectory */ .D)(target.path, variables) };
+        return (0,ssh/* reachSsh */.Q)(target, (0,access/* sshAccess */.v)(inputs), { variables, temporary, signal, target: true });
+    const given = external_node_path_.resolve(target.path);
+    return { place: (0,place/* localPlace */.N$)(await (0,volumes_target/* targetFolder */.yA)(given, (0,place/* localPlace */.N$)(given, variables), signal), variables) };
 }
 
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -33425,18 +34199,18 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(28854);
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(54623);
-/* harmony import */ var _postgres_restore_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6433);
+/* harmony import */ var _postgres_restore_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(63099);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(14199);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(20661);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _before_restore_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64457);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(20661);
 /* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(47540);
-/* harmony import */ var _restore_volume_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(17062);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(98635);
-/* harmony import */ var _verify_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(17620);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_9__, _restore_volume_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_12__]);
-([_opened_js__WEBPACK_IMPORTED_MODULE_9__, _restore_volume_js__WEBPACK_IMPORTED_MODULE_10__, _verify_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
+/* harmony import */ var _restore_volume_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(85630);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(98635);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_10__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -33462,13 +34236,13 @@ async function restore(inputs, environment) {
     const target = url === undefined ? undefined : (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__/* .parseDatabaseUrl */ .mx)(url, variables);
     for (const secret of target?.secrets ?? [])
         report.mask(secret);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_11__/* .wayTo */ .b)(target ? [target] : [], inputs, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_12__/* .wayTo */ .b)(target ? [target] : [], inputs, environment);
     try {
-        return await (0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .lookedIn */ .i)(inputs, inputs.snapshot), environment, async (store, keys) => {
+        return await (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookedIn */ .i)(inputs, inputs.snapshot), environment, async (store, keys) => {
             const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot);
             const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openManifest */ .gp)(snapshot);
             const given = { inputs, store, snapshot, manifest, started };
-            return inputs.volume !== undefined || inputs.target !== undefined ? (0,_restore_volume_js__WEBPACK_IMPORTED_MODULE_10__/* .restoreOneVolume */ .V)(given, environment) : restoreOneDatabase(given, target, way, environment);
+            return inputs.volume !== undefined || inputs.target !== undefined ? (0,_restore_volume_js__WEBPACK_IMPORTED_MODULE_11__/* .restoreOneVolume */ .V)(given, environment) : restoreOneDatabase(given, target, way, environment);
         });
     }
     finally {
@@ -33483,8 +34257,8 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     const done = (rest) => ({
         ...about, ...rest, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started),
     });
-    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_8__/* .clientPrograms */ .d)(inputs['client-install'], environment);
-    (0,_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .requireVerified */ .YT)(await (0,_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .Mx)(snapshot, target ? 'list' : 'read', store, programs, environment, { only: source.name }));
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_9__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    await (0,_before_restore_js__WEBPACK_IMPORTED_MODULE_8__/* .requireWhole */ .Z)(snapshot, source.name, target ? 'list' : 'read', store, programs, environment);
     if (!target)
         return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] });
     const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .Reader */ .mP(store, snapshot.keys, snapshot.header.chunks);
@@ -33500,6 +34274,9 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
         only: inputs.only,
         noOwner: inputs['no-owner'],
         noPrivileges: inputs['no-privileges'],
+        noTablespaces: inputs['no-tablespaces'],
+        disableTriggers: inputs['disable-triggers'],
+        databaseSettings: inputs['database-settings'],
         jobs: inputs.jobs,
         temporary,
         ...programs,
@@ -33509,7 +34286,8 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     });
     if (outcome.errors.length > 0)
         report.warning(LEFT[outcome.left](target.where), outcome.hint);
-    return done({ target: target.where, mode: inputs.mode, entries: outcome.entries, restored: outcome.restored, errors: outcome.errors });
+    const { hint: _, ...rest } = outcome;
+    return done({ target: target.where, mode: inputs.mode, ...rest });
 }
 /** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
 async function restored(way, options) {
@@ -33533,6 +34311,7 @@ const LEFT = {
     everything: (where) => `${where} holds everything that was selected, but pg_restore reported errors`,
     part: (where) => `${where} holds a part of the backup: what pg_restore reported errors for is missing`,
     unchanged: (where) => `${where} is as it was before: nothing was restored`,
+    dropped: (where) => `nothing was restored: the new database ${where} was dropped again`,
 };
 function chooseDatabase(manifest, name, id) {
     const databases = manifest.sources.filter((source) => source.kind === 'postgres');
@@ -33565,14 +34344,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(35824);
 /* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
 /* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(77533);
-/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(37309);
-/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(60682);
-/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(53549);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_8__, _opened_js__WEBPACK_IMPORTED_MODULE_9__]);
-([_list_js__WEBPACK_IMPORTED_MODULE_8__, _opened_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(60239);
+/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(37309);
+/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60682);
+/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(53549);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_9__, _opened_js__WEBPACK_IMPORTED_MODULE_10__]);
+([_list_js__WEBPACK_IMPORTED_MODULE_9__, _opened_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -33586,11 +34367,12 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_lis
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 function show(inputs, environment) {
     const { snapshot: choice, set, files } = inputs;
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_9__/* .lookedIn */ .i)(inputs, choice), environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookedIn */ .i)(inputs, choice), environment, async (store, keys) => {
         const { snapshot, authentic } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .withChosen */ .ZF)(store, set, choice, (key, object) => (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeVisible */ .v)(key, object, keys));
         const { id, set: own } = snapshot.header;
-        const { labels, proofs } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_8__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id }, environment.report);
-        const visible = (0,_list_js__WEBPACK_IMPORTED_MODULE_8__/* .visiblePart */ .MR)(snapshot, await (0,_list_js__WEBPACK_IMPORTED_MODULE_8__/* .expiries */ .oo)(store));
+        const { labels, proofs, damaged } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report);
+        const loss = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_6__/* .whyNotWhole */ .$B)(store, snapshot, damaged);
+        const visible = (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .visiblePart */ .MR)(snapshot, await (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .expiries */ .oo)(store));
         const found = proofs.get(id) ?? [];
         return {
             store: store.name,
@@ -33599,7 +34381,7 @@ function show(inputs, environment) {
             tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .tagsOf */ .Fg)(visible, labels.get(id)),
             pinned: labels.get(id)?.pinned ?? false,
             authentic: authentic !== undefined,
-            verified: (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .isVerified */ .p4)(found),
+            ...(loss === undefined ? (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .standing */ .JA)(snapshot, found, damaged) : { verified: false, damage: loss }),
             ...countsOf(snapshot),
             recipients: recipientsOf(snapshot),
             proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),
@@ -33627,7 +34409,7 @@ async function openedPart(snapshot, store) {
     for (const source of sources) {
         const files = [];
         if (store)
-            for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_7__/* .filesOf */ .R)(source, snapshot, store))
+            for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_8__/* .filesOf */ .R8)(source, snapshot, store))
                 files.push(file);
         shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) });
     }
@@ -33640,7 +34422,7 @@ function shownSource(source) {
     const database = kind === 'postgres' ? _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__/* .postgresFacts */ .bv.safeParse(facts).data : undefined;
     if (database)
         return { ...common, database: { ...database, entries: database.entries.length } };
-    const volume = kind === 'postgres' ? undefined : _volumes_facts_js__WEBPACK_IMPORTED_MODULE_6__/* .volumeFacts */ .O.safeParse(facts).data;
+    const volume = kind === 'postgres' ? undefined : _volumes_facts_js__WEBPACK_IMPORTED_MODULE_7__/* .volumeFacts */ .O.safeParse(facts).data;
     if (!volume)
         return common;
     const { segments: _, ...rest } = volume;
@@ -33691,13 +34473,13 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   M: () => (/* binding */ stats)
 /* harmony export */ });
 /* unused harmony export growthOf */
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(14199);
-/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28764);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(77533);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_2__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(28764);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(77533);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_3__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -33705,18 +34487,18 @@ _opened_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ?
 
 /** What the snapshots of a store take, together and by set, and how that grew. With a key, of the snapshots whose signature it can check. */
 function stats(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_2__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
-        const total = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_3__/* .Tally */ .F();
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_3__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
+        const total = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__/* .Tally */ .F();
         const tallies = new Map();
-        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_1__/* .survey */ .F)(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_4__/* .warningOf */ .a)(environment.report) }, ({ snapshot: { header }, authentic }) => {
+        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_2__/* .survey */ .F)(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_0__/* .warningOf */ .a)(environment.report) }, ({ snapshot: { header }, authentic }) => {
             if (keys && !authentic)
                 return undefined;
-            const tally = tallies.get(header.set) ?? new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_3__/* .Tally */ .F();
+            const tally = tallies.get(header.set) ?? new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__/* .Tally */ .F();
             tallies.set(header.set, tally);
             for (const one of [total, tally])
                 one.add(header);
             const { set, time, size, added, chunks } = header;
-            return { set, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_0__/* .storedBytes */ .Zk)(chunks) };
+            return { set, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .storedBytes */ .Zk)(chunks) };
         });
         const counted = found.filter((one) => one !== undefined);
         const sets = [...Map.groupBy(counted, ({ set }) => set)].map(([set, snapshots]) => ({
@@ -33890,14 +34672,11 @@ function wayTo(connections, inputs, { variables, temporary, signal }) {
 
 /***/ }),
 
-/***/ 17620:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+/***/ 58701:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   MX: () => (/* binding */ verify),
-/* harmony export */   Mx: () => (/* binding */ verifySnapshot),
-/* harmony export */   YT: () => (/* binding */ requireVerified)
+/* harmony export */   M: () => (/* binding */ verifySnapshot)
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9492);
@@ -33905,21 +34684,15 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _postgres_archive_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(72218);
 /* harmony import */ var _postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92729);
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(54623);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32468);
-/* harmony import */ var _repository_presence_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3018);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14199);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53815);
-/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(32509);
-/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(65283);
-/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(55561);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(11106);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(20661);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(47540);
-/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(32583);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_15__, _proof_js__WEBPACK_IMPORTED_MODULE_16__]);
-([_opened_js__WEBPACK_IMPORTED_MODULE_15__, _proof_js__WEBPACK_IMPORTED_MODULE_16__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
+/* harmony import */ var _repository_presence_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3018);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(53815);
+/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(32509);
+/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(65283);
+/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(55561);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(11106);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
 
 
 
@@ -33935,65 +34708,46 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_ope
 
 
 
-
-
-
-
-/** Reads a snapshot back and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
-async function verify(inputs, environment) {
-    const place = (0,_opened_js__WEBPACK_IMPORTED_MODULE_15__/* .lookedIn */ .i)(inputs, inputs.snapshot);
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_15__/* .withStore */ .a)(place, environment, async (store, keys) => {
-        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_6__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot);
-        const result = await verifySnapshot(snapshot, inputs.level, store, await (0,_clients_js__WEBPACK_IMPORTED_MODULE_14__/* .clientPrograms */ .d)(inputs['client-install'], environment), environment);
-        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_16__/* .keepProof */ .M)(result, place, store, snapshot.keys, environment);
-        return result;
-    });
-}
 /** The archive was read and is not what was recorded. */
 class BadArchive extends _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3 {
 }
-/**
- * Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte.
- * `seen`: keys of chunks that this run has found present already. `only`: the name of the source that matters; what others alone need may be missing.
- */
-async function verifySnapshot(snapshot, level, store, programs, environment, { seen = new Set(), only } = {}) {
+/** Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte. */
+async function verifySnapshot(snapshot, level, store, programs, environment, { seen = new Set(), only, suspects = new Set() } = {}) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { id, set, time, chunks } = snapshot.header;
+    /** Those that are of no source alone. */
     const problems = [];
-    const versions = { lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_17__/* .VERSION */ .x };
+    const versions = { lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_13__/* .VERSION */ .x };
     const sources = [];
     let bytes = 0;
-    const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .Reader */ .mP(store, snapshot.keys, chunks);
-    const needed = new Set();
+    const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .Reader */ .mP(store, snapshot.keys, chunks);
     try {
-        const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .openManifest */ .gp)(snapshot);
+        const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .openManifest */ .gp)(snapshot);
         for (const source of manifest.sources) {
             if (only !== undefined && source.name !== only)
                 continue;
-            for (const { chunks } of source.streams)
-                for (const index of chunks)
-                    needed.add(index);
+            const places = new Set(source.streams.flatMap(({ chunks }) => chunks));
+            const checked = { source, entries: _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .postgresFacts */ .bv.safeParse(source.facts).data?.entries.length ?? 0, keys: keysAt(snapshot, withBases(snapshot, places)), problems: [] };
+            sources.push(checked);
             const read = (stream) => countBytes(reader.stream(stream), (count) => {
                 bytes += count;
                 environment.report.progress({ activity: `verifying ${source.name}`, done: bytes, ...(level === 'read' && { total: snapshot.header.size }) });
             });
-            let entries = _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .postgresFacts */ .bv.safeParse(source.facts).data?.entries.length ?? 0;
             // A volume's streams are one archive; those of a database stand alone.
             for (const streams of source.kind === 'postgres' ? source.streams.map((stream) => [stream]) : [source.streams]) {
                 try {
                     if (source.kind === 'postgres')
                         await verifyStream(source, streams[0], level, read(streams[0]), programs, environment, versions);
                     else
-                        entries = await (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__/* .verifyVolume */ .g)({ source, level, read, place: (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_11__/* .localPlace */ .N$)('/', environment.variables), signal: environment.signal });
+                        checked.entries = await (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .verifyVolume */ .g)({ source, level, read, place: (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_10__/* .localPlace */ .N$)('/', environment.variables), signal: environment.signal });
                 }
                 catch (error) {
                     environment.signal.throwIfAborted();
-                    problems.push(error);
-                    if (level === 'read' && error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t)
-                        problems.push(...(await otherDamage(reader, streams, problems)));
+                    checked.problems.push(error);
+                    if (level === 'read' && error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t)
+                        checked.problems.push(...(await otherDamage(reader, streams, checked.problems)));
                 }
             }
-            sources.push({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .sourceSize */ .vP)(source), entries });
         }
     }
     catch (error) {
@@ -34001,41 +34755,48 @@ async function verifySnapshot(snapshot, level, store, programs, environment, { s
         problems.push(error);
     }
     try {
-        const places = only === undefined ? [...chunks.keys()] : withBases(snapshot, needed);
-        problems.push(...(await missingChunks(snapshot, store, places.filter((place) => !reader.opened.has(place)), new Set([...seen, ...damagedKeys(problems)]))));
+        const needed = new Set(sources.flatMap(({ keys }) => [...keys]));
+        const places = [...chunks.keys()].filter((place) => only === undefined || needed.has(keyAt(snapshot, place)));
+        const found = damageIn(sources);
+        if (snapshot.keys.identity !== undefined)
+            problems.push(...(await damagedAmong(reader, places.filter((place) => suspects.has(keyAt(snapshot, place)) && !reader.opened.has(place) && !found.has(keyAt(snapshot, place))))));
+        problems.push(...(await missingChunks(snapshot, store, places.filter((place) => !reader.opened.has(place)), new Set([...seen, ...found.keys(), ...damagedKeys(problems)]))));
     }
     catch (error) {
         environment.signal.throwIfAborted();
-        problems.push(error);
+        // Of no source it is known then that all it needs is there.
+        for (const one of [{ problems }, ...sources])
+            one.problems.push(error);
     }
+    return { snapshot: id, set, time, level, chunks: chunks.length, bytes, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started), versions, good: [...keysAt(snapshot, [...reader.opened])].filter((key) => suspects.has(key)), ...outcomeOf(sources, problems) };
+}
+/** Each source is hit by all damage to what it needs, also where that was found while another was read. */
+function outcomeOf(sources, problems) {
+    const damage = damageIn([...sources, { problems }]);
+    const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])];
+    // Two sources can have come upon the same chunk.
+    const distinct = all.filter((problem) => !(problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t) || damage.get(problem.key) === problem);
     return {
-        snapshot: id, set, time, level,
-        result: verdict(problems),
-        problems: problems.map(_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD),
-        damaged: [...damagedKeys(problems)],
-        chunks: chunks.length,
-        bytes,
-        seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_18__/* .secondsSince */ .w)(started),
-        sources,
-        versions,
+        result: verdict(distinct),
+        problems: distinct.map(_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD),
+        damaged: [...damage.keys()],
+        sources: sources.map(({ source, entries, keys, problems: own }) => {
+            const found = [...own.filter((problem) => !(problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t)), ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error)];
+            return { name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .sourceSize */ .vP)(source), entries, result: verdict(found), problems: found.map(_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD) };
+        }),
     };
 }
-function damagedKeys(problems) {
-    return new Set(problems.filter((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t).map(({ key }) => key));
+function damageIn(found) {
+    const errors = found.flatMap(({ problems }) => problems).filter((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t);
+    return new Map(errors.toReversed().map((error) => [error.key, error]));
 }
-/** Throws unless the verification went well: nothing is restored from what could not be read back. */
-function requireVerified({ snapshot, result, problems }) {
-    if (result === 'verified')
-        return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`snapshot ${snapshot} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, {
-        hint: 'Restore an earlier snapshot: `lifeboat list` shows them, and the input snapshot takes an id or a time.',
-        status: result === 'failed' ? 1 : 3,
-    });
+function damagedKeys(problems) {
+    return new Set(problems.filter((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t).map(({ key }) => key));
 }
 function verdict(problems) {
     if (problems.length === 0)
         return 'verified';
-    const bad = problems.some((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t || problem instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .DamagedSnapshot */ .eM || problem instanceof BadArchive || problem instanceof _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__/* .BadTar */ .r);
+    const bad = problems.some((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t || problem instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedSnapshot */ .eM || problem instanceof BadArchive || problem instanceof _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_11__/* .BadTar */ .r);
     return bad ? 'failed' : 'could not verify';
 }
 /** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
@@ -34045,30 +34806,41 @@ function withBases({ header }, places) {
         return base === null ? [place] : [place, base];
     });
 }
+function keyAt({ header }, place) {
+    const [id, , , , mark] = header.chunks[place];
+    return (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark);
+}
+function keysAt(snapshot, places) {
+    return new Set(places.map((place) => keyAt(snapshot, place)));
+}
 /** Looks for these, by their places in the list of chunks, but for what is known. */
 async function missingChunks({ header }, store, places, known) {
     const unread = places.map((place) => header.chunks[place]);
-    const expected = new Map(unread.map(([chunk, , storedSize, , mark]) => [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .chunkKey */ .vj)(chunk, mark), storedSize]));
+    const expected = new Map(unread.map(([chunk, , storedSize, , mark]) => [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(chunk, mark), storedSize]));
     for (const key of known)
         expected.delete(key);
-    const wrong = await new _repository_presence_js__WEBPACK_IMPORTED_MODULE_8__/* .Presence */ .C(store, expected).wrong();
-    return [...wrong].map(([key, size]) => new _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`));
+    const wrong = await new _repository_presence_js__WEBPACK_IMPORTED_MODULE_7__/* .Presence */ .C(store, expected).wrong();
+    return [...wrong].map(([key, size]) => new _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`));
 }
 /** A stream is read up to its first damaged chunk; that the next backup stores all of them anew, the others must be known as well. */
 async function otherDamage(reader, streams, problems) {
-    const found = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_10__/* .inParallel */ .HN)(streams.flatMap(({ chunks }) => chunks), 2, async (index) => {
+    const known = damagedKeys(problems);
+    return (await damagedAmong(reader, streams.flatMap(({ chunks }) => chunks))).filter(({ key }) => !known.has(key));
+}
+/** Reads these chunks, by their places. Throws what says nothing about them. */
+async function damagedAmong(reader, places) {
+    const found = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_9__/* .inParallel */ .HN)(places, 2, async (place) => {
         try {
-            await reader.chunk(index);
+            await reader.chunk(place);
             return undefined;
         }
         catch (error) {
-            if (error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t)
+            if (error instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t)
                 return error;
             throw error;
         }
     });
-    const known = damagedKeys(problems);
-    return [...new Map(found.filter((error) => error !== undefined).map((error) => [error.key, error])).values()].filter(({ key }) => !known.has(key));
+    return [...new Map(found.filter((error) => error !== undefined).map((error) => [error.key, error])).values()];
 }
 async function* countBytes(stream, count) {
     for await (const piece of stream) {
@@ -34121,12 +34893,152 @@ function refused(error) {
     return !(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3 && error.cause instanceof _child_js__WEBPACK_IMPORTED_MODULE_1__/* .ChildError */ .rF && error.cause.exit.status === null);
 }
 
+
+/***/ }),
+
+/***/ 17620:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   M: () => (/* binding */ verify)
+/* harmony export */ });
+/* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(19288);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(11106);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
+/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(32583);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(58701);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_11__, _proof_js__WEBPACK_IMPORTED_MODULE_12__]);
+([_opened_js__WEBPACK_IMPORTED_MODULE_11__, _proof_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
+async function verify(inputs, environment) {
+    const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
+    const { snapshot: choice, level } = inputs;
+    const place = choice === 'all' ? inputs : (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookedIn */ .i)(inputs, choice);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .a)(place, environment, async (store, keys) => {
+        const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_10__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+        const verifyOne = async (snapshot, proofs) => (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) });
+        const list = (set) => _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(environment.report));
+        if (choice !== 'all') {
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice);
+            const found = await verifyOne(snapshot, await list(snapshot.header.set));
+            const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_12__/* .keepProofs */ .f)([found], place, store, snapshot.keys, environment);
+            return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) };
+        }
+        const found = [];
+        const proofs = await list(inputs.set);
+        for (const key of await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store, inputs.set)) {
+            const snapshot = await readable(key, store, keys);
+            if (snapshot)
+                found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot));
+        }
+        if (found.length === 0)
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' });
+        const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_12__/* .keepProofs */ .f)(found.filter(({ versions }) => Object.keys(versions).length > 0), place, store, keys, environment);
+        return { ...together(found), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started), advice: await adviceAbout(found, kept, store, keys, environment), snapshots: found };
+    });
+}
+/** Undefined for one that is gone. */
+async function readable(key, store, keys) {
+    try {
+        return await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot), keys);
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_9__/* .NotFound */ .Mk)
+            return undefined;
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3))
+            throw error;
+        return { problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error), damaged: error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_9__/* .DamagedObject */ .F7 };
+    }
+}
+/** A snapshot object that cannot be read. Without a signature that holds, there is nothing to keep a proof of. */
+function unread(key, set, level, { problem, damaged }) {
+    const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key);
+    const time = snapshot.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z');
+    return { snapshot, set, time, level, result: damaged ? 'failed' : 'could not verify', problems: [problem], damaged: [], good: [], chunks: 0, bytes: 0, seconds: 0, sources: [], versions: {} };
+}
+const WORST_FIRST = ['failed', 'could not verify', 'verified'];
+function together(found) {
+    const sum = (count) => found.reduce((total, one) => total + count(one), 0);
+    return {
+        ...found[0],
+        result: WORST_FIRST.find((result) => found.some((one) => one.result === result)),
+        problems: found.flatMap(({ snapshot, problems }) => problems.map((problem) => `${snapshot}: ${problem}`)),
+        damaged: [...new Set(found.flatMap(({ damaged }) => damaged))],
+        good: [...new Set(found.flatMap(({ good }) => good))],
+        chunks: sum(({ chunks }) => chunks),
+        bytes: sum(({ bytes }) => bytes),
+        sources: [],
+        versions: Object.assign({ lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_15__/* .VERSION */ .x }, ...found.map(({ versions }) => versions)),
+    };
+}
+/** What to do about snapshots of a set that failed; `kept`: whether the next backup will know of it. */
+async function adviceAbout(found, kept, store, keys, { report }) {
+    const failed = found.filter(({ result }) => result === 'failed');
+    if (failed.length === 0)
+        return [];
+    const { set } = failed[0];
+    const ids = new Set(failed.map(({ snapshot }) => snapshot));
+    const damaged = new Set(failed.flatMap((one) => one.damaged));
+    const snapshots = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store, set);
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(report));
+    const { good } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .newestGood */ .an)(store, keys, snapshots.filter((key) => !ids.has((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key))), { proofs, verified: false, damaged });
+    return [...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores(good?.snapshot, ids.size, set)];
+}
+/** A backup repairs what it would list itself: nothing in an older snapshot. */
+async function aboutBackups(failed, damaged, kept, snapshots, store, keys) {
+    const [newestKey] = snapshots;
+    if (newestKey === undefined)
+        return [];
+    const id = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(newestKey);
+    const newest = await readable(newestKey, store, keys);
+    const hit = failed.has(id) || (newest !== undefined && 'header' in newest && (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .damageIn */ .dh)(newest, damaged) !== undefined);
+    if (!hit)
+        return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`];
+    if (damaged.size === 0)
+        return ['Back up again: the next snapshot is another one.'];
+    const anew = `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_2__/* .formatCount */ .B4)(damaged.size, 'damaged object')} anew`;
+    return [kept ? `Back up again: the next backup stores ${anew}, so its snapshot is whole. Snapshots that are there already stay damaged.` : `The next backup does not know of the damage, as this result could not be kept. Verify again where it can be, then back up: that stores ${anew}.`];
+}
+function aboutRestores(good, failed, set) {
+    if (!good)
+        return `No ${failed === 1 ? 'other ' : ''}snapshot of set ${set} is known to be whole.`;
+    return `To restore now, use snapshot ${good.header.id}, the newest that is whole and not known to be damaged.`;
+}
+
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
-/***/ 55012:
+/***/ 71644:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -34143,8 +35055,29 @@ var external_node_path_ = __nccwpck_require__(76760);
 var error = __nccwpck_require__(98276);
 // EXTERNAL MODULE: ./compiled/inputs/volumes.js
 var inputs_volumes = __nccwpck_require__(48553);
-// EXTERNAL MODULE: ./compiled/sources/directory.js
-var directory = __nccwpck_require__(24236);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(51455);
+// EXTERNAL MODULE: ./compiled/volumes/place.js
+var place = __nccwpck_require__(32509);
+;// CONCATENATED MODULE: ./compiled/sources/directory.js
+
+
+
+
+/** A folder of this machine, by its real path: what it is may be named by a symbolic link. */
+async function reachDirectory(given, variables) {
+    let root;
+    try {
+        root = await (0,promises_.realpath)(external_node_path_.resolve(given));
+        if (!(await (0,promises_.stat)(root)).isDirectory())
+            throw new Error('it is not a folder');
+    }
+    catch (cause) {
+        throw new error/* LifeboatError */.H3(`${given} cannot be backed up: ${(0,error/* messageOf */.bD)(cause)}`, { cause, hint: 'Check the path: is it spelled right, and the disk mounted?' });
+    }
+    return (0,place/* localPlace */.N$)(root, variables);
+}
+
 // EXTERNAL MODULE: ./compiled/ssh/access.js
 var access = __nccwpck_require__(18765);
 // EXTERNAL MODULE: ./compiled/volumes/docker.js
@@ -34464,7 +35397,7 @@ function volumeSources(inputs, { variables, signal, report, temporary }) {
         const stores = storesIn(volume.name, volume.path, inputs.destination);
         for (const store of stores)
             report.info(`${volume.name}: the store in ${store} is left out`);
-        return new sources_volume/* VolumeSource */.gm({ ...common, patterns: { ...patterns, exclude: [...patterns.exclude, ...stores.map((store) => `/${literal(store)}/`)] }, kind: 'directory', numericOwners: false, reach: async () => ({ place: await (0,directory/* reachDirectory */.D)(volume.path, variables) }) });
+        return new sources_volume/* VolumeSource */.gm({ ...common, patterns: { ...patterns, exclude: [...patterns.exclude, ...stores.map((store) => `/${literal(store)}/`)] }, kind: 'directory', numericOwners: false, reach: async () => ({ place: await reachDirectory(volume.path, variables) }) });
     });
 }
 /** The folders of stores that lie in a volume, relative to it: with them, each backup would hold the ones before. */
@@ -34553,8 +35486,10 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_freshness_js__WEBPACK_IMPORTED_MODULE_26__ = __nccwpck_require__(49382);
 /* harmony import */ var _report_key_files_js__WEBPACK_IMPORTED_MODULE_27__ = __nccwpck_require__(18608);
 /* harmony import */ var _report_prune_js__WEBPACK_IMPORTED_MODULE_28__ = __nccwpck_require__(95961);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_29__ = __nccwpck_require__(11592);
-/* harmony import */ var _report_text_js__WEBPACK_IMPORTED_MODULE_30__ = __nccwpck_require__(22634);
+/* harmony import */ var _report_shrink_js__WEBPACK_IMPORTED_MODULE_29__ = __nccwpck_require__(53216);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_30__ = __nccwpck_require__(11592);
+/* harmony import */ var _report_text_js__WEBPACK_IMPORTED_MODULE_31__ = __nccwpck_require__(22634);
+/* harmony import */ var _report_verify_js__WEBPACK_IMPORTED_MODULE_32__ = __nccwpck_require__(43752);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_backup_js__WEBPACK_IMPORTED_MODULE_1__, _commands_check_js__WEBPACK_IMPORTED_MODULE_2__, _commands_copy_js__WEBPACK_IMPORTED_MODULE_3__, _commands_doctor_js__WEBPACK_IMPORTED_MODULE_4__, _commands_diff_js__WEBPACK_IMPORTED_MODULE_5__, _commands_forget_js__WEBPACK_IMPORTED_MODULE_6__, _commands_label_js__WEBPACK_IMPORTED_MODULE_7__, _commands_key_files_js__WEBPACK_IMPORTED_MODULE_8__, _commands_list_js__WEBPACK_IMPORTED_MODULE_9__, _commands_newest_js__WEBPACK_IMPORTED_MODULE_10__, _commands_prune_js__WEBPACK_IMPORTED_MODULE_11__, _commands_restore_js__WEBPACK_IMPORTED_MODULE_12__, _commands_show_js__WEBPACK_IMPORTED_MODULE_13__, _commands_stats_js__WEBPACK_IMPORTED_MODULE_14__, _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__]);
 ([_commands_backup_js__WEBPACK_IMPORTED_MODULE_1__, _commands_check_js__WEBPACK_IMPORTED_MODULE_2__, _commands_copy_js__WEBPACK_IMPORTED_MODULE_3__, _commands_doctor_js__WEBPACK_IMPORTED_MODULE_4__, _commands_diff_js__WEBPACK_IMPORTED_MODULE_5__, _commands_forget_js__WEBPACK_IMPORTED_MODULE_6__, _commands_label_js__WEBPACK_IMPORTED_MODULE_7__, _commands_key_files_js__WEBPACK_IMPORTED_MODULE_8__, _commands_list_js__WEBPACK_IMPORTED_MODULE_9__, _commands_newest_js__WEBPACK_IMPORTED_MODULE_10__, _commands_prune_js__WEBPACK_IMPORTED_MODULE_11__, _commands_restore_js__WEBPACK_IMPORTED_MODULE_12__, _commands_show_js__WEBPACK_IMPORTED_MODULE_13__, _commands_stats_js__WEBPACK_IMPORTED_MODULE_14__, _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
@@ -34588,30 +35523,35 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_com
 
 
 
+
+
+function redactedProblems(result, apply) {
+    return { ...result, problems: apply(result.problems), sources: result.sources.map((source) => ({ ...source, problems: apply(source.problems) })) };
+}
 const handlings = {
     backup: {
         run: _commands_backup_js__WEBPACK_IMPORTED_MODULE_1__/* .backup */ .R,
-        status: ({ complete }) => (complete ? 0 : 1),
-        problem: ({ destinations }) => destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`])).join('\n'),
+        status: (result) => (result.complete && !(0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_29__/* .failsByShrinking */ ._Z)(result) ? 0 : 1),
+        problem: (result) => [...((0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_29__/* .failsByShrinking */ ._Z)(result) ? [(0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_29__/* .shrinkProblem */ .bE)(result)] : []), ...result.destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`]))].join('\n'),
         redact: (result, apply) => ({ ...result, destinations: result.destinations.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0] }) })) }),
-        headline: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .backupHeadline */ .l$,
-        text: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .backupText */ .Af,
+        headline: _report_text_js__WEBPACK_IMPORTED_MODULE_31__/* .backupHeadline */ .l$,
+        text: _report_text_js__WEBPACK_IMPORTED_MODULE_31__/* .backupText */ .Af,
     },
     restore: {
         run: _commands_restore_js__WEBPACK_IMPORTED_MODULE_12__/* .restore */ .P,
         status: ({ errors }) => (errors.length > 0 ? 1 : 0),
         problem: ({ errors }) => errors.slice(0, 10).join('\n'),
         redact: (result, apply) => ({ ...result, errors: apply(result.errors) }),
-        headline: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .restoreHeadline */ .dU,
-        text: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .restoreText */ .s2,
+        headline: _report_text_js__WEBPACK_IMPORTED_MODULE_31__/* .restoreHeadline */ .dU,
+        text: _report_text_js__WEBPACK_IMPORTED_MODULE_31__/* .restoreText */ .s2,
     },
     verify: {
-        run: _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__/* .verify */ .MX,
+        run: _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__/* .verify */ .M,
         status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 }[result]),
         problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
-        redact: (result, apply) => ({ ...result, problems: apply(result.problems) }),
-        headline: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .verifyHeadline */ .Qh,
-        text: _report_text_js__WEBPACK_IMPORTED_MODULE_30__/* .verifyText */ .Bn,
+        redact: (result, apply) => ({ ...redactedProblems(result, apply), ...(result.snapshots && { snapshots: result.snapshots.map((one) => redactedProblems(one, apply)) }) }),
+        headline: _report_verify_js__WEBPACK_IMPORTED_MODULE_32__/* .verifyHeadline */ .Qh,
+        text: _report_verify_js__WEBPACK_IMPORTED_MODULE_32__/* .verifyText */ .Bn,
     },
     prune: { run: _commands_prune_js__WEBPACK_IMPORTED_MODULE_11__/* .prune */ .R, headline: _report_prune_js__WEBPACK_IMPORTED_MODULE_28__/* .pruneHeadline */ .ny, text: _report_prune_js__WEBPACK_IMPORTED_MODULE_28__/* .pruneText */ .aG },
     copy: {
@@ -34655,7 +35595,7 @@ async function dispatch(command, raw, environment) {
     const { destination, timezone, format } = inputs;
     // Of several, the first is the one that recipes name.
     const first = Array.isArray(destination) ? destination[0] : destination;
-    return { command, result: await handlings[command].run(inputs, environment), shown: { destination: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_29__/* .destinationText */ .Yr)(first), timeZone: timezone, ...(format && { format }) } };
+    return { command, result: await handlings[command].run(inputs, environment), shown: { destination: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_30__/* .destinationText */ .Yr)(first), timeZone: timezone, ...(format && { format }) } };
 }
 function statusOf({ command, result }) {
     return handlings[command].status?.(result) ?? 0;
@@ -34792,8 +35732,8 @@ var iso = __nccwpck_require__(73477);
 var compiled_error = __nccwpck_require__(98276);
 // EXTERNAL MODULE: ./compiled/postgres/connection.js
 var connection = __nccwpck_require__(28854);
-// EXTERNAL MODULE: ./compiled/repository/snapshot.js
-var snapshot = __nccwpck_require__(14199);
+// EXTERNAL MODULE: ./compiled/repository/snapshot.js + 1 modules
+var snapshot = __nccwpck_require__(21629);
 // EXTERNAL MODULE: ./compiled/ssh/address.js
 var address = __nccwpck_require__(94271);
 // EXTERNAL MODULE: ./compiled/ssh/known-hosts.js
@@ -34971,7 +35911,23 @@ const timezone = parsing((text) => {
 });
 /** Words separated by commas or line ends, each once. */
 const words = parsing(splitWords);
-const tags = parsing((text) => splitWords(text).map((word) => checked(snapshot/* tag */.Tc, word, 'a tag')));
+/** Names that need none of the separators' characters, or a JSON array of any names. */
+const names = parsing((text) => (text.trimStart().startsWith('[') ? parseJson(text, schemas/* array */.YOg(schemas/* string */.YjP().min(1))) : splitWords(text)));
+const tableNames = parsing((text) => text.trimStart().startsWith('[') ? parseJson(text, schemas/* array */.YOg(schemas/* union */.KCZ([schemas/* string */.YjP().min(1), schemas/* tuple */.PVZ([schemas/* string */.YjP().min(1), schemas/* string */.YjP().min(1)])]))) : splitWords(text));
+function parseJson(text, schema) {
+    try {
+        return schema.parse(JSON.parse(text));
+    }
+    catch {
+        throw new compiled_error/* Misread */.qs(`${quote(text)} begins with [ and is not a JSON array of names`);
+    }
+}
+const tags = parsing((text) => {
+    const words = splitWords(text);
+    if (words.length > snapshot/* MOST_TAGS */._h)
+        throw new compiled_error/* Misread */.qs(`${words.length} tags, and a snapshot has ${snapshot/* MOST_TAGS */._h} at most`);
+    return words.map((word) => checked(snapshot/* tag */.Tc, word, 'a tag'));
+});
 const oneTag = parsing((text) => checked(snapshot/* tag */.Tc, text, 'a tag'));
 const recipients = parsing((text) => splitWords(text).map((word) => checked(schemas/* string */.YjP().regex(/^age1[a-z0-9]{20,}$/), word, 'an age recipient')));
 const set = parsing((text) => checked(snapshot/* setName */.i, text, 'the name of a set'));
@@ -35002,6 +35958,14 @@ const schemas_snapshot = parsing((text) => {
     if (iso/* datetime */.w$({ offset: true }).safeParse(text).success)
         return { kind: 'time', time: new Date(text) };
     throw new compiled_error/* Misread */.qs(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`);
+});
+const anySnapshotOrAll = parsing((text) => {
+    if (text === 'all')
+        return text;
+    const parsed = schemas_snapshot.safeParse(text);
+    if (parsed.success)
+        return parsed.data;
+    throw new compiled_error/* Misread */.qs(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a time with its offset from UTC`);
 });
 const schemas_destination = parsing(destination/* parseDestination */.G2);
 const destinations = parsing(destination/* parseDestinations */.dU);
@@ -35384,6 +36348,19 @@ const inputs = {
             schema: oneOf('none', 'list', 'read'),
             default: 'list',
         },
+        'check-reused': {
+            help: 'How much of what the newest backup stored, and this one can reuse, is read back beside it, chosen by chance: a part of its bytes, at least 8 chunks. Damage found is stored anew and reported. If not given, 2%, and at most 64 MiB. 0% reads nothing back, as does a write key, which cannot: then only presence and size are checked.',
+            expected: 'a percentage from 0% to 100%',
+            example: '10%',
+            schema: percentage,
+        },
+        'on-shrink': {
+            help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step and prune nothing; the snapshot is kept in both cases. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
+            expected: 'warn or fail',
+            example: 'fail',
+            schema: oneOf('warn', 'fail'),
+            default: 'warn',
+        },
         retention: {
             help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
             expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
@@ -35405,6 +36382,10 @@ const inputs = {
             example: '5m',
             schema: duration,
             default: '5m',
+        },
+        'allow-pooler': {
+            ...inputs_flag,
+            help: 'Back up through a pooler in transaction mode. Only for one that resets its sessions after each transaction: the settings of pg_dump stay in other sessions, and break applications that use them.',
         },
         'compression-level': {
             help: 'The level of zstd, from 1 (fast) to 19 (small).',
@@ -35472,18 +36453,18 @@ const inputs = {
             default: 'number',
         },
         schemas: {
-            help: 'Restore only these schemas, separated by commas or line ends.',
-            expected: 'names of schemas, separated by commas or line ends',
+            help: 'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or as a JSON array.',
+            expected: 'names of schemas, separated by commas or line ends, or a JSON array of them',
             example: 'public, billing',
-            schema: words,
+            schema: names,
             default: '',
             list: true,
         },
         tables: {
-            help: 'Restore only these tables, separated by commas or line ends.',
-            expected: 'names of tables, separated by commas or line ends',
-            example: 'users, orders',
-            schema: words,
+            help: 'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
+            expected: 'names of tables, separated by commas or line ends, or a JSON array of names and of pairs of schema and name',
+            example: 'users, billing.orders',
+            schema: tableNames,
             default: '',
             list: true,
         },
@@ -35495,6 +36476,15 @@ const inputs = {
         },
         'no-owner': { ...inputs_flag, help: 'Leave out who owns what: everything belongs to the user who restores.' },
         'no-privileges': { ...inputs_flag, help: 'Leave out GRANT and REVOKE.' },
+        'no-tablespaces': { ...inputs_flag, help: 'Put everything into the default tablespace.' },
+        'disable-triggers': { ...inputs_flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys. Needs a superuser.' },
+        'database-settings': {
+            help: 'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. Default: true with mode create if everything is restored, else false.',
+            expected: 'true or false',
+            example: 'true',
+            schema: flag,
+            flag: true,
+        },
         jobs: { ...jobs, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
         'verify-only': { ...inputs_flag, help: 'Read and check what would be restored, and touch no database.' },
         'client-install': clientInstall,
@@ -35507,7 +36497,13 @@ const inputs = {
         'encryption-key': { ...encryptionKey, required: true },
         destination: inputs_destination,
         set: { ...inputs_set, default: 'default' },
-        snapshot: inputs_snapshot,
+        snapshot: {
+            help: 'Which backup: latest, the id of a snapshot, a time, which means the newest one not after it, or all, each of the set.',
+            expected: 'latest, the id of a snapshot, a time with its offset from UTC, or all',
+            example: 'all',
+            schema: anySnapshotOrAll,
+            default: 'latest',
+        },
         level: {
             help: 'list: everything is there and the archive is readable. read: every byte is read, decrypted and compared.',
             expected: 'list or read',
@@ -35657,7 +36653,7 @@ const inputs = {
             default: '50%',
         },
         ...pruning,
-        force: { ...inputs_flag, help: 'Prune all the same where max-delete or prune-min-size would not let it.' },
+        force: { ...inputs_flag, help: 'Prune all the same where max-delete, prune-min-size or missing snapshots would not let it.' },
         token: { ...token, help: 'For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.' },
         ...access,
         timeout,
@@ -35984,22 +36980,24 @@ if (major < 24 || (major === 24 && minor < 6)) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   D1: () => (/* binding */ databaseDefinition),
 /* harmony export */   Rt: () => (/* binding */ parseWholeArchive),
 /* harmony export */   d0: () => (/* binding */ listArchive),
-/* harmony export */   jF: () => (/* binding */ startListing)
+/* harmony export */   jF: () => (/* binding */ startListing),
+/* harmony export */   r0: () => (/* binding */ readContents)
 /* harmony export */ });
 /* unused harmony export parseListing */
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(17464);
 /* harmony import */ var _connection_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28854);
+/* harmony import */ var _contents_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(34028);
+
 
 
 
 
 function startListing(context) {
-    const { child, printed } = startRestore(['--list'], context);
+    const { child, printed } = startRestore(['--list'], context, _child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo);
     return {
         push: child.write,
         finish: async () => {
@@ -36010,27 +37008,50 @@ function startListing(context) {
         exit: child.exit,
     };
 }
-/** Lists an archive, or what `filters` (arguments of pg_restore) select of it. Reads no more of `bytes` than the table of contents and what was on its way. */
-async function listArchive(bytes, context, filters = []) {
-    const { child, printed } = startRestore(['--list', ...filters], context);
+/** Lists an archive. Reads no more of `bytes` than the table of contents and what was on its way. */
+async function listArchive(bytes, context) {
+    const { child, printed } = startRestore(['--list'], context, _child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo);
     await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes);
     return parseListing(await printed());
 }
 /** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
 async function parseWholeArchive(bytes, context) {
-    const { child, printed } = startRestore(['-f', '/dev/null'], context);
+    const { child, printed } = startRestore(['-f', '/dev/null'], context, _child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo);
     await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes, { toTheEnd: true, spent: true });
     await printed();
 }
-/** How the archived database was made: what follows the name in its CREATE DATABASE, as pg_restore prints it. */
-async function databaseDefinition(bytes, context) {
-    const { child, printed } = startRestore(['--create', '--schema-only', '-f', '-'], context);
-    await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes);
-    const definition = /^CREATE DATABASE (?:"(?:[^"]|"")+"|\S+) (WITH [^\n]*);$/m.exec(await printed())?.[1];
-    if (definition === undefined) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' });
+/** An archive's table of contents, and the ids of the entries that pg_restore would restore of it with `filters`. Reads no more of `bytes` than listing does. */
+async function readContents(bytes, context, filters = []) {
+    const { child, printed } = startRestore(['--list', ...filters], context, idsOf);
+    const contents = new _contents_js__WEBPACK_IMPORTED_MODULE_4__/* .ContentsReader */ .yQ();
+    let broken;
+    try {
+        let [listing, reading] = [true, true];
+        for await (const piece of bytes) {
+            if (listing)
+                listing = await child.write(piece);
+            if (reading && broken === undefined) {
+                try {
+                    reading = contents.push(piece);
+                }
+                catch (error) {
+                    broken = error;
+                }
+            }
+            if (!listing && (!reading || broken !== undefined))
+                break;
+        }
     }
-    return definition;
+    catch (error) {
+        await child.stop();
+        throw error;
+    }
+    child.end();
+    // For an archive that neither can read, pg_restore's words are the ones that people look up.
+    const ids = await printed();
+    if (broken !== undefined)
+        throw broken;
+    return { entries: contents.finish(), ids };
 }
 function parseListing(text) {
     const lines = text.split('\n');
@@ -36042,20 +37063,33 @@ function parseListing(text) {
     const entries = lines.filter((line) => line !== '' && !line.startsWith(';'));
     return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries };
 }
+/** Of a list as it is printed; the lines of 50,000 tables are not kept. */
+async function idsOf(child) {
+    const ids = new Set();
+    let rest = '';
+    for await (const bytes of child.stdout) {
+        const lines = `${rest}${bytes.toString('latin1')}`.split('\n');
+        rest = lines.pop();
+        for (const line of lines) {
+            const id = /^(\d+); /.exec(line);
+            if (id)
+                ids.add(Number(id[1]));
+        }
+    }
+    return ids;
+}
 /** A pg_restore that needs no server. `printed` throws when it did not end well; its rejection waits until it is asked for. */
-function startRestore(parameters, { client, variables, signal }) {
+function startRestore(parameters, { client, variables, signal }, read) {
     const environment = (0,_connection_js__WEBPACK_IMPORTED_MODULE_3__/* .clientEnvironment */ .B5)({ environment: {} }, variables);
     const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .startChild */ .v0)((0,_clients_js__WEBPACK_IMPORTED_MODULE_2__/* .programOf */ .oQ)(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) });
-    const output = (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo)(child).catch((error) => ({ error }));
+    const output = read(child).then((value) => ({ value }), (error) => ({ error }));
     return {
         child,
         printed: async () => {
-            const text = await output;
-            if (typeof text === 'string')
-                return text;
-            if (text.error instanceof _child_js__WEBPACK_IMPORTED_MODULE_0__/* .ChildError */ .rF)
-                throw unreadable(text.error, client);
-            throw text.error;
+            const ended = await output;
+            if ('value' in ended)
+                return ended.value;
+            throw ended.error instanceof _child_js__WEBPACK_IMPORTED_MODULE_0__/* .ChildError */ .rF ? unreadable(ended.error, client) : ended.error;
         },
     };
 }
@@ -37261,6 +38295,258 @@ function wrong(problem, hint = 'write postgres://user:password@host:5432/databas
 
 /***/ }),
 
+/***/ 34028:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   BX: () => (/* binding */ isSetting),
+/* harmony export */   Vi: () => (/* binding */ ofDatabase),
+/* harmony export */   j0: () => (/* binding */ withoutDrops),
+/* harmony export */   yQ: () => (/* binding */ ContentsReader)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+
+/**
+ * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list` prints
+ * only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
+ */
+class ContentsReader {
+    #dropless;
+    #passed = [];
+    #decode = { text: (bytes) => bytes.toString() };
+    #entries = [];
+    #texts = new Map();
+    #rest = Buffer.alloc(0);
+    #format;
+    #count = 0;
+    /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. */
+    constructor(dropless = new Set()) {
+        this.#dropless = dropless;
+    }
+    /** False when it has read everything, and needs no more. Throws `LifeboatError` for what is no table of contents. */
+    push(bytes) {
+        if (this.#complete)
+            return false;
+        this.#rest = this.#rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes]);
+        while (!this.#complete && this.#step())
+            ;
+        if (!this.#complete && this.#rest.length > MOST_BYTES)
+            throw unreadable(`an entry has more than ${MOST_BYTES} bytes`);
+        return !this.#complete;
+    }
+    /** All entries, in the order of the archive. */
+    finish() {
+        if (!this.#complete)
+            throw unreadable('it ends too early');
+        return this.#entries;
+    }
+    /** The bytes of what was read since it was last asked for, and once all is read everything that came after it. */
+    passed() {
+        const passed = Buffer.concat(this.#complete ? [...this.#passed, this.#rest] : this.#passed);
+        this.#passed = [];
+        if (this.#complete)
+            this.#rest = Buffer.alloc(0);
+        return passed;
+    }
+    get #complete() {
+        return this.#format !== undefined && this.#entries.length === this.#count;
+    }
+    /** Reads the head, or one entry; false when not all of its bytes are there yet. */
+    #step() {
+        try {
+            const cursor = new Cursor(this.#rest, this.#format);
+            if (this.#format)
+                this.#entries.push(this.#entry(cursor));
+            else {
+                ;
+                [this.#format, this.#count] = readHead(cursor);
+                if (this.#dropless.size > 0)
+                    this.#passed.push(this.#rest.subarray(0, cursor.at));
+            }
+            this.#rest = this.#rest.subarray(cursor.at);
+            return true;
+        }
+        catch (error) {
+            if (error === MORE)
+                return false;
+            throw error;
+        }
+    }
+    #entry(cursor) {
+        const { minor } = this.#format;
+        const id = cursor.int();
+        cursor.int(); // Whether it has data.
+        cursor.skip(); // The oids of the catalog and of the object.
+        cursor.skip();
+        const name = cursor.bytes();
+        const kind = this.#shared(cursor.bytes());
+        cursor.int(); // The section.
+        const sql = cursor.bytes();
+        const drop = cursor.at;
+        cursor.skip(); // How it is dropped.
+        const copy = cursor.at;
+        cursor.skip(); // How it is copied.
+        const schema = cursor.bytes();
+        const tablespace = cursor.bytes();
+        if (minor >= 14)
+            cursor.skip(); // The table access method.
+        if (minor >= 16)
+            cursor.int(); // The kind of relation.
+        const owner = cursor.bytes();
+        cursor.skip(); // WITH OIDS, of servers before 12.
+        const needs = [];
+        for (let need = cursor.bytes(); need !== undefined; need = cursor.bytes())
+            needs.push(Number(need.toString('latin1')));
+        cursor.position();
+        if (this.#dropless.size > 0)
+            this.#pass(id, drop, copy, cursor.at);
+        if (kind === 'ENCODING')
+            this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8');
+        const text = (bytes) => (bytes === undefined ? '' : this.#decode.text(bytes));
+        const entry = {
+            id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace), needs,
+            inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
+        };
+        return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry;
+    }
+    /** Without a DROP statement, an empty text stands in its place: a length of 0. */
+    #pass(id, drop, copy, end) {
+        if (!this.#dropless.has(id))
+            this.#passed.push(this.#rest.subarray(0, end));
+        else
+            this.#passed.push(this.#rest.subarray(0, drop), Buffer.alloc(1 + this.#format.integer), this.#rest.subarray(copy, end));
+    }
+    /** Many entries have the same schema, owner and kind: one text for all. */
+    #shared(bytes) {
+        const text = bytes === undefined ? '' : this.#decode.text(bytes);
+        const known = this.#texts.get(text);
+        if (known === undefined)
+            this.#texts.set(text, text);
+        return known ?? text;
+    }
+}
+/** The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer true. */
+async function* withoutDrops(archive, dropless) {
+    const reader = new ContentsReader(dropless);
+    let reading = dropless.size > 0;
+    for await (const piece of archive) {
+        if (!reading)
+            yield piece;
+        else {
+            reading = reader.push(piece);
+            const passed = reader.passed();
+            if (passed.length > 0)
+                yield passed;
+        }
+    }
+}
+/** Entries of the database itself: pg_restore leaves them out unless it creates the database. */
+function ofDatabase({ kind, name }) {
+    return kind === 'DATABASE' || kind === 'DATABASE PROPERTIES' || (/^(?:ACL|COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('DATABASE '));
+}
+/** Settings of the session that restores. */
+function isSetting({ kind }) {
+    return kind === 'ENCODING' || kind === 'STDSTRINGS' || kind === 'SEARCHPATH';
+}
+function keepsSql(entry) {
+    return ofDatabase(entry) || isSetting(entry);
+}
+/** Of one entry: the longest known are functions and comments of some megabytes. */
+const MOST_BYTES = 128 * 1024 * 1024;
+const MOST_ENTRIES = 20_000_000;
+/** The bytes end before what is read does. */
+const MORE = new Error('more bytes are needed');
+class Cursor {
+    at = 0;
+    #bytes;
+    #format;
+    constructor(bytes, format) {
+        this.#bytes = bytes;
+        this.#format = format;
+    }
+    byte() {
+        if (this.at >= this.#bytes.length)
+            throw MORE;
+        return this.#bytes[this.at++];
+    }
+    int(size = this.#format?.integer ?? 4) {
+        const sign = this.byte();
+        let value = 0;
+        for (let place = 0; place < size; place++)
+            value += this.byte() * 256 ** place;
+        if (value > 0x7fffffff)
+            throw unreadable('a number is too large');
+        return sign === 0 ? value : -value;
+    }
+    /** Undefined is SQL's NULL. The bytes are valid until the next piece of the archive is read. */
+    bytes(size) {
+        const length = this.int(size);
+        if (length < 0)
+            return undefined;
+        if (length > MOST_BYTES)
+            throw unreadable(`a text has more than ${MOST_BYTES} bytes`);
+        if (this.at + length > this.#bytes.length)
+            throw MORE;
+        this.at += length;
+        return this.#bytes.subarray(this.at - length, this.at);
+    }
+    skip() {
+        this.bytes();
+    }
+    position() {
+        for (let count = 0; count < 1 + this.#format.position; count++)
+            this.byte();
+    }
+}
+function readHead(cursor) {
+    const magic = Array.from({ length: 5 }, () => cursor.byte());
+    if (Buffer.from(magic).toString('latin1') !== 'PGDMP')
+        throw unreadable('it does not begin with PGDMP');
+    const [major, minor] = [cursor.byte(), cursor.byte()];
+    cursor.byte(); // The revision.
+    const [integer, position, format] = [cursor.byte(), cursor.byte(), cursor.byte()];
+    // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
+    if (major !== 1 || minor < 12 || minor > 16) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the archive has format ${major}.${minor}; formats 1.12 to 1.16 can be read (pg_dump 10 to 18)`, { hint: 'Use a newer version of Lifeboat.' });
+    }
+    if (format !== 1 || integer < 4 || integer > 8 || position < 4 || position > 8)
+        throw unreadable('it is not a custom-format archive');
+    if (minor >= 15)
+        cursor.byte(); // The compression.
+    else
+        cursor.int(integer);
+    for (let part = 0; part < 7; part++)
+        cursor.int(integer); // The time.
+    for (let text = 0; text < 3; text++)
+        cursor.bytes(integer); // Database, version of the server, version of pg_dump.
+    const count = cursor.int(integer);
+    if (count < 0 || count > MOST_ENTRIES)
+        throw unreadable(`it has ${count} entries`);
+    return [{ minor, integer, position }, count];
+}
+/** For the encodings of servers; bytes of one that is not known are read as Latin-1, which has a character for each. */
+function decoderOf(encoding) {
+    if (encoding === 'UTF8')
+        return (bytes) => bytes.toString();
+    const label = LABELS[encoding] ?? (/^WIN125\d$/.test(encoding) ? encoding.replace('WIN', 'windows-') : undefined);
+    if (label === undefined)
+        return (bytes) => bytes.toString('latin1');
+    const decoder = new TextDecoder(label);
+    return (bytes) => decoder.decode(bytes);
+}
+/** Names that PostgreSQL's encodings have in the WHATWG's Encoding Standard. */
+const LABELS = {
+    LATIN2: 'iso-8859-2', LATIN3: 'iso-8859-3', LATIN4: 'iso-8859-4', LATIN6: 'iso-8859-10', LATIN7: 'iso-8859-13', LATIN8: 'iso-8859-14', LATIN9: 'iso-8859-15', LATIN10: 'iso-8859-16',
+    ISO_8859_5: 'iso-8859-5', ISO_8859_6: 'iso-8859-6', ISO_8859_7: 'iso-8859-7', ISO_8859_8: 'iso-8859-8', KOI8R: 'koi8-r', KOI8U: 'koi8-u', WIN866: 'ibm866', WIN874: 'windows-874',
+    EUC_JP: 'euc-jp', EUC_KR: 'euc-kr', EUC_CN: 'gbk',
+};
+function unreadable(why) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the table of contents of the archive cannot be read: ${why}`, { hint: 'Verify the snapshot at level read; restore another one if it is damaged.' });
+}
+
+
+/***/ }),
+
 /***/ 96925:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -37268,71 +38554,65 @@ function wrong(problem, hint = 'write postgres://user:password@host:5432/databas
 /* harmony export */   S: () => (/* binding */ judge),
 /* harmony export */   h: () => (/* binding */ diagnose)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(34410);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
-/* harmony import */ var _query_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(14972);
+/* harmony import */ var _pooler_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(20003);
+/* harmony import */ var _query_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14972);
 
 
 
-const names = zod__WEBPACK_IMPORTED_MODULE_2__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP());
+
+const names = zod__WEBPACK_IMPORTED_MODULE_3__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP());
 /** What could keep a dump from being made, or from being whole. Names are `schema.table`, at most 20 of each kind. */
-const diagnosis = zod__WEBPACK_IMPORTED_MODULE_2__/* .strictObject */ .rej({
-    version: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
-    user: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
+const diagnosis = zod__WEBPACK_IMPORTED_MODULE_3__/* .strictObject */ .rej({
+    version: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP(),
+    user: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP(),
     /** The protocol, `TLSv1.3`; null for a connection in the clear. */
-    tls: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().nullable(),
+    tls: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().nullable(),
     /** Through a Unix socket, where nobody can listen. */
-    local: zod__WEBPACK_IMPORTED_MODULE_2__/* .boolean */ .zMY(),
+    local: zod__WEBPACK_IMPORTED_MODULE_3__/* .boolean */ .zMY(),
     /** The port the server itself listens on, as it says; null on a socket. */
-    port: zod__WEBPACK_IMPORTED_MODULE_2__/* .int */ .Whr().nullable(),
-    standby: zod__WEBPACK_IMPORTED_MODULE_2__/* .boolean */ .zMY(),
+    port: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr().nullable(),
+    standby: zod__WEBPACK_IMPORTED_MODULE_3__/* .boolean */ .zMY(),
     unreadable: names,
     /** Of which row-level security hides rows from this role. */
     hidden: names,
     /** Large objects that are another role's. */
-    foreignLargeObjects: zod__WEBPACK_IMPORTED_MODULE_2__/* .int */ .Whr(),
-    superuser: zod__WEBPACK_IMPORTED_MODULE_2__/* .boolean */ .zMY(),
+    foreignLargeObjects: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr(),
+    superuser: zod__WEBPACK_IMPORTED_MODULE_3__/* .boolean */ .zMY(),
     /** Bytes on the server's disk, indexes included, which a dump leaves out. */
-    size: zod__WEBPACK_IMPORTED_MODULE_2__/* .int */ .Whr(),
-    locks: zod__WEBPACK_IMPORTED_MODULE_2__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_2__/* .strictObject */ .rej({ table: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(), pid: zod__WEBPACK_IMPORTED_MODULE_2__/* .int */ .Whr(), seconds: zod__WEBPACK_IMPORTED_MODULE_2__/* .number */ .aig() })),
+    size: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr(),
+    locks: zod__WEBPACK_IMPORTED_MODULE_3__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_3__/* .strictObject */ .rej({ table: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP(), pid: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr(), seconds: zod__WEBPACK_IMPORTED_MODULE_3__/* .number */ .aig() })),
 });
-const tables = `FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+const tables = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'`;
-const name = `quote_ident(n.nspname) || '.' || quote_ident(c.relname)`;
-const some = (condition) => `(SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM (SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20) AS s)`;
-const sql = `
-SELECT json_build_object(
-  'version', current_setting('server_version'),
+const name = `pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)`;
+const some = (condition) => `(SELECT coalesce(pg_catalog.json_agg(name ORDER BY name), '[]') FROM (SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20) AS s)`;
+const sql = `SELECT pg_catalog.json_build_object(
+  'version', pg_catalog.current_setting('server_version'),
   'user', current_user,
-  'tls', (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl),
-  'local', inet_server_addr() IS NULL,
-  'port', inet_server_port(),
-  'standby', pg_is_in_recovery(),
-  'unreadable', ${some(`((c.relkind IN ('r', 'p') AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')))
-    OR (c.relkind = 'S' AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT'))))`)},
-  'hidden', ${some(`c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)`)},
-  'foreignLargeObjects', (SELECT count(*) FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'USAGE')),
-  'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
-  'size', pg_database_size(current_database()),
-  'locks', (SELECT coalesce(json_agg(json_build_object('table', l.relation::regclass::text, 'pid', l.pid, 'seconds', coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0))), '[]')
-    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation >= 16384));
-`;
-/** Asks the server for all of it, and whether a session stays with one server process, which poolers in transaction mode don't promise. */
+  'tls', (SELECT version FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid() AND ssl),
+  'local', pg_catalog.inet_server_addr() IS NULL,
+  'port', pg_catalog.inet_server_port(),
+  'standby', pg_catalog.pg_is_in_recovery(),
+  'unreadable', ${some(`((c.relkind IN ('r', 'p') AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')))
+    OR (c.relkind = 'S' AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT'))))`)},
+  'hidden', ${some(`c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)`)},
+  'foreignLargeObjects', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata WHERE NOT pg_catalog.pg_has_role(lomowner, 'USAGE')),
+  'superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
+  'size', pg_catalog.pg_database_size(pg_catalog.current_database()),
+  'locks', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', l.relation::pg_catalog.regclass::pg_catalog.text, 'pid', l.pid,
+      'seconds', coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start), 0))), '[]')
+    FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND l.relation >= 16384))`;
+/** Asks the server for all of it, and whether a pooler is in between. */
 async function diagnose(context) {
-    return { ...(await (0,_query_js__WEBPACK_IMPORTED_MODULE_1__/* .queryJson */ .bl)(sql, diagnosis, context)), processes: await processesOfSession(context) };
+    return { ...(await (0,_query_js__WEBPACK_IMPORTED_MODULE_2__/* .queryJson */ .bl)(sql, diagnosis, context)), ...(await (0,_pooler_js__WEBPACK_IMPORTED_MODULE_1__/* .detectPooler */ .B$)(context)) };
 }
-/** With several sessions at work, a pooler in transaction mode gives each statement to whichever process is free. */
-async function processesOfSession(context) {
-    const session = async () => {
-        const pids = await (0,_query_js__WEBPACK_IMPORTED_MODULE_1__/* .execute */ .g7)('SELECT pg_backend_pid() FROM pg_sleep(0.005);\n'.repeat(20), context);
-        return new Set(pids.trim().split('\n')).size;
-    };
-    return Math.max(...(await Promise.all([session(), session(), session()])));
-}
-/** What the facts mean for a backup; pure. `port` is the one that was connected to. */
-function judge(about, facts, port) {
+/** What the facts mean for a backup; pure. `server` is the one that was connected to, `port` its port. */
+function judge(about, facts, server, port) {
     const check = (name, state, says, fix) => ({ about, check: name, state, says, ...(fix !== undefined && { fix }) });
     const role = `the role ${facts.user}`;
     return [
@@ -37340,8 +38620,8 @@ function judge(about, facts, port) {
         facts.tls !== null || facts.local
             ? check('encryption', 'good', facts.tls ?? 'a local socket')
             : check('encryption', 'warning', 'the connection is in the clear', 'Unless the network is private, add sslmode=require to the URL, or better sslmode=verify-full.'),
-        facts.processes > 1
-            ? check('session', 'bad', 'statements of one session reach different server processes: this is a pooler in transaction mode', 'Use the direct URL, or that of the session pooler: pg_dump needs a session.')
+        facts.pooled
+            ? check('session', 'bad', 'sessions share server processes: this is a pooler in transaction mode', `${(0,_pooler_js__WEBPACK_IMPORTED_MODULE_1__/* .useInstead */ .sy)({ server }, facts.direct)}: pg_dump needs a session.`)
             : port !== undefined && facts.port !== null && facts.port !== port
                 ? check('session', 'warning', `the server listens on port ${facts.port}, not on ${port}: a pooler, a proxy or a forwarded port is in between`, 'If it is a pooler, use its session mode, or the direct URL.')
                 : check('session', 'good', 'one session, one server process'),
@@ -37546,8 +38826,8 @@ const rules = [
     [/too many clients already|remaining connection slots are reserved|too many connections for/, (_, where) => ({
             problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two'
         })],
-    [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool/i, (m, where) => ({
-            problem: `${where} seems to be a pooler in transaction mode: ${m[0]}`,
+    [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool|transaction blocks not allowed in statement pooling/i, (m, where) => ({
+            problem: `${where} seems to be a pooler in transaction or statement mode: ${m[0]}`,
             hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session'
         })],
     [/permission denied to create database/, (_, where) => ({
@@ -37686,29 +38966,137 @@ const postgresFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
     globals: zod__WEBPACK_IMPORTED_MODULE_1__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({ stream: zod__WEBPACK_IMPORTED_MODULE_1__/* .literal */ .euz(true), passwords: zod__WEBPACK_IMPORTED_MODULE_1__/* .boolean */ .zMY() }), zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({ reason: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP() })]),
 });
-const sql = `
-SELECT json_build_object(
-  'server', json_build_object('major', current_setting('server_version_num')::int / 10000, 'version', current_setting('server_version')),
+// One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both.
+const sql = `WITH tables AS (
+  SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+), indexes AS (
+  SELECT i.indrelid, pg_catalog.sum(greatest(c.relpages, 0)) AS pages
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid GROUP BY i.indrelid
+), sizes AS (
+  SELECT t.*, greatest(t.relpages, 0) + greatest(toast.relpages, 0) + coalesce(own.pages, 0) + coalesce(others.pages, 0) AS pages
+  FROM tables t
+  LEFT JOIN pg_catalog.pg_class toast ON toast.oid = t.reltoastrelid
+  LEFT JOIN indexes own ON own.indrelid = t.oid
+  LEFT JOIN indexes others ON others.indrelid = t.reltoastrelid
+)
+SELECT pg_catalog.json_build_object(
+  'server', pg_catalog.json_build_object(
+    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
   'database', d.datname,
-  'encoding', pg_encoding_to_char(d.encoding),
+  'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
   'collation', d.datcollate,
-  'databaseSize', CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END,
-  'extensions', (SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]') FROM pg_extension),
+  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
+  'extensions', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
+    FROM pg_catalog.pg_extension),
   'tables', (
-    SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname,
-      'rows', CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END,
-      'bytes', CASE c.relkind WHEN 'p' THEN 0 ELSE current_setting('block_size')::bigint * (
-        SELECT coalesce(sum(greatest(p.relpages, 0)), 0) FROM pg_class p WHERE p.oid IN (c.oid, c.reltoastrelid)
-          OR p.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN (c.oid, c.reltoastrelid))) END,
-      'partitioned', c.relkind = 'p', 'rowSecurity', c.relrowsecurity) ORDER BY n.nspname, c.relname), '[]')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),
-  'rolePasswords', has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
-FROM pg_database d WHERE d.datname = current_database();
-`;
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
+      'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
+      'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
+      'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
+    FROM sizes),
+  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
+FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
 /** Asks the server once for everything the manifest records of it. */
 function readServerFacts(context) {
     return (0,_query_js__WEBPACK_IMPORTED_MODULE_0__/* .queryJson */ .bl)(sql, serverFacts, context);
+}
+
+
+/***/ }),
+
+/***/ 20003:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B$: () => (/* binding */ detectPooler),
+/* harmony export */   OC: () => (/* binding */ requireSession),
+/* harmony export */   sy: () => (/* binding */ useInstead)
+/* harmony export */ });
+/* unused harmony exports sharesProcesses, directServer */
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _query_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(14972);
+
+
+const sighting = `SELECT pg_catalog.concat(pg_catalog.pg_backend_pid(), ' of ', extract(epoch FROM pg_catalog.pg_postmaster_start_time())),
+  extract(epoch FROM pg_catalog.clock_timestamp()), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`;
+const sightings = Array.from({ length: 5 }, () => sighting);
+/** More than pipes hold: psql has the whole answer, and waits until it is read. */
+const filler = `SELECT pg_catalog.repeat('#', 1048576)`;
+/** Milliseconds. A pooler in session mode may have no process for a second session. */
+const SECOND_SESSION = 10_000;
+/**
+ * Asks whether a session keeps its server process, also while it is idle and a second session runs: a pooler in transaction mode then gives the
+ * second one the process of the first.
+ */
+async function detectPooler(context) {
+    let second;
+    const printed = await (0,_query_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutTransaction */ .hu)([...sightings, filler, ...sightings], context, async (piece) => {
+        if (second === undefined && piece.includes('#'))
+            second = await secondSession(context);
+    });
+    const first = parse(printed);
+    const direct = directServer(context.connection, first[0]);
+    return { pooled: sharesProcesses([first, second ?? []]), ...(direct !== undefined && { direct }) };
+}
+async function secondSession(context) {
+    try {
+        return parse(await (0,_query_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutTransaction */ .hu)(sightings, { ...context, timeLimit: SECOND_SESSION }));
+    }
+    catch {
+        return []; // No second connection is free. The first session answers for itself; an interruption ends it, too.
+    }
+}
+function parse(printed) {
+    const lines = printed.toString().split('\n').filter((line) => line.includes('|'));
+    return lines.map((line) => {
+        const [process = '', time, address, port] = line.split('|');
+        return { process, time: Number(time), ...(address && { address }), ...(port && { port: Number(port) }) };
+    });
+}
+/** Throws for a pooler in transaction mode. */
+async function requireSession(context) {
+    const { pooled, direct } = await detectPooler(context);
+    if (!pooled)
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`, {
+        hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, allow-pooler: true allows it.`
+    });
+}
+function useInstead({ server }, direct) {
+    return direct === undefined ? 'Use the URL of the server itself, or that of a pooler in session mode' : `Use the same URL with ${direct} in place of ${server}`;
+}
+/** Whether one session had several processes, or two sessions had the same one at the same time; pure. */
+function sharesProcesses(sessions) {
+    const seen = [];
+    for (const session of sessions) {
+        const processes = new Set(session.map(({ process }) => process));
+        const times = session.map(({ time }) => time);
+        const [from, to] = [Math.min(...times), Math.max(...times)];
+        if (processes.size > 1 || seen.some((other) => processes.has(other.process) && from < other.to && other.from < to))
+            return true;
+        for (const process of processes)
+            seen.push({ process, from, to });
+    }
+    return false;
+}
+/** Where to connect in place of a pooler: by what its provider documents, or as the server says. Pure. */
+function directServer({ environment, server }, seen) {
+    const [host = '', port = '5432'] = [environment['PGHOST'], environment['PGPORT']];
+    if (host.endsWith('.pooler.supabase.com') && port === '6543')
+        return `${host}:5432`;
+    if (/^[^.]+-pooler\..*neon\.tech$/.test(host))
+        return `${host.replace('-pooler.', '.')}:${port}`;
+    if (host.endsWith('.ondigitalocean.com') && port === '25061')
+        return `${host}:25060`;
+    const { address, port: listens } = seen ?? {};
+    if (address === undefined || listens === undefined || !/^[0-9a-fA-F.:]+$/.test(address) || !Number.isInteger(listens))
+        return undefined;
+    const near = /^(?:127\.|::1$)/.test(address) ? host : address;
+    const direct = `${near.includes(':') ? `[${near}]` : near}:${listens}`;
+    return near === '' || direct === server ? undefined : direct;
 }
 
 
@@ -37719,51 +39107,132 @@ function readServerFacts(context) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Cv: () => (/* binding */ identifier),
+/* harmony export */   Zg: () => (/* binding */ change),
 /* harmony export */   bl: () => (/* binding */ queryJson),
 /* harmony export */   eu: () => (/* binding */ literal),
-/* harmony export */   g7: () => (/* binding */ execute)
+/* harmony export */   hu: () => (/* binding */ withoutTransaction)
 /* harmony export */ });
-/* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(17464);
-/* harmony import */ var _connection_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28854);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(34085);
+/* unused harmony export query */
+/* harmony import */ var node_buffer__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4573);
+/* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9492);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(15834);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(17464);
+/* harmony import */ var _connection_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(28854);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(34085);
 
 
 
 
 
-/** Runs SQL with psql, stopping at the first error; what it printed, unaligned and without headings. Throws `LifeboatError`. */
-async function execute(sql, context) {
-    const { connection, client, variables, signal } = context;
-    const parameters = ['-X', '-q', '-A', '-t', '-w', '-v', 'ON_ERROR_STOP=1', `--dbname=${connection.parameters}`, '-f', '-'];
-    const environment = { ...(0,_connection_js__WEBPACK_IMPORTED_MODULE_3__/* .clientEnvironment */ .B5)(connection, variables), PGCLIENTENCODING: 'UTF8' };
-    try {
-        return (await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .runChild */ .w$)((0,_clients_js__WEBPACK_IMPORTED_MODULE_2__/* .programOf */ .oQ)(client, 'psql'), parameters, { environment, input: sql, ...(signal && { signal }) })).stdout;
-    }
-    catch (error) {
-        throw (0,_errors_js__WEBPACK_IMPORTED_MODULE_4__/* .explain */ .WE)(error, 'query', connection);
-    }
+
+
+/**
+ * pg_temp comes last: where it is not listed, it is searched first for tables and types (PostgreSQL documentation, `search_path`).
+ * Names in SQL_ASCII and MULE_INTERNAL databases cannot be converted to UTF-8: they are sent as they are.
+ */
+const settings = (timeLimit) => [
+    'SET LOCAL search_path = pg_catalog, pg_temp',
+    `SET LOCAL statement_timeout = ${timeLimit === Infinity ? 0 : timeLimit}`,
+    `SELECT WHERE pg_catalog.set_config('client_encoding', CASE WHEN pg_catalog.getdatabaseencoding()
+    OPERATOR(pg_catalog.=) ANY ('{SQL_ASCII,MULE_INTERNAL}'::pg_catalog.name[]) THEN 'SQL_ASCII' ELSE 'UTF8' END, true) IS NULL`,
+];
+/**
+ * Runs statements in one read-only transaction, with settings that end with it, and gives what they printed, unaligned and without headings.
+ * Functions, types and relations in a statement have their schema; text of a user is a `literal` or an `identifier`. Throws `LifeboatError`.
+ */
+async function query(statements, context) {
+    return psql(transaction('BEGIN READ ONLY', statements, context), context);
 }
-/** Runs a query whose one value is JSON. */
-async function queryJson(sql, shape, context) {
-    const text = await execute(sql, context);
+/** Runs statements that change something in one transaction. */
+async function change(statements, context) {
+    await psql(transaction('BEGIN', statements, context), context);
+}
+/** Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. `onPiece` as in `collectBytes`. */
+async function withoutTransaction(statements, context, onPiece) {
+    return psql([statements].flat(), context, onPiece);
+}
+/** Runs a query whose one value is JSON. Bytes of a name that are not UTF-8 appear as `\xE9`. */
+async function queryJson(statements, shape, context) {
+    const bytes = await query(statements, context);
     try {
-        return shape.parse(JSON.parse(text));
+        return shape.parse((0,node_buffer__WEBPACK_IMPORTED_MODULE_0__.isUtf8)(bytes) ? JSON.parse(bytes.toString()) : JSON.parse(bytes.toString('latin1'), (_, value) => (typeof value === 'string' ? escaped(value) : value)));
     }
     catch (cause) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${context.connection.where} answered something unexpected: ${text.slice(0, 200)}`, { cause });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${context.connection.where} sent an unexpected answer: ${bytes.toString('utf8', 0, 200)}`, { cause });
     }
 }
 /** A name as SQL wants it. */
 const identifier = (name) => `"${name.replaceAll('"', '""')}"`;
 /** A text as SQL wants it, whatever `standard_conforming_strings` is. */
 const literal = (text) => ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+const transaction = (begin, statements, { timeLimit = TIME_LIMIT }) => [
+    begin, ...settings(timeLimit), ...[statements].flat(), 'COMMIT',
+];
+/** Milliseconds. */
+const TIME_LIMIT = 5 * 60 * 1000;
+/** Bytes. */
+const LARGEST_ANSWER = 64 * 1024 * 1024;
+/** Bytes that psql may allocate: it holds a whole answer, whatever its size. */
+const PSQL_MEMORY = 4 * LARGEST_ANSWER;
+/** Bytes of one argument on Linux (MAX_ARG_STRLEN). */
+const LONGEST_ARGUMENT = 128 * 1024;
+/** psql sends the text of `--command` to the server as it is, unless a backslash begins it: nothing in it is a command of psql. */
+async function psql(statements, context, onPiece) {
+    for (const statement of statements) {
+        if (!/^[A-Z]/.test(statement))
+            throw new Error(`not a statement: ${statement.slice(0, 40)}`);
+        if (Buffer.byteLength(statement) + 16 > LONGEST_ARGUMENT)
+            throw new Error(`too long for an argument: ${statement.slice(0, 40)}`);
+    }
+    const { connection, client, variables, signal, timeLimit = TIME_LIMIT } = context;
+    const limit = timeLimit === Infinity ? undefined : AbortSignal.timeout(timeLimit);
+    // The name of a new database is converted to the encoding of the server's; with all other texts, SQL_ASCII reaches databases of every encoding.
+    const encoding = statements.every((statement) => /^\p{ASCII}*$/u.test(statement)) ? 'SQL_ASCII' : 'UTF8';
+    const parameters = [
+        '-X', '-q', '-A', '-t', '-w', '-v', 'ON_ERROR_STOP=1', `--dbname=${connection.parameters}`, ...statements.map((statement) => `--command=${statement}`),
+    ];
+    try {
+        const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_1__/* .startChild */ .v0)((0,_clients_js__WEBPACK_IMPORTED_MODULE_4__/* .programOf */ .oQ)(client, 'psql'), parameters, {
+            environment: { ...(0,_connection_js__WEBPACK_IMPORTED_MODULE_5__/* .clientEnvironment */ .B5)(connection, variables), PGCLIENTENCODING: encoding },
+            signal: AbortSignal.any([signal, limit].filter((one) => one !== undefined)),
+            stopSignal: 'SIGINT', // psql asks the server to cancel the query.
+            memory: PSQL_MEMORY,
+        });
+        child.end();
+        return await (0,_child_js__WEBPACK_IMPORTED_MODULE_1__/* .collectBytes */ .y4)(child, LARGEST_ANSWER, onPiece);
+    }
+    catch (error) {
+        signal?.throwIfAborted();
+        if (limit?.aborted) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${connection.where} did not answer within ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_3__/* .formatSeconds */ .Xo)(timeLimit / 1000)}`, {
+                hint: 'The query was cancelled. Look for waiting sessions and for high load at the server, then try again.'
+            });
+        }
+        if (error instanceof _child_js__WEBPACK_IMPORTED_MODULE_1__/* .TooMuchOutput */ .$3 || (error instanceof _child_js__WEBPACK_IMPORTED_MODULE_1__/* .ChildError */ .rF && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${connection.where} sent an answer of more than ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_3__/* .formatBytes */ .z3)(LARGEST_ANSWER)}`, { hint: 'Check that this is your PostgreSQL server.', cause: error });
+        }
+        throw (0,_errors_js__WEBPACK_IMPORTED_MODULE_6__/* .explain */ .WE)(error, 'query', connection);
+    }
+}
+/** Text in no known encoding: what is UTF-8 stays, every other byte is written as `\xE9`. `latin1` has a character for each byte. */
+function escaped(latin1) {
+    const bytes = Buffer.from(latin1, 'latin1');
+    if ((0,node_buffer__WEBPACK_IMPORTED_MODULE_0__.isUtf8)(bytes))
+        return bytes.toString();
+    let text = '';
+    for (let at = 0; at < bytes.length;) {
+        const length = [1, 2, 3, 4].find((length) => at + length <= bytes.length && (0,node_buffer__WEBPACK_IMPORTED_MODULE_0__.isUtf8)(bytes.subarray(at, at + length)));
+        text += length === undefined ? `\\x${bytes[at].toString(16).toUpperCase()}` : bytes.toString('utf8', at, at + length);
+        at += length ?? 1;
+    }
+    return text;
+}
 
 
 /***/ }),
 
-/***/ 6433:
+/***/ 63099:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37772,22 +39241,828 @@ __nccwpck_require__.d(__webpack_exports__, {
   B: () => (/* binding */ restoreArchive)
 });
 
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/postgres/client-download/choose.js + 8 modules
+var choose = __nccwpck_require__(92729);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 10 modules
+var schemas = __nccwpck_require__(34410);
+// EXTERNAL MODULE: ./compiled/postgres/connection.js
+var connection = __nccwpck_require__(28854);
+// EXTERNAL MODULE: ./compiled/postgres/query.js
+var query = __nccwpck_require__(14972);
+;// CONCATENATED MODULE: ./compiled/postgres/data-only.js
+
+
+
+
+const relation = schemas/* tuple */.PVZ([schemas/* string */.YjP(), schemas/* string */.YjP()]);
+const inTheWay = schemas/* strictObject */.rej({
+    /** Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R fire then too. */
+    triggers: schemas/* array */.YOg(schemas/* strictObject */.rej({ table: relation, name: schemas/* string */.YjP(), mode: schemas/* enum */.k5n(['O', 'A', 'R']) })),
+    /** Those that are checked at once. `target` has the partitions that the rows are in, where the table has any. */
+    keys: schemas/* array */.YOg(schemas/* strictObject */.rej({ table: relation, name: schemas/* string */.YjP(), target: schemas/* array */.YOg(relation) })),
+});
+/**
+ * Throws where triggers or foreign keys of the target would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the
+ * order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
+ */
+async function requireLoadable(entries, { disableTriggers, target }, context) {
+    const found = await (0,query/* queryJson */.bl)(IN_THE_WAY, inTheWay, context);
+    const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])));
+    const triggers = found.triggers.filter(({ table, mode }) => places.has(keyOf(table)) && (mode === 'A' || (mode === 'R') === disableTriggers));
+    const keys = disableTriggers ? [] : found.keys.filter(({ table, target }) => {
+        const own = places.get(keyOf(table));
+        return own !== undefined && target.some((other) => (places.get(keyOf(other)) ?? -1) > own);
+    });
+    if (triggers.length + keys.length > 0)
+        throw refusal(triggers, keys, target.where, disableTriggers);
+    if (disableTriggers)
+        await requireReplica(target.where, { ...context, connection: { ...context.connection, environment: replica(context.connection.environment) } });
+}
+const some = (names) => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`;
+function refusal(triggers, keys, where, disabled) {
+    const parts = [
+        ...(triggers.length > 0 ? [`triggers would fire for the restored rows: ${some(triggers.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
+        ...(keys.length > 0 ? [`foreign keys need rows that come later in the archive: ${some(keys.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
+    ];
+    return new compiled_error/* LifeboatError */.H3(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {
+        hint: disabled
+            ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER, and enable them afterwards.'
+            : 'Set disable-triggers: true, as a superuser: the rows are then loaded as they were, without triggers and checks. Or drop the keys and disable the triggers first.'
+    });
+}
+async function requireReplica(where, context) {
+    try {
+        await (0,query/* queryJson */.bl)(`SELECT pg_catalog.to_json(pg_catalog.current_setting('session_replication_role'))`, schemas/* literal */.euz('replica'), context);
+    }
+    catch (cause) {
+        throw new compiled_error/* LifeboatError */.H3(`disable-triggers is not possible at ${where}: session_replication_role cannot be set (${(0,compiled_error/* messageOf */.bD)(cause)})`, {
+            hint: 'It needs a superuser, or a role with GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), and a direct connection.', cause
+        });
+    }
+}
+/**
+ * For the pg_restore of `disable-triggers`. Its own --disable-triggers enables every trigger afterwards, also those that were disabled before; this setting
+ * changes nothing at the server.
+ */
+function restoreEnvironment({ target, variables, disableTriggers }) {
+    return (0,connection/* clientEnvironment */.B5)(disableTriggers ? { environment: replica(target.environment) } : target, variables);
+}
+function replica(environment) {
+    return { ...environment, PGOPTIONS: `${environment.PGOPTIONS ?? ''} -c session_replication_role=replica`.trim() };
+}
+/** Fills the materialized views that had rows when the backup was made, each after those that it reads. */
+async function refreshViews(outcome, { only, report }, { contents, selection }, context) {
+    if (only !== 'data' || outcome.errors.length > 0)
+        return outcome;
+    // The archive has them in the order of their dependencies.
+    const filled = (selection?.entries ?? contents).filter(({ kind }) => kind === 'MATERIALIZED VIEW DATA');
+    if (filled.length === 0)
+        return outcome;
+    const there = new Set((await (0,query/* queryJson */.bl)(VIEWS, schemas/* array */.YOg(relation), context)).map(keyOf));
+    const refreshed = [];
+    const errors = [];
+    for (const { schema, name } of filled) {
+        if (!there.has(keyOf([schema, name]))) {
+            report.warning(`the target has no materialized view ${schema}.${name}: it was not filled`);
+            continue;
+        }
+        try {
+            await (0,query/* change */.Zg)(`REFRESH MATERIALIZED VIEW ${(0,query/* identifier */.Cv)(schema)}.${(0,query/* identifier */.Cv)(name)}`, { ...context, timeLimit: Infinity });
+            refreshed.push(`${schema}.${name}`);
+        }
+        catch (error) {
+            if (!(error instanceof compiled_error/* LifeboatError */.H3))
+                throw error;
+            errors.push(`materialized view ${schema}.${name} could not be filled: ${error.message}`);
+        }
+    }
+    const total = refreshed.length + errors.length;
+    return {
+        ...outcome, refreshed, errors, entries: outcome.entries + total, restored: outcome.restored + refreshed.length,
+        ...(errors.length > 0 && { left: 'part', hint: 'The rows are restored. Fill the views with REFRESH MATERIALIZED VIEW.' }),
+    };
+}
+const keyOf = ([schema, name]) => `${schema}\0${name}`;
+const named = (oid) => `(SELECT pg_catalog.json_build_array(n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid})`;
+const VIEWS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname)), '[]')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm'`;
+// The trigger of a key is internal and enabled like any other.
+const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
+  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
+    FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0),
+  'keys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('k.conrelid')}, 'name', k.conname, 'target',
+      coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf), pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
+    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND NOT k.condeferred AND k.conrelid <> k.confrelid
+      AND EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.conrelid AND t.tgenabled IN ('O', 'A'))))`;
+
+// EXTERNAL MODULE: ./compiled/postgres/contents.js
+var postgres_contents = __nccwpck_require__(34028);
+;// CONCATENATED MODULE: ./compiled/postgres/tokens.js
+/**
+ * Reads SQL as the server would (PostgreSQL documentation, "Lexical Structure"), and knows no more of it than pg_dump needs for statements of databases.
+ * `standardStrings`: a backslash in '…' is a backslash. Returns undefined for text with anything else in it.
+ */
+function tokensOf(sql, standardStrings) {
+    const pattern = /\s+|(E?)'((?:[^']|'')*)'|"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(\d+)|([;,=])/gsy;
+    const tokens = [];
+    for (let at = 0; at < sql.length; at = pattern.lastIndex) {
+        pattern.lastIndex = at;
+        const match = pattern.exec(sql);
+        if (!match)
+            return undefined;
+        const [, escaping, text, name, word, number, symbol] = match;
+        if (text !== undefined) {
+            const plain = text.replaceAll("''", "'");
+            const value = escaping === 'E' || !standardStrings ? unescaped(plain) : plain;
+            if (value === undefined)
+                return undefined;
+            tokens.push({ text: value });
+        }
+        else if (name !== undefined)
+            tokens.push({ name: name.replaceAll('""', '"') });
+        else if (word !== undefined)
+            tokens.push({ word: word.toLowerCase() });
+        else if (number !== undefined)
+            tokens.push({ number });
+        else if (symbol !== undefined)
+            tokens.push({ symbol });
+    }
+    return tokens;
+}
+/** pg_dump doubles each backslash and uses no other escape. */
+function unescaped(text) {
+    return /^(?:[^\\]|\\\\)*$/s.test(text) ? text.replaceAll('\\\\', '\\') : undefined;
+}
+/** Statements end with a semicolon; undefined when the last does not. */
+function statementsOf(tokens) {
+    const statements = [];
+    let statement = [];
+    for (const token of tokens) {
+        if (!('symbol' in token) || token.symbol !== ';')
+            statement.push(token);
+        else {
+            statements.push(statement);
+            statement = [];
+        }
+    }
+    return statement.length === 0 ? statements : undefined;
+}
+/** Takes tokens one after the other; each method gives undefined, or false, where something else comes, and then takes nothing. */
+class Tokens {
+    #tokens;
+    #at = 0;
+    constructor(tokens) {
+        this.#tokens = tokens;
+    }
+    get ended() {
+        return this.#at === this.#tokens.length;
+    }
+    /** Key words and symbols, all of them: `words('alter database')`. */
+    words(words) {
+        const wanted = words.split(' ');
+        const found = wanted.every((wantedWord, offset) => {
+            const token = this.#tokens[this.#at + offset];
+            return token !== undefined && (('word' in token && token.word === wantedWord) || ('symbol' in token && token.symbol === wantedWord));
+        });
+        if (found)
+            this.#at += wanted.length;
+        return found;
+    }
+    /** A name, in quotation marks or not. */
+    name() {
+        return this.#take((token) => ('name' in token ? token.name : 'word' in token ? token.word : undefined));
+    }
+    word() {
+        return this.#take((token) => ('word' in token ? token.word : undefined));
+    }
+    text() {
+        return this.#take((token) => ('text' in token ? token.text : undefined));
+    }
+    number() {
+        return this.#take((token) => ('number' in token ? token.number : undefined));
+    }
+    /** At least one, with commas between them. */
+    list(take) {
+        const items = [];
+        do {
+            const item = take();
+            if (item === undefined)
+                return undefined;
+            items.push(item);
+        } while (this.words(','));
+        return items;
+    }
+    #take(read) {
+        const token = this.#tokens[this.#at];
+        const value = token && read(token);
+        if (value !== undefined)
+            this.#at++;
+        return value;
+    }
+}
+
+;// CONCATENATED MODULE: ./compiled/postgres/database-settings.js
+
+
+
+
+/**
+ * Reads the entries of the database itself. Their SQL came from a server: none of it is run, but statements are made from names and values that were
+ * read with the few forms pg_dump writes (pg_dump.c: dumpDatabase, dumpDatabaseConfig; dumputils.c). Throws `LifeboatError` for every other.
+ */
+function databaseSettings(entries, database, choice) {
+    const own = entries.filter(postgres_contents/* ofDatabase */.Vi);
+    const definition = own.find(({ kind }) => kind === 'DATABASE');
+    if (!definition)
+        return undefined;
+    const standardStrings = !entries.some(({ kind, definition = '' }) => kind === 'STDSTRINGS' && definition.includes("'off'"));
+    const settings = { options: [], entries: 0, roles: new Set(), early: [], late: [] };
+    for (const entry of own) {
+        if (entry.kind === 'ACL' && choice.noPrivileges)
+            continue;
+        settings.entries++;
+        for (const statement of statements(entry, standardStrings)) {
+            if (entry.kind === 'DATABASE')
+                settings.options = readDefinition(new Tokens(statement), choice) ?? refuse(entry);
+            else {
+                const made = translate(new Tokens(statement), (0,query/* identifier */.Cv)(database)) ?? refuse(entry);
+                settings[made.late ? 'late' : 'early'].push(made.sql);
+                if (made.role !== undefined)
+                    settings.roles.add(made.role);
+            }
+        }
+    }
+    if (!choice.noOwner && definition.owner !== '') {
+        settings.early.unshift(`ALTER DATABASE ${(0,query/* identifier */.Cv)(database)} OWNER TO ${(0,query/* identifier */.Cv)(definition.owner)}`);
+        settings.roles.add(definition.owner);
+    }
+    return settings;
+}
+/** `CREATE DATABASE name WITH …` for this server: what older ones do not know is left out where it says nothing, and refused where it does. */
+function createStatement(database, options, serverMajor) {
+    const known = options.filter(({ name, value }) => {
+        const since = SINCE[name] ?? 0;
+        if (serverMajor >= since)
+            return true;
+        if (name === 'locale_provider' && 'name' in value && value.name === 'libc')
+            return false;
+        throw new compiled_error/* LifeboatError */.H3(`the database was made with ${name.toUpperCase()}, which PostgreSQL ${serverMajor} does not know`, {
+            hint: `Restore into PostgreSQL ${since} or newer, or create the database yourself and restore with mode empty.`
+        });
+    });
+    const texts = known.map(({ name, value }) => `${name.toUpperCase()} = ${'text' in value ? (0,query/* literal */.eu)(value.text) : (0,query/* identifier */.Cv)(value.name)}`);
+    return `CREATE DATABASE ${(0,query/* identifier */.Cv)(database)} WITH ${texts.join(' ')}`;
+}
+const SINCE = { locale_provider: 15, icu_locale: 15, icu_rules: 16, builtin_locale: 17 };
+function statements({ definition = '', ...entry }, standardStrings) {
+    const tokens = tokensOf(definition, standardStrings);
+    return (tokens && statementsOf(tokens)) ?? refuse(entry);
+}
+function refuse({ kind, name }) {
+    throw new compiled_error/* LifeboatError */.H3(`the archive has an unexpected statement about its database (${kind} ${name}), which is not run`, {
+        hint: 'Create the database yourself and restore with mode empty; pg_restore --create -f - prints the statement.'
+    });
+}
+/** The name in the archive is passed over: it is that of the database that was backed up. */
+function readDefinition(tokens, { noTablespaces }) {
+    if (!tokens.words('create database') || tokens.name() === undefined || !tokens.words('with'))
+        return undefined;
+    const options = [];
+    while (!tokens.ended) {
+        const name = tokens.word();
+        if (name === undefined || !DEFINITION_OPTIONS.has(name) || !tokens.words('='))
+            return undefined;
+        const text = tokens.text();
+        const value = text === undefined ? tokens.name() : text;
+        if (value === undefined)
+            return undefined;
+        if (name !== 'tablespace' || !noTablespaces)
+            options.push({ name, value: text === undefined ? { name: value } : { text } });
+    }
+    return options;
+}
+const DEFINITION_OPTIONS = new Set(['template', 'encoding', 'locale_provider', 'locale', 'lc_collate', 'lc_ctype', 'icu_locale', 'icu_rules', 'builtin_locale', 'tablespace']);
+function translate(tokens, database) {
+    const made = alterDatabase(tokens, database) ?? alterRole(tokens, database) ?? comment(tokens, database) ?? label(tokens, database) ?? privileges(tokens, database) ?? grantor(tokens);
+    return tokens.ended ? made : undefined;
+}
+function alterDatabase(tokens, database) {
+    if (!tokens.words('alter database') || tokens.name() === undefined)
+        return undefined;
+    if (tokens.words('set')) {
+        const setting = readSetting(tokens);
+        return setting && { sql: `ALTER DATABASE ${database} SET ${setting.sql}`, late: setting.name === 'default_transaction_read_only' };
+    }
+    if (tokens.words('connection limit =')) {
+        const limit = tokens.number();
+        return limit === undefined ? undefined : { sql: `ALTER DATABASE ${database} CONNECTION LIMIT = ${limit}`, late: true };
+    }
+    return tokens.words('is_template = true') ? { sql: `ALTER DATABASE ${database} IS_TEMPLATE = true`, late: true } : undefined;
+}
+function alterRole(tokens, database) {
+    if (!tokens.words('alter role'))
+        return undefined;
+    const role = tokens.name();
+    if (role === undefined || !tokens.words('in database') || tokens.name() === undefined || !tokens.words('set'))
+        return undefined;
+    const setting = readSetting(tokens);
+    return setting && { sql: `ALTER ROLE ${(0,query/* identifier */.Cv)(role)} IN DATABASE ${database} SET ${setting.sql}`, role, late: setting.name === 'default_transaction_read_only' };
+}
+function readSetting(tokens) {
+    const name = tokens.name();
+    if (name === undefined || !tokens.words('to'))
+        return undefined;
+    const values = tokens.list(() => tokens.text());
+    return values && { name: name.toLowerCase(), sql: `${(0,query/* identifier */.Cv)(name)} TO ${values.map(query/* literal */.eu).join(', ')}` };
+}
+function comment(tokens, database) {
+    if (!tokens.words('comment on database') || tokens.name() === undefined || !tokens.words('is'))
+        return undefined;
+    const text = tokens.text();
+    return text === undefined ? undefined : { sql: `COMMENT ON DATABASE ${database} IS ${(0,query/* literal */.eu)(text)}` };
+}
+function label(tokens, database) {
+    if (!tokens.words('security label for'))
+        return undefined;
+    const provider = tokens.name();
+    if (provider === undefined || !tokens.words('on database') || tokens.name() === undefined || !tokens.words('is'))
+        return undefined;
+    const text = tokens.text();
+    return text === undefined ? undefined : { sql: `SECURITY LABEL FOR ${(0,query/* identifier */.Cv)(provider)} ON DATABASE ${database} IS ${(0,query/* literal */.eu)(text)}` };
+}
+function privileges(tokens, database) {
+    const verb = tokens.words('grant') ? 'GRANT' : tokens.words('revoke') ? 'REVOKE' : undefined;
+    if (verb === undefined)
+        return undefined;
+    const option = verb === 'REVOKE' && tokens.words('grant option for') ? 'GRANT OPTION FOR ' : '';
+    const names = tokens.list(() => tokens.word());
+    if (!names?.every((name) => PRIVILEGES.has(name)) || !tokens.words('on database') || tokens.name() === undefined)
+        return undefined;
+    if (!tokens.words(verb === 'GRANT' ? 'to' : 'from'))
+        return undefined;
+    const everyone = tokens.words('public'); // A role of that name would be in quotation marks.
+    const role = everyone ? 'PUBLIC' : tokens.name();
+    if (role === undefined)
+        return undefined;
+    const grantOption = verb === 'GRANT' && tokens.words('with grant option') ? ' WITH GRANT OPTION' : '';
+    return { sql: `${verb} ${option}${names.join(', ').toUpperCase()} ON DATABASE ${database} ${verb === 'GRANT' ? 'TO' : 'FROM'} ${everyone ? role : (0,query/* identifier */.Cv)(role)}${grantOption}`, ...(!everyone && { role }) };
+}
+const PRIVILEGES = new Set(['all', 'create', 'connect', 'temporary', 'temp']);
+/** Around privileges that another role than the owner gave. */
+function grantor(tokens) {
+    if (tokens.words('reset session authorization'))
+        return { sql: 'RESET SESSION AUTHORIZATION' };
+    if (!tokens.words('set session authorization'))
+        return undefined;
+    const role = tokens.name() ?? tokens.text();
+    return role === undefined ? undefined : { sql: `SET LOCAL SESSION AUTHORIZATION ${(0,query/* identifier */.Cv)(role)}`, role };
+}
+
+// EXTERNAL MODULE: ./compiled/postgres/archive.js
+var postgres_archive = __nccwpck_require__(72218);
+// EXTERNAL MODULE: ./compiled/postgres/clients.js
+var postgres_clients = __nccwpck_require__(17464);
+;// CONCATENATED MODULE: ./compiled/postgres/selection.js
+
+
+const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE']);
+/** Named `TABLE NAME`, in the schema of their table. */
+const NAMED_AFTER_TABLE = new Set(['DEFAULT', 'CONSTRAINT', 'CHECK CONSTRAINT', 'TRIGGER', 'RULE', 'POLICY']);
+/** Named as their table is. */
+const NAMED_AS_TABLE = new Set(['TABLE DATA', 'MATERIALIZED VIEW DATA', 'ROW SECURITY', 'SEQUENCE SET']);
+const OF_ANYTHING = new Set(['COMMENT', 'ACL', 'SECURITY LABEL', 'STATISTICS DATA']);
+/** They connect two objects, and make sense only where both are. */
+const LINKS = new Set(['FK CONSTRAINT', 'TABLE ATTACH', 'INDEX ATTACH', 'SEQUENCE OWNED BY', 'PUBLICATION TABLE', 'PUBLICATION TABLES IN SCHEMA']);
+/** Where a schema or an extension exists, it is never replaced. */
+const SHARED = new Set(['SCHEMA', 'EXTENSION']);
+/**
+ * Computes what the filters select: named tables with all that belongs to them, and what these depend on, transitively.
+ * `present`: whether the target has an object already that may stay; never asked about what is named, schemas and extensions excepted.
+ */
+function selection_select(entries, filters, present = () => false) {
+    return new Selecting(entries, present).run(filters);
+}
+class Selecting {
+    #entries;
+    #present;
+    #byId;
+    /** What depends on an entry directly. */
+    #dependents = new Map();
+    /** The parents of a partition. */
+    #parents = new Map();
+    #chosen = new Set();
+    #added = new Set();
+    #kept = new Set();
+    #queue = [];
+    constructor(entries, present) {
+        this.#entries = entries;
+        this.#present = present;
+        this.#byId = new Map(entries.map((entry) => [entry.id, entry]));
+        for (const entry of entries) {
+            for (const need of new Set(entry.needs)) {
+                const others = this.#dependents.get(need);
+                if (others)
+                    others.push(entry);
+                else
+                    this.#dependents.set(need, [entry]);
+            }
+            if (entry.kind === 'TABLE ATTACH')
+                this.#notePartition(entry);
+        }
+    }
+    run(filters) {
+        for (const schema of filters.schemas)
+            this.#chooseSchema(schema);
+        for (const table of filters.tables)
+            this.#chooseTable(table);
+        for (let entry = this.#queue.pop(); entry !== undefined; entry = this.#queue.pop())
+            this.#expand(entry);
+        const leftOut = this.#connect();
+        return { entries: this.#inOrder(), added: [...this.#added], kept: [...this.#kept], leftOut };
+    }
+    /**
+     * A partition is attached to a table that stays in the target when its indexes are there: they take the place of those that the server would make.
+     * Elsewhere the parent's indexes come after it.
+     */
+    #inOrder() {
+        const entries = this.#entries.filter((entry) => this.#chosen.has(entry));
+        const late = new Set(entries.filter((entry) => /^(TABLE|INDEX) ATTACH$/.test(entry.kind) && this.#endsOf(entry).some((end) => END_KINDS.has(end.kind) && !this.#chosen.has(end))));
+        return [...entries.filter((entry) => !late.has(entry)), ...late];
+    }
+    #notePartition({ schema, name, needs }) {
+        const tables = needs.map((id) => this.#byId.get(id)).filter((entry) => entry !== undefined);
+        const partition = tables.find((table) => table.schema === schema && table.name === name);
+        if (partition)
+            this.#parents.set(partition.id, new Set(needs.filter((id) => id !== partition.id)));
+    }
+    #chooseSchema(schema) {
+        const found = this.#entries.filter((entry) => (entry.schema === schema && !(0,postgres_contents/* isSetting */.BX)(entry)) || (entry.kind === 'SCHEMA' && entry.name === schema));
+        if (found.length === 0)
+            throw nothing(`entries in schema ${schema}`);
+        for (const entry of found)
+            this.#include(entry);
+    }
+    #chooseTable(table) {
+        const matching = (test) => {
+            const found = this.#entries.filter((entry) => RELATIONS.has(entry.kind) && test(entry));
+            // An archive of data alone has no tables.
+            return found.length > 0 ? found : this.#entries.filter((entry) => entry.kind === 'TABLE DATA' && test(entry));
+        };
+        const exact = typeof table === 'string'
+            ? matching(({ schema, name }) => `${schema}.${name}` === table)
+            : matching(({ schema, name }) => schema === table[0] && name === table[1]);
+        const found = exact.length === 0 && typeof table === 'string' ? matching(({ name }) => name === table) : exact;
+        if (found.length === 0)
+            throw nothing(`table ${typeof table === 'string' ? table : table.join('.')}`);
+        for (const entry of found)
+            this.#include(entry);
+    }
+    #include(entry) {
+        if (this.#chosen.has(entry) || LINKS.has(entry.kind))
+            return;
+        if (SHARED.has(entry.kind) && this.#present(entry)) {
+            this.#kept.add(entry);
+            return;
+        }
+        this.#chosen.add(entry);
+        this.#added.delete(entry);
+        this.#queue.push(entry);
+    }
+    #expand(entry) {
+        for (const id of entry.needs) {
+            const need = this.#byId.get(id);
+            if (need && !this.#chosen.has(need) && this.#mustExist(entry, need))
+                this.#addNeeded(need);
+        }
+        for (const other of this.#dependents.get(entry.id) ?? [])
+            if (!this.#chosen.has(other) && this.#belongs(other, entry))
+                this.#include(other);
+    }
+    #addNeeded(need) {
+        if (this.#present(need)) {
+            this.#kept.add(need);
+            return;
+        }
+        this.#include(need);
+        this.#added.add(need);
+    }
+    /** A partition is made as a table of its own, and its indexes as indexes of their own; what belongs to a table comes with that table. */
+    #mustExist(entry, need) {
+        // Such a sequence is made alone, and an entry of its own lets a table own it. That of an identity column is made by ALTER TABLE.
+        if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.get(entry.id)?.some(({ kind }) => kind === 'SEQUENCE OWNED BY'))
+            return false;
+        if (OF_ANYTHING.has(entry.kind) || this.#parents.get(entry.id)?.has(need.id))
+            return false;
+        return !OF_ANYTHING.has(need.kind) && !NAMED_AFTER_TABLE.has(need.kind) && !NAMED_AS_TABLE.has(need.kind) && !LINKS.has(need.kind) && need.kind !== 'INDEX' && need.kind !== 'STATISTICS';
+    }
+    #belongs(entry, to) {
+        const { kind, schema, name } = entry;
+        if (OF_ANYTHING.has(kind))
+            return true;
+        if (!RELATIONS.has(to.kind))
+            return false;
+        if (NAMED_AFTER_TABLE.has(kind))
+            return schema === to.schema && name.startsWith(`${to.name} `);
+        if (NAMED_AS_TABLE.has(kind))
+            return schema === to.schema && name === to.name;
+        if (kind === 'INDEX' || kind === 'STATISTICS')
+            return true;
+        if (kind === 'SEQUENCE')
+            return to.kind === 'TABLE';
+        return (kind === 'TABLE' || kind === 'FOREIGN TABLE') && (entry.inherits || this.#parents.get(entry.id)?.has(to.id) === true);
+    }
+    /** Adds the links both of whose ends are there, and tells which are not, and of views on the selected tables. */
+    #connect() {
+        const leftOut = [];
+        const there = (entry) => this.#chosen.has(entry) || this.#present(entry);
+        for (const entry of this.#entries) {
+            if (this.#chosen.has(entry))
+                continue;
+            const ends = this.#endsOf(entry);
+            if (LINKS.has(entry.kind)) {
+                const own = ends.find((end) => this.#chosen.has(end) && isEnd(entry, end));
+                if (!own)
+                    continue;
+                const missing = ends.find((end) => END_KINDS.has(end.kind) && !there(end));
+                if (missing === undefined)
+                    this.#link(entry);
+                else if (entry.kind !== 'INDEX ATTACH' && entry.kind !== 'SEQUENCE OWNED BY')
+                    leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` });
+            }
+            else if (entry.kind.endsWith('VIEW')) {
+                const table = ends.find((end) => this.#chosen.has(end) && RELATIONS.has(end.kind));
+                if (table)
+                    leftOut.push({ what: nameOf(entry), why: `it reads ${nameOf(table)}, and is not selected` });
+            }
+        }
+        return leftOut;
+    }
+    #endsOf(entry) {
+        const needs = entry.needs.map((id) => this.#byId.get(id)).filter((need) => need !== undefined);
+        return entry.kind === 'SEQUENCE OWNED BY' ? [...needs, ...needs.flatMap((sequence) => this.#endsOf(sequence))] : needs;
+    }
+    #link(entry) {
+        this.#chosen.add(entry);
+        for (const other of this.#dependents.get(entry.id) ?? [])
+            if (OF_ANYTHING.has(other.kind))
+                this.#chosen.add(other);
+    }
+}
+const END_KINDS = new Set(['TABLE', 'FOREIGN TABLE', 'PUBLICATION', 'SCHEMA']);
+/** The end of a link that the link belongs to: of a foreign key the table that has it. */
+function isEnd({ kind, schema, name }, end) {
+    if (kind === 'FK CONSTRAINT')
+        return end.schema === schema && name.startsWith(`${end.name} `);
+    if (kind === 'TABLE ATTACH' || kind === 'SEQUENCE OWNED BY')
+        return end.schema === schema && name === end.name;
+    return END_KINDS.has(end.kind);
+}
+/**
+ * Constraints and indexes of partitions and partitioned tables: pg_restore --clean fails to drop them one by one (`cannot drop inherited constraint`),
+ * and they go with their table.
+ */
+function droppedWithTable(entries) {
+    const tables = new Set(entries.flatMap(({ kind, needs }) => (kind === 'TABLE ATTACH' ? needs : [])));
+    return new Set(entries.filter(({ kind, needs }) => (kind === 'CONSTRAINT' || kind === 'INDEX') && needs.some((id) => tables.has(id))).map(({ id }) => id));
+}
+function linkText(entry) {
+    const { kind, schema, name } = entry;
+    if (kind === 'FK CONSTRAINT')
+        return `foreign key ${schema}.${name}`;
+    if (kind === 'TABLE ATTACH')
+        return `${schema}.${name} as a partition`;
+    return `${kind.toLowerCase()} ${name}`;
+}
+/** `table app.orders`. */
+function nameOf({ kind, schema, name }) {
+    return `${kind.toLowerCase()} ${schema === '' ? '' : `${schema}.`}${name}`;
+}
+/** Whether a selection gives more than a table's own parts: it is what people see named. */
+function isObject(entry) {
+    const { kind } = entry;
+    return !ofDatabase(entry) && !isSetting(entry) && !OF_ANYTHING.has(kind) && !NAMED_AFTER_TABLE.has(kind) && !NAMED_AS_TABLE.has(kind) && !LINKS.has(kind) && kind !== 'INDEX' && kind !== 'STATISTICS';
+}
+function nothing(what) {
+    return new compiled_error/* LifeboatError */.H3(`the archive has no ${what}`, {
+        hint: 'Names are case-sensitive and without quotation marks: orders, or app.orders. A name with a comma or a line end needs JSON: ["a, b", ["schema", "name"]].', status: 2
+    });
+}
+
+;// CONCATENATED MODULE: ./compiled/postgres/target-objects.js
+
+
+
+/** Objects of the target that a restore may meet, by catalog, schema and name as an archive's table of contents has them. */
+class TargetObjects {
+    #context;
+    #oids;
+    constructor(context, oids) {
+        this.#context = context;
+        this.#oids = oids;
+    }
+    static async read(context) {
+        const found = await (0,query/* queryJson */.bl)(OBJECTS, schemas/* array */.YOg(schemas/* tuple */.PVZ([schemas/* string */.YjP(), schemas/* string */.YjP(), schemas/* string */.YjP(), schemas/* int */.Whr()])), context);
+        return new TargetObjects(context, new Map(found.map(([catalog, schema, name, oid]) => [target_objects_keyOf(catalog, schema, name), oid])));
+    }
+    has(entry) {
+        return this.#oid(entry) !== undefined;
+    }
+    /** What would keep these objects from being dropped: others that depend on them, as PostgreSQL describes them. */
+    async dependents(entries) {
+        const oids = [...new Set(entries.filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION').map((entry) => this.#oid(entry)).filter((oid) => oid !== undefined))];
+        const found = new Set();
+        for (const dependent of await this.#dependents(oids))
+            found.add(dependent);
+        return [...found];
+    }
+    #oid({ kind, schema, name }) {
+        const catalog = CATALOGS[kind];
+        return catalog === undefined ? undefined : this.#oids.get(target_objects_keyOf(catalog, schema, name));
+    }
+    /** Everything that depends on an object is asked for by its oid; what is itself dropped is left out here. */
+    async #dependents(oids) {
+        const dropped = new Set(oids);
+        const names = [];
+        for (let at = 0; at < oids.length; at += OIDS_AT_ONCE) {
+            const rows = await (0,query/* queryJson */.bl)(dependentsOf(oids.slice(at, at + OIDS_AT_ONCE)), schemas/* array */.YOg(schemas/* tuple */.PVZ([schemas/* string */.YjP(), schemas/* int */.Whr()])), this.#context);
+            for (const [name, owner] of rows)
+                if (!dropped.has(owner))
+                    names.push(name);
+        }
+        return names;
+    }
+}
+/** Throws unless these objects can be dropped and made anew, before anything is touched. */
+async function requireReplaceable(entries, objects, where) {
+    const dependents = await objects.dependents(entries);
+    if (dependents.length === 0)
+        return;
+    const some = `${dependents.slice(0, 10).join(', ')}${dependents.length > 10 ? ` and ${dependents.length - 10} more` : ''}`;
+    throw new compiled_error/* LifeboatError */.H3(`the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`, {
+        hint: 'Select these tables and views too, or drop them first. Or restore the tables into a new database (mode create) and copy the rows from there.'
+    });
+}
+/** Of 11 characters each, so many fit into one argument of psql. */
+const OIDS_AT_ONCE = 8000;
+const target_objects_keyOf = (...parts) => parts.join('\0');
+const CATALOGS = {
+    TABLE: 'class', 'FOREIGN TABLE': 'class', VIEW: 'class', 'MATERIALIZED VIEW': 'class', SEQUENCE: 'class', TYPE: 'type', DOMAIN: 'type', 'SHELL TYPE': 'type',
+    FUNCTION: 'proc', PROCEDURE: 'proc', AGGREGATE: 'proc', SCHEMA: 'namespace', EXTENSION: 'extension', PUBLICATION: 'publication', COLLATION: 'collation', OPERATOR: 'operator',
+    'OPERATOR CLASS': 'opclass', 'OPERATOR FAMILY': 'opfamily', SERVER: 'server', 'FOREIGN DATA WRAPPER': 'wrapper', 'PROCEDURAL LANGUAGE': 'language',
+    'TEXT SEARCH CONFIGURATION': 'tsconfig', 'TEXT SEARCH DICTIONARY': 'tsdict', 'TEXT SEARCH PARSER': 'tsparser', 'TEXT SEARCH TEMPLATE': 'tstemplate', 'ACCESS METHOD': 'am',
+};
+const own = `n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
+const inSchema = (catalog, table, name, namespace) => `SELECT '${catalog}' AS catalog, n.nspname::pg_catalog.text AS schema, (${name})::pg_catalog.text AS name, o.oid
+    FROM pg_catalog.${table} o JOIN pg_catalog.pg_namespace n ON n.oid = o.${namespace} WHERE ${own}`;
+const target_objects_ofDatabase = (catalog, table, name) => `SELECT '${catalog}', '', ${name}::pg_catalog.text, oid FROM pg_catalog.${table}`;
+/** The arguments of a function are those that pg_dump writes (dumputils of pg_dump: format_function_signature). */
+const signature = `o.proname || '(' || CASE WHEN o.prokind = 'a' AND o.pronargs = 0 THEN '*' ELSE
+  pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.format_type(a.type, NULL) FROM pg_catalog.unnest(o.proargtypes) WITH ORDINALITY AS a (type, place) ORDER BY a.place), ', ') END || ')'`;
+const OBJECTS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]') FROM (
+  ${[
+    inSchema('class', 'pg_class', 'o.relname', `relnamespace`).replace(/$/, ` AND o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')`),
+    inSchema('type', 'pg_type', 'o.typname', 'typnamespace').replace(/$/, ` AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`),
+    inSchema('proc', 'pg_proc', signature, 'pronamespace'),
+    inSchema('collation', 'pg_collation', 'o.collname', 'collnamespace'),
+    inSchema('operator', 'pg_operator', 'o.oprname', 'oprnamespace'),
+    inSchema('opclass', 'pg_opclass', 'o.opcname', 'opcnamespace'),
+    inSchema('opfamily', 'pg_opfamily', 'o.opfname', 'opfnamespace'),
+    inSchema('tsconfig', 'pg_ts_config', 'o.cfgname', 'cfgnamespace'),
+    inSchema('tsdict', 'pg_ts_dict', 'o.dictname', 'dictnamespace'),
+    inSchema('tsparser', 'pg_ts_parser', 'o.prsname', 'prsnamespace'),
+    inSchema('tstemplate', 'pg_ts_template', 'o.tmplname', 'tmplnamespace'),
+    target_objects_ofDatabase('namespace', 'pg_namespace', 'nspname'),
+    target_objects_ofDatabase('extension', 'pg_extension', 'extname'),
+    target_objects_ofDatabase('publication', 'pg_publication', 'pubname'),
+    target_objects_ofDatabase('server', 'pg_foreign_server', 'srvname'),
+    target_objects_ofDatabase('wrapper', 'pg_foreign_data_wrapper', 'fdwname'),
+    target_objects_ofDatabase('language', 'pg_language', 'lanname'),
+    target_objects_ofDatabase('am', 'pg_am', 'amname'),
+].join('\n  UNION ALL ')}) AS objects`;
+/**
+ * Each object that a DROP without CASCADE would stop at, with the oid of the object that it belongs to: of a constraint, a default, a rule or a policy
+ * the table. A table stands for its row types, its indexes and the sequences that it owns.
+ */
+const dependentsOf = (oids) => `WITH chosen AS (SELECT pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[]) AS oid),
+  parts AS (
+    SELECT oid, oid AS part FROM chosen
+    UNION SELECT t.typrelid, t.oid FROM pg_catalog.pg_type t JOIN chosen c ON c.oid = t.typrelid
+    UNION SELECT e.typrelid, e.typarray FROM pg_catalog.pg_type e JOIN chosen c ON c.oid = e.typrelid WHERE e.typarray <> 0
+    UNION SELECT c.oid, t.typarray FROM pg_catalog.pg_type t JOIN chosen c ON c.oid = t.oid WHERE t.typarray <> 0
+    UNION SELECT i.indrelid, i.indexrelid FROM pg_catalog.pg_index i JOIN chosen c ON c.oid = i.indrelid
+    UNION SELECT k.conrelid, k.oid FROM pg_catalog.pg_constraint k JOIN chosen c ON c.oid = k.conrelid
+    UNION SELECT d.refobjid, d.objid FROM pg_catalog.pg_depend d JOIN chosen c ON c.oid = d.refobjid
+      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
+        AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.oid = d.objid AND s.relkind = 'S')),
+  found AS (SELECT DISTINCT d.classid, d.objid, CASE d.classid
+      WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = d.objid), d.objid)
+      WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN (SELECT CASE k.conrelid WHEN 0 THEN k.contypid ELSE k.conrelid END FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid)
+      WHEN 'pg_catalog.pg_attrdef'::pg_catalog.regclass THEN (SELECT a.adrelid FROM pg_catalog.pg_attrdef a WHERE a.oid = d.objid)
+      WHEN 'pg_catalog.pg_trigger'::pg_catalog.regclass THEN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)
+      WHEN 'pg_catalog.pg_policy'::pg_catalog.regclass THEN (SELECT p.polrelid FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
+      WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN (SELECT r.ev_class FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
+      WHEN 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN (SELECT s.stxrelid FROM pg_catalog.pg_statistic_ext s WHERE s.oid = d.objid)
+      WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN (SELECT CASE t.typrelid WHEN 0 THEN t.oid ELSE t.typrelid END FROM pg_catalog.pg_type t WHERE t.oid = d.objid)
+      ELSE d.objid END AS owner
+    FROM pg_catalog.pg_depend d JOIN parts p ON p.part = d.refobjid
+    WHERE d.deptype = 'n' AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass,
+      'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass))
+  SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(CASE f.classid
+      WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, f.owner, 0)
+      ELSE pg_catalog.pg_describe_object(f.classid, f.objid, 0) END, f.owner::pg_catalog.int8)), '[]')
+    FROM found f WHERE f.owner NOT IN (SELECT oid FROM parts) AND f.owner NOT IN (SELECT part FROM parts)`;
+
+;// CONCATENATED MODULE: ./compiled/postgres/restore-plan.js
+
+
+
+
+
+
+
+/** Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a selection replaces. */
+async function planRestore(options, serverMajor, target) {
+    const archive = await archiveContext(options, serverMajor);
+    const parameters = [
+        ...(options.only ? [`--${options.only}-only`] : []),
+        ...(options.noOwner ? ['--no-owner'] : []),
+        ...(options.noPrivileges ? ['--no-privileges'] : []),
+        ...(options.noTablespaces ? ['--no-tablespaces'] : []),
+    ];
+    const { entries: contents, ids } = await (0,postgres_archive/* readContents */.r0)(options.archive(), archive, parameters);
+    const restorable = (entry) => ids.has(entry.id) && !(0,postgres_contents/* isSetting */.BX)(entry) && !(0,postgres_contents/* ofDatabase */.Vi)(entry);
+    const { schemas, tables, mode, only } = options;
+    if (schemas.length + tables.length === 0)
+        return { archive, parameters, contents, entries: contents.filter(restorable) };
+    const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined;
+    const selection = selection_select(contents, { schemas, tables }, present(only, objects));
+    const entries = selection.entries.filter(restorable);
+    const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ');
+    if (entries.length === 0)
+        throw new compiled_error/* LifeboatError */.H3(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 });
+    if (objects)
+        await requireReplaceable(entries, objects, options.target.where);
+    return { archive, parameters, contents, entries, selection };
+}
+/** Rows go into tables that are there, with everything they depend on; sequences are set. */
+function present(only, objects) {
+    if (only === 'data')
+        return ({ kind }) => kind !== 'SEQUENCE';
+    return (entry) => objects?.has(entry) ?? false;
+}
+function selectionReport({ selection, entries }, only) {
+    if (!selection)
+        return undefined;
+    if (only === 'data')
+        return { added: [], kept: [], leftOut: [] };
+    const restored = new Set(entries);
+    return { added: selection.added.filter((entry) => restored.has(entry)).map(nameOf), kept: selection.kept.map(nameOf), leftOut: selection.leftOut };
+}
+async function archiveContext(options, serverMajor) {
+    const { clients, provide, dumpMajor, variables, signal, report } = options;
+    const { client, warning } = await (0,choose/* restoreClient */.oO)(clients, dumpMajor, serverMajor, provide);
+    if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
+        const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`;
+        const ownVersion = `install the target's own version: ${(0,postgres_clients/* installHint */.J8)(serverMajor)}`;
+        throw new compiled_error/* LifeboatError */.H3(`${problem}; in one transaction that ends the restore`, {
+            hint: dumpMajor <= serverMajor ? ownVersion : 'restore with mode create or empty, or into PostgreSQL 17 or newer',
+        });
+    }
+    if (warning)
+        report.warning(warning);
+    return { client, variables, signal };
+}
+/** Whether the restore is all or nothing; elsewhere every error is collected and the rest restored. */
+function oneTransaction({ mode, only }) {
+    return mode === 'clean' || only === 'data';
+}
+/** Throws for what cannot go together. */
+function checkOptions(options) {
+    const { mode, only, jobs, disableTriggers } = options;
+    if (disableTriggers && only !== 'data') {
+        throw new compiled_error/* LifeboatError */.H3('disable-triggers is for only: data', { hint: 'Elsewhere triggers and foreign keys are made after the rows are loaded: leave it out.', status: 2 });
+    }
+    if (only === 'data' && mode !== 'empty') {
+        throw new compiled_error/* LifeboatError */.H3(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
+            hint: 'use mode empty: it restores into tables without rows', status: 2
+        });
+    }
+    if (oneTransaction(options) && jobs > 1) {
+        const what = mode === 'clean' ? 'mode clean' : 'only: data';
+        throw new compiled_error/* LifeboatError */.H3(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
+            hint: 'set jobs to 1, or restore into a new database with mode create', status: 2
+        });
+    }
+}
+
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(51455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(76760);
 // EXTERNAL MODULE: ./compiled/child.js
 var compiled_child = __nccwpck_require__(9492);
-// EXTERNAL MODULE: ./compiled/error.js
-var compiled_error = __nccwpck_require__(98276);
-// EXTERNAL MODULE: ./compiled/postgres/archive.js
-var postgres_archive = __nccwpck_require__(72218);
-// EXTERNAL MODULE: ./compiled/postgres/client-download/choose.js + 8 modules
-var client_download_choose = __nccwpck_require__(92729);
-// EXTERNAL MODULE: ./compiled/postgres/clients.js
-var postgres_clients = __nccwpck_require__(17464);
-// EXTERNAL MODULE: ./compiled/postgres/connection.js
-var connection = __nccwpck_require__(28854);
 // EXTERNAL MODULE: ./compiled/postgres/errors.js
 var errors = __nccwpck_require__(34085);
 ;// CONCATENATED MODULE: ./compiled/postgres/restore-output.js
@@ -37837,169 +40112,7 @@ function hintFor(errors) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./compiled/postgres/restore-plan.js
-
-
-
-
-/** Reads the archive's list with the restore's own filters: a bad archive or filter is known before the target is touched. */
-async function planRestore(options, serverMajor) {
-    const { clients, provide, dumpMajor, variables, signal, schemas, tables, report } = options;
-    const { client, warning } = await (0,client_download_choose/* restoreClient */.oO)(clients, dumpMajor, serverMajor, provide);
-    if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
-        const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`;
-        const ownVersion = `install the target's own version: ${(0,postgres_clients/* installHint */.J8)(serverMajor)}`;
-        throw new compiled_error/* LifeboatError */.H3(`${problem}; in one transaction that ends the restore`, {
-            hint: dumpMajor <= serverMajor ? ownVersion : 'restore with mode create or empty, or into PostgreSQL 17 or newer',
-        });
-    }
-    if (warning)
-        report.warning(warning);
-    const archive = { client, variables, signal };
-    const parameters = [
-        ...(options.only ? [`--${options.only}-only`] : []),
-        ...(options.noOwner ? ['--no-owner'] : []),
-        ...(options.noPrivileges ? ['--no-privileges'] : []),
-    ];
-    const listed = async (...filter) => (await (0,postgres_archive/* listArchive */.d0)(options.archive(), archive, [...parameters, ...filter])).entries;
-    const all = await listed();
-    if (schemas.length + tables.length === 0)
-        return { archive, parameters, entries: all.length };
-    const chosen = new Set();
-    const choose = async (what, ...filter) => {
-        const entries = await listed(...filter);
-        if (entries.length === 0)
-            throw new compiled_error/* LifeboatError */.H3(`the archive has no ${what}`, { hint: 'write a table as schema.table or table; names are case-sensitive' });
-        for (const entry of entries)
-            chosen.add(entry);
-    };
-    for (const schema of schemas)
-        await choose(`entries in schema ${schema}`, `--schema=${schema}`);
-    for (const table of tables) {
-        const dot = table.indexOf('.');
-        await choose(`table ${table}`, ...(dot < 0 ? [] : [`--schema=${table.slice(0, dot)}`]), `--table=${table.slice(dot + 1)}`);
-    }
-    // pg_restore leaves out the schemas themselves; where there are none yet, they are needed.
-    const makes = options.mode === 'clean' ? [] : [...schemas, ...tables.filter((table) => table.includes('.')).map((table) => table.split('.')[0])];
-    const list = all.filter((entry) => chosen.has(entry) || makes.some((schema) => makesSchema(entry, schema)));
-    return { archive, parameters, list, entries: list.length };
-}
-/** `7; 2615 16490 SCHEMA - audit postgres`, `3626; 0 0 ACL - SCHEMA audit postgres` */
-function makesSchema(entry, schema) {
-    const what = entry.replace(/^\d+; \d+ \d+ /, '');
-    return [`SCHEMA - ${schema} `, `ACL - SCHEMA ${schema} `, `COMMENT - SCHEMA ${schema} `].some((beginning) => what.startsWith(beginning));
-}
-/** Whether the restore is all or nothing; elsewhere every error is collected and the rest restored. */
-function oneTransaction({ mode, only }) {
-    return mode === 'clean' || only === 'data';
-}
-/** Throws for what cannot go together. */
-function checkOptions(options) {
-    const { mode, only, jobs } = options;
-    if (only === 'data' && mode !== 'empty') {
-        throw new compiled_error/* LifeboatError */.H3(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
-            hint: 'use mode empty: it restores into tables without rows', status: 2
-        });
-    }
-    if (oneTransaction(options) && jobs > 1) {
-        const what = mode === 'clean' ? 'mode clean' : 'only: data';
-        throw new compiled_error/* LifeboatError */.H3(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-            hint: 'set jobs to 1, or restore into a new database with mode create', status: 2
-        });
-    }
-}
-
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 10 modules
-var schemas = __nccwpck_require__(34410);
-// EXTERNAL MODULE: ./compiled/postgres/query.js
-var query = __nccwpck_require__(14972);
-;// CONCATENATED MODULE: ./compiled/postgres/target.js
-
-
-
-
-const target = schemas/* strictObject */.rej({ major: schemas/* int */.Whr(), database: schemas/* string */.YjP() });
-function readTarget(context) {
-    return (0,query/* queryJson */.bl)(`SELECT json_build_object('major', current_setting('server_version_num')::int / 10000, 'database', current_database())`, target, context);
-}
-// Objects of extensions stand for themselves in the extension's name.
-const objects = `
-  SELECT 'schema ' || quote_ident(nspname) AS object FROM pg_namespace
-    WHERE nspname NOT IN ('public', 'information_schema') AND nspname !~ '^pg_'
-  UNION ALL SELECT 'extension ' || quote_ident(extname) FROM pg_extension WHERE extname <> 'plpgsql'
-  UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END || c.oid::regclass
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
-  UNION ALL SELECT 'function ' || p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
-  UNION ALL SELECT 'type ' || t.oid::regtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND (t.typtype IN ('e', 'd', 'r')
-        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
-      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid AND deptype = 'e')
-  UNION ALL SELECT 'large object ' || oid FROM pg_largeobject_metadata`;
-/** Throws unless the database has no user objects, naming a few of them. */
-async function requireEmpty(context) {
-    const few = `SELECT coalesce(json_agg(object), '[]') FROM (${objects} LIMIT 6) o`;
-    const found = await (0,query/* queryJson */.bl)(few, schemas/* array */.YOg(schemas/* string */.YjP()), context);
-    if (found.length === 0)
-        return;
-    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
-        hint: 'restore into a new database with mode create, or replace what the backup has with mode clean',
-    });
-}
-/** Throws unless every table of the database is without rows. */
-async function requireNoRows(context) {
-    const tables = `SELECT coalesce(json_agg(c.oid::regclass::text), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
-    const names = await (0,query/* queryJson */.bl)(tables, schemas/* array */.YOg(schemas/* string */.YjP()), context);
-    if (names.length === 0)
-        return;
-    // The names come quoted from the server.
-    const probes = names.map((name) => `SELECT ${(0,query/* literal */.eu)(name)} AS name WHERE EXISTS (SELECT FROM ONLY ${name})`);
-    const full = await (0,query/* queryJson */.bl)(`SELECT coalesce(json_agg(name), '[]') FROM (${probes.join(' UNION ALL ')}) t`, schemas/* array */.YOg(schemas/* string */.YjP()), context);
-    if (full.length === 0)
-        return;
-    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
-        hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
-    });
-}
-/** A database of the same server that one can be made from: `postgres`, else `template1`. */
-async function findMaintenance(context) {
-    const on = (database) => ({ ...context, connection: (0,connection/* onDatabase */.rj)(context.connection, database) });
-    try {
-        return { ...on('postgres'), target: await readTarget(on('postgres')) };
-    }
-    catch (error) {
-        try {
-            return { ...on('template1'), target: await readTarget(on('template1')) };
-        }
-        catch {
-            throw error; // The first answer is the one that tells: both fail alike, or `postgres` is the one to repair.
-        }
-    }
-}
-async function databaseExists(database, maintenance) {
-    return (0,query/* queryJson */.bl)(`SELECT to_json(EXISTS (SELECT FROM pg_database WHERE datname = ${(0,query/* literal */.eu)(database)}))`, schemas/* boolean */.zMY(), maintenance);
-}
-/** `definition`: what follows CREATE DATABASE's name, as pg_restore prints it: WITH TEMPLATE = template0 ENCODING = … */
-async function createDatabase(connection, database, definition, maintenance) {
-    try {
-        await (0,query/* execute */.g7)(`CREATE DATABASE ${(0,query/* identifier */.Cv)(database)} ${definition}`, maintenance);
-    }
-    catch (error) {
-        if (!(error instanceof compiled_error/* LifeboatError */.H3))
-            throw error;
-        const hint = 'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create';
-        throw new compiled_error/* LifeboatError */.H3(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error });
-    }
-}
-async function dropDatabase(database, maintenance) {
-    await (0,query/* execute */.g7)(`DROP DATABASE ${(0,query/* identifier */.Cv)(database)} WITH (FORCE)`, maintenance);
-}
-
-;// CONCATENATED MODULE: ./compiled/postgres/restore.js
+;// CONCATENATED MODULE: ./compiled/postgres/restore-run.js
 
 
 
@@ -38011,80 +40124,38 @@ async function dropDatabase(database, maintenance) {
 
 
 
-
-/** Restores an archive. Throws `LifeboatError` when it cannot start, or breaks off; errors of single entries are in the outcome. */
-async function restoreArchive(options) {
-    checkOptions(options);
-    const { target, clients, provide, variables, signal, mode } = options;
-    const context = { connection: target, client: await (0,client_download_choose/* anyClient */.kC)(clients, provide), variables, signal };
-    if (mode === 'create')
-        return restoreIntoNew(options, context);
-    const { major } = await readTarget(context);
-    const plan = await planRestore(options, major);
-    if (mode === 'empty')
-        await (options.only === 'data' ? requireNoRows(context) : requireEmpty(context));
-    return run(options, plan);
-}
-async function restoreIntoNew(options, context) {
-    const { target, signal } = options;
-    const { database } = target;
-    if (database === undefined)
-        throw new compiled_error/* LifeboatError */.H3('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 });
-    const maintenance = await findMaintenance(context);
-    const plan = await planRestore(options, maintenance.target.major);
-    if (await databaseExists(database, maintenance)) {
-        throw new compiled_error/* LifeboatError */.H3(`${target.where} exists already`, { hint: 'give another name, or restore with mode empty or clean' });
-    }
-    const definition = await (0,postgres_archive/* databaseDefinition */.D1)(options.archive(), plan.archive);
-    signal.throwIfAborted();
-    // From here to the drop nothing is interrupted: a database that was made is always accounted for.
-    const { signal: _, ...steady } = maintenance;
-    await createDatabase(target, database, definition, steady);
-    let outcome;
-    try {
-        outcome = await run(options, plan);
-    }
-    catch (error) {
-        await dropAgain(database, steady, (0,compiled_error/* messageOf */.bD)(error));
-        throw error;
-    }
-    if (outcome.errors.length === 0)
-        return outcome;
-    await dropAgain(database, steady, outcome.errors[0]);
-    return { ...outcome, restored: 0, left: 'unchanged' };
-}
-async function dropAgain(database, maintenance, why) {
-    try {
-        await dropDatabase(database, maintenance);
-    }
-    catch (cause) {
-        throw new compiled_error/* LifeboatError */.H3(`the restore failed (${why}), and the new database "${database}" could not be dropped: ${(0,compiled_error/* messageOf */.bD)(cause)}`, {
-            hint: `drop it by hand: DROP DATABASE "${database}"`, cause
-        });
-    }
-}
-async function run(options, plan) {
+/** Runs pg_restore for what the plan has. Throws `LifeboatError` when it breaks off; errors of single entries are in the outcome. */
+async function runRestore(options, plan) {
     const folder = await makeStaging(options.temporary);
     try {
         const parameters = [...plan.parameters];
+        if (plan.entries.length === 0)
+            return { entries: 0, restored: 0, errors: [], left: 'everything' };
         if (options.mode === 'clean')
             parameters.push('--clean', '--if-exists');
         if (oneTransaction(options))
             parameters.push('--single-transaction');
-        if (plan.list) {
-            const file = external_node_path_.join(folder, 'list');
-            await (0,promises_.writeFile)(file, `${plan.list.join('\n')}\n`, { mode: 0o600 });
-            parameters.push(`--use-list=${file}`);
-        }
-        if (options.jobs === 1)
-            return await pgRestore(parameters, heldBack(followed(options, 'restoring')), options, plan);
-        const file = external_node_path_.join(folder, 'archive.dump');
-        await stage(followed(options, 'staging'), file);
-        return await pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan);
+        if (plan.selection)
+            parameters.push(await useList(folder, plan.entries));
+        const clean = (bytes) => (options.mode === 'clean' ? (0,postgres_contents/* withoutDrops */.j0)(bytes, droppedWithTable(plan.contents)) : bytes);
+        const restored = async () => {
+            if (options.jobs === 1)
+                return pgRestore(parameters, heldBack(clean(followed(options, 'restoring'))), options, plan);
+            const file = external_node_path_.join(folder, 'archive.dump');
+            await stage(followed(options, 'staging'), file);
+            return pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan);
+        };
+        const report = selectionReport(plan, options.only);
+        return { ...(await restored()), ...(report && { selection: report }) };
     }
     finally {
         await (0,promises_.rm)(folder, { recursive: true, force: true });
     }
+}
+async function useList(folder, entries) {
+    const file = external_node_path_.join(folder, 'list');
+    await (0,promises_.writeFile)(file, entries.map(({ id }) => `${id};\n`).join(''), { mode: 0o600 });
+    return `--use-list=${file}`;
 }
 async function makeStaging(temporary) {
     try {
@@ -38096,14 +40167,14 @@ async function makeStaging(temporary) {
     }
 }
 async function pgRestore(parameters, input, options, plan) {
-    const { target, variables, signal, report } = options;
+    const { target, signal, report } = options;
     try {
         const child = (0,compiled_child/* startChild */.v0)((0,postgres_clients/* programOf */.oQ)(plan.archive.client, 'pg_restore'), ['--no-password', `--dbname=${target.parameters}`, ...parameters], {
-            environment: (0,connection/* clientEnvironment */.B5)(target, variables), signal, stderrLimit: 4 * 1024 * 1024
+            environment: restoreEnvironment(options), signal, stderrLimit: 4 * 1024 * 1024
         });
         const ended = (0,compiled_child/* collect */.Fo)(child).then(() => undefined, (error) => error);
         await (0,compiled_child/* feed */.hm)(child, input, { toTheEnd: true, spent: true });
-        return judge(await ended, (0,errors/* blot */.am)((await child.exit).stderr, target.secrets), options, plan.entries);
+        return judge(await ended, (0,errors/* blot */.am)((await child.exit).stderr, target.secrets), options, plan.entries.length);
     }
     catch (error) {
         if (options.mode === 'empty' && !oneTransaction(options)) {
@@ -38167,6 +40238,257 @@ async function stage(bytes, file) {
             throw cause;
         throw new compiled_error/* LifeboatError */.H3(`cannot stage the archive in ${external_node_path_.dirname(file)}: ${cause.message}`, {
             hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set jobs to 1', cause
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./compiled/postgres/target.js
+
+
+
+
+const target = schemas/* strictObject */.rej({ major: schemas/* int */.Whr(), database: schemas/* string */.YjP() });
+function readTarget(context) {
+    return (0,query/* queryJson */.bl)(`SELECT pg_catalog.json_build_object('major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
+      'database', pg_catalog.current_database())`, target, context);
+}
+const users = (schema) => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`;
+// An extension's objects come with it.
+const ofNoExtension = (catalog, oid) => `NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`;
+const objects = `
+  SELECT 'schema ' || pg_catalog.quote_ident(nspname) AS object FROM pg_catalog.pg_namespace WHERE nspname <> 'public' AND ${users('nspname')}
+  UNION ALL SELECT 'extension ' || pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
+  UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END
+      || c.oid::pg_catalog.regclass::pg_catalog.text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND ${users('n.nspname')} AND ${ofNoExtension('pg_class', 'c.oid')}
+  UNION ALL SELECT 'function ' || p.oid::pg_catalog.regprocedure::pg_catalog.text
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE ${users('n.nspname')} AND ${ofNoExtension('pg_proc', 'p.oid')}
+  UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE ${users('n.nspname')} AND (t.typtype IN ('e', 'd', 'r')
+        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+      AND ${ofNoExtension('pg_type', 't.oid')}
+  UNION ALL SELECT 'large object ' || oid::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata`;
+/** Throws unless the database has no user objects, naming a few of them. */
+async function requireEmpty(context) {
+    const few = `SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${objects} LIMIT 6) o`;
+    const found = await (0,query/* queryJson */.bl)(few, schemas/* array */.YOg(schemas/* string */.YjP()), context);
+    if (found.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
+        hint: 'restore into a new database with mode create, or replace what the backup has with mode clean',
+    });
+}
+// A heap without blocks has no rows, and asking for its size leaves no lock behind. The loop ends at the sixth table with rows.
+const findRows = `DO LANGUAGE plpgsql $find$
+DECLARE
+  one record;
+  has boolean;
+  found_in pg_catalog.text[] := '{}';
+BEGIN
+  FOR one IN SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
+    WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
+  LOOP
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
+    IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
+    EXIT WHEN pg_catalog.cardinality(found_in) > 5;
+  END LOOP;
+  PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
+END $find$`;
+/** Throws unless every table of the database is without rows. */
+async function requireNoRows(context) {
+    const full = await (0,query/* queryJson */.bl)([findRows, `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`], schemas/* array */.YOg(schemas/* string */.YjP()), context);
+    if (full.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
+        hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
+    });
+}
+/** A database of the same server that one can be made from: `postgres`, else `template1`. */
+async function findMaintenance(context) {
+    const on = (database) => ({ ...context, connection: (0,connection/* onDatabase */.rj)(context.connection, database) });
+    try {
+        return { ...on('postgres'), target: await readTarget(on('postgres')) };
+    }
+    catch (error) {
+        try {
+            return { ...on('template1'), target: await readTarget(on('template1')) };
+        }
+        catch {
+            throw error; // The first answer is the one that tells: both fail alike, or `postgres` is the one to repair.
+        }
+    }
+}
+async function databaseExists(database, maintenance) {
+    return (0,query/* queryJson */.bl)(`SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${(0,query/* literal */.eu)(database)}))`, schemas/* boolean */.zMY(), maintenance);
+}
+/** `statement`: CREATE DATABASE, as `createStatement` makes it. */
+async function createDatabase(connection, statement, maintenance) {
+    try {
+        await (0,query/* withoutTransaction */.hu)(statement, { ...maintenance, timeLimit: Infinity });
+    }
+    catch (error) {
+        if (!(error instanceof compiled_error/* LifeboatError */.H3))
+            throw error;
+        const hint = 'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create';
+        throw new compiled_error/* LifeboatError */.H3(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error });
+    }
+}
+/** Throws unless all these roles exist. */
+async function requireRoles(roles, where, context) {
+    const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context);
+    if (missing.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
+        hint: 'Create the roles first (globals.sql of the backup has them), restore with no-owner and no-privileges, or leave the settings out with database-settings: false.'
+    });
+}
+/** Throws unless all these tablespaces exist. */
+async function requireTablespaces(tablespaces, where, context) {
+    const missing = await lacking(tablespaces, 'SELECT spcname FROM pg_catalog.pg_tablespace', context);
+    if (missing.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${where} does not have these tablespaces of the backup: ${missing.join(', ')}`, {
+        hint: 'Restore with no-tablespaces, which puts everything into the default tablespace, or create them first.'
+    });
+}
+async function lacking(names, all, context) {
+    if (names.length === 0)
+        return [];
+    const found = new Set(await (0,query/* queryJson */.bl)(`SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (${all}) AS all_of_them (name)`, schemas/* array */.YOg(schemas/* string */.YjP()), context));
+    return names.filter((name) => !found.has(name));
+}
+/** A database with subscriptions cannot be dropped. Their slots, which are the publishers', are left alone. */
+async function detachSubscriptions(database, maintenance) {
+    await (0,query/* change */.Zg)(detach, { ...maintenance, connection: (0,connection/* onDatabase */.rj)(maintenance.connection, database) });
+}
+const detach = `DO LANGUAGE plpgsql $detach$
+DECLARE
+  one pg_catalog.name;
+BEGIN
+  FOR one IN SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
+  LOOP
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', one);
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', one);
+    EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', one);
+  END LOOP;
+END $detach$`;
+async function dropDatabase(database, maintenance) {
+    await (0,query/* withoutTransaction */.hu)(`DROP DATABASE ${(0,query/* identifier */.Cv)(database)} WITH (FORCE)`, { ...maintenance, timeLimit: Infinity });
+}
+
+;// CONCATENATED MODULE: ./compiled/postgres/restore.js
+
+
+
+
+
+
+
+
+/** Restores an archive. Throws `LifeboatError` when it cannot start, or breaks off; errors of single entries are in the outcome. */
+async function restoreArchive(options) {
+    checkOptions(options);
+    const { target, clients, provide, variables, signal, mode, only, report } = options;
+    const context = { connection: target, client: await (0,choose/* anyClient */.kC)(clients, provide), variables, signal };
+    if (mode === 'create')
+        return restoreIntoNew(options, context);
+    const { major, database } = await readTarget(context);
+    const plan = await planRestore(options, major, context);
+    const settings = databaseSettings(plan.contents, database, options);
+    const wanted = options.databaseSettings === true ? settings : undefined;
+    await requireOnServer(plan, wanted, options, context);
+    if (only === 'data') {
+        await requireNoRows(context);
+        await requireLoadable(plan.entries, options, context);
+    }
+    else if (mode === 'empty')
+        await requireEmpty(context);
+    const outcome = await refreshViews(await runRestore(options, plan), options, plan, context);
+    tellSubscriptions(plan, report);
+    if (outcome.errors.length > 0)
+        return outcome;
+    if (wanted)
+        return applied(outcome, wanted, context);
+    return settings === undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' };
+}
+async function applied(outcome, { early, late, entries }, context) {
+    try {
+        await (0,query/* change */.Zg)([...early, ...late], context);
+        return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied' };
+    }
+    catch (error) {
+        return { ...outcome, entries: outcome.entries + entries, errors: [`the settings of the database were not applied: ${(0,compiled_error/* messageOf */.bD)(error)}`], left: 'part' };
+    }
+}
+async function restoreIntoNew(options, context) {
+    const { target, signal, report } = options;
+    const { database } = target;
+    if (database === undefined)
+        throw new compiled_error/* LifeboatError */.H3('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 });
+    const maintenance = await findMaintenance(context);
+    const { major } = maintenance.target;
+    const plan = await planRestore(options, major, maintenance);
+    if (await databaseExists(database, maintenance)) {
+        throw new compiled_error/* LifeboatError */.H3(`${target.where} exists already`, { hint: 'give another name, or restore with mode empty or clean' });
+    }
+    const settings = databaseSettings(plan.contents, database, options);
+    if (!settings)
+        throw new compiled_error/* LifeboatError */.H3('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' });
+    const statement = createStatement(database, settings.options, major);
+    const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined;
+    await requireOnServer(plan, wanted, options, maintenance);
+    signal.throwIfAborted();
+    // From here to the drop nothing is interrupted: a database that was made is always accounted for.
+    const { signal: _, ...steady } = maintenance;
+    await createDatabase(target, statement, steady);
+    let outcome;
+    try {
+        if (wanted && wanted.early.length > 0)
+            await (0,query/* change */.Zg)(wanted.early, steady);
+        outcome = await runRestore(options, plan);
+        if (outcome.errors.length === 0 && wanted && wanted.late.length > 0)
+            await (0,query/* change */.Zg)(wanted.late, steady);
+    }
+    catch (error) {
+        await dropAgain(database, steady, (0,compiled_error/* messageOf */.bD)(error));
+        throw error;
+    }
+    if (outcome.errors.length > 0) {
+        await dropAgain(database, steady, outcome.errors[0]);
+        return { ...outcome, restored: 0, left: 'dropped' };
+    }
+    tellSubscriptions(plan, report);
+    if (!wanted)
+        return { ...outcome, databaseSettings: 'left as they are' };
+    return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' };
+}
+/** What else the server must have, asked for before anything is touched. */
+async function requireOnServer({ entries }, settings, { noTablespaces, target }, context) {
+    if (settings)
+        await requireRoles([...settings.roles], target.where, context);
+    if (noTablespaces)
+        return;
+    const tablespaces = [...entries.map(({ tablespace }) => tablespace), ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : ''))];
+    await requireTablespaces([...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default'), target.where, context);
+}
+/** pg_dump writes subscriptions so that they are made without a connection: nothing is copied, and no slot of the publisher is moved on. */
+function tellSubscriptions({ entries }, report) {
+    for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
+        report.warning(`subscription "${name}" was restored disabled`, 'Enable it once its publisher is to be followed from here: ALTER SUBSCRIPTION … ENABLE, then REFRESH PUBLICATION.');
+    }
+}
+async function dropAgain(database, maintenance, why) {
+    try {
+        await detachSubscriptions(database, maintenance);
+        await dropDatabase(database, maintenance);
+    }
+    catch (cause) {
+        throw new compiled_error/* LifeboatError */.H3(`the restore failed (${why}), and the new database "${database}" could not be dropped: ${(0,compiled_error/* messageOf */.bD)(cause)}`, {
+            hint: `drop it by hand: DROP DATABASE "${database}"`, cause
         });
     }
 }
@@ -38329,10 +40651,12 @@ function diffText(result, { timeZone }) {
         ...result.sources.flatMap((source) => ['', ...sourceText(source)]),
     ].join('\n');
 }
-function sourceText({ name, kind, from, to, database, files }) {
+function sourceText({ name, kind, from, to, identical, database, files }) {
     const sizes = from === null ? `added, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(to)}` : to === null ? `removed, was ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(from)}` : changed(from, to, _format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3);
-    const lines = [...(database ? databaseText(database) : []), ...(files ? filesText(files) : [])];
-    return [`${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(name)} (${kind}): ${sizes}`, ...lines, ...(lines.length === 0 && from !== null && to !== null ? ['  nothing that is recorded of it is different'] : [])];
+    const head = `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(name)} (${kind}): ${sizes}`;
+    if (identical)
+        return [head, '  identical, byte for byte'];
+    return [head, ...(database ? databaseText(database) : []), ...(files ? filesText(files) : [])];
 }
 /** Nothing but the sign tells a table that was added from one that was removed, so it stands first. */
 function databaseText({ settings, tables, entries }) {
@@ -38344,17 +40668,25 @@ function databaseText({ settings, tables, entries }) {
         ...entries.removed.map((entry) => ['-', 'entry', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(entry)]),
         ...entries.added.map((entry) => ['+', 'entry', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(entry)]),
     ];
-    return rows.length === 0 ? [] : [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')];
+    return [...(rows.length === 0 ? ['  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive'] : [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')]), '  Rows of tables were not compared; their numbers and sizes are estimates of the server.'];
 }
-function filesText({ added, removed, changed: different }) {
+function filesText({ added, removed, changed: different, identical, alike }) {
     const rows = [
-        ...removed.map(({ path, size }) => ['-', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(path)]),
-        ...added.map(({ path, size }) => ['+', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(path)]),
-        ...different.map(({ path, from, to }) => ['~', changed(from, to, _format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(path)]),
+        ...removed.map(({ path, size }) => ['-', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), '', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(path)]),
+        ...added.map(({ path, size }) => ['+', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), '', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(path)]),
+        ...different.map((file) => ['~', changed(file.from, file.to, _format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3), differencesText(file), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(file.path)]),
     ];
-    if (rows.length === 0)
-        return ['  no file was added, removed or changed in size'];
-    return [`  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(added.length, 'file')} added, ${removed.length.toLocaleString('en-US')} removed, ${different.length.toLocaleString('en-US')} changed`, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')];
+    const counts = `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(added.length, 'entry', 'entries')} added, ${removed.length.toLocaleString('en-US')} removed, ${different.length.toLocaleString('en-US')} changed`;
+    const rest = [
+        ...(identical > 0 ? [`${identical.toLocaleString('en-US')} identical`] : []),
+        ...(alike > 0 ? [`${alike.toLocaleString('en-US')} with the same size, time, mode and owner (content not compared)`] : []),
+    ];
+    return [`  ${[counts, ...rest].join('; ')}`, ...(rows.length > 0 ? [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')] : [])];
+}
+/** Of a file of the same size, another time is no proof of another content, nor of the same. */
+function differencesText({ type, what }) {
+    const open = type === 'f' && !what.some((one) => one === 'kind' || one === 'size' || one === 'content');
+    return what.map((one) => (one === 'time' && open ? 'time (content may differ)' : one)).join(', ');
 }
 function sign(from, to) {
     return from === null ? '+' : to === null ? '-' : '~';
@@ -38714,7 +41046,7 @@ class Repository {
         const { token, signal, repository } = this.#access;
         const headers = { accept: 'application/vnd.github+json', authorization: `Bearer ${token}`, 'x-github-api-version': '2022-11-28', 'user-agent': 'lifeboat', 'content-type': 'application/json' };
         const url = new URL(this.#base + path);
-        const answer = await (0,_stores_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .E)(url, { method, headers, ...(content && { body: JSON.stringify(content) }) }, { signal, silence: limit, maximum: LARGEST_ANSWER });
+        const answer = await (0,_stores_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { method, headers, ...(content && { body: JSON.stringify(content) }) }, { signal, silence: limit, maximum: LARGEST_ANSWER });
         const { status } = answer;
         if (status >= 200 && status < 300)
             return answer;
@@ -38742,6 +41074,29 @@ function parsed({ body }, schema) {
     if (result.success)
         return result.data;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub's answer is not what it should be: ${zod__WEBPACK_IMPORTED_MODULE_4__/* .prettifyError */ .S1(result.error)}`);
+}
+
+
+/***/ }),
+
+/***/ 15897:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   U: () => (/* binding */ inertText),
+/* harmony export */   n: () => (/* binding */ inertJson)
+/* harmony export */ });
+/**
+ * Text that gives no commands, wherever it comes from: its control characters cannot move the cursor of a terminal or colour its screen, and no line
+ * is one that a runner of GitHub Actions obeys (`::add-mask::…` at the beginning of a line, `##[…]` anywhere in it).
+ */
+function inertText(text) {
+    // oxlint-disable-next-line no-control-regex -- control characters are what it removes
+    return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD').replace(/^(\s*)::/gm, '$1: :').replaceAll('##[', '## [');
+}
+/** A value as one line of JSON, inert as well: what a terminal or a runner might obey is escaped, so that readers of JSON get it unchanged. */
+function inertJson(value) {
+    return JSON.stringify(value).replace(/[\u007F-\u009F]|#(?=\[)/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 
@@ -38837,18 +41192,29 @@ function listText(result, context) {
         proofText(snapshot, now),
         about(snapshot, now),
     ]);
-    const newest = snapshots.reduce((newest, snapshot) => (snapshot.time > newest.time ? snapshot : newest));
-    const content = { destination: context.destination, set: newest.set, snapshot: newest.id, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_2__/* .namesByKind */ .YZ)(newest.sources ?? []) };
     return [
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', ''], ...rows]),
         '',
-        `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${store}. To restore the newest into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreInto */ .p5)(content)}:`,
-        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreCommand */ .Od)(context.program, content)}`,
+        `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${store}.`,
+        ...unsoundLines(result),
+        ...recommendation(result, context),
     ].join('\n');
 }
+function unsoundLines({ unsound }) {
+    return unsound.map(({ snapshot, why }) => `Snapshot ${snapshot} is DAMAGED: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(why)}.`);
+}
+/** Only what can be relied on is recommended. */
+function recommendation({ snapshots, restorable, unsound }, { destination, program }) {
+    const chosen = snapshots.find(({ id }) => id === restorable);
+    if (!chosen)
+        return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : [];
+    const content = { destination, set: chosen.set, snapshot: chosen.id, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_2__/* .namesByKind */ .YZ)(chosen.sources ?? []) };
+    return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreInto */ .p5)(content)}:`, `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreCommand */ .Od)(program, content)}`];
+}
 /** What is known of a snapshot beside its figures, in one line. */
-function about({ sources, pinned, tags, description, retention, expires, authentic, key }, now) {
+function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage }, now) {
     return [
+        damage === undefined ? '' : `DAMAGED: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(damage)}`,
         sources?.map(({ name }) => (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(name)).join(', '),
         pinned ? 'pinned' : '',
         tags.map((tag) => `#${tag}`).join(' '),
@@ -38886,6 +41252,7 @@ function listMarkdown(result, timeZone, mostRows) {
     const [newest] = snapshots;
     return [
         `### Lifeboat: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.store)}${newest ? `, the newest ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(newest.time, now)} old` : ''}`,
+        ...(result.unsound.length > 0 ? [[...unsoundLines(result), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${result.restorable}.`].map((line) => `❌ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`).join('\n\n')] : []),
         ...setsOf(snapshots, now),
         ...(rows.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(columns.map(({ head }) => (head === MADE ? (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .madeIn */ .Dm)(timeZone) : head)), rows, ['Size', 'Added'])] : []),
         ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
@@ -38900,6 +41267,7 @@ const COLUMNS = [
     { head: 'Size', always: true, cell: ({ size }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)) },
     { head: 'Added', always: true, cell: ({ added }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)) },
     { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(proof))).join('<br>') },
+    { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : `❌ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(damage, MOST_CHARACTERS)}`) },
     { head: 'Set', always: true, cell: ({ set }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set) },
     { head: 'Sources', always: true, cell: ({ sources = [] }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
     { head: 'About', always: true, cell: ({ pinned, tags, description = '' }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)([[...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
@@ -39266,9 +41634,49 @@ function decoded(text) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   a: () => (/* binding */ warningOf)
 /* harmony export */ });
-/** Warns of an error that the work goes on without. */
+const warned = new WeakMap();
+/** Warns of an error that the work goes on without: once, however often one command comes upon it. */
 function warningOf(report) {
-    return ({ message, hint }) => report.warning(message, hint);
+    const messages = warned.get(report) ?? new Set();
+    warned.set(report, messages);
+    return ({ message, hint }) => {
+        if (messages.has(message))
+            return;
+        messages.add(message);
+        report.warning(message, hint);
+    };
+}
+
+
+/***/ }),
+
+/***/ 25183:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Z: () => (/* binding */ nothingLeft),
+/* harmony export */   c: () => (/* binding */ restoreNotes)
+/* harmony export */ });
+/** Whether a restore with errors left nothing of the backup in the target. */
+function nothingLeft({ left }) {
+    return left === 'unchanged' || left === 'dropped';
+}
+/** More names than anyone reads; the JSON result has them all. */
+const MOST = 50;
+/** What a restore did beside the entries it counts, and what it left out: a paragraph each, with a line for each thing left out. */
+function restoreNotes({ selection, databaseSettings, refreshed = [], errors }) {
+    const { added = [], kept = [], leftOut = [] } = selection ?? {};
+    return [
+        ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
+        ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
+        ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${what}: ${why}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
+        ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
+        ...(databaseSettings === 'left as they are' && errors.length === 0
+            ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. To apply those of the backup, set database-settings: true.'] : []),
+    ];
+}
+function some(names) {
+    return `${names.slice(0, MOST).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`;
 }
 
 
@@ -39300,7 +41708,7 @@ function showText(result, context) {
         ...proofsOf(result, context.timeZone),
         ...(result.sources ?? []).flatMap((source) => ['', ...sourceText(source)]),
         ...(result.sources === undefined ? ['', 'What is in it can be read only with the key it was made with.'] : []),
-        ...(databases.length === 0 ? [] : [
+        ...(databases.length === 0 || result.damage !== undefined ? [] : [
             '',
             `To restore it into an empty database, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreVariables */ .se)(context)} set:`,
             `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)(context.program, { destination: context.destination, set: result.set, snapshot: result.id, databases })}`,
@@ -39308,7 +41716,7 @@ function showText(result, context) {
     ].join('\n');
 }
 function factsOf(result, timeZone) {
-    const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires } = result;
+    const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage } = result;
     const now = new Date(listed);
     return [
         ['id', id],
@@ -39316,6 +41724,7 @@ function factsOf(result, timeZone) {
         ...(run ? [['run', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(run.workflow)}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(run.url)}${run.attempt === '1' ? '' : `, attempt ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(run.attempt)}`}`]] : []),
         ...(description ? [['about', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(description)]] : []),
         ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
+        ...(damage === undefined ? [] : [['DAMAGED', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(damage)]]),
         ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],
         ...(expires === undefined ? [] : [['expires', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(expires, timeZone)}, ${(0,_list_js__WEBPACK_IMPORTED_MODULE_1__/* .formatExpiry */ .B8)(expires, now)}`]]),
         ['size', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)],
@@ -39368,6 +41777,41 @@ function namesOf(what, paths) {
 }
 function fileRow({ path, type, size, mtime, target }) {
     return [type, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), new Date(Number(mtime) * 1000).toISOString().slice(0, 19).replace('T', ' '), `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(path) || '.'}${target === undefined ? '' : ` -> ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(target)}`}`];
+}
+
+
+/***/ }),
+
+/***/ 53216:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   PM: () => (/* binding */ shrunkLines),
+/* harmony export */   _Z: () => (/* binding */ failsByShrinking),
+/* harmony export */   bE: () => (/* binding */ shrinkProblem)
+/* harmony export */ });
+/* unused harmony export shrunkText */
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+
+/** `the table public.orders of shop has about 0 rows, it had about 50,000`. */
+function shrunkText({ source, kind, table, measure, before, now }) {
+    const what = kind === 'set' ? 'the whole backup' : table === undefined ? `the ${kind === 'postgres' ? 'database' : 'volume'} ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(source)}` : `the table ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(table)} of ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(source)}`;
+    const about = table === undefined ? '' : 'about ';
+    const amount = (number) => about + (measure === 'bytes' ? (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(number) : (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(number, measure.slice(0, -1)));
+    return now === null ? `${what} is not in this backup any more; it had ${amount(before)}` : `${what} has ${amount(now)}, it had ${amount(before)}`;
+}
+/** Whether something shrank that must not. */
+function failsByShrinking({ shrunk, onShrink }) {
+    return onShrink === 'fail' && shrunk.length > 0;
+}
+/** More than anyone reads. */
+const MOST = 20;
+function shrunkLines(shrunk) {
+    return [...shrunk.slice(0, MOST).map(shrunkText), ...(shrunk.length > MOST ? [`and ${shrunk.length - MOST} more`] : [])];
+}
+/** Why the step fails though there is a backup. */
+function shrinkProblem({ shrunk, snapshot }) {
+    return `the backup exists (snapshot ${snapshot}), but has lost more than half of something since the one before: ${shrunkLines(shrunk).join('; ')}`;
 }
 
 
@@ -39476,6 +41920,40 @@ function figures(statistics) {
 
 /***/ }),
 
+/***/ 33570:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IU: () => (/* binding */ restoring),
+/* harmony export */   _s: () => (/* binding */ madeWhen),
+/* harmony export */   zH: () => (/* binding */ details)
+/* harmony export */ });
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(96079);
+
+
+
+function restoring(content, context) {
+    const several = content.databases.length > 1;
+    return details('How to restore this snapshot', [
+        `As a step of a workflow, into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreInto */ .p5)(content)}${several ? '; each database by its name' : ''}:`,
+        (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('yaml', (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreStep */ .T2)(context.action, context.reference, content)),
+        `At a terminal, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreVariables */ .se)(content, (name) => `\`${name}\``)} set:`,
+        (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('sh', (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)('node dist/cli.js', content, ' \\\n  ')),
+        'Without Lifeboat: `RECOVERY.md` in the store says how.',
+    ].join('\n\n'));
+}
+function details(title, content) {
+    return `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
+}
+function madeWhen(result, { timeZone, now }) {
+    return `${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.snapshot)} of set **${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(result.set)}**, made ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(result.time, timeZone)}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(result.time, now)} ago`;
+}
+
+
+/***/ }),
+
 /***/ 68427:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -39486,7 +41964,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   v2: () => (/* binding */ summaries)
 });
 
-// UNUSED EXPORTS: backupSummary, restoreSummary, verifySummary
+// UNUSED EXPORTS: backupSummary, restoreSummary
 
 // EXTERNAL MODULE: ./compiled/report/markdown.js
 var markdown = __nccwpck_require__(78716);
@@ -39546,13 +42024,25 @@ var report_sources = __nccwpck_require__(52251);
 var list = __nccwpck_require__(29113);
 // EXTERNAL MODULE: ./compiled/report/freshness.js
 var freshness = __nccwpck_require__(49382);
+// EXTERNAL MODULE: ./compiled/report/restore.js
+var restore = __nccwpck_require__(25183);
 // EXTERNAL MODULE: ./compiled/report/prune.js
 var report_prune = __nccwpck_require__(95961);
-// EXTERNAL MODULE: ./compiled/report/recipe.js
-var recipe = __nccwpck_require__(96079);
+// EXTERNAL MODULE: ./compiled/report/shrink.js
+var shrink = __nccwpck_require__(53216);
+// EXTERNAL MODULE: ./compiled/report/text.js
+var report_text = __nccwpck_require__(22634);
 // EXTERNAL MODULE: ./compiled/report/stats.js
 var stats = __nccwpck_require__(16050);
+// EXTERNAL MODULE: ./compiled/report/summary-parts.js
+var summary_parts = __nccwpck_require__(33570);
+// EXTERNAL MODULE: ./compiled/report/verify.js
+var verify = __nccwpck_require__(43752);
 ;// CONCATENATED MODULE: ./compiled/report/summary.js
+
+
+
+
 
 
 
@@ -39568,7 +42058,7 @@ var stats = __nccwpck_require__(16050);
 const summaries = {
     backup: backupSummary,
     restore: restoreSummary,
-    verify: verifySummary,
+    verify: verify/* verifySummary */.Il,
     check: freshness/* checkSummary */.Z4,
     list: list/* listSummary */.$m,
     doctor: checks/* doctorSummary */.Ot,
@@ -39583,14 +42073,21 @@ function backupSummary(result, context) {
     const whole = result.destinations.filter(({ problem }) => problem === undefined);
     const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${(0,format/* formatCount */.B4)(result.destinations.length, 'destination')}` : '';
     return (0,markdown/* withinLimit */.zl)([
-        `### ${result.complete ? (result.verified === 'none' || missing !== '' ? '⚠️' : '✅') : '❌'} Lifeboat: ${(0,report_sources/* formatSources */.cF)(sources)} ${verified}${missing}`,
+        `### ${signOf(result, missing !== '')} Lifeboat: ${(0,report_sources/* formatSources */.cF)(sources)} ${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
         `Snapshot ${(0,markdown/* code */.aY)(result.snapshot)} of set **${(0,markdown/* escapeMarkdown */.FV)(set)}** in ${whole.map(({ name }) => (0,markdown/* code */.aY)(name)).join(' and ')}, ${(0,format/* formatTime */.fU)(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
         (0,markdown/* table */.tp)(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
         `${(0,format/* formatCount */.B4)(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${(0,format/* formatBytes */.z3)(result.stored)} in the store.`,
+        ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${(0,shrink/* failsByShrinking */._Z)(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${(0,shrink/* shrunkLines */.PM)(result.shrunk).map((line) => `- ${(0,markdown/* escapeMarkdown */.FV)(line)}`).join('\n')}`] : []),
+        ...(0,report_text/* checkedText */.N0)(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${(0,markdown/* escapeMarkdown */.FV)(text)}.`),
         ...destinationsOf(result),
         ...recentBackups(result, context),
-        restoring({ ...result, destination: whole[0].name, ...(0,report_sources/* namesByKind */.YZ)(sources) }, context),
+        (0,summary_parts/* restoring */.IU)({ ...result, destination: whole[0].name, ...(0,report_sources/* namesByKind */.YZ)(sources) }, context),
     ]);
+}
+function signOf(result, missing) {
+    if (!result.complete || (0,shrink/* failsByShrinking */._Z)(result))
+        return '❌';
+    return result.verified === 'none' || missing || result.shrunk.length > 0 ? '⚠️' : '✅';
 }
 /** What there is to say of each: that it lacks the backup, what was pruned there. */
 function destinationsOf({ destinations }) {
@@ -39612,7 +42109,7 @@ function recentBackups({ recent, recentTotal }, context) {
     return [
         sizeChart(recent.toReversed(), context.timeZone),
         savedSentence(recentTotal),
-        details(`The last ${recent.length} backups of this set`, (0,markdown/* table */.tp)(['Snapshot', (0,markdown/* madeIn */.Dm)(context.timeZone), 'Size', 'Needed in the store', 'Added'], rows, 3)),
+        (0,summary_parts/* details */.zH)(`The last ${recent.length} backups of this set`, (0,markdown/* table */.tp)(['Snapshot', (0,markdown/* madeIn */.Dm)(context.timeZone), 'Size', 'Needed in the store', 'Added'], rows, 3)),
     ];
 }
 function savedSentence(statistics) {
@@ -39628,51 +42125,21 @@ function verifiedSentence(level) {
         return 'Nothing was read back.';
     return level === 'list' ? 'Read back: every chunk is in the store and the archive is readable.' : 'Read back: every byte, compared with what was backed up.';
 }
-function restoring(content, context) {
-    const several = content.databases.length > 1;
-    return details('How to restore this snapshot', [
-        `As a step of a workflow, into ${(0,recipe/* restoreInto */.p5)(content)}${several ? '; each database by its name' : ''}:`,
-        (0,markdown/* fenced */.OF)('yaml', (0,recipe/* restoreStep */.T2)(context.action, context.reference, content)),
-        `At a terminal, with ${(0,recipe/* restoreVariables */.se)(content, (name) => `\`${name}\``)} set:`,
-        (0,markdown/* fenced */.OF)('sh', (0,recipe/* restoreCommand */.Od)('node dist/cli.js', content, ' \\\n  ')),
-        'Without Lifeboat: `RECOVERY.md` in the store says how.',
-    ].join('\n\n'));
-}
-function details(title, content) {
-    return `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
-}
 function restoreSummary(result, context) {
     const { errors, mode } = result;
     const database = (0,markdown/* code */.aY)((0,report_sources/* restoredName */.CK)(result));
     const headline = mode === 'verify-only'
         ? `✅ Lifeboat: ${database} checked, every byte; ${(0,report_sources/* untouched */.sF)(result)} was touched`
-        : `${errors.length > 0 ? '❌' : '✅'} Lifeboat: ${database} restored${errors.length > 0 ? ` with ${(0,format/* formatCount */.B4)(errors.length, 'error')}` : ''}`;
+        : errors.length === 0 ? `✅ Lifeboat: ${database} restored` : `❌ Lifeboat: ${database} ${(0,restore/* nothingLeft */.Z)(result) ? 'not restored:' : 'restored with'} ${(0,format/* formatCount */.B4)(errors.length, 'error')}`;
     const entries = result.entries.toLocaleString('en-US');
     const counts = (0,report_sources/* bucketCounts */.r2)(result);
     return (0,markdown/* withinLimit */.zl)([
         `### ${headline}`,
-        `From snapshot ${madeWhen(result, context)}.`,
+        `From snapshot ${(0,summary_parts/* madeWhen */._s)(result, context)}.`,
         (0,markdown/* table */.tp)(['Target', 'Mode', 'Entries', 'Size', 'Duration'], [[(0,markdown/* code */.aY)(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, (0,format/* formatBytes */.z3)(result.size), (0,format/* formatSeconds */.Xo)(result.seconds)]], 3),
         ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
+        ...(0,restore/* restoreNotes */.c)(result).map((note) => note.split('\n').map((line) => (0,markdown/* escapeMarkdown */.FV)(line)).join('\n')),
         ...(errors.length > 0 ? [`${(0,report_sources/* restorer */.JC)(result)} said:`, (0,markdown/* fenced */.OF)('text', errors.join('\n'))] : []),
-    ]);
-}
-function madeWhen(result, { timeZone, now }) {
-    return `${(0,markdown/* code */.aY)(result.snapshot)} of set **${(0,markdown/* escapeMarkdown */.FV)(result.set)}**, made ${(0,format/* formatTime */.fU)(result.time, timeZone)}, ${(0,format/* formatAge */.nV)(result.time, now)} ago`;
-}
-function verifySummary(result, context) {
-    const headline = {
-        verified: result.level === 'read' ? '✅ Lifeboat: backup verified, every byte' : '✅ Lifeboat: backup verified',
-        failed: '❌ Lifeboat: the backup is damaged',
-        'could not verify': '⚠️ Lifeboat: the backup could not be verified',
-    }[result.result];
-    const rows = result.sources.map((source) => [(0,markdown/* code */.aY)(source.name), (0,format/* formatBytes */.z3)(source.size), source.entries.toLocaleString('en-US')]);
-    return (0,markdown/* withinLimit */.zl)([
-        `### ${headline}`,
-        `Snapshot ${madeWhen(result, context)}. Level ${result.level}: ${(0,format/* formatCount */.B4)(result.chunks, 'chunk')}, ${(0,format/* formatBytes */.z3)(result.bytes)} read in ${(0,format/* formatSeconds */.Xo)(result.seconds)}.`,
-        ...(result.problems.length > 0 ? [(0,markdown/* fenced */.OF)('text', result.problems.join('\n'))] : []),
-        ...(rows.length > 0 ? [(0,markdown/* table */.tp)(['Source', 'Size', 'Archive entries'], rows, 2)] : []),
-        ...(result.result === 'verified' ? [restoring({ ...result, destination: context.destination, ...(0,report_sources/* namesByKind */.YZ)(result.sources) }, context)] : []),
     ]);
 }
 /** Of a failed backup it also tells what there is to fall back on. */
@@ -39689,9 +42156,11 @@ function newestSentence(newest, { timeZone, now }) {
     const set = `set **${(0,markdown/* escapeMarkdown */.FV)(newest.set)}**`;
     if ('unknown' in newest)
         return `The age of the newest backup of ${set} could not be found out: ${(0,markdown/* escapeMarkdown */.FV)(newest.unknown)}`;
+    const damaged = (newest.unsound ?? []).map(({ snapshot, why }) => `The earlier backup ${(0,markdown/* code */.aY)(snapshot)} is damaged: ${(0,markdown/* escapeMarkdown */.FV)(why)}.`).join(' ');
     if ('none' in newest)
-        return newest.none === 'empty' ? `There is no earlier backup of ${set}.` : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key.`;
-    return `The newest backup of ${set} before this run is **${(0,format/* formatAge */.nV)(newest.time, now)} old**: ${(0,markdown/* code */.aY)(newest.snapshot)}, made ${(0,format/* formatTime */.fU)(newest.time, timeZone)}.`;
+        return newest.none === 'empty' ? `There is no earlier backup of ${set}.` : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key. ${damaged}`.trim();
+    const which = damaged === '' ? `The newest backup of ${set} before this run` : `${damaged} The newest of ${set} that is whole`;
+    return `${which} is **${(0,format/* formatAge */.nV)(newest.time, now)} old**: ${(0,markdown/* code */.aY)(newest.snapshot)}, made ${(0,format/* formatTime */.fU)(newest.time, timeZone)}.`;
 }
 
 
@@ -39701,17 +42170,13 @@ function newestSentence(newest, { timeZone, now }) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ terminalReport),
-/* harmony export */   g: () => (/* binding */ printable)
+/* harmony export */   R: () => (/* binding */ terminalReport)
 /* harmony export */ });
+/* harmony import */ var _inert_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15897);
 /* harmony import */ var _progress_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(90614);
 
+
 const ERASE_LINE = '\r\u001B[2K';
-/** Text without control characters: what comes from a database must not move the cursor or colour the screen. */
-function printable(text) {
-    // oxlint-disable-next-line no-control-regex -- control characters are what it removes
-    return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD');
-}
 /**
  * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 5 s.
  * `end` clears the line that updates.
@@ -39727,7 +42192,7 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
     };
     const print = (text) => {
         erase();
-        stream.write(`${printable(redaction.apply(text))}\n`);
+        stream.write(`${(0,_inert_js__WEBPACK_IMPORTED_MODULE_1__/* .inertText */ .U)(redaction.apply(text))}\n`);
     };
     return {
         info: print,
@@ -39743,7 +42208,7 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
             if (!live)
                 return print(line);
             // One column is left free: a full line wraps, and a wrapped line cannot be erased. A terminal that does not know its width says 0.
-            stream.write(ERASE_LINE + printable(redaction.apply(line)).slice(0, (stream.columns || 80) - 1));
+            stream.write(ERASE_LINE + (0,_inert_js__WEBPACK_IMPORTED_MODULE_1__/* .inertText */ .U)(redaction.apply(line)).slice(0, (stream.columns || 80) - 1));
             drawn = true;
         },
         mask: (secret) => redaction.add(secret),
@@ -39760,16 +42225,19 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Af: () => (/* binding */ backupText),
-/* harmony export */   Bn: () => (/* binding */ verifyText),
-/* harmony export */   Qh: () => (/* binding */ verifyHeadline),
+/* harmony export */   N0: () => (/* binding */ checkedText),
 /* harmony export */   dU: () => (/* binding */ restoreHeadline),
 /* harmony export */   l$: () => (/* binding */ backupHeadline),
 /* harmony export */   s2: () => (/* binding */ restoreText)
 /* harmony export */ });
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52251);
+/* harmony import */ var _restore_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(25183);
 /* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(95961);
-/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(96079);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(53216);
+/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(96079);
+
+
 
 
 
@@ -39781,9 +42249,6 @@ function restoreHeadline(result) {
     const { mode, target, snapshot } = result;
     const name = (0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result);
     return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .untouched */ .sF)(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`;
-}
-function verifyHeadline({ snapshot, level }) {
-    return `snapshot ${snapshot} verified at level ${level}`;
 }
 function backupText(result, context) {
     const { snapshot, set, time, size, stored, added, seconds } = result;
@@ -39797,6 +42262,7 @@ function backupText(result, context) {
         ['added', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`],
         ['needs', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(stored)} in the store`],
         ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
+        ...checkedText(result.checked).map((text) => ['checked', text]),
         ['verified', verifiedText(result.verified)],
     ];
     const table = result.sources.map((source) => [source.name, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size), `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.added)} added`, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(source.seconds)]);
@@ -39804,14 +42270,25 @@ function backupText(result, context) {
         `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
         ...(table.length > 1 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(table, '  ')] : []),
+        ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_3__/* .failsByShrinking */ ._Z)(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...(0,_shrink_js__WEBPACK_IMPORTED_MODULE_3__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `  ${line}`)] : []),
         ...result.destinations.flatMap(({ name, problem, prune }) => [
             ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
             ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...(0,_prune_js__WEBPACK_IMPORTED_MODULE_2__/* .prunedAfter */ .Fu)(prune)]),
         ]),
         '',
-        `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreInto */ .p5)(names)}, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreVariables */ .se)({ ...where, ...names })} set:`,
-        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreCommand */ .Od)(context.program, { ...where, set, snapshot, ...names })}`,
+        `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreInto */ .p5)(names)}, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreVariables */ .se)({ ...where, ...names })} set:`,
+        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreCommand */ .Od)(context.program, { ...where, set, snapshot, ...names })}`,
     ].join('\n');
+}
+/** Of the check of what earlier backups stored. */
+function checkedText(checked) {
+    if (!checked)
+        return ['what is reused of earlier backups is there with its size; a write key cannot read it back'];
+    const { chunks, bytes, damaged } = checked;
+    if (chunks + damaged === 0)
+        return [];
+    const found = damaged === 0 ? 'none damaged' : `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(damaged, 'object')} DAMAGED: earlier backups are hit, this one stores anew what it needs of them`;
+    return [`${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')} of earlier backups read back, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}: ${found}`];
 }
 function verifiedText(level) {
     if (level === 'none')
@@ -39831,34 +42308,107 @@ function restoreText(result, context) {
     ];
     const headline = checked
         ? `Checked ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)}; ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .untouched */ .sF)(result)} was touched`
-        : `${errors.length > 0 ? 'Restored with errors' : 'Restored'}: ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} into ${result.target} (${result.mode})`;
+        : `${errors.length === 0 ? 'Restored' : (0,_restore_js__WEBPACK_IMPORTED_MODULE_5__/* .nothingLeft */ .Z)(result) ? 'NOT restored' : 'Restored with errors'}: ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} into ${result.target} (${result.mode})`;
     return [
         headline,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
+        ...(0,_restore_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreNotes */ .c)(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
         ...(errors.length > 0 ? ['', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')} from ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restorer */ .JC)(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
     ].join('\n');
 }
+
+
+/***/ }),
+
+/***/ 43752:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bn: () => (/* binding */ verifyText),
+/* harmony export */   Il: () => (/* binding */ verifySummary),
+/* harmony export */   Qh: () => (/* binding */ verifyHeadline)
+/* harmony export */ });
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(96079);
+/* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52251);
+/* harmony import */ var _summary_parts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(33570);
+
+
+
+
+
+/** More rows and problems than anyone reads. */
+const MOST_ROWS = 200;
+const MOST_PROBLEMS = 20;
+const OUTCOMES = { verified: 'verified', failed: 'FAILED', 'could not verify': 'could not verify' };
+const SIGNS = { verified: '✅', failed: '❌', 'could not verify': '⚠️' };
+function verifyHeadline({ snapshot, level, snapshots }) {
+    return `${snapshots ? (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot') : `snapshot ${snapshot}`} verified at level ${level}`;
+}
 function verifyText(result, context) {
-    const content = { destination: context.destination, set: result.set, snapshot: result.snapshot, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .namesByKind */ .YZ)(result.sources) };
+    const headline = result.snapshots ? headlineOfAll(result.snapshots) : { verified: 'Verified', failed: 'FAILED: the snapshot is damaged', 'could not verify': 'Could not verify' }[result.result];
     const facts = [
-        ['snapshot', `${result.snapshot}, of ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(result.time, context.timeZone)}`],
+        ...(result.snapshots ? [['set', result.set]] : [['snapshot', `${result.snapshot}, of ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(result.time, context.timeZone)}`]]),
         ['level', result.level],
         ['checked', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}`],
-        ...result.sources.map((source) => [source.name, `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size)}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(source.entries, source.kind === 'postgres' ? 'archive entry' : 'file or folder', source.kind === 'postgres' ? 'archive entries' : 'files and folders')}`]),
     ];
-    const next = {
-        verified: result.level === 'list'
-            ? ['', 'To read and compare every byte:', `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .verifyCommand */ .p0)(context.program, content)}`]
-            : ['', `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreInto */ .p5)(content)}:`, `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreCommand */ .Od)(context.program, content)}`],
-        failed: ['', 'Do not rely on this snapshot. Make a new backup, and check an older snapshot with:', `  ${context.program} list --destination ${context.destination}`],
-        'could not verify': [],
-    };
+    const sources = result.sources.map((source) => [source.name, OUTCOMES[source.result], `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size)}, ${contentsOf(source)}`]);
+    const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(one.time, context.timeZone), hitIn(one).join(', ')]);
     return [
-        { verified: 'Verified', failed: 'FAILED: the snapshot is damaged', 'could not verify': 'Could not verify' }[result.result],
+        headline,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
-        ...(result.problems.length > 0 ? ['', ...result.problems.map((problem) => `  ${problem}`)] : []),
-        ...next[result.result],
+        ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')] : [])),
+        ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${problem}`)] : []),
+        ...(result.advice.length > 0 ? ['', ...result.advice] : []),
+        ...nextStep(result, context),
     ].join('\n');
+}
+function headlineOfAll(snapshots) {
+    const count = (wanted) => snapshots.filter(({ result }) => result === wanted).length;
+    const parts = ['failed', 'could not verify', 'verified'].map((result) => [count(result), result]).filter(([number]) => number > 0);
+    const words = { failed: 'FAILED', 'could not verify': 'could not be verified', verified: 'verified' };
+    return `Of ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')}: ${parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`).join(', ')}`;
+}
+function contentsOf({ kind, entries }) {
+    return kind === 'postgres' ? (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(entries, 'archive entry', 'archive entries') : (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(entries, 'file or folder', 'files and folders');
+}
+/** The sources that are not good. */
+function hitIn({ sources, result }) {
+    return result === 'verified' ? [] : sources.filter((source) => source.result !== 'verified').map(({ name }) => name);
+}
+function problemsOf({ problems }) {
+    const more = problems.length - MOST_PROBLEMS;
+    return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; --json has them all`] : problems;
+}
+/** After a verification of one snapshot that found it good. */
+function nextStep(result, { program, destination }) {
+    if (result.result !== 'verified' || result.snapshots)
+        return [];
+    const content = { destination, set: result.set, snapshot: result.snapshot, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_2__/* .namesByKind */ .YZ)(result.sources) };
+    return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .verifyCommand */ .p0)(program, content)}`] : ['', `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreInto */ .p5)(content)}:`, `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreCommand */ .Od)(program, content)}`];
+}
+function verifySummary(result, context) {
+    const { snapshots } = result;
+    const headline = {
+        verified: `✅ Lifeboat: ${snapshots ? (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'backup') : 'backup'} verified${result.level === 'read' ? ', every byte' : ''}`,
+        failed: `❌ Lifeboat: ${snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
+        'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
+    }[result.result];
+    const about = snapshots ? `Set **${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${(0,_summary_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .madeWhen */ ._s)(result, context)}`;
+    return (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
+        `### ${headline}`,
+        `${about}. Level ${result.level}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}.`,
+        ...result.advice.map((sentence) => `**${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sentence)}**`),
+        ...(result.sources.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [SIGNS[source.result], (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source.name), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size), contentsOf(source)]), ['Size'])] : []),
+        ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
+        ...(result.problems.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', problemsOf(result).join('\n'))] : []),
+        ...(result.result === 'verified' && !snapshots ? [(0,_summary_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .restoring */ .IU)({ ...result, destination: context.destination, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_2__/* .namesByKind */ .YZ)(result.sources) }, context)] : []),
+    ]);
+}
+function snapshotTable(snapshots, timeZone) {
+    const rows = snapshots.slice(0, MOST_ROWS).map((one) => [SIGNS[one.result], (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(one.snapshot), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortTime */ .Mj)(one.time, timeZone), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(hitIn(one).join(', '))]);
+    return (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Snapshot', (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .madeIn */ .Dm)(timeZone), 'Sources that are hit'], rows);
 }
 
 
@@ -39868,24 +42418,19 @@ function verifyText(result, context) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   U: () => (/* binding */ inertText),
 /* harmony export */   w: () => (/* binding */ workflowReport)
 /* harmony export */ });
+/* harmony import */ var _inert_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15897);
 /* harmony import */ var _progress_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(90614);
-/* harmony import */ var _terminal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(10453);
 
 
-/** Text that the runner cannot take for one of its commands (`::add-mask::…`, `##[…]`), wherever it comes from. */
-function inertText(text) {
-    return (0,_terminal_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g)(text).replace(/^(\s*)::/gm, '$1: :').replaceAll('##[', '## [');
-}
 /**
  * A report for the log of a workflow run: a group per activity with a line every 5 s and a last one, warnings as annotations.
  * `end` ends the last group.
  */
 function workflowReport(log, redaction, now = () => performance.now()) {
     const pace = new _progress_js__WEBPACK_IMPORTED_MODULE_0__/* .ProgressPace */ .h(5_000, 5_000, now);
-    const clean = (text) => inertText(redaction.apply(text));
+    const clean = (text) => (0,_inert_js__WEBPACK_IMPORTED_MODULE_1__/* .inertText */ .U)(redaction.apply(text));
     let last;
     const end = () => {
         if (last === undefined)
@@ -39896,7 +42441,7 @@ function workflowReport(log, redaction, now = () => performance.now()) {
     };
     return {
         info: (message) => log.line(clean(message)),
-        warning: (message, hint) => log.warning(redaction.apply(hint === undefined ? message : `${message}\n${hint}`)),
+        warning: (message, hint) => log.warning(clean(hint === undefined ? message : `${message}\n${hint}`)),
         progress(progress) {
             if (last?.progress.activity !== progress.activity) {
                 end();
@@ -39917,6 +42462,79 @@ function workflowReport(log, redaction, now = () => performance.now()) {
 
 /***/ }),
 
+/***/ 38316:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   z: () => (/* binding */ carryDamage)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(18631);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(60239);
+
+
+
+
+
+
+
+
+/**
+ * Before snapshots of a set lose their proofs: what these say about chunk objects that other snapshots need is written once more, in proofs of those.
+ * So damage stays known for as long as anything needs the object. `going`: ids; `staying`: keys.
+ */
+async function carryDamage(store, keys, set, { going, staying }, now) {
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .SetProofs */ .qm.list(store, keys, set, ignoreDamaged);
+    const said = await proofs.of(going);
+    const named = new Set(said.flatMap(({ damaged, good }) => [...damaged, ...good]));
+    if (named.size === 0)
+        return;
+    const damaged = await proofs.damagedSince(new Date(0));
+    for (const key of staying) {
+        if (named.size === 0)
+            return;
+        const own = await objectsIn(key, store, keys);
+        const carried = [...named].filter((object) => own.has(object));
+        if (carried.length === 0)
+            continue;
+        const about = { snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
+        const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`];
+        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .writeProof */ .E4)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
+        for (const object of carried)
+            named.delete(object);
+    }
+}
+/** Whoever deletes snapshots has reported them. */
+function ignoreDamaged() { }
+/** None where the snapshot is gone, damaged, or of another key. */
+async function objectsIn(key, store, keys) {
+    let object;
+    try {
+        object = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot);
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7)
+            return new Map();
+        throw error;
+    }
+    try {
+        return (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .objectsOf */ .iZ)(await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, keys));
+    }
+    catch (error) {
+        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3)
+            return new Map();
+        throw error;
+    }
+}
+
+
+/***/ }),
+
 /***/ 3480:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -39928,12 +42546,15 @@ function workflowReport(log, redaction, now = () => performance.now()) {
 /* harmony export */   iR: () => (/* binding */ timeAfter),
 /* harmony export */   ll: () => (/* binding */ newestFirst),
 /* harmony export */   p8: () => (/* binding */ snapshotIfWhole),
-/* harmony export */   q8: () => (/* binding */ newestSnapshots),
 /* harmony export */   s4: () => (/* binding */ setOf)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14199);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(58315);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+
+
 
 
 
@@ -39960,16 +42581,19 @@ function setOf(key) {
 }
 /** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
 function findSnapshot(store, keys, set, choice) {
-    return withChosen(store, set, choice, (key, object) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .decodeSnapshot */ .pH)(key, object, keys));
+    return withChosen(store, set, choice, (key, object) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, object, keys));
 }
 /** The same for whoever decodes it otherwise. */
 async function withChosen(store, set, choice, decode) {
     const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set);
     const key = candidates.find((candidate) => matches(idOf(candidate), choice));
-    if (key === undefined)
+    if (key === undefined) {
+        if (candidates.length === 0)
+            await (0,_listing_js__WEBPACK_IMPORTED_MODULE_3__/* .checkListing */ .x)(store, choice.kind === 'id' ? undefined : set);
         throw notFound(store, set, choice, candidates);
+    }
     try {
-        return await decode(key, await store.get(key));
+        return await decode(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot));
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
@@ -39977,16 +42601,10 @@ async function withChosen(store, set, choice, decode) {
         throw error;
     }
 }
-/** The newest snapshots of a set, their MACs verified; damaged ones, and those of another key, are passed over. */
-async function newestSnapshots(store, keys, set, count) {
-    const newest = (await snapshotKeys(store, set)).slice(0, count);
-    const decoded = await Promise.all(newest.map((key) => snapshotIfWhole(store, key, keys)));
-    return decoded.filter((snapshot) => snapshot !== undefined);
-}
 /** Undefined for one that is damaged, of another key, or gone. */
 async function snapshotIfWhole(store, key, keys) {
     try {
-        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .decodeSnapshot */ .pH)(key, await store.get(key), keys);
+        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
     }
     catch (error) {
         if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
@@ -40014,7 +42632,7 @@ function matches(id, choice) {
         return true;
     if (choice.kind === 'id')
         return id === choice.id;
-    return id.slice(0, 16) <= (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .idTime */ .jJ)(choice.time);
+    return id.slice(0, 16) <= (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .idTime */ .jJ)(choice.time);
 }
 function notFound(store, set, choice, candidates) {
     const what = { latest: 'no snapshot', id: `no snapshot ${choice.kind === 'id' ? choice.id : ''}`, time: `no snapshot as old as ${choice.kind === 'time' ? choice.time.toISOString() : ''}` }[choice.kind];
@@ -40038,10 +42656,12 @@ function notFound(store, set, choice, candidates) {
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
 /* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
 /* harmony import */ var _last_look_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(70799);
-/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3018);
-/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(14199);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(33993);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3018);
+/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32468);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(33993);
+
 
 
 
@@ -40059,10 +42679,10 @@ const AT_ONCE = 8;
  */
 async function copySnapshot(key, { from, to, keys, signal, now, onBytes, onDamaged }) {
     const began = now();
-    const object = await from.get(key);
-    const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeSnapshot */ .pH)(key, object, keys);
-    const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(id, mark), size]));
-    const lacking = await lackingIn(to, expected, onDamaged);
+    const object = await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot);
+    const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeSnapshot */ .pH)(key, object, keys);
+    const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark), size]));
+    const lacking = await lackingIn(to, keys, expected, onDamaged);
     let bytes = 0;
     await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)([...lacking], AT_ONCE, async (chunk) => {
         signal.throwIfAborted();
@@ -40071,7 +42691,7 @@ async function copySnapshot(key, { from, to, keys, signal, now, onBytes, onDamag
         onBytes(bytes);
     });
     signal.throwIfAborted();
-    await (0,_last_look_js__WEBPACK_IMPORTED_MODULE_4__/* .lastLook */ .w)(to, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: _trash_js__WEBPACK_IMPORTED_MODULE_8__/* .GRACE */ .Zv, now: now() });
+    await (0,_last_look_js__WEBPACK_IMPORTED_MODULE_4__/* .lastLook */ .w)(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: _trash_js__WEBPACK_IMPORTED_MODULE_9__/* .GRACE */ .Zv, now: now() });
     if (!(await holds(to, key, object))) {
         // Before the snapshot, so that one that is pinned is never there without its pin.
         await copyLabels(snapshot, from, to);
@@ -40083,12 +42703,12 @@ async function copySnapshot(key, { from, to, keys, signal, now, onBytes, onDamag
     return { bytes, chunks: lacking.size };
 }
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
-async function lackingIn(store, expected, onDamaged) {
+async function lackingIn(store, keys, expected, onDamaged) {
     const until = store.neededUntil?.();
     if (!until) {
-        const lacking = new Set((await new _presence_js__WEBPACK_IMPORTED_MODULE_5__/* .Presence */ .C(store, expected).wrong()).keys());
+        const lacking = new Set((await new _presence_js__WEBPACK_IMPORTED_MODULE_6__/* .Presence */ .C(store, expected).wrong()).keys());
         // Put once more, what is in the trash is too young for a prune that may be about to delete it.
-        for (const key of await (0,_trash_js__WEBPACK_IMPORTED_MODULE_8__/* .inTrash */ .qY)(store, onDamaged))
+        for (const key of await (0,_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .inTrash */ .qY)(store, keys, onDamaged))
             if (expected.has(key))
                 lacking.add(key);
         return lacking;
@@ -40102,22 +42722,22 @@ async function lackingIn(store, expected, onDamaged) {
 async function chunkOf(from, key, size) {
     let bytes;
     try {
-        bytes = await from.get(key);
+        bytes = await from.get(key, size);
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk)
-            throw new _reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t(key, `chunk ${key} is missing from ${from.name}`, error);
+            throw new _reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t(key, `chunk ${key} is missing from ${from.name}`, error);
         throw error;
     }
     if (bytes.length !== size)
-        throw new _reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t(key, `chunk ${key} in ${from.name} has ${bytes.length} bytes instead of ${size}`);
+        throw new _reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t(key, `chunk ${key} in ${from.name} has ${bytes.length} bytes instead of ${size}`);
     return bytes;
 }
 /** Whether the store has this very object; another one under the same name was not made by this backup. */
 async function holds(store, key, object) {
     if (!(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(store, key)))
         return false;
-    if (object.equals(await store.get(key)))
+    if (object.equals(await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot)))
         return true;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' });
 }
@@ -40125,7 +42745,7 @@ async function holds(store, key, object) {
 async function copyLabels({ header: { set, id } }, from, to) {
     const key = (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelsKey */ .jN)(set, id);
     if (!(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(to, key)) && (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(from, key)))
-        await to.put(key, await from.get(key));
+        await to.put(key, await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.labels));
 }
 
 
@@ -40138,22 +42758,48 @@ async function copyLabels({ header: { set, id } }, from, to) {
 /* harmony export */   c: () => (/* binding */ forgetSnapshot)
 /* harmony export */ });
 /* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(35824);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(14199);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52976);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+
 
 
 /**
- * Deletes a snapshot, and then what belongs to it: proofs and labels. Its chunks stay, for other snapshots may need them, until a prune finds
- * that none does. Killed in between, it leaves a few small objects that mean nothing, and that doing it again removes.
+ * Deletes a snapshot with its proofs and labels. Its chunks stay, for other snapshots may need them, until a prune finds that none does. A proof without
+ * a snapshot would say that the snapshot was lost, so proofs are deleted first, and once more afterwards, for a verification may just have ended.
  */
 async function forgetSnapshot(store, set, id) {
-    await store.delete((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKey */ .o1)(set, id));
-    const proofs = [];
-    for await (const { key } of store.list(`proofs/${set}/${id}/`))
-        proofs.push(key);
-    for (const key of proofs)
-        await store.delete(key);
+    const deleteProofs = async () => {
+        for (const key of (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .proofKeys */ .d0)(store, { set, wanted: (snapshot) => snapshot === id })).get(id) ?? [])
+            await store.delete(key);
+    };
+    await deleteProofs();
+    await store.delete((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKey */ .o1)(set, id));
+    await deleteProofs();
     // The pin goes last, so that nothing is ever without its pin that is still there.
     await store.delete((0,_labels_js__WEBPACK_IMPORTED_MODULE_0__/* .labelsKey */ .jN)(set, id));
+}
+
+
+/***/ }),
+
+/***/ 49332:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   K: () => (/* binding */ checkFormat),
+/* harmony export */   u: () => (/* binding */ FORMAT)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+
+/** The name of the format that this program reads and writes (docs/format.md). */
+const FORMAT = 'lifeboat/1';
+/** Refuses an object that says it has another format than this program's, before any of it is interpreted. */
+function checkFormat(key, format) {
+    if (format === FORMAT)
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} has the format ${JSON.stringify(format ?? null)?.slice(0, 40)}; this version of Lifeboat reads ${FORMAT}`, {
+        hint: 'Use the version of Lifeboat that wrote this store, or a newer one. Nothing was changed.',
+    });
 }
 
 
@@ -40165,77 +42811,41 @@ async function forgetSnapshot(store, set, id) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   T: () => (/* binding */ freshnessOf)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(52976);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
-
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
+/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58315);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(18631);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(60239);
 
 
 
 
 const LEVELS = ['list', 'read', 'drill'];
-/** Of each set there is, or of the one asked for. `level`: of the proof looked for. Only as many objects are read as it takes to find both, newest first. */
+/**
+ * Of each set there is, or of the one asked for. `level`: of the proof looked for. Newest first, only as many objects are read as it takes to find both;
+ * of the snapshot found, and of the newest, every chunk object is looked for in the store.
+ */
 async function freshnessOf(store, keys, set, level, onDamaged) {
-    const bySet = Map.groupBy(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set), _catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4);
+    const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set);
+    if (listed.length === 0)
+        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_1__/* .checkListing */ .x)(store, set);
+    const bySet = Map.groupBy(listed, _catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .setOf */ .s4);
     const found = [];
     for (const [name, snapshots] of bySet)
         found.push(await ofSet(store, keys, name, snapshots, level, onDamaged));
     return found.toSorted((a, b) => (a.set < b.set ? -1 : 1));
 }
 async function ofSet(store, keys, set, snapshots, level, onDamaged) {
-    const named = await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .proofKeys */ .d0)(store, { set });
-    const read = new Map();
-    const proofAt = (key) => {
-        const proof = read.get(key) ?? (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .readProof */ .r$)(store, key, keys, onDamaged);
-        read.set(key, proof);
-        return proof;
-    };
-    const [newest] = snapshots;
-    const verified = await newestVerified(store, keys, snapshots, named, proofAt);
-    const unreadable = newest !== undefined && !verified ? await whyUnreadable(store, keys, newest) : undefined;
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
+    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
+    const proof = await proofs.newest((one) => one.result === 'verified' && LEVELS.indexOf(one.level) >= LEVELS.indexOf(level));
     return {
         set,
-        newest: newest && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(newest),
-        verified,
-        ...(unreadable !== undefined && { unreadable }),
-        proof: await newestProof(named, level, proofAt),
+        newest: snapshots[0] && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(snapshots[0]),
+        verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict.level },
+        unsound,
+        ...(other !== undefined && { unreadable: other }),
+        proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
     };
-}
-async function whyUnreadable(store, keys, key) {
-    try {
-        await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key), keys);
-        return undefined;
-    }
-    catch (error) {
-        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk))
-            throw error;
-        return error.message;
-    }
-}
-async function newestVerified(store, keys, snapshots, named, proofAt) {
-    for (const key of snapshots) {
-        const verdict = await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .readVerdict */ .wk)(named.get((0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key)) ?? [], proofAt);
-        if (verdict?.result !== 'verified')
-            continue;
-        const snapshot = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotIfWhole */ .p8)(store, key, keys);
-        if (snapshot)
-            return { snapshot: snapshot.header.id, time: snapshot.header.time, level: verdict.level };
-    }
-    return undefined;
-}
-async function newestProof(named, level, proofAt) {
-    for (const key of [...named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
-        const proof = await proofAt(key);
-        if (proof?.result === 'verified' && LEVELS.indexOf(proof.level) >= LEVELS.indexOf(level))
-            return { snapshot: proof.snapshot, time: proof.time, level: proof.level };
-    }
-    return undefined;
-}
-/** Begins with the time. */
-function nameOf(key) {
-    return key.slice(key.lastIndexOf('/') + 1);
 }
 
 
@@ -40250,8 +42860,12 @@ function nameOf(key) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14199);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(33993);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(33993);
+
+
 
 
 
@@ -40262,18 +42876,18 @@ const PAGE = 1000;
 /** Of a trash object from further in the future than this, no age can be told. */
 const TOLERATED_SKEW = 3600 * 1000;
 /**
- * Deletes the snapshots `going` (by key), and what is then in the store for nothing (DESIGN section 6), in an order that leaves every other
- * snapshot whole wherever it ends, so that it can be run again:
+ * Deletes the snapshots `going` (by key), and unreferenced chunks (docs/format.md, section 6), in an order that leaves every other snapshot whole
+ * wherever it ends, so that it can be run again. Nothing is written before the end, so that a full disk can be pruned:
  *
- * 1. What is referenced was read before (`references`, those that are going included), and the trash after that.
- * 2. Chunks that no snapshot which stays lists are written down as trash.
- * 3. Chunks that are in trash older than the grace, and that no snapshot lists, not even one that is going now, are deleted; then the trash.
- * 4. The snapshots that are going are deleted. So no trash that names a chunk of theirs is older than this prune.
+ * 1. The references were read before (`references`, those of the snapshots that are going included), and the trash after them.
+ * 2. Chunks are deleted that are in trash older than the grace, and that no snapshot lists, not even one that is going now; then that trash.
+ * 3. The snapshots that are going are deleted, their proofs before them.
+ * 4. Chunks that no snapshot lists any more are written to new trash.
  *
- * That no running backup needs what is deleted follows from two rules of writers: what is in the trash is not built on (known.ts), and who has
- * been running for long looks again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
+ * No running backup needs a chunk that is deleted, because of two rules of writers: they do not build on chunks in the trash (known.ts), and after a
+ * long run they look again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
  */
-async function collectGarbage(store, references, going, options) {
+async function collectGarbage(store, keys, references, going, options) {
     const { dryRun, parallel, signal } = options;
     const deleteAll = (keys) => (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(keys, parallel, (key) => {
         signal.throwIfAborted();
@@ -40281,22 +42895,28 @@ async function collectGarbage(store, references, going, options) {
     });
     const garbage = { trashed: tally(), waiting: tally(), deleted: tally(), obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`) };
     const readable = garbage.obstacles.length === 0;
-    const trash = readable ? sorted(await (0,_trash_js__WEBPACK_IMPORTED_MODULE_4__/* .readTrash */ .x0)(store, options.onDamaged), references, options) : undefined;
+    const trash = readable ? sorted(await (0,_trash_js__WEBPACK_IMPORTED_MODULE_6__/* .readTrash */ .x0)(store, keys, options.onDamaged), references, options) : undefined;
+    const unneeded = new _trash_js__WEBPACK_IMPORTED_MODULE_6__/* .TrashWriter */ .E4(store, keys, options.now);
     if (trash)
-        await sweep(store, references, going, trash.states, garbage, options);
+        await sweep(store, references, going, trash.states, unneeded, garbage, options);
     if (dryRun)
         return garbage;
     if (trash)
         await deleteAll(trash.done);
-    // The oldest first: wherever this ends, the newest are there.
+    if (going.size > 0)
+        await options.beforeGoing?.();
+    const proofs = going.size > 0 ? await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store) : new Map();
+    // The oldest first: wherever this ends, the newest are there. A proof without a snapshot would say that the snapshot was lost.
     for (const key of [...going].toSorted()) {
         refuseLate(references.asOf, options);
+        await deleteAll((proofs.get((0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key)) ?? []).filter((proof) => proof.startsWith(`proofs/${(0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)(key)}/`)));
         await deleteAll([key]);
     }
-    await deleteAll(await leftovers(store, references, options));
+    await deleteAll(await leftovers(store, references, going, options));
+    await unneeded.put();
     return garbage;
 }
-/** The trash was put before: what a snapshot lists is to stay for half of the grace at least after it has gone, for a restore that is reading it, or who wants it back. */
+/** Other prunes may have written its chunks to trash since this one began, and these are to stay for half of the grace at least after the snapshot has gone, for a restore that is reading it, or for someone who wants it back. */
 function refuseLate(began, { grace, now }) {
     if (now().getTime() - began.getTime() < grace / 2)
         return;
@@ -40323,11 +42943,10 @@ function sorted(trash, references, { grace }) {
                 states.set(chunk, state);
     return { states, done: [...bySafety.expired, ...bySafety.dropped].map(({ key }) => key) };
 }
-/** Lists all chunks; of those that no snapshot which stays lists, writes down the ones that are new, and deletes the ones that have been trash for long. */
-async function sweep(store, references, going, states, garbage, options) {
+/** Lists all chunks; of those that no snapshot which stays lists, notes the ones that are new, and deletes the ones that have been trash for long. */
+async function sweep(store, references, going, states, unneeded, garbage, options) {
     const { parallel, signal, grace, dryRun } = options;
     const needed = references.without(going);
-    const writer = new _trash_js__WEBPACK_IMPORTED_MODULE_4__/* .TrashWriter */ .E4(store, options.now);
     const prefixes = references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`);
     await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(prefixes, parallel, async (prefix) => {
         signal.throwIfAborted();
@@ -40348,14 +42967,12 @@ async function sweep(store, references, going, states, garbage, options) {
             }
             else {
                 count(garbage.trashed, size);
-                if (!dryRun)
-                    await writer.add(chunk);
+                unneeded.add(chunk);
             }
         }
         if (!dryRun)
             await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(expired, parallel / Math.min(parallel, prefixes.length), (key) => store.delete(key));
     });
-    await writer.end();
 }
 function tally() {
     return { objects: 0, bytes: 0 };
@@ -40364,17 +42981,19 @@ function count(tally, size) {
     tally.objects++;
     tally.bytes += size;
 }
-/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet. */
-async function leftovers(store, references, { grace, parallel }) {
+/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of `going` and of `lost`. */
+async function leftovers(store, references, going, { grace, parallel, lost = [] }) {
     const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key));
+    const gone = new Set(lost);
     const candidates = [];
     for (const folder of ['proofs/', 'labels/']) {
         for await (const { key, modified } of store.list(folder)) {
             const [, set, id] = /^[a-z]+\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})[./]/.exec(key) ?? [];
-            if (set === undefined || id === undefined || references.asOf.getTime() - modified.getTime() < grace)
+            if (set === undefined || id === undefined)
                 continue;
-            const snapshot = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, id);
-            if (!present.has(snapshot))
+            const snapshot = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
+            const old = references.asOf.getTime() - modified.getTime() >= grace;
+            if (going.has(snapshot) || gone.has(snapshot) || (old && !present.has(snapshot)))
                 candidates.push({ key, snapshot });
         }
     }
@@ -40391,10 +43010,16 @@ async function leftovers(store, references, { grace, parallel }) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   U: () => (/* binding */ parsedJson)
 /* harmony export */ });
-/** What JSON text stands for; undefined when it is none, which every schema refuses. What the parser says is not passed on: it quotes what anybody may have written. */
-function parsedJson(text) {
+/**
+ * The value of JSON text that is written exactly as `JSON.stringify` writes it; undefined for any other, which every schema refuses. So there is one text for
+ * a value: a member that occurs twice, white space or bytes that are not UTF-8 are refused. For authenticated or small texts: what it takes grows with the
+ * number of values. The parser's message is not passed on, for it quotes the text.
+ */
+function parsedJson(bytes) {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
-        return JSON.parse(text.toString('utf8'));
+        const value = JSON.parse(text.toString('utf8'));
+        return text.equals(Buffer.from(JSON.stringify(value))) ? value : undefined;
     }
     catch {
         return undefined;
@@ -40410,6 +43035,9 @@ function parsedJson(text) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Fh: () => (/* binding */ putKeyFile),
 /* harmony export */   U: () => (/* binding */ copyKeyFiles),
+/* harmony export */   VI: () => (/* binding */ MOST_TRIED),
+/* harmony export */   Y5: () => (/* binding */ keyFileCandidates),
+/* harmony export */   __: () => (/* binding */ each),
 /* harmony export */   hh: () => (/* binding */ keyFiles),
 /* harmony export */   iX: () => (/* binding */ addKeyFiles),
 /* harmony export */   mj: () => (/* binding */ openKeyFile),
@@ -40417,19 +43045,49 @@ function parsedJson(text) {
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+
 
 
 /** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17;
+/** Key files that a passphrase is tried on: each takes a second. */
+const MOST_TRIED = 16;
+/** The fingerprint that a key file is named after; undefined for what is not named like one. */
+function fingerprintIn(key) {
+    return /^keys\/([0-9a-f]{16})(-[0-9a-f]{8})?\.age$/.exec(key)?.[1];
+}
 /** In the order of their names; those of one identity stand together. */
 async function keyFiles(store) {
     const found = [];
     for await (const { key, modified } of store.list('keys/')) {
-        const fingerprint = /^keys\/([0-9a-f]{16})(-[0-9a-f]{8})?\.age$/.exec(key)?.[1];
+        const fingerprint = fingerprintIn(key);
         if (fingerprint !== undefined)
             found.push({ key, fingerprint, modified });
     }
     return found.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+/** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
+async function* keyFileCandidates(store) {
+    const seen = new Set();
+    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.keyFile) } : { files: await readKeyFiles(one, undefined, MOST_TRIED) }));
+    for (const [key, bytes] of found.flatMap(({ files }) => [...(files ?? [])])) {
+        if (!seen.has(key))
+            yield { key, fingerprint: fingerprintIn(key), read: async () => bytes };
+        seen.add(key);
+    }
+    for (const { candidates } of found) {
+        for await (const { key, read } of candidates ?? []) {
+            const fingerprint = fingerprintIn(key);
+            // Of several stores, one that fails is given up where the backup begins to write.
+            if (fingerprint !== undefined)
+                yield { key, fingerprint, read: () => (store.each ? read().catch(() => undefined) : read()) };
+        }
+    }
+}
+/** Does the same in a store, or, of several that are used as one, in each. */
+function each(store, work) {
+    return store.each ? store.each(work) : work(store).then((result) => [result]);
 }
 /** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */
 async function putKeyFile(store, fingerprint, identity, passphrase, further) {
@@ -40458,17 +43116,17 @@ async function openKeyFile(bytes, passphrase) {
 async function copyKeyFiles(from, to) {
     await addKeyFiles(to, await readKeyFiles(from));
 }
-/** What is in a store's key files, or in those of them that are `wanted`. */
-async function readKeyFiles(store, wanted) {
+/** What is in a store's key files, or in those of them that are `wanted`; of `most` of them. */
+async function readKeyFiles(store, wanted, most = Infinity) {
     const files = new Map();
-    for (const { key } of await keyFiles(store))
+    for (const { key } of (await keyFiles(store)).slice(0, most))
         if (wanted?.has(key) ?? true)
-            files.set(key, await store.get(key));
+            files.set(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.keyFile));
     return files;
 }
-/** Puts those of the key files that a store lacks. */
+/** Puts those of the key files that a store lacks; all of them where they are to lie in a group of their own. */
 async function addKeyFiles(store, files) {
-    const there = new Set((await keyFiles(store)).map(({ key }) => key));
+    const there = new Set(store.groups ? [] : (await keyFiles(store)).map(({ key }) => key));
     for (const [key, bytes] of files)
         if (!there.has(key))
             await store.put(key, bytes);
@@ -40492,6 +43150,10 @@ async function addKeyFiles(store, files) {
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(97582);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64083);
+
+
 
 
 
@@ -40568,10 +43230,19 @@ async function openKeys(encryptionKey, options) {
     const key = parseEncryptionKey(encryptionKey);
     const extra = (options.recipients ?? []).map(checkRecipient);
     if (key.kind === 'write')
-        return deriveKeys(key.recipient, key.writeSecret, extra);
+        return admitted(deriveKeys(key.recipient, key.writeSecret, extra), undefined, options);
     const keysOf = async (identity) => ({ ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity });
     const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options.create);
-    return { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) };
+    const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) };
+    return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options);
+}
+/** From here on a store to which others can add objects shows those alone that are signed with these keys. */
+async function admitted(keys, passphrase, { store, create }) {
+    for (const one of store.live ?? [store])
+        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .authenticatorOf */ .Xh)(keys));
+    if (create)
+        await provideKeyFiles(store, keys, passphrase);
+    return keys;
 }
 async function recipientOf(identity) {
     try {
@@ -40593,11 +43264,15 @@ function deriveKeys(recipient, writeSecret, extra) {
         throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.');
     }
     const table = derive(writeSecret, 'gear table', 1024);
+    const tagKey = derive(writeSecret, 'recipient tag', 32);
+    const recipients = [...new Set([recipient, ...extra])];
+    const macKey = (kind) => derive(writeSecret, `${kind} mac`, 32);
     return {
         fingerprint: fingerprintOf(recipient),
-        recipients: [...new Set([recipient, ...extra])],
+        recipients,
+        recipientTags: recipients.slice(1).map((one) => (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha256', tagKey).update(one).digest('hex').slice(0, 16)).toSorted(),
         idKey: derive(writeSecret, 'chunk id', 32),
-        macKey: derive(writeSecret, 'snapshot mac', 32),
+        macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts') },
         gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
         others: [],
     };
@@ -40607,31 +43282,37 @@ function fingerprintOf(recipient) {
 }
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
 async function unwrapIdentities(passphrase, store, create = false) {
-    const wrapped = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .keyFiles */ .hh)(store);
-    if (wrapped.length === 0 && create) {
-        await wrapNewIdentity(passphrase, store);
-        // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
-        return unwrapIdentities(passphrase, store);
-    }
     const identities = new Map();
-    for (const { key, fingerprint } of wrapped) {
+    let [found, tried] = [0, 0];
+    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .keyFileCandidates */ .Y5)(store)) {
+        found++;
         // Opened with another of its files, which takes a second each.
         if (identities.has(fingerprint))
             continue;
-        const identity = await unwrapIdentity(store, { key, fingerprint }, passphrase);
+        const bytes = await read();
+        if (!bytes)
+            continue;
+        if (++tried > _key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .MOST_TRIED */ .VI)
+            break;
+        const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store);
         if (identity !== undefined)
             identities.set(fingerprint, identity);
     }
-    const [first, ...others] = identities.values();
+    const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
     if (first !== undefined)
         return [first, ...others];
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(wrapped.length === 0
+    if (found === 0 && create)
+        return wrapNewIdentity(passphrase, store);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(found === 0
         ? `${store.name} has no key file, so a passphrase cannot open it`
-        : `the passphrase does not open ${store.name} (${wrapped.length} key ${wrapped.length === 1 ? 'file' : 'files'} tried)`, { hint: wrapped.length === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' });
+        : `the passphrase does not open ${store.name} (${tried} key ${tried === 1 ? 'file' : 'files'} tried)`, { hint: found === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' });
 }
 /** The identity in a key file, undefined when the passphrase does not open it. Throws when it is not the one the file is named after. */
-async function unwrapIdentity(store, { key, fingerprint }, passphrase) {
-    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeyFile */ .mj)(await store.get(key), passphrase);
+async function unwrapIdentity(store, file, passphrase) {
+    return identityIn(await store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.keyFile), file, passphrase, store);
+}
+async function identityIn(bytes, { key, fingerprint }, passphrase, store) {
+    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeyFile */ .mj)(bytes, passphrase);
     if (identity === undefined)
         return undefined;
     const actual = fingerprintOf(await recipientOf(identity));
@@ -40643,7 +43324,32 @@ async function unwrapIdentity(store, { key, fingerprint }, passphrase) {
 }
 async function wrapNewIdentity(passphrase, store) {
     const { identity, recipient } = await newIdentity();
-    await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .putKeyFile */ .Fh)(store, fingerprintOf(recipient), identity, passphrase, false);
+    const shared = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .each */ .__)(store, async (one) => {
+        if (!one.groups)
+            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .putKeyFile */ .Fh)(one, fingerprintOf(recipient), identity, passphrase, false);
+        return !one.groups;
+    });
+    // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
+    return shared.includes(true) ? unwrapIdentities(passphrase, store) : [identity];
+}
+/**
+ * Gives each group that this run adds (an artifact) its key files: made anew of the passphrase; with another key, those that are there and signed.
+ * A store beside it that has none gets them as well, so that one passphrase opens all of them.
+ */
+async function provideKeyFiles(store, keys, passphrase) {
+    if (!(store.live ?? [store]).some(({ groups }) => groups))
+        return;
+    await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .each */ .__)(store, async (one) => {
+        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .keyFiles */ .hh)(one);
+        for (const { fingerprint, identity } of [keys, ...keys.others]) {
+            const files = there.filter((file) => file.fingerprint === fingerprint);
+            if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0))
+                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
+            else if (one.groups)
+                for (const { key } of files)
+                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.keyFile));
+        }
+    });
 }
 
 
@@ -40658,11 +43364,15 @@ async function wrapNewIdentity(passphrase, store) {
 /* unused harmony export KnownChunks */
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3018);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(52976);
-/* harmony import */ var _similarity_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4272);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(33993);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3018);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(18631);
+/* harmony import */ var _similarity_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(4272);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(33993);
+
+
 
 
 
@@ -40676,14 +43386,21 @@ const SNAPSHOTS_BUILT_ON = 3;
 const ENOUGH_CHUNKS = 50_000;
 /** What a backup need not store again, and what it can store differences from. */
 class KnownChunks {
-    similar = new _similarity_js__WEBPACK_IMPORTED_MODULE_6__/* .SimilarityIndex */ .AM();
+    similar = new _similarity_js__WEBPACK_IMPORTED_MODULE_8__/* .SimilarityIndex */ .AM();
     /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes. */
     newest;
+    /** The extra recipients that what is known is sealed to, by mark. */
+    recipients = new Map();
+    /** What the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew. */
+    unsealed = { chunks: 0, bytes: 0 };
     #byId = new Map();
     /** Keys and stored sizes of all that snapshots list. */
     #listed = new Map();
     #store;
     #presence;
+    #checks = [];
+    /** Keys of objects found damaged while they were read as bases. */
+    #damaged = new Set();
     /** `store`: where to look for what snapshots list; not needed as long as there are none. */
     constructor(store) {
         this.#store = store;
@@ -40692,22 +43409,35 @@ class KnownChunks {
     get(id) {
         return this.#byId.get(id);
     }
-    /** The chunk, if it is in the store with its size, and its base as well. */
+    /** The chunk, if it is in the store with its size, not found damaged, and its base as well. */
     async find(id) {
         const chunk = this.get(id);
         return chunk && (await this.isThere(chunk)) ? chunk : undefined;
     }
     /** What this run has stored itself is. The first call for another sets off the look at all of them, beside the backup. Throws when the store cannot be asked. */
     async isThere({ id, mark, base }) {
-        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark);
+        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark);
         if (!this.#store || !this.#listed.has(key))
             return true;
-        this.#presence ??= new _presence_js__WEBPACK_IMPORTED_MODULE_2__/* .Presence */ .C(this.#store, this.#listed);
-        return (await this.#presence.has(key)) && (base === undefined || (await this.isThere(base)));
+        this.#presence ??= new _presence_js__WEBPACK_IMPORTED_MODULE_3__/* .Presence */ .C(this.#store, this.#listed);
+        if (this.#damaged.has(key) || !(await this.#presence.has(key)))
+            return false;
+        for (const check of this.#checks)
+            if (!(await check.isGood(key)))
+                return false;
+        return base === undefined || (await this.isThere(base));
+    }
+    /** What these find damaged is not there any more, and is stored anew. To be called before the first look. */
+    checkWith(checks) {
+        this.#checks = checks;
+    }
+    /** An object that was found damaged: from now on it is not there. */
+    lose(key) {
+        this.#damaged.add(key);
     }
     /** To be called for everything that snapshots list, before the first look. */
     list({ id, mark, storedSize }) {
-        this.#listed.set((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark), storedSize);
+        this.#listed.set((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark), storedSize);
     }
     /** A chunk that a snapshot lists, or that this run has stored. */
     add(chunk) {
@@ -40715,7 +43445,7 @@ class KnownChunks {
         if (this.#byId.get(chunk.id)?.mark === chunk.mark)
             return;
         this.#byId.set(chunk.id, chunk);
-        this.similar.add((0,_similarity_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeAnchors */ .hH)(chunk.anchors), chunk);
+        this.similar.add((0,_similarity_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeAnchors */ .hH)(chunk.anchors), chunk);
     }
     /** Nothing more is asked of the store afterwards. */
     async close() {
@@ -40734,11 +43464,18 @@ async function loadKnown(store, keys, set, onDamaged, keysOfSnapshots) {
         return known;
     const damaged = await damagedChunks(store, keys, set, newest, onDamaged);
     const soonGone = await expiring(store);
-    const trash = await (0,_trash_js__WEBPACK_IMPORTED_MODULE_5__/* .inTrash */ .qY)(store, onDamaged);
+    const trash = await (0,_trash_js__WEBPACK_IMPORTED_MODULE_7__/* .inTrash */ .qY)(store, keys, onDamaged);
     const usable = (key) => !damaged.has(key) && !soonGone.has(key) && !trash.has(key);
     // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
-    for (const { snapshot, content } of (await readNewest(store, keys, newest, onDamaged)).toReversed())
-        addSnapshot(known, snapshot, content, usable);
+    const read = (await readNewest(store, keys, newest, onDamaged)).toReversed();
+    for (const { snapshot, content } of read)
+        addSnapshot(known, snapshot, content, keys, usable);
+    for (const [, size, , , mark] of read.at(-1)?.snapshot.header.chunks ?? []) {
+        if (isSealedToAll(known.recipients.get(mark), keys))
+            continue;
+        known.unsealed.chunks++;
+        known.unsealed.bytes += size;
+    }
     return known;
 }
 async function readNewest(store, keys, newest, onDamaged) {
@@ -40748,15 +43485,15 @@ async function readNewest(store, keys, newest, onDamaged) {
         if (chunks >= ENOUGH_CHUNKS)
             break;
         try {
-            const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key), keys);
+            const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
             // Under another key of the same passphrase the same content has other ids.
             if (snapshot.keys.fingerprint !== keys.fingerprint)
                 continue;
-            read.push({ snapshot, content: snapshot.keys.identity ? await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .openManifest */ .gp)(snapshot) : undefined });
+            read.push({ snapshot, content: snapshot.keys.identity ? await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openManifest */ .gp)(snapshot) : undefined });
             chunks += snapshot.header.chunks.length;
         }
         catch (error) {
-            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM)
+            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
                 onDamaged(error);
             // A prune may delete a snapshot at any moment.
             else if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk))
@@ -40770,8 +43507,8 @@ async function damagedChunks(store, keys, set, snapshots, onDamaged) {
     const ids = new Set(snapshots.map(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH));
     const since = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(snapshots.at(-1));
     const wanted = (snapshot, proof) => ids.has(snapshot) || proof >= since;
-    const proofs = await Promise.all((store.live ?? [store]).map((one) => (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .readProofs */ .OR)(one, keys, { set, wanted, onDamaged })));
-    return new Set(proofs.flatMap((ofOne) => [...ofOne.values()].flat().flatMap((proof) => proof.damaged)));
+    const proofs = await Promise.all((store.live ?? [store]).map((one) => (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProofs */ .OR)(one, keys, { set, wanted, onDamaged })));
+    return new Set(proofs.flatMap((ofOne) => [...(0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .knownDamage */ .z1)([...ofOne.values()].flat())]));
 }
 /** In a store whose objects expire, and which lists them without a request: those that will too early. */
 async function expiring(store) {
@@ -40785,11 +43522,17 @@ async function expiring(store) {
     }
     return keys;
 }
-function addSnapshot(known, { header: { chunks, added } }, content, usable) {
+/** Whether everybody that a backup with these keys is for can open an object sealed to such extra recipients. */
+function isSealedToAll(recipients = [], keys) {
+    return keys.recipientTags.every((tag) => recipients.includes(tag));
+}
+function addSnapshot(known, { header: { id: snapshot, recipients, chunks, added } }, content, keys, usable) {
+    for (const [mark, ...tags] of recipients)
+        known.recipients.set(mark, tags);
     const made = Array.from({ length: chunks.length });
     const make = (index) => {
         const [id, size, storedSize, base, mark] = chunks[index];
-        if (!usable((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark)))
+        if (!usable((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark)) || !isSealedToAll(known.recipients.get(mark), keys))
             return undefined;
         const already = known.get(id);
         if (already?.mark === mark)
@@ -40807,7 +43550,7 @@ function addSnapshot(known, { header: { chunks, added } }, content, usable) {
             known.add(chunk);
     }
     if (content)
-        known.newest = { sources: content.sources, chunks: made, added };
+        known.newest = { id: snapshot, sources: content.sources, chunks: made, added };
 }
 
 
@@ -40823,13 +43566,17 @@ function addSnapshot(known, { header: { chunks, added } }, content, usable) {
 /* harmony export */   jN: () => (/* binding */ labelsKey),
 /* harmony export */   k2: () => (/* binding */ readLabels)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(79729);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(79729);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64083);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49332);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+
+
 
 
 
@@ -40840,13 +43587,13 @@ function addSnapshot(known, { header: { chunks, added } }, content, usable) {
 const UNLABELLED = { pinned: false, tags: null };
 /** As many small objects are fetched at the same time. */
 const AT_ONCE = 16;
-const schema = zod__WEBPACK_IMPORTED_MODULE_5__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_5__/* .literal */ .euz(_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .uB),
-    /** The snapshot these belong to. No header of a snapshot has this member, so that neither can be taken for the other though the MAC is the same. */
-    labels: _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotId */ .iy,
-    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .setName */ .i,
-    pinned: zod__WEBPACK_IMPORTED_MODULE_5__/* .boolean */ .zMY(),
-    tags: zod__WEBPACK_IMPORTED_MODULE_5__/* .array */ .YOg(_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .tag */ .Tc).nullable(),
+const schema = zod__WEBPACK_IMPORTED_MODULE_7__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_7__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u),
+    /** The snapshot these belong to. */
+    labels: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotId */ .iy,
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .setName */ .i,
+    pinned: zod__WEBPACK_IMPORTED_MODULE_7__/* .boolean */ .zMY(),
+    tags: zod__WEBPACK_IMPORTED_MODULE_7__/* .array */ .YOg(_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .tag */ .Tc).max(_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .MOST_TAGS */ ._h).nullable(),
 });
 function labelsKey(set, id) {
     return `labels/${set}/${id}.json`;
@@ -40870,14 +43617,14 @@ function tagsOf(header, labels) {
 }
 /** Puts the labels of a snapshot, signed with `keys`, in place of those it has. */
 async function putLabels(store, keys, set, id, labels) {
-    await store.put(labelsKey(set, id), (0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .uB, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys));
+    await store.put(labelsKey(set, id), (0,_signed_js__WEBPACK_IMPORTED_MODULE_4__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys, 'labels'));
 }
 async function readOne(store, keys, key) {
     const id = key.slice(key.lastIndexOf('/') + 1, -'.json'.length);
     const unbelieved = (error) => [id, { pinned: true, tags: null, problem: `${key} cannot be believed, so the snapshot counts as pinned: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}` }];
     let bytes;
     try {
-        bytes = await store.get(key);
+        bytes = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.labels);
     }
     catch (error) {
         // Its snapshot was deleted meanwhile.
@@ -40896,12 +43643,12 @@ async function readOne(store, keys, key) {
 }
 /** Throws with what is wrong with the object. */
 function parseLabels(key, bytes, keys) {
-    const lines = (0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .splitSigned */ .xr)(bytes);
-    if (!lines)
-        throw new Error('it does not have the two lines of labels');
-    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .signerOf */ .Kv)(lines, keys))
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_4__/* .splitSigned */ .xr)(bytes);
+    if (!signed)
+        throw new Error('it does not begin with the line of a signed object');
+    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_4__/* .signerOf */ .Kv)(signed, keys, 'labels'))
         throw new Error('its signature (MAC) does not verify with this key');
-    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parsedJson */ .U)(lines.line));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_8__/* .parsedJson */ .U)(signed.body));
     if (!parsed.success)
         throw new Error('it is not of the form of labels; a newer version may have written it');
     const { labels: id, set, pinned, tags } = parsed.data;
@@ -40929,11 +43676,11 @@ function parseLabels(key, bytes, keys) {
  * Before a snapshot is put: a prune deletes chunks that it found unneeded a grace ago, so a backup that has been running for more than half of
  * that looks whether all it lists is there, and will be for as long as putting the snapshot may take. Throws when it is not.
  */
-async function lastLook(store, { chunks, elapsed, grace, now }) {
+async function lastLook(store, keys, { chunks, elapsed, grace, now }) {
     if (elapsed < grace / 2)
         return;
     // The trash first: it is deleted after the chunks it names, so what a prune deletes meanwhile is missed in one of the two places.
-    const old = (await (0,_trash_js__WEBPACK_IMPORTED_MODULE_2__/* .readTrash */ .x0)(store, ignoreDamaged)).filter(({ times }) => times.some((made) => now.getTime() - made.getTime() >= grace / 2));
+    const old = (await (0,_trash_js__WEBPACK_IMPORTED_MODULE_2__/* .readTrash */ .x0)(store, keys, ignoreDamaged)).filter(({ times }) => times.some((made) => now.getTime() - made.getTime() >= grace / 2));
     const doomed = old.flatMap((trash) => trash.chunks.map(_trash_js__WEBPACK_IMPORTED_MODULE_2__/* .chunkKeyOf */ .mK)).filter((key) => chunks.has(key));
     const gone = new Set([...doomed, ...(await new _presence_js__WEBPACK_IMPORTED_MODULE_1__/* .Presence */ .C(store, chunks).wrong()).keys()]);
     if (gone.size === 0)
@@ -40944,6 +43691,111 @@ async function lastLook(store, { chunks, elapsed, grace, now }) {
 }
 /** What is no list of chunks names none; the next prune says so. */
 function ignoreDamaged() { }
+
+
+/***/ }),
+
+/***/ 98171:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   b: () => (/* binding */ LIMITS)
+/* harmony export */ });
+/**
+ * Bytes that an object of each kind may have in a store; no more than these are read of it, and a larger one counts as damaged. docs/format.md has them too.
+ * A chunk may have what its snapshot lists.
+ */
+const LIMITS = {
+    marker: 1024,
+    keyFile: 64 * 1024,
+    labels: 64 * 1024,
+    proof: 4 * 1024 ** 2,
+    trash: 8 * 1024 ** 2,
+    snapshot: 256 * 1024 ** 2,
+};
+
+
+/***/ }),
+
+/***/ 58315:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   x: () => (/* binding */ checkListing)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+
+/**
+ * To be called where no snapshot is listed, of a set or at all. Throws unless the store looks like one without backups: a server that cannot list answers
+ * as if there were nothing, and `snapshots/` may have been moved away.
+ */
+async function checkListing(store, set) {
+    // In artifacts, snapshots expire.
+    if (store.neededUntil)
+        return;
+    const moved = { hint: 'If no backup has ever finished here, make one. Otherwise snapshots were moved or deleted: put them back from where they are, or from a copy of the store. Nothing was changed.' };
+    if (set !== undefined && (await lists(store, `proofs/${set}/`)))
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} lists proofs of the set ${set}, but none of its snapshots`, moved);
+    if (await lists(store, 'snapshots/'))
+        return;
+    for (const kind of ['proofs', 'chunks'])
+        if (await lists(store, `${kind}/`))
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} lists ${kind}, but no snapshot`, moved);
+    if (!(await lists(store, 'lifeboat.json'))) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has lifeboat.json, but does not list it: it cannot be told which snapshots there are`, {
+            hint: 'Check that the user may list the folder or bucket, and that the server can: a WebDAV server must answer PROPFIND. Nothing was changed.',
+        });
+    }
+}
+async function lists(store, prefix) {
+    for await (const _ of store.list(prefix))
+        return true;
+    return false;
+}
+
+
+/***/ }),
+
+/***/ 48381:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   a: () => (/* binding */ lostSnapshots)
+/* harmony export */ });
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52976);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
+
+
+
+
+const AT_ONCE = 16;
+/**
+ * Keys of snapshots that are not there, though proofs name them: snapshots that were moved away, or are not listed. A snapshot that a prune or `forget`
+ * deletes loses its proofs first. `present`: keys of those that are there, listed before this is called. Proofs that do not authenticate count for nothing.
+ */
+async function lostSnapshots(store, keys, present, onDamaged) {
+    const named = new Map();
+    for (const proofs of (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .proofKeys */ .d0)(store)).values()) {
+        for (const proof of proofs) {
+            const [, set, id] = proof.split('/');
+            const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, id);
+            if (!present.has(key))
+                named.set(key, [...(named.get(key) ?? []), proof]);
+        }
+    }
+    const lost = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)([...named], AT_ONCE, async ([key, proofs]) => {
+        if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isThere */ .$B)(store, key))
+            return undefined;
+        // Read after the snapshot was looked for: where it was deleted meanwhile, they went before it.
+        for (const proof of proofs)
+            if (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .readProof */ .r$)(store, proof, keys, onDamaged))
+                return key;
+        return undefined;
+    });
+    return lost.filter((key) => key !== undefined).toSorted();
+}
 
 
 /***/ }),
@@ -41048,23 +43900,26 @@ class Presence {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E4: () => (/* binding */ writeProof),
 /* harmony export */   OR: () => (/* binding */ readProofs),
+/* harmony export */   Vj: () => (/* binding */ verdictOf),
 /* harmony export */   d0: () => (/* binding */ proofKeys),
-/* harmony export */   p4: () => (/* binding */ isVerified),
 /* harmony export */   r$: () => (/* binding */ readProof),
 /* harmony export */   rZ: () => (/* binding */ proofDetails),
 /* harmony export */   wk: () => (/* binding */ readVerdict)
 /* harmony export */ });
-/* unused harmony exports DamagedProof, verdictOf */
+/* unused harmony exports DamagedProof, isVerified */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(34410);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(73477);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(73477);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(79729);
 /* harmony import */ var _sealing_age_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(47609);
-/* harmony import */ var _sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(77800);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(14199);
+/* harmony import */ var _sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(16946);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(64083);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(49332);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
 
 
 
@@ -41074,31 +43929,39 @@ class Presence {
 
 
 
+
+
+
+const CHUNK = /^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/;
+/** One problem for all: there may be many. */
+const objectKeys = zod__WEBPACK_IMPORTED_MODULE_10__/* .custom */ .IeY((list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects');
 /** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
-const proofSchema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_8__/* .literal */ .euz(_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .FORMAT */ .uB),
-    snapshot: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotId */ .iy,
-    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .setName */ .i,
+const proofSchema = zod__WEBPACK_IMPORTED_MODULE_10__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_10__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_8__/* .FORMAT */ .u),
+    snapshot: _snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotId */ .iy,
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .setName */ .i,
     /** When the verification ended. */
-    time: zod__WEBPACK_IMPORTED_MODULE_9__/* .datetime */ .w$({ precision: 3 }),
+    time: zod__WEBPACK_IMPORTED_MODULE_11__/* .datetime */ .w$({ precision: 3 }),
     /** Fingerprint of the recipient, as in a snapshot. */
-    key: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .fingerprint */ .Rj,
-    level: zod__WEBPACK_IMPORTED_MODULE_8__/* ["enum"] */ .k5n(['list', 'read', 'drill']),
-    result: zod__WEBPACK_IMPORTED_MODULE_8__/* ["enum"] */ .k5n(['verified', 'failed', 'could not verify']),
-    seconds: zod__WEBPACK_IMPORTED_MODULE_8__/* .number */ .aig().min(0),
+    key: _snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .fingerprint */ .Rj,
+    level: zod__WEBPACK_IMPORTED_MODULE_10__/* ["enum"] */ .k5n(['list', 'read', 'drill']),
+    result: zod__WEBPACK_IMPORTED_MODULE_10__/* ["enum"] */ .k5n(['verified', 'failed', 'could not verify']),
+    seconds: zod__WEBPACK_IMPORTED_MODULE_10__/* .number */ .aig().min(0),
     /** Plaintext bytes read and checked. */
-    bytes: zod__WEBPACK_IMPORTED_MODULE_8__/* .int */ .Whr().min(0),
+    bytes: zod__WEBPACK_IMPORTED_MODULE_10__/* .int */ .Whr().min(0),
     /** Keys of the chunk objects found missing or damaged: no later backup builds on them. */
-    damaged: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP().regex(/^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/)),
+    damaged: objectKeys,
+    /** Keys of those that an earlier proof names as damaged, and that were read again and found good. */
+    good: objectKeys,
     /** base64(age(zstd(JSON))) of the details, which may quote names and rows. */
-    details: zod__WEBPACK_IMPORTED_MODULE_8__/* .base64 */ .K39(),
+    details: zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP().regex(/^[A-Za-z0-9+/]+={0,2}$/),
 });
-const detailsSchema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
-    problems: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP()),
+const detailsSchema = zod__WEBPACK_IMPORTED_MODULE_10__/* .strictObject */ .rej({
+    problems: zod__WEBPACK_IMPORTED_MODULE_10__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP()),
     /** Of the programs that took part: lifeboat, pg_restore. */
-    versions: zod__WEBPACK_IMPORTED_MODULE_8__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP()),
+    versions: zod__WEBPACK_IMPORTED_MODULE_10__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP()),
     /** URL of the workflow run. */
-    run: zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP().nullable(),
+    run: zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP().nullable(),
 });
 const MOST_PROBLEMS = 20;
 const MOST_CHARACTERS = 500;
@@ -41109,15 +43972,15 @@ const PARALLEL = 16;
 const NAME = /^proofs\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/;
 /** Stores the proof of a verification; it is there once the store has committed. Gives its key. */
 async function writeProof(store, keys, verification) {
-    const { snapshot, set, time, level, result, seconds, bytes, damaged, problems, versions, run } = verification;
+    const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run } = verification;
     const details = { problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run };
     const sealed = await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .encrypt */ .w)((0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .compress */ .Bc)(Buffer.from(JSON.stringify(details)), 9), keys.recipients);
     const proof = proofSchema.parse({
-        format: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .FORMAT */ .uB, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
-        damaged: damaged.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
+        format: _format_js__WEBPACK_IMPORTED_MODULE_8__/* .FORMAT */ .u, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
+        damaged: damaged.slice(0, MOST_DAMAGED), good: good.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
     });
-    const key = `proofs/${set}/${snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(time)}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}.json`;
-    await store.put(key, (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .sign */ ._S)(JSON.stringify(proof), keys));
+    const key = `proofs/${set}/${snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .idTime */ .jJ)(time)}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}.json`;
+    await store.put(key, (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .sign */ ._S)(JSON.stringify(proof), keys, 'proof'));
     return key;
 }
 /** A proof that is cut short, edited, moved, or of a newer form. */
@@ -41175,7 +44038,7 @@ function isVerified(proofs) {
 /** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
 async function readProof(store, key, keys, onDamaged) {
     try {
-        return decodeProof(key, await store.get(key), keys);
+        return decodeProof(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_6__/* .LIMITS */ .b.proof), keys);
     }
     catch (error) {
         // A prune deletes the proofs of a snapshot with it.
@@ -41193,8 +44056,7 @@ async function proofDetails(proof, keys) {
     try {
         if (!own?.identity)
             throw new Error('it is sealed to another key');
-        const text = await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .decompressUpTo */ .IQ)(await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .decrypt */ .Yc)(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES);
-        return detailsSchema.parse(JSON.parse(text.toString('utf8')));
+        return detailsSchema.parse((0,_json_js__WEBPACK_IMPORTED_MODULE_12__/* .parsedJson */ .U)(await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .decompressUpTo */ .IQ)(await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .decrypt */ .Yc)(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)));
     }
     catch (cause) {
         throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(cause)}`, cause);
@@ -41202,26 +44064,20 @@ async function proofDetails(proof, keys) {
 }
 function decodeProof(key, object, keys) {
     const damaged = (what, cause) => new DamagedProof(`${key} is ignored: ${what}`, cause);
-    const lines = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(object);
-    if (!lines)
-        throw damaged('it does not have the two lines of a proof');
-    let json;
-    try {
-        json = JSON.parse(lines.line.toString('utf8'));
-    }
-    catch {
-        throw damaged('its first line is not JSON');
-    }
-    const claimed = zod__WEBPACK_IMPORTED_MODULE_8__/* .object */ .Ikc({ key: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .fingerprint */ .Rj }).safeParse(json).data?.key;
-    if (keys && claimed !== undefined && ![keys, ...keys.others].some((one) => one.fingerprint === claimed))
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .splitSigned */ .xr)(object);
+    if (!signed)
+        throw damaged('it does not begin with the line of a signed object');
+    if (keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .isOfAnotherKey */ .YE)(signed, keys))
         return undefined;
-    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .signerOf */ .Kv)(lines, keys))
+    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .signerOf */ .Kv)(signed, keys, 'proof'))
         throw damaged('its signature (MAC) does not verify');
-    const parsed = proofSchema.safeParse(json);
+    const parsed = proofSchema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_12__/* .parsedJson */ .U)(signed.body));
     if (!parsed.success)
         throw damaged('it is malformed, or of a newer version', parsed.error);
     const proof = parsed.data;
-    if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(new Date(proof.time))}-`))
+    if (proof.key !== signed.key)
+        throw damaged(`its first line names the key ${signed.key}, the proof another`);
+    if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .idTime */ .jJ)(new Date(proof.time))}-`))
         throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`);
     return proof;
 }
@@ -41241,7 +44097,7 @@ function decodeProof(key, object, keys) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
 /* harmony import */ var _sealing_threads_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(45046);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
 
 
 
@@ -41341,7 +44197,7 @@ class DamagedChunk extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatErr
 async function openChunk(store, keys, entry, base) {
     const [id, size, storedSize, , mark] = entry;
     const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark);
-    const sealed = await store.get(key).catch((error) => {
+    const sealed = await store.get(key, storedSize).catch((error) => {
         // A store that knows why an object is gone says so in an error of its own.
         const known = error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk && error.name !== 'NotFound';
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk)
@@ -41477,7 +44333,7 @@ const script = [
     '  def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;',
     '  def bytes: whole(0; 9007199254740991);',
     '  type == "object"',
-    '  and keys == ["added", "chunks", "format", "id", "key", "manifest", "set", "size", "tags", "time"]',
+    '  and keys == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]',
     '  and .format == "lifeboat/1"',
     '  and (.id | text("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"))',
     '  and (.set | text("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))',
@@ -41486,6 +44342,7 @@ const script = [
     '  and (.tags | type == "array" and all(.[]; text("[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}")))',
     '  and (.size | bytes) and (.added | bytes)',
     '  and (.manifest | text("[A-Za-z0-9+/]+={0,2}"))',
+    '  and (.recipients | type == "array" and all(.[]; type == "array" and length > 1 and (.[0] | text("[0-9a-f]{8}")) and all(.[1:][]; text("[0-9a-f]{16}"))))',
     '  and (.chunks | type == "array")',
     '  and (.chunks as $all | all($all[];',
     '    type == "array" and length == 5',
@@ -41493,14 +44350,30 @@ const script = [
     '    and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))',
     '    and (.[4] | text("[0-9a-f]{8}"))))\'',
     '',
-    '# Reads the snapshot object $1 into $tmp/snapshot and its first line into $tmp/header; returns non-zero if it is none.',
+    '# Takes the snapshot object $1 apart: $key and $mac from its first line, and $tmp/frame, which the MAC is of. Returns non-zero if it is none.',
+    'split_snapshot() {',
+    '  head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp"',
+    '  [ "$(wc -l <"$tmp/line")" -eq 1 ] || return 1',
+    '  line=$(tr -c \'a-z0-9/ \\n\' \'?\' <"$tmp/line")',
+    '  case $line in \'lifeboat/1 \'*) ;; *) return 1 ;; esac',
+    '  mac=${line##* }',
+    '  key=${line#* }',
+    '  key=${key%% *}',
+    '  case $key$mac in *[!0-9a-f]*) return 1 ;; esac',
+    '  [ "${#line}" -eq 92 ] && [ "${#key}" -eq 16 ] && [ "${#mac}" -eq 64 ] || return 1',
+    '  tail -c +94 "$1" >"$tmp/frame" || fail "cannot write to $tmp: it is full, or not writable"',
+    '}',
+    '',
+    '# Reads $tmp/frame, of the snapshot object $1, into $tmp/header; returns non-zero if it is not the header of that snapshot. An honest header is less',
+    '# than 8 times as large as its frame.',
     'read_header() {',
-    '  zstd -q -d -c <"$1" 2>"$tmp/complaint" | head -c 536870912 >"$tmp/snapshot"',
-    '  [ "$(wc -l <"$tmp/snapshot")" -eq 2 ] && [ "$(tail -c 1 "$tmp/snapshot" | wc -l)" -eq 1 ] || return 1',
-    '  head -n 1 "$tmp/snapshot" | tr -d \'\\n\' >"$tmp/header"',
+    '  limit=$(($(wc -c <"$tmp/frame") * 8 + 65536))',
+    '  [ "$limit" -le 536870912 ] || limit=536870912',
+    '  zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" || fail "cannot write to $tmp: it is full, or not writable"',
+    '  [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1',
     '  path=${1%.json.zst}',
     '  folder=${path%/*}',
-    '  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" "($header_rules) and .id == \\$id and .set == \\$set" "$tmp/header" >/dev/null 2>&1',
+    '  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" --arg key "$key" "($header_rules) and .id == \\$id and .set == \\$set and .key == \\$key" "$tmp/header" >/dev/null 2>&1',
     '}',
     '',
     '# A file\'s path inside the store, fit to be printed.',
@@ -41513,7 +44386,7 @@ const script = [
     '  : >"$tmp/list"',
     '  for object in "$store"/snapshots/*/*.json.zst; do',
     '    [ -f "$object" ] || continue',
-    '    if read_header "$object"; then',
+    '    if split_snapshot "$object" && read_header "$object"; then',
     '      jq -r \'',
     '        def size: if . >= 1e9 then "\\((. / 1e7 | floor) / 100) GB" elif . >= 1e6 then "\\((. / 1e4 | floor) / 100) MB" else "\\(.) B" end;',
     '        [.time, .id, .set, (.size | size), (.tags | join(" "))] | join("\\t")\' "$tmp/header" >>"$tmp/list"',
@@ -41557,12 +44430,12 @@ const script = [
     '# Sets $identity to a file with at least one identity in it.',
     'open_identity() {',
     '  if [ -z "$identity" ]; then',
-    '    wrapped=$store/keys/$(jq -r .key "$tmp/header")',
+    '    wrapped=$store/keys/$key',
     '    found=no',
-    '    for object in "$wrapped.age" "$wrapped"-*.age; do # one for each passphrase',
-    '      [ -f "$object" ] || continue',
+    '    for file in "$wrapped.age" "$wrapped"-*.age; do # one for each passphrase',
+    '      [ -f "$file" ] || continue',
     '      found=yes',
-    '      if unwrap "$object"; then break; fi',
+    '      if unwrap "$file"; then break; fi',
     '    done',
     '    [ "$found" = yes ] || fail "give the key with -i FILE: the store has no $(shown "$wrapped.age") that a passphrase would open" 2',
     '    identity=$tmp/identity',
@@ -41584,18 +44457,15 @@ const script = [
     '# Finds the identity whose MAC the snapshot carries, and derives the id key from it. A key of an extra recipient has neither.',
     'authenticate() {',
     '  id_key=',
-    '  written=$(tail -n 1 "$tmp/snapshot")',
     '  for candidate in $identities; do',
     '    write_secret=$(hkdf "$candidate" \'lifeboat/1 write secret\')',
     '    escapes "$write_secret" 0',
     '    secret=$escaped',
-    '    mac=$(hmac "$(hkdf "$secret" \'lifeboat/1 snapshot mac\')" <"$tmp/header")',
-    '    if [ "\\"$mac\\"" = "$written" ]; then',
+    '    if [ "$(hmac "$(hkdf "$secret" \'lifeboat/1 snapshot mac\')" <"$tmp/frame")" = "$mac" ]; then',
     '      id_key=$(hkdf "$secret" \'lifeboat/1 chunk id\')',
     '      return 0',
     '    fi',
     '  done',
-    '  key=$(jq -r .key "$tmp/header")',
     '  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || : # without age-keygen only the message below is less exact',
     '  while read -r recipient; do',
     '    if [ "$(printf %s "$recipient" | sha256 | cut -c 1-16)" = "$key" ]; then',
@@ -41610,6 +44480,10 @@ const script = [
     '',
     '# --- snapshots and chunks',
     '',
+    'unreadable() {',
+    '  fail "$(shown "$object") is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format"',
+    '}',
+    '',
     'open_snapshot() {',
     '  case $snapshot in \'\' | *[!0-9A-Za-z-]*) fail "$snapshot is no snapshot id: recover.sh list prints them" 2 ;; esac',
     '  need age base64 mkfifo tee',
@@ -41620,9 +44494,10 @@ const script = [
     '    object=$match',
     '  done',
     '  [ -n "$object" ] || fail "snapshot $snapshot is not in $store"',
-    '  read_header "$object" || fail "$(shown "$object") is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format"',
+    '  split_snapshot "$object" || unreadable',
     '  open_identity',
     '  authenticate',
+    '  read_header "$object" || unreadable',
     '  jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed"',
     '  age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" || fail "the manifest of snapshot $snapshot could not be opened with this key"',
     '  zstd -q -d -c <"$tmp/plain" | head -c 536870912 >"$tmp/manifest"',
@@ -41886,10 +44761,10 @@ const instructions = [
     '',
     'What the script does, in commands to paste, for the day when it does not run either. One chunk first.',
     '',
-    'A snapshot is two lines. The first lists the chunks and carries a sealed manifest, which lists the streams:',
+    'A snapshot is a line with its checksum (MAC), and its compressed header. The header lists the chunks and carries a sealed manifest, which lists the streams:',
     '',
     '    snapshot=snapshots/app/20261120T020000Z-5f3a9c1e.json.zst',
-    '    zstd -dc "$snapshot" | head -n 1 > header.json',
+    '    tail -n +2 "$snapshot" | zstd -dc > header.json',
     '    jq -r .manifest header.json | base64 -d | age -d -i identity.txt | zstd -dc > manifest.json',
     '    jq \'.sources[] | .name, .facts, (.streams[] | {name, size, sha256})\' manifest.json',
     '',
@@ -41953,27 +44828,16 @@ function recoveryFiles() {
 /* harmony export */   P: () => (/* binding */ readReferences)
 /* harmony export */ });
 /* unused harmony export References */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(34410);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(73477);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(79729);
-/* harmony import */ var _sealing_zstd_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(77800);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14199);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
 
 
 
 
 
-
-
-
-
-/** What pruning reads of a snapshot, of any key and any set: all of it is in the public part. */
-const publicPart = zod__WEBPACK_IMPORTED_MODULE_7__/* .object */ .Ikc({ format: zod__WEBPACK_IMPORTED_MODULE_7__/* .literal */ .euz(_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .FORMAT */ .uB), id: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotId */ .iy, set: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .setName */ .i, time: zod__WEBPACK_IMPORTED_MODULE_8__/* .datetime */ .w$({ precision: 3 }), size: zod__WEBPACK_IMPORTED_MODULE_7__/* .int */ .Whr().min(0), chunks: zod__WEBPACK_IMPORTED_MODULE_7__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_7__/* .unknown */ .L5J()) });
 /** Which snapshots of a store list which chunks. */
 class References {
     /** Before anything was read. Ages are told as of then: a snapshot that was put later is not seen, however long ago that is by now. */
@@ -42025,47 +44889,27 @@ function fingerprintOf(chunk) {
 /** Reads every snapshot of a store. One that is deleted meanwhile is passed over; a store that does not answer throws. */
 async function readReferences(store, keys, options) {
     const references = new References(options.now());
-    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store), options.parallel, async (key) => {
+    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store), options.parallel, async (key) => {
         options.signal.throwIfAborted();
         try {
-            const { snapshot, chunks } = await readPublicPart(key, await store.get(key), keys);
+            const { snapshot, chunks } = await readPublicPart(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
             references.add(snapshot, chunks);
         }
         catch (error) {
-            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk)
+            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
                 return;
-            if (!(error instanceof Unreadable || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7))
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
                 throw error;
             references.unreadable.push({ key, why: error.message });
         }
     });
     return references;
 }
-class Unreadable extends Error {
-}
+/** What pruning needs is in the public part, of any key and any set. A snapshot of this key whose MAC does not verify may have lost chunks from its list. */
 async function readPublicPart(key, object, keys) {
-    let text;
-    try {
-        text = await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_4__/* .decompressUpTo */ .IQ)(object, _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .MAXIMUM_SNAPSHOT */ .ci);
-    }
-    catch (cause) {
-        throw new Unreadable(`it does not decompress: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(cause)}`, { cause });
-    }
-    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .splitSigned */ .xr)(text);
-    const parsed = publicPart.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_9__/* .parsedJson */ .U)(signed?.line ?? text));
-    if (!parsed.success)
-        throw new Unreadable('it is damaged, or of another format');
-    const { id, set, time, size } = parsed.data;
-    const chunks = parsed.data.chunks.map(chunkIn);
-    const authentic = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotKey */ .o1)(set, id) === key && signed !== undefined && (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .signerOf */ .Kv)(signed, keys) !== undefined;
-    return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks };
-}
-/** `<id>-<mark>` of one entry; by hand, for a schema would copy each of millions. */
-function chunkIn(entry) {
-    const [id, mark] = Array.isArray(entry) && entry.length === 5 ? [entry[0], entry[4]] : [];
-    if (typeof id === 'string' && typeof mark === 'string' && /^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark))
-        return `${id}-${mark}`;
-    throw new Unreadable('a chunk in it is malformed');
+    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .openHeader */ .Ur)(key, object, keys, { others: true });
+    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKey */ .o1)(set, id) === key;
+    return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) };
 }
 
 
@@ -42078,57 +44922,63 @@ function chunkIn(entry) {
 /* harmony export */   h: () => (/* binding */ openRepository),
 /* harmony export */   w: () => (/* binding */ openOrMakeRepository)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _recovery_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(64791);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14199);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(79729);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49332);
+
+
 
 
 
 
 
 const MARKER = 'lifeboat.json';
-const marker = zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_4__/* .literal */ .euz(_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .FORMAT */ .uB) });
+const marker = zod__WEBPACK_IMPORTED_MODULE_5__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_5__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u) });
 /** Checks that a store is one of this format. Throws when it is none, or of a format this program does not know. */
 async function openRepository(store) {
-    if (await hasMarker(store))
+    if (await (store.groups ? store.groups.exist() : hasMarker(store)))
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`there is no Lifeboat store in ${store.name} (${MARKER} is missing)`, {
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
         hint: 'Check the destination: is it spelled right, and the disk mounted? The first backup makes the store.',
     });
 }
-/** The same, and makes the store where there is none: the recovery instructions first, its marker last. */
+/** The same, and makes the store where there is none: the recovery instructions first, its marker last. Where objects lie in groups, each gets them anew. */
 async function openOrMakeRepository(store) {
-    if (await hasMarker(store))
-        return;
+    if (!store.groups) {
+        if (await hasMarker(store))
+            return;
+        await requireNoSnapshots(store);
+    }
+    for (const { key, bytes } of (0,_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .recoveryFiles */ .Z)())
+        await store.put(key, bytes);
+    await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u })}\n`));
+}
+async function requireNoSnapshots(store) {
     for await (const { key } of store.list('snapshots/')) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} holds ${key} but no ${MARKER}, which every Lifeboat store has`, {
-            hint: `Put ${MARKER} back from a copy of the store: {"format":"${_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .FORMAT */ .uB}"} if this version wrote it. Nothing was changed.`,
+            hint: `Put ${MARKER} back from a copy of the store: {"format":"${_format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u}"} if this version wrote it. Nothing was changed.`,
         });
     }
-    for (const { key, bytes } of (0,_recovery_js__WEBPACK_IMPORTED_MODULE_2__/* .recoveryFiles */ .Z)())
-        await store.put(key, bytes);
-    await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: _snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .FORMAT */ .uB })}\n`));
 }
 async function hasMarker(store) {
     let bytes;
     try {
-        bytes = await store.get(MARKER);
+        bytes = await store.get(MARKER, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.marker);
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
             return false;
         throw error;
     }
-    let json;
-    try {
-        json = JSON.parse(bytes.toString('utf8'));
-    }
-    catch (cause) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${MARKER} in ${store.name} is damaged: it is not JSON`, { cause, hint: `It should read {"format":"${_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .FORMAT */ .uB}"}. Nothing was changed.` });
-    }
-    (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .checkFormat */ .KA)(`${store.name}/${MARKER}`, json);
+    // Written by hand it may lack the line feed.
+    const json = (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parsedJson */ .U)(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes);
+    if (json === undefined)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${MARKER} in ${store.name} is damaged: it is not JSON`, { hint: `It should read {"format":"${_format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u}"}. Nothing was changed.` });
+    (0,_format_js__WEBPACK_IMPORTED_MODULE_4__/* .checkFormat */ .K)(`${store.name}/${MARKER}`, zod__WEBPACK_IMPORTED_MODULE_5__/* .object */ .Ikc({ format: zod__WEBPACK_IMPORTED_MODULE_5__/* .unknown */ .L5J() }).safeParse(json).data?.format);
     if (marker.safeParse(json).success)
         return true;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${MARKER} in ${store.name} holds more than its format`, { hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.' });
@@ -42472,17 +45322,76 @@ function idlest(most) {
 
 /***/ }),
 
-/***/ 77800:
+/***/ 16946:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Bc: () => (/* binding */ compress),
-/* harmony export */   IQ: () => (/* binding */ decompressUpTo),
-/* harmony export */   zb: () => (/* binding */ canBeBase)
-/* harmony export */ });
-/* unused harmony export decompress */
-/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(57975);
-/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(38522);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  zb: () => (/* binding */ canBeBase),
+  Bc: () => (/* binding */ compress),
+  IQ: () => (/* binding */ decompressUpTo)
+});
+
+// UNUSED EXPORTS: decompress
+
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(57975);
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(38522);
+;// CONCATENATED MODULE: ./compiled/repository/sealing/frame.js
+const MAGIC = 0xfd2fb528;
+const LARGEST_WINDOW = 2 ** 27;
+const RLE = 1;
+const RESERVED = 3;
+/**
+ * The content size of one Zstandard frame (RFC 8878, section 3.1.1), from its header alone, so that nothing need be decompressed to know it. Throws unless the
+ * bytes are exactly one frame with a content size: a skippable frame, a second frame, bytes after it, a dictionary id or a window that `zstd -d` refuses.
+ */
+function frame_contentSizeOf(bytes) {
+    const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (frame.length < 6 || frame.readUInt32LE(0) !== MAGIC)
+        throw new Error('it is not a zstd frame');
+    const descriptor = frame[4];
+    const [sizeFlag, singleSegment, reserved, checksum, dictionaryId] = [descriptor >> 6, (descriptor & 0x20) !== 0, (descriptor & 0x08) !== 0, (descriptor & 0x04) !== 0, descriptor & 0x03];
+    if (reserved || dictionaryId !== 0)
+        throw new Error('it is a zstd frame with a reserved bit or a dictionary id');
+    if (sizeFlag === 0 && !singleSegment)
+        throw new Error('it is a zstd frame without a content size');
+    const sizeAt = singleSegment ? 5 : 6;
+    const sizeBytes = [1, 2, 4, 8][sizeFlag];
+    const firstBlock = sizeAt + sizeBytes;
+    if (frame.length < firstBlock)
+        throw new Error('it is a zstd frame that is cut short');
+    if (!singleSegment && windowOf(frame[5]) > LARGEST_WINDOW)
+        throw new Error('it is a zstd frame with too large a window');
+    if (endOfBlocks(frame, firstBlock) + (checksum ? 4 : 0) !== frame.length)
+        throw new Error('it is not exactly one zstd frame');
+    const size = sizeBytes === 8 ? Number(frame.readBigUInt64LE(sizeAt)) : frame.readUIntLE(sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
+    if (singleSegment && size > LARGEST_WINDOW)
+        throw new Error('it is a zstd frame with too large a window');
+    return size;
+}
+function windowOf(descriptor) {
+    const base = 2 ** (10 + (descriptor >> 3));
+    return base + (base / 8) * (descriptor & 0x07);
+}
+/** Where the last block of a frame ends. */
+function endOfBlocks(frame, first) {
+    for (let position = first; position + 3 <= frame.length;) {
+        const header = frame.readUIntLE(position, 3);
+        const [last, type, size] = [(header & 1) === 1, (header >> 1) & 3, header >> 3];
+        if (type === RESERVED)
+            break;
+        position += 3 + (type === RLE ? 1 : size);
+        if (last)
+            return position;
+    }
+    throw new Error('it is a zstd frame that is cut short');
+}
+
+;// CONCATENATED MODULE: ./compiled/repository/sealing/zstd.js
+
 
 
 /** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
@@ -42490,13 +45399,15 @@ const DICTIONARY_MAGIC = 0xec30a437;
 function canBeBase(plaintext) {
     return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC;
 }
+/** Most metadata comes out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
+const METADATA_PIECE = 128 * 1024;
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
  * is for data that compresses well. It has a larger buffer of its own.
  */
 function compress(plaintext, level, base, search = false) {
-    const params = base ? differenceParameters(base.length + plaintext.length, search) : { [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_compressionLevel]: level };
-    return (0,node_zlib__WEBPACK_IMPORTED_MODULE_1__.zstdCompressSync)(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) });
+    const params = base ? differenceParameters(base.length + plaintext.length, search) : { [external_node_zlib_.constants.ZSTD_c_compressionLevel]: level };
+    return (0,external_node_zlib_.zstdCompressSync)(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) });
 }
 /**
  * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where the result fills
@@ -42515,24 +45426,113 @@ function roomFor(bytes) {
 function differenceParameters(bytes, search) {
     const log = Math.max(12, Math.ceil(Math.log2(bytes)));
     return {
-        [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_strategy]: search ? node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_greedy : node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_dfast,
-        [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_windowLog]: log,
-        [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_hashLog]: Math.min(log - 2, 20),
-        [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_chainLog]: Math.min(log - 3, 19),
-        [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_searchLog]: 5,
-        [node_zlib__WEBPACK_IMPORTED_MODULE_1__.constants.ZSTD_c_minMatch]: 6,
+        [external_node_zlib_.constants.ZSTD_c_strategy]: search ? external_node_zlib_.constants.ZSTD_greedy : external_node_zlib_.constants.ZSTD_dfast,
+        [external_node_zlib_.constants.ZSTD_c_windowLog]: log,
+        [external_node_zlib_.constants.ZSTD_c_hashLog]: Math.min(log - 2, 20),
+        [external_node_zlib_.constants.ZSTD_c_chainLog]: Math.min(log - 3, 19),
+        [external_node_zlib_.constants.ZSTD_c_searchLog]: 5,
+        [external_node_zlib_.constants.ZSTD_c_minMatch]: 6,
     };
 }
-/** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
+/** The reverse of `compress`, in a larger buffer of its own; throws unless it is exactly one whole frame of `size` bytes. */
 function decompress(compressed, size, base) {
+    const content = contentSizeOf(compressed);
+    if (content !== size)
+        throw new Error(`its content has ${content} bytes instead of ${size}`);
     return zstdDecompressSync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) });
 }
-/** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
-const METADATA_PIECE = 128 * 1024;
-const decompressAsync = (0,node_util__WEBPACK_IMPORTED_MODULE_0__.promisify)(node_zlib__WEBPACK_IMPORTED_MODULE_1__.zstdDecompress);
-/** A frame of metadata, whose size nothing tells beforehand; throws when it is damaged or holds more than `most` bytes. */
+const decompressAsync = (0,external_node_util_.promisify)(external_node_zlib_.zstdDecompress);
+/** A frame of metadata; throws, before anything is decompressed, unless it is exactly one of at most `most` bytes. */
 async function decompressUpTo(compressed, most) {
-    return decompressAsync(compressed, { maxOutputLength: most, chunkSize: METADATA_PIECE });
+    const content = frame_contentSizeOf(compressed);
+    if (content > most)
+        throw new Error(`its content has ${content.toLocaleString('en')} bytes, more than the ${most.toLocaleString('en')} that it may have`);
+    return decompressAsync(compressed, { maxOutputLength: Math.max(1, content), chunkSize: Math.min(content, METADATA_PIECE) + 64 });
+}
+
+
+/***/ }),
+
+/***/ 18631:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   E3: () => (/* binding */ tellingSince),
+/* harmony export */   qm: () => (/* binding */ SetProofs),
+/* harmony export */   z1: () => (/* binding */ knownDamage)
+/* harmony export */ });
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52976);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+
+
+
+/** Clocks differ, and listings lag behind: proofs made so many milliseconds before a snapshot may still tell of its objects. */
+const MARGIN = 24 * 3600 * 1000;
+const PARALLEL = 16;
+/** The proofs of one set: listed once, and each read once, when it is needed. */
+class SetProofs {
+    #named;
+    #read;
+    constructor(named, read) {
+        this.#named = named;
+        this.#read = read;
+    }
+    /** `onDamaged`: told of each proof that is damaged or was edited, and is ignored. */
+    static async list(store, keys, set, onDamaged) {
+        const read = new Map();
+        return new SetProofs(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .proofKeys */ .d0)(store, { set }), (key) => {
+            const proof = read.get(key) ?? (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .readProof */ .r$)(store, key, keys, onDamaged);
+            read.set(key, proof);
+            return proof;
+        });
+    }
+    /** The newest proof of a snapshot that says verified or failed. */
+    verdict(id) {
+        return (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .readVerdict */ .wk)(this.#named.get(id) ?? [], this.#read);
+    }
+    /** All proofs of these snapshots. */
+    async of(ids) {
+        const keys = ids.flatMap((id) => this.#named.get(id) ?? []);
+        return (await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined);
+    }
+    /** The newest proof, of any snapshot, of which this is true. */
+    async newest(wanted) {
+        for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
+            const proof = await this.#read(key);
+            if (proof && wanted(proof))
+                return proof;
+        }
+        return undefined;
+    }
+    /**
+     * Keys of the chunk objects known to be damaged that a snapshot made at `time` may list. Earlier proofs need not be read: a backup does not
+     * list what was known to be damaged when it began (known.ts).
+     */
+    async damagedSince(time) {
+        const since = tellingSince(time);
+        const keys = [...this.#named.values()].flat().filter((key) => nameOf(key) >= since);
+        return knownDamage((await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined));
+    }
+}
+/** Proofs whose names are not before this can tell of the objects of a snapshot made at `time`. */
+function tellingSince(time) {
+    return (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .idTime */ .jJ)(new Date(time.getTime() - MARGIN));
+}
+/** Begins with the time. */
+function nameOf(key) {
+    return key.slice(key.lastIndexOf('/') + 1);
+}
+/** Keys of the chunk objects of which the newest of these proofs that names them says that they are damaged. */
+function knownDamage(proofs) {
+    const damaged = new Set();
+    for (const proof of [...proofs].toSorted((a, b) => (a.time < b.time ? -1 : 1))) {
+        for (const key of proof.damaged)
+            damaged.add(key);
+        for (const key of proof.good)
+            damaged.delete(key);
+    }
+    return damaged;
 }
 
 
@@ -42543,28 +45543,52 @@ async function decompressUpTo(compressed, most) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Kv: () => (/* binding */ signerOf),
+/* harmony export */   Xh: () => (/* binding */ authenticatorOf),
+/* harmony export */   YE: () => (/* binding */ isOfAnotherKey),
 /* harmony export */   _S: () => (/* binding */ sign),
 /* harmony export */   xr: () => (/* binding */ splitSigned)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(49332);
 
-/** Signed text is two lines: a JSON document, and the JSON string of its MAC (docs/format.md). Anyone reads it; only who has the write secret makes it. */
-function sign(line, keys) {
-    return Buffer.from(`${line}\n${JSON.stringify(macOf(line, keys))}\n`);
+
+const LINE = new RegExp(`^${_format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u} ([0-9a-f]{16}) ([0-9a-f]{64})$`);
+const LINE_LENGTH = _format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u.length + 1 + 16 + 1 + 64;
+function sign(body, keys, kind) {
+    const bytes = Buffer.from(body);
+    return Buffer.concat([Buffer.from(`${_format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u} ${keys.fingerprint} ${macOf(bytes, keys, kind)}\n`), bytes]);
 }
-/** The two lines taken apart; undefined when there are not exactly these two. Nothing is believed yet: see `signerOf`. */
-function splitSigned(text) {
-    const end = text.indexOf('\n');
-    const mac = /^"([0-9a-f]{64})"\n$/.exec(text.toString('latin1', end + 1, end + 100))?.[1];
-    return end < 0 || mac === undefined ? undefined : { line: text.subarray(0, end), mac };
+/** The object taken apart; undefined where it does not begin with such a line. Nothing is believed yet: see `signerOf`. */
+function splitSigned(bytes) {
+    const object = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const [, key, mac] = (object[LINE_LENGTH] === 0x0a && LINE.exec(object.toString('latin1', 0, LINE_LENGTH))) || [];
+    return key === undefined || mac === undefined ? undefined : { key, mac, body: object.subarray(LINE_LENGTH + 1) };
 }
-/** The one of these keys under which the MAC is that of the line. */
-function signerOf({ line, mac }, keys) {
-    return [keys, ...keys.others].find((one) => (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.timingSafeEqual)(Buffer.from(mac), Buffer.from(macOf(line, one))));
+/** The one of these keys under which the MAC is that of the body. Undefined also for an object of another key: see `isOfAnotherKey`. */
+function signerOf({ key, mac, body }, keys, kind) {
+    const claimed = keysNamed(key, keys);
+    return claimed && (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.timingSafeEqual)(Buffer.from(mac), Buffer.from(macOf(body, claimed, kind))) ? claimed : undefined;
 }
-/** hex(HMAC-SHA-256(mac key, line)). */
-function macOf(line, keys) {
-    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha256', keys.macKey).update(line).digest('hex');
+/** Whether the object claims to be of none of these keys, so that nothing can be said of its MAC. */
+function isOfAnotherKey({ key }, keys) {
+    return keysNamed(key, keys) === undefined;
+}
+function keysNamed(fingerprint, keys) {
+    return [keys, ...keys.others].find((one) => one.fingerprint === fingerprint);
+}
+/** hex(HMAC-SHA-256(mac key of the kind, body)). */
+function macOf(body, keys, kind) {
+    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha256', keys.macKeys[kind]).update(body).digest('hex');
+}
+/** Signs for a store whose objects come in groups, and checks what it has. */
+function authenticatorOf(keys) {
+    return {
+        sign: (body) => sign(body, keys, 'parts'),
+        authentic: (object) => {
+            const signed = splitSigned(object);
+            return signed && signerOf(signed, keys, 'parts') ? signed.body : undefined;
+        },
+    };
 }
 
 
@@ -42668,110 +45692,172 @@ function decodeAnchors(text) {
 
 /***/ }),
 
-/***/ 14199:
+/***/ 21629:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   KA: () => (/* binding */ checkFormat),
-/* harmony export */   Rj: () => (/* binding */ fingerprint),
-/* harmony export */   Tc: () => (/* binding */ tag),
-/* harmony export */   Zk: () => (/* binding */ storedBytes),
-/* harmony export */   bb: () => (/* binding */ openDescription),
-/* harmony export */   ci: () => (/* binding */ MAXIMUM_SNAPSHOT),
-/* harmony export */   eM: () => (/* binding */ DamagedSnapshot),
-/* harmony export */   gp: () => (/* binding */ openManifest),
-/* harmony export */   hX: () => (/* binding */ encodeSnapshot),
-/* harmony export */   i: () => (/* binding */ setName),
-/* harmony export */   iy: () => (/* binding */ snapshotId),
-/* harmony export */   jJ: () => (/* binding */ idTime),
-/* harmony export */   o1: () => (/* binding */ snapshotKey),
-/* harmony export */   pH: () => (/* binding */ decodeSnapshot),
-/* harmony export */   qc: () => (/* binding */ newSnapshotId),
-/* harmony export */   uB: () => (/* binding */ FORMAT),
-/* harmony export */   vP: () => (/* binding */ sourceSize),
-/* harmony export */   vj: () => (/* binding */ chunkKey)
-/* harmony export */ });
-/* unused harmony exports chunkEntry, snapshotHeader, manifest */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(34410);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(73477);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _sealing_age_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(47609);
-/* harmony import */ var _sealing_zstd_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(77800);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64083);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  eM: () => (/* binding */ DamagedSnapshot),
+  _h: () => (/* binding */ MOST_TAGS),
+  vj: () => (/* binding */ chunkKey),
+  pH: () => (/* binding */ decodeSnapshot),
+  hX: () => (/* binding */ encodeSnapshot),
+  Rj: () => (/* binding */ fingerprint),
+  jJ: () => (/* binding */ idTime),
+  qc: () => (/* binding */ newSnapshotId),
+  bb: () => (/* binding */ openDescription),
+  Ur: () => (/* binding */ openHeader),
+  gp: () => (/* binding */ openManifest),
+  i: () => (/* binding */ setName),
+  iy: () => (/* binding */ snapshotId),
+  o1: () => (/* binding */ snapshotKey),
+  vP: () => (/* binding */ sourceSize),
+  Zk: () => (/* binding */ storedBytes),
+  Tc: () => (/* binding */ tag)
+});
+
+// UNUSED EXPORTS: manifest, snapshotHeader
+
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 10 modules
+var schemas = __nccwpck_require__(34410);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/iso.js
+var iso = __nccwpck_require__(73477);
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/repository/format.js
+var format = __nccwpck_require__(49332);
+;// CONCATENATED MODULE: ./compiled/repository/header-text.js
+/** One chunk takes a few hundred bytes at most, so nothing is matched over more of the text. */
+const BEFORE_RECIPIENTS = /\{"format":"lifeboat\/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}","key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},"recipients":\[/y;
+const RECIPIENTS = /\["[0-9a-f]{8}"(?:,"[0-9a-f]{16}"){1,100}\],?/y;
+const CHUNKS = /\],"chunks":\[/y;
+const CHUNK = /\["[0-9a-f]{64}",\d{1,7},\d{1,16},(?:null|\d{1,8}),"[0-9a-f]{8}"\],?/y;
+const MANIFEST = /\],"manifest":"[A-Za-z0-9+/]+={0,2}"\}$/y;
+/**
+ * Whether a text has the outline of a snapshot's header, member by member, in linear time and without building anything of it. What passes has no nesting, no
+ * second member of a name and not more values than its length allows for, so that it may be parsed even where nobody vouches for it.
+ */
+function isHeaderText(text) {
+    let position = 0;
+    const take = (form) => {
+        form.lastIndex = position;
+        if (!form.test(text))
+            return false;
+        position = form.lastIndex;
+        return true;
+    };
+    if (!take(BEFORE_RECIPIENTS))
+        return false;
+    while (take(RECIPIENTS))
+        ;
+    if (!take(CHUNKS))
+        return false;
+    while (take(CHUNK))
+        ;
+    return take(MANIFEST);
+}
+
+// EXTERNAL MODULE: ./compiled/repository/json.js
+var json = __nccwpck_require__(79729);
+// EXTERNAL MODULE: ./compiled/repository/limits.js
+var limits = __nccwpck_require__(98171);
+// EXTERNAL MODULE: ./compiled/repository/sealing/age.js + 1 modules
+var age = __nccwpck_require__(47609);
+// EXTERNAL MODULE: ./compiled/repository/sealing/zstd.js + 1 modules
+var zstd = __nccwpck_require__(16946);
+// EXTERNAL MODULE: ./compiled/repository/signed.js
+var repository_signed = __nccwpck_require__(64083);
+;// CONCATENATED MODULE: ./compiled/repository/snapshot.js
 
 
 
 
 
-const FORMAT = 'lifeboat/1';
+
+
+
+
 /** The key of a chunk's object: `chunks/<first two digits of id>/<id>-<mark>`. */
 function chunkKey(id, mark) {
     return `chunks/${id.slice(0, 2)}/${id}-${mark}`;
 }
-const snapshotId = zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
-const setName = zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
-const tag = zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}$/);
-const fingerprint = zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().regex(/^[0-9a-f]{16}$/);
-const size = zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(0);
-/** `[id, raw size, stored size, base, mark]`. */
-const chunkEntry = zod__WEBPACK_IMPORTED_MODULE_4__/* .custom */ .IeY((entry) => {
+const snapshotId = schemas/* string */.YjP().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
+const setName = schemas/* string */.YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
+const tag = schemas/* string */.YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}$/);
+/** A snapshot has no more tags than these. */
+const MOST_TAGS = 100;
+const fingerprint = schemas/* string */.YjP().regex(/^[0-9a-f]{16}$/);
+const size = schemas/* int */.Whr().min(0);
+/** By hand, and one problem for all: there are thousands in a snapshot, and a schema of five parts takes twice as long for each. */
+const chunkEntries = schemas/* custom */.IeY((list) => Array.isArray(list) && list.every(isChunkEntry), 'it is not a list of chunks').refine(hasItsBases, 'a base is missing or itself a difference');
+function isChunkEntry(entry) {
     if (!Array.isArray(entry) || entry.length !== 5)
         return false;
     const [id, size, stored, base, mark] = entry;
     return isText(id, /^[0-9a-f]{64}$/) && isWhole(size, 1, 8 * 1024 * 1024) && isWhole(stored, 1) && (base === null || isWhole(base, 0)) && isText(mark, /^[0-9a-f]{8}$/);
-}, 'it is not the entry of a chunk');
+}
+function hasItsBases(chunks) {
+    return chunks.every(([, , , base]) => base === null || chunks[base]?.[3] === null);
+}
 function isText(value, form) {
     return typeof value === 'string' && form.test(value);
 }
 function isWhole(value, least, most = Number.MAX_SAFE_INTEGER) {
     return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 }
-/** Line 1 of a snapshot object (docs/format.md): readable without a key, to be believed only after its MAC. */
-const snapshotHeader = zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_4__/* .literal */ .euz(FORMAT),
+const sealedTo = schemas/* custom */.IeY((entry) => Array.isArray(entry) && entry.length > 1 && isText(entry[0], /^[0-9a-f]{8}$/) && entry.slice(1).every((one) => isText(one, /^[0-9a-f]{16}$/)));
+/** The header of a snapshot (docs/format.md), in the order of its members: readable without a key, to be believed only after its MAC. */
+const snapshotHeader = schemas/* strictObject */.rej({
+    format: schemas/* literal */.euz(format/* FORMAT */.u),
     id: snapshotId,
     set: setName,
-    time: zod__WEBPACK_IMPORTED_MODULE_5__/* .datetime */ .w$({ precision: 3 }),
+    time: iso/* datetime */.w$({ precision: 3 }),
     key: fingerprint,
-    tags: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(tag),
+    tags: schemas/* array */.YOg(tag).max(MOST_TAGS),
     size,
     added: size,
-    chunks: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(chunkEntry).refine((chunks) => chunks.every(([, , , base]) => base === null || chunks[base]?.[3] === null), 'a base is missing or itself a difference'),
-    manifest: zod__WEBPACK_IMPORTED_MODULE_4__/* .base64 */ .K39(),
+    /** Of the marks among `chunks` whose objects are sealed to more than the key's own recipient. */
+    recipients: schemas/* array */.YOg(sealedTo),
+    chunks: chunkEntries,
+    manifest: schemas/* string */.YjP(),
 });
-const manifest = zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({
-    sources: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({
-        name: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().min(1),
-        kind: zod__WEBPACK_IMPORTED_MODULE_4__/* ["enum"] */ .k5n(['postgres', 'directory', 'docker', 'bucket']),
-        streams: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({
-            name: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().min(1),
-            format: zod__WEBPACK_IMPORTED_MODULE_4__/* ["enum"] */ .k5n(['pg_dump-custom', 'sql', 'tar', 'tar-list']),
+const manifest = schemas/* strictObject */.rej({
+    sources: schemas/* array */.YOg(schemas/* strictObject */.rej({
+        name: schemas/* string */.YjP().min(1),
+        kind: schemas/* enum */.k5n(['postgres', 'directory', 'docker', 'bucket']),
+        streams: schemas/* array */.YOg(schemas/* strictObject */.rej({
+            name: schemas/* string */.YjP().min(1),
+            format: schemas/* enum */.k5n(['pg_dump-custom', 'sql', 'tar', 'tar-list']),
             size,
-            sha256: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().regex(/^[0-9a-f]{64}$/),
+            sha256: schemas/* string */.YjP().regex(/^[0-9a-f]{64}$/),
             /** Indices into the header's `chunks`, in the order of the stream. */
-            chunks: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(0)),
+            chunks: schemas/* array */.YOg(schemas/* int */.Whr().min(0)),
         })),
         /** What is known of the source; its shape belongs to the source's kind. */
-        facts: zod__WEBPACK_IMPORTED_MODULE_4__/* .json */ .Pq9(),
+        facts: schemas/* json */.Pq9(),
     })),
     /** Per chunk of the header, its anchors: base64 of little-endian 32-bit words in ascending order. */
-    anchors: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_4__/* .base64 */ .K39()),
+    anchors: schemas/* array */.YOg(schemas/* base64 */.K39()),
     /** Per chunk of the header, the bytes of differences stored since its content was last stored whole (similarity.ts); 0 for a whole one. */
-    spent: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(size),
-    description: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(),
-    run: zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({ repository: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), workflow: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), id: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), attempt: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), url: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP() }).nullable(),
+    spent: schemas/* array */.YOg(size),
+    description: schemas/* string */.YjP(),
+    run: schemas/* strictObject */.rej({ repository: schemas/* string */.YjP(), workflow: schemas/* string */.YjP(), id: schemas/* string */.YjP(), attempt: schemas/* string */.YjP(), url: schemas/* string */.YjP() }).nullable(),
     /** The version of the program that made the snapshot. */
-    lifeboat: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(),
+    lifeboat: schemas/* string */.YjP(),
 });
 /** A snapshot object that is truncated, edited, moved or contradictory: it cannot be used, others can. */
-class DamagedSnapshot extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 {
+class DamagedSnapshot extends error/* LifeboatError */.H3 {
     constructor(message, cause) {
         super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; `lifeboat list` shows them.' });
         this.name = 'DamagedSnapshot';
     }
 }
-/** More than a snapshot of ten terabytes needs; a store that offers more is not believed. */
-const MAXIMUM_SNAPSHOT = 512 * 1024 * 1024;
+/** Bytes of the header of a snapshot whose MAC verifies, and of a manifest. */
+const MAXIMUM_HEADER = 512 * 1024 * 1024;
+/** Of a header that nobody vouches for, also by the size of its frame: the ids, marks and base64 of an honest one compress to a quarter at best. */
+const MAXIMUM_UNAUTHENTICATED = 64 * 1024 * 1024;
+const MAXIMUM_RATIO = 8;
 const METADATA_LEVEL = 9;
 function snapshotKey(set, id) {
     return `snapshots/${set}/${id}.json.zst`;
@@ -42792,67 +45878,65 @@ function storedBytes(chunks) {
 function sourceSize({ streams }) {
     return streams.reduce((sum, { size }) => sum + size, 0);
 }
-/** The object to put: zstd of line 1, the header, and line 2, its MAC. */
+/** The object to put: the compressed header, signed. Throws for what would not be read again. */
 async function encodeSnapshot(header, content, keys) {
-    const sealed = await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_1__/* .encrypt */ .w)((0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_2__/* .compress */ .Bc)(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients);
-    const line = JSON.stringify(snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') }));
-    return (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_2__/* .compress */ .Bc)((0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .sign */ ._S)(line, keys), METADATA_LEVEL);
+    const sealed = await (0,age/* encrypt */.w)((0,zstd/* compress */.Bc)(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients);
+    const { format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') });
+    const line = JSON.stringify({ format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text });
+    if (!isHeaderText(line))
+        throw new Error(`the header of snapshot ${id} is not of the form that is read`);
+    const object = (0,repository_signed/* sign */._S)((0,zstd/* compress */.Bc)(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot');
+    if (object.length <= limits/* LIMITS */.b.snapshot && line.length <= MAXIMUM_HEADER)
+        return object;
+    throw new error/* LifeboatError */.H3(`snapshot ${id} lists ${chunks.length} chunks, more than fit into one`, { hint: 'Back up the sources in several sets.' });
 }
 async function decodeSnapshot(key, object, keys) {
+    const { header, signer } = await openHeader(key, object, keys, { others: false });
+    if (snapshotKey(header.set, header.id) !== key)
+        throw new DamagedSnapshot(`${key} is not a whole snapshot: it is snapshot ${header.id} of set ${header.set}, moved here`);
+    return { key, header, ...(signer && { keys: signer }) };
+}
+/**
+ * The header in a snapshot object, wherever the object lies. Of a snapshot of one of these keys the MAC is verified first; `signer` is that key. Of one of another
+ * key (`others`, otherwise it throws), and without keys, the header is what the object claims, read within limits that make it harmless.
+ */
+async function openHeader(key, object, keys, { others }) {
     const damaged = (what, cause) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause);
-    let text;
+    const signed = (0,repository_signed/* splitSigned */.xr)(object);
+    if (!signed)
+        throw damaged(`it does not begin with the line of a signed object of ${format/* FORMAT */.u}`);
+    const foreign = !keys || (0,repository_signed/* isOfAnotherKey */.YE)(signed, keys);
+    if (keys && foreign && !others)
+        throw ofAnotherKey(key, signed.key, keys);
+    const signer = foreign ? undefined : (0,repository_signed/* signerOf */.Kv)(signed, keys, 'snapshot');
+    if (!foreign && !signer)
+        throw damaged('its signature (MAC) does not verify');
+    const most = signer ? MAXIMUM_HEADER : Math.min(MAXIMUM_UNAUTHENTICATED, MAXIMUM_RATIO * signed.body.length + 64 * 1024);
+    let bytes;
     try {
-        text = await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_2__/* .decompressUpTo */ .IQ)(object, MAXIMUM_SNAPSHOT);
+        bytes = await (0,zstd/* decompressUpTo */.IQ)(signed.body, most);
     }
     catch (cause) {
-        throw damaged('it does not decompress', cause);
+        throw damaged(`it does not decompress: ${(0,error/* messageOf */.bD)(cause)}`, cause);
     }
-    const lines = (0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .splitSigned */ .xr)(text);
-    if (!lines)
-        throw damaged('it does not have the two lines of one');
-    const own = keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_3__/* .signerOf */ .Kv)(lines, keys);
-    const json = parseLine(lines.line, damaged);
-    checkFormat(key, json);
-    if (keys && !own)
-        throw notAuthentic(key, json, keys, damaged);
-    const parsed = snapshotHeader.safeParse(json);
+    const text = bytes.toString('latin1');
+    if (!isHeaderText(text))
+        throw damaged('its header is malformed, or of a newer version');
+    const parsed = snapshotHeader.safeParse(JSON.parse(text));
     if (!parsed.success)
         throw damaged(firstProblem(parsed.error));
-    const header = parsed.data;
-    if (snapshotKey(header.set, header.id) !== key)
-        throw damaged(`it is snapshot ${header.id} of set ${header.set}, moved here`);
-    return { key, header, ...(own && { keys: own }) };
+    if (parsed.data.key !== signed.key)
+        throw damaged(`its first line names the key ${signed.key}, its header another`);
+    return { header: parsed.data, signer };
 }
-function parseLine(line, damaged) {
-    try {
-        return JSON.parse(line.toString('utf8'));
-    }
-    catch {
-        // Without the cause: it quotes what anybody may have written.
-        throw damaged('its first line is not JSON');
-    }
-}
-/** Why the MAC does not verify, judged by the key that the snapshot claims to be of. */
-function notAuthentic(key, json, keys, damaged) {
-    const claim = zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ key: fingerprint }).safeParse(json).data?.key;
-    if (claim === undefined || [keys, ...keys.others].some((one) => one.fingerprint === claim))
-        return damaged('its signature (MAC) does not verify');
-    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} was written with the key ${claim}; the key given is ${keys.fingerprint}`, {
+function ofAnotherKey(key, other, keys) {
+    return new error/* LifeboatError */.H3(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
         hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
     });
 }
 /** Where the first value is that is not as it should be, and why; without what a terminal would obey. */
 function firstProblem({ issues: [issue] }) {
     return `${issue?.path.join('.')}: ${issue?.message}`.replaceAll(/\p{C}/gu, '?').slice(0, 200);
-}
-/** Refuses what says it has another format than this program's, before any of it is interpreted. */
-function checkFormat(key, json) {
-    const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined;
-    if (format === FORMAT)
-        return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} has the format ${JSON.stringify(format ?? null)?.slice(0, 40)}; this version of Lifeboat reads ${FORMAT}`, {
-        hint: 'Use the version of Lifeboat that wrote this store, or a newer one. Nothing was changed.',
-    });
 }
 /** The sealed part of a snapshot; needs an identity. Every index in it is checked against the header. */
 async function openManifest(snapshot) {
@@ -42867,8 +45951,8 @@ async function openManifest(snapshot) {
         throw new DamagedSnapshot(`the manifest in ${key} contradicts the list of chunks beside it`);
     return content;
 }
-const described = zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({
-    sources: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ name: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), kind: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), streams: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ size })) })),
+const described = schemas/* object */.Ikc({
+    sources: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: schemas/* string */.YjP(), streams: schemas/* array */.YOg(schemas/* object */.Ikc({ size })) })),
     description: manifest.shape.description,
     run: manifest.shape.run,
 });
@@ -42878,15 +45962,14 @@ function openDescription(snapshot) {
 }
 async function unsealManifest({ key, header, keys }, schema) {
     if (!keys.identity) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' });
+        throw new error/* LifeboatError */.H3(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' });
     }
     try {
-        const compressed = await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_1__/* .decrypt */ .Yc)(Buffer.from(header.manifest, 'base64'), keys.identity);
-        const text = await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_2__/* .decompressUpTo */ .IQ)(compressed, MAXIMUM_SNAPSHOT);
-        return schema.parse(JSON.parse(text.toString('utf8')));
+        const compressed = await (0,age/* decrypt */.Yc)(Buffer.from(header.manifest, 'base64'), keys.identity);
+        return schema.parse((0,json/* parsedJson */.U)(await (0,zstd/* decompressUpTo */.IQ)(compressed, MAXIMUM_HEADER)));
     }
     catch (cause) {
-        throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(cause)}`, cause);
+        throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${(0,error/* messageOf */.bD)(cause)}`, cause);
     }
 }
 
@@ -42946,7 +46029,11 @@ class Tally {
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(58315);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+
+
 
 
 
@@ -42960,12 +46047,14 @@ async function survey(store, keys, options, work) {
     const { set, wanted = () => true, signal, onDamaged } = options;
     const sizes = new Map();
     const found = (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store, set, ({ key, size }) => sizes.set(key, size))).filter((key) => wanted((0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key)));
+    if (sizes.size === 0)
+        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_5__/* .checkListing */ .x)(store, set);
     const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)), 1);
     const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)));
     const results = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(found, atOnce, async (key) => {
         signal.throwIfAborted();
         try {
-            return { result: await work(await decodeVisible(key, await store.get(key), keys)) };
+            return { result: await work(await decodeVisible(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.snapshot), keys)) };
         }
         catch (error) {
             // A prune may delete a snapshot at any moment.
@@ -42983,16 +46072,16 @@ async function survey(store, keys, options, work) {
 async function decodeVisible(key, object, keys) {
     if (keys) {
         try {
-            const authentic = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, object, keys);
+            const authentic = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, keys);
             return { snapshot: authentic, authentic };
         }
         catch (error) {
             // What is not damaged is of another key: it is shown as far as anyone can read it.
-            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || !(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || !(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
                 throw error;
         }
     }
-    return { snapshot: await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, object, undefined), authentic: undefined };
+    return { snapshot: await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, undefined), authentic: undefined };
 }
 
 
@@ -43008,13 +46097,20 @@ async function decodeVisible(key, object, keys) {
 /* harmony export */   qY: () => (/* binding */ inTrash),
 /* harmony export */   x0: () => (/* binding */ readTrash)
 /* harmony export */ });
+/* unused harmony export putTrash */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(79729);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14199);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(79729);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49332);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+
+
+
 
 
 
@@ -43025,27 +46121,35 @@ async function decodeVisible(key, object, keys) {
 /** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
 const GRACE = 24 * 3600 * 1000;
 /** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
-const chunkName = zod__WEBPACK_IMPORTED_MODULE_5__/* .string */ .YjP().regex(/^[0-9a-f]{64}-[0-9a-f]{8}$/);
-const schema = zod__WEBPACK_IMPORTED_MODULE_5__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_5__/* .literal */ .euz(_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .uB), chunks: zod__WEBPACK_IMPORTED_MODULE_5__/* .array */ .YOg(chunkName) });
+const CHUNK = /^[0-9a-f]{64}-[0-9a-f]{8}$/;
+const schema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_8__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u),
+    /** The name of the object: its age is that of this time, so nobody may give it another. */
+    trash: zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP(),
+    chunks: zod__WEBPACK_IMPORTED_MODULE_8__/* .custom */ .IeY((list) => Array.isArray(list) && list.every((chunk) => typeof chunk === 'string' && CHUNK.test(chunk))),
+});
 const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/;
-/** Keeps each object below 8 MB. */
-const NAMES_AN_OBJECT = 100_000;
+/** Keeps each object below 800 KB. */
+const NAMES_AN_OBJECT = 10_000;
 const AT_ONCE = 8;
-/** The trash of a store, or of each of the stores it stands for. What is none is handed to `onDamaged` and left alone. */
-async function readTrash(store, onDamaged) {
+/**
+ * The trash of a store, or of each of the stores it stands for, its MACs verified. Forged or damaged objects are handed to `onDamaged` and left alone; those
+ * of other keys are left to them.
+ */
+async function readTrash(store, keys, onDamaged) {
     const read = (store.live ?? [store]).map(async (one) => {
         const objects = [];
         for await (const object of one.list('trash/'))
             if (KEY.test(object.key))
                 objects.push(object);
-        return (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .inParallel */ .HN)(objects, AT_ONCE, (object) => readOne(one, object, onDamaged));
+        return (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .inParallel */ .HN)(objects, AT_ONCE, (object) => readOne(one, keys, object, onDamaged));
     });
     return (await Promise.all(read)).flat().filter((trash) => trash !== undefined);
 }
-async function readOne(store, { key, modified }, onDamaged) {
+async function readOne(store, keys, { key, modified }, onDamaged) {
     let bytes;
     try {
-        bytes = await store.get(key);
+        bytes = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.trash);
     }
     catch (error) {
         // Another prune is done with it.
@@ -43056,43 +46160,169 @@ async function readOne(store, { key, modified }, onDamaged) {
         onDamaged(error);
         return undefined;
     }
-    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parsedJson */ .U)(bytes));
-    if (parsed.success)
-        return { key, chunks: parsed.data.chunks, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] };
-    onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} in ${store.name} is no list of chunks; it is left alone`, { hint: 'A newer version may have written it. Otherwise delete it: what it names is found again.' }));
+    const read = decodeTrash(key, bytes, keys);
+    if (typeof read !== 'string')
+        return read && { key, chunks: read, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] };
+    onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} in ${store.name} is ignored: ${read}`, { hint: 'Delete it, unless a newer version wrote it: the next prune finds again the chunks that it names.' }));
     return undefined;
 }
-/** Writes down chunks that no snapshot lists, as they are found: a million names at once would take 100 MB. */
+/** The chunks that it names; undefined for trash of another key, and a text that says why it cannot be believed. */
+function decodeTrash(key, object, keys) {
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(object);
+    if (!signed)
+        return 'it does not begin with the line of a signed object';
+    if ((0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .isOfAnotherKey */ .YE)(signed, keys))
+        return undefined;
+    if (!(0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .signerOf */ .Kv)(signed, keys, 'trash'))
+        return 'its signature (MAC) does not verify';
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_9__/* .parsedJson */ .U)(signed.body));
+    if (!parsed.success)
+        return 'it is not a list of chunks';
+    return `trash/${parsed.data.trash}.json` === key ? parsed.data.chunks : 'it was moved here from another name';
+}
+/** Bytes of a name: those of the id, and of the mark. */
+const NAME_BYTES = 36;
+/** Collects chunks that no snapshot lists, and puts them as trash. A million names take 36 MB. */
 class TrashWriter {
     #store;
+    #keys;
     #now;
-    #chunks = [];
-    constructor(store, now) {
+    #blocks = [];
+    #names = 0;
+    constructor(store, keys, now) {
         this.#store = store;
+        this.#keys = keys;
         this.#now = now;
     }
     /** `<id>-<mark>`. */
-    async add(chunk) {
-        this.#chunks.push(chunk);
-        if (this.#chunks.length >= NAMES_AN_OBJECT)
-            await this.end();
+    add(chunk) {
+        const place = this.#names++ % NAMES_AN_OBJECT;
+        if (place === 0)
+            this.#blocks.push(Buffer.allocUnsafe(NAMES_AN_OBJECT * NAME_BYTES));
+        this.#blocks.at(-1).write(chunk.replace('-', ''), place * NAME_BYTES, 'hex');
     }
-    /** What was added is in the store when this resolves. */
-    async end() {
-        const chunks = this.#chunks;
-        this.#chunks = [];
-        if (chunks.length === 0)
-            return;
-        await this.#store.put(`trash/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .idTime */ .jJ)(this.#now())}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}.json`, Buffer.from(JSON.stringify({ format: _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .uB, chunks })));
+    /** Puts all that was added, in objects small enough that the first of them fit on a disk with hardly any room. */
+    async put() {
+        for (const [index, block] of this.#blocks.entries()) {
+            const names = Math.min(NAMES_AN_OBJECT, this.#names - index * NAMES_AN_OBJECT);
+            const chunks = Array.from({ length: names }, (_, place) => `${block.toString('hex', place * NAME_BYTES, place * NAME_BYTES + 32)}-${block.toString('hex', place * NAME_BYTES + 32, (place + 1) * NAME_BYTES)}`);
+            await putTrash(this.#store, this.#keys, `${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(this.#now())}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}`, chunks);
+        }
     }
 }
+/** `id`: when it is put, and random digits, as a snapshot's id is made. */
+async function putTrash(store, keys, id, chunks) {
+    await store.put(`trash/${id}.json`, (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .sign */ ._S)(JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u, trash: id, chunks }), keys, 'trash'));
+}
 /** Keys of all chunks in the trash. Whoever puts a snapshot builds on none of them: a prune may be deleting them. */
-async function inTrash(store, onDamaged) {
-    return new Set((await readTrash(store, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)));
+async function inTrash(store, keys, onDamaged) {
+    return new Set((await readTrash(store, keys, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)));
 }
 /** The key of a chunk by the name it has in the trash. */
 function chunkKeyOf(chunk) {
     return `chunks/${chunk.slice(0, 2)}/${chunk}`;
+}
+
+
+/***/ }),
+
+/***/ 60239:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $B: () => (/* binding */ whyNotWhole),
+/* harmony export */   an: () => (/* binding */ newestGood),
+/* harmony export */   dh: () => (/* binding */ damageIn),
+/* harmony export */   iZ: () => (/* binding */ objectsOf)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3018);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+
+
+
+
+
+
+/** The chunk objects that a snapshot needs: keys and stored sizes. */
+function objectsOf({ header: { chunks } }) {
+    return new Map(chunks.map(([id, , storedSize, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(id, mark), storedSize]));
+}
+/**
+ * Why a snapshot is not whole; undefined when all its objects are in the store with their sizes and none is among those known to be damaged
+ * (`knownDamage`). Takes a request for each object up to a thousand, beyond that a listing of all chunks of the store. Throws when the store cannot be asked.
+ */
+async function whyNotWhole(store, snapshot, damaged) {
+    return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new _presence_js__WEBPACK_IMPORTED_MODULE_4__/* .Presence */ .C(store, objectsOf(snapshot)).wrong());
+}
+/** The same of what is known to be damaged alone, which takes no request. */
+function damageIn(snapshot, damaged) {
+    if (damaged.size === 0)
+        return undefined;
+    const objects = [...objectsOf(snapshot).keys()];
+    const own = objects.filter((key) => damaged.has(key));
+    return own.length === 0 ? undefined : `${counted(own.length, objects.length)} known to be damaged: ${own[0]}${own.length > 1 ? ' and others' : ''}`;
+}
+function lossOf({ header: { chunks } }, wrong) {
+    const [first] = wrong;
+    if (!first)
+        return undefined;
+    const [key, size] = first;
+    return `${counted(wrong.size, chunks.length)} missing or truncated: ${key} ${size === undefined ? 'is missing' : `has ${size} bytes`}`;
+}
+function counted(bad, all) {
+    return `${bad.toLocaleString('en-US')} of its ${all.toLocaleString('en-US')} objects ${bad === 1 ? 'is' : 'are'}`;
+}
+/**
+ * The newest of these snapshots (keys, newest first) that is whole: the one that every command means that calls a snapshot good. Those that
+ * were not verified, where that is asked for, and those of another key are passed over in silence; but the newest is always looked at.
+ */
+async function newestGood(store, keys, snapshots, { proofs, verified, most = Infinity, before, damaged = new Set() }) {
+    const found = { good: undefined, unsound: [] };
+    let read = 0;
+    for (const key of snapshots) {
+        const verdict = await proofs.verdict((0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key));
+        const counts = !verified || verdict?.result === 'verified';
+        if (!counts && verdict?.result !== 'failed' && key !== snapshots[0])
+            continue;
+        if (read++ >= most)
+            break;
+        const looked = await look(store, key, keys);
+        if (looked === undefined || (before && 'header' in looked && new Date(looked.header.time) >= before))
+            continue;
+        if ('other' in looked) {
+            if (key === snapshots[0])
+                found.other = looked.other;
+            continue;
+        }
+        const why = 'damage' in looked ? looked.damage : await flawIn(looked, verdict, store, new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged]));
+        if (why !== undefined)
+            found.unsound.push({ snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), why });
+        else if (counts && 'header' in looked)
+            return { ...found, good: { snapshot: looked, verdict } };
+    }
+    return found;
+}
+async function flawIn(snapshot, verdict, store, damaged) {
+    return (await whyNotWhole(store, snapshot, damaged)) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
+}
+/** Undefined for one that is gone. */
+async function look(store, key, keys) {
+    try {
+        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
+            return undefined;
+        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7)
+            return { damage: error.message };
+        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3)
+            return { other: error.message };
+        throw error;
+    }
 }
 
 
@@ -43257,12 +46487,12 @@ async function* chunksOf(stream, gear, pool) {
 var reader = __nccwpck_require__(32468);
 // EXTERNAL MODULE: ./compiled/repository/sealing/threads.js
 var sealing_threads = __nccwpck_require__(45046);
-// EXTERNAL MODULE: ./compiled/repository/sealing/zstd.js
-var zstd = __nccwpck_require__(77800);
+// EXTERNAL MODULE: ./compiled/repository/sealing/zstd.js + 1 modules
+var zstd = __nccwpck_require__(16946);
 // EXTERNAL MODULE: ./compiled/repository/similarity.js
 var similarity = __nccwpck_require__(4272);
-// EXTERNAL MODULE: ./compiled/repository/snapshot.js
-var snapshot = __nccwpck_require__(14199);
+// EXTERNAL MODULE: ./compiled/repository/snapshot.js + 1 modules
+var snapshot = __nccwpck_require__(21629);
 ;// CONCATENATED MODULE: ./compiled/repository/writer.js
 
 
@@ -43344,11 +46574,17 @@ class Writer {
         await this.settled();
         const { keys, store } = this.#options;
         const size = content.sources.reduce((sum, source) => sum + (0,snapshot/* sourceSize */.vP)(source), 0);
-        const object = await (0,snapshot/* encodeSnapshot */.hX)({ ...header, key: keys.fingerprint, size, added: this.added, chunks: this.#entries }, { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) }, keys);
+        const object = await (0,snapshot/* encodeSnapshot */.hX)({ ...header, key: keys.fingerprint, size, added: this.added, recipients: this.#recipients(), chunks: this.#entries }, { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) }, keys);
         this.#check();
         await store.put((0,snapshot/* snapshotKey */.o1)(header.set, header.id), object);
         await store.commit?.(this.reused());
         return { stored: (0,snapshot/* storedBytes */.Zk)(this.#entries), chunks: this.#entries.length, size };
+    }
+    /** Of the marks among the objects, those sealed to extra recipients: all that this run put, and what it reused of others, where that says so. */
+    #recipients() {
+        const { keys, known, mark } = this.#options;
+        const marks = [...new Set(this.#entries.map((entry) => entry[4]))].toSorted();
+        return marks.map((one) => [one, ...(one === mark ? keys.recipientTags : (known.recipients.get(one) ?? []))]).filter(({ length }) => length > 1);
     }
     /** Keys and stored sizes of all objects the snapshot needs. */
     listed() {
@@ -43460,6 +46696,8 @@ class Writer {
         catch (error) {
             if (!(error instanceof compiled_error/* LifeboatError */.H3))
                 throw error;
+            if (error instanceof reader/* DamagedChunk */.t)
+                this.#options.known.lose(error.key);
             this.#options.onDamaged(error);
             return undefined;
         }
@@ -43612,51 +46850,136 @@ async function withEnvironment(given, work) {
 
 /***/ }),
 
-/***/ 24236:
+/***/ 75560:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   D: () => (/* binding */ reachDirectory)
-/* harmony export */ });
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(51455);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(76760);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(32509);
 
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  R: () => (/* binding */ PostgresSource)
+});
 
-
-
-/** A folder of this machine, by its real path: what it is may be named by a symbolic link. */
-async function reachDirectory(given, variables) {
-    let root;
-    try {
-        root = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.realpath)(node_path__WEBPACK_IMPORTED_MODULE_1__.resolve(given));
-        if (!(await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.stat)(root)).isDirectory())
-            throw new Error('it is not a folder');
+// EXTERNAL MODULE: ./compiled/child.js
+var compiled_child = __nccwpck_require__(9492);
+// EXTERNAL MODULE: ./compiled/postgres/archive.js
+var archive = __nccwpck_require__(72218);
+// EXTERNAL MODULE: ./compiled/postgres/client-download/choose.js + 8 modules
+var choose = __nccwpck_require__(92729);
+// EXTERNAL MODULE: ./compiled/postgres/clients.js
+var clients = __nccwpck_require__(17464);
+// EXTERNAL MODULE: ./compiled/postgres/connection.js
+var postgres_connection = __nccwpck_require__(28854);
+// EXTERNAL MODULE: ./compiled/postgres/errors.js
+var errors = __nccwpck_require__(34085);
+// EXTERNAL MODULE: ./compiled/postgres/pooler.js
+var pooler = __nccwpck_require__(20003);
+// EXTERNAL MODULE: ./compiled/postgres/tunnelled.js
+var tunnelled = __nccwpck_require__(56187);
+;// CONCATENATED MODULE: ./compiled/postgres/globals-script.js
+/** PostgreSQL documentation, "Character Set Support": in encodings that a server may have, no byte of a longer character looks like a quote. */
+const serverEncodings = /^(?:UTF8|SQL_ASCII|MULE_INTERNAL|LATIN\d+|ISO_8859_[5-8]|WIN(?:866|874|125\d)|KOI8[RU]|EUC_(?:JP|CN|KR|TW|JIS_2004))$/;
+/** What `pg_dumpall --globals-only` writes, of every major. */
+const known = [
+    /^SET (?:default_transaction_read_only|standard_conforming_strings|escape_string_warning) = \w+$/,
+    /^(?:CREATE|ALTER) (?:ROLE|TABLESPACE) /,
+    /^(?:GRANT|REVOKE) /,
+    /^COMMENT ON (?:ROLE|TABLESPACE) /,
+    /^SECURITY LABEL /,
+];
+// Strings with backslashes are written as E'…'. Dollar quotes and comments in /* */ are not written.
+const token = new RegExp([
+    String.raw `(?<space>\s+|--[^\n\r\0]*)`,
+    String.raw `(?<restrict>(?<=^|\n)\\(?:un)?restrict [A-Za-z0-9]+(?=\n|$))`,
+    String.raw `"(?:[^"\0]|"")*"`,
+    String.raw `[eE]'(?:[^'\\\0]+|\\[^\0]|'')*'`,
+    String.raw `'[^'\\\0]*'`,
+    String.raw `[A-Za-z_\x80-\xff][A-Za-z_0-9\x80-\xff]*`,
+    String.raw `\d+(?![A-Za-z_\x80-\xff])`,
+    String.raw `[-+*<>=~!@#%^&|?.,;:()[\]]`,
+    String.raw `/(?!\*)`,
+].join('|'), 'y');
+/**
+ * The first line of a globals script that people should not give to psql: one with a backslash outside of quotes, by which psql runs commands of its
+ * own (and with them a shell), or with anything else that pg_dumpall does not write. Undefined where there is none.
+ */
+function unexpectedLine(script) {
+    // A character for each byte: psql looks for quotes in bytes, too.
+    const text = script.toString('latin1');
+    const lineAt = (at) => {
+        const start = text.lastIndexOf('\n', at - 1) + 1;
+        const end = text.indexOf('\n', at);
+        const line = script.subarray(start, end < 0 ? undefined : end);
+        return { number: text.slice(0, start).split('\n').length, text: line.toString('utf8', 0, 200) };
+    };
+    let statement = '';
+    let began = 0;
+    for (let at = 0; at < text.length; at = token.lastIndex) {
+        token.lastIndex = at;
+        const found = token.exec(text);
+        if (!found || (found.groups?.restrict !== undefined && statement !== ''))
+            return lineAt(at);
+        const [piece] = found;
+        if (found.groups?.restrict !== undefined)
+            continue;
+        if (statement === '')
+            began = at;
+        if (piece === ';') {
+            if (!isKnown(statement.trimEnd()))
+                return lineAt(began);
+            statement = '';
+        }
+        else if (found.groups?.space === undefined)
+            statement += piece;
+        else if (statement !== '')
+            statement += ' ';
     }
-    catch (cause) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${given} cannot be backed up: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD)(cause)}`, { cause, hint: 'Check the path: is it spelled right, and the disk mounted?' });
-    }
-    return (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_3__/* .localPlace */ .N$)(root, variables);
+    return statement.trim() === '' ? undefined : lineAt(began);
+}
+function isKnown(statement) {
+    const encoding = /^SET client_encoding = '(\w+)'$/.exec(statement)?.[1];
+    return encoding === undefined ? known.some((pattern) => pattern.test(statement)) : serverEncodings.test(encoding);
 }
 
+;// CONCATENATED MODULE: ./compiled/postgres/globals.js
 
-/***/ }),
 
-/***/ 12296:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ PostgresSource)
-/* harmony export */ });
-/* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
-/* harmony import */ var _postgres_archive_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(72218);
-/* harmony import */ var _postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(92729);
-/* harmony import */ var _postgres_clients_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(17464);
-/* harmony import */ var _postgres_connection_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(28854);
-/* harmony import */ var _postgres_errors_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34085);
-/* harmony import */ var _postgres_tunnelled_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(56187);
-/* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(54623);
+
+
+/** Bytes: roles are a few hundred each. */
+const LARGEST = 64 * 1024 * 1024;
+/** A server that refuses has a reason; anything else that goes wrong is thrown. */
+async function readGlobals({ client, connection, passwords, variables, signal }) {
+    // Without --database pg_dumpall connects to `postgres`. It takes a connection string there too, so the server named nothing of it.
+    const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${connection.parameters}`];
+    if (!passwords)
+        parameters.push('--no-role-passwords');
+    let bytes;
+    try {
+        const child = (0,compiled_child/* startChild */.v0)((0,clients/* programOf */.oQ)(client, 'pg_dumpall'), parameters, { environment: (0,postgres_connection/* clientEnvironment */.B5)(connection, variables), signal, memory: 4 * LARGEST });
+        child.end();
+        bytes = await (0,compiled_child/* collectBytes */.y4)(child, LARGEST);
+    }
+    catch (error) {
+        const reason = (0,errors/* refusal */.x5)(error, connection);
+        if (reason !== undefined)
+            return { reason };
+        throw (0,errors/* explain */.WE)(error, 'dump', connection);
+    }
+    const line = unexpectedLine(bytes);
+    if (line === undefined)
+        return { bytes, passwords };
+    return {
+        reason: `line ${line.number} of what pg_dumpall ${client.major} wrote could run commands in psql: ${JSON.stringify(line.text)}`,
+        hint: 'look for a role, a tablespace or a comment with a line break or a backslash in it, and update the client programs: current ones write such names safely',
+    };
+}
+
+// EXTERNAL MODULE: ./compiled/postgres/facts.js
+var facts = __nccwpck_require__(54623);
+;// CONCATENATED MODULE: ./compiled/sources/postgres.js
+
+
 
 
 
@@ -43680,30 +47003,34 @@ class PostgresSource {
     constructor(options) {
         this.name = options.name;
         this.#options = options;
-        this.#way = options.way ?? _postgres_tunnelled_js__WEBPACK_IMPORTED_MODULE_6__/* .straight */ .nS;
+        this.#way = options.way ?? tunnelled/* straight */.nS;
         this.#signal = AbortSignal.any([options.signal, this.#closing.signal]);
     }
     async open() {
-        const { clients, provide, variables, report } = this.#options;
+        const { clients, provide, variables, report, allowPooler = false } = this.#options;
         const connection = await this.#track(this.#way.to(this.#options.connection));
-        const any = await this.#track((0,_postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_2__/* .anyClient */ .kC)(clients, provide));
-        const server = await this.#track(this.#explained((0,_postgres_facts_js__WEBPACK_IMPORTED_MODULE_7__/* .readServerFacts */ .TX)({ connection, client: any, variables, signal: this.#signal })));
-        const { client, warning } = await this.#track((0,_postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_2__/* .dumpClient */ .uE)(clients, server.server.major, provide));
+        const any = await this.#track((0,choose/* anyClient */.kC)(clients, provide));
+        const context = { connection, client: any, variables, signal: this.#signal };
+        if (!allowPooler)
+            await this.#track(this.#explained((0,pooler/* requireSession */.OC)(context)));
+        const server = await this.#track(this.#explained((0,facts/* readServerFacts */.TX)(context)));
+        const { client, warning } = await this.#track((0,choose/* dumpClient */.uE)(clients, server.server.major, provide));
         if (warning)
             report.warning(`${this.name}: ${warning}`);
         this.#opened = { server, client, connection };
     }
     async *streams() {
-        const { report } = this.#options;
+        const { report, variables } = this.#options;
         if (!this.#opened)
             throw new Error(`${this.name}: streams are asked for before open()`);
         const { server, client, connection } = this.#opened;
-        const reading = this.#track(this.#explained(this.#readGlobals(client, connection, server)));
+        // Small, and read while pg_dump starts.
+        const reading = this.#track(this.#explained(readGlobals({ client, connection, passwords: server.rolePasswords, variables, signal: this.#signal })));
         yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) };
         const globals = await reading;
         if ('reason' in globals) {
-            this.#globals = globals;
-            report.warning(`${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`, 'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges');
+            this.#globals = { reason: globals.reason };
+            report.warning(`${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`, globals.hint ?? 'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges');
         }
         else {
             this.#globals = { stream: true, passwords: globals.passwords };
@@ -43723,11 +47050,11 @@ class PostgresSource {
     }
     async *#dump(client, connection) {
         const { variables, dumpArguments, lockTimeout } = this.#options;
-        const listing = (0,_postgres_archive_js__WEBPACK_IMPORTED_MODULE_1__/* .startListing */ .jF)({ client, variables, signal: this.#signal });
+        const listing = (0,archive/* startListing */.jF)({ client, variables, signal: this.#signal });
         const parameters = [
             '--format=custom', '--compress=0', '--no-password', `--lock-wait-timeout=${lockTimeout}`, `--dbname=${connection.parameters}`, ...dumpArguments,
         ];
-        const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .startChild */ .v0)((0,_postgres_clients_js__WEBPACK_IMPORTED_MODULE_3__/* .programOf */ .oQ)(client, 'pg_dump'), parameters, { environment: (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_4__/* .clientEnvironment */ .B5)(connection, variables), signal: this.#signal });
+        const child = (0,compiled_child/* startChild */.v0)((0,clients/* programOf */.oQ)(client, 'pg_dump'), parameters, { environment: (0,postgres_connection/* clientEnvironment */.B5)(connection, variables), signal: this.#signal });
         this.#running.push(listing.exit, child.exit);
         child.end();
         try {
@@ -43741,28 +47068,10 @@ class PostgresSource {
             this.#listing = await listing.finish();
         }
         catch (error) {
-            throw await this.#way.explain((0,_postgres_errors_js__WEBPACK_IMPORTED_MODULE_5__/* .explain */ .WE)(error, 'dump', connection));
+            throw await this.#way.explain((0,errors/* explain */.WE)(error, 'dump', connection));
         }
         finally {
             await listing.stop();
-        }
-    }
-    /** Small, and read while pg_dump starts. A server that refuses it has a reason; anything else that goes wrong is thrown. */
-    async #readGlobals(client, connection, { database, rolePasswords: passwords }) {
-        const { variables } = this.#options;
-        const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${database}`];
-        if (!passwords)
-            parameters.push('--no-role-passwords');
-        const environment = (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_4__/* .clientEnvironment */ .B5)(connection, variables);
-        try {
-            const { stdout } = await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .runChild */ .w$)((0,_postgres_clients_js__WEBPACK_IMPORTED_MODULE_3__/* .programOf */ .oQ)(client, 'pg_dumpall'), parameters, { environment, signal: this.#signal });
-            return { bytes: Buffer.from(stdout), passwords };
-        }
-        catch (error) {
-            const reason = (0,_postgres_errors_js__WEBPACK_IMPORTED_MODULE_5__/* .refusal */ .x5)(error, connection);
-            if (reason !== undefined)
-                return { reason };
-            throw (0,_postgres_errors_js__WEBPACK_IMPORTED_MODULE_5__/* .explain */ .WE)(error, 'dump', connection);
         }
     }
     async #explained(promise) {
@@ -43781,6 +47090,72 @@ class PostgresSource {
 }
 async function* one(bytes) {
     yield bytes;
+}
+
+
+/***/ }),
+
+/***/ 61726:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   K: () => (/* binding */ LEAST),
+/* harmony export */   v: () => (/* binding */ shrunken)
+/* harmony export */ });
+/* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(54623);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21629);
+/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(37309);
+
+
+
+/** What had less than this is not compared: rows and files come and go. */
+const LEAST = { rows: 1000, bytes: 1_000_000, files: 10 };
+/** Everything that lost more than half since the snapshot before, and sources and tables that are gone. Rows and bytes of tables are the server's estimates. */
+function shrunken(before, now) {
+    return before.flatMap((old) => {
+        const about = { source: old.name, kind: old.kind };
+        const same = now.find(({ name, kind }) => name === old.name && kind === old.kind);
+        if (!same)
+            return [{ ...about, measure: 'bytes', before: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(old), now: null }];
+        return [...(old.kind === 'postgres' ? databaseLoss(old, same) : volumeLoss(old, same))].map((loss) => ({ ...about, ...loss }));
+    });
+}
+function lost(measure, before, now) {
+    return before >= LEAST[measure] && now < before / 2 ? [{ measure, before, now }] : [];
+}
+function volumeLoss(old, same) {
+    const [before, now] = [_volumes_facts_js__WEBPACK_IMPORTED_MODULE_2__/* .volumeFacts */ .O.safeParse(old.facts).data, _volumes_facts_js__WEBPACK_IMPORTED_MODULE_2__/* .volumeFacts */ .O.safeParse(same.facts).data];
+    if (!before || !now)
+        return lost('bytes', (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(old), (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(same));
+    return [...lost('files', before.files, now.files), ...lost('bytes', before.bytes, now.bytes)].slice(0, 1);
+}
+function databaseLoss(old, same) {
+    const whole = lost('bytes', (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(old), (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(same));
+    const [before, now] = [_postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__/* .postgresFacts */ .bv.safeParse(old.facts).data, _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__/* .postgresFacts */ .bv.safeParse(same.facts).data];
+    if (!before || !now)
+        return whole;
+    const shrinkage = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(old) - (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .sourceSize */ .vP)(same);
+    const tables = new Map(now.tables.map((table) => [nameOf(table), table]));
+    return [...whole, ...before.tables.flatMap((table) => tableLoss(table, tables.get(nameOf(table)), before, shrinkage))];
+}
+/** `shrinkage`: bytes that the archive of the database lost. */
+function tableLoss(before, now, facts, shrinkage) {
+    const table = `${before.schema}.${before.name}`;
+    if (!now) {
+        // Old partitions are dropped day by day, as is meant.
+        const [measure, amount] = before.rows === null ? ['bytes', before.bytes] : ['rows', before.rows];
+        return amount < LEAST[measure] || isPartition(before, facts) ? [] : [{ table, measure, before: amount, now: null }];
+    }
+    if (before.rows !== null && now.rows !== null)
+        return lost('rows', before.rows, now.rows).map((loss) => ({ table, ...loss }));
+    // Emptied by TRUNCATE, or restored and not analysed yet: a table has no estimates in both cases, but only in the first is the archive smaller.
+    return shrinkage < before.bytes / 4 ? [] : lost('bytes', before.bytes, now.bytes).map((loss) => ({ table, ...loss }));
+}
+function nameOf({ schema, name }) {
+    return JSON.stringify([schema, name]);
+}
+function isPartition({ schema, name }, { entries }) {
+    return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `));
 }
 
 
@@ -44835,159 +48210,22 @@ function ownerOf(pid) {
 
 /***/ }),
 
-/***/ 52270:
+/***/ 13254:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  W: () => (/* binding */ Catalog),
-  V: () => (/* binding */ nameOf)
-});
-
-// EXTERNAL MODULE: ./compiled/error.js
-var error = __nccwpck_require__(98276);
-// EXTERNAL MODULE: ./compiled/stores/retry.js
-var retry = __nccwpck_require__(53815);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(77598);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(51455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(76760);
-// EXTERNAL MODULE: ./compiled/stores/http.js
-var http = __nccwpck_require__(95117);
-// EXTERNAL MODULE: ./compiled/stores/store.js
-var store = __nccwpck_require__(19288);
-// EXTERNAL MODULE: ./compiled/stores/artifact/github.js
-var github = __nccwpck_require__(66709);
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(57975);
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(38522);
-;// CONCATENATED MODULE: ./compiled/stores/artifact/zip.js
-
-
-/** An archive that is truncated, damaged or none; the message is to be read after the archive's name. */
-class BadZip extends Error {
-}
-const END = 0x06054b50;
-const END_64 = 0x06064b50;
-const LOCATOR_64 = 0x07064b50;
-const CENTRAL = 0x02014b50;
-const LOCAL = 0x04034b50;
-const LOCAL_SIZE = 30;
-/** The fixed part of the end record and the longest comment that may follow it. */
-const LONGEST_END = 22 + 0xffff;
-/** The files of an archive of `size` bytes. Throws `BadZip`. */
-async function readDirectory(readAt, size) {
-    const { offset, length, count } = await findDirectory(readAt, size);
-    const bytes = await readAt(offset, offset + length);
-    const entries = [];
-    for (let at = 0; at < bytes.length;) {
-        if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== CENTRAL)
-            throw new BadZip('its directory is damaged');
-        const nameEnd = at + 46 + bytes.readUInt16LE(at + 28);
-        const extraEnd = nameEnd + bytes.readUInt16LE(at + 30);
-        const entry = readEntryRecord(bytes, at, nameEnd, extraEnd);
-        if (entry.offset + LOCAL_SIZE + entry.packed > offset)
-            throw new BadZip(`its directory places ${JSON.stringify(entry.name)} outside of it`);
-        entries.push(entry);
-        at = extraEnd + bytes.readUInt16LE(at + 32);
-    }
-    if (entries.length !== count)
-        throw new BadZip(`its directory has ${entries.length} files instead of ${count}`);
-    return entries;
-}
-async function findDirectory(readAt, size) {
-    const start = Math.max(0, size - LONGEST_END);
-    const tail = await readAt(start, size);
-    let end = tail.length - 22;
-    // A comment may hold the signature too; the real one's comment ends with the file.
-    while (end >= 0 && !(tail.readUInt32LE(end) === END && end + 22 + tail.readUInt16LE(end + 20) === tail.length))
-        end--;
-    if (end < 0)
-        throw new BadZip('it has no directory at its end: it is truncated, or no zip file');
-    const found = { offset: tail.readUInt32LE(end + 16), length: tail.readUInt32LE(end + 12), count: tail.readUInt16LE(end + 10) };
-    if (end >= 20 && tail.readUInt32LE(end - 20) === LOCATOR_64) {
-        const at = toNumber(tail.readBigUInt64LE(end - 12));
-        const record = at + 56 <= size ? await readAt(at, at + 56) : Buffer.alloc(56);
-        if (record.readUInt32LE(0) !== END_64)
-            throw new BadZip('its directory is damaged');
-        Object.assign(found, { count: toNumber(record.readBigUInt64LE(32)), length: toNumber(record.readBigUInt64LE(40)), offset: toNumber(record.readBigUInt64LE(48)) });
-    }
-    if (found.offset + found.length > start + end)
-        throw new BadZip('its directory lies outside of it');
-    return found;
-}
-function readEntryRecord(bytes, at, nameEnd, extraEnd) {
-    if (extraEnd > bytes.length)
-        throw new BadZip('its directory is damaged');
-    const name = bytes.toString('utf8', at + 46, nameEnd);
-    const method = { 0: 'stored', 8: 'deflated' }[bytes.readUInt16LE(at + 10)];
-    if (method === undefined || (bytes.readUInt16LE(at + 8) & 1) === 1)
-        throw new BadZip(`${JSON.stringify(name)} in it is packed in a way that is not known`);
-    const long = longFields(bytes.subarray(nameEnd, extraEnd));
-    // The long fields are there only for those that are full, in this order.
-    const field = (offset) => {
-        const value = bytes.readUInt32LE(at + offset);
-        return value === 0xffffffff ? long() : value;
-    };
-    const size = field(24);
-    const packed = field(20);
-    return { name, size, packed, method, crc: bytes.readUInt32LE(at + 16), offset: field(42) };
-}
-/** The numbers of a zip64 extra field, one after the other (APPNOTE 4.5.3). */
-function longFields(extra) {
-    let fields = Buffer.alloc(0);
-    for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
-        if (extra.readUInt16LE(at) === 1)
-            fields = Buffer.from(extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2)));
-    }
-    let next = 0;
-    return () => {
-        if (next + 8 > fields.length)
-            throw new BadZip('its directory is damaged');
-        next += 8;
-        return toNumber(fields.readBigUInt64LE(next - 8));
-    };
-}
-function toNumber(value) {
-    if (value > BigInt(Number.MAX_SAFE_INTEGER))
-        throw new BadZip('its directory is damaged');
-    return Number(value);
-}
-/** The content of one file, its size and CRC-32 compared. Throws `BadZip`. */
-async function readEntry(readAt, entry) {
-    const damaged = (what, cause) => new BadZip(`${entry.name} in it ${what}`, { cause });
-    // Name and extra fields of the local header are as long as we guess in all but foreign archives; then it takes a second read.
-    const guess = LOCAL_SIZE + Buffer.byteLength(entry.name);
-    let bytes = await readAt(entry.offset, entry.offset + guess + entry.packed);
-    if (bytes.readUInt32LE(0) !== LOCAL)
-        throw damaged('has a damaged header');
-    const start = LOCAL_SIZE + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
-    if (start !== guess) {
-        bytes = await readAt(entry.offset + start, entry.offset + start + entry.packed);
-    }
-    else {
-        bytes = bytes.subarray(start);
-    }
-    if (entry.method === 'deflated') {
-        try {
-            bytes = await (0,external_node_util_.promisify)(external_node_zlib_.inflateRaw)(bytes, { maxOutputLength: Math.max(1, entry.size) });
-        }
-        catch (cause) {
-            throw damaged('does not decompress', cause);
-        }
-    }
-    if (bytes.length !== entry.size)
-        throw damaged(`has ${bytes.length} bytes instead of ${entry.size}`);
-    if ((0,external_node_zlib_.crc32)(bytes) !== entry.crc)
-        throw damaged('is not what was put: its checksum (CRC-32) differs');
-    return bytes;
-}
-
-;// CONCATENATED MODULE: ./compiled/stores/artifact/archive.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   T: () => (/* binding */ Archive),
+/* harmony export */   e: () => (/* binding */ DamagedArtifact)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(51455);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(76760);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98276);
+/* harmony import */ var _http_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(95117);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(53815);
+/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(19288);
+/* harmony import */ var _github_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(66709);
+/* harmony import */ var _zip_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(30891);
 
 
 
@@ -45000,9 +48238,9 @@ async function readEntry(readAt, entry) {
 /** Read at once from the end: in most artifacts this has the directory, parts.json and the snapshot. */
 const TAIL = 256 * 1024;
 /** An artifact that is missing bytes or has wrong ones. */
-class DamagedArtifact extends store/* DamagedObject */.F7 {
-    constructor(message, cause) {
-        super(message, { cause, hint: 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.' });
+class DamagedArtifact extends _store_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedObject */ .F7 {
+    constructor(message, cause, hint = 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.') {
+        super(message, { cause, hint });
         this.name = 'DamagedArtifact';
     }
 }
@@ -45014,52 +48252,61 @@ class Archive {
     #options;
     #label;
     #url;
+    #tail;
     #file;
     #fetching;
     constructor(options) {
         this.#options = options;
         this.#label = `artifact ${options.artifact.name} (${options.artifact.id})`;
     }
-    /** Its files, and the content of those for which `wanted` is true. */
-    async open(wanted) {
+    /** Where its directory lies. What is read for that serves `entries` and `read` as well, until `forget`. */
+    async directory() {
         return this.#checked(async () => {
             const { size } = this.#options.artifact;
-            const tailStart = Math.max(0, size - TAIL);
-            const tail = size > 0 ? await this.#read(tailStart, size) : Buffer.alloc(0);
-            const readAt = async (start, end) => (start >= tailStart && end <= size ? tail.subarray(start - tailStart, end - tailStart) : this.#read(start, end));
-            const entries = await readDirectory(readAt, size);
-            const contents = new Map();
-            for (const entry of entries.filter(wanted))
-                contents.set(entry.name, await readEntry(readAt, entry));
-            return { entries, contents };
+            const start = Math.max(0, size - TAIL);
+            this.#tail ??= { start, bytes: size > 0 ? await this.#fetch(start, size) : Buffer.alloc(0) };
+            return (0,_zip_js__WEBPACK_IMPORTED_MODULE_8__/* .findDirectory */ .te)((from, to) => this.#read(from, to), size);
         });
     }
+    async entries(directory) {
+        return this.#checked(() => (0,_zip_js__WEBPACK_IMPORTED_MODULE_8__/* .readDirectory */ .gZ)((start, end) => this.#read(start, end), directory));
+    }
+    forget() {
+        this.#tail = undefined;
+    }
     async read(entry) {
-        return this.#checked(() => readEntry((start, end) => this.#read(start, end), entry));
+        return this.#checked(() => (0,_zip_js__WEBPACK_IMPORTED_MODULE_8__/* .readEntry */ .hB)((start, end) => this.#read(start, end), entry));
     }
     async close() {
         if (!this.#file)
             return;
         await this.#file.handle.close();
-        await (0,promises_.rm)(this.#file.path, { force: true });
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.#file.path, { force: true });
     }
     async #checked(work) {
         try {
             return await work();
         }
         catch (error) {
-            if (error instanceof BadZip)
+            if (error instanceof _zip_js__WEBPACK_IMPORTED_MODULE_8__/* .BadZip */ .ZB)
                 throw new DamagedArtifact(`${this.#label} is damaged: ${error.message}`, error.cause);
             throw error;
         }
     }
     async #read(start, end) {
-        const { signal, timeout, artifact } = this.#options;
-        if (start < 0 || end > artifact.size || start >= end)
-            throw new BadZip(`it has no bytes ${start} to ${end}`);
+        if (start < 0 || end > this.#options.artifact.size || start > end)
+            throw new _zip_js__WEBPACK_IMPORTED_MODULE_8__/* .BadZip */ .ZB(`it has no bytes ${start} to ${end}`);
+        if (start === end)
+            return Buffer.alloc(0);
+        if (this.#tail && start >= this.#tail.start)
+            return this.#tail.bytes.subarray(start - this.#tail.start, end - this.#tail.start);
+        return this.#fetch(start, end);
+    }
+    async #fetch(start, end) {
+        const { signal, timeout } = this.#options;
         if (this.#file)
             return readFrom(this.#file.handle, start, end);
-        const piece = await (0,retry/* retry */.L5)((limit) => this.#range(start, end, limit), { signal, budget: timeout });
+        const piece = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L5)((limit) => this.#range(start, end, limit), { signal, budget: timeout });
         if (piece)
             return piece;
         await (this.#fetching ??= this.#fetchWhole());
@@ -45079,7 +48326,7 @@ class Archive {
                 pieces.push(piece);
             };
             const pieces = [];
-            answer = await (0,http/* request */.E)(url, { headers: { range: `bytes=${start}-${end - 1}` } }, { signal, silence: limit, maximum: Math.max(end - start, 65536), sink });
+            answer = await (0,_http_js__WEBPACK_IMPORTED_MODULE_4__/* .request */ .Em)(url, { headers: { range: `bytes=${start}-${end - 1}` } }, { signal, silence: limit, maximum: Math.max(end - start, 65536), sink });
             answer.body = answer.status === 206 ? Buffer.concat(pieces) : answer.body;
         }
         catch (error) {
@@ -45093,44 +48340,44 @@ class Archive {
         if (total !== artifact.size)
             throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`);
         if (answer.body.length !== end - start)
-            throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: http/* AGAIN */.j });
+            throw new _retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
         return answer.body;
     }
     /** A signed URL is good for a short time only: 403 means that another one is needed, and that it is worth another try. */
     #refused(url, status) {
         this.#url = undefined;
         if (status === 404)
-            return new github/* Gone */.S1(this.#options.artifact.name, this.#options.artifact.id);
+            return new _github_js__WEBPACK_IMPORTED_MODULE_7__/* .Gone */ .S1(this.#options.artifact.name, this.#options.artifact.id);
         if (status === 416)
             return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`);
-        return new retry/* Transient */.Rc(`${url.host} answered with status ${status} to the download of ${this.#label}`, { hint: http/* AGAIN */.j });
+        return new _retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`${url.host} answered with status ${status} to the download of ${this.#label}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
     }
     /** A proxy or a service in trouble may answer with a page for people, and with status 200. */
     #refusePage(url, headers) {
         if (!headers.get('content-type')?.startsWith('text/html'))
             return;
         this.#url = undefined;
-        throw new retry/* Transient */.Rc(`${url.host} answered with a page for people to the download of ${this.#label}`, { hint: http/* AGAIN */.j });
+        throw new _retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`${url.host} answered with a page for people to the download of ${this.#label}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
     }
     async #fetchWhole() {
         const { signal, timeout, temporary, artifact } = this.#options;
-        await (0,promises_.mkdir)(temporary, { recursive: true, mode: 0o700 });
-        const file = external_node_path_.join(temporary, `artifact-${artifact.id}-${(0,external_node_crypto_.randomUUID)()}.zip`);
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(temporary, { recursive: true, mode: 0o700 });
+        const file = node_path__WEBPACK_IMPORTED_MODULE_2__.join(temporary, `artifact-${artifact.id}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}.zip`);
         try {
-            await (0,retry/* retry */.L5)((limit) => this.#download(file, limit), { signal, budget: timeout });
-            this.#file = { path: file, handle: await (0,promises_.open)(file, 'r') };
+            await (0,_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L5)((limit) => this.#download(file, limit), { signal, budget: timeout });
+            this.#file = { path: file, handle: await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.open)(file, 'r') };
         }
         catch (error) {
             this.#fetching = undefined;
-            await (0,promises_.rm)(file, { force: true });
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(file, { force: true });
             throw error;
         }
     }
     async #download(file, limit) {
         const { signal, artifact } = this.#options;
         const url = await (this.#url ??= this.#options.locate());
-        const handle = await (0,promises_.open)(file, 'w', 0o600);
-        const hash = (0,external_node_crypto_.createHash)('sha256');
+        const handle = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.open)(file, 'w', 0o600);
+        const hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256');
         let size = 0;
         try {
             const sink = async (piece, { headers }) => {
@@ -45139,7 +48386,7 @@ class Archive {
                 size += piece.length;
                 await handle.writeFile(piece);
             };
-            const { status } = await (0,http/* request */.E)(url, {}, { signal, silence: limit, maximum: artifact.size, sink });
+            const { status } = await (0,_http_js__WEBPACK_IMPORTED_MODULE_4__/* .request */ .Em)(url, {}, { signal, silence: limit, maximum: artifact.size, sink });
             if (status !== 200)
                 throw this.#refused(url, status);
         }
@@ -45155,7 +48402,7 @@ class Archive {
     }
 }
 /** Thrown to leave a request whose answer is the whole file. */
-class Whole extends error/* LifeboatError */.H3 {
+class Whole extends _error_js__WEBPACK_IMPORTED_MODULE_3__/* .LifeboatError */ .H3 {
     constructor() {
         super('the whole file is sent instead of a part of it');
     }
@@ -45164,35 +48411,118 @@ async function readFrom(handle, start, end) {
     const bytes = Buffer.alloc(end - start);
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
     if (bytesRead !== bytes.length)
-        throw new BadZip(`it has no bytes ${start} to ${end}`);
+        throw new _zip_js__WEBPACK_IMPORTED_MODULE_8__/* .BadZip */ .ZB(`it has no bytes ${start} to ${end}`);
     return bytes;
 }
 
+
+/***/ }),
+
+/***/ 40147:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  WC: () => (/* binding */ Catalog),
+  Vb: () => (/* binding */ nameOf)
+});
+
+// UNUSED EXPORTS: LAST_NAME
+
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/retry.js
+var retry = __nccwpck_require__(53815);
+// EXTERNAL MODULE: ./compiled/stores/artifact/archive.js
+var artifact_archive = __nccwpck_require__(13254);
+// EXTERNAL MODULE: ./compiled/stores/artifact/github.js
+var github = __nccwpck_require__(66709);
 // EXTERNAL MODULE: ./compiled/stores/artifact/parts.js
 var artifact_parts = __nccwpck_require__(8302);
+;// CONCATENATED MODULE: ./compiled/stores/artifact/left-out.js
+/** So many of them are named. */
+const NAMED = 3;
+/** Artifacts that count as not there, and what is said of them: one warning for all that were found at a time, and each is named once. */
+class LeftOut {
+    #report;
+    #told = new Set();
+    #found = [];
+    constructor(report) {
+        this.#report = report;
+    }
+    add(artifact, error) {
+        if (!this.#told.has(artifact.id))
+            this.#found.push({ artifact, error });
+        this.#told.add(artifact.id);
+    }
+    tell() {
+        const found = this.#found.splice(0);
+        const [first] = found;
+        if (!first)
+            return;
+        if (found.length === 1)
+            return this.#report.warning(first.error.message, first.error.hint);
+        this.#report.warning(`${found.length} artifacts count as not there: ${few(found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')), '; ')}`, 'Snapshots that need nothing of them are not affected; `lifeboat list` shows them. Look at the workflow runs that made them, and delete those that are not yours.');
+    }
+    /** Those that runs of other repositories' code uploaded. */
+    foreign(artifacts) {
+        const found = artifacts.filter(({ id }) => !this.#told.has(id));
+        if (found.length === 0)
+            return;
+        for (const { id } of found)
+            this.#told.add(id);
+        const names = few(found.map(({ name, id }) => `${name} (${id})`), ', ');
+        this.#report.warning(found.length === 1 ? `artifact ${names} is not looked at: the run of a fork uploaded it` : `${found.length} artifacts are not looked at: runs of forks uploaded them: ${names}`, 'Only runs of the repository itself make backups. Delete them, and look at the pull requests they come from.');
+    }
+}
+function few(texts, separator) {
+    const named = texts.slice(0, NAMED);
+    return texts.length > NAMED ? `${named.join(separator)}${separator}and ${texts.length - NAMED} more` : named.join(separator);
+}
+
 ;// CONCATENATED MODULE: ./compiled/stores/artifact/catalog.js
 
 
 
 
 
+
 const PREFIX = 'lifeboat-';
-/** Artifacts looked into at the same time. */
+/** Artifacts looked into at the same time; those with a directory or a parts.json of more than SMALL bytes one after the other. */
 const PARALLEL = 8;
-/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none. */
+const SMALL = 256 * 1024;
+/** So many artifacts' ends are remembered from one look to the next, 256 KiB each. */
+const ENDS_KEPT = 100;
+/** Key files of one artifact that are tried. */
+const CANDIDATES_OF_ONE = 4;
+/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none, and up to the last that a backup takes. */
 const NAMES_AT_ONCE = 3;
+const LAST_NAME = 100;
 /** Which artifacts there are, and what each holds; read once. */
 class Catalog {
     #options;
     #rest;
     #run;
+    #leftOut;
+    #archives = new Map();
+    #authenticator;
+    #listed;
     #held;
+    /** The last of those that are read alone. */
+    #alone = Promise.resolve();
     constructor(options, rest, run) {
         this.#options = options;
         this.#rest = rest;
         this.#run = run;
+        this.#leftOut = new LeftOut(options.report);
     }
-    /** Every artifact there is that has parts.json, newest first. */
+    /** Only artifacts that are signed count from now on. Before, all that claim to be backups do. */
+    authenticate(authenticator) {
+        this.#authenticator = authenticator;
+        this.#held = undefined;
+    }
+    /** Every artifact there is that counts, newest first. */
     held() {
         this.#held ??= this.#load().catch((error) => {
             this.#held = undefined;
@@ -45200,28 +48530,42 @@ class Catalog {
         });
         return this.#held;
     }
-    /** After this program itself has added or deleted some. */
-    replace(held) {
-        this.#held = Promise.resolve(held);
+    /** After this run itself has made one. */
+    add(made) {
+        this.#listed = undefined;
+        this.#held &&= this.#held.then((held) => [made, ...held]);
+    }
+    /** After this run itself has deleted one. */
+    remove(id) {
+        this.#listed = undefined;
+        this.#held &&= this.#held.then((held) => held.filter(({ artifact }) => artifact.id !== id));
     }
     async close() {
-        // A failed listing was thrown where it was asked for.
-        const held = (await this.#held?.catch(() => [])) ?? [];
-        for (const { archive } of held)
+        for (const archive of this.#archives.values())
             await archive.close();
     }
     async #load() {
         const held = await (0,retry/* inParallel */.HN)(await this.listed(), PARALLEL, (artifact) => this.#look(artifact));
+        this.#leftOut.tell();
         return held.filter((found) => found !== undefined);
     }
-    /** The artifacts whose names are those of the set, or of any. */
-    async listed() {
+    /** The artifacts of this repository whose names are those of the set, or of any; newest first. Asked for once. */
+    listed() {
+        this.#listed ??= this.listedNow().catch((error) => {
+            this.#listed = undefined;
+            throw error;
+        });
+        return this.#listed;
+    }
+    async listedNow() {
         const artifacts = new Map();
         for (const artifact of (await this.#run?.list()) ?? [])
             artifacts.set(artifact.id, { ...artifact, own: true });
         for (const artifact of await this.#fromRepository())
             artifacts.set(artifact.id, artifact);
-        return [...artifacts.values()].filter(({ name }) => this.#isOurs(name)).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id);
+        const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name));
+        this.#leftOut.foreign(ours.filter(({ foreign }) => foreign));
+        return ours.filter(({ foreign }) => !foreign).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id);
     }
     async #fromRepository() {
         const { set } = this.#options;
@@ -45230,13 +48574,14 @@ class Catalog {
         if (set === undefined)
             return this.#rest.list();
         const found = [];
-        for (let number = 1;; number += NAMES_AT_ONCE) {
+        for (let number = 1; number <= LAST_NAME; number += NAMES_AT_ONCE) {
             const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index));
             const group = (await (0,retry/* inParallel */.HN)(names, NAMES_AT_ONCE, (name) => this.#rest.list(name))).flat();
             found.push(...group);
-            if (group.length === 0)
-                return found;
+            if (group.every(({ foreign }) => foreign))
+                break;
         }
+        return found;
     }
     #isOurs(name) {
         const { set } = this.#options;
@@ -45244,46 +48589,102 @@ class Catalog {
             return name.startsWith(PREFIX);
         return name.startsWith(nameOf(set, 1)) && /^(\.[1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length));
     }
-    /** What an artifact holds; undefined, with a warning, for one that is damaged or not a backup, and for one that has gone meanwhile. */
-    async #look(artifact) {
-        const archive = this.archive(artifact);
+    /**
+     * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who uploads
+     * artifacts of his own today comes after those that were there before.
+     */
+    async candidates(prefix) {
+        const found = await (0,retry/* inParallel */.HN)(await this.listed(), PARALLEL, (artifact) => this.#inspect(artifact, { again: true }, async (archive, entries) => {
+            const named = entries.filter(({ name }) => name.startsWith(prefix)).slice(0, CANDIDATES_OF_ONE);
+            return named.map((entry) => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }));
+        }));
+        return inTurn(found.filter((candidates) => candidates !== undefined)).flat();
+    }
+    /** What an artifact holds; undefined for one that is damaged, not a backup or not signed, and for one that has gone meanwhile. */
+    #look(artifact) {
+        return this.#inspect(artifact, { again: !this.#authenticator }, async (archive, entries, large) => {
+            const parts = partsIn(artifact, entries);
+            const read = async () => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, this.#authenticator);
+            return !large && parts.size > SMALL ? this.#byItself(read) : read();
+        });
+    }
+    /** `again`: it will be inspected once more. */
+    async #inspect(artifact, { again }, work) {
+        const archive = this.#archives.get(artifact.id) ?? this.archive(artifact);
+        this.#archives.set(artifact.id, archive);
         try {
-            const { entries, contents } = await archive.open(({ name, size }) => name === artifact_parts/* PARTS */.dI && size < 512 * 1024 * 1024);
-            return { artifact, archive, ...read(artifact, entries, contents.get(artifact_parts/* PARTS */.dI)) };
+            const directory = await archive.directory();
+            const large = directory.length > SMALL;
+            const inspect = async () => work(archive, await archive.entries(directory), large);
+            return await (large ? this.#byItself(inspect) : inspect());
         }
         catch (error) {
-            if (error instanceof artifact_parts/* NewerParts */.MZ || !(error instanceof DamagedArtifact || error instanceof github/* Gone */.S1))
+            if (error instanceof github/* Gone */.S1)
+                return undefined;
+            if (!(error instanceof artifact_archive/* DamagedArtifact */.e))
                 throw error;
-            if (error instanceof DamagedArtifact)
-                this.#options.report.warning(error.message, error.hint);
+            this.#leftOut.add(artifact, error);
             return undefined;
         }
+        finally {
+            if (!again || this.#archives.size > ENDS_KEPT)
+                archive.forget();
+        }
+    }
+    /** Large ones are read one at a time, so that many of them take no more memory than one. */
+    #byItself(work) {
+        const result = this.#alone.then(work);
+        this.#alone = result.catch(() => undefined);
+        return result;
     }
     archive(artifact) {
         const { signal, timeout, temporary } = this.#options;
         const source = artifact.own || !this.#rest ? this.#run : this.#rest;
-        return new Archive({ artifact, locate: () => source.location(artifact), temporary, signal, timeout });
+        return new artifact_archive/* Archive */.T({ artifact, locate: () => source.location(artifact), temporary, signal, timeout });
     }
 }
-/** Compares the files of an artifact with its parts.json. */
-function read({ name, id }, entries, partsFile) {
-    if (!partsFile)
-        throw new DamagedArtifact(`artifact ${name} (${id}) is not a backup: it has no ${artifact_parts/* PARTS */.dI}`);
+/** First, last, second, last but one, and so on, of a list that is newest first, from its end. */
+function inTurn(items) {
+    const left = [...items];
+    return items.map((_, index) => (index % 2 === 0 ? left.pop() : left.shift()));
+}
+const UNSIGNED = 'Was it made with another key? Otherwise somebody else uploaded it: look at the workflow run that it is of, and delete it.';
+function partsIn({ name, id }, entries) {
+    const parts = entries.find((entry) => entry.name === artifact_parts/* PARTS */.dI);
+    if (!parts)
+        throw new artifact_archive/* DamagedArtifact */.e(`artifact ${name} (${id}) is not a backup: it has no ${artifact_parts/* PARTS */.dI}`);
+    if (parts.size > artifact_parts/* LARGEST_PARTS */.GJ)
+        throw new artifact_archive/* DamagedArtifact */.e(`${artifact_parts/* PARTS */.dI} in artifact ${name} (${id}) has ${parts.size} bytes, more than the ${artifact_parts/* LARGEST_PARTS */.GJ} it may have`);
+    // As it was uploaded; one that is packed may be many times as large as the artifact itself.
+    if (parts.method !== 'stored')
+        throw new artifact_archive/* DamagedArtifact */.e(`${artifact_parts/* PARTS */.dI} in artifact ${name} (${id}) is compressed, which no backup's is`);
+    return parts;
+}
+/** Checks parts.json, its signature first, and compares the files of the artifact with it. */
+function heldIn({ artifact, archive, entries, partsFile }, authenticator) {
+    const { name, id, run } = artifact;
+    const label = `artifact ${name} (${id})`;
+    // Without a key nothing of it is more than a claim.
+    const body = authenticator ? authenticator.authentic(partsFile) : partsFile.subarray(partsFile.indexOf('\n') + 1);
+    if (!body)
+        throw new artifact_archive/* DamagedArtifact */.e(`${label} counts as not there: it is not signed with the key given`, undefined, UNSIGNED);
     let parts;
     try {
-        parts = (0,artifact_parts/* parseParts */.il)(partsFile);
+        parts = (0,artifact_parts/* parseParts */.il)(body);
     }
     catch (cause) {
-        if (cause instanceof artifact_parts/* NewerParts */.MZ)
+        if (cause instanceof artifact_parts/* NewerParts */.MZ && authenticator)
             throw cause;
-        throw new DamagedArtifact(`${artifact_parts/* PARTS */.dI} in artifact ${name} (${id}) is damaged: ${(0,error/* messageOf */.bD)(cause)}`, cause);
+        throw new artifact_archive/* DamagedArtifact */.e(`${artifact_parts/* PARTS */.dI} in ${label} is damaged: ${(0,error/* messageOf */.bD)(cause)}`, cause);
+    }
+    if (parts.name !== name || (run !== undefined && parts.run !== run)) {
+        throw new artifact_archive/* DamagedArtifact */.e(`${label} of run ${run} counts as not there: it is a copy of artifact ${parts.name} of run ${parts.run}`, undefined, UNSIGNED);
     }
     const found = new Map(entries.map((entry) => [entry.name, entry]));
     const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size);
     if (wrong)
-        throw new DamagedArtifact(`artifact ${name} (${id}) does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${artifact_parts/* PARTS */.dI} lists`);
-    const listed = new Map(parts.objects.map(([key]) => [key, found.get(key)]));
-    return { entries: listed, needs: parts.needs };
+        throw new artifact_archive/* DamagedArtifact */.e(`${label} does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${artifact_parts/* PARTS */.dI} lists`);
+    return { artifact, archive, set: parts.set, entries: new Map(parts.objects.map(([key, , sha256]) => [key, { ...found.get(key), sha256 }])), needs: parts.needs };
 }
 /** The artifact of a set's first backup in a run, or of a further one. */
 function nameOf(set, number) {
@@ -45324,7 +48725,7 @@ const described = zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({
     expired: zod__WEBPACK_IMPORTED_MODULE_3__/* .boolean */ .zMY(),
     created_at: time,
     expires_at: time.nullish(),
-    workflow_run: zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ id: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr().min(0) }).nullish(),
+    workflow_run: zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ id: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr().min(0), repository_id: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr().nullish(), head_repository_id: zod__WEBPACK_IMPORTED_MODULE_3__/* .int */ .Whr().nullish() }).nullish(),
 });
 const page = zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ artifacts: zod__WEBPACK_IMPORTED_MODULE_3__/* .array */ .YOg(described) });
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
@@ -45384,7 +48785,7 @@ class RestApi {
         const { signal, timeout } = this.#access;
         const headers = { accept: 'application/vnd.github+json', authorization: `Bearer ${this.#token}`, 'x-github-api-version': '2022-11-28', 'user-agent': 'lifeboat' };
         return (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)(async (limit) => {
-            const answer = await (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .E)(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER });
+            const answer = await (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER });
             const { status } = answer;
             if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
                 if (status === 200)
@@ -45398,7 +48799,7 @@ class RestApi {
                 throw rateLimited(answer);
             if (status === 403)
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION });
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .j });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
         }, { signal, budget: timeout });
     }
 }
@@ -45413,7 +48814,11 @@ function rateLimited({ headers }) {
 }
 function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }) {
     const expires = expires_at ? new Date(expires_at) : undefined;
-    return { id, name, size: size_in_bytes, digest: digest ?? undefined, created: new Date(created_at), expires, run: workflow_run?.id };
+    return { id, name, size: size_in_bytes, digest: digest ?? undefined, created: new Date(created_at), expires, run: workflow_run?.id, foreign: isForeign(workflow_run) };
+}
+/** Of a fork that was deleted since, no id may be left. Where a server tells neither id, the signature of parts.json has to do. */
+function isForeign(run) {
+    return (run?.head_repository_id ?? undefined) !== (run?.repository_id ?? undefined);
 }
 const ownArtifacts = zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({
     artifacts: zod__WEBPACK_IMPORTED_MODULE_3__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({
@@ -45450,7 +48855,7 @@ class RunService {
     async list() {
         const { artifacts } = await this.#call('ListArtifacts', {}, ownArtifacts);
         return artifacts.map(({ database_id, name, size, digest, created_at }) => ({
-            id: Number(database_id), name, size: Number(size), digest: digest ?? undefined, created: new Date(created_at), expires: undefined, run: this.#run_id,
+            id: Number(database_id), name, size: Number(size), digest: digest ?? undefined, created: new Date(created_at), expires: undefined, run: this.#run_id, foreign: false,
         }));
     }
     async location({ name }) {
@@ -45462,7 +48867,7 @@ class RunService {
         const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', 'user-agent': 'lifeboat' };
         const body = JSON.stringify({ ...this.#run, ...content });
         return (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)(async (limit) => {
-            const answer = await (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .E)(new URL(`${this.#base}/${method}`), { method: 'POST', headers, body }, { signal, silence: limit, maximum: LARGEST_ANSWER });
+            const answer = await (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(new URL(`${this.#base}/${method}`), { method: 'POST', headers, body }, { signal, silence: limit, maximum: LARGEST_ANSWER });
             if (answer.status !== 200)
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED });
             return parsed(answer, schema);
@@ -45496,21 +48901,21 @@ function jsonOf(answer) {
     }
     catch (cause) {
         // A proxy or a service in trouble answers with a page for people.
-        throw new _retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('GitHub answered with something that is not JSON', { cause, hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .j });
+        throw new _retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('GitHub answered with something that is not JSON', { cause, hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
     }
 }
 function parsed(answer, schema) {
     const result = schema.safeParse(jsonOf(answer));
     if (result.success)
         return result.data;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub's answer is not what it should be: ${zod__WEBPACK_IMPORTED_MODULE_5__/* .prettifyError */ .S1(result.error)}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .j });
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub's answer is not what it should be: ${zod__WEBPACK_IMPORTED_MODULE_5__/* .prettifyError */ .S1(result.error)}`, { hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
 }
 /** Plain http is believed only from a service that is itself reached over it (a test's). */
 function signedUrl(text, base) {
     const url = URL.parse(text ?? '');
     if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && base.startsWith('http:'))))
         return url;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('GitHub did not say where the artifact can be downloaded', { hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .j });
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('GitHub did not say where the artifact can be downloaded', { hint: _http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
 }
 
 
@@ -45520,6 +48925,7 @@ function signedUrl(text, base) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   GJ: () => (/* binding */ LARGEST_PARTS),
 /* harmony export */   HI: () => (/* binding */ wholeness),
 /* harmony export */   MZ: () => (/* binding */ NewerParts),
 /* harmony export */   T5: () => (/* binding */ objectKey),
@@ -45543,39 +48949,47 @@ const objectKey = zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP()
     .max(500)
     .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/)
     .refine((key) => key.split('/').every((part) => part !== '.' && part !== '..'));
-const object = zod__WEBPACK_IMPORTED_MODULE_1__/* .tuple */ .PVZ([objectKey, zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(0)]);
+const size = zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(0);
 const partsSchema = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     format: zod__WEBPACK_IMPORTED_MODULE_1__/* .literal */ .euz(PARTS_FORMAT),
-    /** Key and bytes of every object in this artifact. */
-    objects: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(object),
+    /** Name of the artifact and id of the workflow run it was made for: nowhere else does it count. */
+    name: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP().max(200),
+    run: zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(1),
+    /** Of the backup. */
+    set: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP().max(100),
+    /** Key, bytes and SHA-256 of every object in this artifact. */
+    objects: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .tuple */ .PVZ([objectKey, size, zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP().regex(/^[0-9a-f]{64}$/)])),
     /** By artifact, the objects that this one's snapshot needs besides. */
     needs: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
         artifact: zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(1),
         name: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP().max(200),
         run: zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(0).nullable(),
         expires: zod__WEBPACK_IMPORTED_MODULE_2__/* .datetime */ .w$().nullable(),
-        objects: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(object),
+        objects: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .tuple */ .PVZ([objectKey, size])),
     })),
 });
-/** Parses parts.json. Throws with what is wrong with it; a newer format is an error of its own, with a hint. */
-function parseParts(bytes) {
-    const json = JSON.parse(bytes.toString('utf8'));
+/** Bytes of parts.json with its signature: some 100,000 objects, put by this backup and by others. */
+const LARGEST_PARTS = 32 * 1024 * 1024;
+/** Parses the body of parts.json. Throws with what is wrong with it; a newer format is an error of its own, with a hint. */
+function parseParts(body) {
+    const json = JSON.parse(body.toString('utf8'));
     const format = typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined;
-    if (typeof format === 'string' && /^lifeboat-parts\/\d+$/.test(format) && format !== PARTS_FORMAT) {
+    if (typeof format === 'string' && /^lifeboat-parts\/\d{1,9}$/.test(format) && format !== PARTS_FORMAT) {
         throw new NewerParts(`an artifact has the format ${format}; this version of Lifeboat reads ${PARTS_FORMAT}`, {
             hint: 'Use the version of Lifeboat that wrote it, or a newer one. Nothing was changed.',
         });
     }
     const parsed = partsSchema.safeParse(json);
     if (!parsed.success)
-        throw new Error(zod__WEBPACK_IMPORTED_MODULE_3__/* .prettifyError */ .S1(parsed.error));
+        throw new Error(zod__WEBPACK_IMPORTED_MODULE_3__/* .prettifyError */ .S1(parsed.error).slice(0, 500));
     return parsed.data;
 }
 /** Artifacts that a newer version wrote: nothing may be concluded from them, least of all that something is not needed. */
 class NewerParts extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 {
 }
+/** The body of parts.json, to be signed. */
 function encodeParts(parts) {
-    return Buffer.from(JSON.stringify({ format: PARTS_FORMAT, ...parts }));
+    return JSON.stringify({ format: PARTS_FORMAT, ...parts });
 }
 function snapshotsOf(holding) {
     return [...holding.objects].filter((key) => key.startsWith('snapshots/'));
@@ -45631,6 +49045,124 @@ function unneeded(holdings, kept, now, grace = 24 * 3600 * 1000) {
 
 /***/ }),
 
+/***/ 3047:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   v: () => (/* binding */ Publisher)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(40147);
+/* harmony import */ var _parts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8302);
+/* harmony import */ var _upload_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(39979);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_upload_js__WEBPACK_IMPORTED_MODULE_4__]);
+_upload_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+
+
+const DAY = 86_400_000;
+/** Makes an artifact of what is staged, and compares what GitHub then has with it. */
+class Publisher {
+    #options;
+    #rest;
+    #run;
+    #catalog;
+    #staging;
+    constructor(options, services, catalog, staging) {
+        this.#options = options;
+        this.#rest = services.rest;
+        this.#run = services.run;
+        this.#catalog = catalog;
+        this.#staging = staging;
+    }
+    /** `partsFor`: the signed parts.json of an artifact of this name. */
+    async publish(set, partsFor) {
+        return this.#confirm(await this.#upload(set, partsFor));
+    }
+    /** Under the first name that this run has not used yet. */
+    async #upload(set, partsFor) {
+        const { variables, signal, timeout, retention } = this.#options;
+        for (let number = 1;; number++) {
+            const name = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(set, number);
+            await this.#staging.put(_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .PARTS */ .dI, partsFor(name));
+            const files = [...this.#staging.objects.values()].map(({ file }) => file);
+            try {
+                return { name, ...(await (0,_upload_js__WEBPACK_IMPORTED_MODULE_4__/* .uploadArtifact */ .m)({ name, root: this.#staging.root, files, retentionDays: retention.artifact }, { variables, signal, timeout })) };
+            }
+            catch (error) {
+                if (!(error instanceof _upload_js__WEBPACK_IMPORTED_MODULE_4__/* .NameTaken */ .R) || number === 100)
+                    throw error;
+                // Either another backup of this run has the name, or the answer to our own upload was lost.
+                const taken = (await this.#run.list()).find((artifact) => artifact.name === name);
+                if (taken?.digest && (await this.#compare(taken)).wrong.length === 0)
+                    return { name, id: taken.id, size: taken.size, digest: taken.digest };
+            }
+        }
+    }
+    /** What of that staged is not in an artifact of this run as it was staged. */
+    async #compare(artifact) {
+        const archive = this.#catalog.archive({ ...artifact, own: true });
+        const entries = new Map((await archive.entries(await archive.directory())).map((entry) => [entry.name, entry]));
+        archive.forget();
+        const wrong = [...this.#staging.objects].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key);
+        return { archive, entries, wrong };
+    }
+    /** Compares what GitHub says it has, and the directory of the stored zip file, with what was staged. */
+    async #confirm(uploaded) {
+        const { name, id, size, digest } = uploaded;
+        const hint = 'Do not count on this backup; run it again. Earlier backups are whole.';
+        const unchecked = (cause) => {
+            this.#options.signal.throwIfAborted();
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(cause)}`, { cause, hint });
+        };
+        const look = async () => {
+            const found = (await this.#run.list().catch(unchecked)).find((artifact) => artifact.id === id);
+            if (!found)
+                throw new _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint });
+            return found;
+        };
+        const stored = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)(look, { signal: this.#options.signal, budget: this.#options.timeout });
+        if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint });
+        }
+        const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked);
+        if (wrong.length > 0) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staging.objects.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` });
+        }
+        return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries };
+    }
+    /** GitHub may keep it for less time than was asked for: repositories and organisations set a limit. */
+    async #expiry({ id, name }) {
+        const { retention } = this.#options;
+        let expires;
+        try {
+            expires = (await this.#rest?.get(id))?.expires;
+        }
+        catch (error) {
+            if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+                throw error;
+            // The backup is stored and checked; that this could not be read does not make it fail.
+            this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`);
+        }
+        if (!expires)
+            return undefined;
+        const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY);
+        if (days < retention.artifact) {
+            this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.');
+        }
+        return expires;
+    }
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
 /***/ 28530:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -45668,6 +49200,82 @@ function daysWanted(policy) {
 
 /***/ }),
 
+/***/ 9585:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C: () => (/* binding */ Staging)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(51455);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(76760);
+/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(38522);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98276);
+/* harmony import */ var _parts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8302);
+/* harmony import */ var _zip_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(30891);
+
+
+
+
+
+
+
+/** The objects that wait on disk to be uploaded as one artifact. */
+class Staging {
+    /** The folder that their names in the artifact are relative to. */
+    root;
+    #folder;
+    #objects = new Map();
+    #made = false;
+    /** Bytes that the directory of the zip file will have, generously counted. */
+    #directory = 0;
+    constructor(temporary) {
+        this.#folder = node_path__WEBPACK_IMPORTED_MODULE_2__.join(temporary, `artifact-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
+        this.root = node_path__WEBPACK_IMPORTED_MODULE_2__.join(this.#folder, 'objects');
+    }
+    get objects() {
+        return this.#objects;
+    }
+    async put(key, bytes) {
+        const file = node_path__WEBPACK_IMPORTED_MODULE_2__.join(this.root, _parts_js__WEBPACK_IMPORTED_MODULE_5__/* .objectKey */ .T5.parse(key));
+        const written = node_path__WEBPACK_IMPORTED_MODULE_2__.join(this.#folder, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)());
+        const staged = { file, size: bytes.length, crc: (0,node_zlib__WEBPACK_IMPORTED_MODULE_3__.crc32)(bytes), sha256: (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(bytes).digest('hex') };
+        try {
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(node_path__WEBPACK_IMPORTED_MODULE_2__.dirname(file), { recursive: true, mode: 0o700 });
+            this.#made = true;
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(written, bytes, { mode: 0o600 });
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(written, file);
+        }
+        catch (cause) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`cannot stage ${key} in ${this.#folder}: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_4__/* .messageOf */ .bD)(cause)}`, { cause, hint: 'What a backup adds is gathered there before it is uploaded: free some space, or set RUNNER_TEMP to a larger disk.' });
+        }
+        if (!this.#objects.has(key))
+            this.#directory += key.length + 80;
+        this.#objects.set(key, staged);
+        if (this.#directory > _zip_js__WEBPACK_IMPORTED_MODULE_6__/* .LARGEST_DIRECTORY */ .Zp) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`this backup adds too much for one artifact: ${this.#objects.size} objects`, { hint: 'Use another destination, or back up fewer sources at a time.' });
+        }
+    }
+    read(staged) {
+        return (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(staged.file);
+    }
+    async delete(key) {
+        const staged = this.#objects.get(key);
+        this.#objects.delete(key);
+        if (staged)
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(staged.file, { force: true });
+    }
+    async clear() {
+        this.#objects.clear();
+        this.#directory = 0;
+        if (this.#made)
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.#folder, { recursive: true, force: true });
+    }
+}
+
+
+/***/ }),
+
 /***/ 87665:
 /***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -45677,20 +49285,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* unused harmony export LostPart */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(51455);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(76760);
-/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(38522);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98276);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(53815);
-/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(52270);
-/* harmony import */ var _github_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(66709);
-/* harmony import */ var _parts_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8302);
-/* harmony import */ var _upload_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(39979);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_upload_js__WEBPACK_IMPORTED_MODULE_10__]);
-_upload_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
-
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
+/* harmony import */ var _archive_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(13254);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(40147);
+/* harmony import */ var _github_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(66709);
+/* harmony import */ var _parts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8302);
+/* harmony import */ var _publish_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3047);
+/* harmony import */ var _staging_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9585);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_publish_js__WEBPACK_IMPORTED_MODULE_7__]);
+_publish_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -45703,29 +49307,40 @@ _upload_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then 
 const DAY = 86_400_000;
 /**
  * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the other
- * objects its snapshot needs are. What is put is staged on disk and uploaded by `commit`; until then nothing of it exists for others.
+ * objects its snapshot needs are, and is signed. What is put is staged on disk and uploaded by `commit`; until then nothing of it exists for others.
  */
 class ArtifactStore {
     name;
+    groups;
     #options;
     #rest;
     #run;
     #catalog;
-    #folder;
-    #staged = new Map();
-    #made = false;
+    #staging;
+    /** What every artifact of a backup has, so that it can be read by itself: the mark of the store, keys, how to recover. */
+    #common = new Map();
+    #replaced = new Set();
+    #authenticator;
     /** Throws where artifacts do not exist, and where neither a token nor a workflow run gives access to any. */
     constructor(options) {
         const { token, variables, set } = options;
         refuseOtherServers(variables['GITHUB_SERVER_URL']);
         this.#options = options;
-        this.#rest = token ? new _github_js__WEBPACK_IMPORTED_MODULE_8__/* .RestApi */ .RQ(token, options) : undefined;
-        this.#run = _github_js__WEBPACK_IMPORTED_MODULE_8__/* .RunService */ .nP.of(options);
-        this.#catalog = new _catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .Catalog */ .W(options, this.#rest, this.#run);
-        this.#folder = node_path__WEBPACK_IMPORTED_MODULE_2__.join(options.temporary, `artifact-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
-        this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${(0,_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .nameOf */ .V)(set ?? '*', 1)}`;
+        this.#rest = token ? new _github_js__WEBPACK_IMPORTED_MODULE_5__/* .RestApi */ .RQ(token, options) : undefined;
+        this.#run = _github_js__WEBPACK_IMPORTED_MODULE_5__/* .RunService */ .nP.of(options);
+        this.#catalog = new _catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .Catalog */ .WC(options, this.#rest, this.#run);
+        this.#staging = new _staging_js__WEBPACK_IMPORTED_MODULE_8__/* .Staging */ .C(options.temporary);
+        this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${(0,_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .nameOf */ .Vb)(set ?? '*', 1)}`;
+        this.groups = {
+            exist: async () => (await this.#catalog.listed()).length > 0,
+            candidates: (prefix, most) => this.#candidates(prefix, most),
+            authenticate: (authenticator) => {
+                this.#authenticator = authenticator;
+                this.#catalog.authenticate(authenticator);
+            },
+        };
         if (!this.#rest && !this.#run) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
                 hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
                 status: 2,
             });
@@ -45739,41 +49354,53 @@ class ArtifactStore {
     }
     async put(key, bytes) {
         if (!this.#run || this.#options.set === undefined) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3('artifacts can be written only by a step of a workflow', { hint: 'Elsewhere, back up to another destination: file:PATH, for instance.', status: 2 });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('artifacts can be written only by a step of a workflow', { hint: 'Elsewhere, back up to another destination: file:PATH, for instance.', status: 2 });
         }
-        const file = node_path__WEBPACK_IMPORTED_MODULE_2__.join(this.#folder, 'objects', _parts_js__WEBPACK_IMPORTED_MODULE_9__/* .objectKey */ .T5.parse(key));
-        const written = node_path__WEBPACK_IMPORTED_MODULE_2__.join(this.#folder, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)());
-        const staged = { file, size: bytes.length, crc: (0,node_zlib__WEBPACK_IMPORTED_MODULE_3__.crc32)(bytes) };
-        try {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(node_path__WEBPACK_IMPORTED_MODULE_2__.dirname(file), { recursive: true, mode: 0o700 });
-            this.#made = true;
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(written, bytes, { mode: 0o600 });
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(written, file);
-        }
-        catch (cause) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`cannot stage ${key} in ${this.#folder}: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_4__/* .messageOf */ .bD)(cause)}`, { cause, hint: 'What a backup adds is gathered there before it is uploaded: free some space, or set RUNNER_TEMP to a larger disk.' });
-        }
-        this.#staged.set(key, staged);
+        await this.#staging.put(key, bytes);
+        if (isCommon(key))
+            this.#common.set(key, bytes);
     }
-    async get(key) {
-        const staged = this.#staged.get(key);
-        if (staged)
-            return (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readFile)(staged.file);
+    async get(key, most) {
+        const staged = this.#staging.objects.get(key);
+        if (staged) {
+            (0,_store_js__WEBPACK_IMPORTED_MODULE_2__/* .checkSize */ .C1)(staged.size, most, key, this.name);
+            return this.#staging.read(staged);
+        }
         const held = await this.#catalog.held();
-        const holder = held.find(({ entries }) => entries.has(key));
-        if (!holder)
+        const holders = held.filter(({ entries }) => entries.has(key));
+        if (holders.length === 0)
             throw this.#notFound(key, held);
-        try {
-            return await holder.archive.read(holder.entries.get(key));
+        const failures = [];
+        for (const holder of holders) {
+            try {
+                const bytes = await this.#read(key, holder, most);
+                if (failures[0] instanceof _store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7)
+                    this.#tellReplaced(failures[0], holders[0], holder);
+                return bytes;
+            }
+            catch (error) {
+                if (!(error instanceof _store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7 || error instanceof _github_js__WEBPACK_IMPORTED_MODULE_5__/* .Gone */ .S1))
+                    throw error;
+                failures.push(error);
+            }
         }
-        catch (error) {
-            if (error instanceof _github_js__WEBPACK_IMPORTED_MODULE_8__/* .Gone */ .S1)
-                throw new _store_js__WEBPACK_IMPORTED_MODULE_6__/* .NotFound */ .Mk(key, this.name, { cause: error });
-            throw error;
-        }
+        throw failures.find((error) => error instanceof _store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7) ?? new _store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk(key, this.name, { cause: failures[0] });
+    }
+    async #read(key, { artifact: { id, name }, archive, entries }, most) {
+        const entry = entries.get(key);
+        (0,_store_js__WEBPACK_IMPORTED_MODULE_2__/* .checkSize */ .C1)(entry.size, most, key, this.name);
+        const bytes = await archive.read(entry);
+        if ((0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(bytes).digest('hex') === entry.sha256)
+            return bytes;
+        throw new _archive_js__WEBPACK_IMPORTED_MODULE_3__/* .DamagedArtifact */ .e(`artifact ${name} (${id}) is damaged: ${key} in it is not what was put: its SHA-256 differs`);
+    }
+    #tellReplaced({ message, hint }, { artifact: { id } }, { artifact: other }) {
+        if (!this.#replaced.has(id))
+            this.#options.report.warning(`${message}; artifact ${other.name} (${other.id}) has it too, and is read instead`, hint);
+        this.#replaced.add(id);
     }
     async head(key) {
-        const staged = this.#staged.get(key);
+        const staged = this.#staging.objects.get(key);
         if (staged)
             return { key, size: staged.size, modified: this.#options.now() };
         const held = await this.#catalog.held();
@@ -45784,7 +49411,7 @@ class ArtifactStore {
     }
     async *list(prefix) {
         const seen = new Set();
-        for (const [key, { size }] of this.#staged) {
+        for (const [key, { size }] of this.#staging.objects) {
             if (!key.startsWith(prefix))
                 continue;
             seen.add(key);
@@ -45799,14 +49426,34 @@ class ArtifactStore {
             }
         }
     }
+    async *#candidates(prefix, most) {
+        for (const [key, staged] of this.#staging.objects)
+            if (key.startsWith(prefix))
+                yield { key, read: () => this.#staging.read(staged) };
+        for (const { key, size, read } of await this.#catalog.candidates(prefix)) {
+            if (size > most)
+                continue;
+            yield {
+                key,
+                read: async () => {
+                    try {
+                        return await read();
+                    }
+                    catch (error) {
+                        if (error instanceof _store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7 || error instanceof _github_js__WEBPACK_IMPORTED_MODULE_5__/* .Gone */ .S1)
+                            return undefined;
+                        throw error;
+                    }
+                },
+            };
+        }
+    }
     /** Forgets what is staged. What is in an artifact goes with it: see `release`. */
     async delete(key) {
-        const staged = this.#staged.get(key);
-        this.#staged.delete(key);
-        if (staged)
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(staged.file, { force: true });
+        this.#common.delete(key);
+        await this.#staging.delete(key);
         if ((await this.#catalog.held()).some(({ entries }) => entries.has(key))) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${key} cannot be deleted from ${this.name} by itself`, { hint: 'An artifact is deleted as a whole, once no snapshot that is kept needs anything of it.' });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} cannot be deleted from ${this.name} by itself`, { hint: 'An artifact is deleted as a whole, once no snapshot that is kept needs anything of it.' });
         }
     }
     /**
@@ -45814,75 +49461,70 @@ class ArtifactStore {
      * When it throws, what it may have added is not to be counted on.
      */
     async commit(needs) {
-        if (this.#staged.size === 0)
+        const { set, variables, retention: { short, snapshot, artifact }, report } = this.#options;
+        const [authenticator, run, staging] = [this.#authenticator, this.#run, this.#staging];
+        const content = [...staging.objects.keys()].filter((key) => !isCommon(key));
+        if (content.length === 0 || !run || set === undefined)
             return;
-        const held = await this.#catalog.held();
+        if (!authenticator)
+            throw new Error(`${this.name}: commit before authenticate`);
         // Proofs alone are worth nothing without the artifacts of their snapshots, which have all this.
-        const proofsAlone = [...this.#staged.keys()].every((key) => key.startsWith('proofs/'));
-        if (!proofsAlone)
-            await this.#carry(held);
-        const parts = { objects: [...this.#staged].map(([key, { size }]) => [key, size]), needs: await this.#locate(needs, held) };
-        await this.put(_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .PARTS */ .dI, (0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .encodeParts */ .lX)(parts));
-        const { short, snapshot, artifact } = this.#options.retention;
+        const proofsAlone = content.every((key) => key.startsWith('proofs/'));
+        for (const [key, bytes] of this.#common)
+            await (proofsAlone ? staging.delete(key) : staging.put(key, bytes));
+        const objects = [...staging.objects].map(([key, { size, sha256 }]) => [key, size, sha256]);
+        const parts = { run: Number(variables['GITHUB_RUN_ID']), set, objects, needs: await this.#locate(needs) };
         if (short > 0 && !proofsAlone) {
-            this.#options.report.warning(`this snapshot is sure to be whole for ${snapshot} days, ${short} fewer than the retention asks for: GitHub keeps artifacts for ${artifact}, and later backups share its parts`, 'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use another destination.');
+            report.warning(`this snapshot is sure to be whole for ${snapshot} days, ${short} fewer than the retention asks for: GitHub keeps artifacts for ${artifact}, and later backups share its parts`, 'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use another destination.');
         }
-        const uploaded = await this.#upload();
-        const added = await this.#confirm(uploaded);
-        this.#catalog.replace([{ ...added, needs: parts.needs }, ...held]);
-        this.#staged.clear();
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.#folder, { recursive: true, force: true });
+        const publisher = new _publish_js__WEBPACK_IMPORTED_MODULE_7__/* .Publisher */ .v(this.#options, { rest: this.#rest, run }, this.#catalog, staging);
+        const added = await publisher.publish(set, (name) => signedParts(name, parts, authenticator));
+        const entries = new Map(objects.map(([key, , sha256]) => [key, { ...added.entries.get(key), sha256 }]));
+        this.#catalog.add({ ...added, set, entries, needs: parts.needs });
+        await staging.clear();
     }
     /** Discards what was not committed. */
     async close() {
-        this.#staged.clear();
-        if (this.#made)
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.#folder, { recursive: true, force: true });
+        await this.#staging.clear();
         await this.#catalog.close();
     }
     /** Which snapshots have lost a part (an artifact expired or was deleted), and which is the newest that has not; by key, newest first. */
     async wholeness() {
-        return (0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .wholeness */ .HI)((await this.#catalog.held()).map(holding));
+        return (0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .wholeness */ .HI)((await this.#catalog.held()).map(holding));
     }
     /** Deletes the artifacts that no snapshot in `kept` needs, nor a backup that is running may need. Without `actions: write` nothing can be deleted: `permitted` is then false. */
     async release(kept, dryRun = false) {
         const held = await this.#catalog.held();
         // A name like lifeboat-app.2 may be another set's: what is not of this set is not judged by what this set keeps.
-        const { set } = this.#options;
-        const foreign = (one) => set !== undefined && [...one.objects].some((key) => /^(snapshots|proofs)\//.test(key) && key.split('/')[1] !== set);
-        const own = held.filter((one) => !foreign(holding(one)));
-        const going = new Set((0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .unneeded */ .xF)(held.map(holding), kept, this.#options.now()).map(({ id }) => id));
+        const own = held.filter(({ set }) => this.#options.set === undefined || set === this.#options.set);
+        const going = new Set((0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .unneeded */ .xF)(held.map(holding), kept, this.#options.now()).map(({ id }) => id));
         const [artifacts, others] = [true, false].map((goes) => own.filter(({ artifact }) => going.has(artifact.id) === goes));
-        const leaning = others.map((one) => ({ needs: new Set(one.needs.map(({ artifact }) => artifact)), snapshots: (0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotsOf */ .XO)(holding(one)).filter((key) => kept.has(key)) }));
+        const leaning = others.map((one) => ({ needs: new Set(one.needs.map(({ artifact }) => artifact)), snapshots: (0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotsOf */ .XO)(holding(one)).filter((key) => kept.has(key)) }));
         const staying = others
-            .filter((one) => (0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotsOf */ .XO)(holding(one)).length > 0 && !(0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotsOf */ .XO)(holding(one)).some((key) => kept.has(key)))
+            .filter((one) => (0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotsOf */ .XO)(holding(one)).length > 0 && !(0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotsOf */ .XO)(holding(one)).some((key) => kept.has(key)))
             .map((one) => ({ ...briefly(one), neededBy: leaning.filter(({ needs }) => needs.has(one.artifact.id)).flatMap(({ snapshots }) => snapshots) }));
         const released = { artifacts: artifacts.map(briefly), staying, deleted: 0, permitted: true };
         for (const { id } of dryRun ? [] : released.artifacts) {
             if (!(await this.#rest?.delete(id)))
                 return { ...released, permitted: false };
             released.deleted++;
-            this.#catalog.replace((await this.#catalog.held()).filter(({ artifact }) => artifact.id !== id));
+            this.#catalog.remove(id);
         }
         return released;
     }
-    /** The small objects that every artifact has, so that each can be read by itself: the mark of the store, keys, how to recover. */
-    async #carry(held) {
-        const carried = new Set(held.flatMap(({ entries }) => [...entries.keys()]).filter((key) => key !== _parts_js__WEBPACK_IMPORTED_MODULE_9__/* .PARTS */ .dI && /^(keys\/)?[^/]+$/.test(key)));
-        for (const key of carried)
-            if (!this.#staged.has(key))
-                await this.put(key, await this.get(key));
-    }
     /** Where each object is, after another look whether its artifact is still there. */
-    async #locate(needs, held) {
-        const there = new Set((needs.length > 0 ? await this.#catalog.listed() : []).map(({ id }) => id));
+    async #locate(needs) {
+        if (needs.length === 0)
+            return [];
+        const held = await this.#catalog.held();
+        const there = new Set((await this.#catalog.listedNow()).map(({ id }) => id));
         const found = new Map();
         for (const key of needs) {
-            if (this.#staged.has(key))
+            if (this.#staging.objects.has(key))
                 continue;
             const holder = held.find(({ artifact, entries }) => entries.has(key) && there.has(artifact.id));
             if (!holder) {
-                throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${key}, which this backup builds on, was deleted while it ran`, { hint: 'Run the backup again: it will store it anew. Nothing was lost.' });
+                throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key}, which this backup builds on, was deleted while it ran`, { hint: 'Run the backup again: it will store it anew. Nothing was lost.' });
             }
             const objects = found.get(holder) ?? [];
             objects.push([key, holder.entries.get(key).size]);
@@ -45890,85 +49532,13 @@ class ArtifactStore {
         }
         return [...found].map(([{ artifact: { id, name, run, expires } }, objects]) => ({ artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }));
     }
-    /** Under the first name that this run has not used yet. */
-    async #upload() {
-        const { set, variables, signal, timeout, retention } = this.#options;
-        const files = [...this.#staged.values()].map(({ file }) => file);
-        for (let number = 1;; number++) {
-            const name = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .nameOf */ .V)(set, number);
-            try {
-                return { name, ...(await (0,_upload_js__WEBPACK_IMPORTED_MODULE_10__/* .uploadArtifact */ .m)({ name, root: node_path__WEBPACK_IMPORTED_MODULE_2__.join(this.#folder, 'objects'), files, retentionDays: retention.artifact }, { variables, signal, timeout })) };
-            }
-            catch (error) {
-                if (!(error instanceof _upload_js__WEBPACK_IMPORTED_MODULE_10__/* .NameTaken */ .R) || number === 100)
-                    throw error;
-                // Either another backup of this run has the name, or the answer to our own upload was lost.
-                const taken = (await this.#run.list()).find((artifact) => artifact.name === name);
-                if (taken?.digest && (await this.#compare(taken)).wrong.length === 0)
-                    return { name, id: taken.id, size: taken.size, digest: taken.digest };
-            }
-        }
-    }
-    /** What of that put is not in an artifact of this run as it was put. */
-    async #compare(artifact) {
-        const archive = this.#catalog.archive({ ...artifact, own: true });
-        const entries = new Map((await archive.open(() => false)).entries.map((entry) => [entry.name, entry]));
-        const wrong = [...this.#staged].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key);
-        return { archive, entries, wrong };
-    }
-    /** Compares what GitHub says it has, and the directory of the stored zip file, with what was put. */
-    async #confirm(uploaded) {
-        const { name, id, size, digest } = uploaded;
-        const hint = 'Do not count on this backup; run it again. Earlier backups are whole.';
-        const unchecked = (cause) => {
-            this.#options.signal.throwIfAborted();
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_4__/* .messageOf */ .bD)(cause)}`, { cause, hint });
-        };
-        const look = async () => {
-            const found = (await this.#run.list().catch(unchecked)).find((artifact) => artifact.id === id);
-            if (!found)
-                throw new _retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint });
-            return found;
-        };
-        const stored = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L5)(look, { signal: this.#options.signal, budget: this.#options.timeout });
-        if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint });
-        }
-        const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked);
-        if (wrong.length > 0) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staged.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` });
-        }
-        entries.delete(_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .PARTS */ .dI);
-        return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries };
-    }
-    /** What GitHub grants may be less than what was asked for: repositories and organisations set a limit. */
-    async #expiry({ id, name }) {
-        const { retention } = this.#options;
-        let expires;
-        try {
-            expires = (await this.#rest?.get(id))?.expires;
-        }
-        catch (error) {
-            if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3))
-                throw error;
-            // The backup is stored and checked; that this could not be read does not make it fail.
-            this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`);
-        }
-        if (!expires)
-            return undefined;
-        const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY);
-        if (days < retention.artifact) {
-            this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.');
-        }
-        return expires;
-    }
     #notFound(key, held) {
         const need = held.flatMap(({ needs }) => needs).find(({ objects }) => objects.some(([needed]) => needed === key));
-        return need ? new LostPart(key, this.name, need, (0,_parts_js__WEBPACK_IMPORTED_MODULE_9__/* .wholeness */ .HI)(held.map(holding))) : new _store_js__WEBPACK_IMPORTED_MODULE_6__/* .NotFound */ .Mk(key, this.name);
+        return need ? new LostPart(key, this.name, need, (0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .wholeness */ .HI)(held.map(holding))) : new _store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk(key, this.name);
     }
 }
 /** An object that was in an artifact that has expired or was deleted. */
-class LostPart extends _store_js__WEBPACK_IMPORTED_MODULE_6__/* .NotFound */ .Mk {
+class LostPart extends _store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk {
     constructor(key, store, { artifact, name, expires }, { lost, newestWhole }) {
         super(key, store);
         const ids = lost.map((snapshot) => snapshot.slice(snapshot.lastIndexOf('/') + 1, -'.json.zst'.length));
@@ -45977,6 +49547,16 @@ class LostPart extends _store_js__WEBPACK_IMPORTED_MODULE_6__/* .NotFound */ .Mk
         this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. Snapshots lost with it: ${ids.join(', ')}; ${whole}`;
         this.name = 'LostPart';
     }
+}
+/** Not of one backup: these are in every artifact. */
+function isCommon(key) {
+    return key !== _parts_js__WEBPACK_IMPORTED_MODULE_6__/* .PARTS */ .dI && /^(keys\/)?[^/]+$/.test(key);
+}
+function signedParts(name, parts, { sign }) {
+    const file = sign((0,_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .encodeParts */ .lX)({ name, ...parts }));
+    if (file.length <= _parts_js__WEBPACK_IMPORTED_MODULE_6__/* .LARGEST_PARTS */ .GJ)
+        return file;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`this backup needs too many objects for one artifact: its ${_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .PARTS */ .dI} has ${file.length} bytes, more than ${_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .LARGEST_PARTS */ .GJ}`, { hint: 'Use another destination, or back up fewer sources at a time.' });
 }
 function briefly({ artifact: { id, name, size } }) {
     return { id, name, size };
@@ -45992,7 +49572,7 @@ function refuseOtherServers(server) {
     const host = URL.parse(server || 'https://github.com')?.hostname.toLowerCase() ?? '';
     if (host === 'github.com' || host.endsWith('.ghe.com') || host.endsWith('.localhost'))
         return;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`artifacts are not available on GitHub Enterprise Server (${host})`, {
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`artifacts are not available on GitHub Enterprise Server (${host})`, {
         hint: 'Use another destination: file:, s3:, azblob:, sftp:, webdav: or rclone:.',
         status: 2,
     });
@@ -46129,6 +49709,153 @@ if (!node_worker_threads__WEBPACK_IMPORTED_MODULE_0__.isMainThread) {
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 30891:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   ZB: () => (/* binding */ BadZip),
+/* harmony export */   Zp: () => (/* binding */ LARGEST_DIRECTORY),
+/* harmony export */   gZ: () => (/* binding */ readDirectory),
+/* harmony export */   hB: () => (/* binding */ readEntry),
+/* harmony export */   te: () => (/* binding */ findDirectory)
+/* harmony export */ });
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(57975);
+/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(38522);
+
+
+/** An archive that is truncated, damaged or none; the message is to be read after the archive's name. */
+class BadZip extends Error {
+}
+const END = 0x06054b50;
+const END_64 = 0x06064b50;
+const LOCATOR_64 = 0x07064b50;
+const CENTRAL = 0x02014b50;
+const LOCAL = 0x04034b50;
+const LOCAL_SIZE = 30;
+/** The fixed part of the end record and the longest comment that may follow it. */
+const LONGEST_END = 22 + 0xffff;
+/** Some 100,000 files with names as long as those of chunks: a hundred gigabytes and more. */
+const LARGEST_DIRECTORY = 16 * 1024 * 1024;
+/** The files of an archive. Throws `BadZip`. */
+async function readDirectory(readAt, { offset, length, count }) {
+    const bytes = await readAt(offset, offset + length);
+    const entries = [];
+    const names = new Set();
+    for (let at = 0; at < bytes.length;) {
+        if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== CENTRAL)
+            throw new BadZip('its directory is damaged');
+        const nameEnd = at + 46 + bytes.readUInt16LE(at + 28);
+        const extraEnd = nameEnd + bytes.readUInt16LE(at + 30);
+        const entry = readEntryRecord(bytes, at, nameEnd, extraEnd);
+        if (entry.offset + LOCAL_SIZE + entry.packed > offset)
+            throw new BadZip(`its directory places ${JSON.stringify(entry.name)} outside of it`);
+        if (names.has(entry.name))
+            throw new BadZip(`its directory has ${JSON.stringify(entry.name)} twice`);
+        names.add(entry.name);
+        entries.push(entry);
+        at = extraEnd + bytes.readUInt16LE(at + 32);
+    }
+    if (entries.length !== count)
+        throw new BadZip(`its directory has ${entries.length} files instead of ${count}`);
+    return entries;
+}
+/** Finds the directory of an archive of `size` bytes. Throws `BadZip`, also for one that is too large to be read. */
+async function findDirectory(readAt, size) {
+    const start = Math.max(0, size - LONGEST_END);
+    const tail = await readAt(start, size);
+    let end = tail.length - 22;
+    // A comment may hold the signature too; the real one's comment ends with the file.
+    while (end >= 0 && !(tail.readUInt32LE(end) === END && end + 22 + tail.readUInt16LE(end + 20) === tail.length))
+        end--;
+    if (end < 0)
+        throw new BadZip('it has no directory at its end: it is truncated, or no zip file');
+    const found = { offset: tail.readUInt32LE(end + 16), length: tail.readUInt32LE(end + 12), count: tail.readUInt16LE(end + 10) };
+    if (end >= 20 && tail.readUInt32LE(end - 20) === LOCATOR_64) {
+        const at = toNumber(tail.readBigUInt64LE(end - 12));
+        const record = at + 56 <= size ? await readAt(at, at + 56) : Buffer.alloc(56);
+        if (record.readUInt32LE(0) !== END_64)
+            throw new BadZip('its directory is damaged');
+        Object.assign(found, { count: toNumber(record.readBigUInt64LE(32)), length: toNumber(record.readBigUInt64LE(40)), offset: toNumber(record.readBigUInt64LE(48)) });
+    }
+    if (found.offset + found.length > start + end)
+        throw new BadZip('its directory lies outside of it');
+    if (found.length > LARGEST_DIRECTORY)
+        throw new BadZip(`its directory has ${found.length} bytes, more than the ${LARGEST_DIRECTORY} it may have`);
+    return found;
+}
+function readEntryRecord(bytes, at, nameEnd, extraEnd) {
+    if (extraEnd > bytes.length)
+        throw new BadZip('its directory is damaged');
+    const name = bytes.toString('utf8', at + 46, nameEnd);
+    const method = { 0: 'stored', 8: 'deflated' }[bytes.readUInt16LE(at + 10)];
+    if (method === undefined || (bytes.readUInt16LE(at + 8) & 1) === 1)
+        throw new BadZip(`${JSON.stringify(name)} in it is packed in a way that is not known`);
+    const long = longFields(bytes.subarray(nameEnd, extraEnd));
+    // The long fields are there only for those that are full, in this order.
+    const field = (offset) => {
+        const value = bytes.readUInt32LE(at + offset);
+        return value === 0xffffffff ? long() : value;
+    };
+    const size = field(24);
+    const packed = field(20);
+    // Deflate adds 5 bytes to each block at most (RFC 1951, section 3.2.4), of 16 KiB or more.
+    if (packed > size + (method === 'deflated' ? size / 1024 + 1024 : 0))
+        throw new BadZip(`${JSON.stringify(name)} in it takes ${packed} bytes for ${size}`);
+    return { name, size, packed, method, crc: bytes.readUInt32LE(at + 16), offset: field(42) };
+}
+/** The numbers of a zip64 extra field, one after the other (APPNOTE 4.5.3). */
+function longFields(extra) {
+    let fields = Buffer.alloc(0);
+    for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+        if (extra.readUInt16LE(at) === 1)
+            fields = Buffer.from(extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2)));
+    }
+    let next = 0;
+    return () => {
+        if (next + 8 > fields.length)
+            throw new BadZip('its directory is damaged');
+        next += 8;
+        return toNumber(fields.readBigUInt64LE(next - 8));
+    };
+}
+function toNumber(value) {
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+        throw new BadZip('its directory is damaged');
+    return Number(value);
+}
+/** The content of one file, its size and CRC-32 compared. Throws `BadZip`. */
+async function readEntry(readAt, entry) {
+    const damaged = (what, cause) => new BadZip(`${entry.name} in it ${what}`, { cause });
+    // Name and extra fields of the local header are as long as we guess in all but foreign archives; then it takes a second read.
+    const guess = LOCAL_SIZE + Buffer.byteLength(entry.name);
+    let bytes = await readAt(entry.offset, entry.offset + guess + entry.packed);
+    if (bytes.readUInt32LE(0) !== LOCAL)
+        throw damaged('has a damaged header');
+    const start = LOCAL_SIZE + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
+    if (start !== guess) {
+        bytes = await readAt(entry.offset + start, entry.offset + start + entry.packed);
+    }
+    else {
+        bytes = bytes.subarray(start);
+    }
+    if (entry.method === 'deflated') {
+        try {
+            bytes = await (0,node_util__WEBPACK_IMPORTED_MODULE_0__.promisify)(node_zlib__WEBPACK_IMPORTED_MODULE_1__.inflateRaw)(bytes, { maxOutputLength: Math.max(1, entry.size) });
+        }
+        catch (cause) {
+            throw damaged('does not decompress', cause);
+        }
+    }
+    if (bytes.length !== entry.size)
+        throw damaged(`has ${bytes.length} bytes instead of ${entry.size}`);
+    if ((0,node_zlib__WEBPACK_IMPORTED_MODULE_1__.crc32)(bytes) !== entry.crc)
+        throw damaged('is not what was put: its checksum (CRC-32) differs');
+    return bytes;
+}
+
 
 /***/ }),
 
@@ -46507,235 +50234,35 @@ function checkedEndpoint(text) {
 
 /***/ }),
 
-/***/ 22419:
+/***/ 76581:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   y: () => (/* binding */ FileStore)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(73024);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(51455);
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(48161);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(76760);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98276);
-/* harmony import */ var _mount_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(24808);
-/* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(19288);
-/* harmony import */ var _walk_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(42416);
 
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  y: () => (/* binding */ FileStore)
+});
 
-
-
-
-
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(77598);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(51455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(76760);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(73024);
+// EXTERNAL MODULE: ./compiled/stores/store.js
+var stores_store = __nccwpck_require__(19288);
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(48161);
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+;// CONCATENATED MODULE: ./compiled/stores/file/errors.js
 
 
 
 /** How a system says that there is no such file; the name may be a folder's, or lead through a file. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR'];
-/** A store in a folder. A put writes a temporary file, syncs it, renames it into place and syncs the folder. */
-class FileStore {
-    name;
-    #root;
-    #mounting;
-    /** Folders known to exist durably, so that each is made and its parents synced once. */
-    #folders = new Map();
-    #wrote = false;
-    constructor(root, mounting = { mounted: undefined }) {
-        this.#root = node_path__WEBPACK_IMPORTED_MODULE_4__.resolve(root);
-        this.#mounting = mounting;
-        this.name = `file:${this.#root}`;
-    }
-    async put(key, bytes) {
-        const target = this.#path(key);
-        const temporary = node_path__WEBPACK_IMPORTED_MODULE_4__.join(this.#root, _walk_js__WEBPACK_IMPORTED_MODULE_8__/* .INCOMING */ .BG, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)());
-        try {
-            await this.#folder(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(target));
-            await this.#folder(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(temporary));
-            await writeDurably(temporary, bytes);
-            this.#wrote = true;
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rename)(temporary, target);
-            await syncFolder(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(target));
-        }
-        catch (cause) {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.rm)(temporary, { force: true }).catch((error) => {
-                // The disk that refused the write may refuse this too; the file is removed as abandoned later.
-                if (!isErrno(error))
-                    throw error;
-            });
-            throw explain(`cannot write ${key} to ${this.name}`, cause);
-        }
-    }
-    async get(key) {
-        try {
-            return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readFile)(this.#path(key));
-        }
-        catch (cause) {
-            if (isErrno(cause, ...ABSENT))
-                throw new _store_js__WEBPACK_IMPORTED_MODULE_7__/* .NotFound */ .Mk(key, this.name, { cause });
-            throw explain(`cannot read ${key} from ${this.name}`, cause);
-        }
-    }
-    async head(key) {
-        try {
-            const found = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.stat)(this.#path(key));
-            if (found.isFile())
-                return { key, size: found.size, modified: found.mtime };
-        }
-        catch (cause) {
-            if (!isErrno(cause, ...ABSENT))
-                throw explain(`cannot read ${key} from ${this.name}`, cause);
-        }
-        throw new _store_js__WEBPACK_IMPORTED_MODULE_7__/* .NotFound */ .Mk(key, this.name);
-    }
-    async *list(prefix) {
-        const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-        if (folder !== '')
-            this.#path(folder.slice(0, -1));
-        for await (const key of this.#walk(folder)) {
-            if (!key.startsWith(prefix))
-                continue;
-            try {
-                const { size, mtime } = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.stat)(this.#path(key));
-                yield { key, size, modified: mtime };
-            }
-            catch (cause) {
-                // Deleted by another run since its folder was read: not there any more.
-                if (!isErrno(cause, 'ENOENT'))
-                    throw explain(`cannot list ${this.name}`, cause);
-            }
-        }
-    }
-    async *#walk(folder) {
-        let entries;
-        try {
-            entries = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.readdir)(node_path__WEBPACK_IMPORTED_MODULE_4__.join(this.#root, folder), { withFileTypes: true });
-        }
-        catch (cause) {
-            if (isErrno(cause, 'ENOENT', 'ENOTDIR'))
-                return;
-            throw explain(`cannot list ${this.name}`, cause);
-        }
-        for (const entry of entries) {
-            // What no key can name was put there by someone else: a file manager, a NAS.
-            if ((entry.name === _walk_js__WEBPACK_IMPORTED_MODULE_8__/* .INCOMING */ .BG && folder === '') || !(0,_store_js__WEBPACK_IMPORTED_MODULE_7__/* .isKey */ .m0)(entry.name))
-                continue;
-            if (entry.isDirectory())
-                yield* this.#walk(`${folder}${entry.name}/`);
-            else if (entry.isFile())
-                yield folder + entry.name;
-        }
-    }
-    async delete(key) {
-        try {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.unlink)(this.#path(key));
-        }
-        catch (cause) {
-            if (!isErrno(cause, ...ABSENT))
-                throw explain(`cannot delete ${key} from ${this.name}`, cause);
-        }
-    }
-    /** Of the disk that the folder is on, or will be. */
-    async free() {
-        for (let folder = this.#root;; folder = node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(folder)) {
-            try {
-                const { bavail, bsize } = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.statfs)(folder);
-                return bavail * bsize;
-            }
-            catch (cause) {
-                if (!isErrno(cause, 'ENOENT') || folder === node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(folder))
-                    throw explain(`cannot ask ${this.name} for its free space`, cause);
-            }
-        }
-    }
-    /** After a run that wrote, removes what killed runs left behind. */
-    async close() {
-        if (!this.#wrote)
-            return;
-        for await (const key of this.#walk(`${_walk_js__WEBPACK_IMPORTED_MODULE_8__/* .INCOMING */ .BG}/`)) {
-            const file = node_path__WEBPACK_IMPORTED_MODULE_4__.join(this.#root, key);
-            try {
-                if (Date.now() - (await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.stat)(file)).mtimeMs > _walk_js__WEBPACK_IMPORTED_MODULE_8__/* .ABANDONED_AFTER */ .sU)
-                    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.unlink)(file);
-            }
-            catch (cause) {
-                // Another run finished or removed it, or it is another user's to remove.
-                if (!isErrno(cause, 'ENOENT', 'EACCES', 'EPERM'))
-                    throw explain(`cannot clean up ${this.name}`, cause);
-            }
-        }
-    }
-    #path(key) {
-        return node_path__WEBPACK_IMPORTED_MODULE_4__.join(this.#root, (0,_store_js__WEBPACK_IMPORTED_MODULE_7__/* .checkKey */ .yR)(key));
-    }
-    /** Makes a folder of the store, and the store's own with everything above it, each durable in its parent. */
-    #folder(folder) {
-        let made = this.#folders.get(folder);
-        if (!made) {
-            made = this.#makeFolder(folder);
-            this.#folders.set(folder, made);
-        }
-        return made;
-    }
-    async #makeFolder(folder) {
-        try {
-            if (folder !== this.#root)
-                await this.#folder(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(folder));
-            else
-                await (0,_mount_js__WEBPACK_IMPORTED_MODULE_6__/* .refuseUnmounted */ .s)(this.#root, this.#mounting);
-            await makeFolders(folder);
-            // Also where it is there already: who made it may not have come to sync it, or been killed before.
-            if (folder !== this.#root)
-                await syncFolder(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(folder));
-        }
-        catch (cause) {
-            this.#folders.delete(folder);
-            throw cause;
-        }
-    }
-}
-/**
- * Makes a folder and what is missing above it, each durable in its parent. Node's `recursive` would do for the first half, but
- * it says ENOENT where the disk is full or read-only.
- */
-async function makeFolders(folder, again = false) {
-    try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.mkdir)(folder, { mode: 0o700 });
-    }
-    catch (cause) {
-        if (isErrno(cause, 'EEXIST') && (await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.stat)(folder)).isDirectory())
-            return;
-        if (again || !isErrno(cause, 'ENOENT'))
-            throw cause;
-        await makeFolders(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(folder));
-        return makeFolders(folder, true);
-    }
-    await syncFolder(node_path__WEBPACK_IMPORTED_MODULE_4__.dirname(folder));
-}
-async function writeDurably(file, bytes) {
-    const handle = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(file, node_fs__WEBPACK_IMPORTED_MODULE_1__.constants.O_WRONLY | node_fs__WEBPACK_IMPORTED_MODULE_1__.constants.O_CREAT | node_fs__WEBPACK_IMPORTED_MODULE_1__.constants.O_EXCL, 0o600);
-    try {
-        await handle.writeFile(bytes);
-        await handle.sync();
-    }
-    finally {
-        await handle.close();
-    }
-}
-async function syncFolder(folder) {
-    const handle = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(folder, node_fs__WEBPACK_IMPORTED_MODULE_1__.constants.O_RDONLY);
-    try {
-        await handle.sync();
-    }
-    catch (cause) {
-        // Some network file systems have no sync for folders; their rename is as durable as they can make it.
-        if (!isErrno(cause, 'EINVAL', 'ENOTSUP'))
-            throw cause;
-    }
-    finally {
-        await handle.close();
-    }
-}
 function isErrno(error, ...codes) {
     return error instanceof Error && 'code' in error && typeof error.code === 'string' && (codes.length === 0 || codes.includes(error.code));
 }
@@ -46750,12 +50277,347 @@ const HINTS = {
     EFBIG: 'The file system or a limit (ulimit -f) allows no file of this size. Choose another destination.',
     EIO: 'The disk reports a hardware error; do not rely on it, and use another destination.',
 };
+/** Node has no name for a quota that is used up. */
+const isQuota = (error) => error.errno === -external_node_os_.constants.errno.EDQUOT;
+function isFull(error) {
+    return isErrno(error) && (error.code === 'ENOSPC' || isQuota(error));
+}
 function explain(message, cause) {
     if (!isErrno(cause))
         return cause;
-    // Node has no name for this one.
-    const quota = cause.errno === -node_os__WEBPACK_IMPORTED_MODULE_3__.constants.errno.EDQUOT;
-    return new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .LifeboatError */ .H3(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, { cause, hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')] });
+    const quota = isQuota(cause);
+    return new error/* LifeboatError */.H3(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, { cause, hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')] });
+}
+/** An object in whose place someone put a link, a FIFO or a device. */
+function notPlain(key, store, cause) {
+    return new stores_store/* DamagedObject */.F7(`${key} in ${store} is not a plain file`, { cause, hint: 'Someone put a link, a FIFO or a device in its place. Put the object back from a copy of the store, or delete what is there.' });
+}
+function linkedFolder(folder, store) {
+    return new error/* LifeboatError */.H3(`${folder} in ${store} is a link, not a folder`, {
+        hint: 'Links in a store are not followed: files elsewhere would be read, replaced or deleted. Put the folder itself there; for one on another disk, mount that disk here.',
+    });
+}
+
+;// CONCATENATED MODULE: ./compiled/stores/file/disk.js
+
+
+
+
+
+/** Throws when one of the folders on the way from `root` to `folder`, a path below it, is a link. What is missing is none; `root` itself may be one. */
+async function refuseLinks(root, folder, store) {
+    const parts = folder.split('/').filter((part) => part !== '' && part !== '.');
+    for (let depth = 1; depth <= parts.length; depth++) {
+        const way = parts.slice(0, depth).join('/');
+        try {
+            if ((await (0,promises_.lstat)(external_node_path_.join(root, way))).isSymbolicLink())
+                throw linkedFolder(way, store);
+        }
+        catch (cause) {
+            if (isErrno(cause, 'ENOENT', 'ENOTDIR'))
+                return;
+            throw cause;
+        }
+    }
+}
+/** The content of an object. Only plain files are read: a FIFO would keep the reader waiting, and a link leads out of the store. */
+async function readUpTo(file, most, key, store) {
+    const handle = await (0,promises_.open)(file, external_node_fs_.constants.O_RDONLY | external_node_fs_.constants.O_NOFOLLOW | external_node_fs_.constants.O_NONBLOCK).catch((cause) => {
+        // Of a link, and of a socket or a device without a driver.
+        throw isErrno(cause, 'ELOOP', 'ENXIO') ? notPlain(key, store, cause) : cause;
+    });
+    try {
+        const found = await handle.stat();
+        if (found.isDirectory())
+            throw new stores_store/* NotFound */.Mk(key, store);
+        if (!found.isFile())
+            throw notPlain(key, store);
+        (0,stores_store/* checkSize */.C1)(found.size, most, key, store);
+        const bytes = Buffer.alloc(found.size);
+        let at = 0;
+        for (let read = 1; at < bytes.length && read > 0; at += read)
+            read = (await handle.read(bytes, at, bytes.length - at, at)).bytesRead;
+        return bytes.subarray(0, at);
+    }
+    finally {
+        await handle.close();
+    }
+}
+/**
+ * Makes a folder and what is missing above it, each durable in its parent. Node's `recursive` would do for the first half, but
+ * it says ENOENT where the disk is full or read-only.
+ */
+async function makeFolders(folder, again = false) {
+    try {
+        await (0,promises_.mkdir)(folder, { mode: 0o700 });
+    }
+    catch (cause) {
+        if (isErrno(cause, 'EEXIST') && (await (0,promises_.stat)(folder)).isDirectory())
+            return;
+        if (again || !isErrno(cause, 'ENOENT'))
+            throw cause;
+        await makeFolders(external_node_path_.dirname(folder));
+        return makeFolders(folder, true);
+    }
+    await syncFolder(external_node_path_.dirname(folder));
+}
+async function writeDurably(file, bytes) {
+    const handle = await (0,promises_.open)(file, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT | external_node_fs_.constants.O_EXCL, 0o600);
+    try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+    }
+    finally {
+        await handle.close();
+    }
+}
+async function syncFolder(folder) {
+    const handle = await (0,promises_.open)(folder, external_node_fs_.constants.O_RDONLY);
+    try {
+        await handle.sync();
+    }
+    catch (cause) {
+        // Some network file systems have no sync for folders; their rename is as durable as they can make it.
+        if (!isErrno(cause, 'EINVAL', 'ENOTSUP'))
+            throw cause;
+    }
+    finally {
+        await handle.close();
+    }
+}
+
+// EXTERNAL MODULE: ./compiled/stores/mount.js
+var mount = __nccwpck_require__(24808);
+// EXTERNAL MODULE: ./compiled/stores/walk.js
+var walk = __nccwpck_require__(42416);
+;// CONCATENATED MODULE: ./compiled/stores/file.js
+
+
+
+
+
+
+
+
+/**
+ * A store in a folder. A put writes a temporary file, syncs it, renames it into place and syncs the folder. Links below the folder are not
+ * followed, and what is no plain file counts as a damaged object.
+ */
+class FileStore {
+    name;
+    #root;
+    #mounting;
+    /** Folders known to exist durably, so that each is made and its parents synced once. */
+    #folders = new Map();
+    /** Temporary files of puts that failed, as far as they could not be removed at once. */
+    #left = new Set();
+    /** Or has tried to. */
+    #wrote = false;
+    constructor(root, mounting = { mounted: undefined }) {
+        this.#root = external_node_path_.resolve(root);
+        this.#mounting = mounting;
+        this.name = `file:${this.#root}`;
+    }
+    async put(key, bytes) {
+        const target = this.#path(key);
+        const name = (0,external_node_crypto_.randomUUID)();
+        const temporary = external_node_path_.join(this.#root, walk/* INCOMING */.BG, name);
+        try {
+            await this.#refuseLinks(external_node_path_.dirname(key));
+            await this.#refuseLinks(walk/* INCOMING */.BG);
+            await this.#folder(external_node_path_.dirname(target));
+            await this.#folder(external_node_path_.dirname(temporary));
+            this.#wrote = true;
+            await writeDurably(temporary, bytes).catch(async (error) => {
+                if (!isFull(error))
+                    throw error;
+                await (0,promises_.rm)(temporary, { force: true });
+                await this.sweep();
+                await writeDurably(temporary, bytes);
+            });
+            await (0,promises_.rename)(temporary, target);
+            await syncFolder(external_node_path_.dirname(target));
+        }
+        catch (cause) {
+            this.#left.add(name);
+            await this.#discard(name);
+            throw explain(`cannot write ${key} to ${this.name}`, cause);
+        }
+    }
+    async get(key, most) {
+        const file = this.#path(key);
+        try {
+            await this.#refuseLinks(external_node_path_.dirname(key));
+            return await readUpTo(file, most, key, this.name);
+        }
+        catch (cause) {
+            if (isErrno(cause, ...ABSENT))
+                throw new stores_store/* NotFound */.Mk(key, this.name, { cause });
+            throw explain(`cannot read ${key} from ${this.name}`, cause);
+        }
+    }
+    async head(key) {
+        const file = this.#path(key);
+        try {
+            await this.#refuseLinks(external_node_path_.dirname(key));
+            const found = await (0,promises_.lstat)(file);
+            if (!found.isDirectory())
+                return { key, size: found.size, modified: found.mtime };
+        }
+        catch (cause) {
+            if (!isErrno(cause, ...ABSENT))
+                throw explain(`cannot read ${key} from ${this.name}`, cause);
+        }
+        throw new stores_store/* NotFound */.Mk(key, this.name);
+    }
+    async *list(prefix) {
+        const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+        if (folder !== '')
+            this.#path(folder.slice(0, -1));
+        for await (const key of this.#walk(folder, prefix)) {
+            if (!key.startsWith(prefix))
+                continue;
+            try {
+                const { size, mtime } = await (0,promises_.lstat)(this.#path(key));
+                yield { key, size, modified: mtime };
+            }
+            catch (cause) {
+                // Deleted by another run since its folder was read: not there any more.
+                if (!isErrno(cause, 'ENOENT'))
+                    throw explain(`cannot list ${this.name}`, cause);
+            }
+        }
+    }
+    async *#walk(folder, prefix) {
+        let entries;
+        try {
+            await this.#refuseLinks(folder);
+            entries = await (0,promises_.readdir)(external_node_path_.join(this.#root, folder), { withFileTypes: true });
+        }
+        catch (cause) {
+            if (isErrno(cause, 'ENOENT', 'ENOTDIR'))
+                return;
+            throw explain(`cannot list ${this.name}`, cause);
+        }
+        for (const entry of entries) {
+            // What no key can name was put there by someone else: a file manager, a NAS.
+            if ((entry.name === walk/* INCOMING */.BG && folder === '') || !(0,stores_store/* isKey */.m0)(entry.name))
+                continue;
+            const key = folder + entry.name;
+            if (entry.isDirectory()) {
+                if (key.startsWith(prefix) || prefix.startsWith(`${key}/`))
+                    yield* this.#walk(`${key}/`, prefix);
+            }
+            else if (entry.isSymbolicLink() && (await leadsToFolder(external_node_path_.join(this.#root, key)))) {
+                throw linkedFolder(key, this.name);
+            }
+            else {
+                // Also what is no plain file: left out, a snapshot would seem not to be there, and a prune would delete what it needs.
+                yield key;
+            }
+        }
+    }
+    async delete(key) {
+        const file = this.#path(key);
+        try {
+            await this.#refuseLinks(external_node_path_.dirname(key));
+            await (0,promises_.unlink)(file);
+        }
+        catch (cause) {
+            if (!isErrno(cause, ...ABSENT))
+                throw explain(`cannot delete ${key} from ${this.name}`, cause);
+        }
+    }
+    /** Of the disk that the folder is on, or will be. */
+    async free() {
+        for (let folder = this.#root;; folder = external_node_path_.dirname(folder)) {
+            try {
+                const { bavail, bsize } = await (0,promises_.statfs)(folder);
+                return bavail * bsize;
+            }
+            catch (cause) {
+                if (!isErrno(cause, 'ENOENT') || folder === external_node_path_.dirname(folder))
+                    throw explain(`cannot ask ${this.name} for its free space`, cause);
+            }
+        }
+    }
+    /** Only plain files that are named as ours are, directly in the folder of uploads. */
+    async sweep() {
+        for (const name of this.#left)
+            await this.#discard(name);
+        try {
+            await this.#refuseLinks(walk/* INCOMING */.BG);
+            for (const entry of await (0,promises_.readdir)(external_node_path_.join(this.#root, walk/* INCOMING */.BG), { withFileTypes: true })) {
+                if (!entry.isFile() || !(0,walk/* isAbandoned */.zI)(entry.name, (await (0,promises_.lstat)(external_node_path_.join(this.#root, walk/* INCOMING */.BG, entry.name))).mtime))
+                    continue;
+                await (0,promises_.unlink)(external_node_path_.join(this.#root, walk/* INCOMING */.BG, entry.name));
+            }
+        }
+        catch (cause) {
+            // Another run finished or removed one, or it is another user's to remove.
+            if (!isErrno(cause, ...ABSENT, 'EACCES', 'EPERM', 'EROFS'))
+                throw explain(`cannot clean up ${this.name}`, cause);
+        }
+    }
+    /** After a run that wrote, removes what uploads left behind. */
+    async close() {
+        if (this.#wrote)
+            await this.sweep();
+    }
+    /** Removes a temporary file of this run; where the system refuses, `sweep` tries again. */
+    async #discard(name) {
+        try {
+            await this.#refuseLinks(walk/* INCOMING */.BG);
+            await (0,promises_.rm)(external_node_path_.join(this.#root, walk/* INCOMING */.BG, name), { force: true });
+            this.#left.delete(name);
+        }
+        catch (error) {
+            if (!isErrno(error))
+                throw error;
+        }
+    }
+    #refuseLinks(folder) {
+        return refuseLinks(this.#root, folder, this.name);
+    }
+    #path(key) {
+        return external_node_path_.join(this.#root, (0,stores_store/* checkKey */.yR)(key));
+    }
+    /** Makes a folder of the store, and the store's own with everything above it, each durable in its parent. */
+    #folder(folder) {
+        let made = this.#folders.get(folder);
+        if (!made) {
+            made = this.#makeFolder(folder);
+            this.#folders.set(folder, made);
+        }
+        return made;
+    }
+    async #makeFolder(folder) {
+        try {
+            if (folder !== this.#root)
+                await this.#folder(external_node_path_.dirname(folder));
+            else
+                await (0,mount/* refuseUnmounted */.s)(this.#root, this.#mounting);
+            await makeFolders(folder);
+            // Also where it is there already: who made it may not have come to sync it, or been killed before.
+            if (folder !== this.#root)
+                await syncFolder(external_node_path_.dirname(folder));
+        }
+        catch (cause) {
+            this.#folders.delete(folder);
+            throw cause;
+        }
+    }
+}
+/** Whether what a link names is a folder; false for a link that leads nowhere. */
+async function leadsToFolder(link) {
+    try {
+        return (await (0,promises_.stat)(link)).isDirectory();
+    }
+    catch (cause) {
+        if (isErrno(cause))
+            return false;
+        throw cause;
+    }
 }
 
 
@@ -46765,8 +50627,9 @@ function explain(message, cause) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   E: () => (/* binding */ request),
-/* harmony export */   j: () => (/* binding */ AGAIN)
+/* harmony export */   Em: () => (/* binding */ request),
+/* harmony export */   VL: () => (/* binding */ TooLong),
+/* harmony export */   jM: () => (/* binding */ AGAIN)
 /* harmony export */ });
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(37067);
 /* harmony import */ var node_https__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(44708);
@@ -46777,6 +50640,11 @@ function explain(message, cause) {
 
 
 const PIECE = 64 * 1024;
+/** Of an answer that says why there is no good one. */
+const LARGEST_REFUSAL = 1024 * 1024;
+/** An answer that went on after the bytes it may have; the rest was not read. */
+class TooLong extends _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3 {
+}
 /**
  * One HTTP request, through the proxy if there is one (src/proxy.ts), redirects not followed. Throws a `Transient` for a lost or silent
  * connection, and for the statuses that ask to come back later (408, 429, 5xx). Messages name the host alone: the rest of a signed URL is a secret.
@@ -46833,14 +50701,16 @@ async function requestOnce(url, asked, options) {
         const response = await promise;
         responded = true;
         const [status, answered] = [response.statusCode, headersOf(response)];
+        const isGood = status >= 200 && status < 300;
+        const most = isGood ? maximum : Math.max(maximum, LARGEST_REFUSAL);
         const taken = [];
         let size = 0;
         for await (const piece of received(response, lost)) {
             timer.refresh();
             size += piece.length;
-            if (size > maximum)
-                throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${url.host} answered with more than the ${maximum} bytes expected`);
-            if (sink && status >= 200 && status < 300)
+            if (size > most)
+                throw new TooLong(`${url.host} answered with more than the ${most} bytes expected`);
+            if (sink && isGood)
                 await sink(piece, { status, headers: answered });
             else
                 taken.push(piece);
@@ -47011,7 +50881,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _ssh_access_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(18765);
 /* harmony import */ var _artifact_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(87665);
 /* harmony import */ var _artifact_retention_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28530);
-/* harmony import */ var _file_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(22419);
+/* harmony import */ var _file_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(76581);
 /* harmony import */ var _mount_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(24808);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_artifact_store_js__WEBPACK_IMPORTED_MODULE_0__]);
 _artifact_store_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
@@ -47154,11 +51024,11 @@ class SeveralStores {
         await this.each((store) => store.put(key, bytes));
     }
     /** Out of the first one: where another lacks the object, `head` tells. */
-    async get(key) {
+    async get(key, most) {
         for (;;) {
             const [first] = this.#live;
             try {
-                return await first.get(key);
+                return await first.get(key, most);
             }
             catch (error) {
                 if (error instanceof _store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
@@ -47202,6 +51072,9 @@ class SeveralStores {
     async commit(needs) {
         await this.each(async (store) => store.commit?.(needs));
     }
+    async sweep() {
+        await this.each(async (store) => store.sweep?.());
+    }
     /** Ends the use of all, also of those that failed before; what one of these says now is of no interest any more. */
     async close() {
         const closing = await Promise.allSettled(this.#all.map((store) => store.close()));
@@ -47243,8 +51116,10 @@ function soonest(objects) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $B: () => (/* binding */ isThere),
+/* harmony export */   C1: () => (/* binding */ checkSize),
 /* harmony export */   F7: () => (/* binding */ DamagedObject),
 /* harmony export */   Mk: () => (/* binding */ NotFound),
+/* harmony export */   g$: () => (/* binding */ tooLarge),
 /* harmony export */   m0: () => (/* binding */ isKey),
 /* harmony export */   yR: () => (/* binding */ checkKey)
 /* harmony export */ });
@@ -47261,8 +51136,18 @@ function checkKey(key) {
         return key;
     throw new Error(`${JSON.stringify(key)} is not a key of an object`);
 }
-/** An object that is there but cannot be what was put: truncated, or with a wrong checksum. Others of the store are not affected. */
+/** An object that is there but cannot be what was put: truncated, too large, or with a wrong checksum. Others of the store are not affected. */
 class DamagedObject extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 {
+}
+/** Throws for an object of `size` bytes that may have `most`. */
+function checkSize(size, most, key, store) {
+    if (size > most)
+        throw tooLarge(most, key, store);
+}
+function tooLarge(most, key, store) {
+    return new DamagedObject(`${key} in ${store} has more than the ${most.toLocaleString('en')} bytes that it may have`, {
+        hint: 'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; `lifeboat verify` tells which snapshots need it.',
+    });
 }
 class NotFound extends Error {
     key;
@@ -47371,7 +51256,7 @@ async function count(objects) {
     return counted;
 }
 async function same(store, key, bytes) {
-    const read = await store.get(key);
+    const read = await store.get(key, bytes.length);
     if (!read.equals(bytes))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} came back with ${read.length} bytes that are not the ${bytes.length} that were put`, { hint: 'Do not back up to this store: it does not keep what it is given.' });
     return 'came back as it was put';
@@ -47409,7 +51294,7 @@ function milliseconds(time) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   BG: () => (/* binding */ INCOMING),
 /* harmony export */   GG: () => (/* binding */ walk),
-/* harmony export */   sU: () => (/* binding */ ABANDONED_AFTER)
+/* harmony export */   zI: () => (/* binding */ isAbandoned)
 /* harmony export */ });
 /* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
 /* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
@@ -47417,8 +51302,14 @@ function milliseconds(time) {
 
 /** Where stores of folders keep objects until they are moved into place; not a part of the store. */
 const INCOMING = '.incoming';
-/** Milliseconds after which what lies there was left by a run that was killed. */
+/** Milliseconds after which what lies there was left by a run that was killed; longer than clocks of two time zones differ. */
 const ABANDONED_AFTER = 24 * 3600 * 1000;
+/** As `randomUUID` names what is put there. */
+const OURS = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Whether a file of that folder was left by a run of ours that was killed. */
+function isAbandoned(name, modified) {
+    return OURS.test(name) && Date.now() - modified.getTime() > ABANDONED_AFTER;
+}
 /** Folders read at the same time: each is a few round trips to the server. */
 const AT_ONCE = 8;
 /** Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is none. */
@@ -47656,6 +51547,63 @@ const utf8 = (text) => Buffer.from(text, 'latin1').toString();
 
 /***/ }),
 
+/***/ 62685:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   h: () => (/* binding */ compareFiles)
+/* harmony export */ });
+/* unused harmony export differences */
+/** Compares all that is recorded of a file. The same size with another `time` leaves open whether its content is another. */
+function differences(from, to) {
+    const of = [
+        ['kind', from.type !== to.type],
+        ['size', from.size !== to.size],
+        ['content', from.type === 'f' && to.type === 'f' && from.target !== to.target],
+        ['target', from.type === to.type && from.type !== 'f' && from.target !== to.target],
+        ['mode', from.mode !== to.mode],
+        ['owner', from.uid !== to.uid || from.gid !== to.gid],
+        ['time', from.mtime !== to.mtime],
+    ];
+    return of.flatMap(([difference, is]) => (is ? [difference] : []));
+}
+/** Remembers the files of `from`; those of `to`, in the order of its `parts`, pass by. */
+async function compareFiles(from, to, parts) {
+    // By the bytes of their paths: those that are not UTF-8 can look the same.
+    const left = new Map();
+    for await (const file of from)
+        left.set(file.path, file);
+    const result = { added: [], removed: [], changed: [], identical: 0, alike: 0 };
+    const same = samenessOf(parts);
+    for await (const file of to) {
+        const old = left.get(file.path);
+        const identical = same.next().value ?? false;
+        left.delete(file.path);
+        if (!old) {
+            result.added.push(file);
+            continue;
+        }
+        const what = differences(old, file);
+        if (what.length > 0)
+            result.changed.push({ from: old, to: file, what });
+        else if (identical)
+            result.identical++;
+        else
+            result.alike++;
+    }
+    result.removed = [...left.values()];
+    return result;
+}
+/** For one file after the other whether its part is the same. */
+function* samenessOf(parts) {
+    for (const { entries, same } of parts)
+        for (let index = 0; index < entries; index++)
+            yield same;
+}
+
+
+/***/ }),
+
 /***/ 64888:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -47708,7 +51656,7 @@ function dockerError(error, what) {
 const LABEL = 'io.github.lifeboat=volume';
 const PATIENCE_MS = 3000;
 /**
- * A Docker volume, through a helper container that has it at /v. The container runs `cat` and ends with its standard input, so that it is gone as
+ * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its standard input, so that it is gone as
  * well when this process is killed; what runs in it ends with it.
  */
 async function reachDocker({ volume, image, target, variables, signal }) {
@@ -47721,7 +51669,7 @@ async function reachDocker({ volume, image, target, variables, signal }) {
     const environment = dockerEnvironment(variables);
     // Not stopped by the signal: it ends at once when its input does, and would sit out a SIGTERM.
     const holder = (0,_child_js__WEBPACK_IMPORTED_MODULE_1__/* .startChild */ .v0)('docker', [
-        'run', '--rm', '--interactive', '--log-driver=none', '--network=none', '--quiet', '--name', name, '--label', LABEL, '--user', '0:0',
+        'run', '--rm', '--interactive', '--log-driver=none', '--network=none', '--read-only', '--quiet', '--name', name, '--label', LABEL, '--user', '0:0',
         '--volume', `${volume}:/v${target ? '' : ':ro'}`, '--entrypoint', 'cat', image,
     ], { environment });
     const release = async () => {
@@ -47743,6 +51691,7 @@ async function reachDocker({ volume, image, target, variables, signal }) {
         place: {
             where: `docker:${volume}`,
             root: '/v',
+            isolated: true,
             start: (program, parameters, { signal }) => (0,_child_js__WEBPACK_IMPORTED_MODULE_1__/* .startChild */ .v0)('docker', ['exec', '--interactive', ...plain, name, program, ...parameters], { environment, signal, stderrLimit: _place_js__WEBPACK_IMPORTED_MODULE_3__/* .STDERR_LIMIT */ .bP }),
         },
         release,
@@ -47936,6 +51885,154 @@ function localPlace(root, variables, prefix = []) {
 
 /***/ }),
 
+/***/ 77999:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Lf: () => (/* binding */ EXTRACT_OVER),
+/* harmony export */   PE: () => (/* binding */ EXTRACTED),
+/* harmony export */   Q: () => (/* binding */ BEGIN),
+/* harmony export */   W: () => (/* binding */ EXCHANGE),
+/* harmony export */   jg: () => (/* binding */ UNDO),
+/* harmony export */   uJ: () => (/* binding */ CLEAR),
+/* harmony export */   xP: () => (/* binding */ EXTRACT)
+/* harmony export */ });
+/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49961);
+
+/*
+ * Scripts for sh. Each gets the real path of the target as $1 and the name of the folder it works in, which lies in the target, as $2. It goes into
+ * that folder first, and names everything from there: the target is `..`. Another user who may write in the target can give that folder another
+ * name, but can neither enter it nor move it out of the target. So no name that a program of these scripts is given leads through a folder
+ * that others can change, and the last part of a name is not followed by rename(2).
+ */
+/** Goes into the folder to work in: it is the one that the target has, and root's alone if this is root. */
+const IN_WORK = String.raw `
+top=$(stat -c %d:%i .)
+cd -P -- "./$2"
+found=$(stat -c '%d:%i %a' .. .)
+case $found in "$top "*) ;; *) refuse "$2 was replaced by another user" ;; esac
+case ${'$'}{found##* } in *[2367]? | *[2367]) others=yes ;; *) others= ;; esac
+if [ -n "$others" ] || [ ! -O . ]; then
+  [ "$(id -u)" != 0 ] || refuse "$2 is not root's alone: another user has replaced it, or the file system of $1 keeps no owners and modes"
+fi
+`;
+const HOLD = `${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .REFUSE */ .HD}${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .IN_TARGET */ .KL}${IN_WORK}`;
+// They are made here, but an archive may have such a folder as well, from which a link would lead out of the target.
+const NO_LINKS = 'for part in new whole in old top time; do [ ! -L "$part" ] || refuse "$2/$part is a symbolic link"; done';
+// A folder that may not be written cannot be moved but by root.
+const MOVE = String.raw `
+move() {
+  from=$1 to=$2
+  shift 2
+  [ "$(id -u)" = 0 ] || find "$from" -mindepth 1 -maxdepth 1 "$@" -type d ! -writable -exec sh -euc '
+    for one; do
+      mode=$(stat -c %a "$one")
+      chmod u+w "$one"
+      mv -t "$0" -- "$one"
+      chmod "$mode" "$0/${'$'}{one##*/}"
+    done' "$to" {} +
+  find "$from" -mindepth 1 -maxdepth 1 "$@" -exec mv -t "$to" -- {} +
+}
+`;
+// The time and the attributes of the target go last. Root needs no mode changed to remove anything, and chmod would follow a link.
+const REMOVE = String.raw `
+content() { find . -mindepth 1 -maxdepth 1 "$@" -exec rm -rf -- {} +; }
+remove() {
+  content ! -name top ! -name time 2>/dev/null && content && return
+  [ "$(id -u)" = 0 ] || find . -type d ! -perm -u=rwx -exec chmod u=rwx {} \; || :
+  # A tar on another machine ends a moment after the connection to it.
+  content || { sleep 1; content; }
+}
+`;
+const BEGIN = String.raw `
+${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .REFUSE */ .HD}
+case $(cp --version 2>&1 || :) in *'GNU coreutils'*) ;; *) refuse 'there are no GNU coreutils, which all modes but overwrite need' ;; esac
+${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .IN_TARGET */ .KL}
+(umask 077; mkdir -- "./$2")
+${IN_WORK}
+mkdir new
+`;
+/** Starts tar, with the arguments from $3 on, in `new`. Prints a line just before: without it, tar was not started. */
+const EXTRACT = `${HOLD}cd -P ./new; shift 2; echo started; exec tar "$@"`;
+/** The same in the target itself, with the arguments from $2 on. */
+const EXTRACT_OVER = `${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .REFUSE */ .HD}${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .IN_TARGET */ .KL}shift; echo started; exec tar "$@"`;
+/** $3 `all`: the folder itself is restored as well. $4 `empty`: nothing is lost with what is not on the disk yet. */
+const EXTRACTED = String.raw `
+${HOLD}
+[ "$4" = empty ] || sync -f new
+if [ "$3" = all ]; then touch -r new time; fi
+mv -T new whole
+`;
+/** $3: a pattern for the names of such folders. $4 `empty`: nothing may be in the target. lost+found belongs to a file system, not to what is in it. */
+const EXCHANGE = String.raw `
+trap '' HUP INT TERM
+${HOLD}
+${NO_LINKS}
+${MOVE}
+if [ -d whole ]; then
+  mkdir -p old
+  if [ "$4" = empty ]; then
+    [ ! -d whole/lost+found ] || [ ! -d ../lost+found ] || rmdir ../lost+found
+    found=$(find .. -mindepth 1 -maxdepth 1 ! -name "$3" ! -name lost+found -print -quit)
+    [ -z "$found" ] || refuse 'somebody has put files there meanwhile'
+  elif [ -e whole/lost+found ]; then
+    move .. old ! -name "$3"
+  else
+    move .. old ! -name "$3" ! -name lost+found
+  fi
+  mv -T whole in
+fi
+if [ -d in ]; then
+  mode=$(stat -c %a in)
+  chmod u+w in
+  move in ..
+  chmod "$mode" in
+  if [ -e time ]; then mv -T in top; else rmdir in; fi
+fi
+`;
+/** Whoever does not own the target can change what is in it, but not its mode and time. */
+const CLEAR = String.raw `
+${HOLD}
+${NO_LINKS}
+${REMOVE}
+changed=
+if [ -d top ] && [ -e time ] && { [ -O .. ] || [ "$(id -u)" = 0 ]; }; then
+  mode=$(stat -c %a top)
+  changed=$(stat -c %.9Y time)
+  cp -a --attributes-only -T top ..
+  chmod u+w ..
+fi
+remove
+cd -P ..
+rmdir -- "./$2"
+if [ -n "$changed" ]; then
+  chmod "$mode" .
+  touch --date="@$changed" .
+fi
+`;
+/** Not where all is moved already: that is no longer to be undone. */
+const UNDO = String.raw `
+trap '' HUP INT TERM
+[ -d "$1/$2" ] || exit 0
+${HOLD}
+${MOVE}
+${REMOVE}
+[ ! -d in ]
+if [ -d whole ]; then
+  if [ -d old ]; then move old ..; fi
+  rm -f time
+  mv -T whole new
+else
+  [ ! -d old ] || [ -d new ]
+fi
+remove
+cd -P ..
+rmdir -- "./$2"
+`;
+
+
+/***/ }),
+
 /***/ 20798:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -47949,7 +52046,9 @@ function localPlace(root, variables, prefix = []) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(40071);
 /* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97353);
-/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(31109);
+/* harmony import */ var _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(77999);
+/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(31109);
+
 
 
 
@@ -47957,7 +52056,7 @@ function localPlace(root, variables, prefix = []) {
 
 
 /**
- * A restore in place of what is there works in a folder of its own at the top of the target, on the same file system. What it has in it tells how far
+ * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else can enter. What it has in it tells how far
  * it has come, so that one that was killed can be cleared away, or brought to its end:
  *
  * - `new`: the backup is being extracted; all that was there before is in place.
@@ -47982,9 +52081,9 @@ function withoutWork({ entries, unreadable }, place) {
         return { entries, left: [] };
     const left = new Set();
     const kept = entries.filter((entry) => {
-        const parts = (0,_scan_js__WEBPACK_IMPORTED_MODULE_5__/* .pathOf */ .XM)(entry).split('/');
+        const parts = (0,_scan_js__WEBPACK_IMPORTED_MODULE_6__/* .pathOf */ .XM)(entry).split('/');
         const depth = parts.findIndex((part) => WORK.test(part)) + 1;
-        if (depth === 0 || (depth === parts.length && (0,_scan_js__WEBPACK_IMPORTED_MODULE_5__/* .metaOf */ .fX)(entry).type !== 'd'))
+        if (depth === 0 || (depth === parts.length && (0,_scan_js__WEBPACK_IMPORTED_MODULE_6__/* .metaOf */ .fX)(entry).type !== 'd'))
             return true;
         const work = parts.slice(0, depth).join('/');
         left.add(work);
@@ -48002,108 +52101,24 @@ function withoutWork({ entries, unreadable }, place) {
     });
     return { entries: kept, left: [...left] };
 }
-// They are made here, but an archive may have such a folder as well, from which a link would lead out of the target.
-const NO_LINKS = 'for part in new whole in old top time; do if [ -L "$2/$part" ]; then echo "$2/$part is a symbolic link" >&2; exit 1; fi; done';
-// A folder that may not be written cannot be moved but by root.
-const MOVE = String.raw `
-move() {
-  from=$1 to=$2
-  shift 2
-  find "$from" -mindepth 1 -maxdepth 1 "$@" -type d ! -writable -exec sh -euc '
-    for one; do
-      mode=$(stat -c %a "$one")
-      chmod u+w "$one"
-      mv -t "$0" -- "$one"
-      chmod "$mode" "$0/${'$'}{one##*/}"
-    done' "$to" {} +
-  find "$from" -mindepth 1 -maxdepth 1 "$@" -exec mv -t "$to" -- {} +
-}
-`;
-const BEGIN = String.raw `
-case $(cp --version 2>&1 || :) in *'GNU coreutils'*) ;; *) echo 'there are no GNU coreutils, which mode clean needs' >&2; exit 1 ;; esac
-cd "$1"
-mkdir -m 700 "$2"
-mkdir "$2/new"
-`;
-// Of a part that is restored the folder itself is none.
-const EXTRACTED = 'cd "$1"; sync -f "$2/new"; if [ "$3" = all ]; then touch -r "$2/new" "$2/time"; fi; mv -T "$2/new" "$2/whole"';
-// lost+found belongs to a file system, not to what is in it.
-const EXCHANGE = String.raw `
-trap '' HUP INT TERM
-cd "$1"
-${NO_LINKS}
-${MOVE}
-if [ -d "$2/whole" ]; then
-  mkdir -p "$2/old"
-  if [ -e "$2/whole/lost+found" ]; then move . "$2/old" ! -name "$3"; else move . "$2/old" ! -name "$3" ! -name lost+found; fi
-  mv -T "$2/whole" "$2/in"
-fi
-if [ -d "$2/in" ]; then
-  mode=$(stat -c %a "$2/in")
-  chmod u+w "$2/in"
-  move "$2/in" .
-  chmod "$mode" "$2/in"
-  if [ -e "$2/time" ]; then mv -T "$2/in" "$2/top"; else rmdir "$2/in"; fi
-fi
-`;
-const REMOVE = String.raw `
-remove() {
-  rm -rf -- "$1" 2>/dev/null && return
-  find "$1" -type d ! -perm -u=rwx -exec chmod u=rwx {} \; || :
-  # A tar on another machine ends a moment after the connection to it.
-  rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
-}
-`;
-// Who does not own the folder can change what is in it, but not its mode and time.
-const CLEAR = String.raw `
-cd "$1"
-${NO_LINKS}
-${REMOVE}
-changed=
-if [ -d "$2/top" ] && { [ -O . ] || [ "$(id -u)" = 0 ]; }; then
-  mode=$(stat -c %a "$2/top")
-  changed=$(stat -c %.9Y "$2/time")
-  cp -a --attributes-only -T "$2/top" .
-  chmod u+w .
-fi
-remove "$2"
-if [ -n "$changed" ]; then
-  chmod "$mode" .
-  touch --date="@$changed" .
-fi
-`;
-// Not where all is moved already: that is no longer to be undone.
-const UNDO = String.raw `
-trap '' HUP INT TERM
-cd "$1"
-${MOVE}
-${REMOVE}
-[ -d "$2" ] || exit 0
-[ ! -d "$2/in" ]
-if [ -d "$2/whole" ]; then
-  if [ -d "$2/old" ]; then move "$2/old" .; fi
-  rm -f "$2/time"
-  mv -T "$2/whole" "$2/new"
-else
-  [ ! -d "$2/old" ] || [ -d "$2/new" ]
-fi
-remove "$2"
-`;
 const UNDO_MS = 5000;
-/** Puts what `extract` extracts into the folder it is given in place of what is in the volume's. Throws, with all as it was, when that fails. */
-async function replaceContent(place, { all, signal, report }, extract) {
+/**
+ * Puts what `extract` extracts in place of what is in the volume's folder. Throws, with all as it was, when that fails. Other users who may write in
+ * that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
+ */
+async function replaceContent(place, { mode, all, signal, report }, extract) {
     const work = `${NAME}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}`;
     let outcome;
     try {
-        await run(place, BEGIN, [work], signal);
-        outcome = await extract(`${place.root}/${work}/new`);
-        await run(place, EXTRACTED, [work, all ? 'all' : 'part'], signal);
+        await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .BEGIN */ .Q, [work], signal);
+        outcome = await extract({ script: _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .EXTRACT */ .xP, given: [place.root, work] });
+        await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .EXTRACTED */ .PE, [work, all ? 'all' : 'part', mode], signal);
         // Renames alone; to stop in the middle of them helps nobody.
-        await run(place, EXCHANGE, [work, PATTERN], NEVER);
+        await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .EXCHANGE */ .W, [work, PATTERN, mode], NEVER);
     }
     catch (error) {
         try {
-            await run(place, UNDO, [work], AbortSignal.timeout(UNDO_MS));
+            await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .UNDO */ .jg, [work], AbortSignal.timeout(UNDO_MS));
         }
         catch {
             // The first error tells why; often there is no way to the place any more.
@@ -48112,7 +52127,7 @@ async function replaceContent(place, { all, signal, report }, extract) {
         throw error;
     }
     try {
-        await run(place, CLEAR, [work], signal);
+        await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .CLEAR */ .uJ, [work], signal);
     }
     catch (error) {
         report.warning(`${place.where} is restored, but not all of what was there before is removed: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD)(error)}`, `Remove ${work}, or restore again in mode clean.`);
@@ -48145,8 +52160,8 @@ async function clearKilled(place, { finish, signal, report }) {
             });
         }
         if (unfinished)
-            await run(place, EXCHANGE, [work, PATTERN], NEVER);
-        await run(place, CLEAR, [work], signal);
+            await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .EXCHANGE */ .W, [work, PATTERN, 'clean'], NEVER);
+        await run(place, _replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .CLEAR */ .uJ, [work], signal);
         report.info(`${place.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`);
     }
 }
@@ -48161,267 +52176,6 @@ async function run(place, script, given, signal) {
             throw cause;
         const said = cause.exit.stderr.trim().split('\n').at(-1);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause });
-    }
-}
-
-
-/***/ }),
-
-/***/ 46019:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  B: () => (/* binding */ restoreVolume)
-});
-
-// EXTERNAL MODULE: ./compiled/child.js
-var compiled_child = __nccwpck_require__(9492);
-// EXTERNAL MODULE: ./compiled/error.js
-var error = __nccwpck_require__(98276);
-// EXTERNAL MODULE: ./compiled/report/format.js
-var format = __nccwpck_require__(15834);
-// EXTERNAL MODULE: ./compiled/volumes/file-list.js
-var file_list = __nccwpck_require__(40071);
-// EXTERNAL MODULE: ./compiled/volumes/scan.js
-var scan = __nccwpck_require__(31109);
-// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
-var tar_headers = __nccwpck_require__(65283);
-;// CONCATENATED MODULE: ./compiled/volumes/gate.js
-
-
-
-/**
- * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without `..`, each
- * in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive alone.
- */
-class Gate {
-    #wanted;
-    #headers;
-    #folders = new Set(['']);
-    #through = [];
-    #open = false;
-    #last;
-    #lastLink;
-    passed = 0;
-    /** Lets through all entries, or those whose paths (latin1) are `wanted`. */
-    constructor(wanted) {
-        this.#wanted = wanted;
-        const keep = (bytes) => {
-            if (this.#open && wanted)
-                this.#through.push(bytes);
-        };
-        this.#headers = new tar_headers/* TarHeaders */.O((entry, head) => {
-            this.#open = this.#passes(entry);
-            keep(head);
-        }, keep);
-    }
-    /**
-     * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a
-     * part of its headers, with which tar does nothing.
-     */
-    push(bytes) {
-        this.#through = [];
-        this.#headers.push(bytes);
-        return this.#wanted === undefined ? bytes : Buffer.concat(this.#through);
-    }
-    /** Throws BadTar when the archive ends before its end. */
-    end() {
-        this.#headers.end();
-    }
-    #passes(entry) {
-        const path = pathIn(entry.name);
-        const refuse = (why) => {
-            throw new tar_headers/* BadTar */.r(`the archive has ${(0,file_list/* displayName */.QC)(entry.name)}, ${why}: nothing more of it is restored`, { hint: 'Whoever made this archive meant harm, or it is no archive of Lifeboat. Restore another snapshot.' });
-        };
-        if (path === undefined)
-            return refuse('which would lie outside the target');
-        if (entry.type === 'other')
-            return refuse('which is neither a file, a folder, a link nor a pipe');
-        if (this.#wanted !== undefined && !this.#wanted.has(path))
-            return false;
-        const key = (0,scan/* sortKey */.KU)(path);
-        if (entry.type === 'link') {
-            if (this.#lastLink !== undefined && key <= this.#lastLink)
-                return refuse('which is out of order');
-            this.#lastLink = key;
-            const target = pathIn(entry.target);
-            if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
-                return refuse(`a hard link to ${(0,file_list/* displayName */.QC)(entry.target)}, which is not a file of the archive`);
-        }
-        else {
-            if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
-                return refuse('which is there twice or out of order');
-            this.#last = key;
-        }
-        if (path !== '' && !this.#folders.has(parentOf(path)))
-            return refuse('in a folder that it did not make');
-        if (this.#folders.has(path) && path !== '')
-            return refuse('which is there twice');
-        if (path === '' && entry.type !== 'directory')
-            return refuse('in place of its folder');
-        if (entry.type === 'directory')
-            this.#folders.add(path);
-        this.passed++;
-        return true;
-    }
-}
-/** The path that `./a/b` or `./a/b/` names below the target; undefined for any other name. */
-function pathIn(name) {
-    if (name === '.' || name === './')
-        return '';
-    const [first, ...parts] = name.split('/');
-    if (parts.at(-1) === '')
-        parts.pop();
-    const inside = first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0');
-    return inside ? parts.join('/') : undefined;
-}
-function parentOf(path) {
-    return path.slice(0, Math.max(0, path.lastIndexOf('/')));
-}
-
-// EXTERNAL MODULE: ./compiled/volumes/output.js
-var output = __nccwpck_require__(97353);
-// EXTERNAL MODULE: ./compiled/volumes/replacement.js
-var replacement = __nccwpck_require__(20798);
-// EXTERNAL MODULE: ./compiled/volumes/selection.js
-var selection = __nccwpck_require__(30996);
-// EXTERNAL MODULE: ./compiled/volumes/tar-member.js
-var tar_member = __nccwpck_require__(30112);
-;// CONCATENATED MODULE: ./compiled/volumes/restore.js
-
-
-
-
-
-
-
-
-
-
-/** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
-async function restoreVolume(given) {
-    const { place, mode, signal, report } = given;
-    await (0,output/* requireTar */.h)(place, signal);
-    await (0,replacement/* clearKilled */.ro)(place, { finish: mode === 'clean', signal, report });
-    if (mode === 'empty' && (await hasContent(place, signal))) {
-        throw new error/* LifeboatError */.H3(`${place.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 });
-    }
-    const choice = await choose(given);
-    await requireSpace(place, choice.size, signal);
-    if (mode !== 'clean')
-        return extract(given, choice, place.root);
-    return (0,replacement/* replaceContent */.Uv)(place, { all: choice.wanted === undefined, signal, report }, async (folder) => {
-        const outcome = await extract(given, choice, folder);
-        if (outcome.errors.length > 0)
-            throw new error/* LifeboatError */.H3(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`);
-        return outcome;
-    });
-}
-/** lost+found belongs to a file system, not to what is in it. */
-const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found'];
-async function hasContent(place, signal) {
-    return (await (0,output/* output */.C)(place, 'find', ['-H', place.root, ...CONTENT, '-print', '-quit'], signal)) !== '';
-}
-/** Which entries and segments a restore needs, by the list of files. */
-async function choose({ list, segments, patterns, name }) {
-    if (patterns.length === 0) {
-        const counts = segments.map(({ entries }) => entries);
-        return { wanted: undefined, counts, entries: counts.reduce((sum, count) => sum + count, 0), size: segments.reduce((sum, { size }) => sum + size, 0) };
-    }
-    const files = [];
-    for await (const file of (0,file_list/* decodeFiles */.KL)(list()))
-        files.push(file);
-    const sorted = files.map((file) => ({ file, key: (0,scan/* sortKey */.KU)(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1));
-    const include = (patterns) => (0,selection/* selected */.w)(sorted, ({ file: { path, type } }) => ({ path: (0,file_list/* displayName */.QC)(path), directory: type === 'd' }), { include: patterns, exclude: [] }).map(({ file }) => file);
-    const chosen = include(patterns);
-    const wanted = new Set(chosen.map(({ path }) => path));
-    // A hard link needs the file it is a link to, and that the folders it lies in.
-    for (const { type, target } of chosen)
-        if (type === 'h')
-            for (const path of [target, ...foldersOf(target)])
-                wanted.add(path);
-    // The volume's own folder stays as it is where only a part is restored.
-    wanted.delete('');
-    if (!chosen.some(({ path, type }) => path !== '' && type !== 'd') && wanted.size === 0) {
-        throw new error/* LifeboatError */.H3(`no file of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 });
-    }
-    const counts = [];
-    let start = 0;
-    for (const { entries } of segments) {
-        counts.push(files.slice(start, start + entries).filter(({ path }) => wanted.has(path)).length);
-        start += entries;
-    }
-    return { wanted, counts, entries: wanted.size, size: files.reduce((sum, { path, size }) => sum + (wanted.has(path) ? size : 0), 0) };
-}
-function foldersOf(path) {
-    const parts = path.split('/').slice(0, -1);
-    return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-}
-async function requireSpace(place, needed, signal) {
-    const free = Number((await (0,output/* output */.C)(place, 'df', ['-P', '-k', place.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024;
-    if (Number.isNaN(free) || free >= needed)
-        return;
-    throw new error/* LifeboatError */.H3(`${place.where} has ${(0,format/* formatBytes */.z3)(free)} free, the restore needs about ${(0,format/* formatBytes */.z3)(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' });
-}
-async function extract({ name, place, owners, segments, links, mode, signal, report }, { wanted, counts, entries }, folder) {
-    const root = (await (0,output/* output */.C)(place, 'id', ['-u'], signal)).trim() === '0';
-    const child = place.start('tar', [
-        '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
-        // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
-        ...(links ? ['--delay-directory-restore'] : []),
-        ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
-        '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--directory', folder, '--file=-',
-    ], { signal });
-    const extracting = drained(child);
-    extracting.catch(() => undefined); // Awaited below; until then it must not count as unhandled.
-    let [size, whole] = [0, false];
-    const archive = async function* () {
-        const gate = new Gate(wanted);
-        for (const [index, segment] of segments.entries()) {
-            if (counts[index] === 0)
-                continue;
-            const until = gate.passed + counts[index];
-            for await (const bytes of segment.bytes()) {
-                const through = gate.push(bytes);
-                size += bytes.length;
-                if (through.length > 0)
-                    yield through;
-                report.progress({ activity: `restoring ${name}`, done: size });
-            }
-            gate.end();
-            if (gate.passed !== until)
-                throw new error/* LifeboatError */.H3(`the archive of ${name} has other entries than its list`);
-        }
-        yield tar_member/* TAR_END */.y7;
-        whole = true;
-    };
-    try {
-        await (0,compiled_child/* feed */.hm)(child, archive(), { spent: true });
-        const errors = await extracting;
-        if (!whole)
-            throw new error/* LifeboatError */.H3(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`);
-        return { entries, size, errors };
-    }
-    catch (error) {
-        if (mode !== 'clean')
-            report.warning(`${place.where} holds a part of the backup`);
-        throw error;
-    }
-}
-/** What tar complained of, once it has ended. */
-async function drained(child) {
-    try {
-        for await (const _ of child.stdout)
-            continue;
-        return [];
-    }
-    catch (error) {
-        if (!(error instanceof compiled_child/* ChildError */.rF) || error.exit.status === null || error.exit.failure)
-            throw error;
-        const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors');
-        return lines.length > 0 ? lines : [error.message];
     }
 }
 
@@ -48689,8 +52443,8 @@ function selected(items, candidateOf, { include, exclude }) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _ssh_address_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(94271);
 /* harmony import */ var _ssh_program_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(77875);
-/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97353);
-/* harmony import */ var _place_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32509);
+/* harmony import */ var _place_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32509);
+/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49961);
 
 
 
@@ -48704,25 +52458,22 @@ async function reachSsh(given, access, { target, ...context }) {
         where: (0,_ssh_address_js__WEBPACK_IMPORTED_MODULE_2__/* .placeText */ .Z9)(given),
         root: given.path,
         start: (program, parameters, { signal }) => {
-            const plain = Object.entries(_place_js__WEBPACK_IMPORTED_MODULE_5__/* .PLAIN */ .tZ).map(([name, value]) => `${name}=${value}`);
+            const plain = Object.entries(_place_js__WEBPACK_IMPORTED_MODULE_4__/* .PLAIN */ .tZ).map(([name, value]) => `${name}=${value}`);
             const command = ['exec', 'env', ...plain, ...[program, ...parameters].map(quoted)].join(' ');
             // Where the connection has gone, ssh would make another, to another port and by other rules.
             const options = ['-F', 'none', '-S', _ssh_program_js__WEBPACK_IMPORTED_MODULE_3__/* .SOCKET */ .gL, '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'LogLevel=ERROR', '-T'];
-            const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .startChild */ .v0)('ssh', [...options, '--', given.host, command], { environment: ssh.environment, folder: ssh.folder, signal, stderrLimit: _place_js__WEBPACK_IMPORTED_MODULE_5__/* .STDERR_LIMIT */ .bP });
+            const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .startChild */ .v0)('ssh', [...options, '--', given.host, command], { environment: ssh.environment, folder: ssh.folder, signal, stderrLimit: _place_js__WEBPACK_IMPORTED_MODULE_4__/* .STDERR_LIMIT */ .bP });
             return { ...child, stdout: { [Symbol.asyncIterator]: () => watched(child, program, given, ssh) } };
         },
     };
     try {
-        if (target)
-            await (0,_output_js__WEBPACK_IMPORTED_MODULE_4__/* .output */ .C)(place, 'mkdir', ['-p', given.path], context.signal);
+        const root = target ? await (0,_target_js__WEBPACK_IMPORTED_MODULE_5__/* .targetFolder */ .yA)(given.path, place, context.signal) : given.path;
+        return { place: { ...place, root }, release: () => ssh.close() };
     }
     catch (error) {
         await ssh.close();
-        if (!(error instanceof _child_js__WEBPACK_IMPORTED_MODULE_0__/* .ChildError */ .rF))
-            throw error;
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${place.where} cannot be made: ${error.exit.stderr.trim()}`, { cause: error });
+        throw error;
     }
-    return { place, release: () => ssh.close() };
 }
 /** ssh ends with the status of the program there, or with this one for all that is its own. */
 const OWN_STATUS = 255;
@@ -49036,6 +52787,102 @@ function header(of) {
     block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
     return block;
 }
+
+
+/***/ }),
+
+/***/ 49961:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   HD: () => (/* binding */ REFUSE),
+/* harmony export */   KL: () => (/* binding */ IN_TARGET),
+/* harmony export */   sR: () => (/* binding */ foldersOfOthers),
+/* harmony export */   yA: () => (/* binding */ targetFolder)
+/* harmony export */ });
+/* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(97353);
+
+
+
+/** A function of the scripts here: says why nothing more is done, and ends the script. */
+const REFUSE = 'refuse() { echo "$1" >&2; exit 1; }\n';
+/**
+ * Goes into the folder whose real path is $1, and into no other: a symbolic link that somebody has put in its way since is noticed. From there on a script
+ * holds the folder itself, whatever becomes of its path.
+ */
+const IN_TARGET = String.raw `
+cd -P -- "$1"
+[ "$(pwd -P; echo .)" = "$1
+." ] || refuse "a symbolic link has come into the way to $1"
+`;
+// Every folder on the way to a target, one after the other, made where it is missing. Root follows a symbolic link only if no other user can change
+// it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no link was followed.
+const WALK = String.raw `
+${REFUSE}
+if [ "$(id -u)" != 0 ]; then
+  mkdir -p -- "$1"
+  cd -P -- "$1"
+  pwd -P
+  exit
+fi
+trusted() {
+  case $(stat -c %u:%a .) in
+    0:*[2367]? | 0:*[2367]) [ -k . ] && [ "$(stat -c %u "./$1")" = 0 ] ;;
+    0:*) ;;
+    *) return 1 ;;
+  esac
+}
+case $1 in /*) cd / ;; esac
+rest=$1/ links=0
+while [ -n "$rest" ]; do
+  name=${'$'}{rest%%/*} rest=${'$'}{rest#*/}
+  case $name in '' | .) continue ;; ..) cd -P ..; continue ;; esac
+  if [ -L "./$name" ]; then
+    trusted "$name" || refuse "$(pwd -P)/$name is a symbolic link that another user can change"
+    links=$((links + 1))
+    [ "$links" -le 40 ] || refuse 'there are too many symbolic links on the way'
+    link=$(readlink -- "./$name"; echo .)
+    rest=${'$'}{link%??}/$rest
+    case $link in /*) cd / ;; esac
+  else
+    [ -d "./$name" ] || mkdir -- "./$name"
+    here=$(stat -c %d:%i .)
+    cd -P -- "./$name"
+    [ "$(stat -c %d:%i ..)" = "$here" ] || refuse "$name on the way to $1 was replaced while it was looked at"
+  fi
+done
+pwd -P
+`;
+/** The real path of a folder to restore into, which is made where there is none. As root, no link is followed that another user can change. */
+async function targetFolder(given, { where, start }, signal) {
+    try {
+        return (await (0,_output_js__WEBPACK_IMPORTED_MODULE_2__/* .output */ .C)({ where, root: given, start }, 'sh', ['-euc', WALK, 'sh', given], signal)).slice(0, -1);
+    }
+    catch (cause) {
+        if (!(cause instanceof _child_js__WEBPACK_IMPORTED_MODULE_0__/* .ChildError */ .rF))
+            throw cause;
+        const said = cause.exit.stderr.trim().split('\n').at(-1);
+        const hint = /symbolic link|replaced/.test(said ?? '')
+            ? 'That user could lead the files anywhere. Give the path of the folder itself, without links, or restore as that user.'
+            : 'Is the path right, may this user write there, and are sh and the GNU coreutils installed?';
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`there can be no restore into ${where}: ${said || cause.message}`, { cause, hint });
+    }
+}
+/** The paths (latin1) of the folders in the target, itself among them as the empty text, in which users other than root can make or move entries. */
+async function* foldersOfOthers(place, signal) {
+    const child = place.start('sh', ['-euc', `${REFUSE}${IN_TARGET}${FIND_FOLDERS}`, 'sh', place.root], { signal });
+    child.end();
+    let rest = '';
+    for await (const bytes of child.stdout) {
+        const found = (rest + bytes.toString('latin1')).split('\0');
+        rest = found.pop();
+        for (const line of found)
+            yield { owner: line.slice(0, line.indexOf(' ')), path: line.slice(line.indexOf(' ') + 1) };
+    }
+}
+const FIND_FOLDERS = String.raw `exec find . -type d '(' ! -uid 0 -o -perm /022 ')' -printf '%U %P\0'`;
 
 
 /***/ }),

@@ -116,7 +116,59 @@ function segmentNonce(index, last) {
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
 ;// CONCATENATED MODULE: external "node:zlib"
 const external_node_zlib_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
+;// CONCATENATED MODULE: ./compiled/repository/sealing/frame.js
+const MAGIC = 0xfd2fb528;
+const LARGEST_WINDOW = 2 ** 27;
+const RLE = 1;
+const RESERVED = 3;
+/**
+ * The content size of one Zstandard frame (RFC 8878, section 3.1.1), from its header alone, so that nothing need be decompressed to know it. Throws unless the
+ * bytes are exactly one frame with a content size: a skippable frame, a second frame, bytes after it, a dictionary id or a window that `zstd -d` refuses.
+ */
+function frame_contentSizeOf(bytes) {
+    const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (frame.length < 6 || frame.readUInt32LE(0) !== MAGIC)
+        throw new Error('it is not a zstd frame');
+    const descriptor = frame[4];
+    const [sizeFlag, singleSegment, reserved, checksum, dictionaryId] = [descriptor >> 6, (descriptor & 0x20) !== 0, (descriptor & 0x08) !== 0, (descriptor & 0x04) !== 0, descriptor & 0x03];
+    if (reserved || dictionaryId !== 0)
+        throw new Error('it is a zstd frame with a reserved bit or a dictionary id');
+    if (sizeFlag === 0 && !singleSegment)
+        throw new Error('it is a zstd frame without a content size');
+    const sizeAt = singleSegment ? 5 : 6;
+    const sizeBytes = [1, 2, 4, 8][sizeFlag];
+    const firstBlock = sizeAt + sizeBytes;
+    if (frame.length < firstBlock)
+        throw new Error('it is a zstd frame that is cut short');
+    if (!singleSegment && windowOf(frame[5]) > LARGEST_WINDOW)
+        throw new Error('it is a zstd frame with too large a window');
+    if (endOfBlocks(frame, firstBlock) + (checksum ? 4 : 0) !== frame.length)
+        throw new Error('it is not exactly one zstd frame');
+    const size = sizeBytes === 8 ? Number(frame.readBigUInt64LE(sizeAt)) : frame.readUIntLE(sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
+    if (singleSegment && size > LARGEST_WINDOW)
+        throw new Error('it is a zstd frame with too large a window');
+    return size;
+}
+function windowOf(descriptor) {
+    const base = 2 ** (10 + (descriptor >> 3));
+    return base + (base / 8) * (descriptor & 0x07);
+}
+/** Where the last block of a frame ends. */
+function endOfBlocks(frame, first) {
+    for (let position = first; position + 3 <= frame.length;) {
+        const header = frame.readUIntLE(position, 3);
+        const [last, type, size] = [(header & 1) === 1, (header >> 1) & 3, header >> 3];
+        if (type === RESERVED)
+            break;
+        position += 3 + (type === RLE ? 1 : size);
+        if (last)
+            return position;
+    }
+    throw new Error('it is a zstd frame that is cut short');
+}
+
 ;// CONCATENATED MODULE: ./compiled/repository/sealing/zstd.js
+
 
 
 /** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
@@ -124,6 +176,8 @@ const DICTIONARY_MAGIC = 0xec30a437;
 function canBeBase(plaintext) {
     return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC;
 }
+/** Most metadata comes out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
+const METADATA_PIECE = (/* unused pure expression or super */ null && (128 * 1024));
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
  * is for data that compresses well. It has a larger buffer of its own.
@@ -157,16 +211,20 @@ function differenceParameters(bytes, search) {
         [external_node_zlib_namespaceObject.constants.ZSTD_c_minMatch]: 6,
     };
 }
-/** The reverse of `compress`, in a larger buffer of its own; throws when the frame is damaged or holds more than `size` bytes. */
+/** The reverse of `compress`, in a larger buffer of its own; throws unless it is exactly one whole frame of `size` bytes. */
 function decompress(compressed, size, base) {
+    const content = frame_contentSizeOf(compressed);
+    if (content !== size)
+        throw new Error(`its content has ${content} bytes instead of ${size}`);
     return (0,external_node_zlib_namespaceObject.zstdDecompressSync)(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) });
 }
-/** Most snapshots come out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
-const METADATA_PIECE = (/* unused pure expression or super */ null && (128 * 1024));
 const decompressAsync = (0,external_node_util_namespaceObject.promisify)(external_node_zlib_namespaceObject.zstdDecompress);
-/** A frame of metadata, whose size nothing tells beforehand; throws when it is damaged or holds more than `most` bytes. */
+/** A frame of metadata; throws, before anything is decompressed, unless it is exactly one of at most `most` bytes. */
 async function decompressUpTo(compressed, most) {
-    return decompressAsync(compressed, { maxOutputLength: most, chunkSize: METADATA_PIECE });
+    const content = contentSizeOf(compressed);
+    if (content > most)
+        throw new Error(`its content has ${content.toLocaleString('en')} bytes, more than the ${most.toLocaleString('en')} that it may have`);
+    return decompressAsync(compressed, { maxOutputLength: Math.max(1, content), chunkSize: Math.min(content, METADATA_PIECE) + 64 });
 }
 
 ;// CONCATENATED MODULE: ./compiled/repository/sealing/thread.js

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
 import { ArtifactStores, authenticator } from '../support/github/store.ts'
-import type { Files } from '../support/github/zip.ts'
+import { type Files, manyFiles } from '../support/github/zip.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 
 let github: GitHub
@@ -76,6 +76,13 @@ test('a server that does not name repositories: what is signed counts, what is n
   expect(await keysOf()).toEqual([CHUNK])
 })
 
+test("a backup in the run of a fork's pull request fails, for no other run would read it", async () => {
+  const store = stores.open({ variables: github.startRun('octo/shop', 'evil/shop') })
+  await store.put(CHUNK, bytes)
+  await expect(store.commit([])).rejects.toThrow(/is of the run of a fork's pull request: no other run will read it/)
+  expect(await keysOf()).toEqual([])
+})
+
 test('names of forks do not make it ask for ever more names', async () => {
   await genuine({ [CHUNK]: bytes })
   for (let number = 2; number < 40; number++) await github.plant({ name: `lifeboat-shop.${number}`, head: 'evil/shop', files: {} })
@@ -116,8 +123,7 @@ test('key files are tried in turns of the oldest and the newest artifact, four o
 })
 
 test('sixteen artifacts with large directories take little memory, one after the other', async () => {
-  const names = Array.from({ length: 40_000 }, (_, index) => `chunks/aa/${String(index).padStart(64, '0')}`)
-  const artifact = await github.plant({ name: 'lifeboat-shop', files: Object.fromEntries(names.map((name) => [name, Buffer.alloc(0)])) })
+  const artifact = await github.plant({ name: 'lifeboat-shop', zip: manyFiles(60_000) })
   for (let index = 0; index < 15; index++) github.artifacts.push({ ...artifact, id: 7000 + index })
   const before = process.memoryUsage().rss
   let peak = 0

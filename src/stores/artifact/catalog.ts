@@ -125,7 +125,8 @@ export class Catalog {
   async listedNow(): Promise<Listed[]> {
     const artifacts = new Map<number, Listed>()
     for (const artifact of (await this.#run?.list()) ?? []) artifacts.set(artifact.id, { ...artifact, own: true })
-    for (const artifact of await this.#fromRepository()) artifacts.set(artifact.id, artifact)
+    // Also in the run of a fork's pull request its own steps see what it made.
+    for (const artifact of await this.#fromRepository()) artifacts.set(artifact.id, { ...artifact, foreign: artifact.foreign && !artifacts.has(artifact.id) })
     const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name))
     this.#leftOut.foreign(ours.filter(({ foreign }) => foreign))
     return ours.filter(({ foreign }) => !foreign).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)

@@ -97,20 +97,25 @@ export class Publisher {
 
   /** GitHub may keep it for less time than was asked for: repositories and organisations set a limit. */
   async #expiry({ id, name }: { id: number; name: string }): Promise<Date | undefined> {
-    const { retention } = this.#options
-    let expires: Date | undefined
+    const { retention, report } = this.#options
+    let described: ServiceArtifact | undefined
     try {
-      expires = (await this.#rest?.get(id))?.expires
+      described = await this.#rest?.get(id)
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
       // The backup is stored and checked; that this could not be read does not make it fail.
-      this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`)
+      report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`)
     }
-    if (!expires) return undefined
-    const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY)
+    if (described?.foreign) {
+      throw new LifeboatError(`artifact ${name} (${id}) is of the run of a fork's pull request: no other run will read it, and it is no backup`, {
+        hint: 'Back up in runs of the repository itself: on a schedule, or when something is pushed.',
+      })
+    }
+    if (!described?.expires) return undefined
+    const days = Math.round((described.expires.getTime() - this.#options.now().getTime()) / DAY)
     if (days < retention.artifact) {
-      this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.')
+      report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.')
     }
-    return expires
+    return described.expires
   }
 }

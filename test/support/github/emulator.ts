@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { BlobSASPermissions, BlobServiceClient, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { type Azurite, startAzurite } from './azurite.ts'
 import { Issues } from './issues.ts'
-import { zipOf } from './zip.ts'
+import { type Files, zipOf } from './zip.ts'
 
 /** How a call goes wrong. `stall` never answers, `slow` answers after a while, `html` answers a page with status 200. */
 export interface Fault {
@@ -175,9 +175,9 @@ export class GitHub {
   }
 
   /** An artifact with any files, of a run of its own: what someone may upload who has no key. */
-  async plant(given: { name: string; files: Readonly<Record<string, Buffer>>; repository?: string; head?: string; run?: number; created?: Date; packed?: boolean }): Promise<StoredArtifact> {
-    const { name, files, repository = 'octo/shop', head = repository, run = this.#next++, created = this.now(), packed = false } = given
-    const zip = await zipOf(files, packed ? { zlib: { level: 9 } } : { store: true })
+  async plant(given: { name: string; files?: Files; packed?: boolean; zip?: Buffer; repository?: string; head?: string; run?: number; created?: Date }): Promise<StoredArtifact> {
+    const { name, files = {}, packed = false, repository = 'octo/shop', head = repository, run = this.#next++, created = this.now() } = given
+    const zip = given.zip ?? (await zipOf(files, packed ? { zlib: { level: 9 } } : { store: true }))
     const artifact = {
       id: this.#next++, name, run: { id: run, backend: randomUUID(), repository, head }, blob: `planted/${randomUUID()}`, size: zip.length,
       digest: `sha256:${createHash('sha256').update(zip).digest('hex')}`, created, expires: new Date(created.getTime() + this.maximumRetentionDays * DAY), final: true,

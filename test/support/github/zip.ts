@@ -20,3 +20,22 @@ export async function filesIn(zip: Buffer): Promise<Files> {
   for (const entry of await readDirectory(readAt, await findDirectory(readAt, zip.length))) files.push([entry.name, await readEntry(readAt, entry)])
   return Object.fromEntries(files)
 }
+
+/** A zip file of so many empty files, with names as long as those of chunks, made at once. */
+export function manyFiles(count: number): Buffer {
+  const names = Array.from({ length: count }, (_, index) => `chunks/aa/${String(index).padStart(73, '0')}`)
+  const size = 46 + 83
+  const local = Buffer.alloc(30)
+  const directory = Buffer.alloc(size * count)
+  for (const [index, name] of names.entries()) {
+    directory.writeUInt32LE(0x02014b50, index * size)
+    directory.writeUInt16LE(name.length, index * size + 28)
+    directory.write(name, index * size + 46)
+  }
+  const end = Buffer.alloc(22)
+  end.writeUInt32LE(0x06054b50, 0)
+  end.writeUInt16LE(count & 0xffff, 10)
+  end.writeUInt32LE(directory.length, 12)
+  end.writeUInt32LE(local.length, 16)
+  return Buffer.concat([local, directory, end])
+}
