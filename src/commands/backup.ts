@@ -16,6 +16,7 @@ import { lastLook } from '../repository/last-look.ts'
 import { FORMAT } from '../repository/format.ts'
 import { newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../repository/snapshot.ts'
 import { Tally } from '../repository/statistics.ts'
+import { beginRun } from '../repository/unfinished.ts'
 import { Writer } from '../repository/writer.ts'
 import { PostgresSource } from '../sources/postgres.ts'
 import { LEAST, type Shrunk, shrunken } from '../sources/shrink.ts'
@@ -70,7 +71,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const mark = randomBytes(4)
     const time = nextTime(known.latest, inputs.set, environment)
     const id = newSnapshotId(time, mark)
-    const writer = new Writer({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
+    const unfinished = await beginRun(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(idOf)), grace: inputs.grace, now: () => environment.now(), onDamaged })
+    const writer = new Writer({ store, keys, known, unfinished, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
     resume = await quiesce(inputs, environment)
     const records: SourceRecord[] = []
     const results: SourceResult[] = []
@@ -82,7 +84,9 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const unsettled = await failureOf(resume)
     resume = undefined
     const { checked, damaged } = await checking.conclude(inputs.set)
-    await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() })
+    const { adopted } = writer
+    if (adopted.chunks > 0) report.info(`${formatCount(adopted.chunks, 'chunk')} (${formatBytes(adopted.bytes)}) of an interrupted backup were checked and used`)
+    await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.grace, now: environment.now() })
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
       { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) },

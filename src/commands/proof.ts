@@ -1,11 +1,10 @@
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import type { Keys } from '../repository/keys.ts'
-import { writeProof } from '../repository/proofs.ts'
+import { proveSnapshot } from '../repository/proofs.ts'
 import { authenticatorOf } from '../repository/signed.ts'
-import { snapshotKey } from '../repository/snapshot.ts'
 import { openStore, type StoreInputs } from '../stores/open.ts'
-import { isThere, type Store } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import type { SnapshotVerified } from './results.ts'
 
 /**
@@ -21,9 +20,7 @@ export async function keepProofs(found: readonly SnapshotVerified[], inputs: Sto
   if (own !== store) own.groups?.authenticate(authenticatorOf(keys))
   try {
     for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
-      const proof = await writeProof(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })
-      // Deleted meanwhile: a proof without a snapshot would say that the snapshot was lost.
-      if (!own.commit && !(await isThere(own, snapshotKey(set, snapshot)))) await own.delete(proof)
+      await proveSnapshot(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })
     }
     await own.commit?.([])
     return true

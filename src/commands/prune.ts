@@ -11,7 +11,6 @@ import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
 import { checkListing } from '../repository/listing.ts'
-import { lostSnapshots } from '../repository/lost.ts'
 import { readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../repository/retention.ts'
 import { SetProofs } from '../repository/set-proofs.ts'
@@ -73,11 +72,11 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const started = performance.now()
   const { set, dryRun, grace } = options
   const { report, signal } = environment
-  const reading = { signal, parallel: PARALLEL, now: () => environment.now() }
+  const reading = { signal, parallel: PARALLEL, now: () => environment.now(), onDamaged: warningOf(report) }
   // Before anything is written: the disk may be full.
   if (!dryRun) await store.sweep?.()
   const references = await readReferences(store, keys, reading)
-  const lost = await missingSnapshots(store, keys, references, options, environment)
+  await refuseWithoutSnapshots(store, references, options, environment)
   const decisions = await decide(store, keys, references, options, environment)
   const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
   const refusal = reasonAgainst(decisions, options)
@@ -97,7 +96,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
     if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   } else {
-    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, lost, beforeGoing, onDamaged: warningOf(report) }), store, signal)
+    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal)
     for (const obstacle of result.chunks.obstacles) {
       report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
     }
@@ -105,35 +104,28 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   return { ...result, seconds: secondsSince(started) }
 }
 
-/**
- * Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. With `force`, or as a trial, gives the
- * keys of those that proofs name.
- */
-async function missingSnapshots(store: Store, keys: Keys, references: References, { force, dryRun, stored }: PruneOptions, { report }: Environment): Promise<string[]> {
+/** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
+async function refuseWithoutSnapshots(store: Store, references: References, { force, dryRun, stored }: PruneOptions, { report }: Environment): Promise<void> {
   // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
-  if (store.release) return []
-  const keysListed = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
-  const lost = await lostSnapshots(store, keys, keysListed, warningOf(report))
-  const problem = await whyIncomplete(store, keysListed, lost, stored)
-  if (!problem || force) return lost
-  if (!dryRun) throw problem
-  report.warning(`this would be refused: ${problem.message}`, problem.hint)
-  return lost
+  if (store.release || force) return
+  const problem = await whyIncomplete(store, references, stored)
+  if (problem && !dryRun) throw problem
+  if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
 }
 
 /** What says that a listing of all snapshots does not show them all. */
-async function whyIncomplete(store: Store, listed: ReadonlySet<string>, lost: readonly string[], stored: string | undefined): Promise<LifeboatError | undefined> {
+async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: References, stored: string | undefined): Promise<LifeboatError | undefined> {
   const otherwise = 'Nothing was deleted.'
-  if (stored !== undefined && !listed.has(stored)) {
+  if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
     return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
   }
-  if (lost.length > 0) {
-    const others = lost.length > 1 ? ` and ${lost.length - 1} more` : ''
-    return new LifeboatError(`${store.name} holds proofs of snapshots that it does not list: ${lost[0]}${others}`, {
+  if (missing.length > 0) {
+    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+    return new LifeboatError(`${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${others}`, {
       hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, use --force once. ${otherwise}`,
     })
   }
-  if (listed.size > 0) return undefined
+  if (snapshots.length > 0 || unreadable.length > 0) return undefined
   try {
     await checkListing(store)
     return undefined

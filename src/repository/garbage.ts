@@ -36,8 +36,6 @@ export interface GarbageOptions {
   beforeGoing?: () => Promise<void>
   /** Requests at the same time. */
   parallel: number
-  /** Keys of snapshots that are not there, though proofs name them, which the user knows about. */
-  lost?: readonly string[]
   onDamaged: (error: LifeboatError) => void
 }
 
@@ -156,10 +154,10 @@ function count(tally: Tally, size: number): void {
   tally.bytes += size
 }
 
-/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of `going` and of `lost`. */
-async function leftovers(store: Store, references: References, going: ReadonlySet<string>, { grace, parallel, lost = [] }: GarbageOptions): Promise<string[]> {
+/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of snapshots that are deleted now, or that the user knows to be missing. */
+async function leftovers(store: Store, references: References, going: ReadonlySet<string>, { grace, parallel }: GarbageOptions): Promise<string[]> {
   const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
-  const gone = new Set(lost)
+  const gone = new Set([...going, ...references.missing])
   const candidates: { key: string; snapshot: string }[] = []
   for (const folder of ['proofs/', 'labels/']) {
     for await (const { key, modified } of store.list(folder)) {
@@ -167,7 +165,7 @@ async function leftovers(store: Store, references: References, going: ReadonlySe
       if (set === undefined || id === undefined) continue
       const snapshot = snapshotKey(set, id)
       const old = references.asOf.getTime() - modified.getTime() >= grace
-      if (going.has(snapshot) || gone.has(snapshot) || (old && !present.has(snapshot))) candidates.push({ key, snapshot })
+      if (gone.has(snapshot) || (old && !present.has(snapshot))) candidates.push({ key, snapshot })
     }
   }
   const there = await inParallel(candidates, parallel, ({ snapshot }) => isThere(store, snapshot))

@@ -176,7 +176,7 @@ async function expiring(store: Store): Promise<Set<string>> {
 }
 
 /** Whether everybody that a backup with these keys is for can open an object sealed to such extra recipients. */
-function isSealedToAll(recipients: readonly string[] = [], keys: Keys): boolean {
+export function isSealedToAll(recipients: readonly string[] = [], keys: Keys): boolean {
   return keys.recipientTags.every((tag) => recipients.includes(tag))
 }
 

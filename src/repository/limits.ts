@@ -9,5 +9,6 @@ export const LIMITS = {
   labels: 64 * 1024,
   proof: 4 * 1024 ** 2,
   trash: 8 * 1024 ** 2,
+  runs: 64 * 1024,
   snapshot: 256 * 1024 ** 2,
 } as const

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
-import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
@@ -10,7 +10,7 @@ import { compress, decompressUpTo } from './sealing/zstd.ts'
 import { LIMITS } from './limits.ts'
 import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT } from './format.ts'
-import { fingerprint, idTime, setName, snapshotId } from './snapshot.ts'
+import { fingerprint, idTime, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
 const CHUNK = /^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/
 /** One problem for all: there may be many. */
@@ -72,6 +72,13 @@ export async function writeProof(store: Store, keys: Keys, verification: Verific
   const key = `proofs/${set}/${snapshot}/${idTime(time)}-${randomBytes(4).toString('hex')}.json`
   await store.put(key, sign(JSON.stringify(proof), keys, 'proof'))
   return key
+}
+
+/** The same, unless the snapshot was deleted meanwhile: a proof without a snapshot would say that the snapshot was lost. */
+export async function proveSnapshot(store: Store, keys: Keys, verification: Verification): Promise<void> {
+  const proof = await writeProof(store, keys, verification)
+  // Artifacts are never deleted one by one, and nothing of them is there before the commit.
+  if (!store.commit && !(await isThere(store, snapshotKey(verification.set, verification.snapshot)))) await store.delete(proof)
 }
 
 /** A proof that is cut short, edited, moved, or of a newer form. */

@@ -1,8 +1,10 @@
+import type { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
+import { proofKeys, readProof } from './proofs.ts'
 import { DamagedSnapshot, openHeader, snapshotKey } from './snapshot.ts'
 
 /** A snapshot as far as deciding about it needs. */
@@ -24,6 +26,8 @@ export class References {
   readonly snapshots: SnapshotSeen[] = []
   /** Snapshots whose chunks are not known: damaged, or of a newer format. As long as there is one, no chunk can be said to be unneeded. */
   readonly unreadable: { key: string; why: string }[] = []
+  /** Keys of snapshots that proofs name and that are not there: they were moved away, or deleted by something that leaves proofs. */
+  readonly missing: string[] = []
   /** Chunks are numbered, for millions of them are listed over and over; by a fingerprint, for their names alone would take 100 MB a million. */
   readonly #numbers = new Map<number, number>()
   readonly #listed = new Map<string, Uint32Array>()
@@ -72,23 +76,58 @@ function fingerprintOf(chunk: string): number {
 /** Chunks that snapshots list which nobody vouches for: whoever can write to a store could otherwise take any amount of memory. */
 const MOST_UNVOUCHED = 2_000_000
 
-/** Reads every snapshot of a store. One that is deleted meanwhile is passed over; a store that does not answer throws. */
-export async function readReferences(store: Store, keys: Keys, options: { signal: AbortSignal; parallel: number; now: () => Date }): Promise<References> {
+export interface ReadingOptions {
+  signal: AbortSignal
+  /** Requests at the same time. */
+  parallel: number
+  now: () => Date
+  /** Told of proofs that are ignored. */
+  onDamaged: (error: LifeboatError) => void
+}
+
+/**
+ * Reads every snapshot of a store: those that are listed, and those that proofs name. One that is deleted meanwhile is passed over; a store that does not
+ * answer throws.
+ */
+export async function readReferences(store: Store, keys: Keys, options: ReadingOptions): Promise<References> {
   const references = new References(options.now())
+  const proofs = await provenSnapshots(store)
+  const toRead = new Set([...(await snapshotKeys(store)), ...proofs.keys()])
   let unvouched = 0
-  await inParallel(await snapshotKeys(store), options.parallel, async (key) => {
+  await inParallel([...toRead], options.parallel, async (key) => {
     options.signal.throwIfAborted()
     try {
       const { snapshot, chunks } = await readPublicPart(key, await store.get(key, LIMITS.snapshot), keys)
       if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED) throw new DamagedSnapshot('snapshots that are not of this key list more chunks than can be kept in mind')
       references.add(snapshot, chunks)
     } catch (error) {
-      if (error instanceof NotFound) return
+      if (error instanceof NotFound) {
+        if (await isProven(store, keys, proofs.get(key) ?? [], options.onDamaged)) references.missing.push(key)
+        return
+      }
       if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject)) throw error
       references.unreadable.push({ key, why: error.message })
     }
   })
+  references.missing.sort()
   return references
+}
+
+/** The keys of proofs, by the key of the snapshot. */
+async function provenSnapshots(store: Store): Promise<Map<string, string[]>> {
+  const proven = new Map<string, string[]>()
+  for (const proof of [...(await proofKeys(store)).values()].flat()) {
+    const [, set, id] = proof.split('/')
+    const key = snapshotKey(set!, id!)
+    proven.set(key, [...(proven.get(key) ?? []), proof])
+  }
+  return proven
+}
+
+/** Whether one of the proofs is still there, and authentic: whoever deletes a snapshot deletes its proofs first. */
+async function isProven(store: Store, keys: Keys, proofs: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<boolean> {
+  for (const proof of proofs) if (await readProof(store, proof, keys, onDamaged)) return true
+  return false
 }
 
 /** What pruning needs is in the public part, of any key and any set. A snapshot of this key whose MAC does not verify may have lost chunks from its list. */

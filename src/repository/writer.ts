@@ -10,6 +10,7 @@ import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
 import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SealedTo, type SnapshotHeader, snapshotKey, sourceSize, storedBytes, type StreamRecord } from './snapshot.ts'
+import type { Unfinished } from './unfinished.ts'
 
 /** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
 const PUTTING_BYTES = 32 * 1024 * 1024
@@ -23,6 +24,8 @@ export interface WriterOptions {
   store: Store
   keys: Keys
   known: KnownChunks
+  /** What interrupted runs left; nothing is used where this is undefined. */
+  unfinished?: Unfinished
   /** zstd level, 1 to 19. */
   level: number
   /** The mark of this backup's objects: the last 8 digits of its snapshot id. */
@@ -53,6 +56,8 @@ export class Writer {
   deltaChunks = 0
   /** Of these, what was stored already but not sealed to every recipient; bytes as stored. */
   readonly forRecipients = { chunks: 0, bytes: 0 }
+  /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
+  readonly adopted: { chunks: number; bytes: number; since: Date | undefined } = { chunks: 0, bytes: 0, since: undefined }
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -171,6 +176,7 @@ export class Writer {
     try {
       await earlier
       this.#check()
+      if (await this.#adopt(fresh, whole)) return
       sealed = await this.#seal(fresh, chunk)
       await this.#roomFor(sealed.length)
     } finally {
@@ -184,7 +190,7 @@ export class Writer {
       this.#giveRoom(sealed.length)
     }
     fresh.storedSize = sealed.length
-    const entry = this.#entries[this.#fresh.get(fresh.id)!]!
+    const entry = this.#entryOf(fresh)
     entry[2] = sealed.length
     entry[3] = fresh.base ? this.#reference(fresh.base) : null
     fresh.spent += fresh.base ? sealed.length : 0
@@ -197,6 +203,29 @@ export class Writer {
     if (fresh.base) this.deltaChunks++
     // Only now may others lean on it: it is durably stored.
     if (whole && !fresh.base) known.add(fresh)
+  }
+
+  /** Lists the object that an interrupted run put of this chunk, if there is one. */
+  async #adopt(fresh: KnownChunk, whole: boolean): Promise<boolean> {
+    const { known, unfinished } = this.#options
+    const found = await unfinished?.find(fresh.id, fresh.size)
+    if (!found) return false
+    const { mark, storedSize, modified, recipients } = found
+    known.recipients.set(mark, recipients)
+    Object.assign(fresh, { mark, storedSize })
+    const entry = this.#entryOf(fresh)
+    entry[2] = storedSize
+    entry[4] = mark
+    this.#listed.set(chunkKey(fresh.id, mark), this.#fresh.get(fresh.id)!)
+    this.adopted.chunks++
+    this.adopted.bytes += storedSize
+    if (!this.adopted.since || modified < this.adopted.since) this.adopted.since = modified
+    if (whole) known.add(fresh)
+    return true
+  }
+
+  #entryOf(fresh: KnownChunk): ChunkEntry {
+    return this.#entries[this.#fresh.get(fresh.id)!]!
   }
 
   /** The chunk sealed, as a difference if that pays. */

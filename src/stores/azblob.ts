@@ -99,7 +99,7 @@ export class AzblobStore implements Store {
         if (isAbsent(error) && operation !== 'list') throw new NotFound(key, this.name, { cause: error })
         throw explained(error, operation, what)
       }
-    })
+    }, { upload: operation === 'put' })
   }
 }
 

@@ -21,20 +21,38 @@ export interface RetryOptions {
   /** Milliseconds of the first pause, 500 unless told; each further one is twice as long. */
   pause?: number
   random?: () => number
+  /** Waits until an attempt may begin, for time that does not count; what it gives is told whether the attempt ended with a `Transient`. */
+  turn?: (() => Promise<(transient: boolean) => void>) | undefined
 }
 
 /**
  * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
- * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it; none is
+ * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it (`left`); none is
  * begun that would have less than half of that third.
  */
-export async function retry<T>(attempt: (limit: number) => Promise<T>, options: RetryOptions): Promise<T> {
-  const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random } = options
-  const end = performance.now() + budget
+export async function retry<T>(attempt: (limit: number, left: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, turn } = options
+  let end = performance.now() + budget
+  const inTurn = async (): Promise<T> => {
+    const asked = performance.now()
+    const ended = await turn?.()
+    end += performance.now() - asked
+    let transient = false
+    try {
+      signal.throwIfAborted()
+      const left = Math.max(1, end - performance.now())
+      return await attempt(Math.min(budget / 3, left), left)
+    } catch (error) {
+      transient = error instanceof Transient
+      throw error
+    } finally {
+      ended?.(transient)
+    }
+  }
   for (let tried = 1; ; tried++) {
     signal.throwIfAborted()
     try {
-      return await attempt(Math.max(1, Math.min(budget / 3, end - performance.now())))
+      return await inTurn()
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof Transient) || tried === attempts) throw error

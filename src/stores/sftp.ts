@@ -64,7 +64,7 @@ export class SftpStore implements Store {
         throw error
       }
       await this.#discardLeft(session)
-    })
+    }, { upload: true })
   }
 
   get(key: string, most: number): Promise<Buffer> {
@@ -155,9 +155,9 @@ export class SftpStore implements Store {
     }
   }
 
-  async #attempt<T>(what: string, work: (session: SftpSession) => Promise<T>): Promise<T> {
+  async #attempt<T>(what: string, work: (session: SftpSession) => Promise<T>, { upload = false } = {}): Promise<T> {
     try {
-      return await this.#persistence.try(what, async (silence) => work(await this.#connected(silence)))
+      return await this.#persistence.try(what, async (silence) => work(await this.#connected(silence)), { upload })
     } catch (cause) {
       this.#options.signal.throwIfAborted()
       if (status(cause) === undefined) throw cause

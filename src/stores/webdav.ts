@@ -86,7 +86,7 @@ export class WebdavStore implements Store {
       }
       // Left on a line that fails again and again, they would fill the server.
       if (this.#left.size > 0) await this.#sweepIfPossible(silence)
-    })
+    }, { upload: true })
   }
 
   get(key: string, most: number): Promise<Buffer> {
@@ -266,11 +266,10 @@ export class WebdavStore implements Store {
     return passing ? new Transient(refused.message, { cause: refused, hint: refused.hint }) : refused
   }
 
-  async #attempt<T>(what: string, work: (silence: number) => Promise<T>): Promise<T> {
-    const { silence, timeout, signal } = this.#options
-    const end = performance.now() + timeout
+  async #attempt<T>(what: string, work: (silence: number) => Promise<T>, { upload = false } = {}): Promise<T> {
+    const { silence, signal } = this.#options
     try {
-      return await this.#persistence.try(what, (limit) => work(silence === undefined ? limit : Math.max(1, Math.min(silence, end - performance.now()))))
+      return await this.#persistence.try(what, (limit, left) => work(silence === undefined ? limit : Math.min(silence, left)), { upload })
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof Refused) throw new LifeboatError(`cannot ${what}: ${error.message}`, { cause: error, hint: error.hint })

@@ -80,7 +80,7 @@ async function daily(more: Record<string, string> = {}): Promise<string[]> {
 test('a store whose snapshots were moved away loses no chunk by prunes, and no command calls it empty', async () => {
   const before = objects('chunks')
   move('snapshots')
-  expect(new Set(await daily())).toEqual(new Set([expect.stringMatching(/^file:\S+ holds proofs of snapshots that it does not list: snapshots\/app\/\S+ and 5 more$/)]))
+  expect(new Set(await daily())).toEqual(new Set([expect.stringMatching(/^file:\S+ holds proofs of snapshots that it does not have: snapshots\/app\/\S+ and 5 more$/)]))
   expect(objects('chunks')).toEqual(before)
   expect(objects('trash')).toEqual([])
   const inputs = given({})
@@ -107,7 +107,7 @@ test('without proofs the chunks alone tell that snapshots are missing; forced, a
 test('the snapshots of one set are missing: the prunes of all sets refuse, and do so no more once forced', async () => {
   const before = objects('chunks')
   move('snapshots/shop')
-  expect(new Set(await daily())).toEqual(new Set([`file:${root} holds proofs of snapshots that it does not list: ${snapshotKey('shop', ids.shop[2]!)} and 2 more`]))
+  expect(new Set(await daily())).toEqual(new Set([`file:${root} holds proofs of snapshots that it does not have: ${snapshotKey('shop', ids.shop[2]!)} and 2 more`]))
   expect(objects('chunks')).toEqual(before)
   expect(await runPrune({ 'dry-run': 'true' })).toMatchObject({ deleted: 1 })
   expect(warnings).toEqual([expect.stringContaining('this would be refused: ')])
@@ -122,7 +122,7 @@ test('a backup does not prune a store that does not list what was just stored, o
   expect(await after('20261120T000000Z-00000000')).toEqual({ skipped: `file:${root} does not list snapshots/app/20261120T000000Z-00000000.json.zst, which was just stored` })
   move('snapshots')
   const { id } = await backUp({ store: new FileStore(root), time: new Date(now) }, { data: noise('new', 2000) })
-  expect(await after(id)).toEqual({ skipped: expect.stringMatching(/holds proofs of snapshots that it does not list/) })
+  expect(await after(id)).toEqual({ skipped: expect.stringMatching(/holds proofs of snapshots that it does not have/) })
   expect(objects('chunks')).toHaveLength(7)
 })
 

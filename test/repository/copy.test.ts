@@ -139,9 +139,9 @@ test('what is in the trash of the other store is put there once more, so that no
   await putTrash(trashed, keys, '20261120T000000Z-00000000', [chunk!.slice('chunks/aa/'.length)])
   for (const [trash, object] of trashed.objects) to.objects.set(trash, object)
   expect(await copy(key, from, to)).toMatchObject({ chunks: 1 })
-  const reading = { signal, parallel: 1, now: () => new Date(Date.UTC(2026, 10, 25)) }
+  const reading = { signal, parallel: 1, now: () => new Date(Date.UTC(2026, 10, 25)), onDamaged: () => undefined }
   await to.delete(key)
   // As a prune sees it that read the snapshots before this one was put.
-  await collectGarbage(to, keys, await readReferences(to, keys, reading), new Set(), { ...reading, grace: 86_400_000, dryRun: false, onDamaged: () => undefined })
+  await collectGarbage(to, keys, await readReferences(to, keys, reading), new Set(), { ...reading, grace: 86_400_000, dryRun: false })
   expect(await to.get(chunk!)).toEqual(await from.get(chunk!))
 })

@@ -25,8 +25,8 @@ beforeEach(() => {
 
 const now = (): Date => new Date(clock)
 const later = (hours: number): void => void (clock += hours * HOUR)
-const reading = { signal: new AbortController().signal, parallel: 4, now }
-const options = { ...reading, grace: GRACE, dryRun: false, onDamaged: (error: LifeboatError) => void warnings.push(error.message) }
+const reading = { signal: new AbortController().signal, parallel: 4, now, onDamaged: (error: LifeboatError) => void warnings.push(error.message) }
+const options = { ...reading, grace: GRACE, dryRun: false }
 
 /** A prune that deletes these snapshots of the set `app`. */
 async function prune(ids: string[], through: Store = store, more: Partial<typeof options> & { by?: typeof keys } = {}): Promise<Garbage> {

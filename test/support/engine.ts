@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { findSnapshot } from '../../src/repository/catalog.ts'
+import { findSnapshot, idOf, snapshotKeys } from '../../src/repository/catalog.ts'
 import { type Keys, newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../../src/repository/known.ts'
 import { Reader } from '../../src/repository/reader.ts'
 import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord } from '../../src/repository/snapshot.ts'
+import { GRACE } from '../../src/repository/trash.ts'
+import { beginRun, type Unfinished } from '../../src/repository/unfinished.ts'
 import { Writer } from '../../src/repository/writer.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -28,6 +30,8 @@ export interface RunOptions {
   time?: Date
   jobs?: number
   signal?: AbortSignal
+  /** The run uses what interrupted ones left, by this clock. */
+  resume?: () => Date
   /** What the run builds on, where it is not what the store has now. */
   known?: KnownChunks
 }
@@ -41,19 +45,21 @@ export class Run {
   readonly #options: Required<Pick<RunOptions, 'store' | 'set' | 'time'>>
   readonly #sources: SourceRecord[] = []
 
-  private constructor(options: RunOptions, known: KnownChunks, damage: string[]) {
-    const { store, set = 'app', time = nextTime(), jobs = 2, signal = new AbortController().signal } = options
+  private constructor(options: RunOptions, id: string, time: Date, known: KnownChunks, unfinished: Unfinished | undefined, damage: string[]) {
+    const { store, set = 'app', jobs = 2, signal = new AbortController().signal } = options
     this.#options = { store, set, time }
     this.damage = damage
-    this.id = newSnapshotId(time, randomBytes(4))
+    this.id = id
     const onDamaged = (error: Error): void => void damage.push(error.message)
-    this.writer = new Writer({ store, keys: options.keys ?? keys, known, level: 3, mark: this.id.slice(-8), jobs, signal, onDamaged })
+    this.writer = new Writer({ store, keys: options.keys ?? keys, known, ...(unfinished && { unfinished }), level: 3, mark: this.id.slice(-8), jobs, signal, onDamaged })
   }
 
   static async begin(options: RunOptions): Promise<Run> {
     const damage: string[] = []
     const known = options.known ?? (await loadKnown(options.store, options.keys ?? keys, options.set ?? 'app', (error) => void damage.push(error.message)))
-    return new Run(options, known, damage)
+    const time = options.time ?? nextTime()
+    const id = newSnapshotId(time, randomBytes(4))
+    return new Run(options, id, time, known, options.resume && (await unfinishedRuns(options, id, options.resume)), damage)
   }
 
   async source(name: string, bytes: Buffer | AsyncIterable<Buffer>): Promise<void> {
@@ -67,6 +73,11 @@ export class Run {
     await this.writer.commit({ format: 'lifeboat/1', id: this.id, set, time: time.toISOString(), tags: [] }, { sources: this.#sources, description: '', run: null, lifeboat: '0.0.0' })
     return this
   }
+}
+
+async function unfinishedRuns({ store, set = 'app', keys: own = keys }: RunOptions, id: string, now: () => Date): Promise<Unfinished> {
+  const snapshots = new Set((await snapshotKeys(store, set)).map(idOf))
+  return beginRun(store, own, { set, id, snapshots, grace: GRACE, now, onDamaged: () => undefined })
 }
 
 /** A whole backup; one stream for each source. */

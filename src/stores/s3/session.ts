@@ -38,7 +38,7 @@ export class S3Session {
         if (isExpired(error) && (await this.#renewed())) throw new Transient('the credentials have expired', { cause: error })
         throw explained(error, operation, key, this.name)
       }
-    })
+    }, { upload: operation === 'put' })
   }
 
   /** Asks for credentials anew; false when they are the same as before. */

@@ -1,0 +1,132 @@
+import { z } from 'zod'
+import type { LifeboatError } from '../error.ts'
+import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { FORMAT } from './format.ts'
+import { parsedJson } from './json.ts'
+import type { Keys } from './keys.ts'
+import { isSealedToAll } from './known.ts'
+import { LIMITS } from './limits.ts'
+import { DamagedChunk, openChunk } from './reader.ts'
+import { sign, signerOf, splitSigned } from './signed.ts'
+import { chunkKey, idTime, setName, snapshotId } from './snapshot.ts'
+import { inTrash } from './trash.ts'
+
+/** The latest runs of a set, newest first. A run whose snapshot does not exist was interrupted, or is still running. */
+const schema = z.strictObject({
+  format: z.literal(FORMAT),
+  set: setName,
+  runs: z.array(z.strictObject({ id: snapshotId, recipients: z.array(z.string().regex(/^[0-9a-f]{16}$/)) })),
+})
+type Begun = z.infer<typeof schema>['runs'][number]
+
+/** Of more interrupted runs, the oldest are forgotten: each costs a request for every chunk. */
+const MOST_RUNS = 8
+/** An object from further in the future than this has no age that can be told. */
+const TOLERATED_SKEW = 3600 * 1000
+
+export function runsKey(set: string): string {
+  return `runs/${set}.json`
+}
+
+export interface RunOptions {
+  set: string
+  /** Of the snapshot that this run will put. */
+  id: string
+  /** Ids of the snapshots of the set. */
+  snapshots: ReadonlySet<string>
+  /** Milliseconds. */
+  grace: number
+  now: () => Date
+  onDamaged: (error: LifeboatError) => void
+}
+
+/** A chunk object that an interrupted run of the set put. */
+export interface FoundChunk {
+  mark: string
+  storedSize: number
+  modified: Date
+  recipients: readonly string[]
+}
+
+/** Notes that a run begins, and gives what earlier runs put and list in no snapshot. To be called before anything is put. */
+export async function beginRun(store: Store, keys: Keys, options: RunOptions): Promise<Unfinished> {
+  const { set, id, snapshots, grace, now, onDamaged } = options
+  // What was not committed is not there.
+  if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined)) return new Unfinished(store, keys, [], new Set(), options)
+  const oldest = idTime(new Date(now().getTime() - grace / 2))
+  const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1)
+  const trash = earlier.length > 0 ? await inTrash(store, keys, onDamaged) : new Set<string>()
+  const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier]
+  await store.put(runsKey(set), sign(JSON.stringify(schema.parse({ format: FORMAT, set, runs })), keys, 'runs'))
+  const openable = earlier.filter(({ recipients }) => isSealedToAll(recipients, keys))
+  return new Unfinished(store, keys, openable, trash, options)
+}
+
+/** Empty where there is none, or none that can be believed: it is written anew, and nothing else depends on it. */
+async function readRuns(store: Store, keys: Keys, set: string): Promise<Begun[]> {
+  let object: Buffer
+  try {
+    object = await store.get(runsKey(set), LIMITS.runs)
+  } catch (error) {
+    if (error instanceof NotFound || error instanceof DamagedObject) return []
+    throw error
+  }
+  const signed = splitSigned(object)
+  if (!signed || signerOf(signed, keys, 'runs')?.fingerprint !== keys.fingerprint) return []
+  const parsed = schema.safeParse(parsedJson(signed.body))
+  return parsed.success && parsed.data.set === set ? parsed.data.runs : []
+}
+
+/**
+ * What interrupted runs of the set left. A chunk is used only if it is whole (no difference), not in the trash, and was put less than half the grace ago by
+ * the store's time; and only after its bytes were read and found right, so with a write key none is.
+ */
+export class Unfinished {
+  readonly #store: Store
+  readonly #keys: Keys
+  readonly #runs: readonly Begun[]
+  readonly #trash: ReadonlySet<string>
+  readonly #options: Pick<RunOptions, 'grace' | 'now'>
+
+  constructor(store: Store, keys: Keys, runs: readonly Begun[], trash: ReadonlySet<string>, options: Pick<RunOptions, 'grace' | 'now'>) {
+    this.#store = store
+    this.#keys = keys
+    this.#runs = keys.identity === undefined ? [] : runs
+    this.#trash = trash
+    this.#options = options
+  }
+
+  /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */
+  async find(id: string, size: number): Promise<FoundChunk | undefined> {
+    for (const { id: run, recipients } of this.#runs) {
+      const mark = run.slice(-8)
+      if (this.#trash.has(chunkKey(id, mark))) continue
+      const found = await this.#check(id, size, mark)
+      if (found) return { mark, storedSize: found.size, modified: found.modified, recipients }
+    }
+    return undefined
+  }
+
+  /** In each of the stores that the backup goes to. */
+  async #check(id: string, size: number, mark: string): Promise<StoredObject | undefined> {
+    const look = (store: Store): Promise<StoredObject | undefined> => this.#checkIn(store, id, size, mark)
+    const found = await (this.#store.each?.(look) ?? Promise.all([look(this.#store)]))
+    const [oldest] = found.flatMap((object) => object ?? []).toSorted((a, b) => a.modified.getTime() - b.modified.getTime())
+    return found.every((object) => object?.size === oldest?.size) ? oldest : undefined
+  }
+
+  async #checkIn(store: Store, id: string, size: number, mark: string): Promise<StoredObject | undefined> {
+    const { grace, now } = this.#options
+    try {
+      const object = await store.head(chunkKey(id, mark))
+      const age = now().getTime() - object.modified.getTime()
+      if (age < -TOLERATED_SKEW || age >= grace / 2) return undefined
+      await openChunk(store, this.#keys, [id, size, object.size, null, mark])
+      return object
+    } catch (error) {
+      // Damaged, gone meanwhile, or a difference: the chunk is stored anew.
+      if (error instanceof NotFound || error instanceof DamagedChunk) return undefined
+      throw error
+    }
+  }
+}
