@@ -110,7 +110,7 @@ export class Unfinished {
   /** In each of the stores that the backup goes to. */
   async #check(id: string, size: number, mark: string): Promise<StoredObject | undefined> {
     const look = (store: Store): Promise<StoredObject | undefined> => this.#checkIn(store, id, size, mark)
-    const found = await (this.#store.each?.(look) ?? Promise.all([look(this.#store)]))
+    const found = this.#store.each ? await this.#store.each(look) : [await look(this.#store)]
     const [oldest] = found.flatMap((object) => object ?? []).toSorted((a, b) => a.modified.getTime() - b.modified.getTime())
     return found.every((object) => object?.size === oldest?.size) ? oldest : undefined
   }
