@@ -9,7 +9,7 @@ import { messageOf } from '../error.ts'
 import { exit } from '../exit.ts'
 import { inputsOf, secretsGiven, type Action } from '../inputs.ts'
 import { failureOf, failureText, redactedFailure } from '../report/failure.ts'
-import type { Newest } from '../report/newest.ts'
+import { type Newest, redactedNewest } from '../report/newest.ts'
 import { inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
 import { failureSummary, summaries } from '../report/summary.ts'
@@ -87,7 +87,7 @@ async function fail(command: Action, error: unknown, redaction: Redaction, askNe
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')
   const asked = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askNewest()
-  const newest = asked && 'unknown' in asked ? { ...asked, unknown: redaction.apply(asked.unknown) } : asked
+  const newest = asked && redactedNewest(asked, (text) => redaction.apply(text))
   await writeSummary(failureSummary(command, failure, newest, { timeZone: 'UTC', now: new Date() }))
   return failure.status
 }

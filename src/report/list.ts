@@ -100,7 +100,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const [newest] = snapshots
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
-    ...(result.unsound.length > 0 ? [[...unsoundLines(result), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${result.restorable}.`].map((line) => `❌ ${escape(line)}`).join('\n\n')] : []),
+    ...(result.unsound.length > 0 ? [...unsoundLines(result).map((line) => `❌ ${escape(line)}`), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${code(result.restorable)}.`] : []),
     ...setsOf(snapshots, now),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
@@ -117,7 +117,7 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
   { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
   { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => unbroken(escape(proof))).join('<br>') },
-  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : `❌ ${escape(damage, MOST_CHARACTERS)}`) },
+  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : unbroken('❌ damaged')) },
   { head: 'Set', always: true, cell: ({ set }) => escape(set) },
   { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
   { head: 'About', always: true, cell: ({ pinned, partial, tags, description = '' }) => escape([[...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },

@@ -8,3 +8,8 @@ export type Newest =
   | { set: string; none: 'empty' | 'unsound'; unsound?: Unsound[] }
   /** The store could not be asked. */
   | { set: string; unknown: string }
+
+export function redactedNewest(newest: Newest, apply: (text: string) => string): Newest {
+  if ('unknown' in newest) return { ...newest, unknown: apply(newest.unknown) }
+  return newest.unsound ? { ...newest, unsound: newest.unsound.map(({ snapshot, why }) => ({ snapshot, why: apply(why) })) } : newest
+}

@@ -79,7 +79,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `### ${headline}`,
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
     ...result.advice.map((sentence) => `**${escape(sentence)}**`),
-    ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [SIGNS[source.result], code(source.name), formatBytes(source.size), contentsOf(source)]), ['Size'])] : []),
+    ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [`${SIGNS[source.result]} ${OUTCOMES[source.result]}`, code(source.name), formatBytes(source.size), contentsOf(source)]), ['Size'])] : []),
     ...remarkLines(result.sources).map((line) => `⚠️ ${escape(line)}`),
     ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
     ...(result.problems.length > 0 ? [fenced('text', problemsOf(result).join('\n'))] : []),
@@ -88,6 +88,6 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
 }
 
 function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {
-  const rows = snapshots.slice(0, MOST_ROWS).map((one) => [SIGNS[one.result], code(one.snapshot), shortTime(one.time, timeZone), escape(hitIn(one).join(', '))])
+  const rows = snapshots.slice(0, MOST_ROWS).map((one) => [`${SIGNS[one.result]} ${OUTCOMES[one.result]}`, code(one.snapshot), shortTime(one.time, timeZone), escape(hitIn(one).join(', '))])
   return table(['', 'Snapshot', madeIn(timeZone), 'Sources that are hit'], rows)
 }

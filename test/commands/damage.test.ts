@@ -72,7 +72,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     expect(result.advice).toEqual([expect.stringMatching(/^Back up again: the next backup stores 1 damaged object anew/), 'No other snapshot of set app is known to be whole.'])
     expect(text).toMatch(/large +FAILED/)
     expect(text).toMatch(/small +verified/)
-    expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toMatch(/\| ❌ \| `large` \|[^]*\| ✅ \| `small` \|/)
+    expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toMatch(/\| ❌ FAILED \| `large` \|[^]*\| ✅ verified \| `small` \|/)
   })
 
   test('then check is not ok, whichever snapshot it looks at', async () => {
