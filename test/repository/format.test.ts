@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { identityToRecipient } from 'age-encryption'
 import { Cutter, MAXIMUM_CHUNK } from '../../src/repository/chunker.ts'
 import { openKeys } from '../../src/repository/keys.ts'
 import { chunkId } from '../../src/repository/chunk-id.ts'
+import { recoveryFiles } from '../../src/repository/recovery.ts'
 import { FileStore } from '../../src/stores/file.ts'
-import { cut, derive, mac, writeSecret } from '../support/plain-reader.ts'
+import { cut, derive, mac, PlainReader, writeSecret } from '../support/plain-reader.ts'
+import { recover } from '../support/recover-script.ts'
 
 const document = readFileSync(path.join(import.meta.dirname, '../../docs/format.md'), 'utf8')
 const rows = [...document.slice(document.indexOf('## 7.')).matchAll(/^\| ([^|]+) \| `([^|]+)` \|$/gm)]
@@ -28,10 +32,15 @@ const stream = Buffer.concat(
 const chunks = cut(stream, gear)
 const zeros = Buffer.alloc(5 * 1024 * 1024)
 
+const texts = ['the tide comes in and goes out\n'.repeat(8), `${'the tide comes in and goes out\n'.repeat(7)}the tide stays out\n`]
+const postQuantum = written.get('post-quantum identity')!
+
+const sha256 = (bytes: string): string => createHash('sha256').update(bytes).digest('hex')
+const recipientOf = (of: string): string => execFileSync('age-keygen', ['-y'], { input: of }).toString().trim()
 const word = (value: number) => value.toString(16).padStart(8, '0')
 
-test('the test vectors in docs/format.md follow from its rules', () => {
-  const recipient = execFileSync('age-keygen', ['-y'], { input: identity }).toString().trim()
+test('the test vectors in docs/format.md follow from its rules', async () => {
+  const recipient = recipientOf(identity)
   const [first, tenth] = [chunks[0]!, chunks[9]!]
   expect(Object.fromEntries(written)).toEqual({
     identity,
@@ -50,7 +59,45 @@ test('the test vectors in docs/format.md follow from its rules', () => {
     'anchors of the tenth chunk, first and last': `${word(tenth.anchors[0]!)} ${word(tenth.anchors.at(-1)!)}`,
     'id of the first chunk': mac(idKey, stream.subarray(0, first.length)),
     'sizes of the chunks of 5 MiB of zero bytes': cut(zeros, gear).map((chunk) => chunk.length).join(' '),
+    // Sealed objects have random file keys: the next test opens them.
+    ...Object.fromEntries(['extra identity', 'snapshot object', 'object of the first chunk of text', 'object of the second chunk of text'].map((name) => [name, written.get(name)])),
+    'tag of the extra recipient': mac(derive(writeSecret(identity), 'recipient tag', 32), recipientOf(written.get('extra identity')!)).slice(0, 16),
+    'id of the first chunk of text': mac(idKey, texts[0]!),
+    'id of the second chunk of text': mac(idKey, texts[1]!),
+    'SHA-256 of the stream': sha256(texts.join('')),
+    'post-quantum identity': postQuantum,
+    'SHA-256 of its recipient': sha256(await identityToRecipient(postQuantum)),
+    'its fingerprint': sha256(await identityToRecipient(postQuantum)).slice(0, 16),
+    'its write secret': writeSecret(postQuantum).toString('hex'),
+    'its id key': derive(writeSecret(postQuantum), 'chunk id', 32).toString('hex'),
   })
+})
+
+test('the sealed snapshot of docs/format.md opens as its rules say, with the key and with the extra identity', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-vectors-'))
+  try {
+    const put = (key: string, bytes: string | Buffer): void => {
+      mkdirSync(path.dirname(path.join(folder, key)), { recursive: true })
+      writeFileSync(path.join(folder, key), bytes)
+    }
+    const objectOf = (name: string): Buffer => Buffer.from(written.get(name)!, 'base64')
+    put('lifeboat.json', '{"format":"lifeboat/1"}')
+    put('snapshots/vectors/20261120T020000Z-5f3a9c1e.json.zst', objectOf('snapshot object'))
+    for (const name of ['first', 'second']) {
+      const id = written.get(`id of the ${name} chunk of text`)!
+      put(`chunks/${id.slice(0, 2)}/${id}-5f3a9c1e`, objectOf(`object of the ${name} chunk of text`))
+    }
+    put('identity.txt', `${identity}\n`)
+    put('extra.txt', `${written.get('extra identity')}\n`)
+    const [stream] = new PlainReader(folder, path.join(folder, 'identity.txt')).streams('vectors/20261120T020000Z-5f3a9c1e')
+    expect(stream).toMatchObject({ source: 'app', name: 'app.dump' })
+    expect(stream!.bytes.toString()).toBe(texts.join(''))
+    for (const { key, bytes } of recoveryFiles()) put(key, bytes)
+    const { status, stdout } = recover(folder, ['extract', '20261120T020000Z-5f3a9c1e', 'app/app.dump', '-i', path.join(folder, 'extra.txt'), '--unauthenticated'])
+    expect([status, stdout.toString()]).toEqual([0, texts.join('')])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('the engine derives, cuts and names as docs/format.md says', async () => {
