@@ -148,7 +148,7 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
     // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
     ...(links ? ['--delay-directory-restore'] : []),
     ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
-    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--file=-',
+    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-',
   ], { signal })
   const extracting = drained(child, place)
   extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.

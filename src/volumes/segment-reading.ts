@@ -12,7 +12,7 @@ import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
  */
 const CREATE = [
   '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
-  '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=literal',
+  '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=escape',
 ]
 
 /** Bytes of the two blocks at the end of an archive. */
@@ -92,11 +92,11 @@ export class SegmentReading {
   #explain(said: string): void {
     const read = new Set(this.read.map(({ entry }) => entry))
     const byName = new Map<string, string>()
-    if (said !== '') for (const entry of this.#entries) byName.set(displayName(memberName(entry)), entry)
+    if (said !== '') for (const entry of this.#entries) byName.set(toldName(memberName(entry)), entry)
     const changed = new Set<string>()
     for (const line of said.split('\n')) {
       if (line === '' || line === 'tar: Exiting with failure status due to previous errors' || /: Warning: /.test(line)) continue
-      const [, name = '', what = ''] = /^tar: (.*?): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? []
+      const [, name = '', what = ''] = /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? []
       const entry = byName.get(name) ?? byName.get(`${name}/`)
       if (entry === undefined) throw new LifeboatError(`${this.#place.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
       if (/^(file changed|File shrank|File removed)|No such file or directory$/.test(what)) changed.add(entry)
@@ -115,6 +115,17 @@ function memberName(entry: string): string {
   const path = pathOf(entry)
   return metaOf(entry).type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`
 }
+
+/**
+ * As tar's messages have a name with `--quoting-style=escape` (gnulib's quotearg, locale C): in one line, and with no colon of its own, so that no name
+ * can look like a message about another file.
+ */
+function toldName(name: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped
+  return name.replace(/[\u0000-\u001f\u007f-\u00ff\\:]/g, (character) => `\\${ESCAPES[character] ?? character.charCodeAt(0).toString(8).padStart(3, '0')}`)
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\', ':': ':', '\u0007': 'a', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't', '\v': 'v' }
 
 const FED_AT_ONCE = 1000
 

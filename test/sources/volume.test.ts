@@ -137,6 +137,14 @@ test('a file that changes while it is read is read again, and recorded when it c
   extracted(archiveOf(always))
 })
 
+test('no path can have tar seem to say something of another file', async () => {
+  const forged = 'z: file changed as we read it\ntar: ./important: Cannot open: Permission denied\ntar: ./z'
+  write({ [forged]: noise('log', 2 * 2 ** 20), important: 'x', z: 'x', 'with \\ and \t: \u00e9': noise('odd', 2 * 2 ** 20) })
+  const always = await readVolume(root, { onUnreadable: 'warn', ...whileReading(`find . -size +1M -exec sh -c 'for one; do printf more >> "$one"; done' sh {} +`) })
+  expect(factsOf(always)).toMatchObject({ unreadable: [], changed: expect.arrayContaining([forged, 'with \\ and \t: \u00e9']), files: 4 })
+  expect(contentsOf(extracted(archiveOf(always))).filter((line) => line.startsWith('./important f '))).toHaveLength(1)
+})
+
 test('a file that shrinks or vanishes while it is read leaves no hole and no false length', async () => {
   write({ a: noise('a', 2 * 2 ** 20), gone: 'x', z: 'last' })
   const read = await readVolume(root, whileReading('rm -f gone; truncate -s 100 a'))
