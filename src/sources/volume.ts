@@ -118,7 +118,9 @@ export class VolumeSource implements Source {
   /** Patterns of the volume's own. */
   async #ignored(place: Place): Promise<string[]> {
     try {
-      return (await output(place, 'cat', [`${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
+      // A link can lead to a pipe or a device, which would never end.
+      const script = '[ -f "$1" ] || { echo "it is not a file" >&2; exit 1; }; exec cat "$1"'
+      return (await output(place, 'sh', ['-euc', script, 'sh', `${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
     } catch (cause) {
       if (!(cause instanceof ChildError)) throw cause
       throw new LifeboatError(`${IGNORE_FILE} of ${place.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, { cause, hint: 'It says what to leave out; without it more would be backed up than is meant.' })

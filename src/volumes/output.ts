@@ -1,12 +1,20 @@
-import { ChildError, collect } from '../child.ts'
+import { ChildError, collectBytes, TooMuchOutput } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Place } from './place.ts'
 
-/** All that a program of a place prints. Throws ChildError. */
+/** No answer of a program that is read whole is longer; the machine it comes from may be hostile. */
+const MOST_OUTPUT = 1024 * 1024
+
+/** All that a program of a place prints. Throws ChildError, and LifeboatError when it is more than a mebibyte. */
 export async function output(place: Place, program: string, parameters: readonly string[], signal: AbortSignal): Promise<string> {
   const child = place.start(program, parameters, { signal })
   child.end()
-  return collect(child)
+  try {
+    return (await collectBytes(child, MOST_OUTPUT)).toString()
+  } catch (cause) {
+    if (!(cause instanceof TooMuchOutput)) throw cause
+    throw new LifeboatError(`${program} printed more than a mebibyte for ${place.where}`, { cause, hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?' })
+  }
 }
 
 /** Throws unless the place has GNU tar. */

@@ -46,6 +46,9 @@ const EXPRESSION = [
   '-printf', String.raw`%P\0%y %s %T@ %C@ %i %n %m %U %G %l\0`,
 ]
 
+/** Two paths, of 4096 bytes on Linux, and a few numbers. */
+const MOST_ENTRY = 64 * 1024
+
 /** Lists a volume with GNU find. Throws when it is not there, or cannot be listed. */
 export async function scan(place: Place, signal: AbortSignal): Promise<Scan> {
   const found: Scan = { entries: [], recent: new Set(), unreadable: new Set(), skipped: { sockets: 0, devices: 0, mounted: 0 } }
@@ -70,6 +73,7 @@ export async function scan(place: Place, signal: AbortSignal): Promise<Scan> {
         offset = end + 1
       }
       rest = Buffer.from(buffer.subarray(offset))
+      if (rest.length > MOST_ENTRY) throw new LifeboatError(`${place.where} could not be listed: find printed an entry of more than ${MOST_ENTRY} bytes`)
     }
   } catch (error) {
     if (!(error instanceof ChildError)) throw error

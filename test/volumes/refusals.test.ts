@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -71,6 +71,17 @@ test('a .lifeboatignore that is no file, or cannot be read, is no list of patter
   execFileSync('chmod', ['755', folder])
   const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
   await expect(readVolume(root, { prefix, onUnreadable: 'warn' })).rejects.toThrow(/\.lifeboatignore of .* could not be read: cat: .*Permission denied/)
+  // Whoever writes in a volume can neither hold up its backups with it, nor have it take all memory.
+  execFileSync('mkfifo', [path.join(folder, 'pipe')])
+  for (const endless of [path.join(folder, 'pipe'), '/dev/zero', '/dev/tty', folder]) {
+    rmSync(path.join(root, '.lifeboatignore'), { force: true })
+    symlinkSync(endless, path.join(root, '.lifeboatignore'))
+    await expect(readVolume(root)).rejects.toThrow(/\.lifeboatignore of .* could not be read: it is not a file/)
+  }
+  rmSync(path.join(root, '.lifeboatignore'))
+  writeFileSync(path.join(root, '.lifeboatignore'), '')
+  truncateSync(path.join(root, '.lifeboatignore'), 2 ** 40)
+  await expect(readVolume(root)).rejects.toThrow(/sh printed more than a mebibyte for /)
 })
 
 test('what is no folder is named before anything is stored', async () => {
