@@ -1,5 +1,6 @@
 import { ChildError } from '../child.ts'
 import { LifeboatError } from '../error.ts'
+import { oneLine } from '../report/format.ts'
 import type { Report } from '../report/report.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import { type VolumeFacts, volumeFacts } from '../volumes/facts.ts'
@@ -161,11 +162,11 @@ export class VolumeSource implements Source {
 }
 
 export function some(paths: readonly string[]): string {
-  return paths.slice(0, 5).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
+  return paths.slice(0, 5).map(oneLine).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
 }
 
 function unreadableError(place: Place, names: readonly string[]): LifeboatError {
-  return new LifeboatError(`${place.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`, {
+  return new LifeboatError(`${place.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`, {
     hint: 'Run as a user who may read everything, leave it out with exclude, or set on-unreadable to warn.',
   })
 }

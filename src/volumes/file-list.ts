@@ -1,4 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { oneLine } from '../report/format.ts'
 
 /**
  * The list of what a volume's archive holds, a stream of its own (docs/format.md): a line for each member, in the order of the archive, its
@@ -56,7 +57,12 @@ function decodeFile(line: string): ListedFile {
   return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) }
 }
 
-/** A name of a file, which can be any bytes, for people: UTF-8 where it is, and nothing that a terminal obeys is left to them. */
+/** A name of a file for messages: in one line, without what a terminal obeys, so that no name looks like a message of ours. */
+export function shownName(latin1: string): string {
+  return oneLine(displayName(latin1))
+}
+
+/** A name of a file, which can be any bytes, as UTF-8. Whoever shows it takes out what a terminal obeys. */
 export function displayName(latin1: string): string {
   // oxlint-disable-next-line no-control-regex -- most names have nothing to decode
   return /^[\u0000-\u007f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')

@@ -1,4 +1,4 @@
-import { displayName } from './file-list.ts'
+import { shownName } from './file-list.ts'
 import { sortKey } from './scan.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
@@ -47,7 +47,7 @@ export class Gate {
   #passes(entry: TarEntry): boolean {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
-      throw new BadTar(`the archive has ${displayName(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' })
+      throw new BadTar(`the archive has ${shownName(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' })
     }
     if (path === undefined) return refuse('which would lie outside the target')
     if (entry.type === 'other') return refuse('which is neither a file, a folder, a link nor a pipe')
@@ -57,7 +57,7 @@ export class Gate {
       if (this.#lastLink !== undefined && key <= this.#lastLink) return refuse('which is out of order')
       this.#lastLink = key
       const target = pathIn(entry.target)
-      if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target)) return refuse(`a hard link to ${displayName(entry.target)}, which is not a file of the archive`)
+      if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target)) return refuse(`a hard link to ${shownName(entry.target)}, which is not a file of the archive`)
     } else {
       if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last)) return refuse('which is there twice or out of order')
       this.#last = key

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ChildError } from '../child.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Report } from '../report/report.ts'
-import { displayName } from './file-list.ts'
+import { shownName } from './file-list.ts'
 import { output } from './output.ts'
 import type { Place } from './place.ts'
 import { BEGIN, CLEAR, EXCHANGE, EXTRACT, EXTRACTED, UNDO } from './replacement-scripts.ts'
@@ -41,12 +41,12 @@ export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unr
     const work = parts.slice(0, depth).join('/')
     left.add(work)
     if (unreadable.has(entry)) {
-      throw new LifeboatError(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${displayName(work)} may not be read`, {
+      throw new LifeboatError(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${shownName(work)} may not be read`, {
         hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
       })
     }
     if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth]!)) {
-      throw new LifeboatError(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${displayName(work)}`, {
+      throw new LifeboatError(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${shownName(work)}`, {
         hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
       })
     }

@@ -2,7 +2,7 @@ import { ChildError, type Child, feed } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { Report } from '../report/report.ts'
 import { formatBytes } from '../report/format.ts'
-import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import { decodeFiles, displayName, type ListedFile, shownName } from './file-list.ts'
 import { Gate } from './gate.ts'
 import { output, requireTar } from './output.ts'
 import type { Place } from './place.ts'
@@ -132,7 +132,7 @@ async function refuseOthers(place: Place, { wanted }: Choice, signal: AbortSigna
   if (place.isolated || !(await isRoot(place, signal))) return
   for await (const { path, owner } of foldersOfOthers(place, signal)) {
     if (path !== '' && wanted && !wanted.has(path)) continue
-    const folder = path === '' ? place.where : `${displayName(path)} in ${place.where}`
+    const folder = path === '' ? place.where : `${shownName(path)} in ${place.where}`
     throw new LifeboatError(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
       hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
       status: 2,

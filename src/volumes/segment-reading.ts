@@ -1,7 +1,7 @@
 import { ChildError, feed } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import { ReadAgain } from '../sources/source.ts'
-import { displayName } from './file-list.ts'
+import { displayName, shownName } from './file-list.ts'
 import type { Place } from './place.ts'
 import { metaOf, pathOf } from './scan.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
@@ -86,7 +86,7 @@ export class SegmentReading {
       this.read.push({ entry, size: member.size })
       return index + 1
     }
-    throw new BadTar(`tar in ${this.#place.where} wrote ${displayName(member.name)}, which it was not asked for`)
+    throw new BadTar(`tar in ${this.#place.where} wrote ${shownName(member.name)}, which it was not asked for`)
   }
 
   #explain(said: string): void {
@@ -103,7 +103,7 @@ export class SegmentReading {
       else this.unreadable.push(entry)
     }
     const accounted = new Set([...changed, ...this.unreadable])
-    for (const entry of this.#entries) if (!read.has(entry) && !accounted.has(entry)) throw new BadTar(`tar in ${this.#place.where} left out ${displayName(pathOf(entry))} without a word`)
+    for (const entry of this.#entries) if (!read.has(entry) && !accounted.has(entry)) throw new BadTar(`tar in ${this.#place.where} left out ${shownName(pathOf(entry))} without a word`)
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
     this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last)
     if (this.again) throw new ReadAgain(`${this.#place.where} changed while it was read`)

@@ -2,7 +2,7 @@ import { ChildError } from '../child.ts'
 import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import { volumeFacts } from './facts.ts'
-import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
 import type { Place } from './place.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
@@ -99,7 +99,7 @@ function compare(archive: StreamRecord, entry: TarEntry | undefined, file: Liste
   const told = entry && `${entry.type} ${entry.name} of ${entry.size} bytes`
   const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`
   const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`
-  if (told !== listed) throw new BadTar(`${archive.name} has ${displayName(told ?? 'nothing')} where ${displayName(listed ?? 'nothing')} is recorded`)
+  if (told !== listed) throw new BadTar(`${archive.name} has ${shownName(told ?? 'nothing')} where ${shownName(listed ?? 'nothing')} is recorded`)
 }
 
 interface Listing {

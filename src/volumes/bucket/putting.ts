@@ -1,5 +1,5 @@
 import { messageOf } from '../../error.ts'
-import { displayName, type ListedFile } from '../file-list.ts'
+import { shownName, type ListedFile } from '../file-list.ts'
 import { BadTar, type TarEntry, TarHeaders } from '../tar-headers.ts'
 import type { BucketAccess, Upload } from './bucket.ts'
 import { keyOfPath } from './keys.ts'
@@ -86,7 +86,7 @@ export class Putting {
     const file = this.#needed.get(path)
     if (file === undefined) return undefined
     const [key, metadata] = [keyOfPath(path), metadataIn(attributes)]
-    if (type !== 'file' || size !== file.size || metadata['key'] !== key) throw new BadTar(`the archive has something else than its list where that has ${displayName(path)}`)
+    if (type !== 'file' || size !== file.size || metadata['key'] !== key) throw new BadTar(`the archive has something else than its list where that has ${shownName(path)}`)
     this.taken++
     return { key, metadata, partSize: Math.max(PART, Math.ceil(size / MOST_PARTS)), left: size, pieces: [], held: 0, parts: 0 }
   }
