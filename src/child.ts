@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import { giveBack } from './memory.ts'
+import { giveBack, giveBackLarge } from './memory.ts'
 
 export interface ChildOptions {
   /** The whole environment of the child; nothing is inherited but what tells whose child it is. */
@@ -151,8 +151,7 @@ function limited(program: string, parameters: readonly string[], memory?: number
 export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false, spent = false } = {}): Promise<void> {
   const write = async (bytes: Uint8Array): Promise<boolean> => {
     const taken = await child.write(bytes)
-    // Smaller ones may be cut from a buffer that others share.
-    if (taken && spent && bytes.buffer.byteLength > Buffer.poolSize) giveBack(bytes.buffer)
+    if (taken && spent) giveBackLarge(bytes)
     return taken
   }
   try {
@@ -199,6 +198,18 @@ export async function collectBytes(child: Child, most: number, onPiece?: (bytes:
     await onPiece?.(pieces.at(-1)!)
   }
   return Buffer.concat(pieces)
+}
+
+/** The lines that a child prints, many at a time, without their ends. Throws what iterating `stdout` does. */
+export async function* linesOf(child: Child): AsyncGenerator<string[]> {
+  let rest = Buffer.alloc(0)
+  for await (const bytes of child.stdout) {
+    const end = bytes.lastIndexOf(10)
+    const whole = Buffer.concat([rest, bytes.subarray(0, Math.max(end, 0))])
+    if (end >= 0) yield whole.toString().split('\n')
+    rest = end < 0 ? Buffer.concat([rest, bytes]) : Buffer.from(bytes.subarray(end + 1))
+  }
+  if (rest.length > 0) yield rest.toString().split('\n')
 }
 
 /** All that a child prints. Throws what iterating `stdout` does. */

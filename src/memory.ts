@@ -7,3 +7,8 @@ export function giveBack(buffer: ArrayBufferLike): void {
   // To detach it is all that this does (ECMAScript 2024, ArrayBuffer.prototype.transfer).
   if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) buffer.transfer(0)
 }
+
+/** The same for a buffer that may be cut from one that Node shares among small ones: those are left to the collector. */
+export function giveBackLarge(bytes: Uint8Array): void {
+  if (bytes.buffer.byteLength > Buffer.poolSize) giveBack(bytes.buffer)
+}

@@ -74,13 +74,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const unfinished = await beginRun(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(idOf)), grace: inputs.grace, now: () => environment.now(), onDamaged })
     const writer = new Writer({ store, keys, known, unfinished, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
     resume = await quiesce(inputs, environment)
-    const records: SourceRecord[] = []
-    const results: SourceResult[] = []
-    for (const source of sources) {
-      const { record, result } = await storeSource(source, writer, known.newest?.sources.find(({ name, kind }) => name === source.name && kind === source.kind), environment)
-      records.push(record)
-      results.push(result)
-    }
+    const { records, results } = await storeSources(sources, writer, known, environment)
     const unsettled = await failureOf(resume)
     resume = undefined
     const { checked, damaged } = await checking.conclude(inputs.set)
@@ -95,6 +89,9 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
 
     const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set)
     for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.')
+    // The facts of many tables take memory that reading them back needs.
+    records.length = 0
+    await Promise.all(sources.splice(0).map((source) => source.close()))
     const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined
     // What was reused was looked for before it was.
     const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged })
@@ -139,6 +136,17 @@ function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environm
 function databases(connections: readonly NamedConnection[], way: Way, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
   const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
   return connections.map(({ name, connection }) => new PostgresSource({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
+}
+
+async function storeSources(sources: readonly Source[], writer: Writer, known: KnownChunks, environment: Environment): Promise<{ records: SourceRecord[]; results: SourceResult[] }> {
+  const records: SourceRecord[] = []
+  const results: SourceResult[] = []
+  for (const source of sources) {
+    const { record, result } = await storeSource(source, writer, known.newest?.sources.find(({ name, kind }) => name === source.name && kind === source.kind), environment)
+    records.push(record)
+    results.push(result)
+  }
+  return { records, results }
 }
 
 async function storeSource(source: Source, writer: Writer, before: SourceRecord | undefined, { report }: Environment): Promise<{ record: SourceRecord; result: SourceResult }> {

@@ -3,7 +3,7 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
-import { postgresFacts } from '../postgres/facts.ts'
+import { archiveFacts } from '../postgres/facts.ts'
 import { restoreArchive, type RestoreOutcome } from '../postgres/restore.ts'
 import type { RestoreOptions } from '../postgres/restore-plan.ts'
 import type { Way } from '../postgres/tunnelled.ts'
@@ -118,6 +118,6 @@ function chooseDatabase(manifest: Manifest, name: string | undefined, id: string
   if (!source || !archive) {
     throw new LifeboatError(`snapshot ${id} has no database ${name ?? ''}`, { hint: databases.length > 0 ? `It has ${names}.` : 'Choose another snapshot; `lifeboat list` shows them.', status: 2 })
   }
-  const facts = postgresFacts.parse(source.facts)
+  const facts = archiveFacts.parse(source.facts)
   return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length }
 }

@@ -4,7 +4,7 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import { listArchive, parseWholeArchive } from '../postgres/archive.ts'
 import { restoreClient } from '../postgres/client-download/choose.ts'
-import { postgresFacts } from '../postgres/facts.ts'
+import { archiveFacts } from '../postgres/facts.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
 import { Presence } from '../repository/presence.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
@@ -53,7 +53,7 @@ export async function verifySnapshot(
     for (const source of manifest.sources) {
       if (only !== undefined && source.name !== only) continue
       const places = new Set(source.streams.flatMap(({ chunks }) => chunks))
-      const checked: CheckedSource = { source, entries: postgresFacts.safeParse(source.facts).data?.entries.length ?? 0, keys: keysAt(snapshot, withBases(snapshot, places)), problems: [] }
+      const checked: CheckedSource = { source, entries: archiveFacts.safeParse(source.facts).data?.entries.length ?? 0, keys: keysAt(snapshot, withBases(snapshot, places)), problems: [] }
       sources.push(checked)
       const read = (stream: StreamRecord) =>
         countBytes(reader.stream(stream), (count) => {
@@ -194,7 +194,7 @@ async function verifyStream(source: SourceRecord, stream: StreamRecord, level: V
 
 async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment, versions: Record<string, string>): Promise<void> {
   const { variables, signal } = environment
-  const facts = postgresFacts.parse(source.facts)
+  const facts = archiveFacts.parse(source.facts)
   const { client } = await restoreClient(programs.clients, Number.parseInt(facts.dumpVersion, 10), undefined, programs.provide)
   versions['pg_restore'] = `${client.major}`
   const context = { client, variables, signal }

@@ -1,4 +1,4 @@
-import { type Child, ChildError, collect, type Exit, feed, startChild } from '../child.ts'
+import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild } from '../child.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
@@ -33,12 +33,12 @@ export interface Listing {
 }
 
 export function startListing(context: ArchiveContext): Listing {
-  const { child, printed } = startRestore(['--list'], context, collect)
+  const { child, printed } = startRestore(['--list'], context, readListing)
   return {
     push: child.write,
     finish: async () => {
       child.end()
-      return parseListing(await printed())
+      return printed()
     },
     stop: child.stop,
     exit: child.exit,
@@ -47,9 +47,9 @@ export function startListing(context: ArchiveContext): Listing {
 
 /** Lists an archive. Reads no more of `bytes` than the table of contents and what was on its way. */
 export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<ArchiveListing> {
-  const { child, printed } = startRestore(['--list'], context, collect)
+  const { child, printed } = startRestore(['--list'], context, readListing)
   await feed(child, bytes)
-  return parseListing(await printed())
+  return printed()
 }
 
 /** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
@@ -88,23 +88,26 @@ export async function readContents(bytes: AsyncIterable<Uint8Array>, context: Ar
   return { entries: contents.finish(), ids }
 }
 
-export function parseListing(text: string): ArchiveListing {
-  const lines = text.split('\n')
-  const comment = (name: string) => lines.find((line) => line.startsWith(';') && line.includes(`${name}: `))?.split(`${name}: `)[1]?.trim() ?? ''
+async function readListing(child: Child): Promise<ArchiveListing> {
+  const comments: string[] = []
+  const entries: string[] = []
+  for await (const lines of linesOf(child)) {
+    for (const line of lines) {
+      if (line.startsWith(';')) comments.push(line)
+      else if (line !== '') entries.push(line)
+    }
+  }
+  const comment = (name: string) => comments.find((line) => line.includes(`${name}: `))?.split(`${name}: `)[1]?.trim() ?? ''
   const dumpVersion = comment('Dumped by pg_dump version')
   const dumpMajor = Number.parseInt(dumpVersion, 10)
-  if (!dumpMajor) throw new LifeboatError(`pg_restore --list printed something unexpected: ${text.slice(0, 200)}`)
-  const entries = lines.filter((line) => line !== '' && !line.startsWith(';'))
+  if (!dumpMajor) throw new LifeboatError(`pg_restore --list printed something unexpected: ${[...comments, ...entries].join('\n').slice(0, 200)}`)
   return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries }
 }
 
 /** Of a list as it is printed; the lines of 50,000 tables are not kept. */
 async function idsOf(child: Child): Promise<Set<number>> {
   const ids = new Set<number>()
-  let rest = ''
-  for await (const bytes of child.stdout) {
-    const lines = `${rest}${bytes.toString('latin1')}`.split('\n')
-    rest = lines.pop()!
+  for await (const lines of linesOf(child)) {
     for (const line of lines) {
       const id = /^(\d+); /.exec(line)
       if (id) ids.add(Number(id[1]))

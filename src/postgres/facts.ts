@@ -41,6 +41,9 @@ export const postgresFacts = z.strictObject({
   omitted: z.array(z.string()).optional(),
 })
 
+/** Of these facts what reading the archive back needs: a copy of all would take as much memory as they do. */
+export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
+
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 

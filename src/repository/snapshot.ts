@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import { FORMAT } from './format.ts'
+import { giveBackLarge } from '../memory.ts'
 import { isHeaderText } from './header-text.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
@@ -161,7 +162,11 @@ export function sourceSize({ streams }: { streams: readonly { size: number }[] }
 
 /** The object to put: the compressed header, signed. Throws for what would not be read again. */
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
-  const sealed = await encrypt(compress(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients)
+  const plaintext = Buffer.from(JSON.stringify(manifest.parse(content)))
+  const compressed = compress(plaintext, METADATA_LEVEL)
+  giveBackLarge(plaintext)
+  const sealed = await encrypt(compressed, keys.recipients)
+  giveBackLarge(compressed)
   const { format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
   const line = JSON.stringify({ format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text })
   if (!isHeaderText(line)) throw new Error(`the header of snapshot ${id} is not of the form that is read`)
@@ -251,7 +256,10 @@ async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schem
   }
   try {
     const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)
-    return schema.parse(parsedJson(await decompressUpTo(compressed, MAXIMUM_HEADER)))
+    const plaintext = await decompressUpTo(compressed, MAXIMUM_HEADER)
+    const value = parsedJson(plaintext)
+    giveBackLarge(plaintext)
+    return schema.parse(value)
   } catch (cause) {
     throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import * as toolkit from '@actions/tool-cache'
 import { LifeboatError } from '../../src/error.ts'
-import { parseListing } from '../../src/postgres/archive.ts'
+import { listArchive } from '../../src/postgres/archive.ts'
 import { programOf } from '../../src/postgres/clients.ts'
 import { semanticVersion } from '../../src/postgres/client-download/kept-programs.ts'
 import { POSTGRESQL_ARCHIVE_KEY } from '../../src/postgres/client-download/archive-key.ts'
@@ -78,7 +78,7 @@ test('a machine that has the programs of 15 alone dumps a server of 17 with prog
     }
     await source.close()
     expect(source.facts()).toMatchObject({ dumpVersion: expect.stringMatching(/^17\./) })
-    const listing = parseListing(execFileSync(programOf(client, 'pg_restore'), ['--list'], { input: Buffer.concat(dump), encoding: 'utf8' }))
+    const listing = await listArchive((async function* () { yield* dump })(), { client, variables: { PATH: process.env.PATH ?? '' } })
     expect(listing).toMatchObject({ dumpMajor: 17, entries: expect.arrayContaining([expect.stringContaining('TABLE DATA public people')]) })
     expect(machine.warnings).toEqual([])
   } finally {

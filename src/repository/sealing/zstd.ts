@@ -9,8 +9,8 @@ export function canBeBase(plaintext: Buffer): boolean {
   return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
 }
 
-/** Most metadata comes out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
-const METADATA_PIECE = 128 * 1024
+/** Most metadata comes out in one piece, which need not be put together of many. What is not filled takes no memory. */
+const METADATA_PIECE = 32 * 1024 * 1024
 
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
