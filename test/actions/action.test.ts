@@ -1,9 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import path from 'node:path'
 import { inputsOf, type Command } from '../../src/inputs.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
+import { portOf } from '../support/free-port.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
 
 let server: Server
@@ -163,12 +166,20 @@ test('a backup that fails because of the store says so, and that the store could
 })
 
 test('a store that does not answer does not hold a failure back', async () => {
-  mkdirSync(path.join(folder, 'store'))
-  // Reading it never ends, as on a share whose server is gone.
-  execFileSync('mkfifo', [path.join(folder, 'store/lifeboat.json')])
-  const failed = await backup({ 'database-url': server.url('no_such_database') })
-  expect([failed.status, failed.outputs]).toEqual([1, { outcome: 'failed' }])
-  expect(failed.summary).toContain('could not be found out: the store did not answer within 5 s')
+  // It takes connections and never says a word.
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const sockets: Socket[] = []
+  silent.on('connection', (socket) => void sockets.push(socket.on('error', () => undefined)))
+  try {
+    const failed = await backup({ 'database-url': server.url('no_such_database'), destination: `webdav://127.0.0.1:${portOf(silent)}/store` })
+    expect([failed.status, failed.outputs]).toEqual([1, { outcome: 'failed' }])
+    expect(failed.summary).toContain('could not be found out: the store did not answer within 5 s')
+    expect(sockets.length).toBeGreaterThan(0)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  }
 })
 
 test('a misspelled input is refused with the nearest name, and its value, which may be a secret, is not shown', async () => {
