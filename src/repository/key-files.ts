@@ -51,7 +51,9 @@ export async function* keyFileCandidates(store: Store, onDamaged: (error: Lifebo
   for (const { candidates } of found) {
     for await (const { key, read } of candidates ?? []) {
       const fingerprint = fingerprintIn(key)
-      if (fingerprint !== undefined) yield { key, fingerprint, read: reading(read) }
+      // Of a group that is not signed the store itself says so, once for all.
+      const triable = reading(async () => read().then((bytes) => (bytes && whyNotTried(bytes) === undefined ? bytes : undefined)))
+      if (fingerprint !== undefined) yield { key, fingerprint, read: triable }
     }
   }
 }

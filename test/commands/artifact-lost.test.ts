@@ -20,7 +20,7 @@ beforeAll(async () => {
     expect(status).toBe(0)
     ids.push(result.snapshot)
   }
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   jobs?.close()
   await github?.stop()
