@@ -407,7 +407,7 @@ export const inputs = {
     },
     ...pruning,
     'pg-dump-args': {
-      help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused.',
+      help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused; those that leave something out mark the snapshot as partial.',
       expected: 'arguments as on a command line',
       example: '--exclude-table-data=public.sessions',
       schema: schema.text,

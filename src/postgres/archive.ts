@@ -2,7 +2,8 @@ import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild }
 import { LifeboatError, messageOf } from '../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
-import { ContentsReader, type Entry } from './contents.ts'
+import { ContentsReader, type Entry, isSetting, ofDatabase } from './contents.ts'
+import { Ids } from './ids.ts'
 
 /** What `pg_restore --list` tells of a custom-format archive. */
 export interface ArchiveListing {
@@ -59,10 +60,19 @@ export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, contex
   await printed()
 }
 
-/** An archive's table of contents, and the ids of the entries that pg_restore would restore of it with `filters`. Reads no more of `bytes` than listing does. */
-export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[] = []): Promise<{ entries: Entry[]; ids: ReadonlySet<number> }> {
+/** Which entries pg_restore would restore of an archive, and how many these are. */
+export interface Restorable {
+  count: number
+  has: (entry: Pick<Entry, 'id'>) => boolean
+}
+
+/**
+ * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`: settings of its session and
+ * the database itself, which it lists too, left out. Reads no more of `bytes` than listing does.
+ */
+export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[], keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean): Promise<{ entries: Entry[]; restorable: Restorable }> {
   const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
-  const contents = new ContentsReader()
+  const contents = new ContentsReader({ keeps: (entry) => isSetting(entry) || ofDatabase(entry) || keeps(entry) })
   let broken: unknown
   try {
     let [listing, reading] = [true, true]
@@ -85,7 +95,9 @@ export async function readContents(bytes: AsyncIterable<Uint8Array>, context: Ar
   // For an archive that neither can read, pg_restore's words are the ones that people look up.
   const ids = await printed()
   if (broken !== undefined) throw broken
-  return { entries: contents.finish(), ids }
+  const entries = contents.finish()
+  for (const entry of entries) if (isSetting(entry) || ofDatabase(entry)) ids.delete(entry.id)
+  return { entries, restorable: { count: ids.size, has: ({ id }) => ids.has(id) } }
 }
 
 async function readListing(child: Child): Promise<ArchiveListing> {
@@ -105,8 +117,8 @@ async function readListing(child: Child): Promise<ArchiveListing> {
 }
 
 /** Of a list as it is printed; the lines of 50,000 tables are not kept. */
-async function idsOf(child: Child): Promise<Set<number>> {
-  const ids = new Set<number>()
+async function idsOf(child: Child): Promise<Ids> {
+  const ids = new Ids()
   for await (const lines of linesOf(child)) {
     for (const line of lines) {
       const id = /^(\d+); /.exec(line)

@@ -26,6 +26,7 @@ export interface Entry {
  */
 export class ContentsReader {
   readonly #dropless: ReadonlySet<number>
+  readonly #keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean
   #passed: Buffer[] = []
   readonly #decode: { text: Decode } = { text: (bytes) => bytes.toString() }
   readonly #entries: Entry[] = []
@@ -33,10 +34,12 @@ export class ContentsReader {
   #rest: Buffer = Buffer.alloc(0)
   #format: Format | undefined
   #count = 0
+  #read = 0
 
-  /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. */
-  constructor(dropless: ReadonlySet<number> = new Set()) {
+  /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: which entries are wanted, of perhaps hundreds of thousands. */
+  constructor({ dropless = new Set(), keeps = () => true }: { dropless?: ReadonlySet<number>; keeps?: (entry: Pick<Entry, 'kind' | 'name'>) => boolean } = {}) {
     this.#dropless = dropless
+    this.#keeps = keeps
   }
 
   /** False when it has read everything, and needs no more. Throws `LifeboatError` for what is no table of contents. */
@@ -48,7 +51,7 @@ export class ContentsReader {
     return !this.#complete
   }
 
-  /** All entries, in the order of the archive. */
+  /** The entries that are kept, in the order of the archive. */
   finish(): Entry[] {
     if (!this.#complete) throw unreadable('it ends too early')
     return this.#entries
@@ -63,14 +66,14 @@ export class ContentsReader {
   }
 
   get #complete(): boolean {
-    return this.#format !== undefined && this.#entries.length === this.#count
+    return this.#format !== undefined && this.#read === this.#count
   }
 
   /** Reads the head, or one entry; false when not all of its bytes are there yet. */
   #step(): boolean {
     try {
       const cursor = new Cursor(this.#rest, this.#format)
-      if (this.#format) this.#entries.push(this.#entry(cursor))
+      if (this.#format) this.#keep(this.#entry(cursor))
       else {
         ;[this.#format, this.#count] = readHead(cursor)
         if (this.#dropless.size > 0) this.#passed.push(this.#rest.subarray(0, cursor.at))
@@ -83,7 +86,13 @@ export class ContentsReader {
     }
   }
 
-  #entry(cursor: Cursor): Entry {
+  #keep(entry: Entry | undefined): void {
+    this.#read++
+    if (entry) this.#entries.push(entry)
+  }
+
+  /** Undefined for one that is not wanted. */
+  #entry(cursor: Cursor): Entry | undefined {
     const { minor } = this.#format!
     const id = cursor.int()
     cursor.int() // Whether it has data.
@@ -109,8 +118,11 @@ export class ContentsReader {
     if (this.#dropless.size > 0) this.#pass(id, drop, copy, cursor.at)
     if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
     const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
+    if (id < 0 || id > MOST_ENTRIES) throw unreadable(`it has an entry ${id}`)
+    if (!this.#keeps({ kind, name: text(name) })) return undefined
     const entry = {
-      id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace), needs,
+      id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
+      needs: needs.slice(), // An array that grew has room for 16 more.
       inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
     }
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
@@ -133,7 +145,7 @@ export class ContentsReader {
 
 /** The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer true. */
 export async function* withoutDrops(archive: AsyncIterable<Buffer>, dropless: ReadonlySet<number>): AsyncGenerator<Buffer> {
-  const reader = new ContentsReader(dropless)
+  const reader = new ContentsReader({ dropless, keeps: () => false })
   let reading = dropless.size > 0
   for await (const piece of archive) {
     if (!reading) yield piece
@@ -190,24 +202,26 @@ class Cursor {
 
   int(size = this.#format?.integer ?? 4): number {
     const sign = this.byte()
-    let value = 0
-    for (let place = 0; place < size; place++) value += this.byte() * 256 ** place
+    if (this.at + size > this.#bytes.length) throw MORE
+    const value = this.#bytes.readUIntLE(this.at, Math.min(size, 6))
+    this.at += size
     if (value > 0x7fffffff) throw unreadable('a number is too large')
     return sign === 0 ? value : -value
   }
 
   /** Undefined is SQL's NULL. The bytes are valid until the next piece of the archive is read. */
-  bytes(size?: number): Buffer | undefined {
-    const length = this.int(size)
-    if (length < 0) return undefined
-    if (length > MOST_BYTES) throw unreadable(`a text has more than ${MOST_BYTES} bytes`)
-    if (this.at + length > this.#bytes.length) throw MORE
-    this.at += length
-    return this.#bytes.subarray(this.at - length, this.at)
+  bytes(): Buffer | undefined {
+    const length = this.skip()
+    return length < 0 ? undefined : this.#bytes.subarray(this.at - length, this.at)
   }
 
-  skip(): void {
-    this.bytes()
+  /** Passes over a text; its length, or less than 0 for NULL. */
+  skip(size?: number): number {
+    const length = this.int(size)
+    if (length > MOST_BYTES) throw unreadable(`a text has more than ${MOST_BYTES} bytes`)
+    if (length > 0) this.at += length
+    if (this.at > this.#bytes.length) throw MORE
+    return length
   }
 
   position(): void {
@@ -225,11 +239,11 @@ function readHead(cursor: Cursor): [Format, entries: number] {
   if (major !== 1 || minor < 12 || minor > 16) {
     throw new LifeboatError(`the archive has format ${major}.${minor}; formats 1.12 to 1.16 can be read (pg_dump 10 to 18)`, { hint: 'Use a newer version of Lifeboat.' })
   }
-  if (format !== 1 || integer < 4 || integer > 8 || position < 4 || position > 8) throw unreadable('it is not a custom-format archive')
+  if (format !== 1 || integer < 4 || integer > 6 || position < 4 || position > 8) throw unreadable('it is not a custom-format archive')
   if (minor >= 15) cursor.byte() // The compression.
   else cursor.int(integer)
   for (let part = 0; part < 7; part++) cursor.int(integer) // The time.
-  for (let text = 0; text < 3; text++) cursor.bytes(integer) // Database, version of the server, version of pg_dump.
+  for (let text = 0; text < 3; text++) cursor.skip(integer) // Database, version of the server, version of pg_dump.
   const count = cursor.int(integer)
   if (count < 0 || count > MOST_ENTRIES) throw unreadable(`it has ${count} entries`)
   return [{ minor, integer, position }, count]

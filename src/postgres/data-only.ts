@@ -18,7 +18,7 @@ const inTheWay = z.strictObject({
  * Throws where triggers or foreign keys of the target would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the
  * order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
  */
-export async function requireLoadable(entries: readonly Entry[], { disableTriggers, target }: RestoreOptions, context: QueryContext): Promise<void> {
+export async function requireLoadable(entries: readonly Entry[], { disableTriggers, target }: Pick<RestoreOptions, 'disableTriggers' | 'target'>, context: QueryContext): Promise<void> {
   const found = await queryJson(IN_THE_WAY, inTheWay, context)
   const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])))
   const triggers = found.triggers.filter(({ table, mode }) => places.has(keyOf(table)) && (mode === 'A' || (mode === 'R') === disableTriggers))

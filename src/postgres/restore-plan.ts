@@ -4,7 +4,7 @@ import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
-import { type Entry, isSetting, ofDatabase } from './contents.ts'
+import type { Entry } from './contents.ts'
 import type { QueryContext } from './query.ts'
 import { type LeftOut, nameOf, select, type Selection, type TableName } from './selection.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
@@ -51,10 +51,12 @@ export interface Plan {
   archive: ArchiveContext
   /** Arguments that say what of the entries is restored, and how. */
   parameters: string[]
-  /** Everything in the archive. */
+  /** Of the archive, all that a restore has to know; of a selection's archive everything. */
   contents: readonly Entry[]
-  /** What pg_restore will restore of it. */
+  /** What pg_restore will restore of these. */
   entries: readonly Entry[]
+  /** How many entries it will restore. */
+  count: number
   selection?: Selection
 }
 
@@ -76,19 +78,29 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
     ...(options.noPrivileges ? ['--no-privileges'] : []),
     ...(options.noTablespaces ? ['--no-tablespaces'] : []),
   ]
-  const { entries: contents, ids } = await readContents(options.archive(), archive, parameters)
-  const restorable = (entry: Entry): boolean => ids.has(entry.id) && !isSetting(entry) && !ofDatabase(entry)
   const { schemas, tables, mode, only } = options
-  if (schemas.length + tables.length === 0) return { archive, parameters, contents, entries: contents.filter(restorable) }
+  const filtered = schemas.length + tables.length > 0
+  const { entries: contents, restorable } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
+  if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
   const selection = select(contents, { schemas, tables }, present(only, objects))
-  const entries = selection.entries.filter(restorable)
+  const entries = selection.entries.filter(restorable.has)
   const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ')
   if (entries.length === 0) throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
   if (objects) await requireReplaceable(entries, objects, options.target.where)
-  return { archive, parameters, contents, entries, selection }
+  return { archive, parameters, contents, entries, count: entries.length, selection }
 }
+
+/** Entries of which more is asked than how many they are, where everything is restored. */
+function matters({ kind }: Pick<Entry, 'kind'>, { only, mode, noTablespaces }: RestoreOptions): boolean {
+  if (kind === 'SUBSCRIPTION') return true
+  if (only === 'data') return kind === 'TABLE DATA' || kind === 'MATERIALIZED VIEW DATA'
+  if (mode === 'clean' && (kind === 'TABLE ATTACH' || kind === 'CONSTRAINT' || kind === 'INDEX')) return true
+  return !noTablespaces && WITH_TABLESPACE.has(kind)
+}
+
+const WITH_TABLESPACE = new Set(['TABLE', 'INDEX', 'CONSTRAINT', 'MATERIALIZED VIEW'])
 
 /** Rows go into tables that are there, with everything they depend on; sequences are set. */
 function present(only: RestoreOptions['only'], objects: TargetObjects | undefined): (entry: Entry) => boolean {

@@ -16,7 +16,7 @@ export async function runRestore(options: RestoreOptions, plan: Plan): Promise<R
   const folder = await makeStaging(options.temporary)
   try {
     const parameters = [...plan.parameters]
-    if (plan.entries.length === 0) return { entries: 0, restored: 0, errors: [], left: 'everything' }
+    if (plan.count === 0) return { entries: 0, restored: 0, errors: [], left: 'everything' }
     if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
     if (oneTransaction(options)) parameters.push('--single-transaction')
     if (plan.selection) parameters.push(await useList(folder, plan.entries))
@@ -56,7 +56,7 @@ async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | []
       environment: restoreEnvironment(options), signal, stderrLimit: 4 * 1024 * 1024 })
     const ended = collect(child).then(() => undefined, (error: unknown) => error)
     await feed(child, input, { toTheEnd: true, spent: true })
-    return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.entries.length)
+    return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
   } catch (error) {
     if (options.mode === 'empty' && !oneTransaction(options)) {
       report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, 'drop and create that database before you restore again')

@@ -47,9 +47,8 @@ export function select(entries: readonly Entry[], filters: Filters, present: (en
 class Selecting {
   readonly #entries: readonly Entry[]
   readonly #present: (entry: Entry) => boolean
-  readonly #byId: Map<number, Entry>
-  /** What depends on an entry directly. */
-  readonly #dependents = new Map<number, Entry[]>()
+  readonly #byId: Entry[] = []
+  readonly #dependents: Dependents
   /** The parents of a partition. */
   readonly #parents = new Map<number, Set<number>>()
   readonly #chosen = new Set<Entry>()
@@ -60,15 +59,9 @@ class Selecting {
   constructor(entries: readonly Entry[], present: (entry: Entry) => boolean) {
     this.#entries = entries
     this.#present = present
-    this.#byId = new Map(entries.map((entry) => [entry.id, entry]))
-    for (const entry of entries) {
-      for (const need of new Set(entry.needs)) {
-        const others = this.#dependents.get(need)
-        if (others) others.push(entry)
-        else this.#dependents.set(need, [entry])
-      }
-      if (entry.kind === 'TABLE ATTACH') this.#notePartition(entry)
-    }
+    for (const entry of entries) this.#byId[entry.id] = entry
+    for (const entry of entries) if (entry.kind === 'TABLE ATTACH') this.#notePartition(entry)
+    this.#dependents = new Dependents(entries)
   }
 
   run(filters: Filters): Selection {
@@ -90,7 +83,7 @@ class Selecting {
   }
 
   #notePartition({ schema, name, needs }: Entry): void {
-    const tables = needs.map((id) => this.#byId.get(id)).filter((entry) => entry !== undefined)
+    const tables = needs.map((id) => this.#byId[id]).filter((entry) => entry !== undefined)
     const partition = tables.find((table) => table.schema === schema && table.name === name)
     if (partition) this.#parents.set(partition.id, new Set(needs.filter((id) => id !== partition.id)))
   }
@@ -128,10 +121,10 @@ class Selecting {
 
   #expand(entry: Entry): void {
     for (const id of entry.needs) {
-      const need = this.#byId.get(id)
+      const need = this.#byId[id]
       if (need && !this.#chosen.has(need) && this.#mustExist(entry, need)) this.#addNeeded(need)
     }
-    for (const other of this.#dependents.get(entry.id) ?? []) if (!this.#chosen.has(other) && this.#belongs(other, entry)) this.#include(other)
+    for (const other of this.#dependents.of(entry)) if (!this.#chosen.has(other) && this.#belongs(other, entry)) this.#include(other)
   }
 
   #addNeeded(need: Entry): void {
@@ -146,7 +139,7 @@ class Selecting {
   /** A partition is made as a table of its own, and its indexes as indexes of their own; what belongs to a table comes with that table. */
   #mustExist(entry: Entry, need: Entry): boolean {
     // Such a sequence is made alone, and an entry of its own lets a table own it. That of an identity column is made by ALTER TABLE.
-    if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.get(entry.id)?.some(({ kind }) => kind === 'SEQUENCE OWNED BY')) return false
+    if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.of(entry).some(({ kind }) => kind === 'SEQUENCE OWNED BY')) return false
     if (OF_ANYTHING.has(entry.kind) || this.#parents.get(entry.id)?.has(need.id)) return false
     return !OF_ANYTHING.has(need.kind) && !NAMED_AFTER_TABLE.has(need.kind) && !NAMED_AS_TABLE.has(need.kind) && !LINKS.has(need.kind) && need.kind !== 'INDEX' && need.kind !== 'STATISTICS'
   }
@@ -184,13 +177,39 @@ class Selecting {
   }
 
   #endsOf(entry: Entry): Entry[] {
-    const needs = entry.needs.map((id) => this.#byId.get(id)).filter((need) => need !== undefined)
+    const needs = entry.needs.map((id) => this.#byId[id]).filter((need) => need !== undefined)
     return entry.kind === 'SEQUENCE OWNED BY' ? [...needs, ...needs.flatMap((sequence) => this.#endsOf(sequence))] : needs
   }
 
   #link(entry: Entry): void {
     this.#chosen.add(entry)
-    for (const other of this.#dependents.get(entry.id) ?? []) if (OF_ANYTHING.has(other.kind)) this.#chosen.add(other)
+    for (const other of this.#dependents.of(entry)) if (OF_ANYTHING.has(other.kind)) this.#chosen.add(other)
+  }
+}
+
+/** What depends on an entry directly: for hundreds of thousands of entries two lists of numbers, not as many lists of entries. */
+class Dependents {
+  readonly #entries: readonly Entry[]
+  /** Where the places of those that depend on an id begin in the list. */
+  readonly #begins: Uint32Array
+  /** Places in the list of entries. */
+  readonly #places: Uint32Array
+
+  constructor(entries: readonly Entry[]) {
+    this.#entries = entries
+    const most = entries.reduce((most, { id }) => Math.max(most, id), 0)
+    const begins = new Uint32Array(most + 2)
+    const known = (entry: Entry): number[] => [...new Set(entry.needs)].filter((id) => id <= most)
+    for (const entry of entries) for (const id of known(entry)) begins[id + 1]!++
+    for (let id = 0; id <= most; id++) begins[id + 1]! += begins[id]!
+    this.#places = new Uint32Array(begins[most + 1]!)
+    const next = begins.slice()
+    for (const [place, entry] of entries.entries()) for (const id of known(entry)) this.#places[next[id]!++] = place
+    this.#begins = begins
+  }
+
+  of({ id }: Entry): Entry[] {
+    return Array.from(this.#places.subarray(this.#begins[id], this.#begins[id + 1]), (place) => this.#entries[place]!)
   }
 }
 

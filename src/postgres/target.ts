@@ -63,6 +63,8 @@ BEGIN
   FOR one IN SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
     WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
+      AND (pg_catalog.current_setting('lifeboat.tables') = 'all' OR (n.nspname::pg_catalog.text, c.relname::pg_catalog.text) IN (
+        SELECT wanted ->> 0, wanted ->> 1 FROM pg_catalog.json_array_elements(CASE pg_catalog.current_setting('lifeboat.tables') WHEN 'all' THEN '[]' ELSE pg_catalog.current_setting('lifeboat.tables') END::pg_catalog.json) AS wanted))
   LOOP
     EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
     IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
@@ -71,13 +73,24 @@ BEGIN
   PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
 END $find$`
 
-/** Throws unless every table of the database is without rows. */
-export async function requireNoRows(context: QueryContext): Promise<void> {
-  const full = await queryJson([findRows, `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`], z.array(z.string()), context)
+/** Throws unless every table of the database, or of those named, is without rows. */
+export async function requireNoRows(context: QueryContext, tables?: readonly { schema: string; name: string }[]): Promise<void> {
+  const full: string[] = []
+  for (const some of tables ? batchesOf(tables) : ['all']) {
+    const found = `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`
+    full.push(...(await queryJson([`SELECT WHERE pg_catalog.set_config('lifeboat.tables', ${literal(some)}, true) IS NULL`, findRows, found], z.array(z.string()), context)))
+    if (full.length > 5) break
+  }
   if (full.length === 0) return
   throw new LifeboatError(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
     hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
   })
+}
+
+/** As JSON, of which each fits into an argument of psql. */
+function batchesOf(tables: readonly { schema: string; name: string }[]): string[] {
+  const most = 500 // A name has at most 63 bytes, and every one of these may be escaped.
+  return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) => JSON.stringify(tables.slice(part * most, (part + 1) * most).map(({ schema, name }) => [schema, name])))
 }
 
 /** A database of the same server that one can be made from: `postgres`, else `template1`. */

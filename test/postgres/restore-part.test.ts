@@ -23,7 +23,7 @@ afterEach(() => {
 let count = 0
 const withoutPublication = (lines: string[]) => lines.filter((line) => !line.startsWith('ALTER PUBLICATION'))
 
-describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
+describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
   let server: Server
   let bytes: Buffer
   beforeAll(async () => {

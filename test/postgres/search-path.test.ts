@@ -3,7 +3,9 @@ import { diagnose } from '../../src/postgres/diagnosis.ts'
 import { readServerFacts } from '../../src/postgres/facts.ts'
 import { detectPooler } from '../../src/postgres/pooler.ts'
 import { type QueryContext, withoutTransaction } from '../../src/postgres/query.ts'
-import { createDatabase, databaseExists, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces } from '../../src/postgres/target.ts'
+import { createDatabase, databaseExists, detachSubscriptions, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces } from '../../src/postgres/target.ts'
+import { requireLoadable } from '../../src/postgres/data-only.ts'
+import { TargetObjects } from '../../src/postgres/target-objects.ts'
 import { PostgresSource } from '../../src/sources/postgres.ts'
 import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
 import { quiet } from '../support/quiet.ts'
@@ -108,9 +110,17 @@ test.each<[string, () => Promise<unknown>]>([
     await requireRoles(['postgres'], 'the archive', context('shop'))
     await requireTablespaces(['pg_default'], 'the archive', context('shop'))
   }],
+  ['what a selection would replace, and what depends on it', async () => {
+    const objects = await TargetObjects.read(context('shop'))
+    const orders = { id: 1, kind: 'TABLE', schema: 'public', name: 'orders', owner: '', tablespace: '', needs: [], inherits: false }
+    expect(objects.has(orders)).toBe(true)
+    await objects.dependents([orders])
+  }],
+  ['what would meet rows', () => requireLoadable([], { disableTriggers: false, target: context('shop').connection }, context('shop'))],
   ['a database that is made and dropped', async () => {
     const { connection } = context('made')
     await createDatabase(connection, 'CREATE DATABASE made TEMPLATE template0', context('postgres'))
+    await detachSubscriptions('made', context('postgres'))
     await dropDatabase('made', context('postgres'))
   }],
 ])('%s runs no code of the database', async (_, work) => {
