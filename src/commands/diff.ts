@@ -2,7 +2,7 @@ import type { Environment } from '../environment.ts'
 import type { Inputs } from '../inputs.ts'
 import { type PostgresFacts, postgresFacts } from '../postgres/facts.ts'
 import { findSnapshot, type SnapshotChoice } from '../repository/catalog.ts'
-import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
+import { factsOf, type AuthenticSnapshot, type Manifest, openManifest, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
 import { compareFiles, type Part } from '../volumes/compare.ts'
 import { volumeFacts } from '../volumes/facts.ts'
@@ -122,7 +122,7 @@ async function filesDiff(before: SourceRecord, from: Side, after: SourceRecord, 
 
 /** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
 function partsOf(before: SourceRecord, after: SourceRecord): Part[] {
-  const { segments } = volumeFacts.parse(after.facts)
+  const { segments } = factsOf(after, volumeFacts)
   const had = new Set(archivesOf(before))
   return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }))
 }

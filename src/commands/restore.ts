@@ -9,7 +9,7 @@ import type { RestoreOptions } from '../postgres/restore-plan.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import { findSnapshot } from '../repository/catalog.ts'
 import { Reader } from '../repository/reader.ts'
-import { type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { factsOf, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { backupRemarks, requireWhole } from './before-restore.ts'
 import { clientPrograms } from './clients.ts'
 import { secondsSince } from './elapsed.ts'
@@ -118,6 +118,6 @@ function chooseDatabase(manifest: Manifest, name: string | undefined, id: string
   if (!source || !archive) {
     throw new LifeboatError(`snapshot ${id} has no database ${name ?? ''}`, { hint: databases.length > 0 ? `It has ${names}.` : 'Choose another snapshot; `lifeboat list` shows them.', status: 2 })
   }
-  const facts = archiveFacts.parse(source.facts)
+  const facts = factsOf(source, archiveFacts)
   return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length }
 }

@@ -7,7 +7,7 @@ import { restoreClient } from '../postgres/client-download/choose.ts'
 import { archiveFacts } from '../postgres/facts.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
 import { Presence } from '../repository/presence.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
+import { factsOf, type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { remarksOf } from '../sources/remarks.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
@@ -194,7 +194,7 @@ async function verifyStream(source: SourceRecord, stream: StreamRecord, level: V
 
 async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment, versions: Record<string, string>): Promise<void> {
   const { variables, signal } = environment
-  const facts = archiveFacts.parse(source.facts)
+  const facts = factsOf(source, archiveFacts)
   const { client } = await restoreClient(programs.clients, Number.parseInt(facts.dumpVersion, 10), undefined, programs.provide)
   versions['pg_restore'] = `${client.major}`
   const context = { client, variables, signal }

@@ -131,7 +131,7 @@ export class DamagedSnapshot extends LifeboatError {
 
 /** Bytes of the header of a snapshot whose MAC verifies, and of a manifest. */
 const MAXIMUM_HEADER = 512 * 1024 * 1024
-/** Of a header that nobody vouches for, also by the size of its frame: the ids, marks and base64 of an honest one compress to a quarter at best. */
+/** Of a header that nobody vouches for, also by the size of its frame: the ids and base64 of an honest one compress by 2.3 at most. */
 const MAXIMUM_UNAUTHENTICATED = 64 * 1024 * 1024
 const MAXIMUM_RATIO = 8
 const METADATA_LEVEL = 9
@@ -237,6 +237,15 @@ export async function openManifest(snapshot: AuthenticSnapshot): Promise<Manifes
     header.size === streams.reduce((sum, stream) => sum + stream.size, 0)
   if (!consistent) throw new DamagedSnapshot(`the manifest in ${key} contradicts the list of chunks beside it`)
   return content
+}
+
+/** What a source's manifest entry keeps beside its streams, for those who need it to restore them. Throws where it is not as its kind has it (docs/format.md). */
+export function factsOf<T>(source: SourceRecord, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(source.facts)
+  if (parsed.success) return parsed.data
+  throw new LifeboatError(`what is recorded of the source ${source.name} is not what a ${source.kind} source has: ${firstProblem(parsed.error)}`, {
+    hint: 'Another program, or another version, wrote it. Its streams can be had all the same, with recover.sh in the store (RECOVERY.md).',
+  })
 }
 
 const described = z.object({

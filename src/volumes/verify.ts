@@ -1,6 +1,6 @@
 import { ChildError } from '../child.ts'
 import { LifeboatError } from '../error.ts'
-import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
+import { factsOf, type SourceRecord, type StreamRecord } from '../repository/snapshot.ts'
 import { volumeFacts } from './facts.ts'
 import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
@@ -19,7 +19,7 @@ export interface VolumeCheck {
 
 /** The parts of a volume's record. Throws BadTar when they contradict each other. */
 export function volumeParts(source: SourceRecord): { facts: ReturnType<typeof volumeFacts.parse>; list: StreamRecord; archives: StreamRecord[] } {
-  const facts = volumeFacts.parse(source.facts)
+  const facts = factsOf(source, volumeFacts)
   const archives = source.streams.filter(({ format }) => format === 'tar')
   const list = source.streams.find(({ format }) => format === 'tar-list')
   const entries = facts.segments.reduce((sum, segment) => sum + segment.entries, 0)

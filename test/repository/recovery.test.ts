@@ -288,6 +288,18 @@ test('a snapshot that was edited, moved or truncated is not believed', () => {
   expectRefused(store, /snapshot .* is not in /)
 })
 
+test('--unauthenticated is for the keys of others: with the key that the snapshot names, its MAC decides', async () => {
+  const store = copyOfStore()
+  editHeader(store, (header) => (header.tags = ['edited']))
+  const forged = recover(store, ['extract', original.ids[1]!, 'app/app.dump', '-i', original.key, '--unauthenticated'])
+  expect(forged).toMatchObject({ status: 1, stdout: Buffer.alloc(0), stderr: expect.stringContaining('its MAC is wrong') })
+  const tools = fresh('without-age-keygen')
+  mkdirSync(tools)
+  for (const name of readdirSync('/usr/bin')) if (name !== 'age-keygen') symlinkSync(path.join('/usr/bin', name), path.join(tools, name))
+  const blind = recover(store, ['extract', original.ids[1]!, 'app/app.dump', '-i', original.key, '--unauthenticated'], { ...plainEnvironment, PATH: tools })
+  expect(blind).toMatchObject({ status: 1, stdout: Buffer.alloc(0), stderr: expect.stringContaining('age-keygen is not installed') })
+})
+
 test('headers out of range, with unknown members, or made to break out of the store are refused, even with the right MAC', async () => {
   const keys = await openKeys(identity, { store: new FileStore(original.folder), create: false })
   const edits: ((header: Record<string, any>) => void)[] = [

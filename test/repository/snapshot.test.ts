@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
+import { z } from 'zod'
 import { LifeboatError } from '../../src/error.ts'
 import { type Keys, newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
 import { encrypt } from '../../src/repository/sealing/age.ts'
 import { compress } from '../../src/repository/sealing/zstd.ts'
-import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, encodeSnapshot, type Manifest, newSnapshotId, openManifest, type SnapshotHeader, snapshotKey } from '../../src/repository/snapshot.ts'
+import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, encodeSnapshot, factsOf, type Manifest, newSnapshotId, openManifest, type SnapshotHeader, snapshotKey } from '../../src/repository/snapshot.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { sha256 } from '../support/bytes.ts'
@@ -206,7 +207,7 @@ describe('what is read of a snapshot that nobody vouches for is bounded', () => 
     expect((await decodeSnapshot(key, signed(large), keys)).header.chunks).toHaveLength(5000)
   })
 
-  test('an honest header compresses to a quarter at best', async () => {
+  test('an honest header compresses by far less', async () => {
     const many = Array.from({ length: 3000 }, (_, index): ChunkEntry => [sha256(Buffer.from(`${index}`)), 2_000_000, 400_000, null, '5f3a9c1e'])
     const honest = await encodeSnapshot({ ...given, chunks: many }, { ...content, sources: [], anchors: many.map(() => ''), spent: many.map(() => 0) }, keys)
     const text = zstdDecompressSync(honest.subarray(first.length))
@@ -303,4 +304,10 @@ test('ids sort by time and end in the mark; chunks lie under the first two digit
   expect(newSnapshotId(new Date('2026-11-20T02:00:00.987Z'), Buffer.from('5f3a9c1e', 'hex'))).toBe(id)
   expect(snapshotKey('app', id)).toBe(`snapshots/app/${id}.json.zst`)
   expect(chunkKey('ab'.repeat(32), '5f3a9c1e')).toBe(`chunks/ab/${'ab'.repeat(32)}-5f3a9c1e`)
+})
+
+test('facts that are not those of the kind are an error that says which, and how to get the streams all the same', () => {
+  const of = { name: 'app', kind: 'postgres', streams: [], facts: { server: { major: '17' } } } satisfies Manifest['sources'][number]
+  expect(factsOf({ ...of, facts: { major: 17 } }, z.object({ major: z.int() }))).toEqual({ major: 17 })
+  expect(() => factsOf(of, z.object({ server: z.object({ major: z.int() }) }))).toThrow('what is recorded of the source app is not what a postgres source has: server.major: ')
 })

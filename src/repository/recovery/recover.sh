@@ -231,7 +231,8 @@ authenticate() {
       return 0
     fi
   done
-  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || : # without age-keygen only the message below is less exact
+  need age-keygen
+  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || fail "age-keygen cannot read $identity, so that it cannot be told whose key it is"
   while read -r recipient; do
     if [ "$(printf %s "$recipient" | sha256 | cut -c 1-16)" = "$key" ]; then
       fail "snapshot $snapshot was changed after it was made, by damage or by someone without the key: its MAC is wrong. Do not trust it; try an earlier one"
