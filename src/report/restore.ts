@@ -1,4 +1,5 @@
 import type { RestoreResult } from '../commands/results.ts'
+import { oneLine } from './format.ts'
 import { remarkLines } from './remarks.ts'
 
 /** Whether a restore with errors left nothing of the backup in the target. */
@@ -14,10 +15,10 @@ export function restoreNotes(result: RestoreResult): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
-    ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []),
+    ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
-    ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${what}: ${why}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
+    ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${oneLine(`${what}: ${why}`)}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. To apply those of the backup, set database-settings: true.'] : []),
@@ -25,5 +26,5 @@ export function restoreNotes(result: RestoreResult): string[] {
 }
 
 function some(names: readonly string[]): string {
-  return `${names.slice(0, MOST).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`
+  return `${names.slice(0, MOST).map(oneLine).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`
 }

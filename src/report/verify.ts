@@ -25,14 +25,14 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
     ['level', result.level],
     ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
   ]
-  const sources = result.sources.map((source) => [source.name, OUTCOMES[source.result], `${formatBytes(source.size)}, ${contentsOf(source)}`])
+  const sources = result.sources.map((source) => [oneLine(source.name), OUTCOMES[source.result], `${formatBytes(source.size)}, ${contentsOf(source)}`])
   const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, formatTime(one.time, context.timeZone), hitIn(one).join(', ')])
   const remarks = remarkLines(result.sources)
   return [
     headline,
     formatColumns(facts, '  '),
     ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', formatColumns(rows, '  ')] : [])),
-    ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${problem}`)] : []),
+    ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${oneLine(problem)}`)] : []),
     ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${oneLine(line)}`)] : []),
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
     ...nextStep(result, context),

