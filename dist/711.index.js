@@ -2,14 +2,65 @@ export const id = 711;
 export const ids = [711,798];
 export const modules = {
 
-/***/ 19194:
+/***/ 62900:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
-/* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   y: () => (/* binding */ Persistence)
-/* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(53815);
+
+// EXPORTS
+__webpack_require__.d(__webpack_exports__, {
+  y: () => (/* binding */ Persistence)
+});
+
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __webpack_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/retry.js
+var retry = __webpack_require__(53815);
+;// CONCATENATED MODULE: ./compiled/stores/uploads.js
+/** As many as a backup has under way (repository/writer.ts). */
+const MOST = 32;
+/**
+ * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed (additive
+ * increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be lost half done.
+ */
+class Uploads {
+    #most = MOST;
+    #running = 0;
+    #reduced = 0;
+    #waiting = [];
+    /** Waits until an upload may begin. To be told how each one ended: `lost` together with its connection. */
+    async turn() {
+        if (this.#running >= Math.floor(this.#most))
+            await new Promise((start, fail) => void this.#waiting.push({ start, fail }));
+        else
+            this.#running++;
+        const began = performance.now();
+        return (lost) => {
+            this.#running--;
+            if (!lost)
+                this.#most = Math.min(MOST, this.#most + 1 / this.#most);
+            // Those that were under way at the same time are lost for the same reason.
+            else if (began > this.#reduced) {
+                this.#most = Math.max(1, this.#most / 2);
+                this.#reduced = performance.now();
+            }
+            this.#startMore();
+        };
+    }
+    /** An upload was given up. Those that wait would only be given up later. */
+    giveUp(error) {
+        for (const { fail } of this.#waiting.splice(0))
+            fail(error);
+    }
+    #startMore() {
+        while (this.#running < Math.floor(this.#most) && this.#waiting.length > 0) {
+            this.#running++;
+            this.#waiting.shift().start();
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./compiled/stores/persistence.js
+
 
 
 /** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
@@ -19,28 +70,34 @@ const TRIES = 8;
 /** How patiently the operations of one store on a network are tried. */
 class Persistence {
     #options;
+    #uploads = new Uploads();
     #answered = false;
     constructor(options) {
         this.#options = options;
     }
     /**
      * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
-     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five.
+     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five; and how many
+     * are left for all attempts. An upload may have to wait for others, for time that does not count.
      */
-    async try(what, attempt) {
+    async try(what, attempt, { upload = false } = {}) {
         const { signal, timeout, pause } = this.#options;
         try {
-            const result = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)((limit) => attempt(Math.min(limit, timeout / 5)), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause });
+            const turn = upload ? () => this.#uploads.turn() : undefined;
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause, turn });
             this.#answered = true;
             return result;
         }
         catch (error) {
-            if (!(error instanceof _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`cannot ${what}: ${error.message}`, {
+            const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
                 hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
             });
+            if (upload)
+                this.#uploads.giveUp(failure);
+            throw failure;
         }
     }
 }
@@ -297,8 +354,8 @@ var external_node_crypto_ = __webpack_require__(77598);
 var compiled_error = __webpack_require__(98276);
 // EXTERNAL MODULE: ./compiled/stores/http.js
 var http = __webpack_require__(95117);
-// EXTERNAL MODULE: ./compiled/stores/persistence.js
-var persistence = __webpack_require__(19194);
+// EXTERNAL MODULE: ./compiled/stores/persistence.js + 1 modules
+var persistence = __webpack_require__(62900);
 // EXTERNAL MODULE: ./compiled/stores/retry.js
 var retry = __webpack_require__(53815);
 // EXTERNAL MODULE: ./compiled/stores/store.js
@@ -421,7 +478,7 @@ class WebdavStore {
     #persistence;
     /** Folders that something was put into: a 500 from there has another reason than that they are missing. */
     #folders = new Set();
-    /** Temporary files of puts that failed, as far as they were not removed at once. */
+    /** Names of temporary files of puts that failed, and that may be there. */
     #left = new Set();
     /** Or has tried to. */
     #wrote = false;
@@ -436,7 +493,8 @@ class WebdavStore {
     put(key, bytes) {
         const target = this.#url(key);
         return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
-            const temporary = this.#url(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
+            const name = (0,external_node_crypto_.randomUUID)();
+            const temporary = this.#url(`${walk/* INCOMING */.BG}/${name}`);
             this.#wrote = true;
             let uploaded = false;
             try {
@@ -448,19 +506,20 @@ class WebdavStore {
                     throw this.#refused(moved, target);
             }
             catch (error) {
-                this.#left.add(temporary.href);
+                this.#left.add(name);
                 const refused = error instanceof retry/* Transient */.Rc ? error.cause : error;
                 if (!(refused instanceof Refused))
                     throw error;
-                await this.#discard(temporary.href, silence);
+                await this.#discard(temporary, silence);
                 // Two moves to one place get into each other's way on some servers.
                 if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered))
                     throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
                 throw error;
             }
-            for (const left of this.#left)
-                await this.#discard(left, silence);
-        });
+            // Left on a line that fails again and again, they would fill the server.
+            if (this.#left.size > 0)
+                await this.#sweepIfPossible(silence);
+        }, { upload: true });
     }
     get(key, most) {
         const url = this.#url(key);
@@ -517,36 +576,37 @@ class WebdavStore {
     /** After a run that wrote, removes what uploads left behind. */
     async close() {
         const { signal, timeout, silence = timeout / 5 } = this.#options;
-        if (!this.#wrote || signal.aborted)
-            return;
+        if (this.#wrote && !signal.aborted)
+            await this.#sweepIfPossible(silence);
+    }
+    /** What was put is put; the next run that writes cleans up. */
+    async #sweepIfPossible(silence) {
         try {
             await this.#sweep(silence);
         }
         catch (error) {
-            // What was put is put; the next run that writes cleans up.
-            if (!(error instanceof compiled_error/* LifeboatError */.H3) && error !== signal.reason)
+            if (!(error instanceof compiled_error/* LifeboatError */.H3) && error !== this.#options.signal.reason)
                 throw error;
         }
     }
     async #sweep(silence) {
-        for (const left of this.#left)
-            await this.#discard(left, silence);
+        const failed = [...this.#left];
         const { files } = (await this.#readFolder(walk/* INCOMING */.BG, silence)) ?? { files: [] };
-        for (const { name, modified } of files)
-            if ((0,walk/* isAbandoned */.zI)(name, modified))
-                await this.#discard(this.#url(`${walk/* INCOMING */.BG}/${name}`).href, silence);
+        for (const { name, modified } of files) {
+            // nginx on a full disk leaves them under a name with a number after it.
+            const [upload = ''] = name.split('.');
+            if (failed.includes(upload) || (0,walk/* isAbandoned */.zI)(upload, modified))
+                await this.#ask('DELETE', this.#url(`${walk/* INCOMING */.BG}/${name}`), silence);
+        }
+        for (const name of failed)
+            this.#left.delete(name);
     }
     /** Removes a temporary file after a failure, which is what the caller reports; if it stays, it is removed later. */
     async #discard(temporary, silence) {
-        try {
-            const { status } = await this.#ask('DELETE', new URL(temporary), silence);
-            if (status < 500)
-                this.#left.delete(temporary);
-        }
-        catch (error) {
+        await this.#ask('DELETE', temporary, silence).catch((error) => {
             if (!(error instanceof compiled_error/* LifeboatError */.H3))
                 throw error;
-        }
+        });
     }
     /** Apache and rclone send as many bytes as the old object had out of the new one when it is replaced just then. */
     async #confirm(key, { headers, body }, silence) {
@@ -642,11 +702,10 @@ class WebdavStore {
         const passing = this.#options.vague || status === 500 || (status === 405 && this.#spoken && method !== 'PUT' && method !== 'MKCOL');
         return passing ? new retry/* Transient */.Rc(refused.message, { cause: refused, hint: refused.hint }) : refused;
     }
-    async #attempt(what, work) {
-        const { silence, timeout, signal } = this.#options;
-        const end = performance.now() + timeout;
+    async #attempt(what, work, { upload = false } = {}) {
+        const { silence, signal } = this.#options;
         try {
-            return await this.#persistence.try(what, (limit) => work(silence === undefined ? limit : Math.max(1, Math.min(silence, end - performance.now()))));
+            return await this.#persistence.try(what, (limit, left) => work(silence === undefined ? limit : Math.min(silence, left)), { upload });
         }
         catch (error) {
             signal.throwIfAborted();

@@ -2,14 +2,65 @@ export const id = 754;
 export const ids = [754];
 export const modules = {
 
-/***/ 19194:
+/***/ 62900:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
-/* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   y: () => (/* binding */ Persistence)
-/* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(53815);
+
+// EXPORTS
+__webpack_require__.d(__webpack_exports__, {
+  y: () => (/* binding */ Persistence)
+});
+
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __webpack_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/retry.js
+var retry = __webpack_require__(53815);
+;// CONCATENATED MODULE: ./compiled/stores/uploads.js
+/** As many as a backup has under way (repository/writer.ts). */
+const MOST = 32;
+/**
+ * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed (additive
+ * increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be lost half done.
+ */
+class Uploads {
+    #most = MOST;
+    #running = 0;
+    #reduced = 0;
+    #waiting = [];
+    /** Waits until an upload may begin. To be told how each one ended: `lost` together with its connection. */
+    async turn() {
+        if (this.#running >= Math.floor(this.#most))
+            await new Promise((start, fail) => void this.#waiting.push({ start, fail }));
+        else
+            this.#running++;
+        const began = performance.now();
+        return (lost) => {
+            this.#running--;
+            if (!lost)
+                this.#most = Math.min(MOST, this.#most + 1 / this.#most);
+            // Those that were under way at the same time are lost for the same reason.
+            else if (began > this.#reduced) {
+                this.#most = Math.max(1, this.#most / 2);
+                this.#reduced = performance.now();
+            }
+            this.#startMore();
+        };
+    }
+    /** An upload was given up. Those that wait would only be given up later. */
+    giveUp(error) {
+        for (const { fail } of this.#waiting.splice(0))
+            fail(error);
+    }
+    #startMore() {
+        while (this.#running < Math.floor(this.#most) && this.#waiting.length > 0) {
+            this.#running++;
+            this.#waiting.shift().start();
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./compiled/stores/persistence.js
+
 
 
 /** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
@@ -19,28 +70,34 @@ const TRIES = 8;
 /** How patiently the operations of one store on a network are tried. */
 class Persistence {
     #options;
+    #uploads = new Uploads();
     #answered = false;
     constructor(options) {
         this.#options = options;
     }
     /**
      * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
-     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five.
+     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five; and how many
+     * are left for all attempts. An upload may have to wait for others, for time that does not count.
      */
-    async try(what, attempt) {
+    async try(what, attempt, { upload = false } = {}) {
         const { signal, timeout, pause } = this.#options;
         try {
-            const result = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)((limit) => attempt(Math.min(limit, timeout / 5)), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause });
+            const turn = upload ? () => this.#uploads.turn() : undefined;
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause, turn });
             this.#answered = true;
             return result;
         }
         catch (error) {
-            if (!(error instanceof _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`cannot ${what}: ${error.message}`, {
+            const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
                 hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
             });
+            if (upload)
+                this.#uploads.giveUp(failure);
+            throw failure;
         }
     }
 }
@@ -163,8 +220,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ../../node_modules/@aws-sdk/client-s3/dist-cjs/index.js
 var dist_cjs = __webpack_require__(28299);
-// EXTERNAL MODULE: ./compiled/stores/persistence.js
-var persistence = __webpack_require__(19194);
+// EXTERNAL MODULE: ./compiled/stores/persistence.js + 1 modules
+var persistence = __webpack_require__(62900);
 // EXTERNAL MODULE: ./compiled/stores/retry.js
 var retry = __webpack_require__(53815);
 // EXTERNAL MODULE: ./compiled/stores/store.js
@@ -354,7 +411,7 @@ class S3Session {
                     throw new retry/* Transient */.Rc('the credentials have expired', { cause: error });
                 throw (0,errors/* explained */.to)(error, operation, key, this.name);
             }
-        });
+        }, { upload: operation === 'put' });
     }
     /** Asks for credentials anew; false when they are the same as before. */
     async #renewed() {

@@ -31221,7 +31221,7 @@ async function runKey(args, variables, redaction, report) {
         redaction.add(secret);
     return say(word === 'new' ? await (0,_key_js__WEBPACK_IMPORTED_MODULE_11__/* .newKey */ .uM)(raw, report) : await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_key_js__WEBPACK_IMPORTED_MODULE_11__/* .writeKey */ .TE)(raw, environment)));
 }
-/** Replaces `-` by what is on standard input, and warns of secrets that stand in the arguments. */
+/** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows, raw, report) {
     const fromInput = Object.keys(raw).filter((name) => raw[name] === '-');
     if (fromInput.length > 1)
@@ -31229,7 +31229,8 @@ async function takeSecrets(rows, raw, report) {
     for (const [name, input] of rows) {
         if (raw[name] === undefined || fromInput.includes(name) || (0,_inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .secretsOf */ .Fj)(input, raw[name]).length === 0)
             continue;
-        report.warning(`${input.secret ? `--${name} stands` : `a secret of --${name} stands`} in the arguments, which other users of this machine can see`, `Set ${input.variable} instead, or give - and pass it on standard input.`);
+        const instead = input.variable === undefined ? 'Give -' : `Set ${input.variable} instead, or give -`;
+        report.warning(`${input.secret ? `the value of --${name}` : `a secret in --${name}`} is on the command line, where other users of this machine can see it`, `${instead} and pass it on standard input.`);
     }
     for (const name of fromInput)
         raw[name] = await readStandardInput(name, report);
@@ -31285,30 +31286,36 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _postgres_connection_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28854);
 /* harmony import */ var _postgres_dump_arguments_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(42829);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8351);
-/* harmony import */ var _report_shrink_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(53216);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_known_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(51248);
-/* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(70799);
-/* harmony import */ var _repository_format_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49332);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_26__ = __nccwpck_require__(28764);
-/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(18401);
-/* harmony import */ var _sources_postgres_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(75560);
-/* harmony import */ var _sources_shrink_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(61726);
-/* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_25__ = __nccwpck_require__(82602);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(53815);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_23__ = __nccwpck_require__(11106);
-/* harmony import */ var _check_reused_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(21643);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(20661);
-/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(92288);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_24__ = __nccwpck_require__(68961);
-/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(24302);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(98635);
-/* harmony import */ var _volumes_js__WEBPACK_IMPORTED_MODULE_22__ = __nccwpck_require__(71644);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_19__]);
-_destinations_js__WEBPACK_IMPORTED_MODULE_19__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8351);
+/* harmony import */ var _report_shrink_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(53216);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_known_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(51248);
+/* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(70799);
+/* harmony import */ var _repository_format_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49332);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_29__ = __nccwpck_require__(28764);
+/* harmony import */ var _repository_unfinished_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(44266);
+/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(18401);
+/* harmony import */ var _sources_postgres_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(57357);
+/* harmony import */ var _sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(61726);
+/* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(99170);
+/* harmony import */ var _sources_source_js__WEBPACK_IMPORTED_MODULE_28__ = __nccwpck_require__(82602);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(53815);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_26__ = __nccwpck_require__(11106);
+/* harmony import */ var _check_reused_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(21643);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_21__ = __nccwpck_require__(20661);
+/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_22__ = __nccwpck_require__(92288);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_27__ = __nccwpck_require__(68961);
+/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_23__ = __nccwpck_require__(24302);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_24__ = __nccwpck_require__(98635);
+/* harmony import */ var _volumes_js__WEBPACK_IMPORTED_MODULE_25__ = __nccwpck_require__(71644);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_22__]);
+_destinations_js__WEBPACK_IMPORTED_MODULE_22__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
 
 
 
@@ -31342,12 +31349,12 @@ async function backup(inputs, environment) {
     // Of two clocks, for one stands still while a machine sleeps, and the other may be set.
     const began = environment.now();
     const { report, signal } = environment;
-    (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_8__/* .parseEncryptionKey */ ._8)(inputs['encryption-key']);
-    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_18__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_9__/* .parseEncryptionKey */ ._8)(inputs['encryption-key']);
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_21__/* .clientPrograms */ .d)(inputs['client-install'], environment);
     const connections = connectionsOf(inputs, environment);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_21__/* .wayTo */ .b)(connections.map(({ connection }) => connection), inputs, environment);
-    const sources = [...databases(connections, way, inputs, programs, environment), ...(0,_volumes_js__WEBPACK_IMPORTED_MODULE_22__/* .volumeSources */ .x)(inputs, environment)];
-    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_19__/* .Destinations */ .u.open(inputs, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_24__/* .wayTo */ .b)(connections.map(({ connection }) => connection), inputs, environment);
+    const sources = [...databases(connections, way, inputs, programs, environment), ...(0,_volumes_js__WEBPACK_IMPORTED_MODULE_25__/* .volumeSources */ .x)(inputs, environment)];
+    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_22__/* .Destinations */ .u.open(inputs, environment);
     const { store } = destinations;
     let known;
     let reused;
@@ -31356,22 +31363,24 @@ async function backup(inputs, environment) {
         for (const source of sources)
             await source.open();
         await destinations.prepare();
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_8__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true });
-        const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(report);
-        const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKeys */ .he)(store, inputs.set);
-        known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_9__/* .loadKnown */ .o)(store, keys, inputs.set, onDamaged, before);
-        const checking = new _check_reused_js__WEBPACK_IMPORTED_MODULE_17__/* .ReusedCheck */ .f(known, store, keys, inputs['check-reused'], environment);
+        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_9__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(report) });
+        const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(report);
+        const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKeys */ .he)(store, inputs.set);
+        known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_10__/* .loadKnown */ .op)(store, keys, inputs.set, onDamaged, before);
+        const checking = new _check_reused_js__WEBPACK_IMPORTED_MODULE_20__/* .ReusedCheck */ .f(known, store, keys, inputs['check-reused'], environment);
         reused = checking;
         const onBadBase = (error) => {
             onDamaged(error);
             checking.found(error);
         };
+        tellOfRecipients(known, environment);
         await destinations.lookForSpace(known.newest?.added);
         const mark = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4);
-        const time = nextTime(before[0], inputs.set, environment);
-        const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .newSnapshotId */ .qc)(time, mark);
-        const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_13__/* .Writer */ .A({ store, keys, known, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase });
-        resume = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_20__/* .quiesce */ .e)(inputs, environment);
+        const time = nextTime(known.latest, inputs.set, environment);
+        const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .newSnapshotId */ .qc)(time, mark);
+        const unfinished = await (0,_repository_unfinished_js__WEBPACK_IMPORTED_MODULE_14__/* .beginRun */ .Te)(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .idOf */ .TH)), grace: inputs.grace, now: () => environment.now(), onDamaged });
+        const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_15__/* .Writer */ .A({ store, keys, known, unfinished, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase });
+        resume = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_23__/* .quiesce */ .e)(inputs, environment);
         const records = [];
         const results = [];
         for (const source of sources) {
@@ -31382,20 +31391,23 @@ async function backup(inputs, environment) {
         const unsettled = await failureOf(resume);
         resume = undefined;
         const { checked, damaged } = await checking.conclude(inputs.set);
-        await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_10__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - began.getTime()), grace: inputs.grace, now: environment.now() });
+        const { adopted } = writer;
+        if (adopted.chunks > 0)
+            report.info(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(adopted.chunks, 'chunk')} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatBytes */ .z3)(adopted.bytes)}) of an interrupted backup were checked and used`);
+        await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_11__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.grace, now: environment.now() });
         signal.throwIfAborted();
-        const { stored, chunks, size } = await writer.commit({ format: _repository_format_js__WEBPACK_IMPORTED_MODULE_11__/* .FORMAT */ .u, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_23__/* .VERSION */ .x });
-        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_15__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set);
-        for (const text of (0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_6__/* .shrunkLines */ .PM)(shrunk))
+        const { stored, chunks, size } = await writer.commit({ format: _repository_format_js__WEBPACK_IMPORTED_MODULE_12__/* .FORMAT */ .u, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_26__/* .VERSION */ .x });
+        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set);
+        for (const text of (0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_7__/* .shrunkLines */ .PM)(shrunk))
             report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.');
         const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined;
         // What was reused was looked for before it was.
         const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged });
         if (unsettled)
             throw unsettled.error;
-        const { added, newChunks, deltaChunks } = writer;
-        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_24__/* .secondsSince */ .w)(started);
-        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .snapshotKey */ .o1)(inputs.set, id), ...before])) };
+        const { added, newChunks, deltaChunks, forRecipients } = writer;
+        const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_27__/* .secondsSince */ .w)(started);
+        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .snapshotKey */ .o1)(inputs.set, id), ...before])) };
     }
     finally {
         const unsettled = await failureOf(resume);
@@ -31428,7 +31440,7 @@ function connectionsOf(inputs, { variables, report }) {
 }
 function databases(connections, way, inputs, programs, { variables, signal, report }) {
     const dumpArguments = (0,_postgres_dump_arguments_js__WEBPACK_IMPORTED_MODULE_4__/* .parseDumpArguments */ .y)(inputs['pg-dump-args']);
-    return connections.map(({ name, connection }) => new _sources_postgres_js__WEBPACK_IMPORTED_MODULE_14__/* .PostgresSource */ .R({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }));
+    return connections.map(({ name, connection }) => new _sources_postgres_js__WEBPACK_IMPORTED_MODULE_16__/* .PostgresSource */ .R({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }));
 }
 async function storeSource(source, writer, before, { report }) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now();
@@ -31446,9 +31458,13 @@ async function storeSource(source, writer, before, { report }) {
     }
     await writer.settled();
     const { name, kind } = source;
+    const record = { name, kind, streams, facts: source.facts() };
+    const remarks = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_18__/* .remarksOf */ .r)(record);
+    for (const lack of remarks.partial ?? [])
+        report.info(`${name} is backed up in part: ${lack}`);
     return {
-        record: { name, kind, streams, facts: source.facts() },
-        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_24__/* .secondsSince */ .w)(started) },
+        record,
+        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_27__/* .secondsSince */ .w)(started), ...remarks },
     };
 }
 /** Nothing for a stream that its source is about to yield once more. */
@@ -31457,34 +31473,41 @@ async function again(stored) {
         return await stored;
     }
     catch (error) {
-        if (error instanceof _sources_source_js__WEBPACK_IMPORTED_MODULE_25__/* .ReadAgain */ .Z)
+        if (error instanceof _sources_source_js__WEBPACK_IMPORTED_MODULE_28__/* .ReadAgain */ .Z)
             return undefined;
         throw error;
     }
 }
-/** `newest`: key of the newest snapshot of the set. */
+/** A recipient that was not asked for before can open only what is sealed anew. */
+function tellOfRecipients({ unsealed }, { report }) {
+    const chunks = unsealed.ids.size;
+    if (chunks === 0)
+        return;
+    report.warning(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(chunks, 'chunk')} of the newest snapshot (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatBytes */ .z3)(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} not sealed to every recipient: what this backup needs of them is stored once more`, 'A recipient was added. It opens the snapshots from this one on, not those before.');
+}
+/** `newest`: id of the newest snapshot of the set that is authentic. */
 function nextTime(newest, set, environment) {
-    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .timeAfter */ .iR)(newest && (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .idOf */ .TH)(newest), environment.now());
+    const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .timeAfter */ .iR)(newest, environment.now());
     if (skewed)
-        environment.report.warning(`the newest snapshot of set ${set}, ${(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .idOf */ .TH)(newest)}, is dated in the future: \`latest\` goes on meaning that one`, 'Set the clock of the machine that is wrong.');
+        environment.report.warning(`the newest snapshot of set ${set}, ${newest}, is dated in the future: \`latest\` passes over it`, 'Set the clock of the machine that is wrong.');
     return time;
 }
 /** With a write key nothing is known of the sources of the snapshot before. */
 function shrunkenAsAWhole({ recent: [before] }, size, set) {
-    return before && before.size >= _sources_shrink_js__WEBPACK_IMPORTED_MODULE_15__/* .LEAST */ .K.bytes && size < before.size / 2 ? [{ source: set, kind: 'set', measure: 'bytes', before: before.size, now: size }] : [];
+    return before && before.size >= _sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .LEAST */ .K.bytes && size < before.size / 2 ? [{ source: set, kind: 'set', measure: 'bytes', before: before.size, now: size }] : [];
 }
 /** As many as a chart shows well. */
 const RECENT = 20;
 /** `snapshots`: keys of those of the set. */
 async function recentSnapshots(store, keys, snapshots) {
-    const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_26__/* .Tally */ .F();
-    const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_16__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, async (key) => {
-        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotIfWhole */ .p8)(store, key, keys);
+    const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_29__/* .Tally */ .F();
+    const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_19__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, async (key) => {
+        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotIfWhole */ .p8)(store, key, keys);
         if (!snapshot)
             return undefined;
         tally.add(snapshot.header);
         const { id, time, size, added, chunks } = snapshot.header;
-        return { snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .storedBytes */ .Zk)(chunks) };
+        return { snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .storedBytes */ .Zk)(chunks) };
     });
     return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum };
 }
@@ -31498,6 +31521,7 @@ __webpack_async_result__();
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ backupRemarks),
 /* harmony export */   Z: () => (/* binding */ requireWhole)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
@@ -31505,7 +31529,9 @@ __webpack_async_result__();
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(18631);
 /* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(60239);
-/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(58701);
+/* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(99170);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(58701);
+
 
 
 
@@ -31521,7 +31547,7 @@ async function requireWhole(snapshot, source, level, store, programs, environmen
     const { report } = environment;
     const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .SetProofs */ .qm.list(store, snapshot.keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report));
     const suspects = await proofs.damagedSince(new Date(time));
-    const { result, problems, damaged, good } = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { only: source, suspects });
+    const { result, problems, damaged, good } = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { only: source, suspects });
     const elsewhere = async () => {
         const others = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set)).filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key) !== id);
         const found = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .newestGood */ .an)(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) });
@@ -31536,6 +31562,13 @@ async function requireWhole(snapshot, source, level, store, programs, environmen
         report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere());
     else if (verdict?.result === 'failed')
         report.warning(`snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`, await elsewhere());
+}
+/** Of a source that is restored, for the result; with a warning where the backup lacks something. */
+function backupRemarks(source, report) {
+    const remarks = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_5__/* .remarksOf */ .r)(source);
+    for (const text of remarks.partial ?? [])
+        report.warning(`the backup of ${source.name} is partial: ${text}`);
+    return Object.keys(remarks).length > 0 ? { backup: remarks } : {};
 }
 
 
@@ -31811,7 +31844,8 @@ function redacted(text, { report }) {
     return report.redacted?.(text) ?? text;
 }
 function look(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .a)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .aH)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+        await (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .compareRecoveryFiles */ .U8)(store, environment);
         const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(environment.report));
         const shown = (text) => redacted(text, environment);
         return {
@@ -32015,17 +32049,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(97582);
 /* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(28953);
-/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(32583);
-/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(25805);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(99367);
-/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(58701);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_6__, _proof_js__WEBPACK_IMPORTED_MODULE_8__, _prune_js__WEBPACK_IMPORTED_MODULE_9__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_6__, _proof_js__WEBPACK_IMPORTED_MODULE_8__, _prune_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(28953);
+/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(32583);
+/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(25805);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(99367);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(58701);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__, _proof_js__WEBPACK_IMPORTED_MODULE_9__, _prune_js__WEBPACK_IMPORTED_MODULE_10__]);
+([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__, _proof_js__WEBPACK_IMPORTED_MODULE_9__, _prune_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -32050,22 +32086,22 @@ class Destinations {
         this.#inputs = inputs;
         this.#environment = environment;
         const onFailed = ({ store, error }) => this.#giveUp(places.find((place) => place.store === store), error);
-        this.store = places.length === 1 ? places[0].store : new _stores_several_js__WEBPACK_IMPORTED_MODULE_7__/* .SeveralStores */ .f(places.map(({ store }) => store), environment.signal, onFailed);
+        this.store = places.length === 1 ? places[0].store : new _stores_several_js__WEBPACK_IMPORTED_MODULE_8__/* .SeveralStores */ .f(places.map(({ store }) => store), environment.signal, onFailed);
     }
     static async open(inputs, environment) {
         const places = [];
         for (const destination of inputs.destination) {
             const own = { ...inputs, destination };
-            places.push({ name: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_5__/* .destinationText */ .Yr)(destination), inputs: own, store: await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_6__/* .openStore */ .C)(own, environment) });
+            places.push({ name: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_6__/* .destinationText */ .Yr)(destination), inputs: own, store: await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .C)(own, environment) });
         }
         return new Destinations(places, inputs, environment);
     }
     /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
     async prepare() {
         const all = this.store;
-        if (!(all instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_7__/* .SeveralStores */ .f))
-            return (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_3__/* .openOrMakeRepository */ .w)(all);
-        await all.each(_repository_repository_js__WEBPACK_IMPORTED_MODULE_3__/* .openOrMakeRepository */ .w);
+        if (!(all instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_8__/* .SeveralStores */ .f))
+            return this.#prepareOne(all);
+        await all.each((store) => this.#prepareOne(store));
         // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
         const each = async (work) => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat();
         const names = await each(async (store) => new Set((await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .keyFiles */ .hh)(store)).map(({ key }) => key)));
@@ -32076,11 +32112,30 @@ class Destinations {
         const files = new Map((await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)(store, lacking))).flatMap((ofOne) => [...ofOne]));
         await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .addKeyFiles */ .iX)(store, files));
     }
+    async #prepareOne(store) {
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_4__/* .openOrMakeRepository */ .w)(store);
+        // Where objects lie in groups, each group carries those of the program that made it.
+        if (store.groups)
+            return;
+        const { report, signal } = this.#environment;
+        try {
+            const renewed = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .renewRecoveryFiles */ .qQ)(store);
+            if (renewed.length > 0)
+                report.warning(`${renewed.join(' and ')} in ${store.name} differed from this version's, and was written again`, 'That is as it should be after an upgrade of Lifeboat. Otherwise someone changed it: look at who can write to the store.');
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+                throw error;
+            // What a backup needs is not among it.
+            report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared or written again: ${error.message}`, error.hint);
+        }
+    }
     /** `lastAdded`: bytes that the last backup stored, if there is one. */
     async lookForSpace(lastAdded) {
         for (const place of this.#places)
             if (place.failure === undefined)
-                place.free = await (0,_space_js__WEBPACK_IMPORTED_MODULE_10__/* .spaceIn */ .k)(place.store, lastAdded, this.#environment);
+                place.free = await (0,_space_js__WEBPACK_IMPORTED_MODULE_11__/* .spaceIn */ .k)(place.store, lastAdded, this.#environment);
     }
     /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
     async conclude(id, keys, reused, programs, { prune, held, damaged }) {
@@ -32105,7 +32160,7 @@ class Destinations {
                 return { name, verified };
             if (held !== undefined)
                 return { name, verified, prune: { skipped: held } };
-            return { name, verified, prune: await (0,_prune_js__WEBPACK_IMPORTED_MODULE_9__/* .pruneAfterBackup */ .X)(store, keys, this.#inputs, id, verified, this.#environment) };
+            return { name, verified, prune: await (0,_prune_js__WEBPACK_IMPORTED_MODULE_10__/* .pruneAfterBackup */ .X)(store, keys, this.#inputs, id, verified, this.#environment) };
         }
         catch (error) {
             const { signal, report } = this.#environment;
@@ -32121,10 +32176,10 @@ class Destinations {
         const { verify, set } = this.#inputs;
         if (verify === 'none')
             return 'none';
-        const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKey */ .o1)(set, id);
-        const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .verifySnapshot */ .M)(snapshot, verify, store, programs, this.#environment, how);
-        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_8__/* .keepProofs */ .f)([found], inputs, store, keys, this.#environment);
+        const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
+        const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
+        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .M)(snapshot, verify, store, programs, this.#environment, how);
+        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_9__/* .keepProofs */ .f)([found], inputs, store, keys, this.#environment);
         const { result, problems } = found;
         if (result === 'verified')
             return verify;
@@ -32180,9 +32235,9 @@ _opened_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ?
 
 /** What is different between two snapshots: sources, tables, settings, files, and how much of their content is the same. */
 function diff(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .lookedIn */ .i)(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .aH)((0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .lookedIn */ .ik)(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
         const side = async (choice) => {
-            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice);
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_6__/* .lookingAs */ .CH)(environment));
             return { snapshot, manifest: await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .openManifest */ .gp)(snapshot) };
         };
         const [from, to] = [await side(inputs.from), await side(inputs.to)];
@@ -32307,17 +32362,21 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
 /* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_file_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(76581);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_trial_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(56345);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(20661);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(99367);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(98635);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64791);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_file_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(76581);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(19288);
+/* harmony import */ var _stores_trial_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(56345);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(20661);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(99367);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(98635);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_13__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_13__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
 
 
 
@@ -32339,11 +32398,11 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.
 async function doctor(inputs, environment) {
     const { checks, free } = await tryDestination(inputs, environment);
     let size = 0;
-    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_14__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_16__/* .clientPrograms */ .d)(inputs['client-install'], environment);
     const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__/* .parseDatabaseUrl */ .mx)(url, environment.variables) }));
     for (const secret of databases.flatMap(({ connection }) => connection.secrets))
         environment.report.mask(secret);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_16__/* .wayTo */ .b)(databases.map(({ connection }) => connection), inputs, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_18__/* .wayTo */ .b)(databases.map(({ connection }) => connection), inputs, environment);
     try {
         for (const { name, connection } of databases) {
             const tried = await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment);
@@ -32355,7 +32414,7 @@ async function doctor(inputs, environment) {
         await way.close();
     }
     if (free !== undefined)
-        checks.push(judgeSpace((0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination), free, size));
+        checks.push(judgeSpace((0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .destinationText */ .Yr)(inputs.destination), free, size));
     return { checks };
 }
 /** Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is compressed. */
@@ -32370,13 +32429,14 @@ function judgeSpace(about, free, size) {
 }
 /** `free`: bytes that still fit, where that can be known. */
 async function tryDestination(inputs, environment) {
-    const about = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination);
+    const about = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .destinationText */ .Yr)(inputs.destination);
     try {
-        const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_12__/* .openStore */ .C)(inputs, environment);
+        const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_13__/* .openStore */ .C)(inputs, environment);
         try {
-            const checks = await (0,_stores_trial_js__WEBPACK_IMPORTED_MODULE_13__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
+            const checks = await (0,_stores_trial_js__WEBPACK_IMPORTED_MODULE_15__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
             if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined)
                 checks.push(await tryKey(inputs['encryption-key'], store));
+            checks.push(...(await tryRecoveryFiles(store)));
             return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(inputs, store, environment) };
         }
         finally {
@@ -32390,26 +32450,52 @@ async function tryDestination(inputs, environment) {
 }
 /** Artifacts are staged on this machine before they are uploaded. */
 function freeFor({ destination }, store, { temporary, report }) {
-    return (0,_space_js__WEBPACK_IMPORTED_MODULE_15__/* .spaceIn */ .k)(destination.kind === 'artifact' ? new _stores_file_js__WEBPACK_IMPORTED_MODULE_11__/* .FileStore */ .y(temporary) : store, undefined, { report });
+    return (0,_space_js__WEBPACK_IMPORTED_MODULE_17__/* .spaceIn */ .k)(destination.kind === 'artifact' ? new _stores_file_js__WEBPACK_IMPORTED_MODULE_12__/* .FileStore */ .y(temporary) : store, undefined, { report });
 }
+/** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */
+async function tryRecoveryFiles(store) {
+    if (store.groups || !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_14__/* .isThere */ .$B)(store, 'lifeboat.json')))
+        return [];
+    const differing = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_8__/* .differingRecoveryFiles */ .$q)(store);
+    if (differing.length === 0)
+        return [{ about: '', check: 'recovery', state: 'good', says: 'RECOVERY.md and recover.sh are those of this version' }];
+    const { message, hint } = (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_8__/* .differingProblem */ ._R)(store, differing);
+    return [{ about: '', check: 'recovery', state: 'warning', says: message, fix: hint }];
+}
+/** Snapshots that are looked at for one that the key opens. */
+const LOOKED_AT = 20;
 /** Whether the key opens the newest snapshot there is. */
 async function tryKey(encryptionKey, store) {
     try {
         const empty = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' };
         if ((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store)).length === 0)
             return empty;
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(store);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(store);
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(encryptionKey, { store, create: false });
         // Where anyone can add some, only those that are signed are left once the key is known.
-        const [newest] = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store);
-        if (newest === undefined)
+        const snapshots = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store);
+        if (snapshots.length === 0)
             return empty;
-        await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .decodeSnapshot */ .pH)(newest, await store.get(newest, _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.snapshot), keys);
+        await findNewest(store, keys, snapshots);
         return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` };
     }
     catch (error) {
         return failed('', 'key', error);
     }
+}
+/** Throws when none of the newest opens, with the reason why the first does not: others may have been put there by someone without the key. */
+async function findNewest(store, keys, snapshots) {
+    const problems = [];
+    for (const key of snapshots.slice(0, LOOKED_AT)) {
+        try {
+            await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.snapshot), keys);
+            return;
+        }
+        catch (error) {
+            problems.push(error);
+        }
+    }
+    throw problems[0];
 }
 async function tryDatabase(about, given, way, { clients, provide }, { variables, signal }) {
     try {
@@ -32530,7 +32616,7 @@ function forget(inputs, environment) {
             status: 2,
         });
     }
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .a)({ ...inputs, set: undefined }, environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)({ ...inputs, set: undefined }, environment, async (store, keys) => {
         const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store)).map((key) => ({ id: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key), set: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .setOf */ .s4)(key) }));
         const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id));
         if (missing.length > 0)
@@ -32573,12 +32659,12 @@ async function objectionsTo({ set, ids, rest }, store, keys, { report }) {
 /** The chunks that no other snapshot of the set lists; those of other sets never do. */
 async function onlyNeededBy(ids, set, store, keys, { report, signal }) {
     const sizes = new Map();
-    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .F)(store, keys, { set, wanted: (id) => ids.includes(id), signal, onDamaged: () => undefined }, ({ snapshot }) => {
+    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .Fr)(store, keys, { set, wanted: (id) => ids.includes(id), signal, onDamaged: () => undefined }, ({ snapshot }) => {
         for (const [id, , stored, , mark] of snapshot.header.chunks)
             sizes.set((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark), stored);
     });
     let unread = 0;
-    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .F)(store, keys, { set, wanted: (id) => !ids.includes(id), signal, onDamaged: () => unread++ }, ({ snapshot }) => {
+    await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .Fr)(store, keys, { set, wanted: (id) => !ids.includes(id), signal, onDamaged: () => unread++ }, ({ snapshot }) => {
         for (const [id, , , , mark] of snapshot.header.chunks)
             sizes.delete((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark));
     });
@@ -32630,6 +32716,8 @@ async function keyAdd(inputs, environment) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('a write key holds no identity that could be put under a passphrase', { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 });
         for (const { fingerprint } of own)
             await requireOfStore(store, fingerprint, files);
+        if (files.length + own.length > _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI)
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${files.length} key files, and no more than ${_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI} are tried`, { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' });
         const added = [];
         for (const { fingerprint, identity } of own) {
             const those = files.filter((file) => file.fingerprint === fingerprint);
@@ -32638,7 +32726,7 @@ async function keyAdd(inputs, environment) {
         }
         // The script in a store that an earlier version made knows of one file for each identity.
         if (added.length > 0)
-            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__/* .recoveryFiles */ .Z)())
+            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__/* .recoveryFiles */ .ZS)())
                 await store.put(key, bytes);
         return { store: store.name, added };
     });
@@ -32678,7 +32766,7 @@ async function within(inputs, environment, work) {
             status: 2,
         });
     }
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .a)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .aH)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
 }
 function passphraseOf(text, name) {
     const key = (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .parseEncryptionKey */ ._8)(text);
@@ -32688,7 +32776,7 @@ function passphraseOf(text, name) {
 }
 async function opened(store, files, passphrase) {
     const those = [];
-    for (const file of files)
+    for (const file of (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .triedKeyFiles */ .Vs)(files))
         if ((await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .unwrapIdentity */ .SK)(store, file, passphrase)) !== undefined)
             those.push(file);
     return those;
@@ -32780,11 +32868,11 @@ function inStore(inputs, environment, change) {
         });
     }
     const onDamaged = (problem) => environment.report.warning(problem, 'Its labels are written anew.');
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .lookedIn */ .i)(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .withStore */ .aH)((0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .lookedIn */ .ik)(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged, (0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .lookingAs */ .CH)(environment)));
 }
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
-async function label(store, keys, among, choice, change, onDamaged) {
-    const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .findSnapshot */ .Cb)(store, keys, among, choice);
+async function label(store, keys, among, choice, change, onDamaged, looking) {
+    const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .findSnapshot */ .Cb)(store, keys, among, choice, looking);
     const { id, set, time } = snapshot.header;
     const { problem, ...labels } = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .labelsOf */ .PC)(store, keys, set, id);
     if (problem !== undefined)
@@ -32820,21 +32908,23 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   oo: () => (/* binding */ expiries),
 /* harmony export */   p_: () => (/* binding */ list)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(88628);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(24721);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(18631);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(77533);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(19288);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_10__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(99170);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(88628);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(19288);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_11__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32852,12 +32942,12 @@ _opened_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then 
 async function list(inputs, environment) {
     const { set, retention } = inputs;
     const now = environment.now();
-    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_11__/* .momentOf */ .E)(moment, now));
+    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_12__/* .momentOf */ .E)(moment, now));
     // Ids count whole seconds.
-    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .idTime */ .jJ)(until));
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
+    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(until));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
         if (inputs.source !== undefined && keys?.identity === undefined) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
         }
         const { signal, report } = environment;
         const expires = await expiries(store);
@@ -32865,7 +32955,7 @@ async function list(inputs, environment) {
         const [, snapshots] = await Promise.all([
             known,
             // A policy counts from the newest on, so with one all are read.
-            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .survey */ .F)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
+            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_8__/* .survey */ .Fr)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
         ]);
         const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots;
         const filters = [
@@ -32884,7 +32974,7 @@ async function restorableOf(snapshots, store, keys) {
     const unsound = [];
     const own = snapshots.filter(({ authentic }) => authentic || !keys).toSorted((a, b) => b.time.localeCompare(a.time));
     for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
-        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id), store, keys));
+        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotKey */ .o1)(set, id), store, keys));
         if (why === undefined)
             return { restorable: id, unsound };
         unsound.push({ snapshot: id, why });
@@ -32894,26 +32984,26 @@ async function restorableOf(snapshots, store, keys) {
 /** Why not all of a snapshot is there. */
 async function missingFrom(key, store, keys) {
     try {
-        const { snapshot } = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeVisible */ .v)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
+        const { snapshot } = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeVisible */ .vM)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
+        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_9__/* .NotFound */ .Mk)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_10__/* .NotFound */ .Mk)
             return 'it was deleted meanwhile';
         throw error;
     }
 }
 /** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
 async function whatIsKnown(store, keys, of, report) {
-    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .tellingSince */ .E3)(of.since) : '';
+    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .tellingSince */ .E3)(of.since) : '';
     const [labels, proofs] = await Promise.all([
-        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .readLabels */ .k2)(store, keys, of.set),
-        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report) }),
+        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .readLabels */ .k2)(store, keys, of.set),
+        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }),
     ]);
     for (const [id, { problem }] of labels)
         if (problem !== undefined && of.wanted(id))
             report.warning(problem, 'Pin or unpin the snapshot to write them anew.');
-    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
+    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
 }
 /** When each object expires, by key, of stores where they do. */
 async function expiries(store) {
@@ -32926,21 +33016,21 @@ async function expiries(store) {
     return found;
 }
 async function describe({ snapshot, authentic }, expires) {
-    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openDescription */ .bb)(authentic);
+    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openDescription */ .bb)(authentic);
     return {
         ...visiblePart(snapshot, expires),
         authentic: authentic !== undefined,
         ...(described && {
             description: described.description,
             run: described.run?.url ?? null,
-            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .sourceSize */ .vP)(source) })),
+            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .sourceSize */ .vP)(source), ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) })),
         }),
     };
 }
 /** What the header tells, which anyone can read. */
 function visiblePart({ key, header }, expires) {
-    const { id, set, time, size, added, chunks, tags } = header;
-    return { id, set, time, size, added, tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(chunk, mark))], expires) };
+    const { id, set, time, size, added, partial, chunks, tags } = header;
+    return { id, set, time, size, added, ...(partial && { partial }), tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(chunk, mark))], expires) };
 }
 /** The first of what a snapshot needs that expires takes the whole with it. */
 function expiry(needed, expires) {
@@ -32949,8 +33039,8 @@ function expiry(needed, expires) {
 }
 /** What proofs tell of a snapshot; `proofs` are its own. */
 function standing(snapshot, proofs, damaged) {
-    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .verdictOf */ .Vj)(proofs);
-    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
+    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .verdictOf */ .Vj)(proofs);
+    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
     return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) };
 }
 function listed(described, snapshot, { labels, proofs, damaged }) {
@@ -32958,7 +33048,7 @@ function listed(described, snapshot, { labels, proofs, damaged }) {
     const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof);
     return {
         ...described,
-        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .tagsOf */ .Fg)(described, own),
+        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .tagsOf */ .Fg)(described, own),
         pinned: own?.pinned ?? false,
         ...standing(snapshot, found, damaged),
         proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
@@ -32966,7 +33056,7 @@ function listed(described, snapshot, { labels, proofs, damaged }) {
 }
 function withReasons(snapshots, policy, timeZone, now) {
     const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }));
-    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_12__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
+    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_13__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
     return snapshots.map((listed) => {
         const decision = decisions.get(listed);
         // Only an age says when it will have passed; what other rules keep depends on backups to come.
@@ -33055,14 +33145,22 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   a: () => (/* binding */ withStore),
-/* harmony export */   i: () => (/* binding */ lookedIn)
+/* harmony export */   CH: () => (/* binding */ lookingAs),
+/* harmony export */   U8: () => (/* binding */ compareRecoveryFiles),
+/* harmony export */   aH: () => (/* binding */ withStore),
+/* harmony export */   ik: () => (/* binding */ lookedIn)
 /* harmony export */ });
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(92023);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49141);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_2__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92023);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49141);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_5__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
 
 
 
@@ -33070,17 +33168,37 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.t
 function lookedIn(inputs, ...choices) {
     return { ...inputs, set: choices.some(({ kind }) => kind === 'id') ? undefined : inputs.set };
 }
+/** How commands look for a snapshot: what is passed over is a warning. */
+function lookingAs(environment) {
+    return { now: environment.now(), onPassedOver: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(environment.report) };
+}
 async function withStore(inputs, environment, work) {
-    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_2__/* .openStore */ .C)(inputs, environment);
+    const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_5__/* .openStore */ .C)(inputs, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_1__/* .openRepository */ .h)(store);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_4__/* .openRepository */ .h)(store);
         const key = inputs['encryption-key'];
-        const keys = key === undefined ? undefined : await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_0__/* .openKeys */ .hU)(key, { store, create: false });
+        const keys = key === undefined ? undefined : await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_2__/* .openKeys */ .hU)(key, { store, create: false, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(environment.report) });
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined only where the signature that was called allows for it
         return await work(store, keys);
     }
     finally {
         await store.close();
+    }
+}
+/** Warns where the recovery files of a store differ from the program's. A store that cannot be asked is what the command itself finds out. */
+async function compareRecoveryFiles(store, { report, signal }) {
+    if (store.groups)
+        return;
+    try {
+        const differing = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .differingRecoveryFiles */ .$q)(store);
+        if (differing.length > 0)
+            (0,_report_report_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(report)((0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .differingProblem */ ._R)(store, differing));
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+            throw error;
+        report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared: ${error.message}`, error.hint);
     }
 }
 
@@ -33099,13 +33217,9 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52976);
 /* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(64083);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(19288);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_4__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
-
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(49141);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_3__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -33120,15 +33234,12 @@ async function keepProofs(found, inputs, store, keys, environment) {
     if (!first)
         return true;
     // A store opened for every set cannot put artifacts; one for this set can.
-    const own = inputs.destination.kind === 'artifact' && inputs.set !== first.set ? await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_4__/* .openStore */ .C)({ ...inputs, set: first.set }, environment) : store;
+    const own = inputs.destination.kind === 'artifact' && inputs.set !== first.set ? await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_3__/* .openStore */ .C)({ ...inputs, set: first.set }, environment) : store;
     if (own !== store)
         own.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_2__/* .authenticatorOf */ .Xh)(keys));
     try {
         for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
-            const proof = await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .writeProof */ .E4)(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null });
-            // Deleted meanwhile: a proof without a snapshot would say that the snapshot was lost.
-            if (!own.commit && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_5__/* .isThere */ .$B)(own, (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, snapshot))))
-                await own.delete(proof);
+            await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .proveSnapshot */ .jr)(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null });
         }
         await own.commit?.([]);
         return true;
@@ -33165,17 +33276,15 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(81092);
 /* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(35824);
 /* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(58315);
-/* harmony import */ var _repository_lost_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(48381);
-/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(88105);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(24721);
-/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18631);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(60239);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_13__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_13__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
+/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(88105);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(60239);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_12__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -33197,7 +33306,7 @@ const PARALLEL = 16;
 async function prune(inputs, environment) {
     const guards = { minimumPart: inputs['prune-min-size'], most: inputs['max-delete'], force: inputs.force };
     const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: inputs['dry-run'], ...guards };
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_13__/* .withStore */ .a)(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .withStore */ .aH)(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment));
 }
 /**
  * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
@@ -33211,7 +33320,7 @@ async function pruneAfterBackup(store, keys, inputs, id, verified, environment) 
     };
     if (verified === 'none')
         return skip('the backup was not verified', 'Prune where it can be: with verify: list, or in a job of its own with the action prune.');
-    const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .snapshotKey */ .o1)(inputs.set, id) };
+    const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .snapshotKey */ .o1)(inputs.set, id) };
     try {
         const pruned = await pruneSet(store, keys, options, environment);
         return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) };
@@ -33227,12 +33336,12 @@ async function pruneSet(store, keys, options, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { set, dryRun, grace } = options;
     const { report, signal } = environment;
-    const reading = { signal, parallel: PARALLEL, now: () => environment.now() };
+    const reading = { signal, parallel: PARALLEL, now: () => environment.now(), onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) };
     // Before anything is written: the disk may be full.
     if (!dryRun)
         await store.sweep?.();
-    const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_9__/* .readReferences */ .P)(store, keys, reading);
-    const lost = await missingSnapshots(store, keys, references, options, environment);
+    const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_8__/* .readReferences */ .P)(store, keys, reading);
+    await refuseWithoutSnapshots(store, references, options, environment);
     const decisions = await decide(store, keys, references, options, environment);
     const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key);
     const refusal = reasonAgainst(decisions, options);
@@ -33255,44 +33364,37 @@ async function pruneSet(store, keys, options, environment) {
             report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`');
     }
     else {
-        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, lost, beforeGoing, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }), store, signal);
+        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal);
         for (const obstacle of result.chunks.obstacles) {
             report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.');
         }
     }
-    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started) };
+    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started) };
 }
-/**
- * Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. With `force`, or as a trial, gives the
- * keys of those that proofs name.
- */
-async function missingSnapshots(store, keys, references, { force, dryRun, stored }, { report }) {
+/** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
+async function refuseWithoutSnapshots(store, references, { force, dryRun, stored }, { report }) {
     // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
-    if (store.release)
-        return [];
-    const keysListed = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key));
-    const lost = await (0,_repository_lost_js__WEBPACK_IMPORTED_MODULE_8__/* .lostSnapshots */ .a)(store, keys, keysListed, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
-    const problem = await whyIncomplete(store, keysListed, lost, stored);
-    if (!problem || force)
-        return lost;
-    if (!dryRun)
+    if (store.release || force)
+        return;
+    const problem = await whyIncomplete(store, references, stored);
+    if (problem && !dryRun)
         throw problem;
-    report.warning(`this would be refused: ${problem.message}`, problem.hint);
-    return lost;
+    if (problem)
+        report.warning(`this would be refused: ${problem.message}`, problem.hint);
 }
 /** What says that a listing of all snapshots does not show them all. */
-async function whyIncomplete(store, listed, lost, stored) {
+async function whyIncomplete(store, { snapshots, unreadable, missing }, stored) {
     const otherwise = 'Nothing was deleted.';
-    if (stored !== undefined && !listed.has(stored)) {
+    if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` });
     }
-    if (lost.length > 0) {
-        const others = lost.length > 1 ? ` and ${lost.length - 1} more` : '';
-        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} holds proofs of snapshots that it does not list: ${lost[0]}${others}`, {
+    if (missing.length > 0) {
+        const others = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${others}`, {
             hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, use --force once. ${otherwise}`,
         });
     }
-    if (listed.size > 0)
+    if (snapshots.length > 0 || unreadable.length > 0)
         return undefined;
     try {
         await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_7__/* .checkListing */ .x)(store);
@@ -33322,12 +33424,12 @@ async function decide(store, keys, references, { set, policy, timeZone, stored }
     const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report);
     const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }));
     const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }));
-    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_15__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
+    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_14__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
 }
 /** Of snapshots, newest first, the id of the first that is verified and whole. */
 async function findNewestVerified(store, keys, snapshots, set, report) {
-    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_10__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
-    const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_12__/* .newestGood */ .an)(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true });
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_9__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
+    const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_11__/* .newestGood */ .an)(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true });
     for (const { snapshot, why } of unsound)
         report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; `lifeboat verify --snapshot all` tells which others are hit.');
     return good?.snapshot.header.id;
@@ -33516,7 +33618,7 @@ async function runHook(command, variables, signal) {
 
 /***/ }),
 
-/***/ 85630:
+/***/ 41216:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -33543,109 +33645,16 @@ var compiled_child = __nccwpck_require__(9492);
 var format = __nccwpck_require__(15834);
 // EXTERNAL MODULE: ./compiled/volumes/file-list.js
 var file_list = __nccwpck_require__(40071);
-// EXTERNAL MODULE: ./compiled/volumes/scan.js
-var scan = __nccwpck_require__(31109);
-// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
-var tar_headers = __nccwpck_require__(65283);
-;// CONCATENATED MODULE: ./compiled/volumes/gate.js
-
-
-
-/**
- * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without `..`, each
- * in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive alone.
- */
-class Gate {
-    #wanted;
-    #headers;
-    #folders = new Set(['']);
-    #through = [];
-    #open = false;
-    #last;
-    #lastLink;
-    passed = 0;
-    /** Lets through all entries, or those whose paths (latin1) are `wanted`. */
-    constructor(wanted) {
-        this.#wanted = wanted;
-        const keep = (bytes) => {
-            if (this.#open && wanted)
-                this.#through.push(bytes);
-        };
-        this.#headers = new tar_headers/* TarHeaders */.O((entry, head) => {
-            this.#open = this.#passes(entry);
-            keep(head);
-        }, keep);
-    }
-    /**
-     * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a
-     * part of its headers, with which tar does nothing.
-     */
-    push(bytes) {
-        this.#through = [];
-        this.#headers.push(bytes);
-        return this.#wanted === undefined ? bytes : Buffer.concat(this.#through);
-    }
-    /** Throws BadTar when the archive ends before its end. */
-    end() {
-        this.#headers.end();
-    }
-    #passes(entry) {
-        const path = pathIn(entry.name);
-        const refuse = (why) => {
-            throw new tar_headers/* BadTar */.r(`the archive has ${(0,file_list/* displayName */.QC)(entry.name)}, ${why}: nothing more of it is restored`, { hint: 'Whoever made this archive meant harm, or it is no archive of Lifeboat. Restore another snapshot.' });
-        };
-        if (path === undefined)
-            return refuse('which would lie outside the target');
-        if (entry.type === 'other')
-            return refuse('which is neither a file, a folder, a link nor a pipe');
-        if (this.#wanted !== undefined && !this.#wanted.has(path))
-            return false;
-        const key = (0,scan/* sortKey */.KU)(path);
-        if (entry.type === 'link') {
-            if (this.#lastLink !== undefined && key <= this.#lastLink)
-                return refuse('which is out of order');
-            this.#lastLink = key;
-            const target = pathIn(entry.target);
-            if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
-                return refuse(`a hard link to ${(0,file_list/* displayName */.QC)(entry.target)}, which is not a file of the archive`);
-        }
-        else {
-            if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
-                return refuse('which is there twice or out of order');
-            this.#last = key;
-        }
-        if (path !== '' && !this.#folders.has(parentOf(path)))
-            return refuse('in a folder that it did not make');
-        if (this.#folders.has(path) && path !== '')
-            return refuse('which is there twice');
-        if (path === '' && entry.type !== 'directory')
-            return refuse('in place of its folder');
-        if (entry.type === 'directory')
-            this.#folders.add(path);
-        this.passed++;
-        return true;
-    }
-}
-/** The path that `./a/b` or `./a/b/` names below the target; undefined for any other name. */
-function pathIn(name) {
-    if (name === '.' || name === './')
-        return '';
-    const [first, ...parts] = name.split('/');
-    if (parts.at(-1) === '')
-        parts.pop();
-    const inside = first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0');
-    return inside ? parts.join('/') : undefined;
-}
-function parentOf(path) {
-    return path.slice(0, Math.max(0, path.lastIndexOf('/')));
-}
-
+// EXTERNAL MODULE: ./compiled/volumes/gate.js
+var volumes_gate = __nccwpck_require__(8363);
 // EXTERNAL MODULE: ./compiled/volumes/output.js
 var output = __nccwpck_require__(97353);
 // EXTERNAL MODULE: ./compiled/volumes/replacement.js
 var replacement = __nccwpck_require__(20798);
 // EXTERNAL MODULE: ./compiled/volumes/replacement-scripts.js
 var replacement_scripts = __nccwpck_require__(77999);
+// EXTERNAL MODULE: ./compiled/volumes/scan.js
+var scan = __nccwpck_require__(31109);
 // EXTERNAL MODULE: ./compiled/volumes/selection.js
 var selection = __nccwpck_require__(30996);
 // EXTERNAL MODULE: ./compiled/volumes/tar-member.js
@@ -33766,7 +33775,7 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
     extracting.catch(() => undefined); // Awaited below; until then it must not count as unhandled.
     let [size, whole] = [0, false];
     const archive = async function* () {
-        const gate = new Gate(wanted);
+        const gate = new volumes_gate/* Gate */.i(wanted);
         for (const [index, segment] of segments.entries()) {
             if (counts[index] === 0)
                 continue;
@@ -33828,6 +33837,8 @@ var before_restore = __nccwpck_require__(64457);
 var elapsed = __nccwpck_require__(68961);
 // EXTERNAL MODULE: ./compiled/sources/volume.js + 2 modules
 var volume = __nccwpck_require__(9591);
+// EXTERNAL MODULE: ./compiled/volumes/tar-headers.js + 1 modules
+var tar_headers = __nccwpck_require__(65283);
 // EXTERNAL MODULE: ./compiled/volumes/bucket/entries.js
 var entries = __nccwpck_require__(64789);
 // EXTERNAL MODULE: ./compiled/volumes/bucket/keys.js
@@ -34131,7 +34142,7 @@ async function restoreOneVolume({ inputs, store, snapshot, manifest, started }, 
     const source = chooseVolume(manifest, inputs.volume, snapshot.header.id);
     const { facts, list, archives } = (0,verify/* volumeParts */.r)(source);
     const size = archives.reduce((sum, archive) => sum + archive.size, 0);
-    const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name };
+    const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name, ...(0,before_restore/* backupRemarks */.W)(source, report) };
     const target = inputs['verify-only'] ? undefined : inputs.target;
     await (0,before_restore/* requireWhole */.Z)(snapshot, source.name, target ? 'list' : 'read', store, { clients: [] }, environment);
     if (!target)
@@ -34207,7 +34218,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(20661);
 /* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
 /* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
-/* harmony import */ var _restore_volume_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(85630);
+/* harmony import */ var _restore_volume_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(41216);
 /* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(98635);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_10__]);
 _opened_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
@@ -34238,8 +34249,8 @@ async function restore(inputs, environment) {
         report.mask(secret);
     const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_12__/* .wayTo */ .b)(target ? [target] : [], inputs, environment);
     try {
-        return await (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookedIn */ .i)(inputs, inputs.snapshot), environment, async (store, keys) => {
-            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot);
+        return await (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .aH)((0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookedIn */ .ik)(inputs, inputs.snapshot), environment, async (store, keys) => {
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot, (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookingAs */ .CH)(environment));
             const manifest = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openManifest */ .gp)(snapshot);
             const given = { inputs, store, snapshot, manifest, started };
             return inputs.volume !== undefined || inputs.target !== undefined ? (0,_restore_volume_js__WEBPACK_IMPORTED_MODULE_11__/* .restoreOneVolume */ .V)(given, environment) : restoreOneDatabase(given, target, way, environment);
@@ -34253,7 +34264,7 @@ async function restore(inputs, environment) {
 async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }, target, way, environment) {
     const { variables, signal, report, temporary } = environment;
     const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id);
-    const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size };
+    const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size, ...(0,_before_restore_js__WEBPACK_IMPORTED_MODULE_8__/* .backupRemarks */ .W)(source, report) };
     const done = (rest) => ({
         ...about, ...rest, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started),
     });
@@ -34340,19 +34351,21 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   W: () => (/* binding */ show)
 /* harmony export */ });
-/* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(54623);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(77533);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(60239);
-/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(37309);
-/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60682);
-/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(53549);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_9__, _opened_js__WEBPACK_IMPORTED_MODULE_10__]);
-([_list_js__WEBPACK_IMPORTED_MODULE_9__, _opened_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(99170);
+/* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(54623);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(60239);
+/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(37309);
+/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(60682);
+/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53549);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__]);
+([_list_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -34367,21 +34380,23 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_lis
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 function show(inputs, environment) {
     const { snapshot: choice, set, files } = inputs;
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .a)((0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookedIn */ .i)(inputs, choice), environment, async (store, keys) => {
-        const { snapshot, authentic } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .withChosen */ .ZF)(store, set, choice, (key, object) => (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeVisible */ .v)(key, object, keys));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)((0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookedIn */ .ik)(inputs, choice), environment, async (store, keys) => {
+        // By its id, also one of another key is shown; `latest` is the newest of this one.
+        const decode = (key, object) => (choice.kind === 'id' || !keys ? (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeVisible */ .vM)(key, object, keys) : (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeAuthentic */ .gO)(key, object, keys));
+        const { snapshot, authentic } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .withChosen */ .ZF)(store, set, choice, decode, (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookingAs */ .CH)(environment));
         const { id, set: own } = snapshot.header;
-        const { labels, proofs, damaged } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report);
-        const loss = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_6__/* .whyNotWhole */ .$B)(store, snapshot, damaged);
-        const visible = (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .visiblePart */ .MR)(snapshot, await (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .expiries */ .oo)(store));
+        const { labels, proofs, damaged } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report);
+        const loss = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .whyNotWhole */ .$B)(store, snapshot, damaged);
+        const visible = (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .visiblePart */ .MR)(snapshot, await (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .expiries */ .oo)(store));
         const found = proofs.get(id) ?? [];
         return {
             store: store.name,
             listed: environment.now().toISOString(),
             ...visible,
-            tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .tagsOf */ .Fg)(visible, labels.get(id)),
+            tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .tagsOf */ .Fg)(visible, labels.get(id)),
             pinned: labels.get(id)?.pinned ?? false,
             authentic: authentic !== undefined,
-            ...(loss === undefined ? (0,_list_js__WEBPACK_IMPORTED_MODULE_9__/* .standing */ .JA)(snapshot, found, damaged) : { verified: false, damage: loss }),
+            ...(loss === undefined ? (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .standing */ .JA)(snapshot, found, damaged) : { verified: false, damage: loss }),
             ...countsOf(snapshot),
             recipients: recipientsOf(snapshot),
             proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),
@@ -34400,16 +34415,16 @@ function recipientsOf({ header }) {
 }
 async function shownProof(proof, authentic) {
     const { level, result, time, seconds, bytes, damaged } = proof;
-    return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .proofDetails */ .rZ)(proof, authentic.keys))) };
+    return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofDetails */ .rZ)(proof, authentic.keys))) };
 }
 /** With a store the files of volumes as well. */
 async function openedPart(snapshot, store) {
-    const { description, run, lifeboat, sources } = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .openManifest */ .gp)(snapshot);
+    const { description, run, lifeboat, sources } = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openManifest */ .gp)(snapshot);
     const shown = [];
     for (const source of sources) {
         const files = [];
         if (store)
-            for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_8__/* .filesOf */ .R8)(source, snapshot, store))
+            for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_9__/* .filesOf */ .R8)(source, snapshot, store))
                 files.push(file);
         shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) });
     }
@@ -34418,11 +34433,11 @@ async function openedPart(snapshot, store) {
 function shownSource(source) {
     const { name, kind, facts } = source;
     const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }));
-    const common = { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .sourceSize */ .vP)(source), streams };
-    const database = kind === 'postgres' ? _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__/* .postgresFacts */ .bv.safeParse(facts).data : undefined;
+    const common = { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .sourceSize */ .vP)(source), streams, ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) };
+    const database = kind === 'postgres' ? _postgres_facts_js__WEBPACK_IMPORTED_MODULE_1__/* .postgresFacts */ .bv.safeParse(facts).data : undefined;
     if (database)
         return { ...common, database: { ...database, entries: database.entries.length } };
-    const volume = kind === 'postgres' ? undefined : _volumes_facts_js__WEBPACK_IMPORTED_MODULE_7__/* .volumeFacts */ .O.safeParse(facts).data;
+    const volume = kind === 'postgres' ? undefined : _volumes_facts_js__WEBPACK_IMPORTED_MODULE_8__/* .volumeFacts */ .O.safeParse(facts).data;
     if (!volume)
         return common;
     const { segments: _, ...rest } = volume;
@@ -34487,10 +34502,10 @@ _opened_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.then ?
 
 /** What the snapshots of a store take, together and by set, and how that grew. With a key, of the snapshots whose signature it can check. */
 function stats(inputs, environment) {
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_3__/* .withStore */ .a)(inputs, environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_3__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
         const total = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__/* .Tally */ .F();
         const tallies = new Map();
-        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_2__/* .survey */ .F)(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_0__/* .warningOf */ .a)(environment.report) }, ({ snapshot: { header }, authentic }) => {
+        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_2__/* .survey */ .Fr)(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_0__/* .warningOf */ .a)(environment.report) }, ({ snapshot: { header }, authentic }) => {
             if (keys && !authentic)
                 return undefined;
             const tally = tallies.get(header.set) ?? new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__/* .Tally */ .F();
@@ -34687,12 +34702,14 @@ function wayTo(connections, inputs, { variables, temporary, signal }) {
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
 /* harmony import */ var _repository_presence_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3018);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(53815);
-/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(32509);
-/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(65283);
-/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(55561);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(11106);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
+/* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(99170);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53815);
+/* harmony import */ var _volumes_place_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(32509);
+/* harmony import */ var _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(65283);
+/* harmony import */ var _volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(55561);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(11106);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(68961);
+
 
 
 
@@ -34717,7 +34734,7 @@ async function verifySnapshot(snapshot, level, store, programs, environment, { s
     const { id, set, time, chunks } = snapshot.header;
     /** Those that are of no source alone. */
     const problems = [];
-    const versions = { lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_13__/* .VERSION */ .x };
+    const versions = { lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_14__/* .VERSION */ .x };
     const sources = [];
     let bytes = 0;
     const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .Reader */ .mP(store, snapshot.keys, chunks);
@@ -34739,7 +34756,7 @@ async function verifySnapshot(snapshot, level, store, programs, environment, { s
                     if (source.kind === 'postgres')
                         await verifyStream(source, streams[0], level, read(streams[0]), programs, environment, versions);
                     else
-                        checked.entries = await (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_12__/* .verifyVolume */ .g)({ source, level, read, place: (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_10__/* .localPlace */ .N$)('/', environment.variables), signal: environment.signal });
+                        checked.entries = await (0,_volumes_verify_js__WEBPACK_IMPORTED_MODULE_13__/* .verifyVolume */ .g)({ source, level, read, place: (0,_volumes_place_js__WEBPACK_IMPORTED_MODULE_11__/* .localPlace */ .N$)('/', environment.variables), signal: environment.signal });
                 }
                 catch (error) {
                     environment.signal.throwIfAborted();
@@ -34768,7 +34785,7 @@ async function verifySnapshot(snapshot, level, store, programs, environment, { s
         for (const one of [{ problems }, ...sources])
             one.problems.push(error);
     }
-    return { snapshot: id, set, time, level, chunks: chunks.length, bytes, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started), versions, good: [...keysAt(snapshot, [...reader.opened])].filter((key) => suspects.has(key)), ...outcomeOf(sources, problems) };
+    return { snapshot: id, set, time, level, chunks: chunks.length, bytes, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_15__/* .secondsSince */ .w)(started), versions, good: [...keysAt(snapshot, [...reader.opened])].filter((key) => suspects.has(key)), ...outcomeOf(sources, problems) };
 }
 /** Each source is hit by all damage to what it needs, also where that was found while another was read. */
 function outcomeOf(sources, problems) {
@@ -34782,7 +34799,7 @@ function outcomeOf(sources, problems) {
         damaged: [...damage.keys()],
         sources: sources.map(({ source, entries, keys, problems: own }) => {
             const found = [...own.filter((problem) => !(problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t)), ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error)];
-            return { name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .sourceSize */ .vP)(source), entries, result: verdict(found), problems: found.map(_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD) };
+            return { name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .sourceSize */ .vP)(source), entries, result: verdict(found), problems: found.map(_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD), ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_9__/* .remarksOf */ .r)(source) };
         }),
     };
 }
@@ -34796,7 +34813,7 @@ function damagedKeys(problems) {
 function verdict(problems) {
     if (problems.length === 0)
         return 'verified';
-    const bad = problems.some((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t || problem instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedSnapshot */ .eM || problem instanceof BadArchive || problem instanceof _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_11__/* .BadTar */ .r);
+    const bad = problems.some((problem) => problem instanceof _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t || problem instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedSnapshot */ .eM || problem instanceof BadArchive || problem instanceof _volumes_tar_headers_js__WEBPACK_IMPORTED_MODULE_12__/* .BadTar */ .r);
     return bad ? 'failed' : 'could not verify';
 }
 /** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
@@ -34829,7 +34846,7 @@ async function otherDamage(reader, streams, problems) {
 }
 /** Reads these chunks, by their places. Throws what says nothing about them. */
 async function damagedAmong(reader, places) {
-    const found = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_9__/* .inParallel */ .HN)(places, 2, async (place) => {
+    const found = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_10__/* .inParallel */ .HN)(places, 2, async (place) => {
         try {
             await reader.chunk(place);
             return undefined;
@@ -34941,13 +34958,14 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_ope
 async function verify(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { snapshot: choice, level } = inputs;
-    const place = choice === 'all' ? inputs : (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookedIn */ .i)(inputs, choice);
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .a)(place, environment, async (store, keys) => {
+    const place = choice === 'all' ? inputs : (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookedIn */ .ik)(inputs, choice);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)(place, environment, async (store, keys) => {
+        await (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .compareRecoveryFiles */ .U8)(store, environment);
         const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_10__/* .clientPrograms */ .d)(inputs['client-install'], environment);
         const verifyOne = async (snapshot, proofs) => (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) });
         const list = (set) => _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(environment.report));
         if (choice !== 'all') {
-            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice);
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookingAs */ .CH)(environment));
             const found = await verifyOne(snapshot, await list(snapshot.header.set));
             const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_12__/* .keepProofs */ .f)([found], place, store, snapshot.keys, environment);
             return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) };
@@ -38652,6 +38670,7 @@ function list(names) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   g: () => (/* binding */ omissionsOf),
 /* harmony export */   y: () => (/* binding */ parseDumpArguments)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
@@ -38694,6 +38713,34 @@ function parseDumpArguments(text) {
             throw wrong(`${word} needs a value`);
     }
     return words;
+}
+/** Options that leave nothing of the database out: they change how the archive is written, or add to it. */
+const COMPLETE = new Set([
+    '--attribute-inserts', '--blobs', '--clean', '--column-inserts', '--create', '--disable-dollar-quoting', '--disable-triggers', '--encoding', '--if-exists', '--include-foreign-data', '--inserts',
+    '--large-objects', '--load-via-partition-root', '--no-statistics', '--no-sync', '--on-conflict-do-nothing', '--quote-all-identifiers', '--restrict-key', '--role', '--rows-per-insert',
+    '--sequence-data', '--serializable-deferrable', '--snapshot', '--statistics', '--strict-names', '--superuser', '--sync-method', '--use-set-session-authorization',
+]);
+const COMPLETE_LETTERS = new Set(['b', 'c', 'C', 'E', 'S']);
+/** Those of the arguments that `parseDumpArguments` gave by which pg_dump may leave something out, with their values; others than the ones known to be harmless count. */
+function omissionsOf(words) {
+    const omissions = [];
+    for (let at = 0; at < words.length; at++) {
+        const word = words[at];
+        const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word);
+        const text = takesNext ? `${word} ${words[++at]}` : word;
+        if (word.startsWith('--') ? !COMPLETE.has(word.split('=')[0]) : !harmless(word))
+            omissions.push(text);
+    }
+    return omissions;
+}
+function harmless(word) {
+    for (const letter of word.slice(1)) {
+        if (!COMPLETE_LETTERS.has(letter))
+            return false;
+        if (letters[letters.indexOf(letter) + 1] === ':')
+            return true; // The rest is its value.
+    }
+    return true;
 }
 /** True when the option takes the next word as its argument. */
 function checkLong(word) {
@@ -38965,6 +39012,10 @@ const postgresFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     entries: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP()),
     /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
     globals: zod__WEBPACK_IMPORTED_MODULE_1__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({ stream: zod__WEBPACK_IMPORTED_MODULE_1__/* .literal */ .euz(true), passwords: zod__WEBPACK_IMPORTED_MODULE_1__/* .boolean */ .zMY() }), zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({ reason: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP() })]),
+    /** What pg_dump and pg_dumpall warned of, though they ended well. */
+    warnings: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP()).optional(),
+    /** Arguments and warnings of pg_dump by which the archive may lack a part of the database. */
+    omitted: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP()).optional(),
 });
 // One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both.
 const sql = `WITH tables AS (
@@ -40909,7 +40960,7 @@ function checkText(result, { timeZone }) {
     const rows = result.sets.map(({ set, verified, proof, problems }) => [
         problems.length > 0 ? 'STALE' : 'ok',
         set,
-        verified ? `${verified.snapshot}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(verified.time, timeZone)}, ${age(verified.time, result)}` : 'no verified snapshot',
+        verified ? `${verified.snapshot}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}` : 'no verified snapshot',
         proof ? `verified at level ${proof.level} ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(proof.time, timeZone)}` : '',
     ]);
     return [
@@ -40923,7 +40974,7 @@ function setsTable(result, { timeZone }) {
         problems.length > 0 ? '❌' : '✅',
         (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set),
         newest === undefined ? '' : (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(newest),
-        verified ? `${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(verified.snapshot)}, ${age(verified.time, result)}` : 'none',
+        verified ? `${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',
         proof ? `${proof.level}, ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortTime */ .Mj)(proof.time, timeZone)}` : 'none',
     ]);
     return (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(timeZone)})`], rows);
@@ -41212,9 +41263,10 @@ function recommendation({ snapshots, restorable, unsound }, { destination, progr
     return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreInto */ .p5)(content)}:`, `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_3__/* .restoreCommand */ .Od)(program, content)}`];
 }
 /** What is known of a snapshot beside its figures, in one line. */
-function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage }, now) {
+function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }, now) {
     return [
         damage === undefined ? '' : `DAMAGED: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(damage)}`,
+        partial ? `PARTIAL${partialText(sources)}` : '',
         sources?.map(({ name }) => (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(name)).join(', '),
         pinned ? 'pinned' : '',
         tags.map((tag) => `#${tag}`).join(' '),
@@ -41223,6 +41275,11 @@ function about({ sources, pinned, tags, description, retention, expires, authent
         expires === undefined ? '' : `expires ${formatExpiry(expires, now)}`,
         authentic ? '' : `key ${key}, not checked`,
     ].filter((part) => part).join('  ');
+}
+/** What is lacking, where that can be read. */
+function partialText(sources = []) {
+    const lacking = sources.flatMap(({ name, partial = [] }) => partial.map((text) => `${name}: ${text}`));
+    return lacking.length > 0 ? ` (${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(lacking.join('; ')).slice(0, MOST_CHARACTERS)})` : '';
 }
 /** `read, 3 days ago`; what failed stands out. */
 function proofText(snapshot, now) {
@@ -41270,7 +41327,7 @@ const COLUMNS = [
     { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : `❌ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(damage, MOST_CHARACTERS)}`) },
     { head: 'Set', always: true, cell: ({ set }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set) },
     { head: 'Sources', always: true, cell: ({ sources = [] }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
-    { head: 'About', always: true, cell: ({ pinned, tags, description = '' }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)([[...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
+    { head: 'About', always: true, cell: ({ pinned, partial, tags, description = '' }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)([[...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
     { head: 'Kept', cell: ({ retention }) => (retention ? (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : '') },
     { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)(formatExpiry(expires, now))) },
     { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(key)}, not checked`) },
@@ -41628,22 +41685,51 @@ function decoded(text) {
 
 /***/ }),
 
+/***/ 73624:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   b: () => (/* binding */ inPart),
+/* harmony export */   w: () => (/* binding */ remarkLines)
+/* harmony export */ });
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 20;
+/** For headlines. */
+const inPart = (sources) => (sources.some(({ partial }) => partial) ? ' in part' : '');
+/** A sentence for each thing that a backup lacks or its programs warned of: `app: in part: pg_dump ran with --exclude-table-data=sessions`. */
+function remarkLines(sources) {
+    const lines = sources.flatMap(({ name, partial = [], warnings = [] }) => [
+        ...partial.map((text) => `${name}: in part: ${text}`),
+        // What is lacking is said once.
+        ...warnings.filter((text) => !partial.includes(text)).map((text) => `${name}: warning: ${text}`),
+    ]);
+    return lines.length > MOST ? [...lines.slice(0, MOST), `and ${lines.length - MOST} more`] : lines;
+}
+
+
+/***/ }),
+
 /***/ 8351:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   a: () => (/* binding */ warningOf)
 /* harmony export */ });
+/** Whoever can write to a store could otherwise fill the log. */
+const MOST_WARNINGS = 50;
 const warned = new WeakMap();
 /** Warns of an error that the work goes on without: once, however often one command comes upon it. */
 function warningOf(report) {
     const messages = warned.get(report) ?? new Set();
     warned.set(report, messages);
     return ({ message, hint }) => {
-        if (messages.has(message))
+        if (messages.has(message) || messages.size > MOST_WARNINGS)
             return;
         messages.add(message);
-        report.warning(message, hint);
+        if (messages.size <= MOST_WARNINGS)
+            report.warning(message, hint);
+        else
+            report.warning(`more than ${MOST_WARNINGS} such problems; the others are not named`, '`lifeboat list` and `lifeboat verify --snapshot all` look at all snapshots.');
     };
 }
 
@@ -41657,6 +41743,8 @@ function warningOf(report) {
 /* harmony export */   Z: () => (/* binding */ nothingLeft),
 /* harmony export */   c: () => (/* binding */ restoreNotes)
 /* harmony export */ });
+/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73624);
+
 /** Whether a restore with errors left nothing of the backup in the target. */
 function nothingLeft({ left }) {
     return left === 'unchanged' || left === 'dropped';
@@ -41664,9 +41752,11 @@ function nothingLeft({ left }) {
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50;
 /** What a restore did beside the entries it counts, and what it left out: a paragraph each, with a line for each thing left out. */
-function restoreNotes({ selection, databaseSettings, refreshed = [], errors }) {
+function restoreNotes(result) {
+    const { selection, databaseSettings, refreshed = [], errors, backup } = result;
     const { added = [], kept = [], leftOut = [] } = selection ?? {};
     return [
+        ...(0,_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarkLines */ .w)(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []),
         ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
         ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
         ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${what}: ${why}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
@@ -41693,7 +41783,9 @@ function some(names) {
 /* unused harmony export fileRow */
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(29113);
+/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(73624);
 /* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(96079);
+
 
 
 
@@ -41716,7 +41808,7 @@ function showText(result, context) {
     ].join('\n');
 }
 function factsOf(result, timeZone) {
-    const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage } = result;
+    const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage, partial } = result;
     const now = new Date(listed);
     return [
         ['id', id],
@@ -41725,6 +41817,7 @@ function factsOf(result, timeZone) {
         ...(description ? [['about', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(description)]] : []),
         ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
         ...(damage === undefined ? [] : [['DAMAGED', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(damage)]]),
+        ...(partial ? [['PARTIAL', 'it lacks a part of what was backed up; its sources say which']] : []),
         ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],
         ...(expires === undefined ? [] : [['expires', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(expires, timeZone)}, ${(0,_list_js__WEBPACK_IMPORTED_MODULE_1__/* .formatExpiry */ .B8)(expires, now)}`]]),
         ['size', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)],
@@ -41750,6 +41843,7 @@ function sourceText(source) {
     return [
         `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(name)} (${kind}): ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)}`,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(streams.map(({ name, size, chunks }) => [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(name), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')]), '  '),
+        ...(0,_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .remarkLines */ .w)([source]).map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`),
         ...(database ? databaseText(database) : []),
         ...(volume ? [`  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(volume.files, 'file')} of ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(volume.bytes)} from ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(volume.where)}`, ...namesOf('changed while it was read', volume.changed), ...namesOf('could not be read', volume.unreadable)] : []),
         ...(files ? [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(files.map(fileRow), '  ')] : []),
@@ -42024,6 +42118,8 @@ var report_sources = __nccwpck_require__(52251);
 var list = __nccwpck_require__(29113);
 // EXTERNAL MODULE: ./compiled/report/freshness.js
 var freshness = __nccwpck_require__(49382);
+// EXTERNAL MODULE: ./compiled/report/remarks.js
+var remarks = __nccwpck_require__(73624);
 // EXTERNAL MODULE: ./compiled/report/restore.js
 var restore = __nccwpck_require__(25183);
 // EXTERNAL MODULE: ./compiled/report/prune.js
@@ -42054,6 +42150,7 @@ var verify = __nccwpck_require__(43752);
 
 
 
+
 /** The summary of each action. */
 const summaries = {
     backup: backupSummary,
@@ -42069,7 +42166,7 @@ const summaries = {
 function backupSummary(result, context) {
     const { set, size, added, seconds, sources } = result;
     const sourceRows = sources.map((source) => sourceRow((0,markdown/* code */.aY)(source.name), source));
-    const verified = result.verified === 'none' ? 'backed up, not verified' : 'backed up and verified';
+    const verified = `backed up${(0,remarks/* inPart */.b)(sources)}${result.verified === 'none' ? ', not verified' : ' and verified'}`;
     const whole = result.destinations.filter(({ problem }) => problem === undefined);
     const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${(0,format/* formatCount */.B4)(result.destinations.length, 'destination')}` : '';
     return (0,markdown/* withinLimit */.zl)([
@@ -42077,8 +42174,10 @@ function backupSummary(result, context) {
         `Snapshot ${(0,markdown/* code */.aY)(result.snapshot)} of set **${(0,markdown/* escapeMarkdown */.FV)(set)}** in ${whole.map(({ name }) => (0,markdown/* code */.aY)(name)).join(' and ')}, ${(0,format/* formatTime */.fU)(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
         (0,markdown/* table */.tp)(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
         `${(0,format/* formatCount */.B4)(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${(0,format/* formatBytes */.z3)(result.stored)} in the store.`,
+        ...(result.forRecipients ? [`${(0,report_text/* forRecipientsText */.Ds)(result.forRecipients)}.`] : []),
         ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${(0,shrink/* failsByShrinking */._Z)(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${(0,shrink/* shrunkLines */.PM)(result.shrunk).map((line) => `- ${(0,markdown/* escapeMarkdown */.FV)(line)}`).join('\n')}`] : []),
         ...(0,report_text/* checkedText */.N0)(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${(0,markdown/* escapeMarkdown */.FV)(text)}.`),
+        ...(0,remarks/* remarkLines */.w)(sources).map((line) => `⚠️ ${(0,markdown/* escapeMarkdown */.FV)(line)}`),
         ...destinationsOf(result),
         ...recentBackups(result, context),
         (0,summary_parts/* restoring */.IU)({ ...result, destination: whole[0].name, ...(0,report_sources/* namesByKind */.YZ)(sources) }, context),
@@ -42087,7 +42186,7 @@ function backupSummary(result, context) {
 function signOf(result, missing) {
     if (!result.complete || (0,shrink/* failsByShrinking */._Z)(result))
         return '❌';
-    return result.verified === 'none' || missing || result.shrunk.length > 0 ? '⚠️' : '✅';
+    return result.verified === 'none' || missing || result.shrunk.length > 0 || (0,remarks/* inPart */.b)(result.sources) !== '' ? '⚠️' : '✅';
 }
 /** What there is to say of each: that it lacks the backup, what was pruned there. */
 function destinationsOf({ destinations }) {
@@ -42225,6 +42324,7 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Af: () => (/* binding */ backupText),
+/* harmony export */   Ds: () => (/* binding */ forRecipientsText),
 /* harmony export */   N0: () => (/* binding */ checkedText),
 /* harmony export */   dU: () => (/* binding */ restoreHeadline),
 /* harmony export */   l$: () => (/* binding */ backupHeadline),
@@ -42232,10 +42332,12 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
 /* harmony export */ });
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52251);
-/* harmony import */ var _restore_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(25183);
+/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(73624);
+/* harmony import */ var _restore_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(25183);
 /* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(95961);
 /* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(53216);
-/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(96079);
+/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(96079);
+
 
 
 
@@ -42243,12 +42345,16 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
 
 
 function backupHeadline({ sources, verified, size, added, snapshot }) {
-    return `${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .formatSources */ .cF)(sources)} backed up${verified === 'none' ? ', not verified' : ' and verified'}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} read, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)} added, snapshot ${snapshot}`;
+    return `${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .formatSources */ .cF)(sources)} backed up${(0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .inPart */ .b)(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} read, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)} added, snapshot ${snapshot}`;
 }
 function restoreHeadline(result) {
     const { mode, target, snapshot } = result;
     const name = (0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result);
     return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .untouched */ .sF)(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`;
+}
+/** What a recipient that was added costs once. */
+function forRecipientsText({ chunks, bytes }) {
+    return `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')} (${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}) stored once more, sealed to the recipients that were added; snapshots before this one stay closed to them`;
 }
 function backupText(result, context) {
     const { snapshot, set, time, size, stored, added, seconds } = result;
@@ -42260,6 +42366,7 @@ function backupText(result, context) {
         ['time', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(time, context.timeZone)],
         ['read', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(seconds)} ${parenthesised((0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatRate */ .CE)(size, seconds))}`],
         ['added', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`],
+        ...(result.forRecipients ? [['recipients', forRecipientsText(result.forRecipients)]] : []),
         ['needs', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(stored)} in the store`],
         ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
         ...checkedText(result.checked).map((text) => ['checked', text]),
@@ -42271,13 +42378,14 @@ function backupText(result, context) {
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
         ...(table.length > 1 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(table, '  ')] : []),
         ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_3__/* .failsByShrinking */ ._Z)(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...(0,_shrink_js__WEBPACK_IMPORTED_MODULE_3__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `  ${line}`)] : []),
+        ...block((0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .remarkLines */ .w)(result.sources)),
         ...result.destinations.flatMap(({ name, problem, prune }) => [
             ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
             ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...(0,_prune_js__WEBPACK_IMPORTED_MODULE_2__/* .prunedAfter */ .Fu)(prune)]),
         ]),
         '',
-        `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreInto */ .p5)(names)}, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreVariables */ .se)({ ...where, ...names })} set:`,
-        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreCommand */ .Od)(context.program, { ...where, set, snapshot, ...names })}`,
+        `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreInto */ .p5)(names)}, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreVariables */ .se)({ ...where, ...names })} set:`,
+        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreCommand */ .Od)(context.program, { ...where, set, snapshot, ...names })}`,
     ].join('\n');
 }
 /** Of the check of what earlier backups stored. */
@@ -42290,6 +42398,7 @@ function checkedText(checked) {
     const found = damaged === 0 ? 'none damaged' : `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(damaged, 'object')} DAMAGED: earlier backups are hit, this one stores anew what it needs of them`;
     return [`${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')} of earlier backups read back, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}: ${found}`];
 }
+const block = (lines) => (lines.length > 0 ? ['', ...lines.map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)] : []);
 function verifiedText(level) {
     if (level === 'none')
         return 'no (verify is none)';
@@ -42308,11 +42417,11 @@ function restoreText(result, context) {
     ];
     const headline = checked
         ? `Checked ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)}; ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .untouched */ .sF)(result)} was touched`
-        : `${errors.length === 0 ? 'Restored' : (0,_restore_js__WEBPACK_IMPORTED_MODULE_5__/* .nothingLeft */ .Z)(result) ? 'NOT restored' : 'Restored with errors'}: ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} into ${result.target} (${result.mode})`;
+        : `${errors.length === 0 ? 'Restored' : (0,_restore_js__WEBPACK_IMPORTED_MODULE_6__/* .nothingLeft */ .Z)(result) ? 'NOT restored' : 'Restored with errors'}: ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} into ${result.target} (${result.mode})`;
     return [
         headline,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
-        ...(0,_restore_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreNotes */ .c)(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
+        ...(0,_restore_js__WEBPACK_IMPORTED_MODULE_6__/* .restoreNotes */ .c)(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
         ...(errors.length > 0 ? ['', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')} from ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restorer */ .JC)(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
     ].join('\n');
 }
@@ -42330,9 +42439,11 @@ function restoreText(result, context) {
 /* harmony export */ });
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
-/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(96079);
+/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(73624);
+/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(96079);
 /* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52251);
 /* harmony import */ var _summary_parts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(33570);
+
 
 
 
@@ -42355,11 +42466,13 @@ function verifyText(result, context) {
     ];
     const sources = result.sources.map((source) => [source.name, OUTCOMES[source.result], `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size)}, ${contentsOf(source)}`]);
     const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(one.time, context.timeZone), hitIn(one).join(', ')]);
+    const remarks = (0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .remarkLines */ .w)(result.sources);
     return [
         headline,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
         ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')] : [])),
         ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${problem}`)] : []),
+        ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)] : []),
         ...(result.advice.length > 0 ? ['', ...result.advice] : []),
         ...nextStep(result, context),
     ].join('\n');
@@ -42386,7 +42499,7 @@ function nextStep(result, { program, destination }) {
     if (result.result !== 'verified' || result.snapshots)
         return [];
     const content = { destination, set: result.set, snapshot: result.snapshot, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_2__/* .namesByKind */ .YZ)(result.sources) };
-    return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .verifyCommand */ .p0)(program, content)}`] : ['', `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreInto */ .p5)(content)}:`, `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreCommand */ .Od)(program, content)}`];
+    return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .verifyCommand */ .p0)(program, content)}`] : ['', `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreInto */ .p5)(content)}:`, `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreCommand */ .Od)(program, content)}`];
 }
 function verifySummary(result, context) {
     const { snapshots } = result;
@@ -42401,6 +42514,7 @@ function verifySummary(result, context) {
         `${about}. Level ${result.level}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}.`,
         ...result.advice.map((sentence) => `**${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sentence)}**`),
         ...(result.sources.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [SIGNS[source.result], (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source.name), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size), contentsOf(source)]), ['Size'])] : []),
+        ...(0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .remarkLines */ .w)(result.sources).map((line) => `⚠️ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`),
         ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
         ...(result.problems.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', problemsOf(result).join('\n'))] : []),
         ...(result.result === 'verified' && !snapshots ? [(0,_summary_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .restoring */ .IU)({ ...result, destination: context.destination, ...(0,_sources_js__WEBPACK_IMPORTED_MODULE_2__/* .namesByKind */ .YZ)(result.sources) }, context)] : []),
@@ -42548,6 +42662,7 @@ async function objectsIn(key, store, keys) {
 /* harmony export */   p8: () => (/* binding */ snapshotIfWhole),
 /* harmony export */   s4: () => (/* binding */ setOf)
 /* harmony export */ });
+/* unused harmony export isAhead */
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
 /* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
@@ -42579,26 +42694,45 @@ function idOf(key) {
 function setOf(key) {
     return key.split('/')[1];
 }
-/** The snapshot chosen, its MAC verified. An id is looked for in every set. Throws when there is none, or when it is damaged. */
-function findSnapshot(store, keys, set, choice) {
-    return withChosen(store, set, choice, (key, object) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, object, keys));
+/**
+ * The snapshot chosen, its MAC verified. `latest` is the newest that is authentic and not dated in the future; an id is looked for in every set. Throws when
+ * there is none, with the reason why the first candidate is none, if there are candidates.
+ */
+function findSnapshot(store, keys, set, choice, looking) {
+    return withChosen(store, set, choice, (key, object) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, object, keys), looking);
 }
 /** The same for whoever decodes it otherwise. */
-async function withChosen(store, set, choice, decode) {
-    const candidates = await snapshotKeys(store, choice.kind === 'id' ? undefined : set);
-    const key = candidates.find((candidate) => matches(idOf(candidate), choice));
-    if (key === undefined) {
-        if (candidates.length === 0)
-            await (0,_listing_js__WEBPACK_IMPORTED_MODULE_3__/* .checkListing */ .x)(store, choice.kind === 'id' ? undefined : set);
-        throw notFound(store, set, choice, candidates);
+async function withChosen(store, set, choice, decode, looking) {
+    const listed = await snapshotKeys(store, choice.kind === 'id' ? undefined : set);
+    const matching = listed.filter((key) => matches(idOf(key), choice));
+    if (listed.length === 0)
+        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_3__/* .checkListing */ .x)(store, choice.kind === 'id' ? undefined : set);
+    const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now));
+    const damaged = [];
+    for (const key of matching.slice(ahead.length)) {
+        const found = await decodedOr(damaged, async () => decode(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot)));
+        if (found === undefined)
+            continue;
+        for (const one of ahead)
+            looking?.onPassedOver(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${one} is passed over: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.' }));
+        for (const error of damaged)
+            looking?.onPassedOver(error);
+        return found;
     }
+    throw damaged[0] ?? notFound(store, set, choice, listed);
+}
+/** Undefined for a snapshot that is gone, or that cannot be believed: why is added to `damaged`. */
+async function decodedOr(damaged, decode) {
     try {
-        return await decode(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot));
+        return await decode();
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
-            throw notFound(store, set, choice, candidates);
-        throw error;
+            return undefined;
+        if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7 || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .OtherKey */ .ct))
+            throw error;
+        damaged.push(error);
+        return undefined;
     }
 }
 /** Undefined for one that is damaged, of another key, or gone. */
@@ -42613,7 +42747,11 @@ async function snapshotIfWhole(store, key, keys) {
     }
 }
 /** A clock that differs by more than this is wrong, not just another machine's. */
-const TOLERATED_SKEW = 60_000;
+const TOLERATED_SKEW = 5 * 60_000;
+/** Whether a snapshot, by its id, is dated further in the future than clocks differ. */
+function isAhead(id, now) {
+    return id.slice(0, 16) > (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .idTime */ .jJ)(new Date(now.getTime() + TOLERATED_SKEW));
+}
 /**
  * When a backup that starts at `now` says it was made: after the newest snapshot there is, so that ids, which count whole seconds, sort as
  * the backups were made even when two are made within a second, or by clocks that differ a little. `skewed`: the newest is further ahead.
@@ -42841,7 +42979,7 @@ async function ofSet(store, keys, set, snapshots, level, onDamaged) {
     return {
         set,
         newest: snapshots[0] && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(snapshots[0]),
-        verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict.level },
+        verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict.level, ...(good.snapshot.header.partial && { partial: true }) },
         unsound,
         ...(other !== undefined && { unreadable: other }),
         proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
@@ -42981,10 +43119,10 @@ function count(tally, size) {
     tally.objects++;
     tally.bytes += size;
 }
-/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of `going` and of `lost`. */
-async function leftovers(store, references, going, { grace, parallel, lost = [] }) {
+/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of snapshots that are deleted now, or that the user knows to be missing. */
+async function leftovers(store, references, going, { grace, parallel }) {
     const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key));
-    const gone = new Set(lost);
+    const gone = new Set([...going, ...references.missing]);
     const candidates = [];
     for (const folder of ['proofs/', 'labels/']) {
         for await (const { key, modified } of store.list(folder)) {
@@ -42993,7 +43131,7 @@ async function leftovers(store, references, going, { grace, parallel, lost = [] 
                 continue;
             const snapshot = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
             const old = references.asOf.getTime() - modified.getTime() >= grace;
-            if (going.has(snapshot) || gone.has(snapshot) || (old && !present.has(snapshot)))
+            if (gone.has(snapshot) || (old && !present.has(snapshot)))
                 candidates.push({ key, snapshot });
         }
     }
@@ -43036,22 +43174,28 @@ function parsedJson(bytes) {
 /* harmony export */   Fh: () => (/* binding */ putKeyFile),
 /* harmony export */   U: () => (/* binding */ copyKeyFiles),
 /* harmony export */   VI: () => (/* binding */ MOST_TRIED),
+/* harmony export */   Vs: () => (/* binding */ triedKeyFiles),
 /* harmony export */   Y5: () => (/* binding */ keyFileCandidates),
 /* harmony export */   __: () => (/* binding */ each),
 /* harmony export */   hh: () => (/* binding */ keyFiles),
 /* harmony export */   iX: () => (/* binding */ addKeyFiles),
 /* harmony export */   mj: () => (/* binding */ openKeyFile),
-/* harmony export */   tL: () => (/* binding */ readKeyFiles)
+/* harmony export */   tL: () => (/* binding */ readKeyFiles),
+/* harmony export */   u1: () => (/* binding */ whyNotTried)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+
 
 
 
 /** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17;
-/** Key files that a passphrase is tried on: each takes a second. */
+/** The highest that is tried: 256 MiB and some two seconds. */
+const MOST_WORK = 18;
+/** Key files that a passphrase is tried on: each takes a second or two. */
 const MOST_TRIED = 16;
 /** The fingerprint that a key file is named after; undefined for what is not named like one. */
 function fingerprintIn(key) {
@@ -43068,22 +43212,37 @@ async function keyFiles(store) {
     return found.toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 /** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
-async function* keyFileCandidates(store) {
+async function* keyFileCandidates(store, onDamaged) {
     const seen = new Set();
-    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.keyFile) } : { files: await readKeyFiles(one, undefined, MOST_TRIED) }));
-    for (const [key, bytes] of found.flatMap(({ files }) => [...(files ?? [])])) {
-        if (!seen.has(key))
-            yield { key, fingerprint: fingerprintIn(key), read: async () => bytes };
-        seen.add(key);
+    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.keyFile) } : { one, files: await triedOf(one, onDamaged) }));
+    // Of several stores, one that fails is given up where the backup begins to write.
+    const reading = (read) => () => (store.each ? read().catch(() => undefined) : read());
+    for (const { one, files = [] } of found) {
+        for (const { key, fingerprint } of files) {
+            if (!seen.has(key))
+                yield { key, fingerprint, read: reading(() => one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.keyFile)) };
+            seen.add(key);
+        }
     }
     for (const { candidates } of found) {
         for await (const { key, read } of candidates ?? []) {
             const fingerprint = fingerprintIn(key);
-            // Of several stores, one that fails is given up where the backup begins to write.
             if (fingerprint !== undefined)
-                yield { key, fingerprint, read: () => (store.each ? read().catch(() => undefined) : read()) };
+                yield { key, fingerprint, read: reading(read) };
         }
     }
+}
+async function triedOf(store, onDamaged) {
+    const all = await keyFiles(store);
+    const tried = triedKeyFiles(all);
+    if (tried.length < all.length)
+        onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${store.name} has ${all.length} key files; only the ${tried.length} oldest are tried`, { hint: 'Delete those that are not yours: `lifeboat key list` shows them.' }));
+    return tried;
+}
+/** Those that are tried, in the order of their names: where there are too many, the oldest, for what someone else put there came later. */
+function triedKeyFiles(files) {
+    const oldest = files.toSorted((a, b) => a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED);
+    return files.filter((file) => oldest.includes(file));
 }
 /** Does the same in a store, or, of several that are used as one, in each. */
 function each(store, work) {
@@ -43098,30 +43257,35 @@ async function putKeyFile(store, fingerprint, identity, passphrase, further) {
     await store.put(key, await encrypter.encrypt(`${identity}\n`));
     return key;
 }
-/** The identity in a key file, or undefined when the passphrase does not open it. */
+/** Why a key file is not worth trying: it is none, or it would take too much work. Undefined where it is. */
+function whyNotTried(bytes) {
+    const [, work] = /^age-encryption\.org\/v1\n-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n/.exec(bytes.toString('latin1', 0, 100)) ?? [];
+    if (work === undefined)
+        return 'it is not an age file under a passphrase';
+    return Number(work) > MOST_WORK ? `its scrypt work factor is ${work}, and ${MOST_WORK} is the most` : undefined;
+}
+/** The identity in a key file that is worth trying, or undefined when the passphrase does not open it. */
 async function openKeyFile(bytes, passphrase) {
     const decrypter = new age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .Decrypter */ .Hz();
     decrypter.addPassphrase(passphrase);
-    let text;
     try {
-        text = await decrypter.decrypt(bytes, 'text');
+        return (await decrypter.decrypt(bytes, 'text')).trim();
     }
     catch {
         // Wrong passphrase and damaged file look alike to age; the caller says how many files it tried.
         return undefined;
     }
-    return text.trim();
 }
 /** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
 async function copyKeyFiles(from, to) {
     await addKeyFiles(to, await readKeyFiles(from));
 }
-/** What is in a store's key files, or in those of them that are `wanted`; of `most` of them. */
-async function readKeyFiles(store, wanted, most = Infinity) {
+/** What is in a store's key files, or in those of them that are `wanted`. */
+async function readKeyFiles(store, wanted) {
     const files = new Map();
-    for (const { key } of (await keyFiles(store)).slice(0, most))
+    for (const { key } of triedKeyFiles(await keyFiles(store)))
         if (wanted?.has(key) ?? true)
-            files.set(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.keyFile));
+            files.set(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.keyFile));
     return files;
 }
 /** Puts those of the key files that a store lacks; all of them where they are to lie in a group of their own. */
@@ -43149,9 +43313,11 @@ async function addKeyFiles(store, files) {
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(97582);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64083);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
+/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97582);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
+
 
 
 
@@ -43219,12 +43385,12 @@ async function writeKeyOf(encryptionKey, store) {
     if (key.kind === 'passphrase' && !store) {
         throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with --destination.');
     }
-    const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store))[0];
+    const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store, { create: false }))[0];
     return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`;
 }
 /**
  * The keys for a store. With a passphrase the identity comes from the store's `keys/`; `create` allows making it there on first use.
- * Throws when the key is malformed or opens nothing.
+ * Throws when the key is malformed or opens nothing; key files that are bad are handed to `onDamaged`.
  */
 async function openKeys(encryptionKey, options) {
     const key = parseEncryptionKey(encryptionKey);
@@ -43232,14 +43398,14 @@ async function openKeys(encryptionKey, options) {
     if (key.kind === 'write')
         return admitted(deriveKeys(key.recipient, key.writeSecret, extra), undefined, options);
     const keysOf = async (identity) => ({ ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity });
-    const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options.create);
+    const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options);
     const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) };
     return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options);
 }
 /** From here on a store to which others can add objects shows those alone that are signed with these keys. */
 async function admitted(keys, passphrase, { store, create }) {
     for (const one of store.live ?? [store])
-        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .authenticatorOf */ .Xh)(keys));
+        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .authenticatorOf */ .Xh)(keys));
     if (create)
         await provideKeyFiles(store, keys, passphrase);
     return keys;
@@ -43272,7 +43438,7 @@ function deriveKeys(recipient, writeSecret, extra) {
         recipients,
         recipientTags: recipients.slice(1).map((one) => (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha256', tagKey).update(one).digest('hex').slice(0, 16)).toSorted(),
         idKey: derive(writeSecret, 'chunk id', 32),
-        macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts') },
+        macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts'), runs: macKey('runs') },
         gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
         others: [],
     };
@@ -43281,20 +43447,20 @@ function fingerprintOf(recipient) {
     return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(recipient).digest('hex').slice(0, 16);
 }
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
-async function unwrapIdentities(passphrase, store, create = false) {
+async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore }) {
     const identities = new Map();
     let [found, tried] = [0, 0];
-    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .keyFileCandidates */ .Y5)(store)) {
+    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .keyFileCandidates */ .Y5)(store, onDamaged)) {
         found++;
         // Opened with another of its files, which takes a second each.
         if (identities.has(fingerprint))
             continue;
-        const bytes = await read();
+        const bytes = await readTriable(key, store, read, onDamaged);
         if (!bytes)
             continue;
-        if (++tried > _key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .MOST_TRIED */ .VI)
+        if (++tried > _key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .MOST_TRIED */ .VI)
             break;
-        const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store);
+        const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged);
         if (identity !== undefined)
             identities.set(fingerprint, identity);
     }
@@ -43307,30 +43473,48 @@ async function unwrapIdentities(passphrase, store, create = false) {
         ? `${store.name} has no key file, so a passphrase cannot open it`
         : `the passphrase does not open ${store.name} (${tried} key ${tried === 1 ? 'file' : 'files'} tried)`, { hint: found === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' });
 }
-/** The identity in a key file, undefined when the passphrase does not open it. Throws when it is not the one the file is named after. */
-async function unwrapIdentity(store, file, passphrase) {
-    return identityIn(await store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.keyFile), file, passphrase, store);
+function ignore() { }
+/** The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named after, is handed to `onDamaged`. */
+async function unwrapIdentity(store, file, passphrase, onDamaged = ignore) {
+    const bytes = await readTriable(file.key, store, () => store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.keyFile), onDamaged);
+    return bytes && identityIn(bytes, file, passphrase, store, onDamaged);
 }
-async function identityIn(bytes, { key, fingerprint }, passphrase, store) {
-    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeyFile */ .mj)(bytes, passphrase);
-    if (identity === undefined)
-        return undefined;
-    const actual = fingerprintOf(await recipientOf(identity));
-    if (actual === fingerprint)
+/** Undefined for a file that is not worth the work of trying it. */
+async function readTriable(key, store, read, onDamaged) {
+    let [bytes, problem] = [undefined, undefined];
+    try {
+        bytes = await read();
+        problem = bytes && (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .whyNotTried */ .u1)(bytes);
+    }
+    catch (error) {
+        if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .DamagedObject */ .F7))
+            throw error;
+        problem = error.message;
+    }
+    if (problem !== undefined)
+        onDamaged(badKeyFile(key, store, problem));
+    return problem === undefined ? bytes : undefined;
+}
+async function identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged) {
+    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .openKeyFile */ .mj)(bytes, passphrase);
+    const actual = identity === undefined ? undefined : fingerprintOf(await recipientOf(identity));
+    if (actual === undefined || actual === fingerprint)
         return identity;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${key} in ${store.name} holds the identity with fingerprint ${actual}, not the one it is named after`, {
-        hint: 'The key file was moved or replaced; put the original back from a copy of the store.',
-    });
+    onDamaged(badKeyFile(key, store, `it holds the identity with fingerprint ${actual}, not the one it is named after`));
+    return undefined;
+}
+function badKeyFile(key, store, problem) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${key} in ${store.name} is passed over: ${problem}`, { hint: 'Someone without the key may have put it there, or damaged it. If it was yours, put it back from a copy of the store.' });
 }
 async function wrapNewIdentity(passphrase, store) {
     const { identity, recipient } = await newIdentity();
-    const shared = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .each */ .__)(store, async (one) => {
+    const shared = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .each */ .__)(store, async (one) => {
         if (!one.groups)
-            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .putKeyFile */ .Fh)(one, fingerprintOf(recipient), identity, passphrase, false);
+            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .putKeyFile */ .Fh)(one, fingerprintOf(recipient), identity, passphrase, false);
         return !one.groups;
     });
     // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
-    return shared.includes(true) ? unwrapIdentities(passphrase, store) : [identity];
+    return shared.includes(true) ? unwrapIdentities(passphrase, store, { create: false }) : [identity];
 }
 /**
  * Gives each group that this run adds (an artifact) its key files: made anew of the passphrase; with another key, those that are there and signed.
@@ -43339,15 +43523,15 @@ async function wrapNewIdentity(passphrase, store) {
 async function provideKeyFiles(store, keys, passphrase) {
     if (!(store.live ?? [store]).some(({ groups }) => groups))
         return;
-    await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .each */ .__)(store, async (one) => {
-        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .keyFiles */ .hh)(one);
+    await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .each */ .__)(store, async (one) => {
+        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .keyFiles */ .hh)(one);
         for (const { fingerprint, identity } of [keys, ...keys.others]) {
             const files = there.filter((file) => file.fingerprint === fingerprint);
             if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0))
-                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
+                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
             else if (one.groups)
                 for (const { key } of files)
-                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.keyFile));
+                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.keyFile));
         }
     });
 }
@@ -43359,7 +43543,8 @@ async function provideKeyFiles(store, keys, passphrase) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   o: () => (/* binding */ loadKnown)
+/* harmony export */   FF: () => (/* binding */ isSealedToAll),
+/* harmony export */   op: () => (/* binding */ loadKnown)
 /* harmony export */ });
 /* unused harmony export KnownChunks */
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
@@ -43382,6 +43567,8 @@ async function provideKeyFiles(store, keys, passphrase) {
 
 /** How many of the newest snapshots of the set a backup builds on. Older content is rarely met again, and reading costs time. */
 const SNAPSHOTS_BUILT_ON = 3;
+/** They are looked for among so many of the newest: others may be forged, or damaged. */
+const LOOKED_AT = 20;
 /** Fewer, once those read list so many chunks: of a terabyte the older ones have hardly more to offer than the time and memory they take. */
 const ENOUGH_CHUNKS = 50_000;
 /** What a backup need not store again, and what it can store differences from. */
@@ -43391,8 +43578,10 @@ class KnownChunks {
     newest;
     /** The extra recipients that what is known is sealed to, by mark. */
     recipients = new Map();
-    /** What the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew. */
-    unsealed = { chunks: 0, bytes: 0 };
+    /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew, and the bytes of their content. */
+    unsealed = { ids: new Set(), bytes: 0 };
+    /** Id of the newest snapshot that is authentic. */
+    latest;
     #byId = new Map();
     /** Keys and stored sizes of all that snapshots list. */
     #listed = new Map();
@@ -43454,46 +43643,45 @@ class KnownChunks {
 }
 /**
  * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
- * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, or that will expire too early, is not taken as known: it will be
- * stored again. A damaged snapshot or proof is handed to `onDamaged` and not built on; a snapshot in another format or of another key throws.
+ * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, that will expire too early, or that is not sealed to every
+ * recipient asked for, is not taken as known: it will be stored again. What is damaged, forged or of another key is handed to `onDamaged` and not built on.
  */
 async function loadKnown(store, keys, set, onDamaged, keysOfSnapshots) {
     const known = new KnownChunks(store);
-    const newest = (keysOfSnapshots ?? (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store, set))).slice(0, SNAPSHOTS_BUILT_ON);
-    if (newest.length === 0)
+    const newest = await readNewest(store, keys, keysOfSnapshots ?? (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store, set)), onDamaged);
+    known.latest = newest[0]?.snapshot.header.id;
+    const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint);
+    if (own.length === 0)
         return known;
-    const damaged = await damagedChunks(store, keys, set, newest, onDamaged);
+    const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot.key), onDamaged);
     const soonGone = await expiring(store);
     const trash = await (0,_trash_js__WEBPACK_IMPORTED_MODULE_7__/* .inTrash */ .qY)(store, keys, onDamaged);
     const usable = (key) => !damaged.has(key) && !soonGone.has(key) && !trash.has(key);
     // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
-    const read = (await readNewest(store, keys, newest, onDamaged)).toReversed();
-    for (const { snapshot, content } of read)
+    for (const { snapshot, content } of own.toReversed())
         addSnapshot(known, snapshot, content, keys, usable);
-    for (const [, size, , , mark] of read.at(-1)?.snapshot.header.chunks ?? []) {
-        if (isSealedToAll(known.recipients.get(mark), keys))
+    for (const [id, size, , , mark] of own[0].snapshot.header.chunks) {
+        if (isSealedToAll(known.recipients.get(mark), keys) || known.get(id) || known.unsealed.ids.has(id))
             continue;
-        known.unsealed.chunks++;
+        known.unsealed.ids.add(id);
         known.unsealed.bytes += size;
     }
     return known;
 }
+/** The newest that are authentic; under another key of the same passphrase the same content has other ids. */
 async function readNewest(store, keys, newest, onDamaged) {
     const read = [];
     let chunks = 0;
-    for (const key of newest) {
-        if (chunks >= ENOUGH_CHUNKS)
+    for (const key of newest.slice(0, LOOKED_AT)) {
+        if (chunks >= ENOUGH_CHUNKS || read.length === SNAPSHOTS_BUILT_ON)
             break;
         try {
             const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-            // Under another key of the same passphrase the same content has other ids.
-            if (snapshot.keys.fingerprint !== keys.fingerprint)
-                continue;
             read.push({ snapshot, content: snapshot.keys.identity ? await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openManifest */ .gp)(snapshot) : undefined });
             chunks += snapshot.header.chunks.length;
         }
         catch (error) {
-            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
+            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7 || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .OtherKey */ .ct)
                 onDamaged(error);
             // A prune may delete a snapshot at any moment.
             else if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk))
@@ -43707,10 +43895,12 @@ function ignoreDamaged() { }
  */
 const LIMITS = {
     marker: 1024,
+    recovery: 256 * 1024,
     keyFile: 64 * 1024,
     labels: 64 * 1024,
     proof: 4 * 1024 ** 2,
     trash: 8 * 1024 ** 2,
+    runs: 64 * 1024,
     snapshot: 256 * 1024 ** 2,
 };
 
@@ -43751,50 +43941,6 @@ async function lists(store, prefix) {
     for await (const _ of store.list(prefix))
         return true;
     return false;
-}
-
-
-/***/ }),
-
-/***/ 48381:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   a: () => (/* binding */ lostSnapshots)
-/* harmony export */ });
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52976);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
-
-
-
-
-const AT_ONCE = 16;
-/**
- * Keys of snapshots that are not there, though proofs name them: snapshots that were moved away, or are not listed. A snapshot that a prune or `forget`
- * deletes loses its proofs first. `present`: keys of those that are there, listed before this is called. Proofs that do not authenticate count for nothing.
- */
-async function lostSnapshots(store, keys, present, onDamaged) {
-    const named = new Map();
-    for (const proofs of (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .proofKeys */ .d0)(store)).values()) {
-        for (const proof of proofs) {
-            const [, set, id] = proof.split('/');
-            const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKey */ .o1)(set, id);
-            if (!present.has(key))
-                named.set(key, [...(named.get(key) ?? []), proof]);
-        }
-    }
-    const lost = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)([...named], AT_ONCE, async ([key, proofs]) => {
-        if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isThere */ .$B)(store, key))
-            return undefined;
-        // Read after the snapshot was looked for: where it was deleted meanwhile, they went before it.
-        for (const proof of proofs)
-            if (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .readProof */ .r$)(store, proof, keys, onDamaged))
-                return key;
-        return undefined;
-    });
-    return lost.filter((key) => key !== undefined).toSorted();
 }
 
 
@@ -43902,6 +44048,7 @@ class Presence {
 /* harmony export */   OR: () => (/* binding */ readProofs),
 /* harmony export */   Vj: () => (/* binding */ verdictOf),
 /* harmony export */   d0: () => (/* binding */ proofKeys),
+/* harmony export */   jr: () => (/* binding */ proveSnapshot),
 /* harmony export */   r$: () => (/* binding */ readProof),
 /* harmony export */   rZ: () => (/* binding */ proofDetails),
 /* harmony export */   wk: () => (/* binding */ readVerdict)
@@ -43982,6 +44129,13 @@ async function writeProof(store, keys, verification) {
     const key = `proofs/${set}/${snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .idTime */ .jJ)(time)}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}.json`;
     await store.put(key, (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .sign */ ._S)(JSON.stringify(proof), keys, 'proof'));
     return key;
+}
+/** The same, unless the snapshot was deleted meanwhile: a proof without a snapshot would say that the snapshot was lost. */
+async function proveSnapshot(store, keys, verification) {
+    const proof = await writeProof(store, keys, verification);
+    // Artifacts are never deleted one by one, and nothing of them is there before the commit.
+    if (!store.commit && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(store, (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotKey */ .o1)(verification.set, verification.snapshot))))
+        await store.delete(proof);
 }
 /** A proof that is cut short, edited, moved, or of a newer form. */
 class DamagedProof extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 {
@@ -44228,9 +44382,22 @@ async function openChunk(store, keys, entry, base) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  Z: () => (/* binding */ recoveryFiles)
+  _R: () => (/* binding */ differingProblem),
+  $q: () => (/* binding */ differingRecoveryFiles),
+  ZS: () => (/* binding */ recoveryFiles),
+  qQ: () => (/* binding */ renewRecoveryFiles)
 });
 
+// UNUSED EXPORTS: SCRIPT_SHA256
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(77598);
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/stores/store.js
+var stores_store = __nccwpck_require__(19288);
+// EXTERNAL MODULE: ./compiled/repository/limits.js
+var limits = __nccwpck_require__(98171);
 ;// CONCATENATED MODULE: ./compiled/repository/recovery/files.js
 // Made by scripts/embed-recovery.ts out of the files beside it; change those.
 const script = [
@@ -44333,7 +44500,8 @@ const script = [
     '  def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;',
     '  def bytes: whole(0; 9007199254740991);',
     '  type == "object"',
-    '  and keys == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]',
+    '  and keys - ["partial"] == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]',
+    '  and ((has("partial") | not) or .partial == true)',
     '  and .format == "lifeboat/1"',
     '  and (.id | text("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"))',
     '  and (.set | text("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))',
@@ -44389,7 +44557,7 @@ const script = [
     '    if split_snapshot "$object" && read_header "$object"; then',
     '      jq -r \'',
     '        def size: if . >= 1e9 then "\\((. / 1e7 | floor) / 100) GB" elif . >= 1e6 then "\\((. / 1e4 | floor) / 100) MB" else "\\(.) B" end;',
-    '        [.time, .id, .set, (.size | size), (.tags | join(" "))] | join("\\t")\' "$tmp/header" >>"$tmp/list"',
+    '        [.time, .id, .set, (.size | size), (.tags + (if .partial then ["(partial)"] else [] end) | join(" "))] | join("\\t")\' "$tmp/header" >>"$tmp/list"',
     '    else',
     '      printf \'recover.sh: %s is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format\\n\' "$(shown "$object")" >&2',
     '      bad=1',
@@ -44706,6 +44874,11 @@ const instructions = [
     '',
     '## 3. With the script',
     '',
+    'The script gets your key, so be sure that it is ours: whoever can write to the store can change it, and this page. The SHA-256 of `recover.sh` is',
+    '`ee760a002d7e6958f111f248116845a44cb3711c79b2dbc611d7645f6cba459e`; `sha256sum recover.sh` prints that of yours. Compare it with the one in',
+    '`docs/recovery.md` of Lifeboat\'s repository, of the version that made the backups. When in doubt, take the script from there',
+    '(`src/repository/recovery/recover.sh`) and give it the store: `sh recover.sh --store DIR list`.',
+    '',
     'Look what is there; this needs no key:',
     '',
     '    sh recover.sh list',
@@ -44810,12 +44983,50 @@ const instructions = [
 
 ;// CONCATENATED MODULE: ./compiled/repository/recovery.js
 
-/** What every store carries so that it can be read without Lifeboat (docs/recovery.md); put when the store is made. */
+
+
+
+
+/** What every store carries so that it can be read without Lifeboat (docs/recovery.md). */
 function recoveryFiles() {
     return [
         { key: 'RECOVERY.md', bytes: Buffer.from(instructions) },
         { key: 'recover.sh', bytes: Buffer.from(script) },
     ];
+}
+/** hex(SHA-256) of recover.sh, as docs/recovery.md names it. */
+const SCRIPT_SHA256 = (0,external_node_crypto_.createHash)('sha256').update(script).digest('hex');
+/** Keys of the recovery files that a store lacks, or has otherwise than this program: of an earlier version, or changed by someone. Nothing is written. */
+async function differingRecoveryFiles(store) {
+    const differing = [];
+    for (const { key, bytes } of recoveryFiles())
+        if (!(await holds(store, key, bytes)))
+            differing.push(key);
+    return differing;
+}
+/** What to say of them: people are told to run the script of a store with their key. */
+function differingProblem(store, differing) {
+    return new error/* LifeboatError */.H3(`${differing.join(' and ')} in ${store.name} ${differing.length === 1 ? 'is' : 'are'} not as this version of Lifeboat writes ${differing.length === 1 ? 'it' : 'them'}`, {
+        hint: `Another version may have written the store, or someone changed it. The next backup writes ${differing.length === 1 ? 'it' : 'them'} anew. Run no recover.sh whose SHA-256 is not ${SCRIPT_SHA256}, or that of the version you use, in its docs/recovery.md.`,
+    });
+}
+/** Writes those again that differ; gives their keys. */
+async function renewRecoveryFiles(store) {
+    const differing = await differingRecoveryFiles(store);
+    for (const { key, bytes } of recoveryFiles())
+        if (differing.includes(key))
+            await store.put(key, bytes);
+    return differing;
+}
+async function holds(store, key, bytes) {
+    try {
+        return bytes.equals(await store.get(key, limits/* LIMITS */.b.recovery));
+    }
+    catch (error) {
+        if (error instanceof stores_store/* NotFound */.Mk || error instanceof stores_store/* DamagedObject */.F7)
+            return false;
+        throw error;
+    }
 }
 
 
@@ -44832,7 +45043,9 @@ function recoveryFiles() {
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
 /* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+
 
 
 
@@ -44845,6 +45058,8 @@ class References {
     snapshots = [];
     /** Snapshots whose chunks are not known: damaged, or of a newer format. As long as there is one, no chunk can be said to be unneeded. */
     unreadable = [];
+    /** Keys of snapshots that proofs name and that are not there: they were moved away, or deleted by something that leaves proofs. */
+    missing = [];
     /** Chunks are numbered, for millions of them are listed over and over; by a fingerprint, for their names alone would take 100 MB a million. */
     #numbers = new Map();
     #listed = new Map();
@@ -44886,29 +45101,60 @@ function fingerprintOf(chunk) {
     const high = (Number.parseInt(chunk.slice(0, 8), 16) ^ Number.parseInt(chunk.slice(65, 73), 16)) >>> 0;
     return high * 2 ** 20 + Number.parseInt(chunk.slice(8, 13), 16);
 }
-/** Reads every snapshot of a store. One that is deleted meanwhile is passed over; a store that does not answer throws. */
+/** Chunks that snapshots list which nobody vouches for: whoever can write to a store could otherwise take any amount of memory. */
+const MOST_UNVOUCHED = 2_000_000;
+/**
+ * Reads every snapshot of a store: those that are listed, and those that proofs name. One that is deleted meanwhile is passed over; a store that does not
+ * answer throws.
+ */
 async function readReferences(store, keys, options) {
     const references = new References(options.now());
-    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store), options.parallel, async (key) => {
+    const proofs = await provenSnapshots(store);
+    const toRead = new Set([...(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)), ...proofs.keys()]);
+    let unvouched = 0;
+    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)([...toRead], options.parallel, async (key) => {
         options.signal.throwIfAborted();
         try {
             const { snapshot, chunks } = await readPublicPart(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
+            if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED)
+                throw new _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM('snapshots that are not of this key list more chunks than can be kept in mind');
             references.add(snapshot, chunks);
         }
         catch (error) {
-            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
+            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk) {
+                if (await isProven(store, keys, proofs.get(key) ?? [], options.onDamaged))
+                    references.missing.push(key);
                 return;
-            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
+            }
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
                 throw error;
             references.unreadable.push({ key, why: error.message });
         }
     });
+    references.missing.sort();
     return references;
+}
+/** The keys of proofs, by the key of the snapshot. */
+async function provenSnapshots(store) {
+    const proven = new Map();
+    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store)).values()].flat()) {
+        const [, set, id] = proof.split('/');
+        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
+        proven.set(key, [...(proven.get(key) ?? []), proof]);
+    }
+    return proven;
+}
+/** Whether one of the proofs is still there, and authentic: whoever deletes a snapshot deletes its proofs first. */
+async function isProven(store, keys, proofs, onDamaged) {
+    for (const proof of proofs)
+        if (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProof */ .r$)(store, proof, keys, onDamaged))
+            return true;
+    return false;
 }
 /** What pruning needs is in the public part, of any key and any set. A snapshot of this key whose MAC does not verify may have lost chunks from its list. */
 async function readPublicPart(key, object, keys) {
-    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .openHeader */ .Ur)(key, object, keys, { others: true });
-    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKey */ .o1)(set, id) === key;
+    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openHeader */ .Ur)(key, object, keys, { others: true });
+    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id) === key;
     return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) };
 }
 
@@ -44953,7 +45199,7 @@ async function openOrMakeRepository(store) {
             return;
         await requireNoSnapshots(store);
     }
-    for (const { key, bytes } of (0,_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .recoveryFiles */ .Z)())
+    for (const { key, bytes } of (0,_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .recoveryFiles */ .ZS)())
         await store.put(key, bytes);
     await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u })}\n`));
 }
@@ -45700,6 +45946,7 @@ function decodeAnchors(text) {
 __nccwpck_require__.d(__webpack_exports__, {
   eM: () => (/* binding */ DamagedSnapshot),
   _h: () => (/* binding */ MOST_TAGS),
+  ct: () => (/* binding */ OtherKey),
   vj: () => (/* binding */ chunkKey),
   pH: () => (/* binding */ decodeSnapshot),
   hX: () => (/* binding */ encodeSnapshot),
@@ -45729,7 +45976,7 @@ var error = __nccwpck_require__(98276);
 var format = __nccwpck_require__(49332);
 ;// CONCATENATED MODULE: ./compiled/repository/header-text.js
 /** One chunk takes a few hundred bytes at most, so nothing is matched over more of the text. */
-const BEFORE_RECIPIENTS = /\{"format":"lifeboat\/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}","key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},"recipients":\[/y;
+const BEFORE_RECIPIENTS = /\{"format":"lifeboat\/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}","key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},(?:"partial":true,)?"recipients":\[/y;
 const RECIPIENTS = /\["[0-9a-f]{8}"(?:,"[0-9a-f]{16}"){1,100}\],?/y;
 const CHUNKS = /\],"chunks":\[/y;
 const CHUNK = /\["[0-9a-f]{64}",\d{1,7},\d{1,16},(?:null|\d{1,8}),"[0-9a-f]{8}"\],?/y;
@@ -45817,6 +46064,8 @@ const snapshotHeader = schemas/* strictObject */.rej({
     tags: schemas/* array */.YOg(tag).max(MOST_TAGS),
     size,
     added: size,
+    /** There where a source could not give all it has, or was told not to; the manifest says what. */
+    partial: schemas/* literal */.euz(true).optional(),
     /** Of the marks among `chunks` whose objects are sealed to more than the key's own recipient. */
     recipients: schemas/* array */.YOg(sealedTo),
     chunks: chunkEntries,
@@ -45835,7 +46084,8 @@ const manifest = schemas/* strictObject */.rej({
             chunks: schemas/* array */.YOg(schemas/* int */.Whr().min(0)),
         })),
         /** What is known of the source; its shape belongs to the source's kind. */
-        facts: schemas/* json */.Pq9(),
+        // Of authenticated JSON, or on its way to become JSON. A check of its every value takes several times the memory of the values.
+        facts: schemas/* custom */.IeY((value) => value !== undefined),
     })),
     /** Per chunk of the header, its anchors: base64 of little-endian 32-bit words in ascending order. */
     anchors: schemas/* array */.YOg(schemas/* base64 */.K39()),
@@ -45881,8 +46131,8 @@ function sourceSize({ streams }) {
 /** The object to put: the compressed header, signed. Throws for what would not be read again. */
 async function encodeSnapshot(header, content, keys) {
     const sealed = await (0,age/* encrypt */.w)((0,zstd/* compress */.Bc)(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients);
-    const { format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') });
-    const line = JSON.stringify({ format, id, set, time, key, tags, size, added, recipients, chunks, manifest: text });
+    const { format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') });
+    const line = JSON.stringify({ format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text });
     if (!isHeaderText(line))
         throw new Error(`the header of snapshot ${id} is not of the form that is read`);
     const object = (0,repository_signed/* sign */._S)((0,zstd/* compress */.Bc)(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot');
@@ -45929,8 +46179,11 @@ async function openHeader(key, object, keys, { others }) {
         throw damaged(`its first line names the key ${signed.key}, its header another`);
     return { header: parsed.data, signer };
 }
+/** A snapshot that claims to be of a key that is not given, so that nothing can be said of its MAC. */
+class OtherKey extends error/* LifeboatError */.H3 {
+}
 function ofAnotherKey(key, other, keys) {
-    return new error/* LifeboatError */.H3(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
+    return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
         hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
     });
 }
@@ -45952,7 +46205,7 @@ async function openManifest(snapshot) {
     return content;
 }
 const described = schemas/* object */.Ikc({
-    sources: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: schemas/* string */.YjP(), streams: schemas/* array */.YOg(schemas/* object */.Ikc({ size })) })),
+    sources: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: manifest.shape.sources.element.shape.kind, streams: schemas/* array */.YOg(schemas/* object */.Ikc({ size })), facts: schemas/* unknown */.L5J() })),
     description: manifest.shape.description,
     run: manifest.shape.run,
 });
@@ -46022,8 +46275,9 @@ class Tally {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ survey),
-/* harmony export */   v: () => (/* binding */ decodeVisible)
+/* harmony export */   Fr: () => (/* binding */ survey),
+/* harmony export */   gO: () => (/* binding */ decodeAuthentic),
+/* harmony export */   vM: () => (/* binding */ decodeVisible)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
@@ -46068,12 +46322,16 @@ async function survey(store, keys, options, work) {
     });
     return results.filter((one) => one !== undefined).map(({ result }) => result);
 }
+/** Throws for one that is damaged or of another key. */
+async function decodeAuthentic(key, object, keys) {
+    const authentic = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, keys);
+    return { snapshot: authentic, authentic };
+}
 /** Decodes a snapshot as far as the keys go. Throws for one that is damaged. */
 async function decodeVisible(key, object, keys) {
     if (keys) {
         try {
-            const authentic = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, keys);
-            return { snapshot: authentic, authentic };
+            return await decodeAuthentic(key, object, keys);
         }
         catch (error) {
             // What is not damaged is of another key: it is shown as far as anyone can read it.
@@ -46221,6 +46479,135 @@ async function inTrash(store, keys, onDamaged) {
 /** The key of a chunk by the name it has in the trash. */
 function chunkKeyOf(chunk) {
     return `chunks/${chunk.slice(0, 2)}/${chunk}`;
+}
+
+
+/***/ }),
+
+/***/ 44266:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Te: () => (/* binding */ beginRun)
+/* harmony export */ });
+/* unused harmony exports runsKey, Unfinished */
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(34410);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(49332);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(79729);
+/* harmony import */ var _known_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(51248);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32468);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64083);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(33993);
+
+
+
+
+
+
+
+
+
+
+/** The latest runs of a set, newest first. A run whose snapshot does not exist was interrupted, or is still running. */
+const schema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_8__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u),
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .setName */ .i,
+    runs: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({ id: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotId */ .iy, recipients: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP().regex(/^[0-9a-f]{16}$/)) })),
+});
+/** Of more interrupted runs, the oldest are forgotten: each costs a request for every chunk. */
+const MOST_RUNS = 8;
+/** An object from further in the future than this has no age that can be told. */
+const TOLERATED_SKEW = 3600 * 1000;
+function runsKey(set) {
+    return `runs/${set}.json`;
+}
+/** Notes that a run begins, and gives what earlier runs put and list in no snapshot. To be called before anything is put. */
+async function beginRun(store, keys, options) {
+    const { set, id, snapshots, grace, now, onDamaged } = options;
+    // What was not committed is not there.
+    if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined))
+        return new Unfinished(store, keys, [], new Set(), options);
+    const oldest = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(new Date(now().getTime() - grace / 2));
+    const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1);
+    const trash = earlier.length > 0 ? await (0,_trash_js__WEBPACK_IMPORTED_MODULE_7__/* .inTrash */ .qY)(store, keys, onDamaged) : new Set();
+    const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier];
+    await store.put(runsKey(set), (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u, set, runs })), keys, 'runs'));
+    const openable = earlier.filter(({ recipients }) => (0,_known_js__WEBPACK_IMPORTED_MODULE_2__/* .isSealedToAll */ .FF)(recipients, keys));
+    return new Unfinished(store, keys, openable, trash, options);
+}
+/** Empty where there is none, or none that can be believed: it is written anew, and nothing else depends on it. */
+async function readRuns(store, keys, set) {
+    let object;
+    try {
+        object = await store.get(runsKey(set), _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.runs);
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
+            return [];
+        throw error;
+    }
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .splitSigned */ .xr)(object);
+    if (!signed || (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .signerOf */ .Kv)(signed, keys, 'runs')?.fingerprint !== keys.fingerprint)
+        return [];
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_9__/* .parsedJson */ .U)(signed.body));
+    return parsed.success && parsed.data.set === set ? parsed.data.runs : [];
+}
+/**
+ * What interrupted runs of the set left. A chunk is used only if it is whole (no difference), not in the trash, and was put less than half the grace ago by
+ * the store's time; and only after its bytes were read and found right, so with a write key none is.
+ */
+class Unfinished {
+    #store;
+    #keys;
+    #runs;
+    #trash;
+    #options;
+    constructor(store, keys, runs, trash, options) {
+        this.#store = store;
+        this.#keys = keys;
+        this.#runs = keys.identity === undefined ? [] : runs;
+        this.#trash = trash;
+        this.#options = options;
+    }
+    /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */
+    async find(id, size) {
+        for (const { id: run, recipients } of this.#runs) {
+            const mark = run.slice(-8);
+            if (this.#trash.has((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark)))
+                continue;
+            const found = await this.#check(id, size, mark);
+            if (found)
+                return { mark, storedSize: found.size, modified: found.modified, recipients };
+        }
+        return undefined;
+    }
+    /** In each of the stores that the backup goes to. */
+    async #check(id, size, mark) {
+        const look = (store) => this.#checkIn(store, id, size, mark);
+        const found = this.#store.each ? await this.#store.each(look) : [await look(this.#store)];
+        const [oldest] = found.flatMap((object) => object ?? []).toSorted((a, b) => a.modified.getTime() - b.modified.getTime());
+        return found.every((object) => object?.size === oldest?.size) ? oldest : undefined;
+    }
+    async #checkIn(store, id, size, mark) {
+        const { grace, now } = this.#options;
+        try {
+            const object = await store.head((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark));
+            const age = now().getTime() - object.modified.getTime();
+            if (age < -TOLERATED_SKEW || age >= grace / 2)
+                return undefined;
+            await (0,_reader_js__WEBPACK_IMPORTED_MODULE_4__/* .openChunk */ .wE)(store, this.#keys, [id, size, object.size, null, mark]);
+            return object;
+        }
+        catch (error) {
+            // Damaged, gone meanwhile, or a difference: the chunk is stored anew.
+            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _reader_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedChunk */ .t)
+                return undefined;
+            throw error;
+        }
+    }
 }
 
 
@@ -46527,6 +46914,10 @@ class Writer {
     added = 0;
     newChunks = 0;
     deltaChunks = 0;
+    /** Of these, what was stored already but not sealed to every recipient; bytes as stored. */
+    forRecipients = { chunks: 0, bytes: 0 };
+    /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
+    adopted = { chunks: 0, bytes: 0, since: undefined };
     constructor(options) {
         this.#options = options;
         // One more is being filled meanwhile, and two are full already when a thread is done.
@@ -46633,6 +47024,8 @@ class Writer {
         try {
             await earlier;
             this.#check();
+            if (await this.#adopt(fresh, whole))
+                return;
             sealed = await this.#seal(fresh, chunk);
             await this.#roomFor(sealed.length);
         }
@@ -46648,17 +47041,45 @@ class Writer {
             this.#giveRoom(sealed.length);
         }
         fresh.storedSize = sealed.length;
-        const entry = this.#entries[this.#fresh.get(fresh.id)];
+        const entry = this.#entryOf(fresh);
         entry[2] = sealed.length;
         entry[3] = fresh.base ? this.#reference(fresh.base) : null;
         fresh.spent += fresh.base ? sealed.length : 0;
         this.added += sealed.length;
         this.newChunks++;
+        if (known.unsealed.ids.has(fresh.id)) {
+            this.forRecipients.chunks++;
+            this.forRecipients.bytes += sealed.length;
+        }
         if (fresh.base)
             this.deltaChunks++;
         // Only now may others lean on it: it is durably stored.
         if (whole && !fresh.base)
             known.add(fresh);
+    }
+    /** Lists the object that an interrupted run put of this chunk, if there is one. */
+    async #adopt(fresh, whole) {
+        const { known, unfinished } = this.#options;
+        const found = await unfinished?.find(fresh.id, fresh.size);
+        if (!found)
+            return false;
+        const { mark, storedSize, modified, recipients } = found;
+        known.recipients.set(mark, recipients);
+        Object.assign(fresh, { mark, storedSize });
+        const entry = this.#entryOf(fresh);
+        entry[2] = storedSize;
+        entry[4] = mark;
+        this.#listed.set((0,snapshot/* chunkKey */.vj)(fresh.id, mark), this.#fresh.get(fresh.id));
+        this.adopted.chunks++;
+        this.adopted.bytes += storedSize;
+        if (!this.adopted.since || modified < this.adopted.since)
+            this.adopted.since = modified;
+        if (whole)
+            known.add(fresh);
+        return true;
+    }
+    #entryOf(fresh) {
+        return this.#entries[this.#fresh.get(fresh.id)];
     }
     /** The chunk sealed, as a difference if that pays. */
     async #seal(fresh, chunk) {
@@ -46850,7 +47271,7 @@ async function withEnvironment(given, work) {
 
 /***/ }),
 
-/***/ 75560:
+/***/ 57357:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -46867,10 +47288,36 @@ var archive = __nccwpck_require__(72218);
 var choose = __nccwpck_require__(92729);
 // EXTERNAL MODULE: ./compiled/postgres/clients.js
 var clients = __nccwpck_require__(17464);
-// EXTERNAL MODULE: ./compiled/postgres/connection.js
-var postgres_connection = __nccwpck_require__(28854);
+// EXTERNAL MODULE: ./compiled/postgres/dump-arguments.js
+var dump_arguments = __nccwpck_require__(42829);
 // EXTERNAL MODULE: ./compiled/postgres/errors.js
 var errors = __nccwpck_require__(34085);
+;// CONCATENATED MODULE: ./compiled/postgres/warnings.js
+
+const MOST_WARNINGS = 100;
+const MOST_CHARACTERS = 1000;
+/** The warnings in what a client program that ended well wrote to stderr (LC_ALL=C), each with its details and hints. */
+function warningsOf(stderr, program, secrets) {
+    const warnings = [];
+    // Every message starts with the program's name; what follows without it belongs to the message.
+    for (const message of (0,errors/* blot */.am)(stderr, secrets).split(new RegExp(`^${program}: `, 'm')).slice(1)) {
+        const [, kind, text = ''] = /^(warning|detail|hint): (.*)$/s.exec(message.trim()) ?? [];
+        const line = text.replaceAll(/\s*\n\s*/g, '; ');
+        if (kind === 'warning')
+            warnings.push(line);
+        else if (kind !== undefined && warnings.length > 0)
+            warnings.push(`${warnings.pop()} (${line})`);
+    }
+    const kept = warnings.slice(0, MOST_WARNINGS).map((warning) => warning.slice(0, MOST_CHARACTERS));
+    return warnings.length > MOST_WARNINGS ? [...kept, `and ${warnings.length - MOST_WARNINGS} more`] : kept;
+}
+/** Those that tell of something the archive lacks: `subscriptions not dumped because current user is not a superuser`. */
+function tellsOfLoss(warning) {
+    return /\bnot (?:be )?dump(?:ed)?\b|\bskipp(?:ed|ing)\b/.test(warning);
+}
+
+// EXTERNAL MODULE: ./compiled/postgres/connection.js
+var postgres_connection = __nccwpck_require__(28854);
 // EXTERNAL MODULE: ./compiled/postgres/pooler.js
 var pooler = __nccwpck_require__(20003);
 // EXTERNAL MODULE: ./compiled/postgres/tunnelled.js
@@ -46946,6 +47393,7 @@ function isKnown(statement) {
 
 
 
+
 /** Bytes: roles are a few hundred each. */
 const LARGEST = 64 * 1024 * 1024;
 /** A server that refuses has a reason; anything else that goes wrong is thrown. */
@@ -46955,10 +47403,12 @@ async function readGlobals({ client, connection, passwords, variables, signal })
     if (!passwords)
         parameters.push('--no-role-passwords');
     let bytes;
+    let warnings;
     try {
         const child = (0,compiled_child/* startChild */.v0)((0,clients/* programOf */.oQ)(client, 'pg_dumpall'), parameters, { environment: (0,postgres_connection/* clientEnvironment */.B5)(connection, variables), signal, memory: 4 * LARGEST });
         child.end();
         bytes = await (0,compiled_child/* collectBytes */.y4)(child, LARGEST);
+        warnings = warningsOf((await child.exit).stderr, 'pg_dumpall', connection.secrets);
     }
     catch (error) {
         const reason = (0,errors/* refusal */.x5)(error, connection);
@@ -46968,7 +47418,7 @@ async function readGlobals({ client, connection, passwords, variables, signal })
     }
     const line = unexpectedLine(bytes);
     if (line === undefined)
-        return { bytes, passwords };
+        return { bytes, passwords, warnings };
     return {
         reason: `line ${line.number} of what pg_dumpall ${client.major} wrote could run commands in psql: ${JSON.stringify(line.text)}`,
         hint: 'look for a role, a tablespace or a comment with a line break or a backslash in it, and update the client programs: current ones write such names safely',
@@ -46978,6 +47428,8 @@ async function readGlobals({ client, connection, passwords, variables, signal })
 // EXTERNAL MODULE: ./compiled/postgres/facts.js
 var facts = __nccwpck_require__(54623);
 ;// CONCATENATED MODULE: ./compiled/sources/postgres.js
+
+
 
 
 
@@ -47000,6 +47452,7 @@ class PostgresSource {
     #opened;
     #listing;
     #globals;
+    #warnings = [];
     constructor(options) {
         this.name = options.name;
         this.#options = options;
@@ -47034,6 +47487,7 @@ class PostgresSource {
         }
         else {
             this.#globals = { stream: true, passwords: globals.passwords };
+            this.#warn(globals.warnings);
             yield { name: 'globals.sql', format: 'sql', bytes: one(globals.bytes) };
         }
     }
@@ -47042,7 +47496,11 @@ class PostgresSource {
             throw new Error(`${this.name}: facts are asked for before all streams have ended`);
         const { rolePasswords: _, ...server } = this.#opened.server;
         const { dumpVersion, entries } = this.#listing;
-        return { ...server, dumpVersion, entries, globals: this.#globals };
+        const warnings = this.#warnings;
+        const omitted = [...(0,dump_arguments/* omissionsOf */.g)(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)];
+        return {
+            ...server, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+        };
     }
     async close() {
         this.#closing.abort();
@@ -47066,6 +47524,7 @@ class PostgresSource {
                 yield bytes;
             }
             this.#listing = await listing.finish();
+            this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets));
         }
         catch (error) {
             throw await this.#way.explain((0,errors/* explain */.WE)(error, 'dump', connection));
@@ -47073,6 +47532,11 @@ class PostgresSource {
         finally {
             await listing.stop();
         }
+    }
+    #warn(warnings) {
+        for (const warning of warnings)
+            this.#options.report.warning(`${this.name}: ${warning}`);
+        this.#warnings.push(...warnings);
     }
     async #explained(promise) {
         try {
@@ -47090,6 +47554,34 @@ class PostgresSource {
 }
 async function* one(bytes) {
     yield bytes;
+}
+
+
+/***/ }),
+
+/***/ 99170:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   r: () => (/* binding */ remarksOf)
+/* harmony export */ });
+/* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(54623);
+/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(37309);
+
+
+const postgres = _postgres_facts_js__WEBPACK_IMPORTED_MODULE_0__/* .postgresFacts */ .bv.pick({ globals: true, warnings: true, omitted: true }).strip();
+const volume = _volumes_facts_js__WEBPACK_IMPORTED_MODULE_1__/* .volumeFacts */ .O.pick({ unreadable: true });
+function remarksOf({ kind, facts }) {
+    if (kind === 'postgres') {
+        const { globals, warnings = [], omitted = [] } = postgres.safeParse(facts).data ?? {};
+        const roles = globals && 'reason' in globals ? [`roles and tablespaces are not in it: ${globals.reason}`] : [];
+        return { ...listOf('partial', [...omitted.map((omission) => (omission.startsWith('-') ? `pg_dump ran with ${omission}` : omission)), ...roles]), ...listOf('warnings', warnings) };
+    }
+    const unreadable = volume.safeParse(facts).data?.unreadable ?? [];
+    return listOf('partial', unreadable.length > 0 ? [`files could not be read: ${unreadable.join(', ')}`] : []);
+}
+function listOf(name, texts) {
+    return texts.length > 0 ? { [name]: [...texts] } : {};
 }
 
 
@@ -48561,8 +49053,9 @@ class Catalog {
         const artifacts = new Map();
         for (const artifact of (await this.#run?.list()) ?? [])
             artifacts.set(artifact.id, { ...artifact, own: true });
+        // Also in the run of a fork's pull request its own steps see what it made.
         for (const artifact of await this.#fromRepository())
-            artifacts.set(artifact.id, artifact);
+            artifacts.set(artifact.id, { ...artifact, foreign: artifact.foreign && !artifacts.has(artifact.id) });
         const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name));
         this.#leftOut.foreign(ours.filter(({ foreign }) => foreign));
         return ours.filter(({ foreign }) => !foreign).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id);
@@ -49137,24 +49630,29 @@ class Publisher {
     }
     /** GitHub may keep it for less time than was asked for: repositories and organisations set a limit. */
     async #expiry({ id, name }) {
-        const { retention } = this.#options;
-        let expires;
+        const { retention, report } = this.#options;
+        let described;
         try {
-            expires = (await this.#rest?.get(id))?.expires;
+            described = await this.#rest?.get(id);
         }
         catch (error) {
             if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
                 throw error;
             // The backup is stored and checked; that this could not be read does not make it fail.
-            this.#options.report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`);
+            report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`);
         }
-        if (!expires)
+        if (described?.foreign) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`artifact ${name} (${id}) is of the run of a fork's pull request: no other run will read it, and it is no backup`, {
+                hint: 'Back up in runs of the repository itself: on a schedule, or when something is pushed.',
+            });
+        }
+        if (!described?.expires)
             return undefined;
-        const days = Math.round((expires.getTime() - this.#options.now().getTime()) / DAY);
+        const days = Math.round((described.expires.getTime() - this.#options.now().getTime()) / DAY);
         if (days < retention.artifact) {
-            this.#options.report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.');
+            report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.');
         }
-        return expires;
+        return described.expires;
     }
 }
 
@@ -50943,16 +51441,34 @@ class Transient extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError 
 }
 /**
  * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
- * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it; none is
+ * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it (`left`); none is
  * begun that would have less than half of that third.
  */
 async function retry(attempt, options) {
-    const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random } = options;
-    const end = performance.now() + budget;
+    const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, turn } = options;
+    let end = performance.now() + budget;
+    const inTurn = async () => {
+        const asked = performance.now();
+        const ended = await turn?.();
+        end += performance.now() - asked;
+        let transient = false;
+        try {
+            signal.throwIfAborted();
+            const left = Math.max(1, end - performance.now());
+            return await attempt(Math.min(budget / 3, left), left);
+        }
+        catch (error) {
+            transient = error instanceof Transient;
+            throw error;
+        }
+        finally {
+            ended?.(transient);
+        }
+    };
     for (let tried = 1;; tried++) {
         signal.throwIfAborted();
         try {
-            return await attempt(Math.max(1, Math.min(budget / 3, end - performance.now())));
+            return await inTurn();
         }
         catch (error) {
             signal.throwIfAborted();
@@ -51808,6 +52324,112 @@ function escaped(text) {
 }
 function unescaped(text) {
     return text.includes('\\') ? text.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))) : text;
+}
+
+
+/***/ }),
+
+/***/ 8363:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   i: () => (/* binding */ Gate)
+/* harmony export */ });
+/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(40071);
+/* harmony import */ var _scan_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(31109);
+/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(65283);
+
+
+
+/**
+ * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without `..`, each
+ * in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive alone.
+ */
+class Gate {
+    #wanted;
+    #headers;
+    #folders = new Set(['']);
+    #through = [];
+    #open = false;
+    #last;
+    #lastLink;
+    passed = 0;
+    /** Lets through all entries, or those whose paths (latin1) are `wanted`. `onEntry` is told of each that it lets through. */
+    constructor(wanted, onEntry = () => undefined) {
+        this.#wanted = wanted;
+        const keep = (bytes) => {
+            if (this.#open && wanted)
+                this.#through.push(bytes);
+        };
+        this.#headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_2__/* .TarHeaders */ .O((entry, head) => {
+            this.#open = this.#passes(entry);
+            if (this.#open)
+                onEntry(entry);
+            keep(head);
+        }, keep);
+    }
+    /**
+     * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a
+     * part of its headers, with which tar does nothing.
+     */
+    push(bytes) {
+        this.#through = [];
+        this.#headers.push(bytes);
+        return this.#wanted === undefined ? bytes : Buffer.concat(this.#through);
+    }
+    /** Throws BadTar when the archive ends before its end. */
+    end() {
+        this.#headers.end();
+    }
+    #passes(entry) {
+        const path = pathIn(entry.name);
+        const refuse = (why) => {
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_2__/* .BadTar */ .r(`the archive has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_0__/* .displayName */ .QC)(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' });
+        };
+        if (path === undefined)
+            return refuse('which would lie outside the target');
+        if (entry.type === 'other')
+            return refuse('which is neither a file, a folder, a link nor a pipe');
+        if (this.#wanted !== undefined && !this.#wanted.has(path))
+            return false;
+        const key = (0,_scan_js__WEBPACK_IMPORTED_MODULE_1__/* .sortKey */ .KU)(path);
+        if (entry.type === 'link') {
+            if (this.#lastLink !== undefined && key <= this.#lastLink)
+                return refuse('which is out of order');
+            this.#lastLink = key;
+            const target = pathIn(entry.target);
+            if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
+                return refuse(`a hard link to ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_0__/* .displayName */ .QC)(entry.target)}, which is not a file of the archive`);
+        }
+        else {
+            if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
+                return refuse('which is there twice or out of order');
+            this.#last = key;
+        }
+        if (path !== '' && !this.#folders.has(parentOf(path)))
+            return refuse('in a folder that it did not make');
+        if (this.#folders.has(path) && path !== '')
+            return refuse('which is there twice');
+        if (path === '' && entry.type !== 'directory')
+            return refuse('in place of its folder');
+        if (entry.type === 'directory')
+            this.#folders.add(path);
+        this.passed++;
+        return true;
+    }
+}
+/** The path that `./a/b` or `./a/b/` names below the target; undefined for any other name. */
+function pathIn(name) {
+    if (name === '.' || name === './')
+        return '';
+    const [first, ...parts] = name.split('/');
+    if (parts.at(-1) === '')
+        parts.pop();
+    const inside = first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0');
+    return inside ? parts.join('/') : undefined;
+}
+function parentOf(path) {
+    return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 
@@ -52898,7 +53520,9 @@ const FIND_FOLDERS = String.raw `exec find . -type d '(' ! -uid 0 -o -perm /022 
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _facts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(37309);
 /* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(40071);
-/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(65283);
+/* harmony import */ var _gate_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8363);
+/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(65283);
+
 
 
 
@@ -52911,7 +53535,7 @@ function volumeParts(source) {
     const list = source.streams.find(({ format }) => format === 'tar-list');
     const entries = facts.segments.reduce((sum, segment) => sum + segment.entries, 0);
     if (!list || archives.length !== facts.segments.length || entries !== facts.entries)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`what is recorded of the volume ${source.name} contradicts itself`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`what is recorded of the volume ${source.name} contradicts itself`);
     return { facts, list, archives };
 }
 /** Compares a volume's archive with what was recorded of it; gives the number of its entries. Throws BadTar, and what reading throws. */
@@ -52921,16 +53545,28 @@ async function verifyVolume(check) {
     const counted = { entries: 0, files: 0, bytes: 0 };
     const files = counting((0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeFiles */ .KL)(read(list)), counted);
     const tar = level === 'read' ? startListing(place, signal) : undefined;
+    let passed = [];
+    const gate = new _gate_js__WEBPACK_IMPORTED_MODULE_4__/* .Gate */ .i(undefined, (entry) => passed.push(entry));
+    const passing = (bytes) => {
+        passed = [];
+        gate.push(bytes);
+        return passed;
+    };
     try {
         for (const [index, archive] of archives.entries()) {
             const { entries } = facts.segments[index];
             if (level === 'list')
                 await checkHead(archive, read(archive), files, entries);
-            else
-                await checkWhole(archive, read(archive), files, entries, tar);
+            else {
+                const before = gate.passed;
+                await checkWhole(archive, read(archive), files, { passing, tar: tar });
+                gate.end();
+                if (gate.passed - before !== entries)
+                    throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`);
+            }
         }
         if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`);
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`);
         }
         await tar?.finish(facts.entries, source.name);
     }
@@ -52951,7 +53587,7 @@ async function* counting(files, counted) {
 }
 async function checkHead(archive, bytes, files, entries) {
     let first;
-    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .TarHeaders */ .O((entry) => (first ??= entry));
+    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .TarHeaders */ .O((entry) => (first ??= entry));
     for await (const piece of bytes) {
         headers.push(piece);
         if (first)
@@ -52963,19 +53599,13 @@ async function checkHead(archive, bytes, files, entries) {
             compare(archive, first, value ?? undefined);
     }
 }
-async function checkWhole(archive, bytes, files, entries, tar) {
-    let passed = [];
-    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .TarHeaders */ .O((entry) => passed.push(entry));
+/** Through all that a restore takes it through: the gate, and tar. */
+async function checkWhole(archive, bytes, files, { passing, tar }) {
     for await (const piece of bytes) {
-        headers.push(piece);
-        for (const entry of passed)
+        for (const entry of passing(piece))
             compare(archive, entry, (await files.next()).value ?? undefined);
-        passed = [];
         await tar.push(piece);
     }
-    headers.end();
-    if (headers.entries !== entries)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`${archive.name} has ${headers.entries} entries, recorded are ${entries}`);
 }
 const TYPES = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' };
 function compare(archive, entry, file) {
@@ -52983,7 +53613,7 @@ function compare(archive, entry, file) {
     const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`;
     const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`;
     if (told !== listed)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`${archive.name} has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(told ?? 'nothing')} where ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(listed ?? 'nothing')} is recorded`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`${archive.name} has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(told ?? 'nothing')} where ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(listed ?? 'nothing')} is recorded`);
 }
 /** tar's own word on all the archives, one after the other. */
 function startListing(place, signal) {
@@ -53002,7 +53632,7 @@ function startListing(place, signal) {
                 throw error;
             if (error.exit.failure)
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('there is no tar to read the volumes with', { cause: error, hint: 'Install GNU tar, or verify at level list.' });
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error });
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error });
         }
     })();
     listing.catch(() => undefined); // Thrown by finish(); until then it must not count as unhandled.
@@ -53016,7 +53646,7 @@ function startListing(place, signal) {
             child.end();
             await listing;
             if (lines !== entries)
-                throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_4__/* .BadTar */ .r(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`);
+                throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`);
         },
         stop: () => child.stop(),
     };
@@ -75893,7 +76523,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   IeY: () => (/* binding */ custom),
   k5n: () => (/* binding */ _enum),
   Whr: () => (/* binding */ schemas_int),
-  Pq9: () => (/* binding */ json),
   euz: () => (/* binding */ literal),
   _H3: () => (/* binding */ looseObject),
   aig: () => (/* binding */ number),
@@ -75906,7 +76535,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   L5J: () => (/* binding */ unknown)
 });
 
-// UNUSED EXPORTS: ZodAny, ZodArray, ZodBase64, ZodBase64URL, ZodBigInt, ZodBigIntFormat, ZodBoolean, ZodCIDRv4, ZodCIDRv6, ZodCUID, ZodCUID2, ZodCatch, ZodCodec, ZodCreditCard, ZodCustom, ZodCustomStringFormat, ZodDate, ZodDefault, ZodDiscriminatedUnion, ZodE164, ZodEmail, ZodEmoji, ZodEnum, ZodExactOptional, ZodFile, ZodFunction, ZodGUID, ZodIBAN, ZodIPv4, ZodIPv6, ZodISODate, ZodISODuration, ZodISOTime, ZodInstanceOf, ZodIntersection, ZodJWT, ZodKSUID, ZodLazy, ZodLiteral, ZodMAC, ZodMap, ZodNaN, ZodNanoID, ZodNever, ZodNonOptional, ZodNull, ZodNullable, ZodNumber, ZodNumberFormat, ZodObject, ZodOptional, ZodPipe, ZodPrefault, ZodPreprocess, ZodPromise, ZodReadonly, ZodRecord, ZodSet, ZodString, ZodStringFormat, ZodSuccess, ZodSymbol, ZodTemplateLiteral, ZodTransform, ZodTuple, ZodType, ZodULID, ZodURL, ZodUUID, ZodUndefined, ZodUnion, ZodUnknown, ZodVoid, ZodXID, ZodXor, _ZodString, _default, _function, any, base64url, bigint, catch, check, cidrv4, cidrv6, codec, creditCard, cuid, cuid2, currencyCode, date, describe, discriminatedUnion, e164, email, emoji, exactOptional, file, float32, float64, function, guid, hash, hex, hostname, httpUrl, iban, instanceof, int32, int64, intersection, invertCodec, ipv4, ipv6, jwt, keyof, ksuid, lazy, looseRecord, mac, map, meta, nan, nanoid, nativeEnum, never, nonoptional, null, nullable, nullish, optional, partialRecord, pipe, prefault, preprocess, promise, readonly, refine, set, stringFormat, stringbool, success, superRefine, symbol, templateLiteral, transform, uint32, uint64, ulid, undefined, url, uuid, uuidv4, uuidv6, uuidv7, void, xid, xor
+// UNUSED EXPORTS: ZodAny, ZodArray, ZodBase64, ZodBase64URL, ZodBigInt, ZodBigIntFormat, ZodBoolean, ZodCIDRv4, ZodCIDRv6, ZodCUID, ZodCUID2, ZodCatch, ZodCodec, ZodCreditCard, ZodCustom, ZodCustomStringFormat, ZodDate, ZodDefault, ZodDiscriminatedUnion, ZodE164, ZodEmail, ZodEmoji, ZodEnum, ZodExactOptional, ZodFile, ZodFunction, ZodGUID, ZodIBAN, ZodIPv4, ZodIPv6, ZodISODate, ZodISODuration, ZodISOTime, ZodInstanceOf, ZodIntersection, ZodJWT, ZodKSUID, ZodLazy, ZodLiteral, ZodMAC, ZodMap, ZodNaN, ZodNanoID, ZodNever, ZodNonOptional, ZodNull, ZodNullable, ZodNumber, ZodNumberFormat, ZodObject, ZodOptional, ZodPipe, ZodPrefault, ZodPreprocess, ZodPromise, ZodReadonly, ZodRecord, ZodSet, ZodString, ZodStringFormat, ZodSuccess, ZodSymbol, ZodTemplateLiteral, ZodTransform, ZodTuple, ZodType, ZodULID, ZodURL, ZodUUID, ZodUndefined, ZodUnion, ZodUnknown, ZodVoid, ZodXID, ZodXor, _ZodString, _default, _function, any, base64url, bigint, catch, check, cidrv4, cidrv6, codec, creditCard, cuid, cuid2, currencyCode, date, describe, discriminatedUnion, e164, email, emoji, exactOptional, file, float32, float64, function, guid, hash, hex, hostname, httpUrl, iban, instanceof, int32, int64, intersection, invertCodec, ipv4, ipv6, json, jwt, keyof, ksuid, lazy, looseRecord, mac, map, meta, nan, nanoid, nativeEnum, never, nonoptional, null, nullable, nullish, optional, partialRecord, pipe, prefault, preprocess, promise, readonly, refine, set, stringFormat, stringbool, success, superRefine, symbol, templateLiteral, transform, uint32, uint64, ulid, undefined, url, uuid, uuidv4, uuidv6, uuidv7, void, xid, xor
 
 // EXTERNAL MODULE: ../../node_modules/zod/v4/core/core.js
 var core_core = __nccwpck_require__(46416);
@@ -77019,9 +77648,9 @@ const $ZodUndefined = /*@__PURE__*/ (/* unused pure expression or super */ null 
         return payload;
     };
 })));
-const $ZodNull = /*@__PURE__*/ core_core/* $constructor */.xI("$ZodNull", (inst, def) => {
+const $ZodNull = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodNull", (inst, def) => {
     $ZodType.init(inst, def);
-    inst._zod.pattern = core_regexes/* null */.ch;
+    inst._zod.pattern = regexes.null;
     inst._zod.values = new Set([null]);
     inst._zod.parse = (payload, _ctx) => {
         const input = payload.value;
@@ -77035,7 +77664,7 @@ const $ZodNull = /*@__PURE__*/ core_core/* $constructor */.xI("$ZodNull", (inst,
         });
         return payload;
     };
-});
+})));
 const $ZodAny = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodAny", (inst, def) => {
     $ZodType.init(inst, def);
     inst._zod.parse = (payload) => payload;
@@ -78864,24 +79493,24 @@ const $ZodPromise = /*@__PURE__*/ (/* unused pure expression or super */ null &&
         return Promise.resolve(payload.value).then((inner) => def.innerType._zod.run({ value: inner, issues: [] }, ctx));
     };
 })));
-const $ZodLazy = /*@__PURE__*/ core_core/* $constructor */.xI("$ZodLazy", (inst, def) => {
+const $ZodLazy = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodLazy", (inst, def) => {
     $ZodType.init(inst, def);
     // Cache the resolved inner type on the shared `def` so all clones of this lazy (e.g. via `.describe()`/`.meta()`) share the same inner instance, preserving identity for cycle detection on recursive schemas.
-    core_util/* defineLazy */.gJ(inst._zod, "innerType", () => {
+    util.defineLazy(inst._zod, "innerType", () => {
         const d = def;
         if (!d._cachedInner)
             d._cachedInner = def.getter();
         return d._cachedInner;
     });
-    core_util/* defineLazyInternal */.v5(inst, "pattern", (zod) => zod.innerType?._zod?.pattern);
-    core_util/* defineLazyInternal */.v5(inst, "propValues", (zod) => zod.innerType?._zod?.propValues);
-    core_util/* defineLazyInternal */.v5(inst, "optin", (zod) => zod.innerType?._zod?.optin ?? undefined);
-    core_util/* defineLazyInternal */.v5(inst, "optout", (zod) => zod.innerType?._zod?.optout ?? undefined);
+    util.defineLazyInternal(inst, "pattern", (zod) => zod.innerType?._zod?.pattern);
+    util.defineLazyInternal(inst, "propValues", (zod) => zod.innerType?._zod?.propValues);
+    util.defineLazyInternal(inst, "optin", (zod) => zod.innerType?._zod?.optin ?? undefined);
+    util.defineLazyInternal(inst, "optout", (zod) => zod.innerType?._zod?.optout ?? undefined);
     inst._zod.parse = (payload, ctx) => {
         const inner = inst._zod.innerType;
         return inner._zod.run(payload, ctx);
     };
-});
+})));
 const $ZodCustom = /*@__PURE__*/ core_core/* $constructor */.xI("$ZodCustom", (inst, def) => {
     core_checks/* $ZodCheck */.QP.init(inst, def);
     $ZodType.init(inst, def);
@@ -81555,13 +82184,13 @@ function _undefined(params) {
     return core._undefined(ZodUndefined, params);
 }
 
-const ZodNull = /*@__PURE__*/ core_core/* $constructor */.xI("ZodNull", (inst, def) => {
-    $ZodNull.init(inst, def);
+const ZodNull = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodNull", (inst, def) => {
+    core.$ZodNull.init(inst, def);
     ZodType.init(inst, def);
-    inst._zod.processJSONSchema = (ctx, json, params) => nullProcessor(inst, ctx, json, params);
-});
+    inst._zod.processJSONSchema = (ctx, json, params) => processors.nullProcessor(inst, ctx, json, params);
+})));
 function _null(params) {
-    return api/* _null */.jw(ZodNull, params);
+    return core._null(ZodNull, params);
 }
 
 const ZodAny = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodAny", (inst, def) => {
@@ -82219,12 +82848,12 @@ function templateLiteral(parts, params) {
         ...util.normalizeParams(params),
     });
 }
-const ZodLazy = /*@__PURE__*/ core_core/* $constructor */.xI("ZodLazy", (inst, def) => {
-    $ZodLazy.init(inst, def);
+const ZodLazy = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodLazy", (inst, def) => {
+    core.$ZodLazy.init(inst, def);
     ZodType.init(inst, def);
-    inst._zod.processJSONSchema = (ctx, json, params) => lazyProcessor(inst, ctx, json, params);
+    inst._zod.processJSONSchema = (ctx, json, params) => processors.lazyProcessor(inst, ctx, json, params);
     inst.unwrap = () => inst._zod.def.getter();
-});
+})));
 function lazy(getter) {
     return new ZodLazy({
         type: "lazy",
@@ -82389,7 +83018,6 @@ function preprocess(fn, schema) {
 /* harmony export */   fs: () => (/* binding */ _cuid),
 /* harmony export */   gP: () => (/* binding */ _cidrv6),
 /* harmony export */   hH: () => (/* binding */ _lowercase),
-/* harmony export */   jw: () => (/* binding */ _null),
 /* harmony export */   lo: () => (/* binding */ _normalize),
 /* harmony export */   m9: () => (/* binding */ _minLength),
 /* harmony export */   mI: () => (/* binding */ meta),
@@ -82404,7 +83032,7 @@ function preprocess(fn, schema) {
 /* harmony export */   wA: () => (/* binding */ _uuidv7),
 /* harmony export */   xY: () => (/* binding */ _toUpperCase)
 /* harmony export */ });
-/* unused harmony exports _coercedString, _mac, _creditCard, _iban, TimePrecision, _coercedNumber, _float32, _float64, _int32, _uint32, _coercedBoolean, _bigint, _coercedBigint, _int64, _uint64, _symbol, _undefined, _any, _void, _date, _coercedDate, _nan, _max, _min, _positive, _negative, _nonpositive, _nonnegative, _maxSize, _minSize, _size, _property, _mime, _union, _xor, _discriminatedUnion, _intersection, _tuple, _record, _map, _set, _enum, _nativeEnum, _literal, _file, _transform, _optional, _nullable, _default, _nonoptional, _success, _catch, _pipe, _readonly, _templateLiteral, _lazy, _promise, _check, _stringbool, _stringFormat */
+/* unused harmony exports _coercedString, _mac, _creditCard, _iban, TimePrecision, _coercedNumber, _float32, _float64, _int32, _uint32, _coercedBoolean, _bigint, _coercedBigint, _int64, _uint64, _symbol, _undefined, _null, _any, _void, _date, _coercedDate, _nan, _max, _min, _positive, _negative, _nonpositive, _nonnegative, _maxSize, _minSize, _size, _property, _mime, _union, _xor, _discriminatedUnion, _intersection, _tuple, _record, _map, _set, _enum, _nativeEnum, _literal, _file, _transform, _optional, _nullable, _default, _nonoptional, _success, _catch, _pipe, _readonly, _templateLiteral, _lazy, _promise, _check, _stringbool, _stringFormat */
 /* harmony import */ var _checks_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(61694);
 /* harmony import */ var _registries_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(34288);
 /* harmony import */ var _util_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(52055);
@@ -82856,7 +83484,7 @@ function _undefined(Class, params) {
 function _null(Class, params) {
     return new Class({
         type: "null",
-        ..._util_js__WEBPACK_IMPORTED_MODULE_0__/* .normalizeParams */ .A2(params),
+        ...util.normalizeParams(params),
     });
 }
 // @__NO_SIDE_EFFECTS__
@@ -84519,7 +85147,6 @@ function prettifyError(error) {
 /* harmony export */   Zg: () => (/* binding */ emoji),
 /* harmony export */   Zv: () => (/* binding */ uppercase),
 /* harmony export */   ai: () => (/* binding */ number),
-/* harmony export */   ch: () => (/* binding */ _null),
 /* harmony export */   fO: () => (/* binding */ ksuid),
 /* harmony export */   gF: () => (/* binding */ cuid),
 /* harmony export */   gp: () => (/* binding */ anyString),
@@ -84539,7 +85166,7 @@ function prettifyError(error) {
 /* harmony export */   zM: () => (/* binding */ boolean),
 /* harmony export */   zr: () => (/* binding */ cidrv4)
 /* harmony export */ });
-/* unused harmony exports extendedDuration, uuid4, uuid6, uuid7, html5Email, rfc5322Email, unicodeEmail, idnEmail, browserEmail, mac, hostname, domain, creditCard, currencyCode, iban, string, undefined, hex, md5_hex, md5_base64, md5_base64url, sha1_hex, sha1_base64, sha1_base64url, sha256_hex, sha256_base64, sha256_base64url, sha384_hex, sha384_base64, sha384_base64url, sha512_hex, sha512_base64, sha512_base64url */
+/* unused harmony exports extendedDuration, uuid4, uuid6, uuid7, html5Email, rfc5322Email, unicodeEmail, idnEmail, browserEmail, mac, hostname, domain, creditCard, currencyCode, iban, string, null, undefined, hex, md5_hex, md5_base64, md5_base64url, sha1_hex, sha1_base64, sha1_base64url, sha256_hex, sha256_base64, sha256_base64url, sha384_hex, sha384_base64, sha384_base64url, sha512_hex, sha512_base64, sha512_base64url */
 
 /**
  * @deprecated CUID v1 is deprecated by its authors due to information leakage
@@ -84791,7 +85418,6 @@ const globalRegistry = globalThis.__zod_globalRegistry;
 /* harmony export */   cJ: () => (/* binding */ omit),
 /* harmony export */   cl: () => (/* binding */ nullish),
 /* harmony export */   d3: () => (/* binding */ attachSchema),
-/* harmony export */   gJ: () => (/* binding */ defineLazy),
 /* harmony export */   gx: () => (/* binding */ captureStackTrace),
 /* harmony export */   h1: () => (/* binding */ merge),
 /* harmony export */   hI: () => (/* binding */ allowsEval),
@@ -84817,7 +85443,7 @@ const globalRegistry = globalThis.__zod_globalRegistry;
 /* harmony export */   zH: () => (/* binding */ NUMBER_FORMAT_RANGES),
 /* harmony export */   zM: () => (/* binding */ mergeDefs)
 /* harmony export */ });
-/* unused harmony exports assertEqual, assertNotEqual, toZod, assertIs, assertNever, assert, objectClone, cloneDef, getElementAtPath, promiseAllObject, randomString, numKeys, getParsedType, primitiveTypes, createTransparentProxy, unwrapMessage, getSizableOrigin, cleanEnum, base64ToUint8Array, uint8ArrayToBase64, base64urlToUint8Array, uint8ArrayToBase64url, hexToUint8Array, uint8ArrayToHex, Class, CONSTANT_CATCH */
+/* unused harmony exports assertEqual, assertNotEqual, toZod, assertIs, assertNever, assert, defineLazy, objectClone, cloneDef, getElementAtPath, promiseAllObject, randomString, numKeys, getParsedType, primitiveTypes, createTransparentProxy, unwrapMessage, getSizableOrigin, cleanEnum, base64ToUint8Array, uint8ArrayToBase64, base64urlToUint8Array, uint8ArrayToBase64url, hexToUint8Array, uint8ArrayToHex, Class, CONSTANT_CATCH */
 /* harmony import */ var _core_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(46416);
 
 // functions
@@ -84885,7 +85511,7 @@ function floatSafeRemainder(val, step) {
         return 0;
     return ratio - roundedRatio;
 }
-const EVALUATING = /* @__PURE__*/ Symbol("evaluating");
+const EVALUATING = /* @__PURE__*/ (/* unused pure expression or super */ null && (Symbol("evaluating")));
 function defineLazy(object, key, getter) {
     let value = undefined;
     Object.defineProperty(object, key, {

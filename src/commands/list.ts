@@ -7,7 +7,7 @@ import { type Report, warningOf } from '../report/report.ts'
 import type { Keys } from '../repository/keys.ts'
 import { LIMITS } from '../repository/limits.ts'
 import { type ReadLabels, readLabels, tagsOf } from '../repository/labels.ts'
-import { type Proof, readProofs, verdictOf } from '../repository/proofs.ts'
+import { readProofs, type Verdict, verdictOf } from '../repository/proofs.ts'
 import { retain } from '../repository/retention.ts'
 import { chunkKey, idTime, openDescription, type Snapshot, snapshotKey, sourceSize, storedBytes } from '../repository/snapshot.ts'
 import { knownDamage, tellingSince } from '../repository/set-proofs.ts'
@@ -76,7 +76,7 @@ async function missingFrom(key: string, store: Store, keys: Keys | undefined): P
 /** What other objects than the snapshots themselves tell of them. */
 export interface Known {
   labels: ReadonlyMap<string, ReadLabels>
-  proofs: ReadonlyMap<string, readonly Proof[]>
+  proofs: ReadonlyMap<string, readonly Verdict[]>
   /** Keys of chunk objects. */
   damaged: ReadonlySet<string>
 }
@@ -131,7 +131,7 @@ function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): 
 }
 
 /** What proofs tell of a snapshot; `proofs` are its own. */
-export function standing(snapshot: Snapshot, proofs: readonly Proof[], damaged: ReadonlySet<string>): Pick<ListedSnapshot, 'verified' | 'damage'> {
+export function standing(snapshot: Snapshot, proofs: readonly Verdict[], damaged: ReadonlySet<string>): Pick<ListedSnapshot, 'verified' | 'damage'> {
   const verdict = verdictOf(proofs)
   const damage = damageIn(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
   return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }

@@ -2,9 +2,11 @@ import { remarksOf } from '../sources/remarks.ts'
 import type { Environment } from '../environment.ts'
 import type { Inputs } from '../inputs.ts'
 import { postgresFacts } from '../postgres/facts.ts'
+import { warningOf } from '../report/report.ts'
 import { withChosen } from '../repository/catalog.ts'
+import type { Keys } from '../repository/keys.ts'
 import { tagsOf } from '../repository/labels.ts'
-import { type Proof, proofDetails } from '../repository/proofs.ts'
+import { type Proof, proofDetails, readProof, type Verdict } from '../repository/proofs.ts'
 import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../repository/snapshot.ts'
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../repository/survey.ts'
 import type { Store } from '../stores/store.ts'
@@ -37,7 +39,7 @@ export function show(inputs: Inputs['show'], environment: Environment): Promise<
       ...(loss === undefined ? standing(snapshot, found, damaged) : { verified: false, damage: loss }),
       ...countsOf(snapshot),
       recipients: recipientsOf(snapshot),
-      proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),
+      proofs: await shownProofs(found, store, keys, authentic, environment),
       ...(authentic?.keys.identity !== undefined && (await openedPart(authentic, files ? store : undefined))),
     }
   })
@@ -52,6 +54,11 @@ function countsOf({ header: { id, chunks } }: Snapshot): Pick<ShowResult, 'newCh
 function recipientsOf({ header }: Snapshot): number {
   const [head = ''] = Buffer.from(header.manifest, 'base64').toString('latin1').split('\n--- ', 1)
   return head.match(/^-> /gm)?.length ?? 0
+}
+
+async function shownProofs(found: readonly Verdict[], store: Store, keys: Keys | undefined, authentic: AuthenticSnapshot | undefined, { report }: Environment): Promise<ShowResult['proofs']> {
+  const read = await Promise.all(found.map(({ object }) => readProof(store, object, keys, warningOf(report))))
+  return Promise.all(read.filter((proof) => proof !== undefined).map((proof) => shownProof(proof, authentic)))
 }
 
 async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined): Promise<ShowResult['proofs'][number]> {

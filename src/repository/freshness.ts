@@ -3,7 +3,7 @@ import type { Store } from '../stores/store.ts'
 import { idOf, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { checkListing } from './listing.ts'
-import type { Proof } from './proofs.ts'
+import type { Verdict } from './proofs.ts'
 import { SetProofs } from './set-proofs.ts'
 import { newestGood, type Unsound } from './wholeness.ts'
 
@@ -13,22 +13,22 @@ export interface Freshness {
   /** The newest snapshot there is, verified or not. */
   newest: string | undefined
   /** The newest snapshot that can be relied on: its signature holds, the last proof of it says verified, and it is whole. */
-  verified: { snapshot: string; time: string; level: Proof['level']; partial?: true } | undefined
+  verified: { snapshot: string; time: string; level: Verdict['level']; partial?: true } | undefined
   /** Newer snapshots that are damaged, newest first. */
   unsound: Unsound[]
   /** Why the newest snapshot cannot be read, where that is no damage: it is of another key. */
   unreadable?: string
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
-  proof: { snapshot: string; time: string; level: Proof['level'] } | undefined
+  proof: { snapshot: string; time: string; level: Verdict['level'] } | undefined
 }
 
-const LEVELS: readonly Proof['level'][] = ['list', 'read', 'drill']
+const LEVELS: readonly Verdict['level'][] = ['list', 'read', 'drill']
 
 /**
  * Of each set there is, or of the one asked for. `level`: of the proof looked for. Newest first, only as many objects are read as it takes to find both;
  * of the snapshot found, and of the newest, every chunk object is looked for in the store.
  */
-export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, level: Proof['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness[]> {
+export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, level: Verdict['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness[]> {
   const listed = await snapshotKeys(store, set)
   if (listed.length === 0) await checkListing(store, set)
   const bySet = Map.groupBy(listed, setOf)
@@ -37,7 +37,7 @@ export async function freshnessOf(store: Store, keys: Keys, set: string | undefi
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
 }
 
-async function ofSet(store: Store, keys: Keys, set: string, snapshots: readonly string[], level: Proof['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness> {
+async function ofSet(store: Store, keys: Keys, set: string, snapshots: readonly string[], level: Verdict['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness> {
   const proofs = await SetProofs.list(store, keys, set, onDamaged)
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
   const proof = await proofs.newest((one) => one.result === 'verified' && LEVELS.indexOf(one.level) >= LEVELS.indexOf(level))

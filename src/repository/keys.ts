@@ -7,7 +7,7 @@ import { LIMITS } from './limits.ts'
 import { authenticatorOf } from './signed.ts'
 
 /** Kinds of signed objects. The MAC key of each is its own, so that no object can be taken for one of another kind. */
-export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts' | 'runs'
+export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts' | 'runs' | 'verdict'
 
 /** What a run can do with a store: always write and deduplicate, and read where it holds an identity. */
 export interface Keys {
@@ -157,7 +157,7 @@ function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Ke
     recipients,
     recipientTags: recipients.slice(1).map((one) => createHmac('sha256', tagKey).update(one).digest('hex').slice(0, 16)).toSorted(),
     idKey: derive(writeSecret, 'chunk id', 32),
-    macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts'), runs: macKey('runs') },
+    macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts'), runs: macKey('runs'), verdict: macKey('verdict') },
     gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
     others: [],
   }

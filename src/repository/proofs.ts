@@ -8,7 +8,7 @@ import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
 import { LIMITS } from './limits.ts'
-import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
+import { isOfAnotherKey, isTagged, sign, signerOf, splitSigned, tagOf } from './signed.ts'
 import { FORMAT } from './format.ts'
 import { fingerprint, idTime, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
@@ -58,7 +58,42 @@ const MOST_DAMAGED = 20_000
 const MOST_BYTES = 1024 * 1024
 const PARALLEL = 16
 
-const NAME = /^proofs\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/
+/** What the key of a proof tells, so that it need not be read; `damaged` and `good` are empty unless it was read. */
+export type Verdict = Pick<Proof, 'snapshot' | 'set' | 'time' | 'level' | 'result' | 'damaged' | 'good'> & { object: string }
+
+const RESULTS = { verified: 'verified', failed: 'failed', unknown: 'could not verify' } as const
+const NAME = /^proofs\/(([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.((\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8})\.(list|read|drill)-(verified|failed|unknown)(-chunks)?)\.([0-9a-f]{32})\.json$/
+
+interface ProofName {
+  /** All of it that the tag is of. */
+  name: string
+  tag: string
+  set: string
+  snapshot: string
+  /** The id of the proof. */
+  proof: string
+  time: string
+  level: Proof['level']
+  result: Proof['result']
+  /** It names chunk objects, which only the proof itself tells. */
+  chunks: boolean
+}
+
+/** Undefined for what is not the key of a proof. Nothing is believed yet. */
+export function parseProofKey(key: string): ProofName | undefined {
+  const match = NAME.exec(key)
+  if (!match) return undefined
+  const [, name = '', set = '', snapshot = '', proof = '', year, month, day, hour, minute, second, level, result, chunks, tag = ''] = match
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the expression has no others
+  return { name, tag, set, snapshot, proof, time: `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`, level: level as Proof['level'], result: RESULTS[result as keyof typeof RESULTS], chunks: chunks !== undefined }
+}
+
+/** `proof`: its id. */
+function keyOfProof({ set, snapshot, level, result, damaged, good }: Pick<Proof, 'set' | 'snapshot' | 'level' | 'result' | 'damaged' | 'good'>, proof: string, keys: Keys): string {
+  const told = Object.entries(RESULTS).find(([, value]) => value === result)![0]
+  const name = `${set}/${snapshot}.${proof}.${level}-${told}${damaged.length + good.length > 0 ? '-chunks' : ''}`
+  return `proofs/${name}.${tagOf(name, keys, 'verdict')}.json`
+}
 
 /** Stores the proof of a verification; it is there once the store has committed. Gives its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
@@ -69,7 +104,7 @@ export async function writeProof(store: Store, keys: Keys, verification: Verific
     format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
     damaged: damaged.slice(0, MOST_DAMAGED), good: good.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
   })
-  const key = `proofs/${set}/${snapshot}/${idTime(time)}-${randomBytes(4).toString('hex')}.json`
+  const key = keyOfProof(proof, `${idTime(time)}-${randomBytes(4).toString('hex')}`, keys)
   await store.put(key, sign(JSON.stringify(proof), keys, 'proof'))
   return key
 }
@@ -100,23 +135,23 @@ export interface ProofOptions {
 
 /** Keys of proofs by the id of the snapshot, newest first. */
 export async function proofKeys(store: Store, { set, wanted = () => true }: Omit<ProofOptions, 'onDamaged'> = {}): Promise<Map<string, string[]>> {
-  const found: { key: string; snapshot: string; name: string }[] = []
+  const found: { key: string; snapshot: string; proof: string }[] = []
   for await (const { key } of store.list(set === undefined ? 'proofs/' : `proofs/${set}/`)) {
-    const [, , snapshot, name] = NAME.exec(key) ?? []
-    if (snapshot !== undefined && name !== undefined && wanted(snapshot, name)) found.push({ key, snapshot, name })
+    const { snapshot, proof } = parseProofKey(key) ?? {}
+    if (snapshot !== undefined && proof !== undefined && wanted(snapshot, proof)) found.push({ key, snapshot, proof })
   }
-  found.sort((a, b) => (a.name < b.name ? 1 : -1))
+  found.sort((a, b) => (a.proof < b.proof ? 1 : -1))
   return new Map([...Map.groupBy(found, ({ snapshot }) => snapshot)].map(([snapshot, those]) => [snapshot, those.map(({ key }) => key)]))
 }
 
 /**
- * The proofs by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys what they claim:
+ * What the proofs say, by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys what they claim:
  * anyone may have written it.
  */
-export async function readProofs(store: Store, keys: Keys | undefined, options: ProofOptions): Promise<Map<string, Proof[]>> {
+export async function readProofs(store: Store, keys: Keys | undefined, options: ProofOptions): Promise<Map<string, Verdict[]>> {
   const found = [...(await proofKeys(store, options))].flatMap(([snapshot, those]) => those.map((key) => ({ snapshot, key })))
-  const proofs = await inParallel(found, PARALLEL, ({ key }) => readProof(store, key, keys, options.onDamaged))
-  const read = new Map<string, Proof[]>()
+  const proofs = await inParallel(found, PARALLEL, ({ key }) => verdictAt(store, key, keys, options.onDamaged))
+  const read = new Map<string, Verdict[]>()
   for (const [index, proof] of proofs.entries()) {
     const { snapshot } = found[index]!
     if (proof) read.set(snapshot, [...(read.get(snapshot) ?? []), proof])
@@ -125,12 +160,12 @@ export async function readProofs(store: Store, keys: Keys | undefined, options: 
 }
 
 /** The last word on a snapshot: of its proofs, newest first, the first that says verified or failed. One that could not find out says nothing. */
-export function verdictOf(proofs: readonly Proof[]): Proof | undefined {
+export function verdictOf(proofs: readonly Verdict[]): Verdict | undefined {
   return proofs.find(says)
 }
 
 /** The same out of their keys, reading only as many as it takes. */
-export async function readVerdict(proofs: readonly string[], read: (key: string) => Promise<Proof | undefined>): Promise<Proof | undefined> {
+export async function readVerdict(proofs: readonly string[], read: (key: string) => Promise<Verdict | undefined>): Promise<Verdict | undefined> {
   for (const key of proofs) {
     const proof = await read(key)
     if (proof && says(proof)) return proof
@@ -138,12 +173,26 @@ export async function readVerdict(proofs: readonly string[], read: (key: string)
   return undefined
 }
 
-function says({ result }: Proof): boolean {
+function says({ result }: Verdict): boolean {
   return result !== 'could not verify'
 }
 
-export function isVerified(proofs: readonly Proof[]): boolean {
+export function isVerified(proofs: readonly Verdict[]): boolean {
   return verdictOf(proofs)?.result === 'verified'
+}
+
+/**
+ * What one proof says. Its name tells, unless it names chunk objects: then it is read, and so is one whose name does not authenticate, to find out
+ * why. Undefined as below. That a listing has shown the object is taken for granted.
+ */
+export async function verdictAt(store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged']): Promise<Verdict | undefined> {
+  const told = parseProofKey(key)
+  if (!told || told.chunks || (keys && !isTagged(told.name, told.tag, keys, 'verdict'))) {
+    const read = await readProof(store, key, keys, onDamaged)
+    return read && { ...read, object: key }
+  }
+  const { set, snapshot, time, level, result } = told
+  return { set, snapshot, time, level, result, damaged: [], good: [], object: key }
 }
 
 /** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
@@ -175,11 +224,14 @@ function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof
   const signed = splitSigned(object)
   if (!signed) throw damaged('it does not begin with the line of a signed object')
   if (keys && isOfAnotherKey(signed, keys)) return undefined
-  if (keys && !signerOf(signed, keys, 'proof')) throw damaged('its signature (MAC) does not verify')
+  const signer = keys && signerOf(signed, keys, 'proof')
+  if (keys && !signer) throw damaged('its signature (MAC) does not verify')
   const parsed = proofSchema.safeParse(parsedJson(signed.body))
   if (!parsed.success) throw damaged('it is malformed, or of a newer version', parsed.error)
   const proof = parsed.data
   if (proof.key !== signed.key) throw damaged(`its first line names the key ${signed.key}, the proof another`)
-  if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${idTime(new Date(proof.time))}-`)) throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
+  const { proof: id = '', set, snapshot } = parseProofKey(key) ?? {}
+  const isItsOwn = signer ? keyOfProof(proof, id, signer) === key : set === proof.set && snapshot === proof.snapshot
+  if (!isItsOwn || !id.startsWith(idTime(new Date(proof.time)))) throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
   return proof
 }

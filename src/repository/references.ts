@@ -4,7 +4,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
-import { proofKeys, readProof } from './proofs.ts'
+import { parseProofKey, proofKeys, readProof } from './proofs.ts'
 import { DamagedSnapshot, openHeader, snapshotKey } from './snapshot.ts'
 
 /** A snapshot as far as deciding about it needs. */
@@ -117,8 +117,8 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
 async function provenSnapshots(store: Store): Promise<Map<string, string[]>> {
   const proven = new Map<string, string[]>()
   for (const proof of [...(await proofKeys(store)).values()].flat()) {
-    const [, set, id] = proof.split('/')
-    const key = snapshotKey(set!, id!)
+    const { set, snapshot } = parseProofKey(proof)!
+    const key = snapshotKey(set, snapshot)
     proven.set(key, [...(proven.get(key) ?? []), proof])
   }
   return proven

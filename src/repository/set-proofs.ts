@@ -2,7 +2,7 @@ import type { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import type { Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
-import { type Proof, proofKeys, readProof, readVerdict } from './proofs.ts'
+import { parseProofKey, proofKeys, readVerdict, type Verdict, verdictAt } from './proofs.ts'
 import { idTime } from './snapshot.ts'
 
 /** Clocks differ, and listings lag behind: proofs made so many milliseconds before a snapshot may still tell of its objects. */
@@ -12,36 +12,36 @@ const PARALLEL = 16
 /** The proofs of one set: listed once, and each read once, when it is needed. */
 export class SetProofs {
   readonly #named: ReadonlyMap<string, readonly string[]>
-  readonly #read: (key: string) => Promise<Proof | undefined>
+  readonly #read: (key: string) => Promise<Verdict | undefined>
 
-  private constructor(named: ReadonlyMap<string, readonly string[]>, read: (key: string) => Promise<Proof | undefined>) {
+  private constructor(named: ReadonlyMap<string, readonly string[]>, read: (key: string) => Promise<Verdict | undefined>) {
     this.#named = named
     this.#read = read
   }
 
   /** `onDamaged`: told of each proof that is damaged or was edited, and is ignored. */
   static async list(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void): Promise<SetProofs> {
-    const read = new Map<string, Promise<Proof | undefined>>()
+    const read = new Map<string, Promise<Verdict | undefined>>()
     return new SetProofs(await proofKeys(store, { set }), (key) => {
-      const proof = read.get(key) ?? readProof(store, key, keys, onDamaged)
+      const proof = read.get(key) ?? verdictAt(store, key, keys, onDamaged)
       read.set(key, proof)
       return proof
     })
   }
 
   /** The newest proof of a snapshot that says verified or failed. */
-  verdict(id: string): Promise<Proof | undefined> {
+  verdict(id: string): Promise<Verdict | undefined> {
     return readVerdict(this.#named.get(id) ?? [], this.#read)
   }
 
   /** All proofs of these snapshots. */
-  async of(ids: readonly string[]): Promise<Proof[]> {
+  async of(ids: readonly string[]): Promise<Verdict[]> {
     const keys = ids.flatMap((id) => this.#named.get(id) ?? [])
     return (await inParallel(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined)
   }
 
   /** The newest proof, of any snapshot, of which this is true. */
-  async newest(wanted: (proof: Proof) => boolean): Promise<Proof | undefined> {
+  async newest(wanted: (proof: Verdict) => boolean): Promise<Verdict | undefined> {
     for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
       const proof = await this.#read(key)
       if (proof && wanted(proof)) return proof
@@ -65,13 +65,13 @@ export function tellingSince(time: Date): string {
   return idTime(new Date(time.getTime() - MARGIN))
 }
 
-/** Begins with the time. */
+/** Its id, which begins with the time. */
 function nameOf(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1)
+  return parseProofKey(key)!.proof
 }
 
 /** Keys of the chunk objects of which the newest of these proofs that names them says that they are damaged. */
-export function knownDamage(proofs: Iterable<Proof>): Set<string> {
+export function knownDamage(proofs: Iterable<Verdict>): Set<string> {
   const damaged = new Set<string>()
   for (const proof of [...proofs].toSorted((a, b) => (a.time < b.time ? -1 : 1))) {
     for (const key of proof.damaged) damaged.add(key)

@@ -44,6 +44,18 @@ function keysNamed(fingerprint: string, keys: Keys): Keys | undefined {
   return [keys, ...keys.others].find((one) => one.fingerprint === fingerprint)
 }
 
+const TAG_LENGTH = 32
+
+/** What shows that a name was made by someone with the key: the first digits of its MAC. */
+export function tagOf(name: string, keys: Keys, kind: MacKind): string {
+  return macOf(Buffer.from(name), keys, kind).slice(0, TAG_LENGTH)
+}
+
+/** Whether a tag is that of the name under one of these keys. */
+export function isTagged(name: string, tag: string, keys: Keys, kind: MacKind): boolean {
+  return tag.length === TAG_LENGTH && [keys, ...keys.others].some((one) => timingSafeEqual(Buffer.from(tag), Buffer.from(tagOf(name, one, kind))))
+}
+
 /** hex(HMAC-SHA-256(mac key of the kind, body)). */
 function macOf(body: Uint8Array, keys: Keys, kind: MacKind): string {
   return createHmac('sha256', keys.macKeys[kind]).update(body).digest('hex')

@@ -4,7 +4,7 @@ import { idOf } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
-import type { Proof } from './proofs.ts'
+import type { Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
 
@@ -59,7 +59,7 @@ export interface Search {
 }
 
 export interface Found {
-  good: { snapshot: AuthenticSnapshot; verdict: Proof | undefined } | undefined
+  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined } | undefined
   /** Newer ones that are damaged, newest first. */
   unsound: Unsound[]
   /** Why the newest of all cannot be read, where that is no damage: it is of another key, or of a newer format. */
@@ -91,7 +91,7 @@ export async function newestGood(store: Store, keys: Keys, snapshots: readonly s
   return found
 }
 
-async function flawIn(snapshot: AuthenticSnapshot, verdict: Proof | undefined, store: Store, damaged: ReadonlySet<string>): Promise<string | undefined> {
+async function flawIn(snapshot: AuthenticSnapshot, verdict: Verdict | undefined, store: Store, damaged: ReadonlySet<string>): Promise<string | undefined> {
   return (await whyNotWhole(store, snapshot, damaged)) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
 }
 

@@ -156,7 +156,7 @@ test('a proof that someone forged makes no snapshot damaged', async () => {
   flipBit(fileOf(shared))
   await run('verify', { snapshot: ids[1]!, level: 'read' })
   const store = new FileStore(root)
-  for await (const { key } of store.list(`proofs/app/${ids[1]}/`)) {
+  for await (const { key } of store.list(`proofs/app/${ids[1]}.`)) {
     const text = readFileSync(path.join(root, key), 'latin1')
     if (text.includes('"failed"')) writeFileSync(path.join(root, key), text.replace('"level":"read"', '"level":"list"'), 'latin1')
   }

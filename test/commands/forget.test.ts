@@ -41,7 +41,7 @@ test('a snapshot is forgotten with its proofs and labels, its chunks stay, and i
   expect(result.freed.bytes).toBeLessThan(11_000)
   expect(text).toContain('1 chunk (10.')
   const gone = before.filter((key) => !objects().includes(key))
-  expect(gone.toSorted()).toEqual([`labels/app/${ids[0]}.json`, expect.stringMatching(new RegExp(`^proofs/app/${ids[0]}/`)), snapshotKey('app', ids[0]!)])
+  expect(gone.toSorted()).toEqual([`labels/app/${ids[0]}.json`, expect.stringMatching(new RegExp(`^proofs/app/${ids[0]}\\.`)), snapshotKey('app', ids[0]!)])
   expect(await restored(store, ids[1])).toEqual(digests({ shop: noise('19', 10_000) }))
 })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newIdentity, writeKeyOf } from '../../src/repository/keys.ts'
@@ -115,12 +115,13 @@ test('a damaged snapshot, a proof and a label that were edited are reported, and
     const labels = path.join(copy, 'labels', 'app', `${older.id}.json`)
     writeFileSync(labels, readFileSync(labels, 'utf8').replace('true', 'false'))
     await writeProof(new FileStore(copy), keys, { set: 'app', snapshot: older.id, time: now, level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
-    const proofs = path.join(copy, 'proofs', 'app', older.id)
+    const proofs = path.join(copy, 'proofs', 'app')
     const [proof] = readdirSync(proofs)
     writeFileSync(path.join(proofs, proof!), readFileSync(path.join(proofs, proof!), 'utf8').replace('"failed"', '"verified"'))
+    renameSync(path.join(proofs, proof!), path.join(proofs, proof!.replace('-failed', '-verified')))
     const { result, warnings } = await dispatched('list', { destination: `file:${copy}`, 'encryption-key': identity }, now)
     expect(result.snapshots).toMatchObject([{ id: older.id, pinned: true, verified: false, proofs: [] }])
-    expect(warnings.toSorted()).toEqual([expect.stringContaining(`labels/app/${older.id}.json cannot be believed`), expect.stringContaining(`proofs/app/${older.id}/`), expect.stringContaining(`snapshots/app/${newer.id}.json.zst is not a whole snapshot`)])
+    expect(warnings.toSorted()).toEqual([expect.stringContaining(`labels/app/${older.id}.json cannot be believed`), expect.stringContaining(`proofs/app/${older.id}.`), expect.stringContaining(`snapshots/app/${newer.id}.json.zst is not a whole snapshot`)])
   } finally {
     rmSync(copy, { recursive: true })
   }

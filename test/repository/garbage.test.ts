@@ -232,11 +232,13 @@ test('a "deleted" snapshot that reappears within the grace is whole and stays so
   expect(await restored(store, one.id)).toEqual(digests(content.one))
 })
 
+const proofOf = (id: string): string => `proofs/app/${id}.20261120T120000Z-00000000.list-verified.${'0'.repeat(32)}.json`
+
 test('proofs and labels go with their snapshot, those of one that is gone already after the grace; those of others stay', async () => {
   const [zero, one, two] = [await backUp({ store }, content.three), await backUp({ store }, content.one), await backUp({ store }, content.two)]
   for (const { id } of [zero, one, two]) {
     await putLabels(store, keys, 'app', id, { pinned: false, tags: ['kept'] })
-    await store.put(`proofs/app/${id}/20261120T120000Z-00000000.json`, Buffer.from('any'))
+    await store.put(proofOf(id), Buffer.from('any'))
   }
   await store.delete(snapshotKey('app', zero.id))
   await prune([one.id])
@@ -244,7 +246,7 @@ test('proofs and labels go with their snapshot, those of one that is gone alread
   expect(objects('proofs/')).toHaveLength(2)
   later(25)
   await prune([])
-  expect([...objects('labels/'), ...objects('proofs/')]).toEqual([`labels/app/${two.id}.json`, `proofs/app/${two.id}/20261120T120000Z-00000000.json`])
+  expect([...objects('labels/'), ...objects('proofs/')]).toEqual([`labels/app/${two.id}.json`, proofOf(two.id)])
 })
 
 test('what snapshots of other sets and of other keys list is never deleted', async () => {

@@ -108,8 +108,8 @@ async function plant(store: string): Promise<{ snapshots: string[]; future: stri
   const others = [
     put(store, `labels/default/${ids[0]}.json`, `${line(fingerprint)}{"format":"lifeboat/1"}`),
     put(store, `labels/default/${ids[1]}.json`, Buffer.alloc(MIB, '[')),
-    put(store, `proofs/default/${ids[1]}/20991231T000000Z-00000001.json`, `${line(fingerprint)}[${'1,'.repeat(MIB)}1]`),
-    put(store, `proofs/default/${ids[1]}/20991231T000000Z-00000002.json`, Buffer.alloc(5 * MIB, '[')),
+    put(store, `proofs/default/${ids[1]}.20991231T000000Z-00000001.read-failed-chunks.${'0'.repeat(32)}.json`, `${line(fingerprint)}[${'1,'.repeat(MIB)}1]`),
+    put(store, `proofs/default/${ids[1]}.20991231T000000Z-00000002.read-failed-chunks.${'0'.repeat(32)}.json`, Buffer.alloc(5 * MIB, '[')),
     put(store, 'trash/20200101T000000Z-00000001.json', `${line(fingerprint)}${'['.repeat(4 * MIB)}`),
     put(store, 'trash/20200101T000000Z-00000002.json', JSON.stringify({ format: 'lifeboat/1', chunks: readdirSync(path.join(store, 'chunks')) })),
     put(store, 'keys/0000000000000001.age', Buffer.from('age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 24\n')),

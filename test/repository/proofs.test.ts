@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { proofDetails, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { proofDetails, readProof, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -32,10 +32,11 @@ test('a proof is read back by the snapshot, newest first, with what only the key
   await writeProof(store, keys, verification({ snapshot: two, set: 'other' }))
   const { proofs, damage } = await read(store)
   expect(damage).toEqual([])
-  expect(proofs.get(one)!.map(({ time, result, damaged }) => [time, result, damaged])).toEqual([['2026-11-23T02:00:00.000Z', 'failed', damaged], ['2026-11-22T02:00:00.123Z', 'verified', []]])
-  expect(proofs.get(one)![1]).toMatchObject({ snapshot: one, set: 'app', level: 'read', seconds: 1.5, bytes: 1000 })
-  expect(await proofDetails(proofs.get(one)![0]!, keys)).toEqual({ problems: ['chunk a of shop.dump is damaged'], versions: { lifeboat: '1.0.0' }, run: 'https://github.com/octo/shop/actions/runs/1' })
-  await expect(proofDetails(proofs.get(one)![0]!, writeKeys)).rejects.toThrow('sealed to another key')
+  expect(proofs.get(one)!.map(({ time, result, damaged }) => [time, result, damaged])).toEqual([['2026-11-23T02:00:00.000Z', 'failed', damaged], ['2026-11-22T02:00:00.000Z', 'verified', []]])
+  const [newest, earlier] = await Promise.all(proofs.get(one)!.map(({ object }) => readProof(store, object, keys, (error) => expect(error).toBeUndefined())))
+  expect(earlier).toMatchObject({ snapshot: one, set: 'app', time: '2026-11-22T02:00:00.123Z', level: 'read', seconds: 1.5, bytes: 1000 })
+  expect(await proofDetails(newest!, keys)).toEqual({ problems: ['chunk a of shop.dump is damaged'], versions: { lifeboat: '1.0.0' }, run: 'https://github.com/octo/shop/actions/runs/1' })
+  await expect(proofDetails(newest!, writeKeys)).rejects.toThrow('sealed to another key')
   expect([...(await read(store, keys, 'app')).proofs.keys()]).toEqual([one])
 })
 
@@ -52,7 +53,8 @@ test('two verifications that end in the same second are both kept, and what is s
   await Promise.all([writeProof(store, keys, verification({ problems: long })), writeProof(store, keys, verification({ level: 'list' }))])
   const { proofs } = await read(store)
   expect(proofs.get(one)!.map(({ level }) => level).toSorted()).toEqual(['list', 'read'])
-  const { problems } = await proofDetails(proofs.get(one)!.find(({ level }) => level === 'read')!, keys)
+  const { object } = proofs.get(one)!.find(({ level }) => level === 'read')!
+  const { problems } = await proofDetails((await readProof(store, object, keys, (error) => expect(error).toBeUndefined()))!, keys)
   expect([problems.length, problems[0]!.length]).toEqual([20, 500])
 })
 
@@ -60,7 +62,7 @@ test('one that was edited, cut short, moved or is of a newer form is ignored and
   const store = freshStore()
   const good = await writeProof(store, keys, verification({ time: new Date('2026-11-24T02:00:00Z') }))
   const text = (await store.get(good, ANY_SIZE)).toString()
-  const place = (name: string): string => `proofs/app/${one}/20261122T02000${name}Z-00000000.json`
+  const place = (name: string): string => `proofs/app/${one}.20261122T02000${name}Z-00000000.read-verified.${'0'.repeat(32)}.json`
   await store.put(place('0'), Buffer.from(text.replace('"verified"', '"failed"')))
   await store.put(place('1'), Buffer.from(text.slice(0, -10)))
   await store.put(place('2'), Buffer.from(text))

@@ -39,7 +39,7 @@ test('an artifact without a snapshot is none of a backup, and is not deleted', (
 })
 
 test('an artifact with proofs alone goes with the last of their snapshots', () => {
-  const proofs = (id: number, ...days: number[]): Holding => ({ id, name: 'lifeboat-app', created: at(8), objects: new Set(days.map((day) => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', '/20260108T000000Z-00000000.json'))), needs: [] })
+  const proofs = (id: number, ...days: number[]): Holding => ({ id, name: 'lifeboat-app', created: at(8), objects: new Set(days.map((day) => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', `.20260108T000000Z-00000000.list-verified.${'0'.repeat(32)}.json`))), needs: [] })
   const holdings = [...week, proofs(21, 1), proofs(22, 1, 7), proofs(23, 7), proofs(24, 99)]
   expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 21, 24])
   expect(unneeded(holdings, new Set([snapshot(1)]), at(20)).map(({ id }) => id)).toEqual([2, 3, 4, 24])

@@ -76,7 +76,7 @@ export function snapshotsOf(holding: Pick<Holding, 'objects'>): string[] {
 
 /** The snapshots that the proofs in an artifact are of, by key: a proof is written after its backup's artifact, so it has one of its own. */
 function provedBy({ objects }: Pick<Holding, 'objects'>): string[] {
-  return [...objects].filter((key) => key.startsWith('proofs/')).map((key) => `snapshots/${key.split('/').slice(1, 3).join('/')}.json.zst`)
+  return [...objects].filter((key) => key.startsWith('proofs/')).map((key) => key.replace(/^proofs\/([^/]+)\/([^./]+).*$/, 'snapshots/$1/$2.json.zst'))
 }
 
 /** The needs of an artifact that no artifact holds any more. `present` has every object there is. */
