@@ -149,7 +149,7 @@ export interface RestoreResult {
   left?: RestoreOutcome['left']
   /** Of a database of which only schemas or tables were selected: what came with them, and what was left out and why. */
   selection?: SelectionReport
-  /** Owner, privileges, comment and settings of the archived database itself. */
+  /** Owner, privileges, comment and settings of the archived database itself; absent where they were not asked for and only a part was restored. */
   databaseSettings?: 'applied' | 'left as they are'
   /** Of what is restored, what the backup lacks and what it warned of. */
   backup?: Remarks

@@ -46,7 +46,7 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   tellSubscriptions(plan, report)
   if (outcome.errors.length > 0) return outcome
   if (wanted) return applied(outcome, wanted, context)
-  return settings === undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' }
+  return settings === undefined || plan.selection || only !== undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' }
 }
 
 async function applied(outcome: RestoreOutcome, { early, late, entries }: DatabaseSettings, context: QueryContext): Promise<RestoreOutcome> {
@@ -84,6 +84,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     if (outcome.errors.length === 0 && wanted && wanted.late.length > 0) await change(wanted.late, steady)
   } catch (error) {
     await dropAgain(database, steady, messageOf(error))
+    report.info(`the new database ${target.where} was dropped again`)
     throw error
   }
   if (outcome.errors.length > 0) {

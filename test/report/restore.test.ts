@@ -1,0 +1,33 @@
+import type { RestoreResult } from '../../src/commands/results.ts'
+import { restoreSummary } from '../../src/report/summary.ts'
+import { restoreText } from '../../src/report/text.ts'
+
+const result: RestoreResult = {
+  snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 10, restored: 10, errors: [], left: 'everything', seconds: 5,
+}
+const text = (more: Partial<RestoreResult>): string => restoreText({ ...result, ...more }, { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC' })
+const summary = (more: Partial<RestoreResult>): string => restoreSummary({ ...result, ...more }, { action: 'o/lifeboat', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: new Date('2026-11-21') })
+
+test('what came with a selection, what stayed, and what was left out and why, is said', () => {
+  const selection = { added: ['type app.status'], kept: ['schema app'], leftOut: [{ what: 'foreign key app.orders of_tenant', why: 'table app.tenants is not selected' }] }
+  expect(text({ selection })).toContain('\n  Restored too, as the selection depends on it: type app.status.\n')
+  expect(text({ selection })).toContain('  Left as the target has it, though the selection depends on it: schema app.\n')
+  expect(text({ selection })).toContain('  Left out:\n  - foreign key app.orders of_tenant: table app.tenants is not selected')
+  expect(summary({ selection })).toMatch(/Left out.*\n- foreign key app.orders of.*tenant.* table app.tenants is not selected/)
+  const many = Array.from({ length: 60 }, (_, number) => ({ what: `view v${number}`, why: 'x' }))
+  expect(text({ selection: { ...selection, leftOut: many } })).toContain('  - and 10 more')
+})
+
+test('settings of the database that were left, and views that were filled, are said', () => {
+  expect(text({ databaseSettings: 'left as they are' })).toContain('To apply those of the backup, set database-settings: true.')
+  expect(text({ databaseSettings: 'applied' })).not.toContain('database-settings')
+  expect(text({ refreshed: ['app.totals'] })).toContain('Materialized views filled from the restored rows: app.totals.')
+})
+
+test('a restore that left nothing is never called restored', () => {
+  for (const left of ['unchanged', 'dropped'] as const) {
+    expect(text({ left, restored: 0, errors: ['no'] })).toMatch(/^NOT restored: shop into db:5432\/new/)
+    expect(summary({ left, restored: 0, errors: ['no'] })).toContain('### ❌ Lifeboat: `shop` not restored: 1 error')
+  }
+  expect(text({ left: 'part', restored: 9, errors: ['no'] })).toMatch(/^Restored with errors: shop/)
+})
