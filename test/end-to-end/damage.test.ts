@@ -71,7 +71,8 @@ async function expectRefused(level: 'list' | 'read', problem: RegExp): Promise<v
   const found = await verify(level)
   expect(found).toMatchObject({ status: 1, result: 'failed', snapshot: ids[1] })
   expect(found.problems.join('\n')).toMatch(problem)
-  const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create' }
+  const named = { ...given, snapshot: ids[1]! }
+  const target = { ...named, 'database-url': server.url('brand_new'), mode: 'create' }
   for (const as of both) expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /./)
 }
 
@@ -171,19 +172,20 @@ function edit(change: (header: Record<string, unknown>) => unknown): void {
   writeFileSync(file, Buffer.concat([object.subarray(0, 93), zstdCompressSync(JSON.stringify(change(header)))]))
 }
 
-/** The newest snapshot is refused, by name; the one before it is as good as ever. */
+/** The newest snapshot is refused, by name, and passed over where `latest` is asked for; the one before it is as good as ever. */
 async function expectOnlyThisOne(problem: RegExp): Promise<void> {
   const before = contentOf(store)
-  const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create' }
+  const named = { ...given, snapshot: ids[1]! }
+  const target = { ...named, 'database-url': server.url('brand_new'), mode: 'create' }
   for (const as of both) {
-    expectFailure(await sandbox.run('verify', given, { as }), 1, problem, /Other snapshots are not affected/)
+    expectFailure(await sandbox.run('verify', named, { as }), 1, problem, /Other snapshots are not affected/)
     expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /Other snapshots are not affected/)
   }
   const listed = await sandbox.run('list', { ...given, json: 'true' })
   expect(listed.err).toMatch(problem)
   expect(JSON.parse(listed.out).snapshots.map(({ id }: { id: string }) => id)).toEqual([ids[0]])
   expect(contentOf(store)).toEqual(before)
-  expect(await verify('read', { snapshot: ids[0]! })).toMatchObject({ status: 0, result: 'verified' })
+  expect(await verify('read')).toMatchObject({ status: 0, result: 'verified', snapshot: ids[0] })
   const next = await sandbox.run('backup', { ...given, verify: 'read' })
   expect(next.err).toMatch(problem)
   expect(next.status).toBe(0)
