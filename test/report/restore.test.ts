@@ -13,7 +13,9 @@ test('what came with a selection, what stayed, and what was left out and why, is
   expect(text({ selection })).toContain('\n  Restored too, as the selection depends on it: type app.status.\n')
   expect(text({ selection })).toContain('  Left as the target has it, though the selection depends on it: schema app.\n')
   expect(text({ selection })).toContain('  Left out:\n  - foreign key app.orders of_tenant: table app.tenants is not selected')
-  expect(summary({ selection })).toMatch(/Left out.*\n- foreign key app.orders of.*tenant.* table app.tenants is not selected/)
+  expect(summary({ selection })).toMatch(/Left out.*\n- foreign key app.*orders of.*tenant.* table app.*tenants is not selected/)
+  // A name with line ends stays in its line.
+  expect(text({ selection: { ...selection, leftOut: [{ what: 'view a\n  Restored too: b', why: 'x' }] } })).not.toContain('\n  Restored too: b')
   const many = Array.from({ length: 60 }, (_, number) => ({ what: `view v${number}`, why: 'x' }))
   expect(text({ selection: { ...selection, leftOut: many } })).toContain('  - and 10 more')
 })
