@@ -12,7 +12,7 @@ const table = z.strictObject({
   rowSecurity: z.boolean(),
 })
 
-/** What one query tells of a server and a database. */
+/** What can be known of a server and a database at once. */
 export const serverFacts = z.strictObject({
   server: z.strictObject({ major: z.int().min(1), version: z.string() }),
   database: z.string(),
@@ -21,7 +21,6 @@ export const serverFacts = z.strictObject({
   /** Bytes on the server's disk; null where the role may not ask. */
   databaseSize: z.int().min(0).nullable(),
   extensions: z.array(z.strictObject({ name: z.string(), version: z.string() })),
-  tables: z.array(table),
   /** Whether the role may read pg_authid: passwords of roles. */
   rolePasswords: z.boolean(),
 })
@@ -29,6 +28,7 @@ export const serverFacts = z.strictObject({
 /** What a snapshot's manifest keeps of a PostgreSQL source. */
 export const postgresFacts = z.strictObject({
   ...serverFacts.omit({ rolePasswords: true }).shape,
+  tables: z.array(table),
   /** The version of pg_dump that made the archive: `17.5 (Debian 17.5-1)`. */
   dumpVersion: z.string(),
   /** The lines of `pg_restore --list` without its comments. */
@@ -44,11 +44,29 @@ export const postgresFacts = z.strictObject({
 /** Of these facts what reading the archive back needs: a copy of all would take as much memory as they do. */
 export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
 
+export type Table = z.infer<typeof table>
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 
-// One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both.
-const sql = `WITH tables AS (
+const sql = `SELECT pg_catalog.json_build_object(
+  'server', pg_catalog.json_build_object(
+    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
+  'database', d.datname,
+  'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
+  'collation', d.datcollate,
+  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
+  'extensions', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
+    FROM pg_catalog.pg_extension),
+  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
+FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
+
+export function readServerFacts(context: QueryContext): Promise<ServerFacts> {
+  return queryJson(sql, serverFacts, context)
+}
+
+/** One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both. */
+export const tablesSql = `WITH tables AS (
   SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -62,26 +80,12 @@ const sql = `WITH tables AS (
   LEFT JOIN indexes own ON own.indrelid = t.oid
   LEFT JOIN indexes others ON others.indrelid = t.reltoastrelid
 )
-SELECT pg_catalog.json_build_object(
-  'server', pg_catalog.json_build_object(
-    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
-  'database', d.datname,
-  'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
-  'collation', d.datcollate,
-  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
-  'extensions', (
-    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
-    FROM pg_catalog.pg_extension),
-  'tables', (
-    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
-      'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
-      'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
-      'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
-    FROM sizes),
-  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
-FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
+  'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
+  'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
+  'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
+FROM sizes`
 
-/** Asks the server once for everything the manifest records of it. */
-export function readServerFacts(context: QueryContext): Promise<ServerFacts> {
-  return queryJson(sql, serverFacts, context)
+export function readTables(context: QueryContext): Promise<Table[]> {
+  return queryJson(tablesSql, z.array(table), context)
 }

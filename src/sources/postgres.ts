@@ -9,7 +9,7 @@ import { explain } from '../postgres/errors.ts'
 import { requireSession } from '../postgres/pooler.ts'
 import { straight, type Way } from '../postgres/tunnelled.ts'
 import { readGlobals } from '../postgres/globals.ts'
-import { type PostgresFacts, readServerFacts, type ServerFacts } from '../postgres/facts.ts'
+import { type PostgresFacts, readServerFacts, readTables, type ServerFacts, type Table } from '../postgres/facts.ts'
 import type { Report } from '../report/report.ts'
 import type { Json, Source, SourceStream } from './source.ts'
 
@@ -44,6 +44,7 @@ export class PostgresSource implements Source {
   readonly #running: Promise<unknown>[] = []
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
+  #tables: Table[] | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
 
@@ -70,10 +71,13 @@ export class PostgresSource implements Source {
     const { report, variables } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
-    // Small, and read while pg_dump starts.
-    const reading = this.#track(this.#explained(readGlobals({ client, connection, passwords: server.rolePasswords, variables, signal: this.#signal })))
+    // Read while pg_dump is at work, one after the other: with it, they take two connections.
+    const context = { client, connection, variables, signal: this.#signal }
+    const reading = this.#track(this.#explained(readGlobals({ ...context, passwords: server.rolePasswords })))
+    const tables = this.#track(this.#explained(reading.then(() => readTables(context))))
     yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
     const globals = await reading
+    this.#tables = await tables
     if ('reason' in globals) {
       this.#globals = { reason: globals.reason }
       report.warning(
@@ -88,13 +92,13 @@ export class PostgresSource implements Source {
   }
 
   facts(): Json {
-    if (!this.#opened || !this.#listing || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    if (!this.#opened || !this.#listing || !this.#tables || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     const { rolePasswords: _, ...server } = this.#opened.server
     const { dumpVersion, entries } = this.#listing
     const warnings = this.#warnings
     const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
     return {
-      ...server, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+      ...server, tables: this.#tables, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
     } satisfies PostgresFacts
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { connectionFromVariables, onDatabase, parseDatabaseUrl } from '../../src/postgres/connection.ts'
-import { readServerFacts } from '../../src/postgres/facts.ts'
+import { readTables } from '../../src/postgres/facts.ts'
 import { change, identifier, literal, query, type QueryContext, withoutTransaction } from '../../src/postgres/query.ts'
 import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
 
@@ -49,13 +49,13 @@ test('texts and names are quoted whatever is in them', async () => {
   expect(await asked(['SET LOCAL standard_conforming_strings = off', `SELECT ${literal(text)} AS ${identifier(text)}`], context(server.url('my app')))).toBe(`${text}\n`)
 })
 
-test('facts are read without waiting for a locked table', async () => {
+test('the tables are read without waiting for a locked table', async () => {
   await server.sql('CREATE TABLE busy (id int)', 'my app')
   const holding = server.sql(`BEGIN; LOCK TABLE busy; SELECT pg_sleep(100)`, 'my app').catch(() => 'ended by us below')
   try {
     const locked = `SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'busy'::regclass`
     while ((await server.sql(locked, 'my app')) === '0');
-    expect((await readServerFacts(context(server.url('my app')))).tables).toEqual([expect.objectContaining({ name: 'busy' })])
+    expect(await readTables(context(server.url('my app')))).toEqual([expect.objectContaining({ name: 'busy' })])
   } finally {
     await server.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)%' AND pid <> pg_backend_pid()`)
     await holding
@@ -104,7 +104,7 @@ test('names of a database without an encoding are read as they are', async () =>
     // MULE_INTERNAL writes é of Latin 1 as 81 E9.
     const name = encoding === 'SQL_ASCII' ? `Caf\\351 \\303\\251` : `Caf\\201\\351`
     await change(`DO $make$ BEGIN EXECUTE pg_catalog.format('CREATE TABLE public.%I (id pg_catalog.int4)', E'${name}'); END $make$`, at)
-    const { tables } = await readServerFacts(at)
+    const tables = await readTables(at)
     expect(tables.map(({ name }) => name)).toEqual([encoding === 'SQL_ASCII' ? 'Caf\\xE9 é' : 'Caf\\x81\\xE9'])
   }
 })

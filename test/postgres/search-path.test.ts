@@ -1,6 +1,6 @@
 import { connectionFromVariables, parseDatabaseUrl } from '../../src/postgres/connection.ts'
 import { diagnose } from '../../src/postgres/diagnosis.ts'
-import { readServerFacts } from '../../src/postgres/facts.ts'
+import { readServerFacts, readTables } from '../../src/postgres/facts.ts'
 import { detectPooler } from '../../src/postgres/pooler.ts'
 import { type QueryContext, withoutTransaction } from '../../src/postgres/query.ts'
 import { createDatabase, databaseExists, detachSubscriptions, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces } from '../../src/postgres/target.ts'
@@ -99,6 +99,7 @@ test('the traps catch whoever trusts search_path', async () => {
 
 test.each<[string, () => Promise<unknown>]>([
   ['the facts of a backup', () => readServerFacts(context('shop'))],
+  ['the tables of a backup', () => readTables(context('shop'))],
   ['what doctor asks', () => diagnose(context('shop'))],
   ['the question for a pooler', () => detectPooler(context('shop'))],
   ['the target of a restore', () => readTarget(context('shop'))],
