@@ -144,12 +144,14 @@ export class SftpStore implements Store {
 
   /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
   async #discardLeft(session: SftpSession): Promise<void> {
-    for (const temporary of this.#left) {
+    for (const temporary of [...this.#left]) {
       if (session.ended) return
+      // Several puts may come here at the same time.
+      if (!this.#left.delete(temporary)) continue
       try {
         await remove(session, temporary)
-        this.#left.delete(temporary)
       } catch (error) {
+        this.#left.add(temporary)
         if (status(error) === undefined && !(error instanceof Transient)) throw error
       }
     }

@@ -20,7 +20,7 @@ export interface Traits {
   many?: number
   /** It takes the old object away before the new one is in its place, so that a reader may see neither for a moment. */
   gap?: boolean
-  /** Who reads an object while it is replaced may get bytes of both. Each object of ours that is ever replaced is signed, so this is noticed. */
+  /** It writes in place: who reads or lists an object while it is replaced may see a part of it. Objects of ours that are ever replaced are checked when they are read. */
   torn?: boolean
   /** It takes a path that leads through a file for that file. No keys of ours are like that. */
   throughFiles?: boolean
@@ -151,7 +151,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
       expect((await listed(store, '')).size).toBe(3)
     })
 
-    test(`a reader sees the old object or the new one${gap ? ', or none' : ''}${torn ? '; or a mix of both' : ', never a part'}`, async () => {
+    test(`a reader sees the old object or the new one${gap ? ', or none' : ''}${torn ? ', or a part' : ', never a part'}`, async () => {
       const reader = await place.reopen()
       const versions = [Buffer.alloc(300_000, 1), Buffer.alloc(200_000, 2)] as const
       await store.put('a/object', versions[0])
@@ -173,7 +173,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
           })
           expect(torn || versions.some((version) => version.equals(seen))).toBe(true)
           const sizes = (await all(reader.list('a/'))).map(({ size }) => size)
-          expect([[300_000], [200_000], ...(gap ? [[]] : [])]).toContainEqual(sizes)
+          if (!torn) expect([[300_000], [200_000], ...(gap ? [[]] : [])]).toContainEqual(sizes)
         } while (!written.signal.aborted)
       }
       await Promise.all([write(), read(), read()])
