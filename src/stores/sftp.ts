@@ -6,7 +6,7 @@ import type { SshAccess, SshTarget } from '../ssh/connection.ts'
 import type { StoreEnvironment } from './open.ts'
 import { Persistence } from './persistence.ts'
 import { inParallel, Transient } from './retry.ts'
-import { FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, SftpSession, status } from './sftp/session.ts'
+import { AT_ONCE, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, SftpSession, status } from './sftp/session.ts'
 import { checkKey, checkSize, NotFound, type Store, type StoredObject } from './store.ts'
 import { type FolderContents, INCOMING, isAbandoned, walk } from './walk.ts'
 
@@ -25,10 +25,9 @@ export interface SftpOptions extends Pick<StoreEnvironment, 'variables' | 'signa
 
 /**
  * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and rclone waits for
- * bytes in their order. And how many requests of one object are under way.
+ * bytes in their order.
  */
 const PIECE = 30_000
-const PIECES_AT_ONCE = 64
 
 /**
  * A store in a folder of an SFTP server, laid out like one on a disk. A put writes a temporary file, syncs it where the server can
@@ -144,7 +143,8 @@ export class SftpStore implements Store {
 
   /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
   async #discardLeft(session: SftpSession): Promise<void> {
-    for (const temporary of [...this.#left]) {
+    const left = [...this.#left]
+    for (const temporary of left) {
       if (session.ended) return
       // Several puts may come here at the same time.
       if (!this.#left.delete(temporary)) continue
@@ -195,8 +195,14 @@ export class SftpStore implements Store {
       await writePieces(session, handle, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
       await session.extension((sftp, done) => sftp.ext_openssh_fsync(handle, (error) => done(error, undefined)))
     } catch (error) {
-      if (!session.ended) await close()
-      throw error
+      if (!session.ended) {
+        await close().catch((again: unknown) => {
+          // Why the write failed is the reason.
+          if (status(again) === undefined && !(again instanceof Transient)) throw again
+        })
+      }
+      // rclone's server, when it was so busy that one piece had to wait for the one before it for more than a second.
+      throw status(error) === FAILURE && messageOf(error) === 'Illegal seek' ? new Transient('its pieces came out of order', { cause: error }) : error
     }
     await close()
   }
@@ -297,19 +303,19 @@ export class SftpStore implements Store {
 }
 
 async function writePieces(session: SftpSession, handle: Buffer, bytes: Buffer): Promise<void> {
-  await inParallel(offsets(bytes.length), PIECES_AT_ONCE, (offset) => {
+  await inParallel(offsets(bytes.length), AT_ONCE, (offset) => {
     const length = Math.min(PIECE, bytes.length - offset)
-    return session.request((sftp, done) => sftp.write(handle, bytes, offset, length, offset, (error) => done(error, undefined)))
+    return session.requestInTurn((sftp, done) => sftp.write(handle, bytes, offset, length, offset, (error) => done(error, undefined)))
   })
 }
 
 async function readPieces(session: SftpSession, handle: Buffer, size: number): Promise<Buffer> {
   const bytes = Buffer.alloc(size)
-  await inParallel(offsets(size), PIECES_AT_ONCE, async (start) => {
+  await inParallel(offsets(size), AT_ONCE, async (start) => {
     const end = Math.min(start + PIECE, size)
     // A server may answer with less than was asked for.
     for (let offset = start; offset < end; ) {
-      const read = await session.request<number>((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)))
+      const read = await session.requestInTurn<number>((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)))
       if (read === 0) throw new Transient(`the file ended after ${offset} of ${size} bytes`)
       offset += read
     }

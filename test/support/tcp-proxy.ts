@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** `up`: what the client sends. `down`: what the server answers. */
 export type Direction = 'up' | 'down'
@@ -9,6 +10,10 @@ export interface TcpProxy {
   readonly port: number
   /** Connections accepted so far. */
   readonly connections: number
+  /** Bytes that clients sent so far. */
+  readonly carried: number
+  /** From now on, on each connection and in each direction: bytes a second, and milliseconds that each byte is on its way. */
+  slow(rate: number, latency: number): void
   /** Takes no connections any more, and resets those there are; until `accept`. */
   refuse(): Promise<void>
   accept(): Promise<void>
@@ -45,6 +50,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const open = new Set<Connection>()
   const rules: Rule[] = []
   let accepted = 0
+  let carried = 0
+  let line: { rate: number; latency: number } | undefined
 
   const carry = (connection: Connection, direction: Direction, piece: Buffer): void => {
     const to = direction === 'up' ? connection.server : connection.client
@@ -74,9 +81,21 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     open.add(connection)
     for (const [from, to, direction] of [[client, server, 'up'], [server, client, 'down']] as const) {
       from.setNoDelay(true)
-      from.on('data', (piece: Buffer) => carry(connection, direction, piece))
+      let free = 0
+      let before = Promise.resolve()
+      from.on('data', (piece: Buffer) => {
+        if (direction === 'up') carried += piece.length
+        if (!line) return carry(connection, direction, piece)
+        const now = performance.now()
+        free = Math.max(free, now) + (piece.length / line.rate) * 1000
+        from.pause()
+        setTimeout(() => from.resume(), free - now)
+        // Timers alone may exchange two pieces.
+        const arrived = sleep(free - now + line.latency)
+        before = before.then(() => arrived).then(() => carry(connection, direction, piece))
+      })
       from.on('end', () => {
-        if (!connection.stalled && !to.destroyed) to.end()
+        void before.then(() => (connection.stalled || to.destroyed ? to : to.end()))
       })
       // What one side suffers the other sees as its end.
       from.on('error', () => to.destroy())
@@ -99,6 +118,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   }
   return {
     port,
+    get carried() {
+      return carried
+    },
+    slow: (rate, latency) => void (line = { rate, latency }),
     get connections() {
       return accepted
     },

@@ -3,6 +3,13 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { connectSsh, type SshAccess, type SshOptions, type SshTarget } from '../../ssh/connection.ts'
 import { Transient } from '../retry.ts'
 
+/** Most pieces of objects that are under way on a connection: as many bytes as OpenSSH takes before it answers the first (2 MiB). */
+export const AT_ONCE = 64
+const AT_FIRST = 8
+const LEAST_AT_ONCE = 4
+/** Milliseconds that a piece may take longer than the fastest did: so long every other request waits behind the pieces that were sent before it. */
+const QUEUE = 250
+
 type Done<T> = (error: Error | null | undefined, value: T) => void
 
 /** One connection to an SFTP server, for many requests at the same time. It ends for good when the connection does, or stands still. */
@@ -12,6 +19,12 @@ export class SftpSession {
   readonly #where: string
   readonly #options: SshOptions
   readonly #waiting = new Set<(reason: unknown) => void>()
+  /** Pieces that wait to be sent, first come first: rclone's server takes them in no other order. */
+  readonly #turns: (() => void)[] = []
+  #pieces = 0
+  #mostPieces = AT_FIRST
+  /** Milliseconds. */
+  #fastest = Infinity
   #ended: unknown
   #stall: NodeJS.Timeout | undefined
 
@@ -22,6 +35,8 @@ export class SftpSession {
     this.#options = options
     client.on('error', (error) => this.#end(new Transient(`the connection to ${where} was lost: ${error.message}`, { cause: error })))
     client.on('close', () => this.#end(new Transient(`${where} closed the connection`)))
+    // It comes before `close`, which waits until all that is still to be sent has gone; over a slow line that takes minutes.
+    client.on('end', () => this.#end(new Transient(`${where} closed the connection`)))
     // The server ended the subsystem and kept the connection.
     sftp.on('close', () => this.#end(new Transient(`${where} ended the SFTP session`)))
     sftp.on('error', (error: Error) => this.#end(new Transient(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })))
@@ -85,6 +100,33 @@ export class SftpSession {
         reject(error)
       }
     })
+  }
+
+  /**
+   * The same for a piece of an object. As many are under way as the line carries in a quarter of a second: over a slow one, each of the small requests
+   * of a put would otherwise wait for megabytes. One object's pieces go before the next one's, so that a connection that ends takes few objects with it.
+   */
+  requestInTurn<T = void>(start: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#turns.push(() => {
+        const began = performance.now()
+        const answered = (): void => this.#adapt(performance.now() - began)
+        this.request(start).finally(answered).then(resolve, reject)
+      })
+      this.#sendPieces()
+    })
+  }
+
+  #sendPieces(): void {
+    for (; this.#turns.length > 0 && this.#pieces < this.#mostPieces; this.#pieces++) this.#turns.shift()!()
+  }
+
+  /** `took`: milliseconds until a piece was answered. */
+  #adapt(took: number): void {
+    this.#fastest = Math.min(this.#fastest, took)
+    this.#mostPieces = took - this.#fastest > QUEUE ? Math.max(LEAST_AT_ONCE, this.#mostPieces - 1) : Math.min(AT_ONCE, this.#mostPieces + 1)
+    this.#pieces--
+    this.#sendPieces()
   }
 
   /** The same for a request of an extension: undefined when the server does not have it. */
