@@ -48,18 +48,17 @@ export interface FoundChunk {
   recipients: readonly string[]
 }
 
-/** Notes that a run begins, and gives what earlier runs put and list in no snapshot. To be called before anything is put. */
+/** What earlier runs of the set put and list in no snapshot. */
 export async function beginRun(store: Store, keys: Keys, options: RunOptions): Promise<Unfinished> {
   const { set, id, snapshots, grace, now, onDamaged } = options
   // What was not committed is not there.
-  if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined)) return new Unfinished(store, keys, [], new Set(), options)
+  if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined)) return new Unfinished(store, keys, options)
   const oldest = idTime(new Date(now().getTime() - grace / 2))
   const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1)
   const trash = earlier.length > 0 ? await inTrash(store, keys, onDamaged) : new Set<string>()
   const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier]
-  await store.put(runsKey(set), sign(JSON.stringify(schema.parse({ format: FORMAT, set, runs })), keys, 'runs'))
-  const openable = earlier.filter(({ recipients }) => isSealedToAll(recipients, keys))
-  return new Unfinished(store, keys, openable, trash, options)
+  const note = sign(JSON.stringify(schema.parse({ format: FORMAT, set, runs })), keys, 'runs')
+  return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => isSealedToAll(recipients, keys)) })
 }
 
 /** Empty where there is none, or none that can be believed: it is written anew, and nothing else depends on it. */
@@ -86,14 +85,24 @@ export class Unfinished {
   readonly #keys: Keys
   readonly #runs: readonly Begun[]
   readonly #trash: ReadonlySet<string>
-  readonly #options: Pick<RunOptions, 'grace' | 'now'>
+  readonly #options: Pick<RunOptions, 'set' | 'grace' | 'now'>
+  readonly #note: Buffer | undefined
+  #noted: Promise<void> | undefined
 
-  constructor(store: Store, keys: Keys, runs: readonly Begun[], trash: ReadonlySet<string>, options: Pick<RunOptions, 'grace' | 'now'>) {
+  /** Without `left`, nothing is used, and nothing noted. */
+  constructor(store: Store, keys: Keys, options: Pick<RunOptions, 'set' | 'grace' | 'now'>, left?: { note: Buffer; runs: readonly Begun[]; trash: ReadonlySet<string> }) {
     this.#store = store
     this.#keys = keys
-    this.#runs = keys.identity === undefined ? [] : runs
-    this.#trash = trash
     this.#options = options
+    this.#note = left?.note
+    this.#runs = keys.identity === undefined ? [] : (left?.runs ?? [])
+    this.#trash = left?.trash ?? new Set()
+  }
+
+  /** To be awaited before the run puts anything: notes for later runs that it has begun, once. */
+  begin(): Promise<void> {
+    this.#noted ??= this.#note ? this.#store.put(runsKey(this.#options.set), this.#note) : Promise.resolve()
+    return this.#noted
   }
 
   /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */

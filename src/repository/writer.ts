@@ -177,6 +177,7 @@ export class Writer {
       await earlier
       this.#check()
       if (await this.#adopt(fresh, whole)) return
+      await this.#options.unfinished?.begin()
       sealed = await this.#seal(fresh, chunk)
       await this.#roomFor(sealed.length)
     } finally {

@@ -16,12 +16,13 @@ import { readReferences, References } from '../../src/repository/references.ts'
 import { retain } from '../../src/repository/retention.ts'
 import { chunkKey, decodeSnapshot, newSnapshotId, openManifest, snapshotKey, type SourceRecord } from '../../src/repository/snapshot.ts'
 import { beginRun } from '../../src/repository/unfinished.ts'
+import { putTrash } from '../../src/repository/trash.ts'
 import { Writer } from '../../src/repository/writer.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, changed, noise, sha256 } from '../support/bytes.ts'
 import { startCeph } from '../support/ceph.ts'
-import { keys } from '../support/engine.ts'
+import { keys, otherKeys } from '../support/engine.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { destinationOf, newBucket, openBucket } from '../support/s3-place.ts'
 import { type Runner, Violation, World } from '../support/world.ts'
@@ -45,6 +46,8 @@ interface Options {
   steps: number
   store?: (now: () => Date) => Store
   without?: Without
+  /** Others have the store as well: prunes with another key, and forged trash. No backup then takes longer than the grace (docs/format.md). */
+  shared?: boolean
 }
 
 /** The plain model: which snapshots exist, what each lists, and what it must give back. */
@@ -119,7 +122,7 @@ class Model {
   }
 }
 
-async function simulate({ seed, steps, store = (now) => new MemoryStore(now), without = {} }: Options): Promise<Record<string, number>> {
+async function simulate({ seed, steps, store = (now) => new MemoryStore(now), without = {}, shared = false }: Options): Promise<Record<string, number>> {
   const model = new Model()
   const world = new World({ store, seed, start: Date.now(), faults: 0.03, onPut: (key, bytes) => model.put(key, bytes), onDelete: (key) => model.delete(key, world.time) })
   const pick = <T>(things: readonly T[]): T => things[Math.floor(world.random() * things.length)]!
@@ -130,7 +133,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
 
   const backup = (set: string) => async (runner: Runner): Promise<void> => {
     const { store: seen, now } = runner
-    const slow = world.random() < 0.2
+    const slow = !shared && world.random() < 0.2
     const started = now()
     const database = databases.get(set)!
     const place = Math.floor(world.random() * database.tables.length)
@@ -163,11 +166,11 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
     await proveSnapshot(seen, keys, { snapshot: id, set, time: now(), level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
   }
 
-  const prune = (policy: string, sets: string[]) => async (runner: Runner): Promise<void> => {
+  const prune = (policy: string, sets: string[], by = keys) => async (runner: Runner): Promise<void> => {
     const { now } = runner
     const seen = { ...runner.store, delete: (key: string) => hurriedly(runner, key) }
-    const options = { signal: new AbortController().signal, parallel: 3, now, onDamaged: (error: Error) => expect(error).toBeUndefined() }
-    const references = await readReferences(seen, keys, options)
+    const options = { signal: new AbortController().signal, parallel: 3, now, onDamaged: (error: Error) => expect(shared ? undefined : error).toBeUndefined() }
+    const references = await readReferences(seen, by, options)
     const empty = references.snapshots.length + references.unreadable.length === 0
     if (!without.missing && (references.missing.length > 0 || empty)) {
       done['refused']!++
@@ -177,7 +180,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
     const candidates = references.snapshots.filter(({ authentic, set }) => authentic && sets.includes(set)).map((snapshot) => ({ ...snapshot, pinned: false, verified: false }))
     const going = retain(candidates, parseRetention(policy, Error), 'UTC', now()).filter(({ keep }) => !keep).map(({ snapshot: { key } }) => key)
     const grace = without.grace ? 0 : GRACE
-    await collectGarbage(seen, keys, without.references ? new Forgetful(references.asOf) : references, new Set(going), { ...options, grace, dryRun: false })
+    await collectGarbage(seen, by, without.references ? new Forgetful(references.asOf) : references, new Set(going), { ...options, grace, dryRun: false })
     done['prune']!++
     done['snapshotsDeleted']! += going.length
   }
@@ -226,6 +229,15 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
     model.moved.clear()
   }
 
+  /** Names every chunk there is, and claims to be years old. */
+  const forge = async (): Promise<void> => {
+    const chunks = [...model.chunks.keys()].map((key) => key.slice('chunks/aa/'.length))
+    const id = `20200101T000000Z-${String(++changes).padStart(8, '0')}`
+    if (world.random() < 0.5) await putTrash(world.store, otherKeys, id, chunks)
+    else await world.store.put(`trash/${id}.json`, Buffer.concat([Buffer.from(`lifeboat/1 ${keys.fingerprint} ${'0'.repeat(64)}\n`), Buffer.from(JSON.stringify({ format: 'lifeboat/1', trash: id, chunks }))]))
+    world.tell('trash is forged')
+  }
+
   let runs = 0
   try {
     while (world.steps < steps) {
@@ -238,7 +250,8 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
           world.start(`backup ${set} ${name}`, backup(set))
         } else if (chance < 0.85) {
           const policy = pick(['last=1', 'last=2', 'last=1', 'daily=2', 'within=1d'])
-          world.start(`prune ${policy} ${name}`, prune(policy, pick([['app'], ['shop'], ['app', 'shop']])))
+          const by = shared && world.random() < 0.4 ? otherKeys : keys
+          world.start(`prune ${policy} ${name}`, prune(policy, pick([['app'], ['shop'], ['app', 'shop']]), by))
         } else if (chance < 0.95 && existing.length > 0) {
           world.start(`restore ${name}`, restore(pick(existing)))
         } else if (chance < 0.96) {
@@ -249,6 +262,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
           const older = existing.filter((key) => existing.some((other) => other.split('/')[1] === key.split('/')[1] && other > key))
           if (older.length > 0) world.start(`forget ${name}`, forget(pick(older)))
         }
+        if (shared && world.random() < 0.1) await forge()
         if (world.random() < 0.3) world.pass(30 * HOUR)
       }
       await world.step()
@@ -309,6 +323,11 @@ const first = Number(process.env['LIFEBOAT_SEED'] ?? 1)
 test.each(Array.from({ length: seeds }, (_, index) => first + index))('in memory, with the seed %i, every snapshot that exists restores at every step', async (seed) => {
   const done = await simulate({ seed, steps })
   if (process.env['LIFEBOAT_SEEDS']) process.stderr.write(`${seed}: ${JSON.stringify(done)}\n`)
+  for (const kind of ['backup', 'prune', 'restore', 'chunksDeleted', 'snapshotsDeleted']) expect([kind, done[kind]! > 0]).toEqual([kind, true])
+}, 600_000)
+
+test.each([first, first + 1])('in a store that is shared with another key, and with someone who forges trash, with the seed %i, every snapshot restores at every step', async (seed) => {
+  const done = await simulate({ seed, steps, shared: true })
   for (const kind of ['backup', 'prune', 'restore', 'chunksDeleted', 'snapshotsDeleted']) expect([kind, done[kind]! > 0]).toEqual([kind, true])
 }, 600_000)
 
