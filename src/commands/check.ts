@@ -41,7 +41,7 @@ function redacted(text: string, { report }: Environment): string {
 function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
   return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
-    const sets = await freshnessOf(store, keys, inputs.set, inputs['proof-level'], warningOf(environment.report))
+    const sets = await freshnessOf(store, keys, inputs.set, { level: inputs['proof-level'], now: environment.now(), onDamaged: warningOf(environment.report) })
     const shown = (text: string): string => redacted(text, environment)
     return {
       store: store.name,
@@ -59,7 +59,8 @@ function problemsOf({ newest, verified, unsound, unreadable, proof }: Freshness,
   const age = (time: string): number => now.getTime() - Date.parse(time)
   for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
   if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
-  if (!verified) problems.push(`no snapshot is verified and whole; ${unreadable ?? `the newest is ${newest}`}`)
+  const why = unreadable ?? (newest === undefined ? 'every snapshot is dated in the future' : `the newest is ${newest}`)
+  if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
   else if (age(verified.time) > maxAge) problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`)
   if (maxProofAge === undefined) return problems
   if (!proof) problems.push(`nothing was ever verified at level ${level}`)

@@ -5,6 +5,7 @@ import type { Inputs } from '../inputs.ts'
 import { momentOf } from '../inputs/moment.ts'
 import { type Report, warningOf } from '../report/report.ts'
 import type { Keys } from '../repository/keys.ts'
+import { isAhead } from '../repository/catalog.ts'
 import { LIMITS } from '../repository/limits.ts'
 import { type ReadLabels, readLabels, tagsOf } from '../repository/labels.ts'
 import { readProofs, type Verdict, verdictOf } from '../repository/proofs.ts'
@@ -43,17 +44,17 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
       ({ sources }: ListedSnapshot) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
     ]
     const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)))
-    return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys)) }
+    return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) }
   })
 }
 
 /** As many of the newest are looked at, whether all they need is in the store. */
 const LOOKED_AT = 5
 
-/** The newest of these that is whole; those of another key cannot be restored with this one. */
-async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
+/** The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. */
+async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined, now: Date): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
   const unsound: Unsound[] = []
-  const own = snapshots.filter(({ authentic }) => authentic || !keys).toSorted((a, b) => b.time.localeCompare(a.time))
+  const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now)).toSorted((a, b) => b.time.localeCompare(a.time))
   for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
     const why = damage ?? (await missingFrom(snapshotKey(set, id), store, keys))
     if (why === undefined) return { restorable: id, unsound }

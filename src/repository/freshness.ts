@@ -1,6 +1,6 @@
-import type { LifeboatError } from '../error.ts'
+import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
-import { idOf, setOf, snapshotKeys } from './catalog.ts'
+import { idOf, isAhead, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { checkListing } from './listing.ts'
 import type { Verdict } from './proofs.ts'
@@ -24,20 +24,30 @@ export interface Freshness {
 
 const LEVELS: readonly Verdict['level'][] = ['list', 'read', 'drill']
 
+export interface FreshnessOptions {
+  /** Of the proof looked for. */
+  level: Verdict['level']
+  now: Date
+  /** Told of proofs that are ignored, and of snapshots dated in the future, which do not count. */
+  onDamaged: (error: LifeboatError) => void
+}
+
 /**
- * Of each set there is, or of the one asked for. `level`: of the proof looked for. Newest first, only as many objects are read as it takes to find both;
+ * Of each set there is, or of the one asked for. Newest first, only as many objects are read as it takes to find both;
  * of the snapshot found, and of the newest, every chunk object is looked for in the store.
  */
-export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, level: Verdict['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness[]> {
+export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, options: FreshnessOptions): Promise<Freshness[]> {
   const listed = await snapshotKeys(store, set)
   if (listed.length === 0) await checkListing(store, set)
   const bySet = Map.groupBy(listed, setOf)
   const found: Freshness[] = []
-  for (const [name, snapshots] of bySet) found.push(await ofSet(store, keys, name, snapshots, level, onDamaged))
+  for (const [name, snapshots] of bySet) found.push(await ofSet(store, keys, name, snapshots, options))
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
 }
 
-async function ofSet(store: Store, keys: Keys, set: string, snapshots: readonly string[], level: Verdict['level'], onDamaged: (error: LifeboatError) => void): Promise<Freshness> {
+async function ofSet(store: Store, keys: Keys, set: string, listed: readonly string[], { level, now, onDamaged }: FreshnessOptions): Promise<Freshness> {
+  const snapshots = listed.filter((key) => !isAhead(idOf(key), now))
+  for (const key of listed.slice(0, listed.length - snapshots.length)) onDamaged(new LifeboatError(`${key} does not count: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. Once that is settled, delete it: `lifeboat forget ID`.' }))
   const proofs = await SetProofs.list(store, keys, set, onDamaged)
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
   const proof = await proofs.newest((one) => one.result === 'verified' && LEVELS.indexOf(one.level) >= LEVELS.indexOf(level))

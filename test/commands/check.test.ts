@@ -10,6 +10,7 @@ import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { ANY_SIZE, noise } from '../support/bytes.ts'
+import { dispatched } from '../support/dispatched.ts'
 import { backUp, identity, keys, writeKeys } from '../support/engine.ts'
 import { GitHub } from '../support/github/emulator.ts'
 
@@ -76,6 +77,14 @@ test.each<[string, Partial<Verification>[]]>([
   const good = await snapshot('app', 20)
   await snapshot('app', 1, proofs)
   expect((await check()).sets[0]!.verified!.snapshot).toBe(good)
+})
+
+test('a snapshot dated in the future does not count, nor does list recommend it', async () => {
+  const good = await snapshot('app', 20)
+  const ahead = await snapshot('app', -48)
+  expect(await check()).toMatchObject({ status: 0, sets: [{ newest: good, verified: { snapshot: good } }] })
+  expect(warnings).toEqual([expect.stringContaining(`${ahead}.json.zst does not count: it is dated in the future`)])
+  expect((await dispatched('list', { destination: store.name, 'encryption-key': identity }, now)).result.restorable).toBe(good)
 })
 
 test('a write key will do; a proof that failed to find out anything takes nothing away; one that was edited is told of and does not count', async () => {
