@@ -105,7 +105,7 @@ describe('a chunk', () => {
   test.each(both)('with a flipped bit fails a backup that reads everything back (%s), and the next one heals it', async (as) => {
     const damaged = chunks.filter((_, index) => chunks.some(([, , , base]) => base === index)).slice(-2)
     for (const chunk of damaged) flipBit(objectOf(chunk))
-    const failed = await sandbox.run('backup', { ...given, verify: 'read' }, { as })
+    const failed = await sandbox.run('backup', { ...given, verify: 'read', 'check-reused': '0%' }, { as })
     expectFailure(failed, 1, /snapshot \S+ was stored but does not verify: chunk chunks\/\S+ in file:\S+ is damaged/, /run the backup again: it stores anew what was found damaged/i)
     for (const [id] of damaged) expect(`${failed.err}${failed.out}`).toContain(id)
     await expectHealed()
@@ -172,7 +172,7 @@ function edit(change: (header: Record<string, unknown>) => unknown): void {
   writeFileSync(file, Buffer.concat([object.subarray(0, 93), zstdCompressSync(JSON.stringify(change(header)))]))
 }
 
-/** The newest snapshot is refused, by name, and passed over where `latest` is asked for; the one before it is as good as ever. */
+/** The newest snapshot is refused by its id, and passed over with a warning as the latest; check fails; the one before it is as good as ever. */
 async function expectOnlyThisOne(problem: RegExp): Promise<void> {
   const before = contentOf(store)
   const named = { ...given, snapshot: ids[1]! }
@@ -181,11 +181,16 @@ async function expectOnlyThisOne(problem: RegExp): Promise<void> {
     expectFailure(await sandbox.run('verify', named, { as }), 1, problem, /Other snapshots are not affected/)
     expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /Other snapshots are not affected/)
   }
+  const checked = await sandbox.run('check', { ...given, json: 'true' })
+  expect([checked.status, JSON.parse(checked.out).problems]).toEqual([1, [expect.stringMatching(problem)]])
   const listed = await sandbox.run('list', { ...given, json: 'true' })
   expect(listed.err).toMatch(problem)
   expect(JSON.parse(listed.out).snapshots.map(({ id }: { id: string }) => id)).toEqual([ids[0]])
   expect(contentOf(store)).toEqual(before)
-  expect(await verify('read')).toMatchObject({ status: 0, result: 'verified', snapshot: ids[0] })
+  const latest = await sandbox.run('verify', { ...given, json: 'true' })
+  expect(latest.err).toMatch(problem)
+  expect(JSON.parse(latest.out)).toMatchObject({ result: 'verified', snapshot: ids[0] })
+  expect(await verify('read', { snapshot: ids[0]! })).toMatchObject({ status: 0, result: 'verified' })
   const next = await sandbox.run('backup', { ...given, verify: 'read' })
   expect(next.err).toMatch(problem)
   expect(next.status).toBe(0)
