@@ -1,7 +1,11 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { newestBefore } from '../../src/dispatch.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
+import { filesIn } from '../support/github/zip.ts'
+import { recover } from '../support/recover-script.ts'
 
 const DAY = 86_400_000
 
@@ -47,3 +51,18 @@ test('the artifact that the newest leans on is deleted: no command calls it good
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
   await jobs.restore()
 })
+
+test('all artifacts extracted into one folder are a store that recover.sh reads', async () => {
+  const store = path.join(jobs.folder, 'extracted')
+  for (const artifact of jobs.artifacts()) {
+    for (const [name, bytes] of Object.entries(await filesIn(await github.content(artifact)))) {
+      mkdirSync(path.dirname(path.join(store, name)), { recursive: true })
+      writeFileSync(path.join(store, name), bytes)
+    }
+  }
+  const key = path.join(jobs.folder, 'identity.txt')
+  writeFileSync(key, jobs.key)
+  const [newest] = (await jobs.run('list')).result.snapshots
+  const { status, stdout } = recover(store, ['extract', newest!.id, 'files/files.list', '-i', key])
+  expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('\tfirst\t')])
+}, 60_000)
