@@ -66,6 +66,8 @@ export class Catalog {
   #authenticator: Authenticator | undefined
   #listed: Promise<Listed[]> | undefined
   #held: Promise<Held[]> | undefined
+  /** By this run, newest first. */
+  #made: Held[] = []
   /** The last of those that are read alone. */
   #alone: Promise<unknown> = Promise.resolve()
 
@@ -91,16 +93,18 @@ export class Catalog {
     return this.#held
   }
 
-  /** After this run itself has made one. */
+  /** After this run itself has made one; GitHub may list it later. */
   add(made: Held): void {
-    this.#listed = undefined
+    this.#made.unshift(made)
     this.#held &&= this.#held.then((held) => [made, ...held])
   }
 
   /** After this run itself has deleted one. */
   remove(id: number): void {
+    const others = (held: readonly Held[]): Held[] => held.filter(({ artifact }) => artifact.id !== id)
+    this.#made = others(this.#made)
     this.#listed = undefined
-    this.#held &&= this.#held.then((held) => held.filter(({ artifact }) => artifact.id !== id))
+    this.#held &&= this.#held.then(others)
   }
 
   async close(): Promise<void> {
@@ -108,9 +112,10 @@ export class Catalog {
   }
 
   async #load(): Promise<Held[]> {
-    const held = await inParallel(await this.listed(), PARALLEL, (artifact) => this.#look(artifact))
+    const others = (await this.listed()).filter(({ id }) => !this.#made.some(({ artifact }) => artifact.id === id))
+    const held = await inParallel(others, PARALLEL, (artifact) => this.#look(artifact))
     this.#leftOut.tell()
-    return held.filter((found) => found !== undefined)
+    return [...this.#made, ...held.filter((found) => found !== undefined)]
   }
 
   /** The artifacts of this repository whose names are those of the set, or of any; newest first. Asked for once. */
