@@ -7,6 +7,9 @@ import { IN_TARGET, REFUSE } from './target.ts'
  * that others can change, and the last part of a name is not followed by rename(2).
  */
 
+/** Said of the folder to work in when other users may write in it. */
+export const NOT_ALONE = "is not root's alone"
+
 /** Goes into the folder to work in: it is the one that the target has, and root's alone if this is root. */
 const IN_WORK = String.raw`
 top=$(stat -c %d:%i .)
@@ -15,7 +18,7 @@ found=$(stat -c '%d:%i %a' .. .)
 case $found in "$top "*) ;; *) refuse "$2 was replaced by another user" ;; esac
 case ${'$'}{found##* } in *[2367]? | *[2367]) others=yes ;; *) others= ;; esac
 if [ -n "$others" ] || [ ! -O . ]; then
-  [ "$(id -u)" != 0 ] || refuse "$2 is not root's alone: another user has replaced it, or the file system of $1 keeps no owners and modes"
+  [ "$(id -u)" != 0 ] || refuse "$2 ${NOT_ALONE}: another user has replaced it, or the file system of $1 keeps no owners and modes"
 fi
 `
 
@@ -56,6 +59,8 @@ ${REFUSE}
 case $(cp --version 2>&1 || :) in *'GNU coreutils'*) ;; *) refuse 'there are no GNU coreutils, which all modes but overwrite need' ;; esac
 ${IN_TARGET}
 (umask 077; mkdir -- "./$2")
+work=$2
+trap '[ "$?" = 0 ] || { cd -P .. && rmdir -- "./$work"; } 2>/dev/null || :' EXIT
 ${IN_WORK}
 mkdir new
 `

@@ -5,7 +5,7 @@ import type { Report } from '../report/report.ts'
 import { shownName } from './file-list.ts'
 import { output } from './output.ts'
 import type { Place } from './place.ts'
-import { BEGIN, CLEAR, EXCHANGE, EXTRACT, EXTRACTED, UNDO } from './replacement-scripts.ts'
+import { BEGIN, CLEAR, EXCHANGE, EXTRACT, EXTRACTED, NOT_ALONE, UNDO } from './replacement-scripts.ts'
 import { metaOf, pathOf, type Scan } from './scan.ts'
 
 /**
@@ -41,12 +41,12 @@ export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unr
     const work = parts.slice(0, depth).join('/')
     left.add(work)
     if (unreadable.has(entry)) {
-      throw new LifeboatError(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${shownName(work)} may not be read`, {
+      throw new LifeboatError(`how far a restore has come in ${place.where} cannot be seen: ${shownName(work)} may not be read`, {
         hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
       })
     }
     if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth]!)) {
-      throw new LifeboatError(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${shownName(work)}`, {
+      throw new LifeboatError(`${place.where} is in the middle of a restore, and holds neither what was there before nor the backup as a whole: see ${shownName(work)}`, {
         hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
       })
     }
@@ -121,7 +121,7 @@ export async function clearKilled(place: Place, { finish, signal, report }: { fi
     const state = (await output(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)).split('\n')
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {
-      throw new LifeboatError(`${place.where} is neither the backup nor what was there before: a restore in mode clean was killed in the middle of it`, {
+      throw new LifeboatError(`${place.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
         hint: `Restore in mode clean, which brings it to its end first. What was there before is in ${work}/old, or has not been moved yet.`,
         status: 2,
       })
@@ -141,6 +141,7 @@ async function run(place: Place, script: string, given: readonly string[], signa
   } catch (cause) {
     if (!(cause instanceof ChildError)) throw cause
     const said = cause.exit.stderr.trim().split('\n').at(-1)
-    throw new LifeboatError(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause })
+    const hint = said?.includes(NOT_ALONE) ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere and copy from there; a Docker volume can be restored with mode overwrite.' : undefined
+    throw new LifeboatError(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause, ...(hint !== undefined && { hint }) })
   }
 }

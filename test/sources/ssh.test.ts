@@ -65,7 +65,7 @@ test('a folder of another machine comes back there and here, and unchanged is no
   expect((await failure(volumes.restore({ target: at(there), ...access() }))).message).toContain('is not empty')
   await volumes.restore({ target: at(there), mode: 'clean', ...access() })
   expect(contentsOf(there)).toEqual(contentsOf(path.join(folder, 'here')))
-})
+}, 180_000)
 
 test('a server that is not known, or known by another key, is refused with its fingerprint and the line to add', async () => {
   const given = { volumes: `data=${at(root)}`, ...access() }

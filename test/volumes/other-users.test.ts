@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -132,6 +132,16 @@ describe('root restores with mode overwrite', () => {
 const place = (variables: NodeJS.ProcessEnv = process.env, prefix: readonly string[] = []): Place => localPlace('/', variables, prefix)
 const reach = (given: string, from = place()): Promise<string> => targetFolder(given, from, new AbortController().signal)
 const home = (): string => path.join(folder, 'home')
+
+test('root is refused, with what to do, where the file system keeps no owners', async () => {
+  prepare('empty')
+  // As a network file system that takes root for somebody else.
+  const here = path.join(folder, 'squashed')
+  mkdirSync(here)
+  writeFileSync(path.join(here, 'mkdir'), `#!/bin/sh\nPATH='${process.env['PATH']}'\nmkdir "$@" && for last; do :; done && chown ${OTHER} "$last"\n`, { mode: 0o755 })
+  await expect(restored('empty', { variables: { ...process.env, PATH: `${here}:${process.env['PATH']}` } })).rejects.toMatchObject({ message: expect.stringMatching(/ is not root's alone: /), hint: expect.stringContaining('restore elsewhere') })
+  expect(readdirSync(target)).toEqual([])
+})
 
 describe('on the way to the target', () => {
   test('root follows a symbolic link only where no other user can change it', async () => {
