@@ -3,7 +3,7 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { warningOf } from '../report/report.ts'
-import { idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
+import { findSnapshot, idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
 import { copyKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { copySnapshot } from '../repository/copy.ts'
@@ -12,6 +12,7 @@ import { authenticatorOf } from '../repository/signed.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { secondsSince } from './elapsed.ts'
+import { lookingAs } from './opened.ts'
 import type { CopyResult } from './results.ts'
 
 /**
@@ -24,11 +25,11 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
   const to = await openStore(inputs, environment)
   try {
     await openRepository(from)
-    const keys = await openKeys(inputs['encryption-key'], { store: from, create: false })
-    const chosen = await choose(from, inputs)
+    const keys = await openKeys(inputs['encryption-key'], { store: from, create: false, onDamaged: warningOf(environment.report) })
+    const chosen = await choose(from, keys, inputs, environment)
     to.groups?.authenticate(authenticatorOf(keys))
     await openOrMakeRepository(to)
-    await copyKeyFiles(from, to)
+    await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
     const snapshots: CopyResult['snapshots'] = []
     for (const [index, key] of chosen.entries()) {
       snapshots.push(await copyOne(key, from, to, keys, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })))
@@ -42,12 +43,9 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
 }
 
 /** Keys of the snapshots to copy, oldest first. */
-async function choose(from: Store, { set, snapshot }: Inputs['copy']): Promise<string[]> {
-  const all = await snapshotKeys(from, snapshot === 'all' || snapshot.kind !== 'id' ? set : undefined)
-  if (snapshot === 'all') return all.toReversed()
-  const one = snapshot.kind === 'id' ? all.find((key) => idOf(key) === snapshot.id) : all[0]
-  if (one !== undefined) return [one]
-  throw new LifeboatError(`${from.name} has no snapshot ${snapshot.kind === 'id' ? snapshot.id : `in the set ${set}`}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' })
+async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy'], environment: Environment): Promise<string[]> {
+  if (snapshot === 'all') return (await snapshotKeys(from, set)).toReversed()
+  return [(await findSnapshot(from, keys, set, snapshot, lookingAs(environment))).key]
 }
 
 async function copyOne(key: string, from: Store, to: Store, keys: Keys, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {

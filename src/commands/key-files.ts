@@ -1,12 +1,10 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { snapshotKeys } from '../repository/catalog.ts'
+import { snapshotIfWhole, snapshotKeys } from '../repository/catalog.ts'
 import { type KeyFile, keyFiles, MOST_TRIED, putKeyFile, triedKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../repository/keys.ts'
-import { LIMITS } from '../repository/limits.ts'
 import { recoveryFiles } from '../repository/recovery.ts'
-import { decodeSnapshot } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
 import { withStore } from './opened.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './results.ts'
@@ -19,7 +17,7 @@ export async function keyAdd(inputs: Inputs['key add'], environment: Environment
     const own = [keys, ...keys.others]
     const files = await keyFiles(store)
     if (own.some(({ identity }) => identity === undefined)) throw new LifeboatError('a write key holds no identity that could be put under a passphrase', { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 })
-    for (const { fingerprint } of own) await requireOfStore(store, fingerprint, files)
+    for (const one of own) await requireOfStore(store, one, files)
     if (files.length + own.length > MOST_TRIED) throw new LifeboatError(`${store.name} has ${files.length} key files, and no more than ${MOST_TRIED} are tried`, { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' })
     const added: string[] = []
     for (const { fingerprint, identity } of own) {
@@ -84,10 +82,11 @@ async function opened(store: Store, files: readonly KeyFile[], passphrase: strin
 const LOOKED_AT = 20
 
 /** An identity of another store would be of no use here, and whoever added it might rely on it. */
-async function requireOfStore(store: Store, fingerprint: string, files: readonly KeyFile[]): Promise<void> {
+async function requireOfStore(store: Store, own: Keys, files: readonly KeyFile[]): Promise<void> {
+  const { fingerprint } = own
   if (files.some((file) => file.fingerprint === fingerprint)) return
   const snapshots = (await snapshotKeys(store)).slice(0, LOOKED_AT)
-  for (const key of snapshots) if ((await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), undefined)).header.key === fingerprint) return
+  for (const key of snapshots) if (await snapshotIfWhole(store, key, own)) return
   throw new LifeboatError(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' })
 }
 

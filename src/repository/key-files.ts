@@ -105,9 +105,10 @@ export async function openKeyFile(bytes: Buffer, passphrase: string): Promise<st
   }
 }
 
-/** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
-export async function copyKeyFiles(from: Store, to: Store): Promise<void> {
-  await addKeyFiles(to, await readKeyFiles(from))
+/** Puts the key files of these identities into another store that lacks them, so that the same passphrases open both. */
+export async function copyKeyFiles(from: Store, to: Store, fingerprints: ReadonlySet<string>): Promise<void> {
+  const wanted = (await keyFiles(from)).filter(({ fingerprint }) => fingerprints.has(fingerprint)).map(({ key }) => key)
+  await addKeyFiles(to, await readKeyFiles(from, new Set(wanted)))
 }
 
 /** What is in a store's key files, or in those of them that are `wanted`. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { copySnapshot } from '../../src/repository/copy.ts'
@@ -10,6 +10,7 @@ import { FileStore } from '../../src/stores/file.ts'
 import { backUp } from '../support/backup.ts'
 import { ANY_SIZE, changed, noise, sha256 } from '../support/bytes.ts'
 import { recover } from '../support/recover-script.ts'
+import { Volumes } from '../support/volume.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-recipients-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -119,4 +120,19 @@ test('a copy of a snapshot in another store opens for the same recipients', asyn
   expect(recovered(to, id, extra)).toMatchObject({ status: 0, digest: sha256(first) })
   // And is built on there.
   expect((await backUpTo(to, first, [extra.recipient])).newChunks).toBe(0)
+})
+
+test('a backup says before it begins, and in its result, what an added recipient costs; the next one says nothing', async () => {
+  const place = fresh()
+  const volumes = new Volumes(place)
+  mkdirSync(path.join(place, 'data'), { recursive: true })
+  writeFileSync(path.join(place, 'data/file'), noise('volume', 1_000_000))
+  const backup = (recipients?: string) => volumes.backup({ volumes: `data=${path.join(place, 'data')}`, ...(recipients && { recipients }) })
+  expect((await backup()).forRecipients).toBeUndefined()
+  expect(volumes.warnings).toEqual([])
+  const { forRecipients, newChunks } = await backup(extra.recipient)
+  expect(forRecipients).toEqual({ chunks: newChunks, bytes: expect.any(Number) })
+  expect(volumes.warnings).toEqual([expect.stringMatching(/^\d+ chunks? of the newest snapshot \(.* of data\) (is|are) not sealed to every recipient: what this backup needs of them is stored once more$/)])
+  expect(await backup(extra.recipient)).toMatchObject({ newChunks: 0 })
+  expect(volumes.warnings).toHaveLength(1)
 })
