@@ -1,4 +1,4 @@
-// npm run bench -- [--rounds 5] [--only mixed,small,incompressible] [--megabytes 1000] [--folder DIR] [--lifeboat dist/cli.js] [--write]
+// npm run bench -- [--rounds 5] [--only mixed,small,tables,incompressible] [--megabytes 1000] [--folder DIR] [--lifeboat dist/cli.js] [--write]
 // Backs up and restores the same databases with several programs in turn and prints a report; docs/benchmarks.md says what it means.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { newIdentity } from '../src/repository/keys.ts'
 import { clientDirectory } from '../test/support/client-programs.ts'
-import { changeDataset, loadDataset, loadIncompressible, loadSmall } from '../test/support/dataset.ts'
+import { changeDataset, loadDataset, loadIncompressible, loadSmall, loadTables } from '../test/support/dataset.ts'
 import { clientEnvironment, type Server, startServer } from '../test/support/postgres-server.ts'
 import { machine, versionOf } from './machine.ts'
 import { bytesIn, measure } from './measure.ts'
@@ -35,7 +35,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 try {
   // Autovacuum would run beside whatever is measured next.
-  server = await startServer(major, { settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off' } })
+  server = await startServer(major, { settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off', max_locks_per_transaction: '2000' } })
   await load(server)
   for (let round = 1; round <= options.rounds; round++) await oneRound(server, round)
   publish(report(samples, { machine: machine(work, versions(server), loadBefore), megabytes: options.megabytes, rounds: options.rounds }))
@@ -53,6 +53,7 @@ async function load(server: Server): Promise<void> {
     await fill()
   }
   if (only.includes('small')) await make('small', () => loadSmall(server, 'small'))
+  if (only.includes('tables')) await make('tables', () => loadTables(server, 'tables', 50_000))
   if (only.includes('incompressible')) await make('incompressible', () => loadIncompressible(server, 'incompressible', Math.ceil(megabytes * 0.3)))
   if (!only.includes('mixed')) return
   await make('mixed', () => loadDataset(server, 'mixed', { megabytes }))
@@ -71,6 +72,8 @@ async function oneRound(server: Server, round: number): Promise<void> {
     }
   }
   if (only.includes('small')) await inTurn('small', (program) => firstBackup(program, 'small'))
+  // Of the others pg_dump is all that differs.
+  if (only.includes('tables')) await inTurn('tables', (program) => firstBackup(program, 'tables'), backups.filter(({ name }) => ['pg_dump >/dev/null', 'Lifeboat'].includes(name)))
   if (only.includes('incompressible')) {
     await inTurn('incompressible', (program) => firstBackup(program, 'incompressible'))
     await inTurn('restore incompressible', (program) => restore(server, program), restores(backups))
@@ -124,7 +127,7 @@ function read() {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '5' },
-      only: { type: 'string', default: 'mixed,small,incompressible' },
+      only: { type: 'string', default: 'mixed,small,tables,incompressible' },
       megabytes: { type: 'string', default: '1000' },
       folder: { type: 'string', default: os.tmpdir() },
       lifeboat: { type: 'string', default: path.join(checkout, 'dist/cli.js') },
@@ -137,8 +140,8 @@ function read() {
     return value
   }
   const only = values.only.split(',')
-  const strange = only.find((name) => !['mixed', 'small', 'incompressible'].includes(name))
-  if (strange !== undefined) throw new Error(`--only ${strange}: there are mixed, small and incompressible`)
+  const strange = only.find((name) => !['mixed', 'small', 'tables', 'incompressible'].includes(name))
+  if (strange !== undefined) throw new Error(`--only ${strange}: there are mixed, small, tables and incompressible`)
   if (!existsSync(values.lifeboat)) throw new Error(`${values.lifeboat} is missing: run "npm run build"`)
   return { ...values, only, rounds: number('rounds'), megabytes: number('megabytes'), lifeboat: path.resolve(values.lifeboat) }
 }

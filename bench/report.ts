@@ -1,7 +1,7 @@
 import type { Measurement } from './measure.ts'
 import { median, ratios } from './statistics.ts'
 
-export type Scenario = 'small' | 'incompressible' | 'restore incompressible' | 'first' | 'unchanged' | 'changed' | 'restore'
+export type Scenario = 'small' | 'tables' | 'incompressible' | 'restore incompressible' | 'first' | 'unchanged' | 'changed' | 'restore'
 
 export interface Sample extends Measurement {
   /** Bytes in the store after the run, and how many more than before it. */
@@ -34,6 +34,7 @@ const titles: [Scenario, string, reference: string][] = [
   ['unchanged', 'Second backup, nothing changed', reference],
   ['changed', 'Second backup after changes', reference],
   ['small', 'A thousand rows, first backup', reference],
+  ['tables', 'Many empty tables, first backup', reference],
   ['incompressible', 'Incompressible data, first backup', reference],
   ['restore', 'Restore, mixed tables', 'pg_restore'],
   ['restore incompressible', 'Restore, incompressible data', 'pg_restore'],
@@ -89,6 +90,7 @@ function targets(samples: Samples): string[] {
     { what: 'changed, bytes borg adds against those Lifeboat adds', bound: 15, values: ratio('changed', 'added', 'borg').map((value) => 1 / value), atLeast: true },
     { what: 'changed, time against `pg_dump >/dev/null`', bound: 1.6, values: ratio('changed', 'seconds', reference) },
     { what: 'a thousand rows, from start to exit', bound: 1, values: samples.of('small', 'Lifeboat', 'seconds'), unit: ' s' },
+    { what: 'many tables, time against `pg_dump >/dev/null`', bound: 1.1, values: ratio('tables', 'seconds', reference) },
     { what: 'restore, time against `pg_restore`', bound: 1.15, values: ratio('restore', 'seconds', 'pg_restore') },
     { what: 'peak memory of Lifeboat, the worst of all runs', bound: 300, values: peaks, unit: ' MiB', worst: true },
   ]

@@ -3,6 +3,7 @@ import { parseDatabaseUrl } from '../../src/postgres/connection.ts'
 import { readTables, tablesSql } from '../../src/postgres/facts.ts'
 import { queryJson, type QueryContext } from '../../src/postgres/query.ts'
 import { requireNoRows } from '../../src/postgres/target.ts'
+import { loadTables } from '../support/dataset.ts'
 import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
 
 const variables = { PATH: process.env['PATH'] ?? '' }
@@ -13,10 +14,7 @@ beforeAll(async () => {
   server = await startServer(17)
   for (const [database, count] of [['few', FEW], ['many', MANY]] as const) {
     await server.createDatabase(database)
-    await server.sql(
-      `DO $$ BEGIN FOR i IN 1..${count} LOOP EXECUTE format('CREATE TABLE number_%s (id int PRIMARY KEY, note text)', i); IF i % 200 = 0 THEN COMMIT; END IF; END LOOP; END $$`,
-      database,
-    )
+    await loadTables(server, database, count)
   }
 })
 afterAll(() => server.stop())

@@ -36,6 +36,18 @@ export async function loadSmall(server: Server, database: string): Promise<void>
   await loadDataset(server, database, { megabytes: 0.08 })
 }
 
+/** Empty tables, each with a key and a column that is stored apart where it is long. */
+export async function loadTables(server: Server, database: string, count: number): Promise<void> {
+  await server.sql(
+    `DO $$ BEGIN FOR i IN 1..${count} LOOP
+       EXECUTE format('CREATE TABLE number_%s (id int PRIMARY KEY, note text)', i);
+       IF i % 200 = 0 THEN COMMIT; END IF;
+     END LOOP; END $$;
+     VACUUM ANALYZE`,
+    database,
+  )
+}
+
 /** Large objects of a megabyte each, which no program can compress, in the dump neither: it holds them as they are. */
 export async function loadIncompressible(server: Server, database: string, megabytes: number, seed = 1): Promise<void> {
   await server.sql(
