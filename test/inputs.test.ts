@@ -34,7 +34,7 @@ describe('inputs that are good', () => {
       'ssh-tunnel': undefined,
       'webdav-token': undefined,
       set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'prune-min-size': 0.5, grace: 86_400_000, 'pg-dump-args': '',
-      'lock-timeout': 300_000, 'compression-level': 3, jobs: 1, timezone: 'UTC',
+      'lock-timeout': 300_000, 'compression-level': 3, jobs: 1, timezone: 'UTC', 'allow-pooler': false, 'check-reused': undefined, 'on-shrink': 'warn',
       volumes: [], include: [], exclude: [], 'on-unreadable': 'fail', rescan: false, 'stop-containers': [], 'stop-mode': 'stop', 'pre-command': '', 'post-command': '', 'docker-image': HELPER_IMAGE,
     })
   })
