@@ -19,7 +19,7 @@ let count = 0
 function storeAt(text: string, { variables = {}, signal = new AbortController().signal }: { variables?: Record<string, string>; signal?: AbortSignal } = {}): RcloneStore {
   const destination = parseDestination(text)
   if (destination.kind !== 'rclone') throw new Error(text)
-  return new RcloneStore(destination, { timeout: 30_000, pause: 10, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
+  return new RcloneStore(destination, { timeout: 30_000, pause: 50, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
 }
 
 /** The processes that serve a remote, by their arguments as everyone on the machine sees them. */
