@@ -11,7 +11,7 @@ import { forgetSnapshot } from '../../src/repository/forget.ts'
 import { loadKnown } from '../../src/repository/known.ts'
 import { lastLook } from '../../src/repository/last-look.ts'
 import { Reader } from '../../src/repository/reader.ts'
-import { proveSnapshot } from '../../src/repository/proofs.ts'
+import { parseProofKey, proveSnapshot } from '../../src/repository/proofs.ts'
 import { readReferences, References } from '../../src/repository/references.ts'
 import { retain } from '../../src/repository/retention.ts'
 import { chunkKey, decodeSnapshot, newSnapshotId, openManifest, snapshotKey, type SourceRecord } from '../../src/repository/snapshot.ts'
@@ -96,10 +96,10 @@ class Model {
   }
 
   #prove(key: string, proven: boolean): void {
-    const [kind, set, id] = key.split('/')
-    if (kind !== 'proofs') return
-    if (proven) this.proven.add(snapshotKey(set!, id!))
-    else this.proven.delete(snapshotKey(set!, id!))
+    const proof = parseProofKey(key)
+    if (!proof) return
+    if (proven) this.proven.add(snapshotKey(proof.set, proof.snapshot))
+    else this.proven.delete(snapshotKey(proof.set, proof.snapshot))
   }
 
   bytesOf(key: string): Uint8Array {
@@ -210,17 +210,17 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
   }
 
   /** Someone moves all snapshots away, and puts them back after days. Those without a proof nobody could miss. */
-  let [back, again] = [0, 300]
+  let [back, again] = [0, without.missing ? 60 : 300]
   const move = async (): Promise<void> => {
     const all = [...model.snapshots.keys()]
-    if (all.length === 0 || world.steps < again || !all.every((key) => model.proven.has(key))) return
+    if (all.length === 0 || model.moved.size > 0 || world.steps < again || !all.every((key) => model.proven.has(key))) return
     world.tell('the snapshots are moved away')
     for (const key of all) {
       await world.store.delete(key)
       model.moved.add(key)
     }
-    back = world.time + 60 * HOUR
-    again = world.steps + 1500
+    back = world.time + (without.missing ? 150 : 60) * HOUR
+    again = world.steps + (without.missing ? 60 : 1500)
     done['moved']!++
   }
   const putBack = async (): Promise<void> => {
@@ -262,6 +262,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
           const older = existing.filter((key) => existing.some((other) => other.split('/')[1] === key.split('/')[1] && other > key))
           if (older.length > 0) world.start(`forget ${name}`, forget(pick(older)))
         }
+        if (without.missing) await move()
         if (shared && world.random() < 0.1) await forge()
         if (world.random() < 0.3) world.pass(30 * HOUR)
       }
