@@ -55,7 +55,7 @@ const rules: Rule[] = [
   [/too many clients already|remaining connection slots are reserved|too many connections for/, (_, where) => ({
     problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two' })],
   [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool|transaction blocks not allowed in statement pooling/i, (m, where) => ({
-    problem: `${where} seems to be a pooler in transaction or statement mode: ${m[0]}`,
+    problem: `${where} seems to be a pooler in transaction mode, or in statement mode: ${m[0]}`,
     hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session' })],
   [/permission denied to create database/, (_, where) => ({
     problem: `this role may not create a database at ${where}`,

@@ -74,7 +74,7 @@ test('a pooler in session mode is as good as the server, however small its pool 
 test('a pooler in statement mode is told as well', () =>
   through({ pool_mode: 'statement' }, async (pooler) => {
     expect(await detectPooler(context(pooler.url('shop')))).toMatchObject({ pooled: true })
-    await expect(query('SELECT 1', context(pooler.url('shop')))).rejects.toThrow('pooler in transaction or statement mode')
+    await expect(query('SELECT 1', context(pooler.url('shop')))).rejects.toThrow('pooler in transaction mode, or in statement mode')
   }))
 
 test('doctor names it, and the server to use instead', () =>
