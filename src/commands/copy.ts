@@ -4,6 +4,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { warningOf } from '../report/report.ts'
 import { findSnapshot, idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
+import { checkListing } from '../repository/listing.ts'
 import { copyKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { copySnapshot } from '../repository/copy.ts'
@@ -44,7 +45,11 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
 
 /** Keys of the snapshots to copy, oldest first. */
 async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy'], environment: Environment): Promise<string[]> {
-  if (snapshot === 'all') return (await snapshotKeys(from, set)).toReversed()
+  if (snapshot === 'all') {
+    const all = await snapshotKeys(from, set)
+    if (all.length === 0) await checkListing(from, set)
+    return all.toReversed()
+  }
   return [(await findSnapshot(from, keys, set, snapshot, lookingAs(environment))).key]
 }
 
