@@ -2,7 +2,7 @@ import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild }
 import { LifeboatError, messageOf } from '../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
-import { ContentsReader, type Entry, isSetting, ofDatabase } from './contents.ts'
+import { ContentsReader, type Entry, isSetting, ofDatabase, UnknownFormat } from './contents.ts'
 import { Ids } from './ids.ts'
 
 /** What `pg_restore --list` tells of a custom-format archive. */
@@ -68,9 +68,10 @@ export interface Restorable {
 
 /**
  * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`: settings of its session and
- * the database itself, which it lists too, left out. Reads no more of `bytes` than listing does.
+ * the database itself, which it lists too, left out. Reads no more of `bytes` than listing does. `unknown`: the format is one that only pg_restore reads; then there are
+ * no entries, and the count includes settings.
  */
-export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[], keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean): Promise<{ entries: Entry[]; restorable: Restorable }> {
+export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[], keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean): Promise<{ entries: Entry[]; restorable: Restorable; unknown?: UnknownFormat }> {
   const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
   const contents = new ContentsReader({ keeps: (entry) => isSetting(entry) || ofDatabase(entry) || keeps(entry) })
   let broken: unknown
@@ -94,6 +95,7 @@ export async function readContents(bytes: AsyncIterable<Uint8Array>, context: Ar
   child.end()
   // For an archive that neither can read, pg_restore's words are the ones that people look up.
   const ids = await printed()
+  if (broken instanceof UnknownFormat) return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
   if (broken !== undefined) throw broken
   const entries = contents.finish()
   for (const entry of entries) if (isSetting(entry) || ofDatabase(entry)) ids.delete(entry.id)

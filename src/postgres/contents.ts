@@ -20,6 +20,9 @@ export interface Entry {
   definition?: string
 }
 
+/** The table of contents has another form than those known here; a pg_restore of the version that made the archive reads it. */
+export class UnknownFormat extends LifeboatError {}
+
 /**
  * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list` prints
  * only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
@@ -237,7 +240,8 @@ function readHead(cursor: Cursor): [Format, entries: number] {
   const [integer, position, format] = [cursor.byte(), cursor.byte(), cursor.byte()]
   // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
   if (major !== 1 || minor < 12 || minor > 16) {
-    throw new LifeboatError(`the archive has format ${major}.${minor}; formats 1.12 to 1.16 can be read (pg_dump 10 to 18)`, { hint: 'Use a newer version of Lifeboat.' })
+    throw new UnknownFormat(`the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`, {
+      hint: 'Create a database and restore everything into it with mode empty, for which pg_restore is enough; or use a newer version of Lifeboat.' })
   }
   if (format !== 1 || integer < 4 || integer > 6 || position < 4 || position > 8) throw unreadable('it is not a custom-format archive')
   if (minor >= 15) cursor.byte() // The compression.

@@ -80,7 +80,11 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   ]
   const { schemas, tables, mode, only } = options
   const filtered = schemas.length + tables.length > 0
-  const { entries: contents, restorable } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
+  const { entries: contents, restorable, unknown } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
+  if (unknown) {
+    if (filtered || mode !== 'empty' || only === 'data') throw unknown
+    options.report.warning(unknown.message, 'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.')
+  }
   if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined

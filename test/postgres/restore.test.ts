@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../../src/error.ts'
@@ -8,7 +8,7 @@ import type { RestoreOutcome } from '../../src/postgres/restore.ts'
 import type { RestoreOptions } from '../../src/postgres/restore-plan.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
 import { loadIncompressible, loadSmall } from '../support/dataset.ts'
-import { type Server, startServer } from '../support/postgres-server.ts'
+import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
 import { clients, dump, failure, inPieces, restoreInto } from '../support/restoring.ts'
 
 const told: string[] = []
@@ -61,6 +61,27 @@ describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
     expect(await differences(`made "new"`)).toEqual([])
     const made = `SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = `
     expect(await server.sql(`${made}'made "new"'`)).toBe(await server.sql(`${made}'shop'`))
+  })
+
+  test('an archive of a newer format is restored whole by its pg_restore, and nothing else is promised of it', async () => {
+    await server.createDatabase('newer')
+    // As if made by a later version: pg_restore reads it, the minor version in its head is one that is not known here.
+    const newer = Buffer.from(bytes)
+    const [minor] = newer.subarray(6)
+    newer[6] = 99
+    const directory = path.join(temporary, 'client')
+    mkdirSync(directory)
+    for (const name of ['psql', 'pg_dump', 'pg_dumpall']) writeFileSync(path.join(directory, name), `#!/bin/sh\nexec ${clientDirectory(major)}/${name} "$@"\n`, { mode: 0o755 })
+    const program = `#!/bin/sh\n{ head -c 6; head -c 1 >/dev/null; printf '\\${minor!.toString(8)}'; cat; } | ${clientDirectory(major)}/pg_restore "$@"\n`
+    writeFileSync(path.join(directory, 'pg_restore'), program, { mode: 0o755 })
+    const more = { clients: [{ major, directory }] }
+    expect(await restore(server, 'newer', newer, more)).toMatchObject({ errors: [], left: 'everything' })
+    expect(await differences('newer')).toEqual([])
+    expect(told.join('\n')).toContain('format 1.99')
+    expect((await failure(restore(server, 'newer', newer, { ...more, mode: 'clean' }))).message).toContain('format 1.99')
+    expect((await failure(restore(server, 'newer', newer, { ...more, tables: ['customers'] }))).message).toContain('format 1.99')
+    expect(await differences('newer')).toEqual([])
+    rmSync(directory, { recursive: true })
   })
 
   test('clean replaces what is there', async () => {
