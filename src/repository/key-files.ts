@@ -3,8 +3,9 @@ import { Decrypter, Encrypter } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
 import { LIMITS } from './limits.ts'
+import { passphraseIdentity, passphraseRecipient } from './sealing/passphrase.ts'
 
-/** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
+/** log2 of scrypt's N: 128 MiB and some tenths of a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17
 /** The highest that is tried: 256 MiB and some two seconds. */
 const MOST_WORK = 18
@@ -79,8 +80,7 @@ export function each<T>(store: Store, work: (store: Store) => Promise<T>): Promi
 /** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */
 export async function putKeyFile(store: Store, fingerprint: string, identity: string, passphrase: string, further: boolean): Promise<string> {
   const encrypter = new Encrypter()
-  encrypter.setPassphrase(passphrase)
-  encrypter.setScryptWorkFactor(SCRYPT_WORK_FACTOR)
+  encrypter.addRecipient(passphraseRecipient(passphrase, SCRYPT_WORK_FACTOR))
   const key = `keys/${fingerprint}${further ? `-${randomBytes(4).toString('hex')}` : ''}.age`
   await store.put(key, await encrypter.encrypt(`${identity}\n`))
   return key
@@ -96,7 +96,7 @@ export function whyNotTried(bytes: Buffer): string | undefined {
 /** The identity in a key file that is worth trying, or undefined when the passphrase does not open it. */
 export async function openKeyFile(bytes: Buffer, passphrase: string): Promise<string | undefined> {
   const decrypter = new Decrypter()
-  decrypter.addPassphrase(passphrase)
+  decrypter.addIdentity(passphraseIdentity(passphrase, MOST_WORK))
   try {
     return (await decrypter.decrypt(bytes, 'text')).trim()
   } catch {
