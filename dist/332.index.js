@@ -132,6 +132,12 @@ var connection = __webpack_require__(73983);
 
 
 
+/** Most pieces of objects that are under way on a connection: as many bytes as OpenSSH takes before it answers the first (2 MiB). */
+const AT_ONCE = 64;
+const AT_FIRST = 8;
+const LEAST_AT_ONCE = 4;
+/** Milliseconds that a piece may take longer than the fastest did: so long every other request waits behind the pieces that were sent before it. */
+const QUEUE = 250;
 /** One connection to an SFTP server, for many requests at the same time. It ends for good when the connection does, or stands still. */
 class SftpSession {
     #client;
@@ -139,6 +145,12 @@ class SftpSession {
     #where;
     #options;
     #waiting = new Set();
+    /** Pieces that wait to be sent, first come first: rclone's server takes them in no other order. */
+    #turns = [];
+    #pieces = 0;
+    #mostPieces = AT_FIRST;
+    /** Milliseconds. */
+    #fastest = Infinity;
     #ended;
     #stall;
     constructor(client, sftp, where, options) {
@@ -148,6 +160,8 @@ class SftpSession {
         this.#options = options;
         client.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the connection to ${where} was lost: ${error.message}`, { cause: error })));
         client.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
+        // It comes before `close`, which waits until all that is still to be sent has gone; over a slow line that takes minutes.
+        client.on('end', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
         // The server ended the subsystem and kept the connection.
         sftp.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} ended the SFTP session`)));
         sftp.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })));
@@ -216,6 +230,31 @@ class SftpSession {
             }
         });
     }
+    /**
+     * The same for a piece of an object. As many are under way as the line carries in a quarter of a second: over a slow one, each of the small requests
+     * of a put would otherwise wait for megabytes. One object's pieces go before the next one's, so that a connection that ends takes few objects with it.
+     */
+    requestInTurn(start) {
+        return new Promise((resolve, reject) => {
+            this.#turns.push(() => {
+                const began = performance.now();
+                const answered = () => this.#adapt(performance.now() - began);
+                this.request(start).finally(answered).then(resolve, reject);
+            });
+            this.#sendPieces();
+        });
+    }
+    #sendPieces() {
+        for (; this.#turns.length > 0 && this.#pieces < this.#mostPieces; this.#pieces++)
+            this.#turns.shift()();
+    }
+    /** `took`: milliseconds until a piece was answered. */
+    #adapt(took) {
+        this.#fastest = Math.min(this.#fastest, took);
+        this.#mostPieces = took - this.#fastest > QUEUE ? Math.max(LEAST_AT_ONCE, this.#mostPieces - 1) : Math.min(AT_ONCE, this.#mostPieces + 1);
+        this.#pieces--;
+        this.#sendPieces();
+    }
     /** The same for a request of an extension: undefined when the server does not have it. */
     async extension(start) {
         try {
@@ -282,10 +321,9 @@ var walk = __webpack_require__(42416);
 
 /**
  * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and rclone waits for
- * bytes in their order. And how many requests of one object are under way.
+ * bytes in their order.
  */
 const PIECE = 30_000;
-const PIECES_AT_ONCE = 64;
 /**
  * A store in a folder of an SFTP server, laid out like one on a disk. A put writes a temporary file, syncs it where the server can
  * (fsync@openssh.com), and renames it into place.
@@ -398,14 +436,18 @@ class SftpStore {
     }
     /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
     async #discardLeft(session) {
-        for (const temporary of this.#left) {
+        const left = [...this.#left];
+        for (const temporary of left) {
             if (session.ended)
                 return;
+            // Several puts may come here at the same time.
+            if (!this.#left.delete(temporary))
+                continue;
             try {
                 await remove(session, temporary);
-                this.#left.delete(temporary);
             }
             catch (error) {
+                this.#left.add(temporary);
                 if (session_status(error) === undefined && !(error instanceof retry/* Transient */.Rc))
                     throw error;
             }
@@ -453,9 +495,15 @@ class SftpStore {
             await session.extension((sftp, done) => sftp.ext_openssh_fsync(handle, (error) => done(error, undefined)));
         }
         catch (error) {
-            if (!session.ended)
-                await close();
-            throw error;
+            if (!session.ended) {
+                await close().catch((again) => {
+                    // Why the write failed is the reason.
+                    if (session_status(again) === undefined && !(again instanceof retry/* Transient */.Rc))
+                        throw again;
+                });
+            }
+            // rclone's server, when it was so busy that one piece had to wait for the one before it for more than a second.
+            throw session_status(error) === FAILURE && (0,compiled_error/* messageOf */.bD)(error) === 'Illegal seek' ? new retry/* Transient */.Rc('its pieces came out of order', { cause: error }) : error;
         }
         await close();
     }
@@ -565,18 +613,18 @@ class SftpStore {
     }
 }
 async function writePieces(session, handle, bytes) {
-    await (0,retry/* inParallel */.HN)(offsets(bytes.length), PIECES_AT_ONCE, (offset) => {
+    await (0,retry/* inParallel */.HN)(offsets(bytes.length), AT_ONCE, (offset) => {
         const length = Math.min(PIECE, bytes.length - offset);
-        return session.request((sftp, done) => sftp.write(handle, bytes, offset, length, offset, (error) => done(error, undefined)));
+        return session.requestInTurn((sftp, done) => sftp.write(handle, bytes, offset, length, offset, (error) => done(error, undefined)));
     });
 }
 async function readPieces(session, handle, size) {
     const bytes = Buffer.alloc(size);
-    await (0,retry/* inParallel */.HN)(offsets(size), PIECES_AT_ONCE, async (start) => {
+    await (0,retry/* inParallel */.HN)(offsets(size), AT_ONCE, async (start) => {
         const end = Math.min(start + PIECE, size);
         // A server may answer with less than was asked for.
         for (let offset = start; offset < end;) {
-            const read = await session.request((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)));
+            const read = await session.requestInTurn((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)));
             if (read === 0)
                 throw new retry/* Transient */.Rc(`the file ended after ${offset} of ${size} bytes`);
             offset += read;

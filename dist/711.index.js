@@ -460,6 +460,8 @@ function numberOr(text) {
 
 /** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
 const SMALL = 512 * 1024;
+/** Objects that are never replaced by other content (docs/format.md, section 1). */
+const NEVER_REPLACED = /^(?:snapshots|proofs|chunks|trash)\//;
 const LARGEST_LISTING = 256 * 1024 * 1024;
 /** RFC 4918, section 11.5: the server is full, and will be the next time. */
 const INSUFFICIENT_STORAGE = 507;
@@ -544,7 +546,7 @@ class WebdavStore {
             const length = answer.headers.get('content-length');
             if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length)
                 throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} of ${length} bytes`);
-            if (answer.body.length <= SMALL)
+            if (answer.body.length <= SMALL && !NEVER_REPLACED.test(key))
                 await this.#confirm(key, answer, silence);
             return answer.body;
         });

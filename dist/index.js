@@ -30388,6 +30388,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _exit_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(42924);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(94920);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(94151);
+/* harmony import */ var _report_newest_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(86723);
 /* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(15897);
 /* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(58968);
 /* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(68427);
@@ -30398,6 +30399,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(24192);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dispatch_js__WEBPACK_IMPORTED_MODULE_5__]);
 _dispatch_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -30484,7 +30486,7 @@ async function fail(command, error, redaction, askNewest) {
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error))));
     _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setOutput */ .uH('outcome', failure.status === 3 ? 'could not verify' : 'failed');
     const asked = failure.status === 2 || failure.message === _run_js__WEBPACK_IMPORTED_MODULE_11__/* .INTERRUPTED */ .t ? undefined : await askNewest();
-    const newest = asked && 'unknown' in asked ? { ...asked, unknown: redaction.apply(asked.unknown) } : asked;
+    const newest = asked && (0,_report_newest_js__WEBPACK_IMPORTED_MODULE_18__/* .redactedNewest */ .$)(asked, (text) => redaction.apply(text));
     await writeSummary((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .failureSummary */ .jg)(command, failure, newest, { timeZone: 'UTC', now: new Date() }));
     return failure.status;
 }
@@ -30684,6 +30686,7 @@ function kill(pid, signal) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $3: () => (/* binding */ TooMuchOutput),
+/* harmony export */   Dx: () => (/* binding */ linesOf),
 /* harmony export */   Fo: () => (/* binding */ collect),
 /* harmony export */   hd: () => (/* binding */ RUN_VARIABLE),
 /* harmony export */   hm: () => (/* binding */ feed),
@@ -30804,9 +30807,8 @@ function limited(program, parameters, memory) {
 async function feed(child, input, { toTheEnd = false, spent = false } = {}) {
     const write = async (bytes) => {
         const taken = await child.write(bytes);
-        // Smaller ones may be cut from a buffer that others share.
-        if (taken && spent && bytes.buffer.byteLength > Buffer.poolSize)
-            (0,_memory_js__WEBPACK_IMPORTED_MODULE_3__/* .giveBack */ .F)(bytes.buffer);
+        if (taken && spent)
+            (0,_memory_js__WEBPACK_IMPORTED_MODULE_3__/* .giveBackLarge */ .k)(bytes);
         return taken;
     };
     try {
@@ -30851,6 +30853,19 @@ async function collectBytes(child, most, onPiece) {
         await onPiece?.(pieces.at(-1));
     }
     return Buffer.concat(pieces);
+}
+/** The lines that a child prints, many at a time, without their ends. Throws what iterating `stdout` does. */
+async function* linesOf(child) {
+    let rest = Buffer.alloc(0);
+    for await (const bytes of child.stdout) {
+        const end = bytes.lastIndexOf(10);
+        const whole = Buffer.concat([rest, bytes.subarray(0, Math.max(end, 0))]);
+        if (end >= 0)
+            yield whole.toString().split('\n');
+        rest = end < 0 ? Buffer.concat([rest, bytes]) : Buffer.from(bytes.subarray(end + 1));
+    }
+    if (rest.length > 0)
+        yield rest.toString().split('\n');
 }
 /** All that a child prints. Throws what iterating `stdout` does. */
 async function collect(child) {
@@ -31381,13 +31396,7 @@ async function backup(inputs, environment) {
         const unfinished = await (0,_repository_unfinished_js__WEBPACK_IMPORTED_MODULE_14__/* .beginRun */ .Te)(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .idOf */ .TH)), grace: inputs.grace, now: () => environment.now(), onDamaged });
         const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_15__/* .Writer */ .A({ store, keys, known, unfinished, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase });
         resume = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_23__/* .quiesce */ .e)(inputs, environment);
-        const records = [];
-        const results = [];
-        for (const source of sources) {
-            const { record, result } = await storeSource(source, writer, known.newest?.sources.find(({ name, kind }) => name === source.name && kind === source.kind), environment);
-            records.push(record);
-            results.push(result);
-        }
+        const { records, results } = await storeSources(sources, writer, known, environment);
         const unsettled = await failureOf(resume);
         resume = undefined;
         const { checked, damaged } = await checking.conclude(inputs.set);
@@ -31400,6 +31409,9 @@ async function backup(inputs, environment) {
         const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set);
         for (const text of (0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_7__/* .shrunkLines */ .PM)(shrunk))
             report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.');
+        // The facts of many tables take memory that reading them back needs.
+        records.length = 0;
+        await Promise.all(sources.splice(0).map((source) => source.close()));
         const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined;
         // What was reused was looked for before it was.
         const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged });
@@ -31441,6 +31453,16 @@ function connectionsOf(inputs, { variables, report }) {
 function databases(connections, way, inputs, programs, { variables, signal, report }) {
     const dumpArguments = (0,_postgres_dump_arguments_js__WEBPACK_IMPORTED_MODULE_4__/* .parseDumpArguments */ .y)(inputs['pg-dump-args']);
     return connections.map(({ name, connection }) => new _sources_postgres_js__WEBPACK_IMPORTED_MODULE_16__/* .PostgresSource */ .R({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }));
+}
+async function storeSources(sources, writer, known, environment) {
+    const records = [];
+    const results = [];
+    for (const source of sources) {
+        const { record, result } = await storeSource(source, writer, known.newest?.sources.find(({ name, kind }) => name === source.name && kind === source.kind), environment);
+        records.push(record);
+        results.push(result);
+    }
+    return { records, results };
 }
 async function storeSource(source, writer, before, { report }) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now();
@@ -31846,7 +31868,7 @@ function redacted(text, { report }) {
 function look(inputs, environment) {
     return (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .aH)({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
         await (0,_opened_js__WEBPACK_IMPORTED_MODULE_8__/* .compareRecoveryFiles */ .U8)(store, environment);
-        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__/* .freshnessOf */ .T)(store, keys, inputs.set, inputs['proof-level'], (0,_report_report_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(environment.report));
+        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__/* .freshnessOf */ .T)(store, keys, inputs.set, { level: inputs['proof-level'], now: environment.now(), onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(environment.report) });
         const shown = (text) => redacted(text, environment);
         return {
             store: store.name,
@@ -31864,8 +31886,9 @@ function problemsOf({ newest, verified, unsound, unreadable, proof }, inputs, no
         problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old` : ''}`);
     if (unsound.length > MOST_UNSOUND)
         problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`);
+    const why = unreadable ?? (newest === undefined ? 'every snapshot is dated in the future' : `the newest is ${newest}`);
     if (!verified)
-        problems.push(`no snapshot is verified and whole; ${unreadable ?? `the newest is ${newest}`}`);
+        problems.push(`no snapshot is verified and whole; ${why}`);
     else if (age(verified.time) > maxAge)
         problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old, more than ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxAge)}`);
     if (maxProofAge === undefined)
@@ -31961,15 +31984,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97582);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7002);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64083);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(49141);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(68961);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_9__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(58315);
+/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32079);
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7002);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(64083);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(49141);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__]);
+([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
 
 
 
@@ -31987,21 +32014,21 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependencies__.t
  */
 async function copy(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
-    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_9__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
-    const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_9__/* .openStore */ .C)(inputs, environment);
+    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_10__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
+    const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_10__/* .openStore */ .C)(inputs, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_7__/* .openRepository */ .h)(from);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeys */ .hU)(inputs['encryption-key'], { store: from, create: false });
-        const chosen = await choose(from, inputs);
-        to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .authenticatorOf */ .Xh)(keys));
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_7__/* .openOrMakeRepository */ .w)(to);
-        await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .copyKeyFiles */ .U)(from, to);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(from);
+        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs['encryption-key'], { store: from, create: false, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
+        const chosen = await choose(from, keys, inputs, environment);
+        to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_9__/* .authenticatorOf */ .Xh)(keys));
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openOrMakeRepository */ .w)(to);
+        await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .copyKeyFiles */ .U)(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)));
         const snapshots = [];
         for (const [index, key] of chosen.entries()) {
             snapshots.push(await copyOne(key, from, to, keys, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })));
         }
         const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0);
-        return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_10__/* .secondsSince */ .w)(started) };
+        return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
     }
     finally {
         await from.close();
@@ -32009,21 +32036,21 @@ async function copy(inputs, environment) {
     }
 }
 /** Keys of the snapshots to copy, oldest first. */
-async function choose(from, { set, snapshot }) {
-    const all = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, snapshot === 'all' || snapshot.kind !== 'id' ? set : undefined);
-    if (snapshot === 'all')
+async function choose(from, keys, { set, snapshot }, environment) {
+    if (snapshot === 'all') {
+        const all = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, set);
+        if (all.length === 0)
+            await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(from, set);
         return all.toReversed();
-    const one = snapshot.kind === 'id' ? all.find((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key) === snapshot.id) : all[0];
-    if (one !== undefined)
-        return [one];
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot ${snapshot.kind === 'id' ? snapshot.id : `in the set ${set}`}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' });
+    }
+    return [(await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(from, keys, set, snapshot, (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookingAs */ .CH)(environment))).key];
 }
 async function copyOne(key, from, to, keys, environment, onBytes) {
     const { signal, report } = environment;
     const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key);
     const set = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)(key);
     try {
-        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_6__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
+        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_7__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
         return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks };
     }
     catch (error) {
@@ -32047,7 +32074,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   u: () => (/* binding */ Destinations)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(97582);
+/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(32079);
 /* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
 /* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92023);
@@ -32333,7 +32360,7 @@ async function filesDiff(before, from, after, to, store) {
 }
 /** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
 function partsOf(before, after) {
-    const { segments } = _volumes_facts_js__WEBPACK_IMPORTED_MODULE_3__/* .volumeFacts */ .O.parse(after.facts);
+    const { segments } = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .factsOf */ .xS)(after, _volumes_facts_js__WEBPACK_IMPORTED_MODULE_3__/* .volumeFacts */ .O);
     const had = new Set(archivesOf(before));
     return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }));
 }
@@ -32689,16 +32716,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(97582);
+/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(32079);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64791);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_7__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
-
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64791);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_5__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -32714,8 +32737,8 @@ async function keyAdd(inputs, environment) {
         const files = await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .keyFiles */ .hh)(store);
         if (own.some(({ identity }) => identity === undefined))
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('a write key holds no identity that could be put under a passphrase', { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 });
-        for (const { fingerprint } of own)
-            await requireOfStore(store, fingerprint, files);
+        for (const one of own)
+            await requireOfStore(store, one, files);
         if (files.length + own.length > _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI)
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${files.length} key files, and no more than ${_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI} are tried`, { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' });
         const added = [];
@@ -32726,7 +32749,7 @@ async function keyAdd(inputs, environment) {
         }
         // The script in a store that an earlier version made knows of one file for each identity.
         if (added.length > 0)
-            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__/* .recoveryFiles */ .ZS)())
+            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__/* .recoveryFiles */ .ZS)())
                 await store.put(key, bytes);
         return { store: store.name, added };
     });
@@ -32766,7 +32789,7 @@ async function within(inputs, environment, work) {
             status: 2,
         });
     }
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .aH)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_5__/* .withStore */ .aH)({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work);
 }
 function passphraseOf(text, name) {
     const key = (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .parseEncryptionKey */ ._8)(text);
@@ -32784,12 +32807,13 @@ async function opened(store, files, passphrase) {
 /** Snapshots looked at for the key of a store. */
 const LOOKED_AT = 20;
 /** An identity of another store would be of no use here, and whoever added it might rely on it. */
-async function requireOfStore(store, fingerprint, files) {
+async function requireOfStore(store, own, files) {
+    const { fingerprint } = own;
     if (files.some((file) => file.fingerprint === fingerprint))
         return;
     const snapshots = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store)).slice(0, LOOKED_AT);
     for (const key of snapshots)
-        if ((await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.snapshot), undefined)).header.key === fingerprint)
+        if (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotIfWhole */ .p8)(store, key, own))
             return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' });
 }
@@ -32910,20 +32934,22 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(99170);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(88628);
+/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(88628);
 /* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(24721);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(18631);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(77533);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(60239);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(19288);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_11__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(52976);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(19288);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_12__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32942,10 +32968,10 @@ _opened_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then 
 async function list(inputs, environment) {
     const { set, retention } = inputs;
     const now = environment.now();
-    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_12__/* .momentOf */ .E)(moment, now));
+    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_13__/* .momentOf */ .E)(moment, now));
     // Ids count whole seconds.
-    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(until));
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
+    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(until));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
         if (inputs.source !== undefined && keys?.identity === undefined) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
         }
@@ -32955,7 +32981,7 @@ async function list(inputs, environment) {
         const [, snapshots] = await Promise.all([
             known,
             // A policy counts from the newest on, so with one all are read.
-            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_8__/* .survey */ .Fr)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
+            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .Fr)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
         ]);
         const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots;
         const filters = [
@@ -32964,17 +32990,17 @@ async function list(inputs, environment) {
             ({ sources }) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
         ];
         const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)));
-        return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys)) };
+        return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) };
     });
 }
 /** As many of the newest are looked at, whether all they need is in the store. */
 const LOOKED_AT = 5;
-/** The newest of these that is whole; those of another key cannot be restored with this one. */
-async function restorableOf(snapshots, store, keys) {
+/** The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. */
+async function restorableOf(snapshots, store, keys, now) {
     const unsound = [];
-    const own = snapshots.filter(({ authentic }) => authentic || !keys).toSorted((a, b) => b.time.localeCompare(a.time));
+    const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .isAhead */ .Y0)(id, now)).toSorted((a, b) => b.time.localeCompare(a.time));
     for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
-        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotKey */ .o1)(set, id), store, keys));
+        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id), store, keys));
         if (why === undefined)
             return { restorable: id, unsound };
         unsound.push({ snapshot: id, why });
@@ -32984,26 +33010,26 @@ async function restorableOf(snapshots, store, keys) {
 /** Why not all of a snapshot is there. */
 async function missingFrom(key, store, keys) {
     try {
-        const { snapshot } = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeVisible */ .vM)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
-        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
+        const { snapshot } = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .decodeVisible */ .vM)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.snapshot), keys);
+        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_10__/* .NotFound */ .Mk)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_11__/* .NotFound */ .Mk)
             return 'it was deleted meanwhile';
         throw error;
     }
 }
 /** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
 async function whatIsKnown(store, keys, of, report) {
-    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .tellingSince */ .E3)(of.since) : '';
+    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_8__/* .tellingSince */ .E3)(of.since) : '';
     const [labels, proofs] = await Promise.all([
-        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .readLabels */ .k2)(store, keys, of.set),
-        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }),
+        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_5__/* .readLabels */ .k2)(store, keys, of.set),
+        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }),
     ]);
     for (const [id, { problem }] of labels)
         if (problem !== undefined && of.wanted(id))
             report.warning(problem, 'Pin or unpin the snapshot to write them anew.');
-    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
+    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_8__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
 }
 /** When each object expires, by key, of stores where they do. */
 async function expiries(store) {
@@ -33016,21 +33042,21 @@ async function expiries(store) {
     return found;
 }
 async function describe({ snapshot, authentic }, expires) {
-    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openDescription */ .bb)(authentic);
+    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openDescription */ .bb)(authentic);
     return {
         ...visiblePart(snapshot, expires),
         authentic: authentic !== undefined,
         ...(described && {
             description: described.description,
             run: described.run?.url ?? null,
-            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .sourceSize */ .vP)(source), ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) })),
+            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .sourceSize */ .vP)(source), ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) })),
         }),
     };
 }
 /** What the header tells, which anyone can read. */
 function visiblePart({ key, header }, expires) {
     const { id, set, time, size, added, partial, chunks, tags } = header;
-    return { id, set, time, size, added, ...(partial && { partial }), tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(chunk, mark))], expires) };
+    return { id, set, time, size, added, ...(partial && { partial }), tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(chunk, mark))], expires) };
 }
 /** The first of what a snapshot needs that expires takes the whole with it. */
 function expiry(needed, expires) {
@@ -33039,8 +33065,8 @@ function expiry(needed, expires) {
 }
 /** What proofs tell of a snapshot; `proofs` are its own. */
 function standing(snapshot, proofs, damaged) {
-    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .verdictOf */ .Vj)(proofs);
-    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
+    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .verdictOf */ .Vj)(proofs);
+    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
     return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) };
 }
 function listed(described, snapshot, { labels, proofs, damaged }) {
@@ -33048,7 +33074,7 @@ function listed(described, snapshot, { labels, proofs, damaged }) {
     const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof);
     return {
         ...described,
-        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .tagsOf */ .Fg)(described, own),
+        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_5__/* .tagsOf */ .Fg)(described, own),
         pinned: own?.pinned ?? false,
         ...standing(snapshot, found, damaged),
         proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
@@ -33056,7 +33082,7 @@ function listed(described, snapshot, { labels, proofs, damaged }) {
 }
 function withReasons(snapshots, policy, timeZone, now) {
     const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }));
-    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_13__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
+    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_14__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
     return snapshots.map((listed) => {
         const decision = decisions.get(listed);
         // Only an age says when it will have passed; what other rules keep depends on backups to come.
@@ -33754,7 +33780,7 @@ async function refuseOthers(place, { wanted }, signal) {
     for await (const { path, owner } of (0,volumes_target/* foldersOfOthers */.sR)(place, signal)) {
         if (path !== '' && wanted && !wanted.has(path))
             continue;
-        const folder = path === '' ? place.where : `${(0,file_list/* displayName */.QC)(path)} in ${place.where}`;
+        const folder = path === '' ? place.where : `${(0,file_list/* shownName */.HD)(path)} in ${place.where}`;
         throw new compiled_error/* LifeboatError */.H3(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
             hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
             status: 2,
@@ -33769,7 +33795,7 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
         // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
         ...(links ? ['--delay-directory-restore'] : []),
         ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
-        '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=literal', '--file=-',
+        '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-',
     ], { signal });
     const extracting = drained(child, place);
     extracting.catch(() => undefined); // Awaited below; until then it must not count as unhandled.
@@ -33947,7 +33973,7 @@ class Putting {
             return undefined;
         const [key, metadata] = [(0,bucket_keys/* keyOfPath */.yt)(path), (0,bucket_metadata/* metadataIn */.xj)(attributes)];
         if (type !== 'file' || size !== file.size || metadata['key'] !== key)
-            throw new tar_headers/* BadTar */.r(`the archive has something else than its list where that has ${(0,file_list/* displayName */.QC)(path)}`);
+            throw new tar_headers/* BadTar */.r(`the archive has something else than its list where that has ${(0,file_list/* shownName */.HD)(path)}`);
         this.taken++;
         return { key, metadata, partSize: Math.max(PART, Math.ceil(size / MOST_PARTS)), left: size, pieces: [], held: 0, parts: 0 };
     }
@@ -34335,7 +34361,7 @@ function chooseDatabase(manifest, name, id) {
     if (!source || !archive) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} has no database ${name ?? ''}`, { hint: databases.length > 0 ? `It has ${names}.` : 'Choose another snapshot; `lifeboat list` shows them.', status: 2 });
     }
-    const facts = _postgres_facts_js__WEBPACK_IMPORTED_MODULE_3__/* .postgresFacts */ .bv.parse(source.facts);
+    const facts = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .factsOf */ .xS)(source, _postgres_facts_js__WEBPACK_IMPORTED_MODULE_3__/* .archiveFacts */ .i_);
     return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length };
 }
 
@@ -34353,18 +34379,20 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(99170);
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(54623);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(77533);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(60239);
-/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(37309);
-/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(60682);
-/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(53549);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__]);
-([_list_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
+/* harmony import */ var _volumes_facts_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(37309);
+/* harmony import */ var _files_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(60682);
+/* harmony import */ var _list_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(53549);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_list_js__WEBPACK_IMPORTED_MODULE_11__, _opened_js__WEBPACK_IMPORTED_MODULE_12__]);
+([_list_js__WEBPACK_IMPORTED_MODULE_11__, _opened_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -34380,26 +34408,26 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_lis
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 function show(inputs, environment) {
     const { snapshot: choice, set, files } = inputs;
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)((0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookedIn */ .ik)(inputs, choice), environment, async (store, keys) => {
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .withStore */ .aH)((0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .lookedIn */ .ik)(inputs, choice), environment, async (store, keys) => {
         // By its id, also one of another key is shown; `latest` is the newest of this one.
-        const decode = (key, object) => (choice.kind === 'id' || !keys ? (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeVisible */ .vM)(key, object, keys) : (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeAuthentic */ .gO)(key, object, keys));
-        const { snapshot, authentic } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .withChosen */ .ZF)(store, set, choice, decode, (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookingAs */ .CH)(environment));
+        const decode = (key, object) => (choice.kind === 'id' || !keys ? (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeVisible */ .vM)(key, object, keys) : (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeAuthentic */ .gO)(key, object, keys));
+        const { snapshot, authentic } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .withChosen */ .ZF)(store, set, choice, decode, (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .lookingAs */ .CH)(environment));
         const { id, set: own } = snapshot.header;
-        const { labels, proofs, damaged } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report);
-        const loss = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .whyNotWhole */ .$B)(store, snapshot, damaged);
-        const visible = (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .visiblePart */ .MR)(snapshot, await (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .expiries */ .oo)(store));
+        const { labels, proofs, damaged } = await (0,_list_js__WEBPACK_IMPORTED_MODULE_11__/* .whatIsKnown */ .YY)(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report);
+        const loss = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotWhole */ .$B)(store, snapshot, damaged);
+        const visible = (0,_list_js__WEBPACK_IMPORTED_MODULE_11__/* .visiblePart */ .MR)(snapshot, await (0,_list_js__WEBPACK_IMPORTED_MODULE_11__/* .expiries */ .oo)(store));
         const found = proofs.get(id) ?? [];
         return {
             store: store.name,
             listed: environment.now().toISOString(),
             ...visible,
-            tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .tagsOf */ .Fg)(visible, labels.get(id)),
+            tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .tagsOf */ .Fg)(visible, labels.get(id)),
             pinned: labels.get(id)?.pinned ?? false,
             authentic: authentic !== undefined,
-            ...(loss === undefined ? (0,_list_js__WEBPACK_IMPORTED_MODULE_10__/* .standing */ .JA)(snapshot, found, damaged) : { verified: false, damage: loss }),
+            ...(loss === undefined ? (0,_list_js__WEBPACK_IMPORTED_MODULE_11__/* .standing */ .JA)(snapshot, found, damaged) : { verified: false, damage: loss }),
             ...countsOf(snapshot),
             recipients: recipientsOf(snapshot),
-            proofs: await Promise.all(found.map((proof) => shownProof(proof, authentic))),
+            proofs: await shownProofs(found, store, keys, authentic, environment),
             ...(authentic?.keys.identity !== undefined && (await openedPart(authentic, files ? store : undefined))),
         };
     });
@@ -34413,18 +34441,22 @@ function recipientsOf({ header }) {
     const [head = ''] = Buffer.from(header.manifest, 'base64').toString('latin1').split('\n--- ', 1);
     return head.match(/^-> /gm)?.length ?? 0;
 }
+async function shownProofs(found, store, keys, authentic, { report }) {
+    const read = await Promise.all(found.map(({ object }) => (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProof */ .r$)(store, object, keys, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report))));
+    return Promise.all(read.filter((proof) => proof !== undefined).map((proof) => shownProof(proof, authentic)));
+}
 async function shownProof(proof, authentic) {
     const { level, result, time, seconds, bytes, damaged } = proof;
-    return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofDetails */ .rZ)(proof, authentic.keys))) };
+    return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .proofDetails */ .Kk)(proof, authentic.keys))) };
 }
 /** With a store the files of volumes as well. */
 async function openedPart(snapshot, store) {
-    const { description, run, lifeboat, sources } = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openManifest */ .gp)(snapshot);
+    const { description, run, lifeboat, sources } = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openManifest */ .gp)(snapshot);
     const shown = [];
     for (const source of sources) {
         const files = [];
         if (store)
-            for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_9__/* .filesOf */ .R8)(source, snapshot, store))
+            for await (const file of (0,_files_js__WEBPACK_IMPORTED_MODULE_10__/* .filesOf */ .R8)(source, snapshot, store))
                 files.push(file);
         shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) });
     }
@@ -34433,11 +34465,11 @@ async function openedPart(snapshot, store) {
 function shownSource(source) {
     const { name, kind, facts } = source;
     const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }));
-    const common = { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .sourceSize */ .vP)(source), streams, ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) };
+    const common = { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .sourceSize */ .vP)(source), streams, ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) };
     const database = kind === 'postgres' ? _postgres_facts_js__WEBPACK_IMPORTED_MODULE_1__/* .postgresFacts */ .bv.safeParse(facts).data : undefined;
     if (database)
         return { ...common, database: { ...database, entries: database.entries.length } };
-    const volume = kind === 'postgres' ? undefined : _volumes_facts_js__WEBPACK_IMPORTED_MODULE_8__/* .volumeFacts */ .O.safeParse(facts).data;
+    const volume = kind === 'postgres' ? undefined : _volumes_facts_js__WEBPACK_IMPORTED_MODULE_9__/* .volumeFacts */ .O.safeParse(facts).data;
     if (!volume)
         return common;
     const { segments: _, ...rest } = volume;
@@ -34696,7 +34728,7 @@ function wayTo(connections, inputs, { variables, temporary, signal }) {
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9492);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _postgres_archive_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(72218);
+/* harmony import */ var _postgres_archive_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(27255);
 /* harmony import */ var _postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92729);
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(54623);
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
@@ -34744,7 +34776,7 @@ async function verifySnapshot(snapshot, level, store, programs, environment, { s
             if (only !== undefined && source.name !== only)
                 continue;
             const places = new Set(source.streams.flatMap(({ chunks }) => chunks));
-            const checked = { source, entries: _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .postgresFacts */ .bv.safeParse(source.facts).data?.entries.length ?? 0, keys: keysAt(snapshot, withBases(snapshot, places)), problems: [] };
+            const checked = { source, entries: _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .archiveFacts */ .i_.safeParse(source.facts).data?.entries.length ?? 0, keys: keysAt(snapshot, withBases(snapshot, places)), problems: [] };
             sources.push(checked);
             const read = (stream) => countBytes(reader.stream(stream), (count) => {
                 bytes += count;
@@ -34876,7 +34908,7 @@ async function verifyStream(source, stream, level, bytes, programs, environment,
 }
 async function verifyArchive(source, stream, level, bytes, programs, environment, versions) {
     const { variables, signal } = environment;
-    const facts = _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .postgresFacts */ .bv.parse(source.facts);
+    const facts = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .factsOf */ .xS)(source, _postgres_facts_js__WEBPACK_IMPORTED_MODULE_5__/* .archiveFacts */ .i_);
     const { client } = await (0,_postgres_client_download_choose_js__WEBPACK_IMPORTED_MODULE_4__/* .restoreClient */ .oO)(programs.clients, Number.parseInt(facts.dumpVersion, 10), undefined, programs.provide);
     versions['pg_restore'] = `${client.major}`;
     const context = { client, variables, signal };
@@ -36388,7 +36420,7 @@ const inputs = {
         },
         ...pruning,
         'pg-dump-args': {
-            help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused.',
+            help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused; those that leave something out mark the snapshot as partial.',
             expected: 'arguments as on a command line',
             example: '--exclude-table-data=public.sessions',
             schema: schemas_text,
@@ -36963,7 +36995,8 @@ __webpack_async_result__();
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ giveBack)
+/* harmony export */   F: () => (/* binding */ giveBack),
+/* harmony export */   k: () => (/* binding */ giveBackLarge)
 /* harmony export */ });
 /**
  * Gives back the memory of a buffer at once, and not when it is collected: what flows through a backup would else have the heap collected for
@@ -36974,6 +37007,11 @@ function giveBack(buffer) {
     // To detach it is all that this does (ECMAScript 2024, ArrayBuffer.prototype.transfer).
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0)
         buffer.transfer(0);
+}
+/** The same for a buffer that may be cut from one that Node shares among small ones: those are left to the collector. */
+function giveBackLarge(bytes) {
+    if (bytes.buffer.byteLength > Buffer.poolSize)
+        giveBack(bytes.buffer);
 }
 
 
@@ -36994,33 +37032,70 @@ if (major < 24 || (major === 24 && minor < 6)) {
 
 /***/ }),
 
-/***/ 72218:
+/***/ 27255:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Rt: () => (/* binding */ parseWholeArchive),
-/* harmony export */   d0: () => (/* binding */ listArchive),
-/* harmony export */   jF: () => (/* binding */ startListing),
-/* harmony export */   r0: () => (/* binding */ readContents)
-/* harmony export */ });
-/* unused harmony export parseListing */
-/* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(17464);
-/* harmony import */ var _connection_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28854);
-/* harmony import */ var _contents_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(34028);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  d0: () => (/* binding */ listArchive),
+  Rt: () => (/* binding */ parseWholeArchive),
+  r0: () => (/* binding */ readContents),
+  jF: () => (/* binding */ startListing)
+});
+
+// EXTERNAL MODULE: ./compiled/child.js
+var compiled_child = __nccwpck_require__(9492);
+// EXTERNAL MODULE: ./compiled/error.js
+var compiled_error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/postgres/clients.js
+var clients = __nccwpck_require__(17464);
+// EXTERNAL MODULE: ./compiled/postgres/connection.js
+var connection = __nccwpck_require__(28854);
+// EXTERNAL MODULE: ./compiled/postgres/contents.js
+var postgres_contents = __nccwpck_require__(34028);
+;// CONCATENATED MODULE: ./compiled/postgres/ids.js
+/** A set of numbers that are small and close together, as those of an archive's entries are: a bit for each. */
+class Ids {
+    size = 0;
+    #bits = new Uint8Array(1024);
+    add(id) {
+        if (this.has(id))
+            return;
+        const place = id >> 3;
+        if (place >= this.#bits.length) {
+            const bits = new Uint8Array(Math.max(place + 1, 2 * this.#bits.length));
+            bits.set(this.#bits);
+            this.#bits = bits;
+        }
+        this.#bits[place] |= 1 << (id & 7);
+        this.size++;
+    }
+    has(id) {
+        return ((this.#bits[id >> 3] ?? 0) & (1 << (id & 7))) !== 0;
+    }
+    delete(id) {
+        if (!this.has(id))
+            return;
+        this.#bits[id >> 3] &= ~(1 << (id & 7));
+        this.size--;
+    }
+}
+
+;// CONCATENATED MODULE: ./compiled/postgres/archive.js
+
 
 
 
 
 
 function startListing(context) {
-    const { child, printed } = startRestore(['--list'], context, _child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo);
+    const { child, printed } = startRestore(['--list'], context, readListing);
     return {
         push: child.write,
         finish: async () => {
             child.end();
-            return parseListing(await printed());
+            return printed();
         },
         stop: child.stop,
         exit: child.exit,
@@ -37028,20 +37103,24 @@ function startListing(context) {
 }
 /** Lists an archive. Reads no more of `bytes` than the table of contents and what was on its way. */
 async function listArchive(bytes, context) {
-    const { child, printed } = startRestore(['--list'], context, _child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo);
-    await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes);
-    return parseListing(await printed());
+    const { child, printed } = startRestore(['--list'], context, readListing);
+    await (0,compiled_child/* feed */.hm)(child, bytes);
+    return printed();
 }
 /** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
 async function parseWholeArchive(bytes, context) {
-    const { child, printed } = startRestore(['-f', '/dev/null'], context, _child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo);
-    await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .feed */ .hm)(child, bytes, { toTheEnd: true, spent: true });
+    const { child, printed } = startRestore(['-f', '/dev/null'], context, compiled_child/* collect */.Fo);
+    await (0,compiled_child/* feed */.hm)(child, bytes, { toTheEnd: true, spent: true });
     await printed();
 }
-/** An archive's table of contents, and the ids of the entries that pg_restore would restore of it with `filters`. Reads no more of `bytes` than listing does. */
-async function readContents(bytes, context, filters = []) {
+/**
+ * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`: settings of its session and
+ * the database itself, which it lists too, left out. Reads no more of `bytes` than listing does. `unknown`: the format is one that only pg_restore reads; then there are
+ * no entries, and the count includes settings.
+ */
+async function readContents(bytes, context, filters, keeps) {
     const { child, printed } = startRestore(['--list', ...filters], context, idsOf);
-    const contents = new _contents_js__WEBPACK_IMPORTED_MODULE_4__/* .ContentsReader */ .yQ();
+    const contents = new postgres_contents/* ContentsReader */.yQ({ keeps: (entry) => (0,postgres_contents/* isSetting */.BX)(entry) || (0,postgres_contents/* ofDatabase */.Vi)(entry) || keeps(entry) });
     let broken;
     try {
         let [listing, reading] = [true, true];
@@ -37067,27 +37146,38 @@ async function readContents(bytes, context, filters = []) {
     child.end();
     // For an archive that neither can read, pg_restore's words are the ones that people look up.
     const ids = await printed();
+    if (broken instanceof postgres_contents/* UnknownFormat */.c4)
+        return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken };
     if (broken !== undefined)
         throw broken;
-    return { entries: contents.finish(), ids };
+    const entries = contents.finish();
+    for (const entry of entries)
+        if ((0,postgres_contents/* isSetting */.BX)(entry) || (0,postgres_contents/* ofDatabase */.Vi)(entry))
+            ids.delete(entry.id);
+    return { entries, restorable: { count: ids.size, has: ({ id }) => ids.has(id) } };
 }
-function parseListing(text) {
-    const lines = text.split('\n');
-    const comment = (name) => lines.find((line) => line.startsWith(';') && line.includes(`${name}: `))?.split(`${name}: `)[1]?.trim() ?? '';
+async function readListing(child) {
+    const comments = [];
+    const entries = [];
+    for await (const lines of (0,compiled_child/* linesOf */.Dx)(child)) {
+        for (const line of lines) {
+            if (line.startsWith(';'))
+                comments.push(line);
+            else if (line !== '')
+                entries.push(line);
+        }
+    }
+    const comment = (name) => comments.find((line) => line.includes(`${name}: `))?.split(`${name}: `)[1]?.trim() ?? '';
     const dumpVersion = comment('Dumped by pg_dump version');
     const dumpMajor = Number.parseInt(dumpVersion, 10);
     if (!dumpMajor)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`pg_restore --list printed something unexpected: ${text.slice(0, 200)}`);
-    const entries = lines.filter((line) => line !== '' && !line.startsWith(';'));
+        throw new compiled_error/* LifeboatError */.H3(`pg_restore --list printed something unexpected: ${[...comments, ...entries].join('\n').slice(0, 200)}`);
     return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries };
 }
 /** Of a list as it is printed; the lines of 50,000 tables are not kept. */
 async function idsOf(child) {
-    const ids = new Set();
-    let rest = '';
-    for await (const bytes of child.stdout) {
-        const lines = `${rest}${bytes.toString('latin1')}`.split('\n');
-        rest = lines.pop();
+    const ids = new Ids();
+    for await (const lines of (0,compiled_child/* linesOf */.Dx)(child)) {
         for (const line of lines) {
             const id = /^(\d+); /.exec(line);
             if (id)
@@ -37098,8 +37188,8 @@ async function idsOf(child) {
 }
 /** A pg_restore that needs no server. `printed` throws when it did not end well; its rejection waits until it is asked for. */
 function startRestore(parameters, { client, variables, signal }, read) {
-    const environment = (0,_connection_js__WEBPACK_IMPORTED_MODULE_3__/* .clientEnvironment */ .B5)({ environment: {} }, variables);
-    const child = (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .startChild */ .v0)((0,_clients_js__WEBPACK_IMPORTED_MODULE_2__/* .programOf */ .oQ)(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) });
+    const environment = (0,connection/* clientEnvironment */.B5)({ environment: {} }, variables);
+    const child = (0,compiled_child/* startChild */.v0)((0,clients/* programOf */.oQ)(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) });
     const output = read(child).then((value) => ({ value }), (error) => ({ error }));
     return {
         child,
@@ -37107,19 +37197,19 @@ function startRestore(parameters, { client, variables, signal }, read) {
             const ended = await output;
             if ('value' in ended)
                 return ended.value;
-            throw ended.error instanceof _child_js__WEBPACK_IMPORTED_MODULE_0__/* .ChildError */ .rF ? unreadable(ended.error, client) : ended.error;
+            throw ended.error instanceof compiled_child/* ChildError */.rF ? unreadable(ended.error, client) : ended.error;
         },
     };
 }
 function unreadable(error, client) {
-    const told = error.exit.stderr.trim() || (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error);
+    const told = error.exit.stderr.trim() || (0,compiled_error/* messageOf */.bD)(error);
     const newer = /unsupported version \((\S+)\) in file header/.exec(told);
     if (newer) {
-        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`the archive has format ${newer[1]}, which pg_restore ${client.major} cannot read: it was made by a newer pg_dump`, {
+        return new compiled_error/* LifeboatError */.H3(`the archive has format ${newer[1]}, which pg_restore ${client.major} cannot read: it was made by a newer pg_dump`, {
             hint: 'install the client programs of the version that made it, or newer', cause: error
         });
     }
-    return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`pg_restore ${client.major} cannot read the archive: ${told}`, { cause: error });
+    return new compiled_error/* LifeboatError */.H3(`pg_restore ${client.major} cannot read the archive: ${told}`, { cause: error });
 }
 
 
@@ -38319,17 +38409,22 @@ function wrong(problem, hint = 'write postgres://user:password@host:5432/databas
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   BX: () => (/* binding */ isSetting),
 /* harmony export */   Vi: () => (/* binding */ ofDatabase),
+/* harmony export */   c4: () => (/* binding */ UnknownFormat),
 /* harmony export */   j0: () => (/* binding */ withoutDrops),
 /* harmony export */   yQ: () => (/* binding */ ContentsReader)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 
+/** The table of contents has another form than those known here; a pg_restore of the version that made the archive reads it. */
+class UnknownFormat extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 {
+}
 /**
  * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list` prints
  * only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
  */
 class ContentsReader {
     #dropless;
+    #keeps;
     #passed = [];
     #decode = { text: (bytes) => bytes.toString() };
     #entries = [];
@@ -38337,9 +38432,11 @@ class ContentsReader {
     #rest = Buffer.alloc(0);
     #format;
     #count = 0;
-    /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. */
-    constructor(dropless = new Set()) {
+    #read = 0;
+    /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: which entries are wanted, of perhaps hundreds of thousands. */
+    constructor({ dropless = new Set(), keeps = () => true } = {}) {
         this.#dropless = dropless;
+        this.#keeps = keeps;
     }
     /** False when it has read everything, and needs no more. Throws `LifeboatError` for what is no table of contents. */
     push(bytes) {
@@ -38352,7 +38449,7 @@ class ContentsReader {
             throw unreadable(`an entry has more than ${MOST_BYTES} bytes`);
         return !this.#complete;
     }
-    /** All entries, in the order of the archive. */
+    /** The entries that are kept, in the order of the archive. */
     finish() {
         if (!this.#complete)
             throw unreadable('it ends too early');
@@ -38367,14 +38464,14 @@ class ContentsReader {
         return passed;
     }
     get #complete() {
-        return this.#format !== undefined && this.#entries.length === this.#count;
+        return this.#format !== undefined && this.#read === this.#count;
     }
     /** Reads the head, or one entry; false when not all of its bytes are there yet. */
     #step() {
         try {
             const cursor = new Cursor(this.#rest, this.#format);
             if (this.#format)
-                this.#entries.push(this.#entry(cursor));
+                this.#keep(this.#entry(cursor));
             else {
                 ;
                 [this.#format, this.#count] = readHead(cursor);
@@ -38390,6 +38487,12 @@ class ContentsReader {
             throw error;
         }
     }
+    #keep(entry) {
+        this.#read++;
+        if (entry)
+            this.#entries.push(entry);
+    }
+    /** Undefined for one that is not wanted. */
     #entry(cursor) {
         const { minor } = this.#format;
         const id = cursor.int();
@@ -38421,8 +38524,13 @@ class ContentsReader {
         if (kind === 'ENCODING')
             this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8');
         const text = (bytes) => (bytes === undefined ? '' : this.#decode.text(bytes));
+        if (id < 0 || id > MOST_ENTRIES)
+            throw unreadable(`it has an entry ${id}`);
+        if (!this.#keeps({ kind, name: text(name) }))
+            return undefined;
         const entry = {
-            id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace), needs,
+            id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
+            needs: needs.slice(), // An array that grew has room for 16 more.
             inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
         };
         return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry;
@@ -38445,7 +38553,7 @@ class ContentsReader {
 }
 /** The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer true. */
 async function* withoutDrops(archive, dropless) {
-    const reader = new ContentsReader(dropless);
+    const reader = new ContentsReader({ dropless, keeps: () => false });
     let reading = dropless.size > 0;
     for await (const piece of archive) {
         if (!reading)
@@ -38489,27 +38597,29 @@ class Cursor {
     }
     int(size = this.#format?.integer ?? 4) {
         const sign = this.byte();
-        let value = 0;
-        for (let place = 0; place < size; place++)
-            value += this.byte() * 256 ** place;
+        if (this.at + size > this.#bytes.length)
+            throw MORE;
+        const value = this.#bytes.readUIntLE(this.at, Math.min(size, 6));
+        this.at += size;
         if (value > 0x7fffffff)
             throw unreadable('a number is too large');
         return sign === 0 ? value : -value;
     }
     /** Undefined is SQL's NULL. The bytes are valid until the next piece of the archive is read. */
-    bytes(size) {
+    bytes() {
+        const length = this.skip();
+        return length < 0 ? undefined : this.#bytes.subarray(this.at - length, this.at);
+    }
+    /** Passes over a text; its length, or less than 0 for NULL. */
+    skip(size) {
         const length = this.int(size);
-        if (length < 0)
-            return undefined;
         if (length > MOST_BYTES)
             throw unreadable(`a text has more than ${MOST_BYTES} bytes`);
-        if (this.at + length > this.#bytes.length)
+        if (length > 0)
+            this.at += length;
+        if (this.at > this.#bytes.length)
             throw MORE;
-        this.at += length;
-        return this.#bytes.subarray(this.at - length, this.at);
-    }
-    skip() {
-        this.bytes();
+        return length;
     }
     position() {
         for (let count = 0; count < 1 + this.#format.position; count++)
@@ -38525,9 +38635,11 @@ function readHead(cursor) {
     const [integer, position, format] = [cursor.byte(), cursor.byte(), cursor.byte()];
     // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
     if (major !== 1 || minor < 12 || minor > 16) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the archive has format ${major}.${minor}; formats 1.12 to 1.16 can be read (pg_dump 10 to 18)`, { hint: 'Use a newer version of Lifeboat.' });
+        throw new UnknownFormat(`the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`, {
+            hint: 'Create a database and restore everything into it with mode empty, for which pg_restore is enough; or use a newer version of Lifeboat.'
+        });
     }
-    if (format !== 1 || integer < 4 || integer > 8 || position < 4 || position > 8)
+    if (format !== 1 || integer < 4 || integer > 6 || position < 4 || position > 8)
         throw unreadable('it is not a custom-format archive');
     if (minor >= 15)
         cursor.byte(); // The compression.
@@ -38536,7 +38648,7 @@ function readHead(cursor) {
     for (let part = 0; part < 7; part++)
         cursor.int(integer); // The time.
     for (let text = 0; text < 3; text++)
-        cursor.bytes(integer); // Database, version of the server, version of pg_dump.
+        cursor.skip(integer); // Database, version of the server, version of pg_dump.
     const count = cursor.int(integer);
     if (count < 0 || count > MOST_ENTRIES)
         throw unreadable(`it has ${count} entries`);
@@ -38874,7 +38986,7 @@ const rules = [
             problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two'
         })],
     [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool|transaction blocks not allowed in statement pooling/i, (m, where) => ({
-            problem: `${where} seems to be a pooler in transaction or statement mode: ${m[0]}`,
+            problem: `${where} seems to be a pooler in transaction mode, or in statement mode: ${m[0]}`,
             hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session'
         })],
     [/permission denied to create database/, (_, where) => ({
@@ -38973,9 +39085,11 @@ function lastLines(text) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   TX: () => (/* binding */ readServerFacts),
-/* harmony export */   bv: () => (/* binding */ postgresFacts)
+/* harmony export */   bv: () => (/* binding */ postgresFacts),
+/* harmony export */   gb: () => (/* binding */ readTables),
+/* harmony export */   i_: () => (/* binding */ archiveFacts)
 /* harmony export */ });
-/* unused harmony export serverFacts */
+/* unused harmony exports serverFacts, tablesSql */
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(34410);
 /* harmony import */ var _query_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(14972);
 
@@ -38990,7 +39104,7 @@ const table = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     partitioned: zod__WEBPACK_IMPORTED_MODULE_1__/* .boolean */ .zMY(),
     rowSecurity: zod__WEBPACK_IMPORTED_MODULE_1__/* .boolean */ .zMY(),
 });
-/** What one query tells of a server and a database. */
+/** What can be known of a server and a database at once. */
 const serverFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     server: zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({ major: zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(1), version: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP() }),
     database: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP(),
@@ -38999,13 +39113,13 @@ const serverFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     /** Bytes on the server's disk; null where the role may not ask. */
     databaseSize: zod__WEBPACK_IMPORTED_MODULE_1__/* .int */ .Whr().min(0).nullable(),
     extensions: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({ name: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP(), version: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP() })),
-    tables: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(table),
     /** Whether the role may read pg_authid: passwords of roles. */
     rolePasswords: zod__WEBPACK_IMPORTED_MODULE_1__/* .boolean */ .zMY(),
 });
 /** What a snapshot's manifest keeps of a PostgreSQL source. */
 const postgresFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     ...serverFacts.omit({ rolePasswords: true }).shape,
+    tables: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(table),
     /** The version of pg_dump that made the archive: `17.5 (Debian 17.5-1)`. */
     dumpVersion: zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP(),
     /** The lines of `pg_restore --list` without its comments. */
@@ -39017,8 +39131,25 @@ const postgresFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .strictObject */ .rej({
     /** Arguments and warnings of pg_dump by which the archive may lack a part of the database. */
     omitted: zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_1__/* .string */ .YjP()).optional(),
 });
-// One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both.
-const sql = `WITH tables AS (
+/** Of these facts what reading the archive back needs: a copy of all would take as much memory as they do. */
+const archiveFacts = zod__WEBPACK_IMPORTED_MODULE_1__/* .object */ .Ikc(postgresFacts.pick({ dumpVersion: true, entries: true }).shape);
+const sql = `SELECT pg_catalog.json_build_object(
+  'server', pg_catalog.json_build_object(
+    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
+  'database', d.datname,
+  'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
+  'collation', d.datcollate,
+  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
+  'extensions', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
+    FROM pg_catalog.pg_extension),
+  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
+FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
+function readServerFacts(context) {
+    return (0,_query_js__WEBPACK_IMPORTED_MODULE_0__/* .queryJson */ .bl)(sql, serverFacts, context);
+}
+/** One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both. */
+const tablesSql = `WITH tables AS (
   SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -39032,27 +39163,13 @@ const sql = `WITH tables AS (
   LEFT JOIN indexes own ON own.indrelid = t.oid
   LEFT JOIN indexes others ON others.indrelid = t.reltoastrelid
 )
-SELECT pg_catalog.json_build_object(
-  'server', pg_catalog.json_build_object(
-    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
-  'database', d.datname,
-  'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
-  'collation', d.datcollate,
-  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
-  'extensions', (
-    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
-    FROM pg_catalog.pg_extension),
-  'tables', (
-    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
-      'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
-      'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
-      'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
-    FROM sizes),
-  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
-FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
-/** Asks the server once for everything the manifest records of it. */
-function readServerFacts(context) {
-    return (0,_query_js__WEBPACK_IMPORTED_MODULE_0__/* .queryJson */ .bl)(sql, serverFacts, context);
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
+  'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
+  'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
+  'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
+FROM sizes`;
+function readTables(context) {
+    return (0,_query_js__WEBPACK_IMPORTED_MODULE_0__/* .queryJson */ .bl)(tablesSql, zod__WEBPACK_IMPORTED_MODULE_1__/* .array */ .YOg(table), context);
 }
 
 
@@ -39409,7 +39526,7 @@ const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
       AND EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.conrelid AND t.tgenabled IN ('O', 'A'))))`;
 
 // EXTERNAL MODULE: ./compiled/postgres/contents.js
-var postgres_contents = __nccwpck_require__(34028);
+var contents = __nccwpck_require__(34028);
 ;// CONCATENATED MODULE: ./compiled/postgres/tokens.js
 /**
  * Reads SQL as the server would (PostgreSQL documentation, "Lexical Structure"), and knows no more of it than pg_dump needs for statements of databases.
@@ -39524,7 +39641,7 @@ class Tokens {
  * read with the few forms pg_dump writes (pg_dump.c: dumpDatabase, dumpDatabaseConfig; dumputils.c). Throws `LifeboatError` for every other.
  */
 function databaseSettings(entries, database, choice) {
-    const own = entries.filter(postgres_contents/* ofDatabase */.Vi);
+    const own = entries.filter(contents/* ofDatabase */.Vi);
     const definition = own.find(({ kind }) => kind === 'DATABASE');
     if (!definition)
         return undefined;
@@ -39671,8 +39788,8 @@ function grantor(tokens) {
     return role === undefined ? undefined : { sql: `SET LOCAL SESSION AUTHORIZATION ${(0,query/* identifier */.Cv)(role)}`, role };
 }
 
-// EXTERNAL MODULE: ./compiled/postgres/archive.js
-var postgres_archive = __nccwpck_require__(72218);
+// EXTERNAL MODULE: ./compiled/postgres/archive.js + 1 modules
+var postgres_archive = __nccwpck_require__(27255);
 // EXTERNAL MODULE: ./compiled/postgres/clients.js
 var postgres_clients = __nccwpck_require__(17464);
 ;// CONCATENATED MODULE: ./compiled/postgres/selection.js
@@ -39698,9 +39815,8 @@ function selection_select(entries, filters, present = () => false) {
 class Selecting {
     #entries;
     #present;
-    #byId;
-    /** What depends on an entry directly. */
-    #dependents = new Map();
+    #byId = [];
+    #dependents;
     /** The parents of a partition. */
     #parents = new Map();
     #chosen = new Set();
@@ -39710,18 +39826,12 @@ class Selecting {
     constructor(entries, present) {
         this.#entries = entries;
         this.#present = present;
-        this.#byId = new Map(entries.map((entry) => [entry.id, entry]));
-        for (const entry of entries) {
-            for (const need of new Set(entry.needs)) {
-                const others = this.#dependents.get(need);
-                if (others)
-                    others.push(entry);
-                else
-                    this.#dependents.set(need, [entry]);
-            }
+        for (const entry of entries)
+            this.#byId[entry.id] = entry;
+        for (const entry of entries)
             if (entry.kind === 'TABLE ATTACH')
                 this.#notePartition(entry);
-        }
+        this.#dependents = new Dependents(entries);
     }
     run(filters) {
         for (const schema of filters.schemas)
@@ -39743,13 +39853,13 @@ class Selecting {
         return [...entries.filter((entry) => !late.has(entry)), ...late];
     }
     #notePartition({ schema, name, needs }) {
-        const tables = needs.map((id) => this.#byId.get(id)).filter((entry) => entry !== undefined);
+        const tables = needs.map((id) => this.#byId[id]).filter((entry) => entry !== undefined);
         const partition = tables.find((table) => table.schema === schema && table.name === name);
         if (partition)
             this.#parents.set(partition.id, new Set(needs.filter((id) => id !== partition.id)));
     }
     #chooseSchema(schema) {
-        const found = this.#entries.filter((entry) => (entry.schema === schema && !(0,postgres_contents/* isSetting */.BX)(entry)) || (entry.kind === 'SCHEMA' && entry.name === schema));
+        const found = this.#entries.filter((entry) => (entry.schema === schema && !(0,contents/* isSetting */.BX)(entry)) || (entry.kind === 'SCHEMA' && entry.name === schema));
         if (found.length === 0)
             throw nothing(`entries in schema ${schema}`);
         for (const entry of found)
@@ -39783,11 +39893,11 @@ class Selecting {
     }
     #expand(entry) {
         for (const id of entry.needs) {
-            const need = this.#byId.get(id);
+            const need = this.#byId[id];
             if (need && !this.#chosen.has(need) && this.#mustExist(entry, need))
                 this.#addNeeded(need);
         }
-        for (const other of this.#dependents.get(entry.id) ?? [])
+        for (const other of this.#dependents.of(entry))
             if (!this.#chosen.has(other) && this.#belongs(other, entry))
                 this.#include(other);
     }
@@ -39802,7 +39912,7 @@ class Selecting {
     /** A partition is made as a table of its own, and its indexes as indexes of their own; what belongs to a table comes with that table. */
     #mustExist(entry, need) {
         // Such a sequence is made alone, and an entry of its own lets a table own it. That of an identity column is made by ALTER TABLE.
-        if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.get(entry.id)?.some(({ kind }) => kind === 'SEQUENCE OWNED BY'))
+        if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.of(entry).some(({ kind }) => kind === 'SEQUENCE OWNED BY'))
             return false;
         if (OF_ANYTHING.has(entry.kind) || this.#parents.get(entry.id)?.has(need.id))
             return false;
@@ -39851,14 +39961,42 @@ class Selecting {
         return leftOut;
     }
     #endsOf(entry) {
-        const needs = entry.needs.map((id) => this.#byId.get(id)).filter((need) => need !== undefined);
+        const needs = entry.needs.map((id) => this.#byId[id]).filter((need) => need !== undefined);
         return entry.kind === 'SEQUENCE OWNED BY' ? [...needs, ...needs.flatMap((sequence) => this.#endsOf(sequence))] : needs;
     }
     #link(entry) {
         this.#chosen.add(entry);
-        for (const other of this.#dependents.get(entry.id) ?? [])
+        for (const other of this.#dependents.of(entry))
             if (OF_ANYTHING.has(other.kind))
                 this.#chosen.add(other);
+    }
+}
+/** What depends on an entry directly: for hundreds of thousands of entries two lists of numbers, not as many lists of entries. */
+class Dependents {
+    #entries;
+    /** Where the places of those that depend on an id begin in the list. */
+    #begins;
+    /** Places in the list of entries. */
+    #places;
+    constructor(entries) {
+        this.#entries = entries;
+        const most = entries.reduce((most, { id }) => Math.max(most, id), 0);
+        const begins = new Uint32Array(most + 2);
+        const known = (entry) => [...new Set(entry.needs)].filter((id) => id <= most);
+        for (const entry of entries)
+            for (const id of known(entry))
+                begins[id + 1]++;
+        for (let id = 0; id <= most; id++)
+            begins[id + 1] += begins[id];
+        this.#places = new Uint32Array(begins[most + 1]);
+        const next = begins.slice();
+        for (const [place, entry] of entries.entries())
+            for (const id of known(entry))
+                this.#places[next[id]++] = place;
+        this.#begins = begins;
+    }
+    of({ id }) {
+        return Array.from(this.#places.subarray(this.#begins[id], this.#begins[id + 1]), (place) => this.#entries[place]);
     }
 }
 const END_KINDS = new Set(['TABLE', 'FOREIGN TABLE', 'PUBLICATION', 'SCHEMA']);
@@ -40032,7 +40170,6 @@ const dependentsOf = (oids) => `WITH chosen AS (SELECT pg_catalog.unnest('{${oid
 
 
 
-
 /** Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a selection replaces. */
 async function planRestore(options, serverMajor, target) {
     const archive = await archiveContext(options, serverMajor);
@@ -40042,21 +40179,37 @@ async function planRestore(options, serverMajor, target) {
         ...(options.noPrivileges ? ['--no-privileges'] : []),
         ...(options.noTablespaces ? ['--no-tablespaces'] : []),
     ];
-    const { entries: contents, ids } = await (0,postgres_archive/* readContents */.r0)(options.archive(), archive, parameters);
-    const restorable = (entry) => ids.has(entry.id) && !(0,postgres_contents/* isSetting */.BX)(entry) && !(0,postgres_contents/* ofDatabase */.Vi)(entry);
     const { schemas, tables, mode, only } = options;
-    if (schemas.length + tables.length === 0)
-        return { archive, parameters, contents, entries: contents.filter(restorable) };
+    const filtered = schemas.length + tables.length > 0;
+    const { entries: contents, restorable, unknown } = await (0,postgres_archive/* readContents */.r0)(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options));
+    if (unknown) {
+        if (filtered || mode !== 'empty' || only === 'data')
+            throw unknown;
+        options.report.warning(unknown.message, 'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.');
+    }
+    if (!filtered)
+        return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count };
     const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined;
     const selection = selection_select(contents, { schemas, tables }, present(only, objects));
-    const entries = selection.entries.filter(restorable);
+    const entries = selection.entries.filter(restorable.has);
     const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ');
     if (entries.length === 0)
         throw new compiled_error/* LifeboatError */.H3(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 });
     if (objects)
         await requireReplaceable(entries, objects, options.target.where);
-    return { archive, parameters, contents, entries, selection };
+    return { archive, parameters, contents, entries, count: entries.length, selection };
 }
+/** Entries of which more is asked than how many they are, where everything is restored. */
+function matters({ kind }, { only, mode, noTablespaces }) {
+    if (kind === 'SUBSCRIPTION')
+        return true;
+    if (only === 'data')
+        return kind === 'TABLE DATA' || kind === 'MATERIALIZED VIEW DATA';
+    if (mode === 'clean' && (kind === 'TABLE ATTACH' || kind === 'CONSTRAINT' || kind === 'INDEX'))
+        return true;
+    return !noTablespaces && WITH_TABLESPACE.has(kind);
+}
+const WITH_TABLESPACE = new Set(['TABLE', 'INDEX', 'CONSTRAINT', 'MATERIALIZED VIEW']);
 /** Rows go into tables that are there, with everything they depend on; sequences are set. */
 function present(only, objects) {
     if (only === 'data')
@@ -40180,7 +40333,7 @@ async function runRestore(options, plan) {
     const folder = await makeStaging(options.temporary);
     try {
         const parameters = [...plan.parameters];
-        if (plan.entries.length === 0)
+        if (plan.count === 0)
             return { entries: 0, restored: 0, errors: [], left: 'everything' };
         if (options.mode === 'clean')
             parameters.push('--clean', '--if-exists');
@@ -40188,7 +40341,7 @@ async function runRestore(options, plan) {
             parameters.push('--single-transaction');
         if (plan.selection)
             parameters.push(await useList(folder, plan.entries));
-        const clean = (bytes) => (options.mode === 'clean' ? (0,postgres_contents/* withoutDrops */.j0)(bytes, droppedWithTable(plan.contents)) : bytes);
+        const clean = (bytes) => (options.mode === 'clean' ? (0,contents/* withoutDrops */.j0)(bytes, droppedWithTable(plan.contents)) : bytes);
         const restored = async () => {
             if (options.jobs === 1)
                 return pgRestore(parameters, heldBack(clean(followed(options, 'restoring'))), options, plan);
@@ -40225,7 +40378,7 @@ async function pgRestore(parameters, input, options, plan) {
         });
         const ended = (0,compiled_child/* collect */.Fo)(child).then(() => undefined, (error) => error);
         await (0,compiled_child/* feed */.hm)(child, input, { toTheEnd: true, spent: true });
-        return judge(await ended, (0,errors/* blot */.am)((await child.exit).stderr, target.secrets), options, plan.entries.length);
+        return judge(await ended, (0,errors/* blot */.am)((await child.exit).stderr, target.secrets), options, plan.count);
     }
     catch (error) {
         if (options.mode === 'empty' && !oneTransaction(options)) {
@@ -40342,6 +40495,8 @@ BEGIN
   FOR one IN SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
     WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
+      AND (pg_catalog.current_setting('lifeboat.tables') = 'all' OR (n.nspname::pg_catalog.text, c.relname::pg_catalog.text) IN (
+        SELECT wanted ->> 0, wanted ->> 1 FROM pg_catalog.json_array_elements(CASE pg_catalog.current_setting('lifeboat.tables') WHEN 'all' THEN '[]' ELSE pg_catalog.current_setting('lifeboat.tables') END::pg_catalog.json) AS wanted))
   LOOP
     EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
     IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
@@ -40349,14 +40504,25 @@ BEGIN
   END LOOP;
   PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
 END $find$`;
-/** Throws unless every table of the database is without rows. */
-async function requireNoRows(context) {
-    const full = await (0,query/* queryJson */.bl)([findRows, `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`], schemas/* array */.YOg(schemas/* string */.YjP()), context);
+/** Throws unless every table of the database, or of those named, is without rows. */
+async function requireNoRows(context, tables) {
+    const full = [];
+    for (const some of tables ? batchesOf(tables) : ['all']) {
+        const found = `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`;
+        full.push(...(await (0,query/* queryJson */.bl)([`SELECT WHERE pg_catalog.set_config('lifeboat.tables', ${(0,query/* literal */.eu)(some)}, true) IS NULL`, findRows, found], schemas/* array */.YOg(schemas/* string */.YjP()), context)));
+        if (full.length > 5)
+            break;
+    }
     if (full.length === 0)
         return;
     throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
         hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
     });
+}
+/** As JSON, of which each fits into an argument of psql. */
+function batchesOf(tables) {
+    const most = 500; // A name has at most 63 bytes, and every one of these may be escaped.
+    return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) => JSON.stringify(tables.slice(part * most, (part + 1) * most).map(({ schema, name }) => [schema, name])));
 }
 /** A database of the same server that one can be made from: `postgres`, else `template1`. */
 async function findMaintenance(context) {
@@ -40453,7 +40619,7 @@ async function restoreArchive(options) {
     const wanted = options.databaseSettings === true ? settings : undefined;
     await requireOnServer(plan, wanted, options, context);
     if (only === 'data') {
-        await requireNoRows(context);
+        await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'));
         await requireLoadable(plan.entries, options, context);
     }
     else if (mode === 'empty')
@@ -40464,7 +40630,7 @@ async function restoreArchive(options) {
         return outcome;
     if (wanted)
         return applied(outcome, wanted, context);
-    return settings === undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' };
+    return settings === undefined || plan.selection || only !== undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' };
 }
 async function applied(outcome, { early, late, entries }, context) {
     try {
@@ -40506,6 +40672,7 @@ async function restoreIntoNew(options, context) {
     }
     catch (error) {
         await dropAgain(database, steady, (0,compiled_error/* messageOf */.bD)(error));
+        report.info(`the new database ${target.where} was dropped again`);
         throw error;
     }
     if (outcome.errors.length > 0) {
@@ -41309,7 +41476,7 @@ function listMarkdown(result, timeZone, mostRows) {
     const [newest] = snapshots;
     return [
         `### Lifeboat: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.store)}${newest ? `, the newest ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(newest.time, now)} old` : ''}`,
-        ...(result.unsound.length > 0 ? [[...unsoundLines(result), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${result.restorable}.`].map((line) => `❌ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`).join('\n\n')] : []),
+        ...(result.unsound.length > 0 ? [...unsoundLines(result).map((line) => `❌ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.restorable)}.`] : []),
         ...setsOf(snapshots, now),
         ...(rows.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(columns.map(({ head }) => (head === MADE ? (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .madeIn */ .Dm)(timeZone) : head)), rows, ['Size', 'Added'])] : []),
         ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
@@ -41324,7 +41491,7 @@ const COLUMNS = [
     { head: 'Size', always: true, cell: ({ size }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)) },
     { head: 'Added', always: true, cell: ({ added }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)) },
     { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(proof))).join('<br>') },
-    { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : `❌ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(damage, MOST_CHARACTERS)}`) },
+    { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)('❌ damaged')) },
     { head: 'Set', always: true, cell: ({ set }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set) },
     { head: 'Sources', always: true, cell: ({ sources = [] }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
     { head: 'About', always: true, cell: ({ pinned, partial, tags, description = '' }) => (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)([[...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
@@ -41416,6 +41583,21 @@ function fenced(language, content) {
 function table(head, rows, figures = 0) {
     const right = typeof figures === 'number' ? head.slice(head.length - figures) : figures;
     return [head, head.map((name) => (right.includes(name) ? '---:' : '---')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+
+/***/ }),
+
+/***/ 86723:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $: () => (/* binding */ redactedNewest)
+/* harmony export */ });
+function redactedNewest(newest, apply) {
+    if ('unknown' in newest)
+        return { ...newest, unknown: apply(newest.unknown) };
+    return newest.unsound ? { ...newest, unsound: newest.unsound.map(({ snapshot, why }) => ({ snapshot, why: apply(why) })) } : newest;
 }
 
 
@@ -41743,7 +41925,9 @@ function warningOf(report) {
 /* harmony export */   Z: () => (/* binding */ nothingLeft),
 /* harmony export */   c: () => (/* binding */ restoreNotes)
 /* harmony export */ });
-/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73624);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(73624);
+
 
 /** Whether a restore with errors left nothing of the backup in the target. */
 function nothingLeft({ left }) {
@@ -41756,17 +41940,17 @@ function restoreNotes(result) {
     const { selection, databaseSettings, refreshed = [], errors, backup } = result;
     const { added = [], kept = [], leftOut = [] } = selection ?? {};
     return [
-        ...(0,_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarkLines */ .w)(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []),
+        ...(0,_remarks_js__WEBPACK_IMPORTED_MODULE_1__/* .remarkLines */ .w)(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN),
         ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
         ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
-        ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${what}: ${why}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
+        ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(`${what}: ${why}`)}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
         ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
         ...(databaseSettings === 'left as they are' && errors.length === 0
             ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. To apply those of the backup, set database-settings: true.'] : []),
     ];
 }
 function some(names) {
-    return `${names.slice(0, MOST).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`;
+    return `${names.slice(0, MOST).map(_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`;
 }
 
 
@@ -42332,11 +42516,11 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
 /* harmony export */ });
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52251);
-/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(73624);
-/* harmony import */ var _restore_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(25183);
-/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(95961);
-/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(53216);
-/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(96079);
+/* harmony import */ var _remarks_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(73624);
+/* harmony import */ var _restore_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(25183);
+/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(95961);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(53216);
+/* harmony import */ var _recipe_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(96079);
 
 
 
@@ -42345,7 +42529,7 @@ function terminalReport(stream, redaction, now = () => performance.now()) {
 
 
 function backupHeadline({ sources, verified, size, added, snapshot }) {
-    return `${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .formatSources */ .cF)(sources)} backed up${(0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .inPart */ .b)(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} read, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)} added, snapshot ${snapshot}`;
+    return `${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .formatSources */ .cF)(sources)} backed up${(0,_remarks_js__WEBPACK_IMPORTED_MODULE_5__/* .inPart */ .b)(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} read, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)} added, snapshot ${snapshot}`;
 }
 function restoreHeadline(result) {
     const { mode, target, snapshot } = result;
@@ -42377,15 +42561,15 @@ function backupText(result, context) {
         `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
         ...(table.length > 1 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(table, '  ')] : []),
-        ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_3__/* .failsByShrinking */ ._Z)(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...(0,_shrink_js__WEBPACK_IMPORTED_MODULE_3__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `  ${line}`)] : []),
-        ...block((0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .remarkLines */ .w)(result.sources)),
+        ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `  ${line}`)] : []),
+        ...block((0,_remarks_js__WEBPACK_IMPORTED_MODULE_5__/* .remarkLines */ .w)(result.sources)),
         ...result.destinations.flatMap(({ name, problem, prune }) => [
             ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
-            ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...(0,_prune_js__WEBPACK_IMPORTED_MODULE_2__/* .prunedAfter */ .Fu)(prune)]),
+            ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...(0,_prune_js__WEBPACK_IMPORTED_MODULE_3__/* .prunedAfter */ .Fu)(prune)]),
         ]),
         '',
-        `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreInto */ .p5)(names)}, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreVariables */ .se)({ ...where, ...names })} set:`,
-        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_5__/* .restoreCommand */ .Od)(context.program, { ...where, set, snapshot, ...names })}`,
+        `To restore it into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_6__/* .restoreInto */ .p5)(names)}, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_6__/* .restoreVariables */ .se)({ ...where, ...names })} set:`,
+        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_6__/* .restoreCommand */ .Od)(context.program, { ...where, set, snapshot, ...names })}`,
     ].join('\n');
 }
 /** Of the check of what earlier backups stored. */
@@ -42417,11 +42601,11 @@ function restoreText(result, context) {
     ];
     const headline = checked
         ? `Checked ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)}; ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .untouched */ .sF)(result)} was touched`
-        : `${errors.length === 0 ? 'Restored' : (0,_restore_js__WEBPACK_IMPORTED_MODULE_6__/* .nothingLeft */ .Z)(result) ? 'NOT restored' : 'Restored with errors'}: ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} into ${result.target} (${result.mode})`;
+        : `${errors.length === 0 ? 'Restored' : (0,_restore_js__WEBPACK_IMPORTED_MODULE_2__/* .nothingLeft */ .Z)(result) ? 'NOT restored' : 'Restored with errors'}: ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} into ${result.target} (${result.mode})`;
     return [
         headline,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
-        ...(0,_restore_js__WEBPACK_IMPORTED_MODULE_6__/* .restoreNotes */ .c)(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
+        ...(0,_restore_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreNotes */ .c)(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
         ...(errors.length > 0 ? ['', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')} from ${(0,_sources_js__WEBPACK_IMPORTED_MODULE_1__/* .restorer */ .JC)(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
     ].join('\n');
 }
@@ -42464,14 +42648,14 @@ function verifyText(result, context) {
         ['level', result.level],
         ['checked', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}`],
     ];
-    const sources = result.sources.map((source) => [source.name, OUTCOMES[source.result], `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size)}, ${contentsOf(source)}`]);
+    const sources = result.sources.map((source) => [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(source.name), OUTCOMES[source.result], `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size)}, ${contentsOf(source)}`]);
     const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(one.time, context.timeZone), hitIn(one).join(', ')]);
     const remarks = (0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .remarkLines */ .w)(result.sources);
     return [
         headline,
         (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
         ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')] : [])),
-        ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${problem}`)] : []),
+        ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(problem)}`)] : []),
         ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)] : []),
         ...(result.advice.length > 0 ? ['', ...result.advice] : []),
         ...nextStep(result, context),
@@ -42513,7 +42697,7 @@ function verifySummary(result, context) {
         `### ${headline}`,
         `${about}. Level ${result.level}: ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}.`,
         ...result.advice.map((sentence) => `**${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sentence)}**`),
-        ...(result.sources.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [SIGNS[source.result], (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source.name), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size), contentsOf(source)]), ['Size'])] : []),
+        ...(result.sources.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [`${SIGNS[source.result]} ${OUTCOMES[source.result]}`, (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source.name), (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size), contentsOf(source)]), ['Size'])] : []),
         ...(0,_remarks_js__WEBPACK_IMPORTED_MODULE_4__/* .remarkLines */ .w)(result.sources).map((line) => `⚠️ ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`),
         ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
         ...(result.problems.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', problemsOf(result).join('\n'))] : []),
@@ -42521,7 +42705,7 @@ function verifySummary(result, context) {
     ]);
 }
 function snapshotTable(snapshots, timeZone) {
-    const rows = snapshots.slice(0, MOST_ROWS).map((one) => [SIGNS[one.result], (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(one.snapshot), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortTime */ .Mj)(one.time, timeZone), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(hitIn(one).join(', '))]);
+    const rows = snapshots.slice(0, MOST_ROWS).map((one) => [`${SIGNS[one.result]} ${OUTCOMES[one.result]}`, (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(one.snapshot), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortTime */ .Mj)(one.time, timeZone), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(hitIn(one).join(', '))]);
     return (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Snapshot', (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .madeIn */ .Dm)(timeZone), 'Sources that are hit'], rows);
 }
 
@@ -42655,6 +42839,7 @@ async function objectsIn(key, store, keys) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Cb: () => (/* binding */ findSnapshot),
 /* harmony export */   TH: () => (/* binding */ idOf),
+/* harmony export */   Y0: () => (/* binding */ isAhead),
 /* harmony export */   ZF: () => (/* binding */ withChosen),
 /* harmony export */   he: () => (/* binding */ snapshotKeys),
 /* harmony export */   iR: () => (/* binding */ timeAfter),
@@ -42662,7 +42847,6 @@ async function objectsIn(key, store, keys) {
 /* harmony export */   p8: () => (/* binding */ snapshotIfWhole),
 /* harmony export */   s4: () => (/* binding */ setOf)
 /* harmony export */ });
-/* unused harmony export isAhead */
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
 /* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
@@ -42949,36 +43133,41 @@ function checkFormat(key, format) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   T: () => (/* binding */ freshnessOf)
 /* harmony export */ });
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
-/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58315);
-/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(18631);
-/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(60239);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
+/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(58315);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(18631);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(60239);
+
 
 
 
 
 const LEVELS = ['list', 'read', 'drill'];
 /**
- * Of each set there is, or of the one asked for. `level`: of the proof looked for. Newest first, only as many objects are read as it takes to find both;
+ * Of each set there is, or of the one asked for. Newest first, only as many objects are read as it takes to find both;
  * of the snapshot found, and of the newest, every chunk object is looked for in the store.
  */
-async function freshnessOf(store, keys, set, level, onDamaged) {
-    const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotKeys */ .he)(store, set);
+async function freshnessOf(store, keys, set, options) {
+    const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store, set);
     if (listed.length === 0)
-        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_1__/* .checkListing */ .x)(store, set);
-    const bySet = Map.groupBy(listed, _catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .setOf */ .s4);
+        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_2__/* .checkListing */ .x)(store, set);
+    const bySet = Map.groupBy(listed, _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4);
     const found = [];
     for (const [name, snapshots] of bySet)
-        found.push(await ofSet(store, keys, name, snapshots, level, onDamaged));
+        found.push(await ofSet(store, keys, name, snapshots, options));
     return found.toSorted((a, b) => (a.set < b.set ? -1 : 1));
 }
-async function ofSet(store, keys, set, snapshots, level, onDamaged) {
-    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
-    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
+async function ofSet(store, keys, set, listed, { level, now, onDamaged }) {
+    const snapshots = listed.filter((key) => !(0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .isAhead */ .Y0)((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key), now));
+    for (const key of listed.slice(0, listed.length - snapshots.length))
+        onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} does not count: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. Once that is settled, delete it: `lifeboat forget ID`.' }));
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
+    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
     const proof = await proofs.newest((one) => one.result === 'verified' && LEVELS.indexOf(one.level) >= LEVELS.indexOf(level));
     return {
         set,
-        newest: snapshots[0] && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(snapshots[0]),
+        newest: snapshots[0] && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(snapshots[0]),
         verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict.level, ...(good.snapshot.header.partial && { partial: true }) },
         unsound,
         ...(other !== undefined && { unreadable: other }),
@@ -43148,50 +43337,137 @@ async function leftovers(store, references, going, { grace, parallel }) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   U: () => (/* binding */ parsedJson)
 /* harmony export */ });
+/* harmony import */ var node_buffer__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4573);
+
 /**
  * The value of JSON text that is written exactly as `JSON.stringify` writes it; undefined for any other, which every schema refuses. So there is one text for
  * a value: a member that occurs twice, white space or bytes that are not UTF-8 are refused. For authenticated or small texts: what it takes grows with the
  * number of values. The parser's message is not passed on, for it quotes the text.
  */
 function parsedJson(bytes) {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (!(0,node_buffer__WEBPACK_IMPORTED_MODULE_0__.isUtf8)(bytes))
+        return undefined;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
     try {
-        const value = JSON.parse(text.toString('utf8'));
-        return text.equals(Buffer.from(JSON.stringify(value))) ? value : undefined;
+        const value = JSON.parse(text);
+        return endOf(value, text, 0) === text.length ? value : undefined;
     }
     catch {
         return undefined;
     }
 }
+/** Where the text of a value ends that `JSON.stringify` would write at `at`; NaN where there is another. A second text of a large value is never made. */
+function endOf(value, text, at) {
+    if (Array.isArray(value)) {
+        let end = after('[', text, at);
+        for (const member of value)
+            end = endOf(member, text, end > at + 1 ? after(',', text, end) : end);
+        return after(']', text, end);
+    }
+    if (typeof value !== 'object' || value === null)
+        return after(JSON.stringify(value), text, at);
+    let end = after('{', text, at);
+    for (const name of Object.keys(value)) {
+        const member = Reflect.get(value, name);
+        end = endOf(member, text, after(`${JSON.stringify(name)}:`, text, end > at + 1 ? after(',', text, end) : end));
+    }
+    return after('}', text, end);
+}
+const after = (piece, text, at) => (text.startsWith(piece, at) ? at + piece.length : Number.NaN);
 
 
 /***/ }),
 
-/***/ 97582:
+/***/ 32079:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Fh: () => (/* binding */ putKeyFile),
-/* harmony export */   U: () => (/* binding */ copyKeyFiles),
-/* harmony export */   VI: () => (/* binding */ MOST_TRIED),
-/* harmony export */   Vs: () => (/* binding */ triedKeyFiles),
-/* harmony export */   Y5: () => (/* binding */ keyFileCandidates),
-/* harmony export */   __: () => (/* binding */ each),
-/* harmony export */   hh: () => (/* binding */ keyFiles),
-/* harmony export */   iX: () => (/* binding */ addKeyFiles),
-/* harmony export */   mj: () => (/* binding */ openKeyFile),
-/* harmony export */   tL: () => (/* binding */ readKeyFiles),
-/* harmony export */   u1: () => (/* binding */ whyNotTried)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  VI: () => (/* binding */ MOST_TRIED),
+  iX: () => (/* binding */ addKeyFiles),
+  U: () => (/* binding */ copyKeyFiles),
+  __: () => (/* binding */ each),
+  Y5: () => (/* binding */ keyFileCandidates),
+  hh: () => (/* binding */ keyFiles),
+  mj: () => (/* binding */ openKeyFile),
+  Fh: () => (/* binding */ putKeyFile),
+  tL: () => (/* binding */ readKeyFiles),
+  Vs: () => (/* binding */ triedKeyFiles),
+  u1: () => (/* binding */ whyNotTried)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(77598);
+// EXTERNAL MODULE: ../../node_modules/age-encryption/dist/index.js + 51 modules
+var dist = __nccwpck_require__(93031);
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/repository/limits.js
+var limits = __nccwpck_require__(98171);
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(57975);
+;// CONCATENATED MODULE: ./compiled/repository/sealing/passphrase.js
+
+
+
+/**
+ * The scrypt recipient of age (https://age-encryption.org/v1, "The scrypt recipient type"). With node:crypto it takes a third of the time that the age
+ * library takes, and its memory, 1 KiB x 2^work factor, is free again as soon as it is done.
+ */
+const LABEL = 'age-encryption.org/v1/scrypt';
+const SALT = 16;
+const TAG = 16;
+const NONCE = Buffer.alloc(12);
+/** Wraps file keys under a passphrase. `workFactor`: log2 of scrypt's N. */
+function passphraseRecipient(passphrase, workFactor) {
+    return {
+        async wrapFileKey(fileKey) {
+            const salt = (0,external_node_crypto_.randomBytes)(SALT);
+            const cipher = (0,external_node_crypto_.createCipheriv)('chacha20-poly1305', await wrappingKey(passphrase, salt, workFactor), NONCE, { authTagLength: TAG });
+            const body = Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]);
+            return [new dist/* Stanza */.Qd(['scrypt', salt.toString('base64').replaceAll('=', ''), String(workFactor)], body)];
+        },
+    };
+}
+/** Unwraps file keys under a passphrase; nothing is computed for a stanza of a work factor above `mostWork`. */
+function passphraseIdentity(passphrase, mostWork) {
+    return {
+        async unwrapFileKey(stanzas) {
+            const [stanza] = stanzas;
+            const [type, salt = '', work = ''] = stanza?.args ?? [];
+            if (!stanza || type !== 'scrypt')
+                return null;
+            if (stanzas.length !== 1 || stanza.args.length !== 3 || stanza.body.length !== 16 + TAG || !/^[A-Za-z0-9+/]{22}$/.test(salt) || !/^[1-9][0-9]?$/.test(work))
+                throw new Error('malformed scrypt stanza');
+            if (Number(work) > mostWork)
+                throw new Error(`its scrypt work factor is ${work}, and ${mostWork} is the most`);
+            const decipher = (0,external_node_crypto_.createDecipheriv)('chacha20-poly1305', await wrappingKey(passphrase, Buffer.from(salt, 'base64'), Number(work)), NONCE, { authTagLength: TAG });
+            decipher.setAuthTag(stanza.body.subarray(-TAG));
+            const fileKey = decipher.update(stanza.body.subarray(0, -TAG));
+            try {
+                decipher.final();
+            }
+            catch {
+                return null; // Another passphrase.
+            }
+            return fileKey;
+        },
+    };
+}
+function wrappingKey(passphrase, salt, workFactor) {
+    const N = 2 ** workFactor;
+    return derive(passphrase, Buffer.concat([Buffer.from(LABEL), salt]), 32, { N, r: 8, p: 1, maxmem: 2 * 128 * 8 * N });
+}
+const derive = (0,external_node_util_.promisify)(external_node_crypto_.scrypt);
+
+;// CONCATENATED MODULE: ./compiled/repository/key-files.js
 
 
 
 
-/** log2 of scrypt's N: 128 MiB and about a second, so that a backup stays within its memory. */
+
+/** log2 of scrypt's N: 128 MiB and some tenths of a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17;
 /** The highest that is tried: 256 MiB and some two seconds. */
 const MOST_WORK = 18;
@@ -43214,21 +43490,23 @@ async function keyFiles(store) {
 /** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
 async function* keyFileCandidates(store, onDamaged) {
     const seen = new Set();
-    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.keyFile) } : { one, files: await triedOf(one, onDamaged) }));
+    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', limits/* LIMITS */.b.keyFile) } : { one, files: await triedOf(one, onDamaged) }));
     // Of several stores, one that fails is given up where the backup begins to write.
     const reading = (read) => () => (store.each ? read().catch(() => undefined) : read());
     for (const { one, files = [] } of found) {
         for (const { key, fingerprint } of files) {
             if (!seen.has(key))
-                yield { key, fingerprint, read: reading(() => one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.keyFile)) };
+                yield { key, fingerprint, read: reading(() => one.get(key, limits/* LIMITS */.b.keyFile)) };
             seen.add(key);
         }
     }
     for (const { candidates } of found) {
         for await (const { key, read } of candidates ?? []) {
             const fingerprint = fingerprintIn(key);
+            // Of a group that is not signed the store itself says so, once for all.
+            const triable = reading(async () => read().then((bytes) => (bytes && whyNotTried(bytes) === undefined ? bytes : undefined)));
             if (fingerprint !== undefined)
-                yield { key, fingerprint, read: reading(read) };
+                yield { key, fingerprint, read: triable };
         }
     }
 }
@@ -43236,7 +43514,7 @@ async function triedOf(store, onDamaged) {
     const all = await keyFiles(store);
     const tried = triedKeyFiles(all);
     if (tried.length < all.length)
-        onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${store.name} has ${all.length} key files; only the ${tried.length} oldest are tried`, { hint: 'Delete those that are not yours: `lifeboat key list` shows them.' }));
+        onDamaged(new error/* LifeboatError */.H3(`${store.name} has ${all.length} key files; only the ${tried.length} oldest are tried`, { hint: 'Delete those that are not yours: `lifeboat key list` shows them.' }));
     return tried;
 }
 /** Those that are tried, in the order of their names: where there are too many, the oldest, for what someone else put there came later. */
@@ -43250,10 +43528,9 @@ function each(store, work) {
 }
 /** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */
 async function putKeyFile(store, fingerprint, identity, passphrase, further) {
-    const encrypter = new age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .Encrypter */ .T7();
-    encrypter.setPassphrase(passphrase);
-    encrypter.setScryptWorkFactor(SCRYPT_WORK_FACTOR);
-    const key = `keys/${fingerprint}${further ? `-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}` : ''}.age`;
+    const encrypter = new dist/* Encrypter */.T7();
+    encrypter.addRecipient(passphraseRecipient(passphrase, SCRYPT_WORK_FACTOR));
+    const key = `keys/${fingerprint}${further ? `-${(0,external_node_crypto_.randomBytes)(4).toString('hex')}` : ''}.age`;
     await store.put(key, await encrypter.encrypt(`${identity}\n`));
     return key;
 }
@@ -43266,8 +43543,8 @@ function whyNotTried(bytes) {
 }
 /** The identity in a key file that is worth trying, or undefined when the passphrase does not open it. */
 async function openKeyFile(bytes, passphrase) {
-    const decrypter = new age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .Decrypter */ .Hz();
-    decrypter.addPassphrase(passphrase);
+    const decrypter = new dist/* Decrypter */.Hz();
+    decrypter.addIdentity(passphraseIdentity(passphrase, MOST_WORK));
     try {
         return (await decrypter.decrypt(bytes, 'text')).trim();
     }
@@ -43276,16 +43553,17 @@ async function openKeyFile(bytes, passphrase) {
         return undefined;
     }
 }
-/** Puts the key files of one store into another that lacks them, so that the same passphrases open both. */
-async function copyKeyFiles(from, to) {
-    await addKeyFiles(to, await readKeyFiles(from));
+/** Puts the key files of these identities into another store that lacks them, so that the same passphrases open both. */
+async function copyKeyFiles(from, to, fingerprints) {
+    const wanted = (await keyFiles(from)).filter(({ fingerprint }) => fingerprints.has(fingerprint)).map(({ key }) => key);
+    await addKeyFiles(to, await readKeyFiles(from, new Set(wanted)));
 }
 /** What is in a store's key files, or in those of them that are `wanted`. */
 async function readKeyFiles(store, wanted) {
     const files = new Map();
     for (const { key } of triedKeyFiles(await keyFiles(store)))
         if (wanted?.has(key) ?? true)
-            files.set(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.keyFile));
+            files.set(key, await store.get(key, limits/* LIMITS */.b.keyFile));
     return files;
 }
 /** Puts those of the key files that a store lacks; all of them where they are to lie in a group of their own. */
@@ -43314,7 +43592,7 @@ async function addKeyFiles(store, files) {
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
-/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(97582);
+/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32079);
 /* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
 /* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
 
@@ -43438,7 +43716,7 @@ function deriveKeys(recipient, writeSecret, extra) {
         recipients,
         recipientTags: recipients.slice(1).map((one) => (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha256', tagKey).update(one).digest('hex').slice(0, 16)).toSorted(),
         idKey: derive(writeSecret, 'chunk id', 32),
-        macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts'), runs: macKey('runs') },
+        macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts'), runs: macKey('runs'), verdict: macKey('verdict') },
         gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
         others: [],
     };
@@ -43754,15 +44032,15 @@ function addSnapshot(known, { header: { id: snapshot, recipients, chunks, added 
 /* harmony export */   jN: () => (/* binding */ labelsKey),
 /* harmony export */   k2: () => (/* binding */ readLabels)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(79729);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64083);
-/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49332);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(79729);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64083);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49332);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
 
 
 
@@ -43775,13 +44053,13 @@ function addSnapshot(known, { header: { id: snapshot, recipients, chunks, added 
 const UNLABELLED = { pinned: false, tags: null };
 /** As many small objects are fetched at the same time. */
 const AT_ONCE = 16;
-const schema = zod__WEBPACK_IMPORTED_MODULE_7__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_7__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u),
+const schema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_8__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_6__/* .FORMAT */ .u),
     /** The snapshot these belong to. */
-    labels: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotId */ .iy,
-    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .setName */ .i,
-    pinned: zod__WEBPACK_IMPORTED_MODULE_7__/* .boolean */ .zMY(),
-    tags: zod__WEBPACK_IMPORTED_MODULE_7__/* .array */ .YOg(_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .tag */ .Tc).max(_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .MOST_TAGS */ ._h).nullable(),
+    labels: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotId */ .iy,
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .setName */ .i,
+    pinned: zod__WEBPACK_IMPORTED_MODULE_8__/* .boolean */ .zMY(),
+    tags: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .tag */ .Tc).max(_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .MOST_TAGS */ ._h).nullable(),
 });
 function labelsKey(set, id) {
     return `labels/${set}/${id}.json`;
@@ -43805,14 +44083,14 @@ function tagsOf(header, labels) {
 }
 /** Puts the labels of a snapshot, signed with `keys`, in place of those it has. */
 async function putLabels(store, keys, set, id, labels) {
-    await store.put(labelsKey(set, id), (0,_signed_js__WEBPACK_IMPORTED_MODULE_4__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys, 'labels'));
+    await store.put(labelsKey(set, id), (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_6__/* .FORMAT */ .u, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys, 'labels'));
 }
 async function readOne(store, keys, key) {
     const id = key.slice(key.lastIndexOf('/') + 1, -'.json'.length);
     const unbelieved = (error) => [id, { pinned: true, tags: null, problem: `${key} cannot be believed, so the snapshot counts as pinned: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}` }];
     let bytes;
     try {
-        bytes = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.labels);
+        bytes = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.labels);
     }
     catch (error) {
         // Its snapshot was deleted meanwhile.
@@ -43831,12 +44109,12 @@ async function readOne(store, keys, key) {
 }
 /** Throws with what is wrong with the object. */
 function parseLabels(key, bytes, keys) {
-    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_4__/* .splitSigned */ .xr)(bytes);
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .splitSigned */ .xr)(bytes);
     if (!signed)
         throw new Error('it does not begin with the line of a signed object');
-    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_4__/* .signerOf */ .Kv)(signed, keys, 'labels'))
+    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .signerOf */ .Kv)(signed, keys, 'labels'))
         throw new Error('its signature (MAC) does not verify with this key');
-    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_8__/* .parsedJson */ .U)(signed.body));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .parsedJson */ .U)(signed.body));
     if (!parsed.success)
         throw new Error('it is not of the form of labels; a newer version may have written it');
     const { labels: id, set, pinned, tags } = parsed.data;
@@ -44044,29 +44322,31 @@ class Presence {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bn: () => (/* binding */ verdictAt),
 /* harmony export */   E4: () => (/* binding */ writeProof),
+/* harmony export */   Kk: () => (/* binding */ proofDetails),
 /* harmony export */   OR: () => (/* binding */ readProofs),
 /* harmony export */   Vj: () => (/* binding */ verdictOf),
 /* harmony export */   d0: () => (/* binding */ proofKeys),
 /* harmony export */   jr: () => (/* binding */ proveSnapshot),
 /* harmony export */   r$: () => (/* binding */ readProof),
-/* harmony export */   rZ: () => (/* binding */ proofDetails),
+/* harmony export */   rZ: () => (/* binding */ parseProofKey),
 /* harmony export */   wk: () => (/* binding */ readVerdict)
 /* harmony export */ });
 /* unused harmony exports DamagedProof, isVerified */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(34410);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(73477);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(73477);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(79729);
-/* harmony import */ var _sealing_age_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(47609);
-/* harmony import */ var _sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(16946);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(98171);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(64083);
-/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(49332);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(79729);
+/* harmony import */ var _sealing_age_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(47609);
+/* harmony import */ var _sealing_zstd_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(16946);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64083);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(49332);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(21629);
 
 
 
@@ -44081,34 +44361,34 @@ class Presence {
 
 const CHUNK = /^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/;
 /** One problem for all: there may be many. */
-const objectKeys = zod__WEBPACK_IMPORTED_MODULE_10__/* .custom */ .IeY((list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects');
+const objectKeys = zod__WEBPACK_IMPORTED_MODULE_11__/* .custom */ .IeY((list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects');
 /** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
-const proofSchema = zod__WEBPACK_IMPORTED_MODULE_10__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_10__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_8__/* .FORMAT */ .u),
-    snapshot: _snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotId */ .iy,
-    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .setName */ .i,
+const proofSchema = zod__WEBPACK_IMPORTED_MODULE_11__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_11__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_9__/* .FORMAT */ .u),
+    snapshot: _snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .snapshotId */ .iy,
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .setName */ .i,
     /** When the verification ended. */
-    time: zod__WEBPACK_IMPORTED_MODULE_11__/* .datetime */ .w$({ precision: 3 }),
+    time: zod__WEBPACK_IMPORTED_MODULE_12__/* .datetime */ .w$({ precision: 3 }),
     /** Fingerprint of the recipient, as in a snapshot. */
-    key: _snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .fingerprint */ .Rj,
-    level: zod__WEBPACK_IMPORTED_MODULE_10__/* ["enum"] */ .k5n(['list', 'read', 'drill']),
-    result: zod__WEBPACK_IMPORTED_MODULE_10__/* ["enum"] */ .k5n(['verified', 'failed', 'could not verify']),
-    seconds: zod__WEBPACK_IMPORTED_MODULE_10__/* .number */ .aig().min(0),
+    key: _snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .fingerprint */ .Rj,
+    level: zod__WEBPACK_IMPORTED_MODULE_11__/* ["enum"] */ .k5n(['list', 'read', 'drill']),
+    result: zod__WEBPACK_IMPORTED_MODULE_11__/* ["enum"] */ .k5n(['verified', 'failed', 'could not verify']),
+    seconds: zod__WEBPACK_IMPORTED_MODULE_11__/* .number */ .aig().min(0),
     /** Plaintext bytes read and checked. */
-    bytes: zod__WEBPACK_IMPORTED_MODULE_10__/* .int */ .Whr().min(0),
+    bytes: zod__WEBPACK_IMPORTED_MODULE_11__/* .int */ .Whr().min(0),
     /** Keys of the chunk objects found missing or damaged: no later backup builds on them. */
     damaged: objectKeys,
     /** Keys of those that an earlier proof names as damaged, and that were read again and found good. */
     good: objectKeys,
     /** base64(age(zstd(JSON))) of the details, which may quote names and rows. */
-    details: zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP().regex(/^[A-Za-z0-9+/]+={0,2}$/),
+    details: zod__WEBPACK_IMPORTED_MODULE_11__/* .string */ .YjP().regex(/^[A-Za-z0-9+/]+={0,2}$/),
 });
-const detailsSchema = zod__WEBPACK_IMPORTED_MODULE_10__/* .strictObject */ .rej({
-    problems: zod__WEBPACK_IMPORTED_MODULE_10__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP()),
+const detailsSchema = zod__WEBPACK_IMPORTED_MODULE_11__/* .strictObject */ .rej({
+    problems: zod__WEBPACK_IMPORTED_MODULE_11__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_11__/* .string */ .YjP()),
     /** Of the programs that took part: lifeboat, pg_restore. */
-    versions: zod__WEBPACK_IMPORTED_MODULE_10__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP()),
+    versions: zod__WEBPACK_IMPORTED_MODULE_11__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_11__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_11__/* .string */ .YjP()),
     /** URL of the workflow run. */
-    run: zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP().nullable(),
+    run: zod__WEBPACK_IMPORTED_MODULE_11__/* .string */ .YjP().nullable(),
 });
 const MOST_PROBLEMS = 20;
 const MOST_CHARACTERS = 500;
@@ -44116,25 +44396,41 @@ const MOST_CHARACTERS = 500;
 const MOST_DAMAGED = 20_000;
 const MOST_BYTES = 1024 * 1024;
 const PARALLEL = 16;
-const NAME = /^proofs\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/;
+const RESULTS = { verified: 'verified', failed: 'failed', unknown: 'could not verify' };
+const NAME = /^proofs\/(([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.((\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8})\.(list|read|drill)-(verified|failed|unknown)(-chunks)?)\.([0-9a-f]{32})\.json$/;
+/** Undefined for what is not the key of a proof. Nothing is believed yet. */
+function parseProofKey(key) {
+    const match = NAME.exec(key);
+    if (!match)
+        return undefined;
+    const [, name = '', set = '', snapshot = '', proof = '', year, month, day, hour, minute, second, level, result, chunks, tag = ''] = match;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the expression has no others
+    return { name, tag, set, snapshot, proof, time: `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`, level: level, result: RESULTS[result], chunks: chunks !== undefined };
+}
+/** `proof`: its id. */
+function keyOfProof({ set, snapshot, level, result, damaged, good }, proof, keys) {
+    const told = Object.entries(RESULTS).find(([, value]) => value === result)[0];
+    const name = `${set}/${snapshot}.${proof}.${level}-${told}${damaged.length + good.length > 0 ? '-chunks' : ''}`;
+    return `proofs/${name}.${(0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .tagOf */ .cO)(name, keys, 'verdict')}.json`;
+}
 /** Stores the proof of a verification; it is there once the store has committed. Gives its key. */
 async function writeProof(store, keys, verification) {
     const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run } = verification;
     const details = { problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run };
-    const sealed = await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .encrypt */ .w)((0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .compress */ .Bc)(Buffer.from(JSON.stringify(details)), 9), keys.recipients);
+    const sealed = await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_5__/* .encrypt */ .w)((0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_6__/* .compress */ .Bc)(Buffer.from(JSON.stringify(details)), 9), keys.recipients);
     const proof = proofSchema.parse({
-        format: _format_js__WEBPACK_IMPORTED_MODULE_8__/* .FORMAT */ .u, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
+        format: _format_js__WEBPACK_IMPORTED_MODULE_9__/* .FORMAT */ .u, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
         damaged: damaged.slice(0, MOST_DAMAGED), good: good.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
     });
-    const key = `proofs/${set}/${snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .idTime */ .jJ)(time)}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}.json`;
-    await store.put(key, (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .sign */ ._S)(JSON.stringify(proof), keys, 'proof'));
+    const key = keyOfProof(proof, `${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .idTime */ .jJ)(time)}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}`, keys);
+    await store.put(key, (0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .sign */ ._S)(JSON.stringify(proof), keys, 'proof'));
     return key;
 }
 /** The same, unless the snapshot was deleted meanwhile: a proof without a snapshot would say that the snapshot was lost. */
 async function proveSnapshot(store, keys, verification) {
     const proof = await writeProof(store, keys, verification);
     // Artifacts are never deleted one by one, and nothing of them is there before the commit.
-    if (!store.commit && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(store, (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .snapshotKey */ .o1)(verification.set, verification.snapshot))))
+    if (!store.commit && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(store, (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .snapshotKey */ .o1)(verification.set, verification.snapshot))))
         await store.delete(proof);
 }
 /** A proof that is cut short, edited, moved, or of a newer form. */
@@ -44148,20 +44444,20 @@ class DamagedProof extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatErr
 async function proofKeys(store, { set, wanted = () => true } = {}) {
     const found = [];
     for await (const { key } of store.list(set === undefined ? 'proofs/' : `proofs/${set}/`)) {
-        const [, , snapshot, name] = NAME.exec(key) ?? [];
-        if (snapshot !== undefined && name !== undefined && wanted(snapshot, name))
-            found.push({ key, snapshot, name });
+        const { snapshot, proof } = parseProofKey(key) ?? {};
+        if (snapshot !== undefined && proof !== undefined && wanted(snapshot, proof))
+            found.push({ key, snapshot, proof });
     }
-    found.sort((a, b) => (a.name < b.name ? 1 : -1));
+    found.sort((a, b) => (a.proof < b.proof ? 1 : -1));
     return new Map([...Map.groupBy(found, ({ snapshot }) => snapshot)].map(([snapshot, those]) => [snapshot, those.map(({ key }) => key)]));
 }
 /**
- * The proofs by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys what they claim:
+ * What the proofs say, by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys what they claim:
  * anyone may have written it.
  */
 async function readProofs(store, keys, options) {
     const found = [...(await proofKeys(store, options))].flatMap(([snapshot, those]) => those.map((key) => ({ snapshot, key })));
-    const proofs = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .inParallel */ .HN)(found, PARALLEL, ({ key }) => readProof(store, key, keys, options.onDamaged));
+    const proofs = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .inParallel */ .HN)(found, PARALLEL, ({ key }) => verdictAt(store, key, keys, options.onDamaged));
     const read = new Map();
     for (const [index, proof] of proofs.entries()) {
         const { snapshot } = found[index];
@@ -44189,10 +44485,23 @@ function says({ result }) {
 function isVerified(proofs) {
     return verdictOf(proofs)?.result === 'verified';
 }
+/**
+ * What one proof says. Its name tells, unless it names chunk objects: then it is read, and so is one whose name does not authenticate, to find out
+ * why. Undefined as below. That a listing has shown the object is taken for granted.
+ */
+async function verdictAt(store, key, keys, onDamaged) {
+    const told = parseProofKey(key);
+    if (!told || told.chunks || (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .isTagged */ .$J)(told.name, told.tag, keys, 'verdict'))) {
+        const read = await readProof(store, key, keys, onDamaged);
+        return read && { ...read, object: key };
+    }
+    const { set, snapshot, time, level, result } = told;
+    return { set, snapshot, time, level, result, damaged: [], good: [], object: key };
+}
 /** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
 async function readProof(store, key, keys, onDamaged) {
     try {
-        return decodeProof(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_6__/* .LIMITS */ .b.proof), keys);
+        return decodeProof(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.proof), keys);
     }
     catch (error) {
         // A prune deletes the proofs of a snapshot with it.
@@ -44210,7 +44519,7 @@ async function proofDetails(proof, keys) {
     try {
         if (!own?.identity)
             throw new Error('it is sealed to another key');
-        return detailsSchema.parse((0,_json_js__WEBPACK_IMPORTED_MODULE_12__/* .parsedJson */ .U)(await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_5__/* .decompressUpTo */ .IQ)(await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_4__/* .decrypt */ .Yc)(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)));
+        return detailsSchema.parse((0,_json_js__WEBPACK_IMPORTED_MODULE_4__/* .parsedJson */ .U)(await (0,_sealing_zstd_js__WEBPACK_IMPORTED_MODULE_6__/* .decompressUpTo */ .IQ)(await (0,_sealing_age_js__WEBPACK_IMPORTED_MODULE_5__/* .decrypt */ .Yc)(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)));
     }
     catch (cause) {
         throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(cause)}`, cause);
@@ -44218,20 +44527,23 @@ async function proofDetails(proof, keys) {
 }
 function decodeProof(key, object, keys) {
     const damaged = (what, cause) => new DamagedProof(`${key} is ignored: ${what}`, cause);
-    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .splitSigned */ .xr)(object);
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .splitSigned */ .xr)(object);
     if (!signed)
         throw damaged('it does not begin with the line of a signed object');
-    if (keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .isOfAnotherKey */ .YE)(signed, keys))
+    if (keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .isOfAnotherKey */ .YE)(signed, keys))
         return undefined;
-    if (keys && !(0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .signerOf */ .Kv)(signed, keys, 'proof'))
+    const signer = keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .signerOf */ .Kv)(signed, keys, 'proof');
+    if (keys && !signer)
         throw damaged('its signature (MAC) does not verify');
-    const parsed = proofSchema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_12__/* .parsedJson */ .U)(signed.body));
+    const parsed = proofSchema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_4__/* .parsedJson */ .U)(signed.body));
     if (!parsed.success)
         throw damaged('it is malformed, or of a newer version', parsed.error);
     const proof = parsed.data;
     if (proof.key !== signed.key)
         throw damaged(`its first line names the key ${signed.key}, the proof another`);
-    if (!key.startsWith(`proofs/${proof.set}/${proof.snapshot}/${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .idTime */ .jJ)(new Date(proof.time))}-`))
+    const { proof: id = '', set, snapshot } = parseProofKey(key) ?? {};
+    const isItsOwn = signer ? keyOfProof(proof, id, signer) === key : set === proof.set && snapshot === proof.snapshot;
+    if (!isItsOwn || !id.startsWith((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .idTime */ .jJ)(new Date(proof.time))))
         throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`);
     return proof;
 }
@@ -44634,7 +44946,8 @@ const script = [
     '      return 0',
     '    fi',
     '  done',
-    '  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || : # without age-keygen only the message below is less exact',
+    '  need age-keygen',
+    '  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || fail "age-keygen cannot read $identity, so that it cannot be told whose key it is"',
     '  while read -r recipient; do',
     '    if [ "$(printf %s "$recipient" | sha256 | cut -c 1-16)" = "$key" ]; then',
     '      fail "snapshot $snapshot was changed after it was made, by damage or by someone without the key: its MAC is wrong. Do not trust it; try an earlier one"',
@@ -44865,8 +45178,8 @@ const instructions = [
     '- **A passphrase.** The identity lies in `keys/`, encrypted under it. Leave `-i` away and the passphrase is asked for each time, or unwrap the',
     '  identity once: `sh recover.sh identity -o identity.txt`. Every passphrase has a file of its own in `keys/`; with several,',
     '  each is asked for in turn, and those that stay shut are left out.',
-    '- **The identity of an extra recipient**, one of those that the backup\'s `recipients` named. It opens everything, but it cannot tell who wrote',
-    '  a snapshot, because the checksum of the snapshot depends on the main key. Add `--unauthenticated` to say that you know. Whoever can write to',
+    '- **The identity of an extra recipient**, one of those that the backup\'s `recipients` named. It opens all of every snapshot that was made for it',
+    '  (not those from before it was added), but it cannot tell who wrote a snapshot, because the checksum of the snapshot depends on the main key. Add `--unauthenticated` to say that you know. Whoever can write to',
     '  the store and knows your recipients could then hand you data of their own; compare the snapshot\'s time and size with what you expect.',
     '- **A write key**, a line that begins with `lifeboat-write:`. It opens nothing. You need one of the others.',
     '',
@@ -44875,7 +45188,7 @@ const instructions = [
     '## 3. With the script',
     '',
     'The script gets your key, so be sure that it is ours: whoever can write to the store can change it, and this page. The SHA-256 of `recover.sh` is',
-    '`ee760a002d7e6958f111f248116845a44cb3711c79b2dbc611d7645f6cba459e`; `sha256sum recover.sh` prints that of yours. Compare it with the one in',
+    '`70c06fc83cb472cc8cb46cfa5f2ce6771589f15c607995581987c0ab61fb5896`; `sha256sum recover.sh` prints that of yours. Compare it with the one in',
     '`docs/recovery.md` of Lifeboat\'s repository, of the version that made the backups. When in doubt, take the script from there',
     '(`src/repository/recovery/recover.sh`) and give it the store: `sh recover.sh --store DIR list`.',
     '',
@@ -45138,8 +45451,8 @@ async function readReferences(store, keys, options) {
 async function provenSnapshots(store) {
     const proven = new Map();
     for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store)).values()].flat()) {
-        const [, set, id] = proof.split('/');
-        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
+        const { set, snapshot } = (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .parseProofKey */ .rZ)(proof);
+        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, snapshot);
         proven.set(key, [...(proven.get(key) ?? []), proof]);
     }
     return proven;
@@ -45168,13 +45481,13 @@ async function readPublicPart(key, object, keys) {
 /* harmony export */   h: () => (/* binding */ openRepository),
 /* harmony export */   w: () => (/* binding */ openOrMakeRepository)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(79729);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
-/* harmony import */ var _recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
-/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49332);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(79729);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var _recovery_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64791);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49332);
 
 
 
@@ -45183,7 +45496,7 @@ async function readPublicPart(key, object, keys) {
 
 
 const MARKER = 'lifeboat.json';
-const marker = zod__WEBPACK_IMPORTED_MODULE_5__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_5__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u) });
+const marker = zod__WEBPACK_IMPORTED_MODULE_6__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_6__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u) });
 /** Checks that a store is one of this format. Throws when it is none, or of a format this program does not know. */
 async function openRepository(store) {
     if (await (store.groups ? store.groups.exist() : hasMarker(store)))
@@ -45199,21 +45512,21 @@ async function openOrMakeRepository(store) {
             return;
         await requireNoSnapshots(store);
     }
-    for (const { key, bytes } of (0,_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .recoveryFiles */ .ZS)())
+    for (const { key, bytes } of (0,_recovery_js__WEBPACK_IMPORTED_MODULE_4__/* .recoveryFiles */ .ZS)())
         await store.put(key, bytes);
-    await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u })}\n`));
+    await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u })}\n`));
 }
 async function requireNoSnapshots(store) {
     for await (const { key } of store.list('snapshots/')) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} holds ${key} but no ${MARKER}, which every Lifeboat store has`, {
-            hint: `Put ${MARKER} back from a copy of the store: {"format":"${_format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u}"} if this version wrote it. Nothing was changed.`,
+            hint: `Put ${MARKER} back from a copy of the store: {"format":"${_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u}"} if this version wrote it. Nothing was changed.`,
         });
     }
 }
 async function hasMarker(store) {
     let bytes;
     try {
-        bytes = await store.get(MARKER, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.marker);
+        bytes = await store.get(MARKER, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.marker);
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
@@ -45221,10 +45534,10 @@ async function hasMarker(store) {
         throw error;
     }
     // Written by hand it may lack the line feed.
-    const json = (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parsedJson */ .U)(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes);
+    const json = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parsedJson */ .U)(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes);
     if (json === undefined)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${MARKER} in ${store.name} is damaged: it is not JSON`, { hint: `It should read {"format":"${_format_js__WEBPACK_IMPORTED_MODULE_4__/* .FORMAT */ .u}"}. Nothing was changed.` });
-    (0,_format_js__WEBPACK_IMPORTED_MODULE_4__/* .checkFormat */ .K)(`${store.name}/${MARKER}`, zod__WEBPACK_IMPORTED_MODULE_5__/* .object */ .Ikc({ format: zod__WEBPACK_IMPORTED_MODULE_5__/* .unknown */ .L5J() }).safeParse(json).data?.format);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${MARKER} in ${store.name} is damaged: it is not JSON`, { hint: `It should read {"format":"${_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u}"}. Nothing was changed.` });
+    (0,_format_js__WEBPACK_IMPORTED_MODULE_5__/* .checkFormat */ .K)(`${store.name}/${MARKER}`, zod__WEBPACK_IMPORTED_MODULE_6__/* .object */ .Ikc({ format: zod__WEBPACK_IMPORTED_MODULE_6__/* .unknown */ .L5J() }).safeParse(json).data?.format);
     if (marker.safeParse(json).success)
         return true;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${MARKER} in ${store.name} holds more than its format`, { hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.' });
@@ -45645,8 +45958,8 @@ const DICTIONARY_MAGIC = 0xec30a437;
 function canBeBase(plaintext) {
     return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC;
 }
-/** Most metadata comes out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
-const METADATA_PIECE = 128 * 1024;
+/** Most metadata comes out in one piece, which need not be put together of many. What is not filled takes no memory. */
+const METADATA_PIECE = 32 * 1024 * 1024;
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
  * is for data that compresses well. It has a larger buffer of its own.
@@ -45728,7 +46041,7 @@ class SetProofs {
     static async list(store, keys, set, onDamaged) {
         const read = new Map();
         return new SetProofs(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .proofKeys */ .d0)(store, { set }), (key) => {
-            const proof = read.get(key) ?? (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .readProof */ .r$)(store, key, keys, onDamaged);
+            const proof = read.get(key) ?? (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .verdictAt */ .Bn)(store, key, keys, onDamaged);
             read.set(key, proof);
             return proof;
         });
@@ -45765,9 +46078,9 @@ class SetProofs {
 function tellingSince(time) {
     return (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .idTime */ .jJ)(new Date(time.getTime() - MARGIN));
 }
-/** Begins with the time. */
+/** Its id, which begins with the time. */
 function nameOf(key) {
-    return key.slice(key.lastIndexOf('/') + 1);
+    return (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .parseProofKey */ .rZ)(key).proof;
 }
 /** Keys of the chunk objects of which the newest of these proofs that names them says that they are damaged. */
 function knownDamage(proofs) {
@@ -45788,10 +46101,12 @@ function knownDamage(proofs) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $J: () => (/* binding */ isTagged),
 /* harmony export */   Kv: () => (/* binding */ signerOf),
 /* harmony export */   Xh: () => (/* binding */ authenticatorOf),
 /* harmony export */   YE: () => (/* binding */ isOfAnotherKey),
 /* harmony export */   _S: () => (/* binding */ sign),
+/* harmony export */   cO: () => (/* binding */ tagOf),
 /* harmony export */   xr: () => (/* binding */ splitSigned)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
@@ -45821,6 +46136,15 @@ function isOfAnotherKey({ key }, keys) {
 }
 function keysNamed(fingerprint, keys) {
     return [keys, ...keys.others].find((one) => one.fingerprint === fingerprint);
+}
+const TAG_LENGTH = 32;
+/** What shows that a name was made by someone with the key: the first digits of its MAC. */
+function tagOf(name, keys, kind) {
+    return macOf(Buffer.from(name), keys, kind).slice(0, TAG_LENGTH);
+}
+/** Whether a tag is that of the name under one of these keys. */
+function isTagged(name, tag, keys, kind) {
+    return tag.length === TAG_LENGTH && [keys, ...keys.others].some((one) => (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.timingSafeEqual)(Buffer.from(tag), Buffer.from(tagOf(name, one, kind))));
 }
 /** hex(HMAC-SHA-256(mac key of the kind, body)). */
 function macOf(body, keys, kind) {
@@ -45950,6 +46274,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   vj: () => (/* binding */ chunkKey),
   pH: () => (/* binding */ decodeSnapshot),
   hX: () => (/* binding */ encodeSnapshot),
+  xS: () => (/* binding */ factsOf),
   Rj: () => (/* binding */ fingerprint),
   jJ: () => (/* binding */ idTime),
   qc: () => (/* binding */ newSnapshotId),
@@ -45974,6 +46299,8 @@ var iso = __nccwpck_require__(73477);
 var error = __nccwpck_require__(98276);
 // EXTERNAL MODULE: ./compiled/repository/format.js
 var format = __nccwpck_require__(49332);
+// EXTERNAL MODULE: ./compiled/memory.js
+var memory = __nccwpck_require__(74599);
 ;// CONCATENATED MODULE: ./compiled/repository/header-text.js
 /** One chunk takes a few hundred bytes at most, so nothing is matched over more of the text. */
 const BEFORE_RECIPIENTS = /\{"format":"lifeboat\/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}","key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},(?:"partial":true,)?"recipients":\[/y;
@@ -46016,6 +46343,7 @@ var zstd = __nccwpck_require__(16946);
 // EXTERNAL MODULE: ./compiled/repository/signed.js
 var repository_signed = __nccwpck_require__(64083);
 ;// CONCATENATED MODULE: ./compiled/repository/snapshot.js
+
 
 
 
@@ -46105,7 +46433,7 @@ class DamagedSnapshot extends error/* LifeboatError */.H3 {
 }
 /** Bytes of the header of a snapshot whose MAC verifies, and of a manifest. */
 const MAXIMUM_HEADER = 512 * 1024 * 1024;
-/** Of a header that nobody vouches for, also by the size of its frame: the ids, marks and base64 of an honest one compress to a quarter at best. */
+/** Of a header that nobody vouches for, also by the size of its frame: the ids and base64 of an honest one compress by 2.3 at most. */
 const MAXIMUM_UNAUTHENTICATED = 64 * 1024 * 1024;
 const MAXIMUM_RATIO = 8;
 const METADATA_LEVEL = 9;
@@ -46130,7 +46458,11 @@ function sourceSize({ streams }) {
 }
 /** The object to put: the compressed header, signed. Throws for what would not be read again. */
 async function encodeSnapshot(header, content, keys) {
-    const sealed = await (0,age/* encrypt */.w)((0,zstd/* compress */.Bc)(Buffer.from(JSON.stringify(manifest.parse(content))), METADATA_LEVEL), keys.recipients);
+    const plaintext = Buffer.from(JSON.stringify(manifest.parse(content)));
+    const compressed = (0,zstd/* compress */.Bc)(plaintext, METADATA_LEVEL);
+    (0,memory/* giveBackLarge */.k)(plaintext);
+    const sealed = await (0,age/* encrypt */.w)(compressed, keys.recipients);
+    (0,memory/* giveBackLarge */.k)(compressed);
     const { format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') });
     const line = JSON.stringify({ format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text });
     if (!isHeaderText(line))
@@ -46204,6 +46536,15 @@ async function openManifest(snapshot) {
         throw new DamagedSnapshot(`the manifest in ${key} contradicts the list of chunks beside it`);
     return content;
 }
+/** What a source's manifest entry keeps beside its streams, for those who need it to restore them. Throws where it is not as its kind has it (docs/format.md). */
+function factsOf(source, schema) {
+    const parsed = schema.safeParse(source.facts);
+    if (parsed.success)
+        return parsed.data;
+    throw new error/* LifeboatError */.H3(`what is recorded of the source ${source.name} is not what a ${source.kind} source has: ${firstProblem(parsed.error)}`, {
+        hint: 'Another program, or another version, wrote it. Its streams can be had all the same, with recover.sh in the store (RECOVERY.md).',
+    });
+}
 const described = schemas/* object */.Ikc({
     sources: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: manifest.shape.sources.element.shape.kind, streams: schemas/* array */.YOg(schemas/* object */.Ikc({ size })), facts: schemas/* unknown */.L5J() })),
     description: manifest.shape.description,
@@ -46219,7 +46560,10 @@ async function unsealManifest({ key, header, keys }, schema) {
     }
     try {
         const compressed = await (0,age/* decrypt */.Yc)(Buffer.from(header.manifest, 'base64'), keys.identity);
-        return schema.parse((0,json/* parsedJson */.U)(await (0,zstd/* decompressUpTo */.IQ)(compressed, MAXIMUM_HEADER)));
+        const plaintext = await (0,zstd/* decompressUpTo */.IQ)(compressed, MAXIMUM_HEADER);
+        const value = (0,json/* parsedJson */.U)(plaintext);
+        (0,memory/* giveBackLarge */.k)(plaintext);
+        return schema.parse(value);
     }
     catch (cause) {
         throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${(0,error/* messageOf */.bD)(cause)}`, cause);
@@ -46357,15 +46701,15 @@ async function decodeVisible(key, object, keys) {
 /* harmony export */ });
 /* unused harmony export putTrash */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(79729);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49332);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(79729);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49332);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(64083);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
 
 
 
@@ -46380,11 +46724,11 @@ async function decodeVisible(key, object, keys) {
 const GRACE = 24 * 3600 * 1000;
 /** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
 const CHUNK = /^[0-9a-f]{64}-[0-9a-f]{8}$/;
-const schema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_8__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u),
+const schema = zod__WEBPACK_IMPORTED_MODULE_9__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_9__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_6__/* .FORMAT */ .u),
     /** The name of the object: its age is that of this time, so nobody may give it another. */
-    trash: zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP(),
-    chunks: zod__WEBPACK_IMPORTED_MODULE_8__/* .custom */ .IeY((list) => Array.isArray(list) && list.every((chunk) => typeof chunk === 'string' && CHUNK.test(chunk))),
+    trash: zod__WEBPACK_IMPORTED_MODULE_9__/* .string */ .YjP(),
+    chunks: zod__WEBPACK_IMPORTED_MODULE_9__/* .custom */ .IeY((list) => Array.isArray(list) && list.every((chunk) => typeof chunk === 'string' && CHUNK.test(chunk))),
 });
 const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/;
 /** Keeps each object below 800 KB. */
@@ -46407,7 +46751,7 @@ async function readTrash(store, keys, onDamaged) {
 async function readOne(store, keys, { key, modified }, onDamaged) {
     let bytes;
     try {
-        bytes = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.trash);
+        bytes = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.trash);
     }
     catch (error) {
         // Another prune is done with it.
@@ -46426,14 +46770,14 @@ async function readOne(store, keys, { key, modified }, onDamaged) {
 }
 /** The chunks that it names; undefined for trash of another key, and a text that says why it cannot be believed. */
 function decodeTrash(key, object, keys) {
-    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(object);
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .splitSigned */ .xr)(object);
     if (!signed)
         return 'it does not begin with the line of a signed object';
-    if ((0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .isOfAnotherKey */ .YE)(signed, keys))
+    if ((0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .isOfAnotherKey */ .YE)(signed, keys))
         return undefined;
-    if (!(0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .signerOf */ .Kv)(signed, keys, 'trash'))
+    if (!(0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .signerOf */ .Kv)(signed, keys, 'trash'))
         return 'its signature (MAC) does not verify';
-    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_9__/* .parsedJson */ .U)(signed.body));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_4__/* .parsedJson */ .U)(signed.body));
     if (!parsed.success)
         return 'it is not a list of chunks';
     return `trash/${parsed.data.trash}.json` === key ? parsed.data.chunks : 'it was moved here from another name';
@@ -46464,13 +46808,13 @@ class TrashWriter {
         for (const [index, block] of this.#blocks.entries()) {
             const names = Math.min(NAMES_AN_OBJECT, this.#names - index * NAMES_AN_OBJECT);
             const chunks = Array.from({ length: names }, (_, place) => `${block.toString('hex', place * NAME_BYTES, place * NAME_BYTES + 32)}-${block.toString('hex', place * NAME_BYTES + 32, (place + 1) * NAME_BYTES)}`);
-            await putTrash(this.#store, this.#keys, `${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(this.#now())}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}`, chunks);
+            await putTrash(this.#store, this.#keys, `${(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .idTime */ .jJ)(this.#now())}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4).toString('hex')}`, chunks);
         }
     }
 }
 /** `id`: when it is put, and random digits, as a snapshot's id is made. */
 async function putTrash(store, keys, id, chunks) {
-    await store.put(`trash/${id}.json`, (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .sign */ ._S)(JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u, trash: id, chunks }), keys, 'trash'));
+    await store.put(`trash/${id}.json`, (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .sign */ ._S)(JSON.stringify({ format: _format_js__WEBPACK_IMPORTED_MODULE_6__/* .FORMAT */ .u, trash: id, chunks }), keys, 'trash'));
 }
 /** Keys of all chunks in the trash. Whoever puts a snapshot builds on none of them: a prune may be deleting them. */
 async function inTrash(store, keys, onDamaged) {
@@ -46491,16 +46835,16 @@ function chunkKeyOf(chunk) {
 /* harmony export */   Te: () => (/* binding */ beginRun)
 /* harmony export */ });
 /* unused harmony exports runsKey, Unfinished */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(34410);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(49332);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(79729);
-/* harmony import */ var _known_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(51248);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
-/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32468);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(33993);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(79729);
+/* harmony import */ var _known_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(51248);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32468);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(33993);
 
 
 
@@ -46512,10 +46856,10 @@ function chunkKeyOf(chunk) {
 
 
 /** The latest runs of a set, newest first. A run whose snapshot does not exist was interrupted, or is still running. */
-const schema = zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_8__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u),
-    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .setName */ .i,
-    runs: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_8__/* .strictObject */ .rej({ id: _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotId */ .iy, recipients: zod__WEBPACK_IMPORTED_MODULE_8__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_8__/* .string */ .YjP().regex(/^[0-9a-f]{16}$/)) })),
+const schema = zod__WEBPACK_IMPORTED_MODULE_9__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_9__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u),
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .setName */ .i,
+    runs: zod__WEBPACK_IMPORTED_MODULE_9__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_9__/* .strictObject */ .rej({ id: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotId */ .iy, recipients: zod__WEBPACK_IMPORTED_MODULE_9__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_9__/* .string */ .YjP().regex(/^[0-9a-f]{16}$/)) })),
 });
 /** Of more interrupted runs, the oldest are forgotten: each costs a request for every chunk. */
 const MOST_RUNS = 8;
@@ -46524,35 +46868,34 @@ const TOLERATED_SKEW = 3600 * 1000;
 function runsKey(set) {
     return `runs/${set}.json`;
 }
-/** Notes that a run begins, and gives what earlier runs put and list in no snapshot. To be called before anything is put. */
+/** What earlier runs of the set put and list in no snapshot. */
 async function beginRun(store, keys, options) {
     const { set, id, snapshots, grace, now, onDamaged } = options;
     // What was not committed is not there.
     if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined))
-        return new Unfinished(store, keys, [], new Set(), options);
-    const oldest = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(new Date(now().getTime() - grace / 2));
+        return new Unfinished(store, keys, options);
+    const oldest = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(new Date(now().getTime() - grace / 2));
     const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1);
-    const trash = earlier.length > 0 ? await (0,_trash_js__WEBPACK_IMPORTED_MODULE_7__/* .inTrash */ .qY)(store, keys, onDamaged) : new Set();
+    const trash = earlier.length > 0 ? await (0,_trash_js__WEBPACK_IMPORTED_MODULE_8__/* .inTrash */ .qY)(store, keys, onDamaged) : new Set();
     const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier];
-    await store.put(runsKey(set), (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u, set, runs })), keys, 'runs'));
-    const openable = earlier.filter(({ recipients }) => (0,_known_js__WEBPACK_IMPORTED_MODULE_2__/* .isSealedToAll */ .FF)(recipients, keys));
-    return new Unfinished(store, keys, openable, trash, options);
+    const note = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u, set, runs })), keys, 'runs');
+    return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => (0,_known_js__WEBPACK_IMPORTED_MODULE_3__/* .isSealedToAll */ .FF)(recipients, keys)) });
 }
 /** Empty where there is none, or none that can be believed: it is written anew, and nothing else depends on it. */
 async function readRuns(store, keys, set) {
     let object;
     try {
-        object = await store.get(runsKey(set), _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.runs);
+        object = await store.get(runsKey(set), _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.runs);
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
             return [];
         throw error;
     }
-    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .splitSigned */ .xr)(object);
-    if (!signed || (0,_signed_js__WEBPACK_IMPORTED_MODULE_5__/* .signerOf */ .Kv)(signed, keys, 'runs')?.fingerprint !== keys.fingerprint)
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(object);
+    if (!signed || (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .signerOf */ .Kv)(signed, keys, 'runs')?.fingerprint !== keys.fingerprint)
         return [];
-    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_9__/* .parsedJson */ .U)(signed.body));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parsedJson */ .U)(signed.body));
     return parsed.success && parsed.data.set === set ? parsed.data.runs : [];
 }
 /**
@@ -46565,18 +46908,27 @@ class Unfinished {
     #runs;
     #trash;
     #options;
-    constructor(store, keys, runs, trash, options) {
+    #note;
+    #noted;
+    /** Without `left`, nothing is used, and nothing noted. */
+    constructor(store, keys, options, left) {
         this.#store = store;
         this.#keys = keys;
-        this.#runs = keys.identity === undefined ? [] : runs;
-        this.#trash = trash;
         this.#options = options;
+        this.#note = left?.note;
+        this.#runs = keys.identity === undefined ? [] : (left?.runs ?? []);
+        this.#trash = left?.trash ?? new Set();
+    }
+    /** To be awaited before the run puts anything: notes for later runs that it has begun, once. */
+    begin() {
+        this.#noted ??= this.#note ? this.#store.put(runsKey(this.#options.set), this.#note) : Promise.resolve();
+        return this.#noted;
     }
     /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */
     async find(id, size) {
         for (const { id: run, recipients } of this.#runs) {
             const mark = run.slice(-8);
-            if (this.#trash.has((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark)))
+            if (this.#trash.has((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(id, mark)))
                 continue;
             const found = await this.#check(id, size, mark);
             if (found)
@@ -46594,16 +46946,16 @@ class Unfinished {
     async #checkIn(store, id, size, mark) {
         const { grace, now } = this.#options;
         try {
-            const object = await store.head((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark));
+            const object = await store.head((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(id, mark));
             const age = now().getTime() - object.modified.getTime();
             if (age < -TOLERATED_SKEW || age >= grace / 2)
                 return undefined;
-            await (0,_reader_js__WEBPACK_IMPORTED_MODULE_4__/* .openChunk */ .wE)(store, this.#keys, [id, size, object.size, null, mark]);
+            await (0,_reader_js__WEBPACK_IMPORTED_MODULE_5__/* .openChunk */ .wE)(store, this.#keys, [id, size, object.size, null, mark]);
             return object;
         }
         catch (error) {
             // Damaged, gone meanwhile, or a difference: the chunk is stored anew.
-            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _reader_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedChunk */ .t)
+            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _reader_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedChunk */ .t)
                 return undefined;
             throw error;
         }
@@ -47026,6 +47378,7 @@ class Writer {
             this.#check();
             if (await this.#adopt(fresh, whole))
                 return;
+            await this.#options.unfinished?.begin();
             sealed = await this.#seal(fresh, chunk);
             await this.#roomFor(sealed.length);
         }
@@ -47282,8 +47635,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./compiled/child.js
 var compiled_child = __nccwpck_require__(9492);
-// EXTERNAL MODULE: ./compiled/postgres/archive.js
-var archive = __nccwpck_require__(72218);
+// EXTERNAL MODULE: ./compiled/postgres/archive.js + 1 modules
+var archive = __nccwpck_require__(27255);
 // EXTERNAL MODULE: ./compiled/postgres/client-download/choose.js + 8 modules
 var choose = __nccwpck_require__(92729);
 // EXTERNAL MODULE: ./compiled/postgres/clients.js
@@ -47451,6 +47804,7 @@ class PostgresSource {
     #running = [];
     #opened;
     #listing;
+    #tables;
     #globals;
     #warnings = [];
     constructor(options) {
@@ -47477,10 +47831,13 @@ class PostgresSource {
         if (!this.#opened)
             throw new Error(`${this.name}: streams are asked for before open()`);
         const { server, client, connection } = this.#opened;
-        // Small, and read while pg_dump starts.
-        const reading = this.#track(this.#explained(readGlobals({ client, connection, passwords: server.rolePasswords, variables, signal: this.#signal })));
+        // Read while pg_dump is at work, one after the other: with it, they take two connections.
+        const context = { client, connection, variables, signal: this.#signal };
+        const reading = this.#track(this.#explained(readGlobals({ ...context, passwords: server.rolePasswords })));
+        const tables = this.#track(this.#explained(reading.then(() => (0,facts/* readTables */.gb)(context))));
         yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) };
         const globals = await reading;
+        this.#tables = await tables;
         if ('reason' in globals) {
             this.#globals = { reason: globals.reason };
             report.warning(`${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`, globals.hint ?? 'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges');
@@ -47492,14 +47849,14 @@ class PostgresSource {
         }
     }
     facts() {
-        if (!this.#opened || !this.#listing || !this.#globals)
+        if (!this.#opened || !this.#listing || !this.#tables || !this.#globals)
             throw new Error(`${this.name}: facts are asked for before all streams have ended`);
         const { rolePasswords: _, ...server } = this.#opened.server;
         const { dumpVersion, entries } = this.#listing;
         const warnings = this.#warnings;
         const omitted = [...(0,dump_arguments/* omissionsOf */.g)(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)];
         return {
-            ...server, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+            ...server, tables: this.#tables, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
         };
     }
     async close() {
@@ -47682,6 +48039,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var compiled_child = __nccwpck_require__(9492);
 // EXTERNAL MODULE: ./compiled/error.js
 var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/report/format.js
+var format = __nccwpck_require__(15834);
 // EXTERNAL MODULE: ./compiled/volumes/facts.js
 var volumes_facts = __nccwpck_require__(37309);
 // EXTERNAL MODULE: ./compiled/volumes/file-list.js
@@ -47723,7 +48082,7 @@ var tar_headers = __nccwpck_require__(65283);
  */
 const CREATE = [
     '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
-    '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=literal',
+    '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=escape',
 ];
 /** Bytes of the two blocks at the end of an archive. */
 const END = 1024;
@@ -47791,19 +48150,19 @@ class SegmentReading {
             this.read.push({ entry, size: member.size });
             return index + 1;
         }
-        throw new tar_headers/* BadTar */.r(`tar in ${this.#place.where} wrote ${(0,file_list/* displayName */.QC)(member.name)}, which it was not asked for`);
+        throw new tar_headers/* BadTar */.r(`tar in ${this.#place.where} wrote ${(0,file_list/* shownName */.HD)(member.name)}, which it was not asked for`);
     }
     #explain(said) {
         const read = new Set(this.read.map(({ entry }) => entry));
         const byName = new Map();
         if (said !== '')
             for (const entry of this.#entries)
-                byName.set((0,file_list/* displayName */.QC)(memberName(entry)), entry);
+                byName.set(toldName(memberName(entry)), entry);
         const changed = new Set();
         for (const line of said.split('\n')) {
             if (line === '' || line === 'tar: Exiting with failure status due to previous errors' || /: Warning: /.test(line))
                 continue;
-            const [, name = '', what = ''] = /^tar: (.*?): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? [];
+            const [, name = '', what = ''] = /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? [];
             const entry = byName.get(name) ?? byName.get(`${name}/`);
             if (entry === undefined)
                 throw new error/* LifeboatError */.H3(`${this.#place.where} could not be read: ${line}`, { hint: 'GNU tar said so.' });
@@ -47815,7 +48174,7 @@ class SegmentReading {
         const accounted = new Set([...changed, ...this.unreadable]);
         for (const entry of this.#entries)
             if (!read.has(entry) && !accounted.has(entry))
-                throw new tar_headers/* BadTar */.r(`tar in ${this.#place.where} left out ${(0,file_list/* displayName */.QC)((0,scan/* pathOf */.XM)(entry))} without a word`);
+                throw new tar_headers/* BadTar */.r(`tar in ${this.#place.where} left out ${(0,file_list/* shownName */.HD)((0,scan/* pathOf */.XM)(entry))} without a word`);
         this.changed = [...changed].map((entry) => (0,file_list/* displayName */.QC)((0,scan/* pathOf */.XM)(entry)));
         this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last);
         if (this.again)
@@ -47827,6 +48186,15 @@ function memberName(entry) {
     const path = (0,scan/* pathOf */.XM)(entry);
     return (0,scan/* metaOf */.fX)(entry).type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`;
 }
+/**
+ * As tar's messages have a name with `--quoting-style=escape` (gnulib's quotearg, locale C): in one line, and with no colon of its own, so that no name
+ * can look like a message about another file.
+ */
+function toldName(name) {
+    // oxlint-disable-next-line no-control-regex -- control characters are what is escaped
+    return name.replace(/[\u0000-\u001f\u007f-\u00ff\\:]/g, (character) => `\\${ESCAPES[character] ?? character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+}
+const ESCAPES = { '\\': '\\', ':': ':', '\u0007': 'a', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't', '\v': 'v' };
 const FED_AT_ONCE = 1000;
 function* namesOf(entries) {
     for (let start = 0; start < entries.length; start += FED_AT_ONCE) {
@@ -47840,6 +48208,7 @@ var segments = __nccwpck_require__(78278);
 // EXTERNAL MODULE: ./compiled/volumes/selection.js
 var selection = __nccwpck_require__(30996);
 ;// CONCATENATED MODULE: ./compiled/sources/volume.js
+
 
 
 
@@ -47937,7 +48306,9 @@ class VolumeSource {
     /** Patterns of the volume's own. */
     async #ignored(place) {
         try {
-            return (await (0,output/* output */.C)(place, 'cat', [`${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/);
+            // A link can lead to a pipe or a device, which would never end.
+            const script = '[ -f "$1" ] || { echo "it is not a file" >&2; exit 1; }; exec cat "$1"';
+            return (await (0,output/* output */.C)(place, 'sh', ['-euc', script, 'sh', `${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/);
         }
         catch (cause) {
             if (!(cause instanceof compiled_child/* ChildError */.rF))
@@ -47985,10 +48356,10 @@ class VolumeSource {
     }
 }
 function some(paths) {
-    return paths.slice(0, 5).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '');
+    return paths.slice(0, 5).map(format/* oneLine */.TN).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '');
 }
 function unreadableError(place, names) {
-    return new error/* LifeboatError */.H3(`${place.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`, {
+    return new error/* LifeboatError */.H3(`${place.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).map(format/* oneLine */.TN).join(', ')}${names.length > 5 ? ', …' : ''}`, {
         hint: 'Run as a user who may read everything, leave it out with exclude, or set on-unreadable to warn.',
     });
 }
@@ -49001,6 +49372,8 @@ class Catalog {
     #authenticator;
     #listed;
     #held;
+    /** By this run, newest first. */
+    #made = [];
     /** The last of those that are read alone. */
     #alone = Promise.resolve();
     constructor(options, rest, run) {
@@ -49022,24 +49395,27 @@ class Catalog {
         });
         return this.#held;
     }
-    /** After this run itself has made one. */
+    /** After this run itself has made one; GitHub may list it later. */
     add(made) {
-        this.#listed = undefined;
+        this.#made.unshift(made);
         this.#held &&= this.#held.then((held) => [made, ...held]);
     }
     /** After this run itself has deleted one. */
     remove(id) {
+        const others = (held) => held.filter(({ artifact }) => artifact.id !== id);
+        this.#made = others(this.#made);
         this.#listed = undefined;
-        this.#held &&= this.#held.then((held) => held.filter(({ artifact }) => artifact.id !== id));
+        this.#held &&= this.#held.then(others);
     }
     async close() {
         for (const archive of this.#archives.values())
             await archive.close();
     }
     async #load() {
-        const held = await (0,retry/* inParallel */.HN)(await this.listed(), PARALLEL, (artifact) => this.#look(artifact));
+        const others = (await this.listed()).filter(({ id }) => !this.#made.some(({ artifact }) => artifact.id === id));
+        const held = await (0,retry/* inParallel */.HN)(others, PARALLEL, (artifact) => this.#look(artifact));
         this.#leftOut.tell();
-        return held.filter((found) => found !== undefined);
+        return [...this.#made, ...held.filter((found) => found !== undefined)];
     }
     /** The artifacts of this repository whose names are those of the set, or of any; newest first. Asked for once. */
     listed() {
@@ -49489,7 +49865,7 @@ function snapshotsOf(holding) {
 }
 /** The snapshots that the proofs in an artifact are of, by key: a proof is written after its backup's artifact, so it has one of its own. */
 function provedBy({ objects }) {
-    return [...objects].filter((key) => key.startsWith('proofs/')).map((key) => `snapshots/${key.split('/').slice(1, 3).join('/')}.json.zst`);
+    return [...objects].filter((key) => key.startsWith('proofs/')).map((key) => key.replace(/^proofs\/([^/]+)\/([^./]+).*$/, 'snapshots/$1/$2.json.zst'));
 }
 /** The needs of an artifact that no artifact holds any more. `present` has every object there is. */
 function missingNeeds(holding, present) {
@@ -52272,12 +52648,15 @@ const volumeFacts = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   HD: () => (/* binding */ shownName),
 /* harmony export */   KL: () => (/* binding */ decodeFiles),
 /* harmony export */   QC: () => (/* binding */ displayName),
 /* harmony export */   qo: () => (/* binding */ Lines),
 /* harmony export */   rN: () => (/* binding */ encodeFile)
 /* harmony export */ });
 /* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(38522);
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
+
 
 function encodeFile(file) {
     const { type, mode, uid, gid, size, mtime } = file;
@@ -52312,7 +52691,11 @@ function decodeFile(line) {
         throw new Error('the list of files has a line that is none');
     return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) };
 }
-/** A name of a file, which can be any bytes, for people: UTF-8 where it is, and nothing that a terminal obeys is left to them. */
+/** A name of a file for messages: in one line, without what a terminal obeys, so that no name looks like a message of ours. */
+function shownName(latin1) {
+    return (0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .oneLine */ .TN)(displayName(latin1));
+}
+/** A name of a file, which can be any bytes, as UTF-8. Whoever shows it takes out what a terminal obeys. */
 function displayName(latin1) {
     // oxlint-disable-next-line no-control-regex -- most names have nothing to decode
     return /^[\u0000-\u007f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8');
@@ -52384,7 +52767,7 @@ class Gate {
     #passes(entry) {
         const path = pathIn(entry.name);
         const refuse = (why) => {
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_2__/* .BadTar */ .r(`the archive has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_0__/* .displayName */ .QC)(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' });
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_2__/* .BadTar */ .r(`the archive has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_0__/* .shownName */ .HD)(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' });
         };
         if (path === undefined)
             return refuse('which would lie outside the target');
@@ -52399,7 +52782,7 @@ class Gate {
             this.#lastLink = key;
             const target = pathIn(entry.target);
             if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
-                return refuse(`a hard link to ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_0__/* .displayName */ .QC)(entry.target)}, which is not a file of the archive`);
+                return refuse(`a hard link to ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_0__/* .shownName */ .HD)(entry.target)}, which is not a file of the archive`);
         }
         else {
             if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
@@ -52446,11 +52829,20 @@ function parentOf(path) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 
 
-/** All that a program of a place prints. Throws ChildError. */
+/** No answer of a program that is read whole is longer; the machine it comes from may be hostile. */
+const MOST_OUTPUT = 1024 * 1024;
+/** All that a program of a place prints. Throws ChildError, and LifeboatError when it is more than a mebibyte. */
 async function output(place, program, parameters, signal) {
     const child = place.start(program, parameters, { signal });
     child.end();
-    return (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .collect */ .Fo)(child);
+    try {
+        return (await (0,_child_js__WEBPACK_IMPORTED_MODULE_0__/* .collectBytes */ .y4)(child, MOST_OUTPUT)).toString();
+    }
+    catch (cause) {
+        if (!(cause instanceof _child_js__WEBPACK_IMPORTED_MODULE_0__/* .TooMuchOutput */ .$3))
+            throw cause;
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${program} printed more than a mebibyte for ${place.where}`, { cause, hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?' });
+    }
 }
 /** Throws unless the place has GNU tar. */
 async function requireTar(place, signal) {
@@ -52515,6 +52907,7 @@ function localPlace(root, variables, prefix = []) {
 /* harmony export */   PE: () => (/* binding */ EXTRACTED),
 /* harmony export */   Q: () => (/* binding */ BEGIN),
 /* harmony export */   W: () => (/* binding */ EXCHANGE),
+/* harmony export */   cY: () => (/* binding */ NOT_ALONE),
 /* harmony export */   jg: () => (/* binding */ UNDO),
 /* harmony export */   uJ: () => (/* binding */ CLEAR),
 /* harmony export */   xP: () => (/* binding */ EXTRACT)
@@ -52527,6 +52920,8 @@ function localPlace(root, variables, prefix = []) {
  * name, but can neither enter it nor move it out of the target. So no name that a program of these scripts is given leads through a folder
  * that others can change, and the last part of a name is not followed by rename(2).
  */
+/** Said of the folder to work in when other users may write in it. */
+const NOT_ALONE = "is not root's alone";
 /** Goes into the folder to work in: it is the one that the target has, and root's alone if this is root. */
 const IN_WORK = String.raw `
 top=$(stat -c %d:%i .)
@@ -52535,7 +52930,7 @@ found=$(stat -c '%d:%i %a' .. .)
 case $found in "$top "*) ;; *) refuse "$2 was replaced by another user" ;; esac
 case ${'$'}{found##* } in *[2367]? | *[2367]) others=yes ;; *) others= ;; esac
 if [ -n "$others" ] || [ ! -O . ]; then
-  [ "$(id -u)" != 0 ] || refuse "$2 is not root's alone: another user has replaced it, or the file system of $1 keeps no owners and modes"
+  [ "$(id -u)" != 0 ] || refuse "$2 ${NOT_ALONE}: another user has replaced it, or the file system of $1 keeps no owners and modes"
 fi
 `;
 const HOLD = `${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .REFUSE */ .HD}${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .IN_TARGET */ .KL}${IN_WORK}`;
@@ -52571,6 +52966,8 @@ ${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .REFUSE */ .HD}
 case $(cp --version 2>&1 || :) in *'GNU coreutils'*) ;; *) refuse 'there are no GNU coreutils, which all modes but overwrite need' ;; esac
 ${_target_js__WEBPACK_IMPORTED_MODULE_0__/* .IN_TARGET */ .KL}
 (umask 077; mkdir -- "./$2")
+work=$2
+trap '[ "$?" = 0 ] || { cd -P .. && rmdir -- "./$work"; } 2>/dev/null || :' EXIT
 ${IN_WORK}
 mkdir new
 `;
@@ -52710,12 +53107,12 @@ function withoutWork({ entries, unreadable }, place) {
         const work = parts.slice(0, depth).join('/');
         left.add(work);
         if (unreadable.has(entry)) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`how far a restore in mode clean has come in ${place.where} cannot be seen: ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(work)} may not be read`, {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`how far a restore has come in ${place.where} cannot be seen: ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .shownName */ .HD)(work)} may not be read`, {
                 hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
             });
         }
         if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth])) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is in the middle of a restore in mode clean, and holds neither what was there before nor the backup as a whole: see ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(work)}`, {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is in the middle of a restore, and holds neither what was there before nor the backup as a whole: see ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .shownName */ .HD)(work)}`, {
                 hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
             });
         }
@@ -52776,7 +53173,7 @@ async function clearKilled(place, { finish, signal, report }) {
         const state = (await (0,_output_js__WEBPACK_IMPORTED_MODULE_4__/* .output */ .C)(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw `%f\n`], signal)).split('\n');
         const unfinished = UNFINISHED.some((name) => state.includes(name));
         if (unfinished && !finish) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is neither the backup nor what was there before: a restore in mode clean was killed in the middle of it`, {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${place.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
                 hint: `Restore in mode clean, which brings it to its end first. What was there before is in ${work}/old, or has not been moved yet.`,
                 status: 2,
             });
@@ -52797,7 +53194,8 @@ async function run(place, script, given, signal) {
         if (!(cause instanceof _child_js__WEBPACK_IMPORTED_MODULE_1__/* .ChildError */ .rF))
             throw cause;
         const said = cause.exit.stderr.trim().split('\n').at(-1);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause });
+        const hint = said?.includes(_replacement_scripts_js__WEBPACK_IMPORTED_MODULE_5__/* .NOT_ALONE */ .cY) ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere and copy from there; a Docker volume can be restored with mode overwrite.' : undefined;
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause, ...(hint !== undefined && { hint }) });
     }
 }
 
@@ -52824,6 +53222,8 @@ const EXPRESSION = [
     '(', '(', '-type', 'l', '-o', '-readable', ')', '(', '!', '-type', 'd', '-o', '-executable', ')', '-printf', 'r', '-o', '-printf', 'u', ')',
     '-printf', String.raw `%P\0%y %s %T@ %C@ %i %n %m %U %G %l\0`,
 ];
+/** Two paths, of 4096 bytes on Linux, and a few numbers. */
+const MOST_ENTRY = 64 * 1024;
 /** Lists a volume with GNU find. Throws when it is not there, or cannot be listed. */
 async function scan(place, signal) {
     const found = { entries: [], recent: new Set(), unreadable: new Set(), skipped: { sockets: 0, devices: 0, mounted: 0 } };
@@ -52849,6 +53249,8 @@ async function scan(place, signal) {
                 offset = end + 1;
             }
             rest = Buffer.from(buffer.subarray(offset));
+            if (rest.length > MOST_ENTRY)
+                throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${place.where} could not be listed: find printed an entry of more than ${MOST_ENTRY} bytes`);
         }
     }
     catch (error) {
@@ -53518,10 +53920,12 @@ const FIND_FOLDERS = String.raw `exec find . -type d '(' ! -uid 0 -o -perm /022 
 /* harmony export */ });
 /* harmony import */ var _child_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9492);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _facts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(37309);
-/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(40071);
-/* harmony import */ var _gate_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8363);
-/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(65283);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+/* harmony import */ var _facts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(37309);
+/* harmony import */ var _file_list_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(40071);
+/* harmony import */ var _gate_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8363);
+/* harmony import */ var _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(65283);
+
 
 
 
@@ -53530,12 +53934,12 @@ const FIND_FOLDERS = String.raw `exec find . -type d '(' ! -uid 0 -o -perm /022 
 
 /** The parts of a volume's record. Throws BadTar when they contradict each other. */
 function volumeParts(source) {
-    const facts = _facts_js__WEBPACK_IMPORTED_MODULE_2__/* .volumeFacts */ .O.parse(source.facts);
+    const facts = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .factsOf */ .xS)(source, _facts_js__WEBPACK_IMPORTED_MODULE_3__/* .volumeFacts */ .O);
     const archives = source.streams.filter(({ format }) => format === 'tar');
     const list = source.streams.find(({ format }) => format === 'tar-list');
     const entries = facts.segments.reduce((sum, segment) => sum + segment.entries, 0);
     if (!list || archives.length !== facts.segments.length || entries !== facts.entries)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`what is recorded of the volume ${source.name} contradicts itself`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .BadTar */ .r(`what is recorded of the volume ${source.name} contradicts itself`);
     return { facts, list, archives };
 }
 /** Compares a volume's archive with what was recorded of it; gives the number of its entries. Throws BadTar, and what reading throws. */
@@ -53543,10 +53947,10 @@ async function verifyVolume(check) {
     const { source, read, level, place, signal } = check;
     const { facts, list, archives } = volumeParts(source);
     const counted = { entries: 0, files: 0, bytes: 0 };
-    const files = counting((0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeFiles */ .KL)(read(list)), counted);
+    const files = counting((0,_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeFiles */ .KL)(read(list)), counted);
     const tar = level === 'read' ? startListing(place, signal) : undefined;
     let passed = [];
-    const gate = new _gate_js__WEBPACK_IMPORTED_MODULE_4__/* .Gate */ .i(undefined, (entry) => passed.push(entry));
+    const gate = new _gate_js__WEBPACK_IMPORTED_MODULE_5__/* .Gate */ .i(undefined, (entry) => passed.push(entry));
     const passing = (bytes) => {
         passed = [];
         gate.push(bytes);
@@ -53562,11 +53966,11 @@ async function verifyVolume(check) {
                 await checkWhole(archive, read(archive), files, { passing, tar: tar });
                 gate.end();
                 if (gate.passed - before !== entries)
-                    throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`);
+                    throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .BadTar */ .r(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`);
             }
         }
         if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`);
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .BadTar */ .r(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`);
         }
         await tar?.finish(facts.entries, source.name);
     }
@@ -53587,7 +53991,7 @@ async function* counting(files, counted) {
 }
 async function checkHead(archive, bytes, files, entries) {
     let first;
-    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .TarHeaders */ .O((entry) => (first ??= entry));
+    const headers = new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .TarHeaders */ .O((entry) => (first ??= entry));
     for await (const piece of bytes) {
         headers.push(piece);
         if (first)
@@ -53613,7 +54017,7 @@ function compare(archive, entry, file) {
     const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`;
     const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`;
     if (told !== listed)
-        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`${archive.name} has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(told ?? 'nothing')} where ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_3__/* .displayName */ .QC)(listed ?? 'nothing')} is recorded`);
+        throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .BadTar */ .r(`${archive.name} has ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .shownName */ .HD)(told ?? 'nothing')} where ${(0,_file_list_js__WEBPACK_IMPORTED_MODULE_4__/* .shownName */ .HD)(listed ?? 'nothing')} is recorded`);
 }
 /** tar's own word on all the archives, one after the other. */
 function startListing(place, signal) {
@@ -53632,7 +54036,7 @@ function startListing(place, signal) {
                 throw error;
             if (error.exit.failure)
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('there is no tar to read the volumes with', { cause: error, hint: 'Install GNU tar, or verify at level list.' });
-            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error });
+            throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .BadTar */ .r(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error });
         }
     })();
     listing.catch(() => undefined); // Thrown by finish(); until then it must not count as unhandled.
@@ -53646,7 +54050,7 @@ function startListing(place, signal) {
             child.end();
             await listing;
             if (lines !== entries)
-                throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_5__/* .BadTar */ .r(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`);
+                throw new _tar_headers_js__WEBPACK_IMPORTED_MODULE_6__/* .BadTar */ .r(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`);
         },
         stop: () => child.stop(),
     };
@@ -56715,12 +57119,13 @@ function copyFile(srcFile, destFile, force) {
 __nccwpck_require__.d(__webpack_exports__, {
   Hz: () => (/* binding */ Decrypter),
   T7: () => (/* binding */ Encrypter),
+  Qd: () => (/* reexport */ format_Stanza),
   ud: () => (/* reexport */ generateHybridIdentity),
   ou: () => (/* reexport */ generateX25519Identity),
   RE: () => (/* reexport */ identityToRecipient)
 });
 
-// UNUSED EXPORTS: Stanza, armor, generateIdentity, webauthn
+// UNUSED EXPORTS: armor, generateIdentity, webauthn
 
 ;// CONCATENATED MODULE: ../../node_modules/@noble/hashes/utils.js
 /**

@@ -37,6 +37,11 @@ function giveBack(buffer) {
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0)
         buffer.transfer(0);
 }
+/** The same for a buffer that may be cut from one that Node shares among small ones: those are left to the collector. */
+function giveBackLarge(bytes) {
+    if (bytes.buffer.byteLength > Buffer.poolSize)
+        giveBack(bytes.buffer);
+}
 
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
@@ -176,8 +181,8 @@ const DICTIONARY_MAGIC = 0xec30a437;
 function canBeBase(plaintext) {
     return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC;
 }
-/** Most metadata comes out in one piece: with Node's 16 KiB, a list of a thousand takes a fifth longer. */
-const METADATA_PIECE = (/* unused pure expression or super */ null && (128 * 1024));
+/** Most metadata comes out in one piece, which need not be put together of many. What is not filled takes no memory. */
+const METADATA_PIECE = (/* unused pure expression or super */ null && (32 * 1024 * 1024));
 /**
  * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
  * is for data that compresses well. It has a larger buffer of its own.
