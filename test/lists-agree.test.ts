@@ -65,3 +65,9 @@ test("the README's tables are what the generator makes", () => {
 test('package.json and the program have the same version', () => {
   expect(z.looseObject({ version: z.string() }).parse(JSON.parse(read('package.json'))).version).toBe(VERSION)
 })
+
+test('every test that docs/security.md names is there', () => {
+  const named = [...read('docs/security.md').matchAll(/`(test\/[^`]+)`/g)].map((match) => match[1]!)
+  expect(named.length).toBeGreaterThan(50)
+  expect(named.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
+})

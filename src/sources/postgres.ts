@@ -145,9 +145,9 @@ export class PostgresSource implements Source {
     }
   }
 
-  /** What runs is awaited by `close`; its failure is told by whoever awaits the promise itself. */
+  /** What runs is awaited by `close`, which keeps no result; its failure is told by whoever awaits the promise itself. */
   #track<T>(promise: Promise<T>): Promise<T> {
-    this.#running.push(promise.catch(() => undefined))
+    this.#running.push(promise.then(() => undefined, () => undefined))
     return promise
   }
 }
