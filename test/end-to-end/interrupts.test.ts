@@ -133,17 +133,18 @@ describe.each(signals)('%s', (signal) => {
       await server.sql('DROP ROLE slow')
       return ending
     }
+    const dropped = (): string => `the new database 127.0.0.1:${server.port}/${target} was dropped again\n`
     const databases = (): Promise<string> => server.sql(`SELECT count(*) FROM pg_database WHERE datname = '${target}'`)
     afterEach(() => server.sql(`DROP DATABASE IF EXISTS ${target} WITH (FORCE)`))
 
     test('into a new database: it is gone, and can be made again', async () => {
-      expectInterrupted(await restoring({ mode: 'create' }))
+      expectInterrupted(await restoring({ mode: 'create' }), dropped())
       expect(await databases()).toBe('0')
       expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'create' })).errors).toEqual([])
     })
 
     test('with several jobs: the staged archive is removed', async () => {
-      expectInterrupted(await restoring({ mode: 'create', jobs: '3' }))
+      expectInterrupted(await restoring({ mode: 'create', jobs: '3' }), dropped())
       expect(await databases()).toBe('0')
     })
 

@@ -86,8 +86,7 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
 })
 
 describe.each(both)('a key or a store that does not fit (%s)', (as) => {
-  test.each<[what: string, command: 'restore' | 'verify' | 'backup', key: () => string, status: number, message: RegExp, hint: RegExp]>([
-    ['backup with another key', 'backup', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
+  test.each<[what: string, command: 'restore' | 'verify', key: () => string, status: number, message: RegExp, hint: RegExp]>([
     ['restore with another key', 'restore', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
     ['verify with another key', 'verify', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
     ['restore with a passphrase for a store without one', 'restore', () => 'a passphrase long enough', 1, /has no key file, so a passphrase cannot open it/, /needs that identity/],
@@ -104,6 +103,22 @@ describe.each(both)('a key or a store that does not fit (%s)', (as) => {
     expectFailure(await sandbox.run(command, { destination: `file:${empty}`, ...target }, { as }), 1, /there is no Lifeboat store in file:.*lifeboat\.json is missing/, /disk mounted/)
     await expectNothingDone()
   })
+})
+
+test('a backup with another key than the snapshots there are of goes beside them with a warning, and each key restores its own', async () => {
+  const shared = await Sandbox.open(server.url('shop'))
+  try {
+    await shared.backup()
+    const { status, err } = await shared.run('backup', { 'encryption-key': other })
+    expect([status, err]).toEqual([0, expect.stringMatching(/^warning: snapshots\/default\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/m)])
+    for (const [index, key] of [shared.key, other].entries()) {
+      const name = `of_key_${index}`
+      expect((await shared.run('restore', { 'encryption-key': key, 'database-url': server.url(name), mode: 'create' })).status).toBe(0)
+      expect(await server.sql('SELECT count(*) FROM orders', name)).toBe('1000')
+    }
+  } finally {
+    shared.close()
+  }
 })
 
 test('a wrong passphrase opens nothing, adds no key of its own, and the right one still does', async () => {
