@@ -9,6 +9,8 @@ import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot 
 
 /** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
 const MOST_AT_ONCE = 16
+/** Without a key, of which nothing vouches for what is in them. */
+const MOST_UNVOUCHED_AT_ONCE = 2
 const BYTES_AT_ONCE = 8 * 1024 * 1024
 
 export interface SurveyOptions {
@@ -34,7 +36,7 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
   if (sizes.size === 0) await checkListing(store, set)
   const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
-  const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)))
+  const atOnce = Math.max(1, Math.min(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)))
   const results = await inParallel(found, atOnce, async (key) => {
     signal.throwIfAborted()
     try {

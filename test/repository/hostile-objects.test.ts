@@ -154,8 +154,7 @@ describe('with everything hostile in the store at once', () => {
 
   test.each(['list', 'list without a key', 'check', 'verify', 'restore', 'prune', 'backup'])('%s needs less than 300 MiB, and time as ever', (command) => {
     const { peak, seconds } = outcomes[command]!
-    // As much as with the honest store alone, but for the list without a key: of it, scrypt takes 128 MiB for the key file.
-    expect(peak).toBeLessThan(command === 'list without a key' ? 300 : 350)
+    expect(peak).toBeLessThan(300)
     expect(seconds).toBeLessThan(60)
   })
 
