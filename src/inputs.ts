@@ -4,7 +4,7 @@ import { nearest } from './inputs/nearest.ts'
 import { volumeSecrets } from './inputs/volumes.ts'
 import { LifeboatError } from './error.ts'
 import { HELPER_IMAGE } from './volumes/docker.ts'
-import { secretsIn } from './report/redaction.ts'
+import { keysIn, likelySecrets, secretsIn } from './report/redaction.ts'
 import { addressSecrets } from './ssh/address.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
@@ -808,7 +808,7 @@ export function secretsGiven(
 
 /** What is to be masked of the text of an input. */
 export function secretsOf(input: Input, text: string): string[] {
-  return input.secret ? secretsIn(text) : (input.secrets?.(text) ?? [])
+  return input.secret ? secretsIn(text) : [...(input.secrets?.(text) ?? []), ...likelySecrets(text)]
 }
 
 /** The error for a name that is none of `names`. */
@@ -841,10 +841,16 @@ export function parseInput(name: string, input: Input, text: string | undefined)
     if (input.required) throw missingInput(name, input)
     return undefined
   }
+  const expected = `Expected ${input.expected}; for example: ${input.example}.`
+  if (!input.secret && keysIn(text).length > 0) {
+    throw new LifeboatError(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as encryption-key.`, status: 2 })
+  }
   const parsed = input.schema.safeParse(text)
   if (parsed.success) return parsed.data
   const problem = parsed.error.issues[0]?.message ?? 'not understood'
-  throw new LifeboatError(`${name}: ${problem}`, { hint: `Expected ${input.expected}; for example: ${input.example}.`, status: 2 })
+  // The parsers of secrets quote nothing. Others may quote the beginning of a password.
+  const quoted = !input.secret && likelySecrets(text).some((secret) => problem.includes(secret.slice(0, 4)))
+  throw new LifeboatError(`${name}: ${quoted ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 })
 }
 
 /** The error for an input that has to be given. */

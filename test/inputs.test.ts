@@ -1,21 +1,57 @@
 import * as fc from 'fast-check'
 import { HELPER_IMAGE } from '../src/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
-import { commands, inputsOf, parseInputs, secretsGiven, type Command } from '../src/inputs.ts'
+import { commands, inputsOf, parseInput, parseInputs, secretsGiven, type Command } from '../src/inputs.ts'
+import { Redaction } from '../src/report/redaction.ts'
 
 const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'
 const backup = { 'database-url': 'postgres://app:hunter22@db:5432/shop', 'encryption-key': KEY, destination: 'file:/mnt/backups' }
 const restore = { 'encryption-key': KEY, destination: 'file:/mnt/backups', 'database-url': 'postgres://app@db/new' }
 
 function refusal(command: Command, raw: Record<string, string | undefined>, variables: Record<string, string> = {}): LifeboatError {
+  return refusalOf(() => parseInputs(command, raw, variables))
+}
+
+function refusalOf(parse: () => unknown): LifeboatError {
   try {
-    parseInputs(command, raw, variables)
+    parse()
   } catch (error) {
     if (error instanceof LifeboatError) return error
     throw error
   }
-  throw new Error(`${JSON.stringify(raw)} was accepted`)
+  throw new Error('the value was accepted')
 }
+
+describe('secrets given to inputs that are not secret', () => {
+  const identity = `AGE-SECRET-KEY-1${'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L'.repeat(2).slice(0, 58)}`
+  const writeKey = `lifeboat-write:${'Ab3_'.repeat(24)}`
+  const open = commands.flatMap((command) => inputsOf(command).filter(([, input]) => !input.secret).map(([name, input]) => ({ command, name, input })))
+
+  test.each(open)('$command $name refuses keys, without a part of them', ({ name, input }) => {
+    for (const key of [identity, writeKey, `age1abc, ${identity.toLowerCase()}`, `a=${writeKey}`]) {
+      const error = refusalOf(() => parseInput(name, input, key))
+      expect(error.message).toBe(`${name}: the value has a secret key in it, and this input is not kept secret`)
+      expect(`${error.message} ${error.hint}`).not.toContain(key.slice(20, 28))
+    }
+  })
+
+  test.each(open)('$command $name quotes no password of a URL, which is masked', ({ name, input }) => {
+    for (const url of ['postgres://u:hunter2secret@h/db', `postgres://${'u'.repeat(30)}:hunter2${'x'.repeat(60)}@h/db`, 'x=s3://u:hunter2secret@h/db', '[postgres://u:hunter2secret@h/db']) {
+      expect(secretsGiven([[name, input]], { [name]: url }, {}).some((secret) => secret.startsWith('hunter2'))).toBe(true)
+      let error
+      try {
+        parseInput(name, input, url)
+      } catch (caught) {
+        error = caught
+      }
+      expect(error instanceof LifeboatError ? `${error.message} ${error.hint}` : '').not.toContain('hunter2')
+    }
+  })
+
+  test('a truncated key is masked wherever it is printed', () => {
+    expect(new Redaction().apply(`recipients: "${identity.slice(0, 60)}…" is not`)).toBe('recipients: "***…" is not')
+  })
+})
 
 describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {

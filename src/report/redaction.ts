@@ -20,10 +20,24 @@ export class Redaction {
     for (const spelling of added) this.#announce(spelling)
   }
 
-  /** `text` with every known secret replaced by `***`. */
+  /** `text` with every known secret, and whatever is a key to a store, replaced by `***`. */
   apply(text: string): string {
-    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text)
+    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***')
   }
+}
+
+/** age identities and write keys, also without their end. */
+const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9+/=_-]{8,}/gi
+
+/** The keys to stores in the value of an input that should not have one. */
+export function keysIn(text: string): string[] {
+  return text.match(KEYS) ?? []
+}
+
+/** Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs. */
+export function likelySecrets(text: string): string[] {
+  const passwords = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url))
+  return [...new Set([...keysIn(text), ...passwords])]
 }
 
 /** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and decoded. */
