@@ -7,9 +7,9 @@ import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { parseDumpArguments } from '../postgres/dump-arguments.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import { formatBytes, formatCount } from '../report/format.ts'
-import { warningOf } from '../report/report.ts'
+import { type Report, warningOf } from '../report/report.ts'
 import { shrunkLines } from '../report/shrink.ts'
-import { idOf, newestFirst, snapshotIfWhole, snapshotKeys, timeAfter } from '../repository/catalog.ts'
+import { idOf, newestFirst, snapshotIfAuthentic, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
 import { lastLook } from '../repository/last-look.ts'
@@ -87,7 +87,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
-    const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set)
+    const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), report), size, inputs.set)
     for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.')
     // The facts of many tables take memory that reading them back needs.
     records.length = 0
@@ -98,7 +98,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks, forRecipients } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before])) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before], report)) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
@@ -208,15 +208,22 @@ function shrunkenAsAWhole({ recent: [before] }: Pick<BackupResult, 'recent'>, si
 /** As many as a chart shows well. */
 const RECENT = 20
 
-/** `snapshots`: keys of those of the set. */
-async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[]): Promise<Pick<BackupResult, 'recent' | 'recentTotal'>> {
+/** `snapshots`: keys of those of the set. The backup is stored already: if they cannot be read, that is a warning. */
+async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[], report: Report): Promise<Pick<BackupResult, 'recent' | 'recentTotal'>> {
   const tally = new Tally()
-  const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), 4, async (key) => {
-    const snapshot = await snapshotIfWhole(store, key, keys)
+  const sizesOf = async (key: string): Promise<BackupResult['recent'][number] | undefined> => {
+    const snapshot = await snapshotIfAuthentic(store, key, keys)
     if (!snapshot) return undefined
     tally.add(snapshot.header)
     const { id, time, size, added, chunks } = snapshot.header
     return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
-  })
-  return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum }
+  }
+  try {
+    const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), 4, sizesOf)
+    return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum }
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error
+    report.warning(`the sizes of earlier backups are not known: ${error.message}`, 'The backup itself is stored. Sizes are only compared and shown.')
+    return { recent: [], recentTotal: new Tally().sum }
+  }
 }

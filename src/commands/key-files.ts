@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import { snapshotIfWhole, snapshotKeys } from '../repository/catalog.ts'
+import { snapshotIfAuthentic, snapshotKeys } from '../repository/catalog.ts'
 import { type KeyFile, keyFiles, MOST_TRIED, putKeyFile, triedKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../repository/keys.ts'
 import { recoveryFiles } from '../repository/recovery.ts'
@@ -86,7 +86,7 @@ async function requireOfStore(store: Store, own: Keys, files: readonly KeyFile[]
   const { fingerprint } = own
   if (files.some((file) => file.fingerprint === fingerprint)) return
   const snapshots = (await snapshotKeys(store)).slice(0, LOOKED_AT)
-  for (const key of snapshots) if (await snapshotIfWhole(store, key, own)) return
+  for (const key of snapshots) if (await snapshotIfAuthentic(store, key, own)) return
   throw new LifeboatError(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' })
 }
 

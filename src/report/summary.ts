@@ -69,7 +69,10 @@ function destinationsOf({ destinations }: BackupResult): string[] {
 
 /** A gap between backups is what nobody notices until it matters. */
 function sinceTheOneBefore({ recent, snapshot, time }: BackupResult): string {
-  const before = recent[recent.findIndex((one) => one.snapshot === snapshot) + 1]
+  const own = recent.findIndex((one) => one.snapshot === snapshot)
+  // Earlier backups could not be read.
+  if (own === -1) return ''
+  const before = recent[own + 1]
   return before === undefined ? ', the first of its set' : `, ${formatAge(before.time, new Date(time))} after the one before`
 }
 

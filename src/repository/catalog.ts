@@ -75,14 +75,9 @@ async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>):
   }
 }
 
-/** Undefined for one that is damaged, of another key, or gone. */
-export async function snapshotIfWhole(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
-  try {
-    return await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
-  } catch (error) {
-    if (error instanceof LifeboatError || error instanceof NotFound) return undefined
-    throw error
-  }
+/** Undefined for one that is damaged, of another key, or gone. Throws when the store does not answer. */
+export function snapshotIfAuthentic(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
+  return decodedOr([], async () => decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys))
 }
 
 /** A clock that differs by more than this is wrong, not just another machine's. */

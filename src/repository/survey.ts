@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
-import { NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { idOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
@@ -29,7 +29,10 @@ export interface Surveyed {
   authentic: AuthenticSnapshot | undefined
 }
 
-/** Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results. */
+/**
+ * Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results.
+ * Throws when the store does not answer: without a snapshot that it has, a list would say that it is lost.
+ */
 export async function survey<T>(store: Store, keys: Keys | undefined, options: SurveyOptions, work: (surveyed: Surveyed) => T | Promise<T>): Promise<T[]> {
   const { set, wanted = () => true, signal, onDamaged } = options
   const sizes = new Map<string, number>()
@@ -44,7 +47,7 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
     } catch (error) {
       // A prune may delete a snapshot at any moment.
       if (error instanceof NotFound) return undefined
-      if (!(error instanceof LifeboatError)) throw error
+      if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject)) throw error
       onDamaged(error)
       return undefined
     }

@@ -12,7 +12,7 @@ const backup: BackupResult = {
   snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8,
   seconds: 4.4, shrunk: [], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
-  recent: [],
+  recent: [{ snapshot: '20261120T020000Z-5f3a9c1e', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000 }],
   destinations: [{ name: context.destination, verified: 'list' }],
   complete: true,
   recentTotal: { snapshots: 20, size: 25_000_000_000, unique: 1_500_000_000, stored: 310_000_000, objects: 800, differences: { objects: 60, stored: 12_000_000, alone: 40_000_000 } },
@@ -30,6 +30,7 @@ test("a backup's summary says what was stored and how to restore that very snaps
   const summary = backupSummary(backup, context)
   expect(summary).toMatch(/^### ✅ Lifeboat: 2 databases backed up and verified\n/)
   expect(summary).toContain('2026-11-20 02:00:00 UTC, the first of its set. Read back: every chunk')
+  expect(backupSummary({ ...backup, recent: [] }, context)).toContain('2026-11-20 02:00:00 UTC. Read back: every chunk')
   expect(summary).toContain('| `shop` | 1.00 GB | 3.00 MB | 99.7 % | 250 MB/s | 4.0 s |')
   expect(summary).toContain('| **Total** | 1.25 GB | 3.10 MB | 99.7 % | 284 MB/s | 4.4 s |')
   expect(summary).toContain('- uses: OWNER/lifeboat/restore@v0.1.0')
