@@ -3,7 +3,7 @@ import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import type { Keys } from '../repository/keys.ts'
 import type { KnownChunks } from '../repository/known.ts'
-import { writeProof } from '../repository/proofs.ts'
+import { proveSnapshot } from '../repository/proofs.ts'
 import { DamagedChunk } from '../repository/reader.ts'
 import { SampledCheck, sampleOf } from '../repository/sampled-check.ts'
 import { chunkKey } from '../repository/snapshot.ts'
@@ -80,7 +80,7 @@ export class ReusedCheck {
     const result = damage.some(({ key }) => own.has(key)) ? 'failed' : 'could not verify'
     const verification = { snapshot: newest.id, set, time: this.#environment.now(), level: 'read', result, seconds: secondsSince(this.#started), bytes } as const
     try {
-      await writeProof(store, this.#keys, { ...verification, damaged: damage.map(({ key }) => key), problems: damage.map(messageOf), versions: { lifeboat: VERSION }, run: run?.url ?? null })
+      await proveSnapshot(store, this.#keys, { ...verification, damaged: damage.map(({ key }) => key), problems: damage.map(messageOf), versions: { lifeboat: VERSION }, run: run?.url ?? null })
     } catch (error) {
       signal.throwIfAborted()
       report.warning(`that ${damage[0]!.key} is damaged was not kept in ${store.name}: ${messageOf(error)}`, 'Verify the newest snapshot once more, so that the next backup knows of it.')

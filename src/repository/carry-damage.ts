@@ -3,7 +3,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
-import { writeProof } from './proofs.ts'
+import { proveSnapshot } from './proofs.ts'
 import { SetProofs } from './set-proofs.ts'
 import { decodeSnapshot } from './snapshot.ts'
 import { objectsOf } from './wholeness.ts'
@@ -25,7 +25,7 @@ export async function carryDamage(store: Store, keys: Keys, set: string, { going
     if (carried.length === 0) continue
     const about = { snapshot: idOf(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null } as const
     const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`]
-    await writeProof(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems })
+    await proveSnapshot(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems })
     for (const object of carried) named.delete(object)
   }
 }
