@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { LifeboatError } from '../error.ts'
+import { LifeboatError } from '../error.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { FORMAT } from './format.ts'
 import { parsedJson } from './json.ts'
@@ -85,12 +85,12 @@ export class Unfinished {
   readonly #keys: Keys
   readonly #runs: readonly Begun[]
   readonly #trash: ReadonlySet<string>
-  readonly #options: Pick<RunOptions, 'set' | 'grace' | 'now'>
+  readonly #options: Pick<RunOptions, 'set' | 'grace' | 'now' | 'onDamaged'>
   readonly #note: Buffer | undefined
   #noted: Promise<void> | undefined
 
   /** Without `left`, nothing is used, and nothing noted. */
-  constructor(store: Store, keys: Keys, options: Pick<RunOptions, 'set' | 'grace' | 'now'>, left?: { note: Buffer; runs: readonly Begun[]; trash: ReadonlySet<string> }) {
+  constructor(store: Store, keys: Keys, options: Pick<RunOptions, 'set' | 'grace' | 'now' | 'onDamaged'>, left?: { note: Buffer; runs: readonly Begun[]; trash: ReadonlySet<string> }) {
     this.#store = store
     this.#keys = keys
     this.#options = options
@@ -101,8 +101,22 @@ export class Unfinished {
 
   /** To be awaited before the run puts anything: notes for later runs that it has begun, once. */
   begin(): Promise<void> {
-    this.#noted ??= this.#note ? this.#store.put(runsKey(this.#options.set), this.#note) : Promise.resolve()
+    this.#noted ??= this.#note ? this.#keep(this.#note) : Promise.resolve()
     return this.#noted
+  }
+
+  /** Only later runs need the note: a store in which nothing may be replaced (an immutability policy) is no reason to go without a backup. */
+  async #keep(note: Buffer): Promise<void> {
+    const key = runsKey(this.#options.set)
+    const put = async (store: Store): Promise<void> => {
+      try {
+        await store.put(key, note)
+      } catch (error) {
+        if (!(error instanceof LifeboatError)) throw error
+        this.#options.onDamaged(new LifeboatError(`${key} could not be written: ${error.message}`, { cause: error, hint: 'If this backup is interrupted, the next one stores everything again.' }))
+      }
+    }
+    await (this.#store.each ? this.#store.each(put) : put(this.#store))
   }
 
   /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */

@@ -1,3 +1,4 @@
+import { LifeboatError } from '../../src/error.ts'
 import { chunkId } from '../../src/repository/chunk-id.ts'
 import { collectGarbage } from '../../src/repository/garbage.ts'
 import { openKeys, type Keys } from '../../src/repository/keys.ts'
@@ -227,4 +228,15 @@ test('a run is as old as the oldest object it has used: it looks again before it
   await lastLook(watched, keys, { chunks: run.writer.listed(), elapsed: clock - since!.getTime(), grace: GRACE, now: now() })
   expect(asked).toContain('head')
   expect(run.writer.listed().has(chunkKey(chunkId(content['one']!, keys), keyOf('one').slice(-8)))).toBe(true)
+})
+
+test('a store in which nothing may be replaced keeps no note of later runs, and has their backups all the same', async () => {
+  await interrupted(['one'])
+  const refusing = through(store, (operation, key, perform) => {
+    if (operation === 'put' && key === runsKey('app')) throw new LifeboatError('BlobImmutableDueToPolicy')
+    return perform()
+  })
+  const run = await next({ to: refusing })
+  expect(run.damage).toEqual([expect.stringContaining('runs/app.json could not be written: BlobImmutableDueToPolicy')])
+  expect(await restored(store, run.id)).toEqual(digests(content))
 })

@@ -59,7 +59,7 @@ export class Run {
     const known = options.known ?? (await loadKnown(options.store, options.keys ?? keys, options.set ?? 'app', (error) => void damage.push(error.message)))
     const time = options.time ?? nextTime()
     const id = newSnapshotId(time, randomBytes(4))
-    return new Run(options, id, time, known, options.resume && (await unfinishedRuns(options, id, options.resume)), damage)
+    return new Run(options, id, time, known, options.resume && (await unfinishedRuns(options, id, options.resume, damage)), damage)
   }
 
   async source(name: string, bytes: Buffer | AsyncIterable<Buffer>): Promise<void> {
@@ -75,9 +75,9 @@ export class Run {
   }
 }
 
-async function unfinishedRuns({ store, set = 'app', keys: own = keys }: RunOptions, id: string, now: () => Date): Promise<Unfinished> {
+async function unfinishedRuns({ store, set = 'app', keys: own = keys }: RunOptions, id: string, now: () => Date, damage: string[]): Promise<Unfinished> {
   const snapshots = new Set((await snapshotKeys(store, set)).map(idOf))
-  return beginRun(store, own, { set, id, snapshots, grace: GRACE, now, onDamaged: () => undefined })
+  return beginRun(store, own, { set, id, snapshots, grace: GRACE, now, onDamaged: (error) => void damage.push(error.message) })
 }
 
 /** A whole backup; one stream for each source. */
