@@ -121,6 +121,12 @@ describe('a backup from the terminal', () => {
     )
   })
 
+  test('a secret in the value of an option that no variable stands in for is warned about, with standard input as the way out', async () => {
+    const { err } = await lifeboat(['copy', '--from', 'webdav://user:hunter22@127.0.0.1:1/a', '--destination', store(), '--set', 'shop'], { variables: secrets() })
+    expect(err).toMatch(/^warning: a secret in --from is on the command line, where other users of this machine can see it\nhint: Give - and pass it on standard input\.\n/)
+    expect(err).not.toContain('hunter22')
+  })
+
   test('that fails prints no result, keeps the password to itself and leaves no snapshot', async () => {
     const wrong = server.url('shop', 'postgres', 'not the password')
     const { status, out, err } = await lifeboat(['backup', '--destination', store(), '--json'], { variables: { ...secrets(), DATABASE_URL: wrong } })

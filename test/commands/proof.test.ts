@@ -5,6 +5,7 @@ import { keepProofs } from '../../src/commands/proof.ts'
 import type { SnapshotVerified } from '../../src/commands/results.ts'
 import type { Environment } from '../../src/environment.ts'
 import { readProofs } from '../../src/repository/proofs.ts'
+import { authenticatorOf } from '../../src/repository/signed.ts'
 import { openStore } from '../../src/stores/open.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { terminalOf } from '../support/github/store.ts'
@@ -35,6 +36,7 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
   const inputs = { destination: { kind: 'artifact' } as const, set, token: github.token(), timeout: 30_000 }
   const step = environment(github.startRun())
   const store = await openStore(inputs, step)
+  store.groups!.authenticate(authenticatorOf(keys))
   await keepProofs([found], inputs, store, keys, step)
   await store.close()
   expect(warnings).toEqual([])

@@ -8,6 +8,7 @@ import { writeKeyOf } from '../../src/repository/keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { authenticatorOf } from '../../src/repository/signed.ts'
 import { pruneSummary, pruneText } from '../../src/report/prune.ts'
 import { openStore } from '../../src/stores/open.ts'
 import { FileStore } from '../../src/stores/file.ts'
@@ -140,6 +141,7 @@ test('of artifacts it deletes those that no kept snapshot needs, and tells which
       github.offset = day * DAY
       const step: Environment = { ...environment(), variables: github.startRun(), now: () => github.now() }
       const store = await openStore({ destination: { kind: 'artifact' }, set: 'app', token: github.token(), timeout: 30_000 }, step)
+      store.groups!.authenticate(authenticatorOf(keys))
       await openOrMakeRepository(store)
       await backUp({ store, time: github.now() }, tables)
       await store.close()
