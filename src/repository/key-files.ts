@@ -41,14 +41,15 @@ export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: ()
 export async function* keyFileCandidates(store: Store, onDamaged: (error: LifeboatError) => void): AsyncGenerator<KeyFileCandidate, void, void> {
   const seen = new Set<string>()
   const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await triedOf(one, onDamaged) }))
-  // Of several stores, one that fails is given up where the backup begins to write.
-  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store.each ? read().catch(() => undefined) : read())
-  for (const { one, files = [] } of found) {
+  for (const { files = [] } of found) {
     for (const { key, fingerprint } of files) {
-      if (!seen.has(key)) yield { key, fingerprint, read: reading(() => one!.get(key, LIMITS.keyFile)) }
+      const holders = found.flatMap(({ one, files: own }) => (own?.some((file) => file.key === key) ? [one] : []))
+      if (!seen.has(key)) yield { key, fingerprint, read: () => readFromAny(holders, key) }
       seen.add(key)
     }
   }
+  // Of several stores, one that fails is given up where the backup begins to write.
+  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store.each ? read().catch(() => undefined) : read())
   for (const { candidates } of found) {
     for await (const { key, read } of candidates ?? []) {
       const fingerprint = fingerprintIn(key)
@@ -57,6 +58,19 @@ export async function* keyFileCandidates(store: Store, onDamaged: (error: Lifebo
       if (fingerprint !== undefined) yield { key, fingerprint, read: triable }
     }
   }
+}
+
+/** The first of these stores that gives the file counts. Where none does, why the first did not is thrown: without the file another identity might be taken. */
+async function readFromAny(holders: readonly Store[], key: string): Promise<Buffer> {
+  const failures: unknown[] = []
+  for (const one of holders) {
+    try {
+      return await one.get(key, LIMITS.keyFile)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  throw failures[0]
 }
 
 async function triedOf(store: Store, onDamaged: (error: LifeboatError) => void): Promise<KeyFile[]> {

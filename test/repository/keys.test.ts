@@ -13,8 +13,10 @@ import { openChunk, Reader } from '../../src/repository/reader.ts'
 import { openManifest } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { NotFound, type Store } from '../../src/stores/store.ts'
+import { SeveralStores } from '../../src/stores/several.ts'
 import { backUp } from '../support/backup.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
+import { through } from '../support/engine.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-keys-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -146,7 +148,24 @@ async function wrap(inner: string, phrase: string): Promise<Uint8Array> {
 
 const keyFiles = (root: string): string[] => readdirSync(path.join(root, 'keys')).toSorted()
 
+const both = (...stores: Store[]): Store => new SeveralStores(stores, new AbortController().signal, () => undefined)
+
+/** Lists key files, and does not give them. */
+function silent(store: Store): Store {
+  return through(store, (operation, key, perform) => {
+    if (operation === 'get' && key.startsWith('keys/')) throw new Error('the connection was lost')
+    return perform()
+  })
+}
+
 describe('a passphrase', () => {
+  test('opens several stores while one of them does not give the key file; where none gives it, that is said', async () => {
+    const [left, right] = [new FileStore(freshFolder()), new FileStore(freshFolder())]
+    const made = await openKeys(passphrase, { store: both(left, right), create: true })
+    expect((await openKeys(passphrase, { store: both(silent(left), right), create: true })).fingerprint).toBe(made.fingerprint)
+    expect(await failure(openKeys(passphrase, { store: both(silent(left), silent(right)), create: true }))).toContain('the connection was lost')
+  })
+
   test('makes a key file on first use, which opens again, is an age file, and gives a write key', async () => {
     const root = freshFolder()
     const store = new FileStore(root)
