@@ -5,7 +5,7 @@ import { backupSummary } from '../../src/report/summary.ts'
 import { writeKeyOf } from '../../src/repository/keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
-import { noise } from '../support/bytes.ts'
+import { changed, noise } from '../support/bytes.ts'
 import { dispatched } from '../support/dispatched.ts'
 import { entriesOf, identity } from '../support/engine.ts'
 
@@ -75,6 +75,16 @@ test('without damage every chunk of a small backup is read, and nothing is store
   expect(result.checked).toEqual({ chunks: entries.length, bytes: entries.reduce((sum, [, , stored]) => sum + stored, 0), damaged: 0 })
   expect([result.newChunks, warnings]).toEqual([0, []])
   expect(text).toMatch(/checked +\d chunks of earlier backups read back, .*: none damaged/)
+})
+
+test('what is found damaged only after the snapshot lists it fails the backup, also where nothing is to be verified; the next one stores it anew', async () => {
+  flipBit()
+  mkdirSync(path.join(folder, 'similar'), { recursive: true })
+  writeFileSync(path.join(folder, 'similar/file'), changed(noise('never changes', 3_000_000), 400_000, 'later'))
+  const raw = { volumes: `files=${folder}/volume\nsimilar=${folder}/similar`, verify: 'none', 'check-reused': '0%' }
+  await expect(backup(raw)).rejects.toThrow('was stored but does not verify')
+  const { result } = await backup(raw)
+  expect(await verified(result.snapshot)).toBe('verified')
 })
 
 test('with 0% nothing is read back', async () => {
