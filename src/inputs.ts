@@ -624,6 +624,7 @@ export const inputs = {
       schema: schema.snapshotOrAll,
       default: 'all',
     },
+    grace: { ...pruning.grace, help: 'How long unreferenced data stays in the store that is copied to: the same for every backup, copy and prune of it.' },
     token,
     ...access,
     timeout,

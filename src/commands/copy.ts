@@ -33,7 +33,7 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
     await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
     const snapshots: CopyResult['snapshots'] = []
     for (const [index, key] of chosen.entries()) {
-      snapshots.push(await copyOne(key, from, to, keys, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })))
+      snapshots.push(await copyOne(key, from, to, keys, inputs.grace, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })))
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
     return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: secondsSince(started) }
@@ -53,12 +53,12 @@ async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy']
   return [(await findSnapshot(from, keys, set, snapshot, lookingAs(environment))).key]
 }
 
-async function copyOne(key: string, from: Store, to: Store, keys: Keys, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+async function copyOne(key: string, from: Store, to: Store, keys: Keys, grace: number, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
   const { signal, report } = environment
   const snapshot = idOf(key)
   const set = setOf(key)
   try {
-    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) })
+    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, now: () => environment.now(), grace, onBytes, onDamaged: warningOf(report) })
     return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks }
   } catch (error) {
     signal.throwIfAborted()

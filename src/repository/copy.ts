@@ -8,7 +8,7 @@ import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
 import { type AuthenticSnapshot, chunkKey, decodeSnapshot } from './snapshot.ts'
-import { GRACE, inTrash } from './trash.ts'
+import { chunkKeyOf, readTrash } from './trash.ts'
 
 /** Chunks on their way at the same time; with what a service's library keeps of each, some 100 MiB at most. */
 const AT_ONCE = 8
@@ -19,6 +19,8 @@ export interface CopyOptions {
   keys: Keys
   signal: AbortSignal
   now: () => Date
+  /** Milliseconds: that of the prunes of `to`. */
+  grace: number
   /** Told of trash that cannot be read, which the next prune tells as well. */
   onDamaged: (error: LifeboatError) => void
   /** Told of the bytes copied so far. */
@@ -29,43 +31,57 @@ export interface CopyOptions {
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
  * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
  */
-export async function copySnapshot(key: string, { from, to, keys, signal, now, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
+export async function copySnapshot(key: string, { from, to, keys, signal, now, grace, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
   const began = now()
   const object = await from.get(key, LIMITS.snapshot)
   const snapshot = await decodeSnapshot(key, object, keys)
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
-  const lacking = await lackingIn(to, keys, expected, onDamaged)
+  const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged })
   let bytes = 0
-  await inParallel([...lacking], AT_ONCE, async (chunk) => {
-    signal.throwIfAborted()
-    await to.put(chunk, await chunkOf(from, chunk, expected.get(chunk)!))
-    bytes += expected.get(chunk)!
-    onBytes(bytes)
-  })
+  const putAll = (chunks: Iterable<string>) =>
+    inParallel([...chunks], AT_ONCE, async (chunk) => {
+      signal.throwIfAborted()
+      await to.put(chunk, await chunkOf(from, chunk, expected.get(chunk)!))
+      bytes += expected.get(chunk)!
+      onBytes(bytes)
+    })
+  await putAll(lacking)
   signal.throwIfAborted()
-  await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: GRACE, now: now() })
+  await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (!(await holds(to, key, object))) {
     // Before the snapshot, so that one that is pinned is never there without its pin.
     await copyLabels(snapshot, from, to)
     await to.put(key, object)
     bytes += object.length
   }
+  // What was put has the names that it had before, so a prune that was about to delete one of these has deleted the new one. From here on it is needed.
+  if (lacking.size > 0 && !to.groups) await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
   if (bytes > 0) await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
   return { bytes, chunks: lacking.size }
 }
 
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
-async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string, number>, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
+async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string, number>, { now, grace, onDamaged }: { now: Date } & Pick<CopyOptions, 'grace' | 'onDamaged'>): Promise<Set<string>> {
   const until = store.neededUntil?.()
   if (!until) {
-    const lacking = new Set((await new Presence(store, expected).wrong()).keys())
-    // Put once more, what is in the trash is too young for a prune that may be about to delete it.
-    for (const key of await inTrash(store, keys, onDamaged)) if (expected.has(key)) lacking.add(key)
-    return lacking
+    // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be due.
+    for (const { key, chunks, times } of await readTrash(store, keys, onDamaged)) {
+      const due = times.some((made) => now.getTime() - made.getTime() >= grace / 2)
+      const needed = due ? chunks.map(chunkKeyOf).filter((chunk) => expected.has(chunk)) : []
+      if (needed.length > 0) throw aboutToGo(needed, key, store)
+    }
+    return new Set((await new Presence(store, expected).wrong()).keys())
   }
   const lacking = new Set(expected.keys())
   for await (const { key, size, expires } of store.list('chunks/')) if (expected.get(key) === size && (!expires || expires >= until)) lacking.delete(key)
   return lacking
+}
+
+/** A prune that has begun may delete these at any moment, and what is put in their place with them, for a copy has the names of the original. */
+function aboutToGo(chunks: readonly string[], trash: string, store: Store): LifeboatError {
+  return new LifeboatError(`${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`, {
+    hint: 'Prune that store first, once the grace is over, and copy again: then they are put anew.',
+  })
 }
 
 async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> {

@@ -9,7 +9,7 @@ import { labelsOf, putLabels } from '../../src/repository/labels.ts'
 import { readReferences } from '../../src/repository/references.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
-import { putTrash } from '../../src/repository/trash.ts'
+import { GRACE } from '../../src/repository/trash.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, otherKeys, restored, through, writeKeys } from '../support/engine.ts'
@@ -35,7 +35,7 @@ async function twoBackups(): Promise<{ from: FileStore; to: FileStore; older: st
 const { signal } = new AbortController()
 let now = () => new Date()
 afterEach(() => (now = () => new Date()))
-const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, now, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
+const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, now, grace: GRACE, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
 const idIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 const objectsIn = async (store: Store): Promise<string[]> => (await all(store.list(''))).map(({ key, size }) => `${key} ${size}`).toSorted()
 
@@ -129,19 +129,66 @@ test('a pin goes along, before its snapshot', async () => {
   expect(await labelsOf(to, keys, 'app', idIn(older))).toMatchObject({ pinned: true, tags: ['kept'] })
 })
 
-test('what is in the trash of the other store is put there once more, so that no prune deletes it from under the copy', async () => {
-  const [from, to] = [new MemoryStore(() => new Date(Date.UTC(2026, 10, 25))), new MemoryStore(() => new Date(Date.UTC(2026, 10, 25)))]
-  const { id } = await backUp({ store: from }, { app: noise('in the trash', 3000) })
-  const key = `snapshots/app/${id}.json.zst`
-  const [chunk] = [...from.objects.keys()].filter((one) => one.startsWith('chunks/'))
-  to.objects.set(chunk!, { bytes: await from.get(chunk!), modified: new Date(Date.UTC(2026, 10, 20)) })
-  const trashed = new MemoryStore(() => new Date(Date.UTC(2026, 10, 20)))
-  await putTrash(trashed, keys, '20261120T000000Z-00000000', [chunk!.slice('chunks/aa/'.length)])
-  for (const [trash, object] of trashed.objects) to.objects.set(trash, object)
-  expect(await copy(key, from, to)).toMatchObject({ chunks: 1 })
-  const reading = { signal, parallel: 1, now: () => new Date(Date.UTC(2026, 10, 25)), onDamaged: () => undefined }
-  await to.delete(key)
-  // As a prune sees it that read the snapshots before this one was put.
-  await collectGarbage(to, keys, await readReferences(to, keys, reading), new Set(), { ...reading, grace: 86_400_000, dryRun: false })
-  expect(await to.get(chunk!)).toEqual(await from.get(chunk!))
+describe('beside a prune of the other store', () => {
+  let clock: number
+  const pruning = { signal, parallel: 4, now: () => new Date(clock), grace: GRACE, dryRun: false, onDamaged: (error: Error) => expect(error).toBeUndefined() }
+  const prune = async (store: Store, going: string[] = []) => collectGarbage(store, keys, await readReferences(store, keys, pruning), new Set(going), pruning)
+  /** A snapshot of one chunk, copied and pruned again, so that its chunk is in the trash. */
+  async function pruned(): Promise<{ from: MemoryStore; to: MemoryStore; id: string; key: string; chunk: string }> {
+    clock = Date.UTC(2026, 10, 20, 12)
+    now = pruning.now
+    const [from, to] = [new MemoryStore(now), new MemoryStore(now)]
+    const { id } = await backUp({ store: from, time: now() }, { app: noise('in the trash', 3000) })
+    const key = snapshotKey('app', id)
+    await copy(key, from, to)
+    clock += GRACE
+    await prune(to, [key])
+    return { from, to, id, key, chunk: [...to.objects.keys()].find((one) => one.startsWith('chunks/'))! }
+  }
+
+  test('a snapshot whose chunks are about to be deleted is not copied, and is once they are', async () => {
+    const { from, to, id, key } = await pruned()
+    clock += GRACE / 2
+    await expect(copy(key, from, to)).rejects.toThrow(/^1 chunks that it needs are about to be deleted/)
+    expect(to.objects.has(key)).toBe(false)
+    clock += GRACE / 2
+    await prune(to)
+    expect(await copy(key, from, to)).toMatchObject({ chunks: 1 })
+    expect(Object.keys(await restored(to, id))).toEqual(['app'])
+  })
+
+  test('nor while a prune deletes them', async () => {
+    const { from, to, key } = await pruned()
+    clock += GRACE + 1000
+    const ended: unknown[] = []
+    await prune(through(to, async (operation, at, perform) => {
+      if (operation === 'delete' && at.startsWith('chunks/')) ended.push(await copy(key, from, to).catch(String))
+      return perform()
+    }))
+    expect(ended).toEqual([expect.stringContaining('about to be deleted')])
+    expect(to.objects.has(key)).toBe(false)
+  })
+
+  test('young trash is no reason not to copy, and no later prune deletes what the copy needs', async () => {
+    const { from, to, id, key } = await pruned()
+    clock += GRACE / 2 - 1000
+    await copy(key, from, to)
+    clock += GRACE
+    await prune(to)
+    clock += GRACE
+    await prune(to)
+    expect(Object.keys(await restored(to, id))).toEqual(['app'])
+  })
+
+  test('what a late delete takes away is put again', async () => {
+    const { from, to, id, key, chunk } = await pruned()
+    clock += GRACE + 1000
+    await prune(to)
+    // Of another prune that listed the chunk before.
+    await copy(key, from, through(to, async (operation, at, perform) => {
+      if (operation === 'put' && at === key) await to.delete(chunk)
+      return perform()
+    }))
+    expect(Object.keys(await restored(to, id))).toEqual(['app'])
+  })
 })

@@ -116,7 +116,7 @@ test('a copy of a snapshot in another store opens for the same recipients', asyn
   const target = new FileStore(to)
   await openOrMakeRepository(target)
   const keys = await openKeys(own.identity, { store: target, create: false })
-  await copySnapshot(snapshotKey('app', id), { from: new FileStore(from), to: target, keys, signal: new AbortController().signal, now: () => new Date(), onDamaged: () => undefined, onBytes: () => undefined })
+  await copySnapshot(snapshotKey('app', id), { from: new FileStore(from), to: target, keys, signal: new AbortController().signal, now: () => new Date(), grace: 86_400_000, onDamaged: () => undefined, onBytes: () => undefined })
   expect(recovered(to, id, extra)).toMatchObject({ status: 0, digest: sha256(first) })
   // And is built on there.
   expect((await backUpTo(to, first, [extra.recipient])).newChunks).toBe(0)
