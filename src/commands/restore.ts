@@ -5,6 +5,7 @@ import type { Inputs } from '../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../postgres/connection.ts'
 import { archiveFacts } from '../postgres/facts.ts'
 import { restoreArchive, type RestoreOutcome } from '../postgres/restore.ts'
+import { rolesHint } from '../postgres/restore-output.ts'
 import type { RestoreOptions } from '../postgres/restore-plan.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import { findSnapshot } from '../repository/catalog.ts'
@@ -65,6 +66,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     schemas: inputs.schemas,
     tables: inputs.tables,
     only: inputs.only,
+    roles: rolesHint(about.snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
     noOwner: inputs['no-owner'],
     noPrivileges: inputs['no-privileges'],
     noTablespaces: inputs['no-tablespaces'],

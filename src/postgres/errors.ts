@@ -24,7 +24,7 @@ const rules: Rule[] = [
   [/role "(.*?)" does not exist/, (m, where) => ({
     problem: `${where} has no role "${m[1]}"`, hint: 'check the user name of the URL' })],
   [/database "(.*?)" does not exist/, (m, where) => ({
-    problem: `there is no database "${m[1]}" at ${where}`, hint: 'check the end of the URL: postgres://user:password@host:5432/database' })],
+    problem: `there is no database "${m[1]}" at ${where}`, hint: 'check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it' })],
   [/could not translate host name "(.*?)" to address/, (m) => ({
     problem: `unknown host "${m[1]}"`, hint: 'check the host of the URL; a host of a private network is not known to hosted runners' })],
   [/Network is unreachable|Cannot assign requested address/, (_, where) => ({

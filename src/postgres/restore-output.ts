@@ -31,14 +31,21 @@ function describe(message: string): string {
   return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`
 }
 
-/** What helps against errors of these kinds, if something is known to. */
-export function hintFor(errors: readonly string[]): string | undefined {
+/** How to create the roles of a backup, which are in a stream of their own that recover.sh, a file of the store, extracts. */
+export function rolesHint(snapshot: string, source: string, stored: boolean): string {
+  if (!stored) return 'Create the roles first; the backup does not have them.'
+  return [
+    'Create the roles first, in the folder of the store or a copy of it, with the identity in key.txt:',
+    `  sh recover.sh extract ${snapshot} ${source}/globals.sql -i key.txt -o globals.sql`,
+    '  psql -d postgres -f globals.sql',
+  ].join('\n')
+}
+
+/** What helps against errors of these kinds, if something is known to. `roles`: how to create the roles of the backup. */
+export function hintFor(errors: readonly string[], roles: string): string | undefined {
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
-    return (
-      'roles of the backup are missing here, or this role may not act for them: restore with no-owner and no-privileges, ' +
-      'or create the roles first (globals.sql of the backup has them)'
-    )
+    return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with no-owner and no-privileges, which is enough unless policies name roles.`
   }
   if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
     return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database'

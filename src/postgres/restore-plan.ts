@@ -28,6 +28,8 @@ export interface RestoreOptions {
   schemas: readonly string[]
   tables: readonly TableName[]
   only?: 'schema' | 'data'
+  /** How to create the roles of the backup, for hints. */
+  roles: string
   noOwner: boolean
   noPrivileges: boolean
   noTablespaces: boolean
@@ -151,6 +153,6 @@ export function checkOptions(options: RestoreOptions): void {
   if (oneTransaction(options) && jobs > 1) {
     const what = mode === 'clean' ? 'mode clean' : 'only: data'
     throw new LifeboatError(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-      hint: 'set jobs to 1, or restore into a new database with mode create', status: 2 })
+      hint: 'set the input jobs to 1, or restore into a new database with mode create', status: 2 })
   }
 }

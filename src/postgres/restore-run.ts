@@ -11,6 +11,9 @@ import { hintFor, parseRestoreOutput } from './restore-output.ts'
 import { oneTransaction, type Plan, type RestoreOptions, selectionReport } from './restore-plan.ts'
 import { droppedWithTable } from './selection.ts'
 
+/** What was restored in part is in the way of the next restore. */
+const DROP_FIRST = 'Drop and create that database before you restore again.'
+
 /** Runs pg_restore for what the plan has. Throws `LifeboatError` when it breaks off; errors of single entries are in the outcome. */
 export async function runRestore(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
   const folder = await makeStaging(options.temporary)
@@ -59,7 +62,7 @@ async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | []
     return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
   } catch (error) {
     if (options.mode === 'empty' && !oneTransaction(options)) {
-      report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, 'drop and create that database before you restore again')
+      report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, DROP_FIRST)
     }
     throw explain(error, 'restore', target)
   }
@@ -73,7 +76,8 @@ function judge(error: unknown, stderr: string, options: RestoreOptions, entries:
   for (const warning of warnings) options.report.warning(`pg_restore: ${warning}`)
   for (const setting of new Set(unknownSettings)) options.report.info(`the target server does not know the setting ${setting}: passed over`)
   if (errors.length === 0) return { entries, restored: entries, errors, left: 'everything' }
-  const hint = hintFor(errors)
+  const again = options.mode === 'empty' && !rolledBack ? DROP_FIRST : undefined
+  const hint = [hintFor(errors, options.roles), again].filter((text) => text !== undefined).join('\n')
   const restored = rolledBack ? 0 : Math.max(0, entries - errors.length)
   return { entries, restored, errors, ...(hint && { hint }), left: rolledBack ? 'unchanged' : 'part' }
 }
@@ -112,6 +116,6 @@ async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> 
   } catch (cause) {
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause
     throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
-      hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set jobs to 1', cause })
+      hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set the input jobs to 1', cause })
   }
 }

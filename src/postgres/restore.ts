@@ -97,8 +97,8 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
 }
 
 /** What else the server must have, asked for before anything is touched. */
-async function requireOnServer({ entries }: Plan, settings: DatabaseSettings | undefined, { noTablespaces, target }: RestoreOptions, context: QueryContext): Promise<void> {
-  if (settings) await requireRoles([...settings.roles], target.where, context)
+async function requireOnServer({ entries }: Plan, settings: DatabaseSettings | undefined, { noTablespaces, target, roles }: RestoreOptions, context: QueryContext): Promise<void> {
+  if (settings) await requireRoles([...settings.roles], target.where, roles, context)
   if (noTablespaces) return
   const tablespaces = [...entries.map(({ tablespace }) => tablespace), ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : ''))]
   await requireTablespaces([...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default'), target.where, context)

@@ -49,7 +49,7 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   const found = await queryJson(few, z.array(z.string()), context)
   if (found.length === 0) return
   throw new LifeboatError(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
-    hint: 'restore into a new database with mode create, or replace what the backup has with mode clean',
+    hint: 'If an earlier restore broke off in it, drop and create this database first. Otherwise restore into another, new database with mode create, or replace what the backup has with mode clean.',
   })
 }
 
@@ -122,12 +122,12 @@ export async function createDatabase(connection: Connection, statement: string, 
   }
 }
 
-/** Throws unless all these roles exist. */
-export async function requireRoles(roles: readonly string[], where: string, context: QueryContext): Promise<void> {
+/** Throws unless all these roles exist. `toCreate`: how to create them. */
+export async function requireRoles(roles: readonly string[], where: string, toCreate: string, context: QueryContext): Promise<void> {
   const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context)
   if (missing.length === 0) return
   throw new LifeboatError(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
-    hint: 'Create the roles first (globals.sql of the backup has them), restore with no-owner and no-privileges, or leave the settings out with database-settings: false.' })
+    hint: `${toCreate}\nOr restore with no-owner and no-privileges, or leave the settings out with database-settings: false.` })
 }
 
 /** Throws unless all these tablespaces exist. */

@@ -1,4 +1,4 @@
-import { hintFor, parseRestoreOutput } from '../../src/postgres/restore-output.ts'
+import { hintFor, rolesHint, parseRestoreOutput } from '../../src/postgres/restore-output.ts'
 
 // What pg_restore 17 prints, LC_ALL=C.
 const printed = `pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
@@ -50,9 +50,16 @@ test.each([
   ['extension "postgis" is not available', 'install the missing extension'],
   ['could not extend file: No space left on device', 'disk of the target server'],
 ])('%s has a hint', (error, hint) => {
-  expect(hintFor([error])).toContain(hint)
+  expect(hintFor([error], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toContain(hint)
+})
+
+test('missing roles are created with lines that work as they stand, where the backup has them', () => {
+  expect(hintFor(['role "gone" does not exist'], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toMatch(
+    /\n {2}sh recover\.sh extract 20261120T020000Z-5f3a9c1e app\/globals\.sql -i key\.txt -o globals\.sql\n {2}psql -d postgres -f globals\.sql\n.*unless policies name roles/,
+  )
+  expect(hintFor(['role "gone" does not exist'], rolesHint('20261120T020000Z-5f3a9c1e', 'app', false))).not.toContain('globals.sql')
 })
 
 test('an error that nothing is known to help against has no hint', () => {
-  expect(hintFor(['syntax error'])).toBeUndefined()
+  expect(hintFor(['syntax error'], '')).toBeUndefined()
 })

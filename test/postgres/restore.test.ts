@@ -276,6 +276,7 @@ describe('on one server', () => {
       expect(outcome.errors[0]).toBe('role "gone" does not exist: ALTER TABLE public.theirs OWNER TO gone;')
       expect(outcome).toMatchObject({ entries: 5, restored: 3, left: 'part' })
       expect(outcome.hint).toContain('no-owner and no-privileges')
+      expect(outcome.hint).toMatch(/Drop and create that database before you restore again\.$/)
       expect(await sql('SELECT id FROM also')).toBe('2')
     })
 

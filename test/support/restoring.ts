@@ -29,7 +29,8 @@ export function restoreInto(server: Server, database: string, bytes: Buffer, tem
   const tell = (message: string) => void told.push(message)
   return restoreArchive({
     name: 'app', archive: inPieces(bytes), size: bytes.length, dumpMajor: server.major, target: parseDatabaseUrl(server.url(database), variables), mode: 'empty',
-    schemas: [], tables: [], noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false, databaseSettings: undefined, jobs: 1, temporary, clients,
+    schemas: [], tables: [], roles: 'Create the roles first.',
+    noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false, databaseSettings: undefined, jobs: 1, temporary, clients,
     signal: new AbortController().signal, report: { info: tell, warning: tell, progress: () => undefined, mask: () => undefined }, variables, ...more,
   })
 }
