@@ -755,7 +755,7 @@ export function parseInputs<C extends Command>(
 ): Inputs[C] {
   const rows = inputsOf(command)
   for (const name of Object.keys(raw)) if (!rows.some(([known]) => known === name)) throw unknownInput(command, name, rows.map(([known]) => known))
-  const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(name, input, raw, variables))]))
+  const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(command, name, input, raw, variables))]))
   if (command === 'restore' && values['target'] === undefined && (values['database-url'] === undefined || values['volume'] !== undefined) && values['verify-only'] !== true) {
     throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target)
   }
@@ -822,15 +822,16 @@ export function unknownInput(command: string, name: string, names: readonly stri
 }
 
 function given(
+  command: Command,
   name: string,
   input: Input,
   raw: Readonly<Record<string, string | undefined>>,
   variables: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  return raw[name] || (input.variable && variables[input.variable]) || (name === 'database-url' && libpqDefaults(variables)) || input.default
+  return raw[name] || (input.variable && variables[input.variable]) || (name === 'database-url' && command !== 'restore' && libpqDefaults(variables)) || input.default
 }
 
-/** With libpq's own variables set, the URL that leaves everything to them. */
+/** With libpq's own variables set, the URL that leaves everything to them. Not for restores: nobody may mean the database to write to. */
 function libpqDefaults(variables: Readonly<Record<string, string | undefined>>): string | undefined {
   if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name])) return undefined
   return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`

@@ -121,6 +121,10 @@ describe('inputs that are good', () => {
     expect(key).toBe('given')
   })
 
+  test("libpq's own variables name no database to restore into", () => {
+    expect(refusal('restore', { ...restore, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop', PGUSER: 'postgres' }).message).toBe('database-url is not given, and DATABASE_URL is not set')
+  })
+
   test("libpq's own variables name the database when no URL does", () => {
     const { 'database-url': databases } = parseInputs('backup', { ...backup, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop' })
     expect(databases).toEqual([{ name: 'shop', url: 'postgres:///shop' }])

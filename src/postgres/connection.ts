@@ -140,9 +140,15 @@ function connection(given: Record<string, string>, variables: Variables, secrets
     parameters: conninfo(strings),
     database,
     server,
-    where: database === undefined ? server : `${server}/${database}`,
+    where: `${server}${describeDatabase(settings)}`,
     secrets: [...new Set([...secrets, ...(password ? [password, encodeURIComponent(password)] : [])])],
   }
+}
+
+/** Where no database is named, libpq takes the name of the user; a service's entry may have another. */
+function describeDatabase({ dbname, user, service }: Record<string, string>): string {
+  const name = dbname ?? (service === undefined ? user : undefined)
+  return name === undefined ? ', the default database' : `/${name}`
 }
 
 function describeServer(settings: Record<string, string>): string {

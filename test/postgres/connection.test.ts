@@ -79,8 +79,9 @@ test.each([
   ['postgres://u:p@a,b:2/app', 'a:5432,b:2/app'],
   ['postgres://u:p@[::1]/app', '[::1]:5432/app'],
   ['postgres:///app', 'local socket:5432/app'],
-  ['postgres://h', 'h:5432'],
-  ['postgres:///?service=prod', 'service prod'],
+  ['postgres://h', 'h:5432, the default database'],
+  ['postgres://me@h', 'h:5432/me'],
+  ['postgres:///?service=prod', 'service prod, the default database'],
 ])('%s is called %s in messages', (url, where) => {
   expect(parseDatabaseUrl(url).where).toBe(where)
 })
