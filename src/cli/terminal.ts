@@ -14,6 +14,7 @@ import { withEnvironment } from '../run.ts'
 import { VERSION } from '../version.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { commandHelp, programHelp } from './help.ts'
+import { asOptions } from './options.ts'
 import { keyHelp, newKey, newRows, writeKey, writeRows } from './key.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -21,14 +22,15 @@ type Variables = Readonly<Record<string, string | undefined>>
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 export async function runTerminal(): Promise<void> {
   const redaction = new Redaction()
-  const report = terminalReport(process.stderr, redaction)
+  const told = terminalReport(process.stderr, redaction)
+  const report: TerminalReport = { ...told, warning: (message, hint) => told.warning(message, hint && asOptions(hint)) }
   let status: number
   try {
     status = await run(process.argv.slice(2), process.env, redaction, report)
   } catch (error) {
     report.end()
     const failure = failureOf(error)
-    print(process.stderr, redaction.apply(failureText(failure)))
+    print(process.stderr, redaction.apply(failureText({ ...failure, ...(failure.hint && { hint: asOptions(failure.hint) }) })))
     if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
     status = failure.status
   }

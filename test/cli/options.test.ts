@@ -1,0 +1,19 @@
+import { asOptions } from '../../src/cli/options.ts'
+
+test.each([
+  ['Set disable-triggers: true, as a superuser', 'Set --disable-triggers, as a superuser'],
+  ['or leave the settings out with database-settings: false.', 'or leave the settings out with --database-settings false.'],
+  ['restore into a new database with mode create, or replace it with mode clean', 'restore into a new database with --mode create, or replace it with --mode clean'],
+  ['is whole: give it as the input snapshot.', 'is whole: give it as --snapshot.'],
+  ['restore with no-owner and no-privileges, or only: data', 'restore with --no-owner and --no-privileges, or --only data'],
+  ['raise lock-timeout. If not, use --force or --max-delete once, or another prune-min-size.', 'raise --lock-timeout. If not, use --force or --max-delete once, or another --prune-min-size.'],
+  ['a role needs CREATEDB for mode create', 'a role needs CREATEDB for --mode create'],
+])('%s', (hint, shown) => expect(asOptions(hint)).toBe(shown))
+
+test.each([
+  '`ssh-keyscan HOST` prints the host keys; `lifeboat verify --level read` tells',
+  'the token needs `permissions: actions: read`; add sslmode=require to the URL',
+  'They stay in this mode of the server; only the owner can: mode, set: it is, database: the name',
+  'The inputs of list are destination, encryption-key.',
+  'postgres://user:password@host:5432/database, /srv/ssh-key, ssh-key=1',
+])('%s stays as it is', (hint) => expect(asOptions(hint)).toBe(hint))
