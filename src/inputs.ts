@@ -392,7 +392,7 @@ export const inputs = {
       schema: schema.percentage,
     },
     'on-shrink': {
-      help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step and prune nothing; the snapshot is kept in both cases. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
+      help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
       expected: 'warn or fail',
       example: 'fail',
       schema: schema.oneOf('warn', 'fail'),
@@ -616,9 +616,9 @@ export const inputs = {
     from: { ...destination, help: 'The store to copy from, written like a destination.', variable: undefined, default: undefined, required: true },
     destination: { ...destination, help: `The store to copy to; it is made where there is none. ${destination.help}` },
     'encryption-key': { ...encryptionKey, help: 'The key of the backups; a write key will do, for nothing is decrypted.', required: true },
-    set: { ...set, default: 'default' },
+    set: { ...set, help: 'Copy only this set; without it, every set there is.' },
     snapshot: {
-      help: 'Which backups of the set: all, latest, or the id of one.',
+      help: 'Which backups: all, latest (of each set that is copied), or the id of one.',
       expected: 'all, latest or the id of a snapshot',
       example: 'latest',
       schema: schema.snapshotOrAll,

@@ -88,11 +88,12 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     )
 
     const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), report), size, inputs.set)
-    for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.')
+    for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.')
     // The facts of many tables take memory that reading them back needs.
     records.length = 0
     await Promise.all(sources.splice(0).map((source) => source.close()))
-    const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined
+    const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
+    if (held !== undefined && Object.keys(inputs.retention).length > 0) report.warning(`nothing was pruned: ${held}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).')
     // What was reused was looked for before it was.
     const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged })
     if (unsettled) throw unsettled.error

@@ -3,13 +3,14 @@ import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { warningOf } from '../report/report.ts'
-import { findSnapshot, idOf, setOf, snapshotKeys } from '../repository/catalog.ts'
+import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../repository/catalog.ts'
 import { checkListing } from '../repository/listing.ts'
 import { copyKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { copySnapshot } from '../repository/copy.ts'
 import { openOrMakeRepository, openRepository } from '../repository/repository.ts'
 import { authenticatorOf } from '../repository/signed.ts'
+import { destinationText } from '../stores/destination.ts'
 import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { secondsSince } from './elapsed.ts'
@@ -23,34 +24,46 @@ import type { CopyResult } from './results.ts'
 export async function copy(inputs: Inputs['copy'], environment: Environment): Promise<CopyResult> {
   const started = performance.now()
   const from = await openStore({ ...inputs, destination: inputs.from }, environment)
-  const to = await openStore(inputs, environment)
   try {
     await openRepository(from)
     const keys = await openKeys(inputs['encryption-key'], { store: from, create: false, onDamaged: warningOf(environment.report) })
     const chosen = await choose(from, keys, inputs, environment)
-    to.groups?.authenticate(authenticatorOf(keys))
-    await openOrMakeRepository(to)
-    await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
     const snapshots: CopyResult['snapshots'] = []
-    for (const [index, key] of chosen.entries()) {
-      snapshots.push(await copyOne(key, from, to, keys, inputs.grace, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })))
+    for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
+      // For each set anew: artifacts are put for one set.
+      const to = await openStore({ ...inputs, set }, environment)
+      try {
+        to.groups?.authenticate(authenticatorOf(keys))
+        await openOrMakeRepository(to)
+        await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
+        for (const key of ofSet) {
+          const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`
+          snapshots.push(await copyOne(key, from, to, keys, inputs.grace, environment, (bytes) => environment.report.progress({ activity, done: bytes })))
+        }
+      } finally {
+        await to.close()
+      }
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
-    return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: secondsSince(started) }
+    return { from: from.name, to: destinationText(inputs.destination), snapshots, bytes: copied, seconds: secondsSince(started) }
   } finally {
     await from.close()
-    await to.close()
   }
 }
 
-/** Keys of the snapshots to copy, oldest first. */
+/** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
 async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy'], environment: Environment): Promise<string[]> {
-  if (snapshot === 'all') {
-    const all = await snapshotKeys(from, set)
-    if (all.length === 0) await checkListing(from, set)
-    return all.toReversed()
+  const find = async (inSet: string, choice: SnapshotChoice): Promise<string> => (await findSnapshot(from, keys, inSet, choice, lookingAs(environment))).key
+  if (snapshot !== 'all' && snapshot.kind === 'id') return [await find(set ?? '', snapshot)]
+  const all = (await snapshotKeys(from, set)).toReversed()
+  if (all.length === 0) {
+    await checkListing(from, set)
+    throw set === undefined ? new LifeboatError(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await noSuchSet(from, set)
   }
-  return [(await findSnapshot(from, keys, set, snapshot, lookingAs(environment))).key]
+  if (snapshot === 'all') return all
+  const newest: string[] = []
+  for (const one of new Set(all.map(setOf))) newest.push(await find(one, snapshot))
+  return newest
 }
 
 async function copyOne(key: string, from: Store, to: Store, keys: Keys, grace: number, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {

@@ -6,7 +6,7 @@ import type { RetentionPolicy } from '../inputs/retention.ts'
 import type { Most } from '../inputs/schemas.ts'
 import { warningOf } from '../report/report.ts'
 import { carryDamage } from '../repository/carry-damage.ts'
-import { idOf } from '../repository/catalog.ts'
+import { idOf, noSuchSet, setOf } from '../repository/catalog.ts'
 import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
@@ -77,6 +77,8 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   if (!dryRun) await store.sweep?.()
   const references = await readReferences(store, keys, reading)
   await refuseWithoutSnapshots(store, references, options, environment)
+  // Forced, a prune also frees what snapshots needed that are all gone.
+  if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) throw await noSuchSet(store, set)
   const decisions = await decide(store, keys, references, options, environment)
   const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
   const refusal = reasonAgainst(decisions, options)

@@ -27,6 +27,13 @@ export function idOf(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 }
 
+/** To be thrown where a command is about one set, and the store has no snapshot of it. */
+export async function noSuchSet(store: Store, set: string): Promise<LifeboatError> {
+  const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
+  if (sets.length === 0) return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, { hint: 'Check the destination. The first backup makes the set.' })
+  return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, { hint: `Give the set: --set ${sets[0]}, or the input set. \`lifeboat list\` shows the snapshots of each.` })
+}
+
 /** The set that a snapshot lies in, by its key. */
 export function setOf(key: string): string {
   return key.split('/')[1]!

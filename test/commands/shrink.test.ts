@@ -27,8 +27,9 @@ let count = 0
 beforeEach(() => (root = path.join(folder, `${++count}`)))
 
 const context = { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
-const backup = (raw: Record<string, string>) =>
-  dispatched('backup', { destination: `file:${root}/store`, 'encryption-key': identity, set: 'app', ...raw }, new Date(), { variables: process.env, temporary: path.join(folder, 'tmp') })
+const backup = (raw: Record<string, string>, now = new Date()) =>
+  dispatched('backup', { destination: `file:${root}/store`, 'encryption-key': identity, set: 'app', ...raw }, now, { variables: process.env, temporary: path.join(folder, 'tmp') })
+const ago = (hours: number): Date => new Date(Date.now() - hours * 3_600_000)
 const outcomeOf = (result: BackupResult): Outcome<'backup'> => ({ command: 'backup', result, shown: { destination: '', timeZone: 'UTC' } })
 
 function fill(files: number): void {
@@ -62,9 +63,28 @@ test('with on-shrink fail the step fails, says that the backup exists, keeps it,
   expect(outputsOf(outcomeOf(result))).toMatchObject({ outcome: 'failed', 'snapshot-id': result.snapshot, verified: 'list', shrunk: '1' })
   expect(text).toContain('so this step FAILED; the backup exists all the same')
   expect(backupSummary(result, context)).toMatch(/^### ❌ Lifeboat: .* backed up and verified, but something shrank\n[^]*the step fails, but the snapshot is kept/)
-  expect(result.destinations[0]!.prune).toEqual({ skipped: 'something lost more than half of what it had' })
+  expect(result.destinations[0]!.prune).toEqual({ skipped: 'something lost more than half of what it had, or is gone' })
   expect(readdirSync(`${root}/store/snapshots/app`)).toHaveLength(4)
   expect((await dispatched('list', { destination: `file:${root}/store`, 'encryption-key': identity })).result.restorable).toBe(result.snapshot)
+})
+
+test.each([
+  ['lost more than half', { from: 200, to: 50 }],
+  ['is gone from the set', { from: 200, to: 'gone' }],
+] as const)('a backup in which a volume %s prunes nothing, and says so; the next one prunes by the policy again', async (_, { from, to }) => {
+  fill(from)
+  mkdirSync(`${root}/other`)
+  writeFileSync(`${root}/other/file`, 'of another volume')
+  const both = { ...volumes(), volumes: `uploads=${root}/volume\nother=${root}/other`, retention: 'last=2', 'prune-min-size': '0%' }
+  for (const hoursAgo of [4, 3]) await backup(both, ago(hoursAgo))
+  if (to !== 'gone') fill(to)
+  const less = to === 'gone' ? { ...both, volumes: `other=${root}/other` } : both
+  const { result, text, warnings } = await backup(less, ago(2))
+  expect(result.destinations[0]!.prune).toEqual({ skipped: 'something lost more than half of what it had, or is gone' })
+  expect(text).toContain('Nothing was pruned: something lost more than half of what it had, or is gone')
+  expect(warnings).toEqual([expect.stringMatching(/^since the backup before: the volume uploads /), 'nothing was pruned: something lost more than half of what it had, or is gone'])
+  expect(readdirSync(`${root}/store/snapshots/app`)).toHaveLength(3)
+  expect((await backup(less, ago(1))).result.destinations[0]!.prune).toMatchObject({ deleted: 2 })
 })
 
 test('a volume that is no longer backed up counts, and with a write key the size of the whole', async () => {
