@@ -137,7 +137,7 @@ export class SftpStore implements Store {
     await this.#discardLeft(session)
     const { files } = (await this.#readFolder(session, INCOMING)) ?? { files: [] }
     for (const { name, modified } of files) {
-      if (isAbandoned(name, modified)) await remove(session, this.#path(`${INCOMING}/${name}`))
+      if (isAbandoned(name, modified)) await remove(session, this.#path(`${INCOMING}/${name}`)).catch(unlessNotOurs)
     }
   }
 
@@ -330,6 +330,11 @@ const plainRename = (session: SftpSession, from: string, to: string): Promise<vo
 /** Deleting what is not there is no error. */
 async function remove(session: SftpSession, file: string): Promise<void> {
   await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere)
+}
+
+/** What another user's upload left is that user's to remove. */
+function unlessNotOurs(error: unknown): void {
+  if (status(error) !== PERMISSION_DENIED) throw error
 }
 
 function notThere(error: unknown): false {
