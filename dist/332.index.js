@@ -431,7 +431,7 @@ class SftpStore {
         const { files } = (await this.#readFolder(session, walk/* INCOMING */.BG)) ?? { files: [] };
         for (const { name, modified } of files) {
             if ((0,walk/* isAbandoned */.zI)(name, modified))
-                await remove(session, this.#path(`${walk/* INCOMING */.BG}/${name}`));
+                await remove(session, this.#path(`${walk/* INCOMING */.BG}/${name}`)).catch(unlessNotOurs);
         }
     }
     /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
@@ -637,6 +637,11 @@ const plainRename = (session, from, to) => session.request((sftp, done) => sftp.
 /** Deleting what is not there is no error. */
 async function remove(session, file) {
     await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere);
+}
+/** What another user's upload left is that user's to remove. */
+function unlessNotOurs(error) {
+    if (session_status(error) !== PERMISSION_DENIED)
+        throw error;
 }
 function notThere(error) {
     if (session_status(error) === NO_SUCH_FILE)

@@ -30422,7 +30422,7 @@ _dispatch_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then
 async function runAction(command) {
     const started = new Date();
     const variables = process.env;
-    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_14__/* .Redaction */ .k(_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setSecret */ .Pq);
+    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_14__/* .Redaction */ .ki(_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setSecret */ .Pq);
     const raw = rawInputs(command, variables);
     for (const secret of (0,_inputs_js__WEBPACK_IMPORTED_MODULE_7__/* .secretsGiven */ .Rz)((0,_inputs_js__WEBPACK_IMPORTED_MODULE_7__/* .inputsOf */ .Vc)(command), raw, variables))
         redaction.add(secret);
@@ -31119,6 +31119,40 @@ __webpack_async_result__();
 
 /***/ }),
 
+/***/ 26341:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   l: () => (/* binding */ asOptions)
+/* harmony export */ });
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(94920);
+
+const expected = new Map(_inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.flatMap((command) => (0,_inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(command)).map(([name, input]) => [name, input.expected]));
+const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|');
+/** `the input snapshot`; `only: data`, as in a workflow; `mode clean`; `no-owner`, for a name with a dash is no other word. */
+const inputNamed = new RegExp(`(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])|(?<dashed>${names})(?![\\w:=/-]))`, 'g');
+/** The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`. */
+function asOptions(hint) {
+    if (hint.startsWith('The inputs of '))
+        return hint;
+    return hint.replace(inputNamed, (found, ...rest) => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the groups are the last argument
+        const { named, name, word, value, dashed } = rest.at(-1);
+        if (named !== undefined)
+            return `--${named}`;
+        if (dashed !== undefined)
+            return dashed.includes('-') ? `--${dashed}` : found;
+        const option = (name ?? word);
+        // Elsewhere a colon is followed by the rest of a sentence.
+        if (!expected.get(option).split(/, | or /).includes(value))
+            return found;
+        return value === 'true' ? `--${option}` : `--${option} ${value}`;
+    });
+}
+
+
+/***/ }),
+
 /***/ 4403:
 /***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -31131,20 +31165,22 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(57975);
 /* harmony import */ var _dispatch_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8246);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98276);
-/* harmony import */ var _exit_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(42924);
+/* harmony import */ var _exit_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(42924);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(94920);
-/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(69248);
+/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(69248);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(94151);
-/* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(15897);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(58968);
+/* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(15897);
+/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(58968);
 /* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(10453);
 /* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(39055);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(11106);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(11106);
 /* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(91063);
 /* harmony import */ var _help_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18948);
-/* harmony import */ var _key_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49336);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dispatch_js__WEBPACK_IMPORTED_MODULE_3__, _key_js__WEBPACK_IMPORTED_MODULE_11__]);
-([_dispatch_js__WEBPACK_IMPORTED_MODULE_3__, _key_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(26341);
+/* harmony import */ var _key_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49336);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dispatch_js__WEBPACK_IMPORTED_MODULE_3__, _key_js__WEBPACK_IMPORTED_MODULE_12__]);
+([_dispatch_js__WEBPACK_IMPORTED_MODULE_3__, _key_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -31164,8 +31200,9 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dis
 
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 async function runTerminal() {
-    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_12__/* .Redaction */ .k();
-    const report = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_7__/* .terminalReport */ .R)(process.stderr, redaction);
+    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__/* .Redaction */ .ki();
+    const told = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_7__/* .terminalReport */ .R)(process.stderr, redaction);
+    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(hint)) };
     let status;
     try {
         status = await run(process.argv.slice(2), process.env, redaction, report);
@@ -31173,14 +31210,14 @@ async function runTerminal() {
     catch (error) {
         report.end();
         const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureOf */ .g5)(error);
-        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureText */ .kY)(failure)));
+        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureText */ .kY)({ ...failure, ...(failure.hint && { hint: (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(failure.hint) }) })));
         if (process.env['LIFEBOAT_DEBUG'] === '1')
             print(process.stderr, redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error)));
         status = failure.status;
     }
     await written(process.stdout);
     // Whatever still keeps the event loop busy has no say any more.
-    (0,_exit_js__WEBPACK_IMPORTED_MODULE_13__/* .exit */ .N)(status);
+    (0,_exit_js__WEBPACK_IMPORTED_MODULE_14__/* .exit */ .N)(status);
 }
 async function run(args, variables, redaction, report) {
     const [word, ...rest] = args;
@@ -31189,7 +31226,7 @@ async function run(args, variables, redaction, report) {
         return 2;
     }
     if (word === '--version')
-        return say(_version_js__WEBPACK_IMPORTED_MODULE_14__/* .VERSION */ .x);
+        return say(_version_js__WEBPACK_IMPORTED_MODULE_15__/* .VERSION */ .x);
     if (['--help', '-h', 'help'].includes(word))
         return say((0,_help_js__WEBPACK_IMPORTED_MODULE_10__/* .programHelp */ .a)());
     const pair = _inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.find((command) => command === `${word} ${rest[0]}`);
@@ -31199,7 +31236,7 @@ async function run(args, variables, redaction, report) {
         return runKey(rest, variables, redaction, report);
     const command = _inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.find((command) => command === word);
     if (command === undefined) {
-        const near = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_15__/* .nearest */ .p)(word, [..._inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key', 'help']);
+        const near = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_16__/* .nearest */ .p)(word, [..._inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key', 'help']);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(near ? `there is no such command; did you mean ${near}?` : 'there is no such command', { hint: `The commands are ${_inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.join(', ')} and key; see lifeboat --help.`, status: 2 });
     }
     return runCommand(command, rest, variables, redaction, report);
@@ -31216,7 +31253,7 @@ async function runCommand(command, args, variables, redaction, report) {
     report.end();
     const clean = (0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .redacted */ .pc)(outcome, redaction);
     if (switches.has('json'))
-        process.stdout.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertJson */ .n)(clean.result)}\n`);
+        process.stdout.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertJson */ .n)(clean.result)}\n`);
     else
         print(process.stdout, redaction.apply((0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .textOf */ .b6)(clean, programName())));
     return (0,_dispatch_js__WEBPACK_IMPORTED_MODULE_3__/* .statusOf */ .c2)(outcome);
@@ -31224,17 +31261,17 @@ async function runCommand(command, args, variables, redaction, report) {
 async function runKey(args, variables, redaction, report) {
     const [word, ...rest] = args;
     if (word === '--help' || word === '-h')
-        return say(_key_js__WEBPACK_IMPORTED_MODULE_11__/* .keyHelp */ .jg);
+        return say(_key_js__WEBPACK_IMPORTED_MODULE_12__/* .keyHelp */ .jg);
     if (word !== 'new' && word !== 'write')
         throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 });
-    const rows = word === 'new' ? _key_js__WEBPACK_IMPORTED_MODULE_11__/* .newRows */ .Sq : _key_js__WEBPACK_IMPORTED_MODULE_11__/* .writeRows */ .lS;
+    const rows = word === 'new' ? _key_js__WEBPACK_IMPORTED_MODULE_12__/* .newRows */ .Sq : _key_js__WEBPACK_IMPORTED_MODULE_12__/* .writeRows */ .lS;
     const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_9__/* .readArguments */ .l)(`key ${word}`, rows, ['help'], rest);
     if (switches.has('help'))
-        return say(_key_js__WEBPACK_IMPORTED_MODULE_11__/* .keyHelp */ .jg);
+        return say(_key_js__WEBPACK_IMPORTED_MODULE_12__/* .keyHelp */ .jg);
     await takeSecrets(rows, raw, report);
     for (const secret of (0,_inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .secretsGiven */ .Rz)(rows, raw, variables))
         redaction.add(secret);
-    return say(word === 'new' ? await (0,_key_js__WEBPACK_IMPORTED_MODULE_11__/* .newKey */ .uM)(raw, report) : await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_key_js__WEBPACK_IMPORTED_MODULE_11__/* .writeKey */ .TE)(raw, environment)));
+    return say(word === 'new' ? await (0,_key_js__WEBPACK_IMPORTED_MODULE_12__/* .newKey */ .uM)(raw, report) : await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_key_js__WEBPACK_IMPORTED_MODULE_12__/* .writeKey */ .TE)(raw, environment)));
 }
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows, raw, report) {
@@ -31281,7 +31318,7 @@ function written(stream) {
     });
 }
 function print(stream, text) {
-    stream.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(text)}\n`);
+    stream.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(text)}\n`);
 }
 
 __webpack_async_result__();
@@ -31406,20 +31443,22 @@ async function backup(inputs, environment) {
         await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_11__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.grace, now: environment.now() });
         signal.throwIfAborted();
         const { stored, chunks, size } = await writer.commit({ format: _repository_format_js__WEBPACK_IMPORTED_MODULE_12__/* .FORMAT */ .u, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_26__/* .VERSION */ .x });
-        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1)), size, inputs.set);
+        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), report), size, inputs.set);
         for (const text of (0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_7__/* .shrunkLines */ .PM)(shrunk))
-            report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot: they are still there. `lifeboat diff` shows what else is different.');
+            report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.');
         // The facts of many tables take memory that reading them back needs.
         records.length = 0;
         await Promise.all(sources.splice(0).map((source) => source.close()));
-        const held = inputs['on-shrink'] === 'fail' && shrunk.length > 0 ? 'something lost more than half of what it had' : undefined;
+        const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined;
+        if (held !== undefined && Object.keys(inputs.retention).length > 0)
+            report.warning(`nothing was pruned: ${held}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).');
         // What was reused was looked for before it was.
         const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged });
         if (unsettled)
             throw unsettled.error;
         const { added, newChunks, deltaChunks, forRecipients } = writer;
         const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_27__/* .secondsSince */ .w)(started);
-        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .snapshotKey */ .o1)(inputs.set, id), ...before])) };
+        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .snapshotKey */ .o1)(inputs.set, id), ...before], report)) };
     }
     finally {
         const unsettled = await failureOf(resume);
@@ -31520,18 +31559,27 @@ function shrunkenAsAWhole({ recent: [before] }, size, set) {
 }
 /** As many as a chart shows well. */
 const RECENT = 20;
-/** `snapshots`: keys of those of the set. */
-async function recentSnapshots(store, keys, snapshots) {
+/** `snapshots`: keys of those of the set. The backup is stored already: if they cannot be read, that is a warning. */
+async function recentSnapshots(store, keys, snapshots, report) {
     const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_29__/* .Tally */ .F();
-    const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_19__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, async (key) => {
-        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotIfWhole */ .p8)(store, key, keys);
+    const sizesOf = async (key) => {
+        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotIfAuthentic */ .tC)(store, key, keys);
         if (!snapshot)
             return undefined;
         tally.add(snapshot.header);
         const { id, time, size, added, chunks } = snapshot.header;
         return { snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .storedBytes */ .Zk)(chunks) };
-    });
-    return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum };
+    };
+    try {
+        const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_19__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, sizesOf);
+        return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum };
+    }
+    catch (error) {
+        if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3))
+            throw error;
+        report.warning(`the sizes of earlier backups are not known: ${error.message}`, 'The backup itself is stored. Sizes are only compared and shown.');
+        return { recent: [], recentTotal: new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_29__/* .Tally */ .F().sum };
+    }
 }
 
 __webpack_async_result__();
@@ -31573,7 +31621,7 @@ async function requireWhole(snapshot, source, level, store, programs, environmen
     const elsewhere = async () => {
         const others = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set)).filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key) !== id);
         const found = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .newestGood */ .an)(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) });
-        return found.good ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: the input snapshot takes its id.` : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`;
+        return found.good ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as the input snapshot.` : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`;
     };
     if (result !== 'verified') {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, { hint: await elsewhere(), status: result === 'failed' ? 1 : 3 });
@@ -31799,7 +31847,7 @@ class ReusedCheck {
         const result = damage.some(({ key }) => own.has(key)) ? 'failed' : 'could not verify';
         const verification = { snapshot: newest.id, set, time: this.#environment.now(), level: 'read', result, seconds: (0,elapsed/* secondsSince */.w)(this.#started), bytes };
         try {
-            await (0,proofs/* writeProof */.E4)(store, this.#keys, { ...verification, damaged: damage.map(({ key }) => key), problems: damage.map(compiled_error/* messageOf */.bD), versions: { lifeboat: version/* VERSION */.x }, run: run?.url ?? null });
+            await (0,proofs/* proveSnapshot */.jr)(store, this.#keys, { ...verification, damaged: damage.map(({ key }) => key), problems: damage.map(compiled_error/* messageOf */.bD), versions: { lifeboat: version/* VERSION */.x }, run: run?.url ?? null });
         }
         catch (error) {
             signal.throwIfAborted();
@@ -31990,11 +32038,13 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7002);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
 /* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(64083);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(49141);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_10__, _opened_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49141);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_11__, _opened_js__WEBPACK_IMPORTED_MODULE_12__]);
+([_stores_open_js__WEBPACK_IMPORTED_MODULE_11__, _opened_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -32014,43 +32064,58 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
  */
 async function copy(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
-    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_10__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
-    const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_10__/* .openStore */ .C)(inputs, environment);
+    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
     try {
         await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(from);
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs['encryption-key'], { store: from, create: false, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
         const chosen = await choose(from, keys, inputs, environment);
-        to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_9__/* .authenticatorOf */ .Xh)(keys));
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openOrMakeRepository */ .w)(to);
-        await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .copyKeyFiles */ .U)(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)));
         const snapshots = [];
-        for (const [index, key] of chosen.entries()) {
-            snapshots.push(await copyOne(key, from, to, keys, environment, (bytes) => environment.report.progress({ activity: `copying snapshot ${index + 1} of ${chosen.length}`, done: bytes })));
+        for (const [set, ofSet] of Map.groupBy(chosen, _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)) {
+            // For each set anew: artifacts are put for one set.
+            const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .C)({ ...inputs, set }, environment);
+            try {
+                to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_9__/* .authenticatorOf */ .Xh)(keys));
+                await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openOrMakeRepository */ .w)(to);
+                await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .copyKeyFiles */ .U)(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)));
+                for (const key of ofSet) {
+                    const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`;
+                    snapshots.push(await copyOne(key, from, to, keys, inputs.grace, environment, (bytes) => environment.report.progress({ activity, done: bytes })));
+                }
+            }
+            finally {
+                await to.close();
+            }
         }
         const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0);
-        return { from: from.name, to: to.name, snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
+        return { from: from.name, to: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination), snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started) };
     }
     finally {
         await from.close();
-        await to.close();
     }
 }
-/** Keys of the snapshots to copy, oldest first. */
+/** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
 async function choose(from, keys, { set, snapshot }, environment) {
-    if (snapshot === 'all') {
-        const all = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, set);
-        if (all.length === 0)
-            await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(from, set);
-        return all.toReversed();
+    const find = async (inSet, choice) => (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(from, keys, inSet, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .lookingAs */ .CH)(environment))).key;
+    if (snapshot !== 'all' && snapshot.kind === 'id')
+        return [await find(set ?? '', snapshot)];
+    const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, set)).toReversed();
+    if (all.length === 0) {
+        await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(from, set);
+        throw set === undefined ? new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .noSuchSet */ .LK)(from, set);
     }
-    return [(await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(from, keys, set, snapshot, (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookingAs */ .CH)(environment))).key];
+    if (snapshot === 'all')
+        return all;
+    const newest = [];
+    for (const one of new Set(all.map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)))
+        newest.push(await find(one, snapshot));
+    return newest;
 }
-async function copyOne(key, from, to, keys, environment, onBytes) {
+async function copyOne(key, from, to, keys, grace, environment, onBytes) {
     const { signal, report } = environment;
     const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key);
     const set = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)(key);
     try {
-        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_7__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
+        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_7__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), grace, onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
         return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks };
     }
     catch (error) {
@@ -32201,11 +32266,12 @@ class Destinations {
     }
     async #readBack({ inputs, store, name }, id, keys, how, programs) {
         const { verify, set } = this.#inputs;
-        if (verify === 'none')
+        // An object can be found damaged, as a base, after the snapshot has come to list it.
+        if (verify === 'none' && !how.suspects?.size)
             return 'none';
         const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
         const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .M)(snapshot, verify, store, programs, this.#environment, how);
+        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .M)(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how);
         await (0,_proof_js__WEBPACK_IMPORTED_MODULE_9__/* .keepProofs */ .f)([found], inputs, store, keys, this.#environment);
         const { result, problems } = found;
         if (result === 'verified')
@@ -32813,7 +32879,7 @@ async function requireOfStore(store, own, files) {
         return;
     const snapshots = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store)).slice(0, LOOKED_AT);
     for (const key of snapshots)
-        if (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotIfWhole */ .p8)(store, key, own))
+        if (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotIfAuthentic */ .tC)(store, key, own))
             return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' });
 }
@@ -33368,6 +33434,9 @@ async function pruneSet(store, keys, options, environment) {
         await store.sweep?.();
     const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_8__/* .readReferences */ .P)(store, keys, reading);
     await refuseWithoutSnapshots(store, references, options, environment);
+    // Forced, a prune also frees what snapshots needed that are all gone.
+    if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .setOf */ .s4)(key) === set))
+        throw await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .noSuchSet */ .LK)(store, set);
     const decisions = await decide(store, keys, references, options, environment);
     const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key);
     const refusal = reasonAgainst(decisions, options);
@@ -34236,7 +34305,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(28854);
 /* harmony import */ var _postgres_facts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(54623);
-/* harmony import */ var _postgres_restore_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(63099);
+/* harmony import */ var _postgres_restore_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92798);
+/* harmony import */ var _postgres_restore_output_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(73478);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
@@ -34248,6 +34318,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(98635);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_10__]);
 _opened_js__WEBPACK_IMPORTED_MODULE_10__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -34309,6 +34380,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
         schemas: inputs.schemas,
         tables: inputs.tables,
         only: inputs.only,
+        roles: (0,_postgres_restore_output_js__WEBPACK_IMPORTED_MODULE_14__/* .rolesHint */ .fc)(about.snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
         noOwner: inputs['no-owner'],
         noPrivileges: inputs['no-privileges'],
         noTablespaces: inputs['no-tablespaces'],
@@ -36405,7 +36477,7 @@ const inputs = {
             schema: percentage,
         },
         'on-shrink': {
-            help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step and prune nothing; the snapshot is kept in both cases. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
+            help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
             expected: 'warn or fail',
             example: 'fail',
             schema: oneOf('warn', 'fail'),
@@ -36629,14 +36701,15 @@ const inputs = {
         from: { ...inputs_destination, help: 'The store to copy from, written like a destination.', variable: undefined, default: undefined, required: true },
         destination: { ...inputs_destination, help: `The store to copy to; it is made where there is none. ${inputs_destination.help}` },
         'encryption-key': { ...encryptionKey, help: 'The key of the backups; a write key will do, for nothing is decrypted.', required: true },
-        set: { ...inputs_set, default: 'default' },
+        set: { ...inputs_set, help: 'Copy only this set; without it, every set there is.' },
         snapshot: {
-            help: 'Which backups of the set: all, latest, or the id of one.',
+            help: 'Which backups: all, latest (of each set that is copied), or the id of one.',
             expected: 'all, latest or the id of a snapshot',
             example: 'latest',
             schema: snapshotOrAll,
             default: 'all',
         },
+        grace: { ...pruning.grace, help: 'How long unreferenced data stays in the store that is copied to: the same for every backup, copy and prune of it.' },
         token,
         ...access,
         timeout,
@@ -36757,7 +36830,7 @@ function parseInputs(command, raw, variables) {
     for (const name of Object.keys(raw))
         if (!rows.some(([known]) => known === name))
             throw unknownInput(command, name, rows.map(([known]) => known));
-    const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(name, input, raw, variables))]));
+    const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(command, name, input, raw, variables))]));
     if (command === 'restore' && values['target'] === undefined && (values['database-url'] === undefined || values['volume'] !== undefined) && values['verify-only'] !== true) {
         throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target);
     }
@@ -36809,7 +36882,7 @@ function secretsGiven(rows, raw, variables) {
 }
 /** What is to be masked of the text of an input. */
 function secretsOf(input, text) {
-    return input.secret ? (0,redaction/* secretsIn */.V)(text) : (input.secrets?.(text) ?? []);
+    return input.secret ? (0,redaction/* secretsIn */.VY)(text) : [...(input.secrets?.(text) ?? []), ...(0,redaction/* likelySecrets */.gc)(text)];
 }
 /** The error for a name that is none of `names`. */
 function unknownInput(command, name, names) {
@@ -36819,10 +36892,10 @@ function unknownInput(command, name, names) {
         status: 2,
     });
 }
-function given(name, input, raw, variables) {
-    return raw[name] || (input.variable && variables[input.variable]) || (name === 'database-url' && libpqDefaults(variables)) || input.default;
+function given(command, name, input, raw, variables) {
+    return raw[name] || (input.variable && variables[input.variable]) || (name === 'database-url' && command !== 'restore' && libpqDefaults(variables)) || input.default;
 }
-/** With libpq's own variables set, the URL that leaves everything to them. */
+/** With libpq's own variables set, the URL that leaves everything to them. Not for restores: nobody may mean the database to write to. */
 function libpqDefaults(variables) {
     if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name]))
         return undefined;
@@ -36835,11 +36908,17 @@ function parseInput(name, input, text) {
             throw missingInput(name, input);
         return undefined;
     }
+    const expected = `Expected ${input.expected}; for example: ${input.example}.`;
+    if (!input.secret && (0,redaction/* keysIn */.q7)(text).length > 0) {
+        throw new compiled_error/* LifeboatError */.H3(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as encryption-key.`, status: 2 });
+    }
     const parsed = input.schema.safeParse(text);
     if (parsed.success)
         return parsed.data;
     const problem = parsed.error.issues[0]?.message ?? 'not understood';
-    throw new compiled_error/* LifeboatError */.H3(`${name}: ${problem}`, { hint: `Expected ${input.expected}; for example: ${input.example}.`, status: 2 });
+    // The parsers of secrets quote nothing. Others may quote the beginning of a password.
+    const quoted = !input.secret && (0,redaction/* likelySecrets */.gc)(text).some((secret) => problem.includes(secret.slice(0, 4)));
+    throw new compiled_error/* LifeboatError */.H3(`${name}: ${quoted ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 });
 }
 /** The error for an input that has to be given. */
 function missingInput(name, input) {
@@ -38311,9 +38390,14 @@ function connection(given, variables, secrets) {
         parameters: conninfo(strings),
         database,
         server,
-        where: database === undefined ? server : `${server}/${database}`,
+        where: `${server}${describeDatabase(settings)}`,
         secrets: [...new Set([...secrets, ...(password ? [password, encodeURIComponent(password)] : [])])],
     };
+}
+/** Where no database is named, libpq takes the name of the user; a service's entry may have another. */
+function describeDatabase({ dbname, user, service }) {
+    const name = dbname ?? (service === undefined ? user : undefined);
+    return name === undefined ? ', the default database' : `/${name}`;
 }
 function describeServer(settings) {
     const hosts = settings.host ?? settings.hostaddr;
@@ -38943,7 +39027,7 @@ const rules = [
             problem: `${where} has no role "${m[1]}"`, hint: 'check the user name of the URL'
         })],
     [/database "(.*?)" does not exist/, (m, where) => ({
-            problem: `there is no database "${m[1]}" at ${where}`, hint: 'check the end of the URL: postgres://user:password@host:5432/database'
+            problem: `there is no database "${m[1]}" at ${where}`, hint: 'check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it'
         })],
     [/could not translate host name "(.*?)" to address/, (m) => ({
             problem: `unknown host "${m[1]}"`, hint: 'check the host of the URL; a host of a private network is not known to hosted runners'
@@ -39400,7 +39484,73 @@ function escaped(latin1) {
 
 /***/ }),
 
-/***/ 63099:
+/***/ 73478:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $8: () => (/* binding */ parseRestoreOutput),
+/* harmony export */   JR: () => (/* binding */ hintFor),
+/* harmony export */   fc: () => (/* binding */ rolesHint)
+/* harmony export */ });
+/** Reads pg_restore's stderr (LC_ALL=C; what it passes on of a server is in that one's language). A statement that may hold a password is left out. */
+function parseRestoreOutput(stderr) {
+    const output = { errors: [], warnings: [], finished: false, unknownSettings: [] };
+    // Every message starts with the program's name; what follows without it belongs to the message.
+    for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
+        if (message.startsWith('warning: errors ignored on restore'))
+            output.finished = true;
+        else if (message.startsWith('warning: '))
+            output.warnings.push(message.slice('warning: '.length));
+        else if (message.startsWith('error: ')) {
+            const setting = /\nCommand was: SET (\w+_timeout) = 0;$/.exec(message);
+            if (setting)
+                output.unknownSettings.push(setting[1]);
+            else
+                output.errors.push(describe(message.slice('error: '.length)));
+        }
+    }
+    return output;
+}
+function describe(message) {
+    const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /);
+    const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0].trim().slice(0, 200);
+    return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`;
+}
+/** How to create the roles of a backup, which are in a stream of their own that recover.sh, a file of the store, extracts. */
+function rolesHint(snapshot, source, stored) {
+    if (!stored)
+        return 'Create the roles first; the backup does not have them.';
+    return [
+        'Create the roles first, in the folder of the store or a copy of it, with the identity in key.txt:',
+        `  sh recover.sh extract ${snapshot} ${source}/globals.sql -i key.txt -o globals.sql`,
+        '  psql -d postgres -f globals.sql',
+    ].join('\n');
+}
+/** What helps against errors of these kinds, if something is known to. `roles`: how to create the roles of the backup. */
+function hintFor(errors, roles) {
+    const has = (pattern) => errors.some((error) => pattern.test(error));
+    if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
+        return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with no-owner and no-privileges, which is enough unless policies name roles.`;
+    }
+    if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
+        return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database';
+    }
+    if (has(/extension ".*" is not available|could not open extension control file/)) {
+        return 'install the missing extension at the target server, then restore again';
+    }
+    if (has(/unrecognized configuration parameter/))
+        return 'the target server is older than the backup: restore into the same major version or a newer one';
+    if (has(/max_locks_per_transaction/))
+        return 'raise max_locks_per_transaction at the target server, or restore with mode create';
+    if (has(/No space left on device/))
+        return 'the disk of the target server is full';
+    return undefined;
+}
+
+
+/***/ }),
+
+/***/ 92798:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40256,7 +40406,7 @@ function checkOptions(options) {
     if (oneTransaction(options) && jobs > 1) {
         const what = mode === 'clean' ? 'mode clean' : 'only: data';
         throw new compiled_error/* LifeboatError */.H3(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-            hint: 'set jobs to 1, or restore into a new database with mode create', status: 2
+            hint: 'set the input jobs to 1, or restore into a new database with mode create', status: 2
         });
     }
 }
@@ -40269,53 +40419,8 @@ var external_node_path_ = __nccwpck_require__(76760);
 var compiled_child = __nccwpck_require__(9492);
 // EXTERNAL MODULE: ./compiled/postgres/errors.js
 var errors = __nccwpck_require__(34085);
-;// CONCATENATED MODULE: ./compiled/postgres/restore-output.js
-/** Reads pg_restore's stderr (LC_ALL=C; what it passes on of a server is in that one's language). A statement that may hold a password is left out. */
-function parseRestoreOutput(stderr) {
-    const output = { errors: [], warnings: [], finished: false, unknownSettings: [] };
-    // Every message starts with the program's name; what follows without it belongs to the message.
-    for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
-        if (message.startsWith('warning: errors ignored on restore'))
-            output.finished = true;
-        else if (message.startsWith('warning: '))
-            output.warnings.push(message.slice('warning: '.length));
-        else if (message.startsWith('error: ')) {
-            const setting = /\nCommand was: SET (\w+_timeout) = 0;$/.exec(message);
-            if (setting)
-                output.unknownSettings.push(setting[1]);
-            else
-                output.errors.push(describe(message.slice('error: '.length)));
-        }
-    }
-    return output;
-}
-function describe(message) {
-    const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /);
-    const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0].trim().slice(0, 200);
-    return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`;
-}
-/** What helps against errors of these kinds, if something is known to. */
-function hintFor(errors) {
-    const has = (pattern) => errors.some((error) => pattern.test(error));
-    if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
-        return ('roles of the backup are missing here, or this role may not act for them: restore with no-owner and no-privileges, ' +
-            'or create the roles first (globals.sql of the backup has them)');
-    }
-    if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
-        return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database';
-    }
-    if (has(/extension ".*" is not available|could not open extension control file/)) {
-        return 'install the missing extension at the target server, then restore again';
-    }
-    if (has(/unrecognized configuration parameter/))
-        return 'the target server is older than the backup: restore into the same major version or a newer one';
-    if (has(/max_locks_per_transaction/))
-        return 'raise max_locks_per_transaction at the target server, or restore with mode create';
-    if (has(/No space left on device/))
-        return 'the disk of the target server is full';
-    return undefined;
-}
-
+// EXTERNAL MODULE: ./compiled/postgres/restore-output.js
+var restore_output = __nccwpck_require__(73478);
 ;// CONCATENATED MODULE: ./compiled/postgres/restore-run.js
 
 
@@ -40328,6 +40433,8 @@ function hintFor(errors) {
 
 
 
+/** What was restored in part is in the way of the next restore. */
+const DROP_FIRST = 'Drop and create that database before you restore again.';
 /** Runs pg_restore for what the plan has. Throws `LifeboatError` when it breaks off; errors of single entries are in the outcome. */
 async function runRestore(options, plan) {
     const folder = await makeStaging(options.temporary);
@@ -40382,14 +40489,14 @@ async function pgRestore(parameters, input, options, plan) {
     }
     catch (error) {
         if (options.mode === 'empty' && !oneTransaction(options)) {
-            report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, 'drop and create that database before you restore again');
+            report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, DROP_FIRST);
         }
         throw (0,errors/* explain */.WE)(error, 'restore', target);
     }
 }
 /** Decides what a pg_restore that has ended did. `error` is undefined when it exited with 0. */
 function judge(error, stderr, options, entries) {
-    const { errors, warnings, finished, unknownSettings } = parseRestoreOutput(stderr);
+    const { errors, warnings, finished, unknownSettings } = (0,restore_output/* parseRestoreOutput */.$8)(stderr);
     const rolledBack = oneTransaction(options) && errors.length > 0;
     if (error !== undefined && !(error instanceof compiled_child/* ChildError */.rF && (finished || rolledBack)))
         throw error;
@@ -40399,7 +40506,8 @@ function judge(error, stderr, options, entries) {
         options.report.info(`the target server does not know the setting ${setting}: passed over`);
     if (errors.length === 0)
         return { entries, restored: entries, errors, left: 'everything' };
-    const hint = hintFor(errors);
+    const again = options.mode === 'empty' && !rolledBack ? DROP_FIRST : undefined;
+    const hint = [(0,restore_output/* hintFor */.JR)(errors, options.roles), again].filter((text) => text !== undefined).join('\n');
     const restored = rolledBack ? 0 : Math.max(0, entries - errors.length);
     return { entries, restored, errors, ...(hint && { hint }), left: rolledBack ? 'unchanged' : 'part' };
 }
@@ -40441,7 +40549,7 @@ async function stage(bytes, file) {
         if (!(cause instanceof Error && 'syscall' in cause))
             throw cause;
         throw new compiled_error/* LifeboatError */.H3(`cannot stage the archive in ${external_node_path_.dirname(file)}: ${cause.message}`, {
-            hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set jobs to 1', cause
+            hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set the input jobs to 1', cause
         });
     }
 }
@@ -40482,7 +40590,7 @@ async function requireEmpty(context) {
     if (found.length === 0)
         return;
     throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
-        hint: 'restore into a new database with mode create, or replace what the backup has with mode clean',
+        hint: 'If an earlier restore broke off in it, drop and create this database first. Otherwise restore into another, new database with mode create, or replace what the backup has with mode clean.',
     });
 }
 // A heap without blocks has no rows, and asking for its size leaves no lock behind. The loop ends at the sixth table with rows.
@@ -40554,13 +40662,13 @@ async function createDatabase(connection, statement, maintenance) {
         throw new compiled_error/* LifeboatError */.H3(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error });
     }
 }
-/** Throws unless all these roles exist. */
-async function requireRoles(roles, where, context) {
+/** Throws unless all these roles exist. `toCreate`: how to create them. */
+async function requireRoles(roles, where, toCreate, context) {
     const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context);
     if (missing.length === 0)
         return;
     throw new compiled_error/* LifeboatError */.H3(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
-        hint: 'Create the roles first (globals.sql of the backup has them), restore with no-owner and no-privileges, or leave the settings out with database-settings: false.'
+        hint: `${toCreate}\nOr restore with no-owner and no-privileges, or leave the settings out with database-settings: false.`
     });
 }
 /** Throws unless all these tablespaces exist. */
@@ -40685,9 +40793,9 @@ async function restoreIntoNew(options, context) {
     return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' };
 }
 /** What else the server must have, asked for before anything is touched. */
-async function requireOnServer({ entries }, settings, { noTablespaces, target }, context) {
+async function requireOnServer({ entries }, settings, { noTablespaces, target, roles }, context) {
     if (settings)
-        await requireRoles([...settings.roles], target.where, context);
+        await requireRoles([...settings.roles], target.where, roles, context);
     if (noTablespaces)
         return;
     const tablespaces = [...entries.map(({ tablespace }) => tablespace), ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : ''))];
@@ -41801,8 +41909,10 @@ function yamlWord(word) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   V: () => (/* binding */ secretsIn),
-/* harmony export */   k: () => (/* binding */ Redaction)
+/* harmony export */   VY: () => (/* binding */ secretsIn),
+/* harmony export */   gc: () => (/* binding */ likelySecrets),
+/* harmony export */   ki: () => (/* binding */ Redaction),
+/* harmony export */   q7: () => (/* binding */ keysIn)
 /* harmony export */ });
 /** Anything shorter would blot out ordinary text, and by that show what it is. */
 const SHORTEST = 4;
@@ -41824,10 +41934,21 @@ class Redaction {
         for (const spelling of added)
             this.#announce(spelling);
     }
-    /** `text` with every known secret replaced by `***`. */
+    /** `text` with every known secret, and whatever is a key to a store, replaced by `***`. */
     apply(text) {
-        return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text);
+        return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***');
     }
+}
+/** age identities and write keys, also without their end. */
+const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9+/=_-]{8,}/gi;
+/** The keys to stores in the value of an input that should not have one. */
+function keysIn(text) {
+    return text.match(KEYS) ?? [];
+}
+/** Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs. */
+function likelySecrets(text) {
+    const passwords = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url));
+    return [...new Set([...keysIn(text), ...passwords])];
 }
 /** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and decoded. */
 function secretsIn(value) {
@@ -42381,7 +42502,11 @@ function destinationsOf({ destinations }) {
 }
 /** A gap between backups is what nobody notices until it matters. */
 function sinceTheOneBefore({ recent, snapshot, time }) {
-    const before = recent[recent.findIndex((one) => one.snapshot === snapshot) + 1];
+    const own = recent.findIndex((one) => one.snapshot === snapshot);
+    // Earlier backups could not be read.
+    if (own === -1)
+        return '';
+    const before = recent[own + 1];
     return before === undefined ? ', the first of its set' : `, ${(0,format/* formatAge */.nV)(before.time, new Date(time))} after the one before`;
 }
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */
@@ -42802,7 +42927,7 @@ async function carryDamage(store, keys, set, { going, staying }, now) {
             continue;
         const about = { snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
         const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`];
-        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .writeProof */ .E4)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
+        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proveSnapshot */ .jr)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
         for (const object of carried)
             named.delete(object);
     }
@@ -42838,14 +42963,15 @@ async function objectsIn(key, store, keys) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Cb: () => (/* binding */ findSnapshot),
+/* harmony export */   LK: () => (/* binding */ noSuchSet),
 /* harmony export */   TH: () => (/* binding */ idOf),
 /* harmony export */   Y0: () => (/* binding */ isAhead),
 /* harmony export */   ZF: () => (/* binding */ withChosen),
 /* harmony export */   he: () => (/* binding */ snapshotKeys),
 /* harmony export */   iR: () => (/* binding */ timeAfter),
 /* harmony export */   ll: () => (/* binding */ newestFirst),
-/* harmony export */   p8: () => (/* binding */ snapshotIfWhole),
-/* harmony export */   s4: () => (/* binding */ setOf)
+/* harmony export */   s4: () => (/* binding */ setOf),
+/* harmony export */   tC: () => (/* binding */ snapshotIfAuthentic)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
@@ -42873,6 +42999,13 @@ function newestFirst(keys) {
 }
 function idOf(key) {
     return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length);
+}
+/** To be thrown where a command is about one set, and the store has no snapshot of it. */
+async function noSuchSet(store, set) {
+    const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted();
+    if (sets.length === 0)
+        return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no set ${set}; it has no snapshot at all`, { hint: 'Check the destination. The first backup makes the set.' });
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, { hint: `Give the set: --set ${sets[0]}, or the input set. \`lifeboat list\` shows the snapshots of each.` });
 }
 /** The set that a snapshot lies in, by its key. */
 function setOf(key) {
@@ -42919,16 +43052,9 @@ async function decodedOr(damaged, decode) {
         return undefined;
     }
 }
-/** Undefined for one that is damaged, of another key, or gone. */
-async function snapshotIfWhole(store, key, keys) {
-    try {
-        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-    }
-    catch (error) {
-        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
-            return undefined;
-        throw error;
-    }
+/** Undefined for one that is damaged, of another key, or gone. Throws when the store does not answer. */
+function snapshotIfAuthentic(store, key, keys) {
+    return decodedOr([], async () => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys));
 }
 /** A clock that differs by more than this is wrong, not just another machine's. */
 const TOLERATED_SKEW = 5 * 60_000;
@@ -42999,47 +43125,59 @@ const AT_ONCE = 8;
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
  * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
  */
-async function copySnapshot(key, { from, to, keys, signal, now, onBytes, onDamaged }) {
+async function copySnapshot(key, { from, to, keys, signal, now, grace, onBytes, onDamaged }) {
     const began = now();
     const object = await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot);
     const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeSnapshot */ .pH)(key, object, keys);
     const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark), size]));
-    const lacking = await lackingIn(to, keys, expected, onDamaged);
+    const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged });
     let bytes = 0;
-    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)([...lacking], AT_ONCE, async (chunk) => {
+    const putAll = (chunks) => (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)([...chunks], AT_ONCE, async (chunk) => {
         signal.throwIfAborted();
         await to.put(chunk, await chunkOf(from, chunk, expected.get(chunk)));
         bytes += expected.get(chunk);
         onBytes(bytes);
     });
+    await putAll(lacking);
     signal.throwIfAborted();
-    await (0,_last_look_js__WEBPACK_IMPORTED_MODULE_4__/* .lastLook */ .w)(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace: _trash_js__WEBPACK_IMPORTED_MODULE_9__/* .GRACE */ .Zv, now: now() });
+    await (0,_last_look_js__WEBPACK_IMPORTED_MODULE_4__/* .lastLook */ .w)(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() });
     if (!(await holds(to, key, object))) {
         // Before the snapshot, so that one that is pinned is never there without its pin.
         await copyLabels(snapshot, from, to);
         await to.put(key, object);
         bytes += object.length;
     }
+    // What was put has the names that it had before, so a prune that was about to delete one of these has deleted the new one. From here on it is needed.
+    if (lacking.size > 0 && !to.groups)
+        await putAll((await new _presence_js__WEBPACK_IMPORTED_MODULE_6__/* .Presence */ .C(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)]))).wrong()).keys());
     if (bytes > 0)
         await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)));
     return { bytes, chunks: lacking.size };
 }
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
-async function lackingIn(store, keys, expected, onDamaged) {
+async function lackingIn(store, keys, expected, { now, grace, onDamaged }) {
     const until = store.neededUntil?.();
     if (!until) {
-        const lacking = new Set((await new _presence_js__WEBPACK_IMPORTED_MODULE_6__/* .Presence */ .C(store, expected).wrong()).keys());
-        // Put once more, what is in the trash is too young for a prune that may be about to delete it.
-        for (const key of await (0,_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .inTrash */ .qY)(store, keys, onDamaged))
-            if (expected.has(key))
-                lacking.add(key);
-        return lacking;
+        // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be due.
+        for (const { key, chunks, times } of await (0,_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .readTrash */ .x0)(store, keys, onDamaged)) {
+            const due = times.some((made) => now.getTime() - made.getTime() >= grace / 2);
+            const needed = due ? chunks.map(_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .chunkKeyOf */ .mK).filter((chunk) => expected.has(chunk)) : [];
+            if (needed.length > 0)
+                throw aboutToGo(needed, key, store);
+        }
+        return new Set((await new _presence_js__WEBPACK_IMPORTED_MODULE_6__/* .Presence */ .C(store, expected).wrong()).keys());
     }
     const lacking = new Set(expected.keys());
     for await (const { key, size, expires } of store.list('chunks/'))
         if (expected.get(key) === size && (!expires || expires >= until))
             lacking.delete(key);
     return lacking;
+}
+/** A prune that has begun may delete these at any moment, and what is put in their place with them, for a copy has the names of the original. */
+function aboutToGo(chunks, trash, store) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`, {
+        hint: 'Prune that store first, once the grace is over, and copy again: then they are put anew.',
+    });
 }
 async function chunkOf(from, key, size) {
     let bytes;
@@ -43491,15 +43629,16 @@ async function keyFiles(store) {
 async function* keyFileCandidates(store, onDamaged) {
     const seen = new Set();
     const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', limits/* LIMITS */.b.keyFile) } : { one, files: await triedOf(one, onDamaged) }));
-    // Of several stores, one that fails is given up where the backup begins to write.
-    const reading = (read) => () => (store.each ? read().catch(() => undefined) : read());
-    for (const { one, files = [] } of found) {
+    for (const { files = [] } of found) {
         for (const { key, fingerprint } of files) {
+            const holders = found.flatMap(({ one, files: own }) => (own?.some((file) => file.key === key) ? [one] : []));
             if (!seen.has(key))
-                yield { key, fingerprint, read: reading(() => one.get(key, limits/* LIMITS */.b.keyFile)) };
+                yield { key, fingerprint, read: () => readFromAny(holders, key) };
             seen.add(key);
         }
     }
+    // Of several stores, one that fails is given up where the backup begins to write.
+    const reading = (read) => () => (store.each ? read().catch(() => undefined) : read());
     for (const { candidates } of found) {
         for await (const { key, read } of candidates ?? []) {
             const fingerprint = fingerprintIn(key);
@@ -43509,6 +43648,19 @@ async function* keyFileCandidates(store, onDamaged) {
                 yield { key, fingerprint, read: triable };
         }
     }
+}
+/** The first of these stores that gives the file counts. Where none does, why the first did not is thrown: without the file another identity might be taken. */
+async function readFromAny(holders, key) {
+    const failures = [];
+    for (const one of holders) {
+        try {
+            return await one.get(key, limits/* LIMITS */.b.keyFile);
+        }
+        catch (error) {
+            failures.push(error);
+        }
+    }
+    throw failures[0];
 }
 async function triedOf(store, onDamaged) {
     const all = await keyFiles(store);
@@ -44323,7 +44475,6 @@ class Presence {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Bn: () => (/* binding */ verdictAt),
-/* harmony export */   E4: () => (/* binding */ writeProof),
 /* harmony export */   Kk: () => (/* binding */ proofDetails),
 /* harmony export */   OR: () => (/* binding */ readProofs),
 /* harmony export */   Vj: () => (/* binding */ verdictOf),
@@ -44333,7 +44484,7 @@ class Presence {
 /* harmony export */   rZ: () => (/* binding */ parseProofKey),
 /* harmony export */   wk: () => (/* binding */ readVerdict)
 /* harmony export */ });
-/* unused harmony exports DamagedProof, isVerified */
+/* unused harmony exports writeProof, DamagedProof, isVerified */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(34410);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(73477);
@@ -46639,8 +46790,13 @@ class Tally {
 
 /** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
 const MOST_AT_ONCE = 16;
+/** Without a key, of which nothing vouches for what is in them. */
+const MOST_UNVOUCHED_AT_ONCE = 2;
 const BYTES_AT_ONCE = 8 * 1024 * 1024;
-/** Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results. */
+/**
+ * Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results.
+ * Throws when the store does not answer: without a snapshot that it has, a list would say that it is lost.
+ */
 async function survey(store, keys, options, work) {
     const { set, wanted = () => true, signal, onDamaged } = options;
     const sizes = new Map();
@@ -46648,7 +46804,7 @@ async function survey(store, keys, options, work) {
     if (sizes.size === 0)
         await (0,_listing_js__WEBPACK_IMPORTED_MODULE_5__/* .checkListing */ .x)(store, set);
     const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)), 1);
-    const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)));
+    const atOnce = Math.max(1, Math.min(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)));
     const results = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(found, atOnce, async (key) => {
         signal.throwIfAborted();
         try {
@@ -46658,7 +46814,7 @@ async function survey(store, keys, options, work) {
             // A prune may delete a snapshot at any moment.
             if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk)
                 return undefined;
-            if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7))
                 throw error;
             onDamaged(error);
             return undefined;
@@ -46694,12 +46850,11 @@ async function decodeVisible(key, object, keys) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E4: () => (/* binding */ TrashWriter),
-/* harmony export */   Zv: () => (/* binding */ GRACE),
 /* harmony export */   mK: () => (/* binding */ chunkKeyOf),
 /* harmony export */   qY: () => (/* binding */ inTrash),
 /* harmony export */   x0: () => (/* binding */ readTrash)
 /* harmony export */ });
-/* unused harmony export putTrash */
+/* unused harmony exports GRACE, putTrash */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
@@ -46721,7 +46876,7 @@ async function decodeVisible(key, object, keys) {
 
 
 /** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
-const GRACE = 24 * 3600 * 1000;
+const GRACE = (/* unused pure expression or super */ null && (24 * 3600 * 1000));
 /** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
 const CHUNK = /^[0-9a-f]{64}-[0-9a-f]{8}$/;
 const schema = zod__WEBPACK_IMPORTED_MODULE_9__/* .strictObject */ .rej({
@@ -46835,16 +46990,18 @@ function chunkKeyOf(chunk) {
 /* harmony export */   Te: () => (/* binding */ beginRun)
 /* harmony export */ });
 /* unused harmony exports runsKey, Unfinished */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(34410);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
-/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(49332);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(79729);
-/* harmony import */ var _known_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(51248);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32468);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(33993);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(34410);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49332);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(79729);
+/* harmony import */ var _known_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(51248);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
+/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32468);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(64083);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(33993);
+
 
 
 
@@ -46856,10 +47013,10 @@ function chunkKeyOf(chunk) {
 
 
 /** The latest runs of a set, newest first. A run whose snapshot does not exist was interrupted, or is still running. */
-const schema = zod__WEBPACK_IMPORTED_MODULE_9__/* .strictObject */ .rej({
-    format: zod__WEBPACK_IMPORTED_MODULE_9__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u),
-    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .setName */ .i,
-    runs: zod__WEBPACK_IMPORTED_MODULE_9__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_9__/* .strictObject */ .rej({ id: _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotId */ .iy, recipients: zod__WEBPACK_IMPORTED_MODULE_9__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_9__/* .string */ .YjP().regex(/^[0-9a-f]{16}$/)) })),
+const schema = zod__WEBPACK_IMPORTED_MODULE_10__/* .strictObject */ .rej({
+    format: zod__WEBPACK_IMPORTED_MODULE_10__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_2__/* .FORMAT */ .u),
+    set: _snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .setName */ .i,
+    runs: zod__WEBPACK_IMPORTED_MODULE_10__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_10__/* .strictObject */ .rej({ id: _snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotId */ .iy, recipients: zod__WEBPACK_IMPORTED_MODULE_10__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_10__/* .string */ .YjP().regex(/^[0-9a-f]{16}$/)) })),
 });
 /** Of more interrupted runs, the oldest are forgotten: each costs a request for every chunk. */
 const MOST_RUNS = 8;
@@ -46874,28 +47031,28 @@ async function beginRun(store, keys, options) {
     // What was not committed is not there.
     if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined))
         return new Unfinished(store, keys, options);
-    const oldest = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(new Date(now().getTime() - grace / 2));
+    const oldest = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .idTime */ .jJ)(new Date(now().getTime() - grace / 2));
     const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1);
-    const trash = earlier.length > 0 ? await (0,_trash_js__WEBPACK_IMPORTED_MODULE_8__/* .inTrash */ .qY)(store, keys, onDamaged) : new Set();
+    const trash = earlier.length > 0 ? await (0,_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .inTrash */ .qY)(store, keys, onDamaged) : new Set();
     const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier];
-    const note = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_1__/* .FORMAT */ .u, set, runs })), keys, 'runs');
-    return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => (0,_known_js__WEBPACK_IMPORTED_MODULE_3__/* .isSealedToAll */ .FF)(recipients, keys)) });
+    const note = (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .sign */ ._S)(JSON.stringify(schema.parse({ format: _format_js__WEBPACK_IMPORTED_MODULE_2__/* .FORMAT */ .u, set, runs })), keys, 'runs');
+    return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => (0,_known_js__WEBPACK_IMPORTED_MODULE_4__/* .isSealedToAll */ .FF)(recipients, keys)) });
 }
 /** Empty where there is none, or none that can be believed: it is written anew, and nothing else depends on it. */
 async function readRuns(store, keys, set) {
     let object;
     try {
-        object = await store.get(runsKey(set), _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.runs);
+        object = await store.get(runsKey(set), _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.runs);
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7)
             return [];
         throw error;
     }
-    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(object);
-    if (!signed || (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .signerOf */ .Kv)(signed, keys, 'runs')?.fingerprint !== keys.fingerprint)
+    const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .splitSigned */ .xr)(object);
+    if (!signed || (0,_signed_js__WEBPACK_IMPORTED_MODULE_7__/* .signerOf */ .Kv)(signed, keys, 'runs')?.fingerprint !== keys.fingerprint)
         return [];
-    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parsedJson */ .U)(signed.body));
+    const parsed = schema.safeParse((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .parsedJson */ .U)(signed.body));
     return parsed.success && parsed.data.set === set ? parsed.data.runs : [];
 }
 /**
@@ -46921,14 +47078,29 @@ class Unfinished {
     }
     /** To be awaited before the run puts anything: notes for later runs that it has begun, once. */
     begin() {
-        this.#noted ??= this.#note ? this.#store.put(runsKey(this.#options.set), this.#note) : Promise.resolve();
+        this.#noted ??= this.#note ? this.#keep(this.#note) : Promise.resolve();
         return this.#noted;
+    }
+    /** Only later runs need the note: a store in which nothing may be replaced (an immutability policy) is no reason to go without a backup. */
+    async #keep(note) {
+        const key = runsKey(this.#options.set);
+        const put = async (store) => {
+            try {
+                await store.put(key, note);
+            }
+            catch (error) {
+                if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+                    throw error;
+                this.#options.onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} could not be written: ${error.message}`, { cause: error, hint: 'If this backup is interrupted, the next one stores everything again.' }));
+            }
+        };
+        await (this.#store.each ? this.#store.each(put) : put(this.#store));
     }
     /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */
     async find(id, size) {
         for (const { id: run, recipients } of this.#runs) {
             const mark = run.slice(-8);
-            if (this.#trash.has((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(id, mark)))
+            if (this.#trash.has((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark)))
                 continue;
             const found = await this.#check(id, size, mark);
             if (found)
@@ -46946,16 +47118,16 @@ class Unfinished {
     async #checkIn(store, id, size, mark) {
         const { grace, now } = this.#options;
         try {
-            const object = await store.head((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(id, mark));
+            const object = await store.head((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark));
             const age = now().getTime() - object.modified.getTime();
             if (age < -TOLERATED_SKEW || age >= grace / 2)
                 return undefined;
-            await (0,_reader_js__WEBPACK_IMPORTED_MODULE_5__/* .openChunk */ .wE)(store, this.#keys, [id, size, object.size, null, mark]);
+            await (0,_reader_js__WEBPACK_IMPORTED_MODULE_6__/* .openChunk */ .wE)(store, this.#keys, [id, size, object.size, null, mark]);
             return object;
         }
         catch (error) {
             // Damaged, gone meanwhile, or a difference: the chunk is stored anew.
-            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _reader_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedChunk */ .t)
+            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk || error instanceof _reader_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedChunk */ .t)
                 return undefined;
             throw error;
         }
@@ -46974,13 +47146,11 @@ class Unfinished {
 /* harmony export */   dh: () => (/* binding */ damageIn),
 /* harmony export */   iZ: () => (/* binding */ objectsOf)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
-/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3018);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
-
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3018);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
 
 
 
@@ -46988,14 +47158,14 @@ class Unfinished {
 
 /** The chunk objects that a snapshot needs: keys and stored sizes. */
 function objectsOf({ header: { chunks } }) {
-    return new Map(chunks.map(([id, , storedSize, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(id, mark), storedSize]));
+    return new Map(chunks.map(([id, , storedSize, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark), storedSize]));
 }
 /**
  * Why a snapshot is not whole; undefined when all its objects are in the store with their sizes and none is among those known to be damaged
  * (`knownDamage`). Takes a request for each object up to a thousand, beyond that a listing of all chunks of the store. Throws when the store cannot be asked.
  */
 async function whyNotWhole(store, snapshot, damaged) {
-    return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new _presence_js__WEBPACK_IMPORTED_MODULE_4__/* .Presence */ .C(store, objectsOf(snapshot)).wrong());
+    return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new _presence_js__WEBPACK_IMPORTED_MODULE_3__/* .Presence */ .C(store, objectsOf(snapshot)).wrong());
 }
 /** The same of what is known to be damaged alone, which takes no request. */
 function damageIn(snapshot, damaged) {
@@ -47023,7 +47193,7 @@ async function newestGood(store, keys, snapshots, { proofs, verified, most = Inf
     const found = { good: undefined, unsound: [] };
     let read = 0;
     for (const key of snapshots) {
-        const verdict = await proofs.verdict((0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key));
+        const verdict = await proofs.verdict((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key));
         const counts = !verified || verdict?.result === 'verified';
         if (!counts && verdict?.result !== 'failed' && key !== snapshots[0])
             continue;
@@ -47039,7 +47209,7 @@ async function newestGood(store, keys, snapshots, { proofs, verified, most = Inf
         }
         const why = 'damage' in looked ? looked.damage : await flawIn(looked, verdict, store, new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged]));
         if (why !== undefined)
-            found.unsound.push({ snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), why });
+            found.unsound.push({ snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key), why });
         else if (counts && 'header' in looked)
             return { ...found, good: { snapshot: looked, verdict } };
     }
@@ -47048,17 +47218,17 @@ async function newestGood(store, keys, snapshots, { proofs, verified, most = Inf
 async function flawIn(snapshot, verdict, store, damaged) {
     return (await whyNotWhole(store, snapshot, damaged)) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
 }
-/** Undefined for one that is gone. */
+/** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */
 async function look(store, key, keys) {
     try {
-        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
+        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk)
             return undefined;
-        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7)
+        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
             return { damage: error.message };
-        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3)
+        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .OtherKey */ .ct)
             return { other: error.message };
         throw error;
     }
@@ -47903,9 +48073,9 @@ class PostgresSource {
             throw await this.#way.explain(error);
         }
     }
-    /** What runs is awaited by `close`; its failure is told by whoever awaits the promise itself. */
+    /** What runs is awaited by `close`, which keeps no result; its failure is told by whoever awaits the promise itself. */
     #track(promise) {
-        this.#running.push(promise.catch(() => undefined));
+        this.#running.push(promise.then(() => undefined, () => undefined));
         return promise;
     }
 }
