@@ -356,7 +356,7 @@ export const inputs = {
     },
     set: { ...set, default: 'default' },
     recipients: {
-      help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup.',
+      help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup. Give them in every backup: one that is left out cannot open it, which is a warning.',
       expected: 'age recipients (age1…), separated by commas or line ends',
       example: 'age1…, as `lifeboat key new` prints it',
       schema: schema.recipients,

@@ -184,8 +184,14 @@ async function again(stored: Promise<StreamRecord>): Promise<StreamRecord | unde
   }
 }
 
-/** A recipient that was not asked for before can open only what is sealed anew. */
-function tellOfRecipients({ unsealed }: KnownChunks, { report }: Environment): void {
+/** A recipient that was not asked for before can open only what is sealed anew; one that is not asked for any more cannot open this backup. */
+function tellOfRecipients({ unsealed, dropped, latest }: KnownChunks, { report }: Environment): void {
+  if (dropped.length > 0) {
+    report.warning(
+      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
+      'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If not, give recipients in every backup, and back up again.',
+    )
+  }
   const chunks = unsealed.ids.size
   if (chunks === 0) return
   report.warning(

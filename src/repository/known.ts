@@ -40,6 +40,8 @@ export class KnownChunks {
   readonly recipients = new Map<string, readonly string[]>()
   /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew, and the bytes of their content. */
   readonly unsealed = { ids: new Set<string>(), bytes: 0 }
+  /** Tags of extra recipients that all of the newest snapshot is sealed to, and that are not asked for now. */
+  dropped: readonly string[] = []
   /** Id of the newest snapshot that is authentic. */
   latest: string | undefined
   readonly #byId = new Map<string, KnownChunk>()
@@ -123,12 +125,20 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
   for (const { snapshot, content } of own.toReversed()) addSnapshot(known, snapshot, content, keys, usable)
+  known.dropped = recipientsOf(own[0]!.snapshot).filter((tag) => !keys.recipientTags.includes(tag))
   for (const [id, size, , , mark] of own[0]!.snapshot.header.chunks) {
     if (isSealedToAll(known.recipients.get(mark), keys) || known.get(id) || known.unsealed.ids.has(id)) continue
     known.unsealed.ids.add(id)
     known.unsealed.bytes += size
   }
   return known
+}
+
+/** Tags of the extra recipients that open all of a snapshot: those that it was made for, and where it stored nothing itself, those that what it reuses was made for. */
+function recipientsOf({ header: { recipients, chunks } }: AuthenticSnapshot): readonly string[] {
+  const byMark = new Map(recipients.map(([mark, ...tags]) => [mark, tags]))
+  const [first = [], ...others] = [...new Set(chunks.map(([, , , , mark]) => mark))].map((mark) => byMark.get(mark) ?? [])
+  return first.filter((tag) => others.every((tags) => tags.includes(tag)))
 }
 
 interface ReadSnapshot {

@@ -100,6 +100,29 @@ test('a write key goes by the same tags, which an observer who knows the recipie
   expect(sha256(Buffer.from(extra.recipient)).startsWith(tag)).toBe(false)
 })
 
+const warned = (count: string) => [expect.stringMatching(new RegExp(`^this backup cannot be opened by ${count} that can open snapshot \\d{8}T\\d{6}Z-[0-9a-f]{8}: the input recipients does not name (it|them) any more$`))]
+
+test('a recipient that is left out is a warning, also where nothing had changed; one more, or none ever, is not', async () => {
+  const place = fresh()
+  const volumes = new Volumes(place)
+  const file = path.join(place, 'data/file')
+  mkdirSync(path.dirname(file), { recursive: true })
+  const backup = async (recipients: string[], content: string): Promise<string[]> => {
+    volumes.warnings.length = 0
+    writeFileSync(file, noise(content, 300_000))
+    await volumes.backup({ volumes: `data=${path.dirname(file)}`, ...(recipients.length > 0 && { recipients: recipients.join('\n') }) })
+    return volumes.warnings.filter((warning) => warning.includes('cannot be opened'))
+  }
+  expect(await backup([], 'a')).toEqual([])
+  expect(await backup([extra.recipient], 'a')).toEqual([])
+  expect(await backup([extra.recipient, third.recipient], 'b')).toEqual([])
+  expect(await backup([extra.recipient], 'c')).toEqual(warned('1 recipient'))
+  expect(await backup([extra.recipient, third.recipient], 'd')).toEqual([])
+  expect(await backup([], 'd')).toEqual(warned('2 recipients'))
+  await backup([], 'e')
+  expect(await backup([], 'f')).toEqual([])
+})
+
 test('how much is to be stored once more is known before the backup', async () => {
   const store = new FileStore(fresh())
   const [from] = [store.name.slice('file:'.length)]
