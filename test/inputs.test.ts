@@ -24,7 +24,7 @@ function refusalOf(parse: () => unknown): LifeboatError {
 
 describe('secrets given to inputs that are not secret', () => {
   const identity = `AGE-SECRET-KEY-1${'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L'.repeat(2).slice(0, 58)}`
-  const writeKey = `lifeboat-write:${'Ab3_'.repeat(24)}`
+  const writeKey = `lifeboat-write:age1${'qpzry9x8gf2t'.repeat(4)}:${'Ab3_'.repeat(11).slice(1)}`
   const open = commands.flatMap((command) => inputsOf(command).filter(([, input]) => !input.secret).map(([name, input]) => ({ command, name, input })))
 
   test.each(open)('$command $name refuses keys, without a part of them', ({ name, input }) => {
@@ -49,6 +49,7 @@ describe('secrets given to inputs that are not secret', () => {
   })
 
   test('a truncated key is masked wherever it is printed', () => {
+    expect(new Redaction().apply(`set: "${writeKey}"`)).toBe('set: "***"')
     expect(new Redaction().apply(`recipients: "${identity.slice(0, 60)}…" is not`)).toBe('recipients: "***…" is not')
   })
 })

@@ -23,14 +23,14 @@ type Variables = Readonly<Record<string, string | undefined>>
 export async function runTerminal(): Promise<void> {
   const redaction = new Redaction()
   const told = terminalReport(process.stderr, redaction)
-  const report: TerminalReport = { ...told, warning: (message, hint) => told.warning(message, hint && asOptions(hint)) }
+  const report: TerminalReport = { ...told, warning: (message, hint) => told.warning(message, hint && asOptions(hint, programName())) }
   let status: number
   try {
     status = await run(process.argv.slice(2), process.env, redaction, report)
   } catch (error) {
     report.end()
     const failure = failureOf(error)
-    print(process.stderr, redaction.apply(failureText({ ...failure, ...(failure.hint && { hint: asOptions(failure.hint) }) })))
+    print(process.stderr, redaction.apply(failureText({ ...failure, ...(failure.hint && { hint: asOptions(failure.hint, programName()) }) })))
     if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
     status = failure.status
   }

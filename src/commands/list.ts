@@ -5,7 +5,7 @@ import type { Inputs } from '../inputs.ts'
 import { momentOf } from '../inputs/moment.ts'
 import { type Report, warningOf } from '../report/report.ts'
 import type { Keys } from '../repository/keys.ts'
-import { isAhead } from '../repository/catalog.ts'
+import { isAhead, snapshotKeys } from '../repository/catalog.ts'
 import { LIMITS } from '../repository/limits.ts'
 import { type ReadLabels, readLabels, tagsOf } from '../repository/labels.ts'
 import { readProofs, type Verdict, verdictOf } from '../repository/proofs.ts'
@@ -44,7 +44,8 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
       ({ sources }: ListedSnapshot) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
     ]
     const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)))
-    return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) }
+    const empty = shown.length === 0 && (await snapshotKeys(store)).length === 0
+    return { ...(empty && { empty }), store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) }
   })
 }
 

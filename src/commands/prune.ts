@@ -2,8 +2,9 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
-import type { RetentionPolicy } from '../inputs/retention.ts'
+import { retentionText, type RetentionPolicy } from '../inputs/retention.ts'
 import type { Most } from '../inputs/schemas.ts'
+import { pruneCommand } from '../report/recipe.ts'
 import { warningOf } from '../report/report.ts'
 import { carryDamage } from '../repository/carry-damage.ts'
 import { idOf, noSuchSet, setOf } from '../repository/catalog.ts'
@@ -41,8 +42,8 @@ export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs[
     report.warning(`nothing was pruned: ${reason}`, hint)
     return { skipped: reason }
   }
-  if (verified === 'none') return skip('the backup was not verified', 'Prune where it can be: with verify: list, or in a job of its own with the action prune.')
   const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: snapshotKey(inputs.set, id) }
+  if (verified === 'none') return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${commandOf(store, options)}.`)
   try {
     const pruned = await pruneSet(store, keys, options, environment)
     return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) }
@@ -81,7 +82,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) throw await noSuchSet(store, set)
   const decisions = await decide(store, keys, references, options, environment)
   const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
-  const refusal = reasonAgainst(decisions, options)
+  const refusal = reasonAgainst(decisions, store, options)
   if (refusal && !dryRun) throw refusal
   if (refusal) report.warning(`this would be refused: ${refusal.message}`, refusal.hint)
 
@@ -107,16 +108,24 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
 }
 
 /** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
-async function refuseWithoutSnapshots(store: Store, references: References, { force, dryRun, stored }: PruneOptions, { report }: Environment): Promise<void> {
+async function refuseWithoutSnapshots(store: Store, references: References, options: PruneOptions, { report }: Environment): Promise<void> {
+  const { force, dryRun } = options
   // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
   if (store.release || force) return
-  const problem = await whyIncomplete(store, references, stored)
+  const problem = await whyIncomplete(store, references, options)
   if (problem && !dryRun) throw problem
   if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
 }
 
+/** `\`lifeboat prune …\``, with what this one was given. */
+function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptions, ...more: string[]): string {
+  const guards = [`--prune-min-size ${Math.round(minimumPart * 100)}%`, `--grace ${grace / 3_600_000}h`]
+  return `\`${pruneCommand('lifeboat', { destination: store.name, set, retention: retentionText(policy), more: [...guards, ...more] })}\``
+}
+
 /** What says that a listing of all snapshots does not show them all. */
-async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: References, stored: string | undefined): Promise<LifeboatError | undefined> {
+async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: References, options: PruneOptions): Promise<LifeboatError | undefined> {
+  const { stored } = options
   const otherwise = 'Nothing was deleted.'
   if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
     return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
@@ -124,7 +133,7 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
   if (missing.length > 0) {
     const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
     return new LifeboatError(`${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${others}`, {
-      hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, use --force once. ${otherwise}`,
+      hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, once: ${commandOf(store, options, '--force')}. ${otherwise}`,
     })
   }
   if (snapshots.length > 0 || unreadable.length > 0) return undefined
@@ -132,7 +141,7 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
     await checkListing(store)
     return undefined
   } catch (error) {
-    if (error instanceof LifeboatError) return new LifeboatError(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, use --force once.` })
+    if (error instanceof LifeboatError) return new LifeboatError(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.` })
     throw error
   }
 }
@@ -164,18 +173,20 @@ async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly 
 }
 
 /** A guard that says no. */
-function reasonAgainst(decisions: readonly Decision<Candidate & SnapshotSeen>[], { set, most, minimumPart, force }: PruneOptions): LifeboatError | undefined {
+function reasonAgainst(decisions: readonly Decision<Candidate & SnapshotSeen>[], store: Store, options: PruneOptions): LifeboatError | undefined {
+  const { set, most, minimumPart, force, stored } = options
   if (force) return undefined
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
-  const look = 'Look at it with `lifeboat prune --dry-run`'
+  const look = `See what would go: ${commandOf(store, options, '--dry-run')}`
+  const once = 'with --force in place of --dry-run, the same deletes it'
   if (going > limit) {
-    return new LifeboatError(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that max-delete allows`, { hint: `${look}, then use --force once. Nothing was deleted.` })
+    return new LifeboatError(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`, { hint: `${look}; ${once}. Nothing was deleted.` })
   }
   const [newest, before] = decisions.map(({ snapshot }) => snapshot)
   if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
     return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
-      hint: `If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or use --force once, or another prune-min-size. ${look}. Nothing was deleted.`,
+      hint: `If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another prune-min-size. ${look}; ${once}. Nothing was deleted.`,
     })
   }
   return undefined

@@ -173,6 +173,8 @@ export interface ListResult {
   restorable?: string
   /** Newer ones that are damaged. */
   unsound: Unsound[]
+  /** The store has no snapshot at all. */
+  empty?: true
 }
 
 export interface ListedSnapshot {

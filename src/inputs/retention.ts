@@ -27,6 +27,15 @@ export function parseRetention(text: string, misread: (problem: string) => Error
   return policy
 }
 
+/** The text that `parseRetention` reads as this policy. */
+export function retentionText({ within, ...counts }: RetentionPolicy): string {
+  const rules = Object.entries(counts).map(([rule, count]) => `${rule}=${count}`)
+  const age = within === undefined ? [] : [`within=${within % DAY === 0 ? `${within / DAY}d` : `${within / (DAY / 24)}h`}`]
+  return [...rules, ...age].join(' ') || 'none'
+}
+
+const DAY = 86_400_000
+
 function parseRule(word: string, misread: (problem: string) => Error): { rule: keyof RetentionPolicy; value: number } {
   const [, name, amount = ''] = /^([a-z]+)=(.*)$/i.exec(word) ?? []
   // Months are left out: m is a minute elsewhere, and a policy misunderstood deletes backups.

@@ -1,6 +1,6 @@
 import type { ForgetResult } from '../commands/results.ts'
 import { formatBytes, formatCount } from './format.ts'
-import { shellWord } from './recipe.ts'
+import { pruneCommand } from './recipe.ts'
 import type { TextContext } from './text.ts'
 
 export function forgetHeadline({ forgotten, store }: ForgetResult): string {
@@ -11,7 +11,7 @@ export function forgetText(result: ForgetResult, { program, destination }: TextC
   const { forgotten, freed } = result
   return [
     `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
-    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them:`,
-    `  ${program} prune --destination ${shellWord(destination)}`,
+    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:`,
+    `  ${pruneCommand(program, { destination, set: forgotten[0]!.set, retention: 'within=1000y' })}`,
   ].join('\n')
 }

@@ -24,15 +24,16 @@ export function checkHeadline({ sets, problems, store }: CheckResult): string {
 }
 
 export function checkText(result: CheckResult, { timeZone }: Shown): string {
-  const rows = result.sets.map(({ set, verified, proof, problems }) => [
-    problems.length > 0 ? 'STALE' : 'ok',
+  const rows = result.sets.map(({ set, verified, proof, problems, unsound }) => [
+    unsound.length > 0 ? 'DAMAGED' : problems.length > 0 ? 'STALE' : 'ok',
     set,
     verified ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}` : 'no verified snapshot',
     proof ? `verified at level ${proof.level} ${formatTime(proof.time, timeZone)}` : '',
   ])
   return [
-    formatColumns(rows),
-    ...(result.problems.length > 0 ? ['', ...result.problems] : []),
+    ...(rows.length > 0 ? [formatColumns(rows)] : []),
+    ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
+    ...result.problems,
     ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
   ].join('\n')
 }

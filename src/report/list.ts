@@ -12,7 +12,7 @@ export function listHeadline({ snapshots, store }: ListResult): string {
 export function listText(result: ListResult, context: TextContext): string {
   const { snapshots, store } = result
   if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
-  if (snapshots.length === 0) return `${store} holds no such snapshot.`
+  if (snapshots.length === 0) return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
   const now = new Date(result.listed)
   const rows = snapshots.map((snapshot) => [
     snapshot.id,

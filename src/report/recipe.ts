@@ -54,6 +54,11 @@ export function verifyCommand(program: string, content: SnapshotContent): string
   return [`${program} verify`, ...snapshotOptions(content), '--level read'].join(' ')
 }
 
+/** A command line that prunes a set; `retention` as the input takes it. */
+export function pruneCommand(program: string, { destination, set, retention, more = [] }: Whereabouts & { retention: string; more?: readonly string[] }): string {
+  return [`${program} prune`, `--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--retention ${shellWord(retention)}`, ...more].join(' ')
+}
+
 function snapshotOptions({ destination, set, snapshot }: SnapshotContent): string[] {
   return [`--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--snapshot ${snapshot}`]
 }

@@ -27,7 +27,7 @@ export class Redaction {
 }
 
 /** age identities and write keys, also without their end. */
-const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9+/=_-]{8,}/gi
+const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9:_-]{8,}/gi
 
 /** The keys to stores in the value of an input that should not have one. */
 export function keysIn(text: string): string[] {

@@ -47,7 +47,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ['needs', `${formatBytes(stored)} in the store`],
     ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
     ...checkedText(result.checked).map((text) => ['checked', text]),
-    ['verified', verifiedText(result.verified)],
+    ['verified', verifiedText(result)],
   ]
   const table = result.sources.map((source) => [source.name, formatBytes(source.size), `${formatBytes(source.added)} added`, formatSeconds(source.seconds)])
   return [
@@ -77,8 +77,8 @@ export function checkedText(checked: BackupResult['checked']): string[] {
 
 const block = (lines: readonly string[]): string[] => (lines.length > 0 ? ['', ...lines.map((line) => `  ${oneLine(line)}`)] : [])
 
-function verifiedText(level: BackupResult['verified']): string {
-  if (level === 'none') return 'no (verify is none)'
+function verifiedText({ verified: level, checked }: BackupResult): string {
+  if (level === 'none') return checked === undefined ? 'no: a write key cannot read it back' : 'no (verify is none)'
   return level === 'list' ? 'list: every chunk is there and the archive is readable' : 'read: every byte was read back and compared'
 }
 

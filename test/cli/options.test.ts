@@ -8,7 +8,7 @@ test.each([
   ['restore with no-owner and no-privileges, or only: data', 'restore with --no-owner and --no-privileges, or --only data'],
   ['raise lock-timeout. If not, use --force or --max-delete once, or another prune-min-size.', 'raise --lock-timeout. If not, use --force or --max-delete once, or another --prune-min-size.'],
   ['a role needs CREATEDB for mode create', 'a role needs CREATEDB for --mode create'],
-])('%s', (hint, shown) => expect(asOptions(hint)).toBe(shown))
+])('%s', (hint, shown) => expect(asOptions(hint, 'lifeboat')).toBe(shown))
 
 test.each([
   '`ssh-keyscan HOST` prints the host keys; `lifeboat verify --level read` tells',
@@ -16,4 +16,8 @@ test.each([
   'They stay in this mode of the server; only the owner can: mode, set: it is, database: the name',
   'The inputs of list are destination, encryption-key.',
   'postgres://user:password@host:5432/database, /srv/ssh-key, ssh-key=1',
-])('%s stays as it is', (hint) => expect(asOptions(hint)).toBe(hint))
+])('%s stays as it is', (hint) => expect(asOptions(hint, 'lifeboat')).toBe(hint))
+
+test('commands are those of the program that runs', () => {
+  expect(asOptions('`lifeboat prune --retention last=1` or `lifeboat list`', 'node dist/cli.js')).toBe('`node dist/cli.js prune --retention last=1` or `node dist/cli.js list`')
+})

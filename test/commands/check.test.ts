@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { dispatch, statusOf, textOf } from '../../src/dispatch.ts'
@@ -8,6 +8,7 @@ import { failureOf, failureText } from '../../src/report/failure.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file.ts'
 import { ANY_SIZE, noise } from '../support/bytes.ts'
 import { dispatched } from '../support/dispatched.ts'
@@ -66,6 +67,23 @@ test('a verified snapshot of today is fresh, one of the day before yesterday is 
   expect(stale.text).toMatch(/^STALE +app +\S+, /)
   expect(stale.summary).toMatch(/^### ❌ Lifeboat: backups are not fresh/)
   expect(await check({ 'max-age': '3d' }, {}, new Date(now.getTime() + 2 * hour))).toMatchObject({ status: 0 })
+})
+
+test('a store in which no backup has finished says so, as does a list of it', async () => {
+  const { status, text } = await check()
+  expect([status, text]).toEqual([1, 'no backup has finished here yet; run backup again'])
+  const { text: listed } = await dispatched('list', { destination: store.name })
+  expect(listed).toBe(`${store.name} holds no snapshot: no backup has finished here yet; run backup again.`)
+  await snapshot('app', 1)
+  expect((await dispatched('list', { destination: store.name, set: 'other' })).text).toBe(`${store.name} holds no such snapshot.`)
+})
+
+test('a damaged newest snapshot is called damaged', async () => {
+  await snapshot('app', 20)
+  const id = await snapshot('app', 1)
+  writeFileSync(path.join(folder, 'store', snapshotKey('app', id)), 'x')
+  const { status, text } = await check()
+  expect([status, text]).toEqual([1, expect.stringMatching(/^DAMAGED +app /)])
 })
 
 test.each<[string, Partial<Verification>[]]>([

@@ -45,6 +45,14 @@ test('a snapshot is forgotten with its proofs and labels, its chunks stay, and i
   expect(await restored(store, ids[1])).toEqual(digests({ shop: noise('19', 10_000) }))
 })
 
+test('the prune that it prints works as printed, and keeps every snapshot that is left', async () => {
+  const words = (await forget([ids[0]!])).text.trim().split('\n').at(-1)!.trim().split(' ')
+  const options = words.slice(words.indexOf('prune') + 1)
+  const raw = Object.fromEntries(options.flatMap((word, index) => (index % 2 === 0 ? [[word.slice(2), options[index + 1]!]] : [])))
+  const { result } = await dispatched('prune', { 'encryption-key': identity, ...raw })
+  expect(result).toMatchObject({ set: 'app', kept: 2, deleted: 0, chunks: { obstacles: [] } })
+})
+
 test('two at once free what only they shared with each other', async () => {
   expect((await forget([ids[0]!, ids[1]!])).result.freed.objects).toBe(2)
 })

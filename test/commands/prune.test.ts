@@ -33,15 +33,17 @@ beforeAll(async () => {
 let root: string
 let count = 0
 let warnings: string[] = []
+let hints: (string | undefined)[] = []
 beforeEach(() => {
   warnings = []
+  hints = []
   root = path.join(folder, `${++count}`)
   cpSync(original, root, { recursive: true })
 })
 
 const environment = (): Environment => ({
   variables: {}, signal: new AbortController().signal, temporary: path.join(folder, 'tmp'), now: () => new Date(NEWEST + 3_600_000),
-  report: { info: () => undefined, warning: (message) => void warnings.push(message), progress: () => undefined, mask: () => undefined },
+  report: { info: () => undefined, warning: (message, hint) => void [warnings.push(message), hints.push(hint)], progress: () => undefined, mask: () => undefined },
 })
 const given = (more: Record<string, string>) => ({ destination: `file:${root}`, 'encryption-key': identity, set: 'app', retention: 'last=6', ...more })
 const run = (more: Record<string, string> = {}) => prune(parseInputs('prune', given(more), {}), environment())
@@ -128,9 +130,12 @@ describe('after a backup', () => {
 
   test('that was not verified, or where a guard says no, it says why it did not', async () => {
     expect(await after({}, 'none')).toEqual({ skipped: 'the backup was not verified' })
-    expect(await after({ retention: 'last=1' })).toEqual({ skipped: expect.stringContaining('more than the 5 that max-delete allows') })
+    expect(await after({ retention: 'last=1' })).toEqual({ skipped: expect.stringContaining('more than the 5 that a prune after a backup allows') })
     expect(left()).toEqual(ids)
     expect(warnings).toHaveLength(2)
+    const command = `\`lifeboat prune --destination file:${root} --set app --retention last=1 --prune-min-size 50% --grace 24h`
+    expect(hints[0]).toContain(command.replace('=1', '=6'))
+    expect(hints[1]).toContain(`${command} --dry-run\``)
   })
 })
 

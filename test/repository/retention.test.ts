@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { parseRetention, type RetentionPolicy } from '../../src/inputs/retention.ts'
+import { parseRetention, retentionText, type RetentionPolicy } from '../../src/inputs/retention.ts'
 import { type Candidate, retain } from '../../src/repository/retention.ts'
 
 const HOUR = 3_600_000
@@ -17,6 +17,8 @@ const nightly = (count: number): Candidate[] => Array.from({ length: count }, (_
 const now = new Date('2026-11-20T03:00:00Z')
 const kept = (snapshots: Candidate[], policy: string, zone = 'UTC', at = now): string[] =>
   retain(snapshots, policyOf(policy), zone, at).filter(({ keep }) => keep).map(({ snapshot }) => snapshot.time.toISOString().slice(0, 10))
+
+test.each(['last=3 daily=7 within=30d', 'within=5h', 'none'])('the text of the policy %s is itself', (text) => expect(retentionText(policyOf(text))).toBe(text))
 
 test.each([
   ['last=3', ['2026-11-20', '2026-11-19', '2026-11-18']],
