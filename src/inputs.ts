@@ -561,10 +561,10 @@ export const inputs = {
     'max-age': { ...age, help: 'How old the newest verified snapshot of each set may be.', default: '26h' },
     'max-proof-age': { ...age, help: 'How long ago each set may last have been verified at proof-level, whichever snapshot it was. Not looked at unless given.', example: '8d' },
     'proof-level': {
-      help: 'The level of verification that max-proof-age asks for, or a higher one: list, read or drill.',
-      expected: 'list, read or drill',
-      example: 'drill',
-      schema: schema.oneOf('list', 'read', 'drill'),
+      help: 'The level of verification that max-proof-age asks for, or a higher one: list or read.',
+      expected: 'list or read',
+      example: 'list',
+      schema: schema.oneOf('list', 'read'),
       default: 'read',
     },
     issue: { ...flag, help: 'Open an issue in the repository when something is too old, or cannot be looked at, and close it when all is fresh again; the job needs `permissions: issues: write`.' },
@@ -755,6 +755,10 @@ export function parseInputs<C extends Command>(
 ): Inputs[C] {
   const rows = inputsOf(command)
   for (const name of Object.keys(raw)) if (!rows.some(([known]) => known === name)) throw unknownInput(command, name, rows.map(([known]) => known))
+  for (const [name, input] of rows) {
+    if (!input.positional || !input.required || given(command, name, input, raw, variables) !== undefined) continue
+    throw missingInput(`${command} ${rows.flatMap(([name, { positional }]) => (positional ? [name.toUpperCase()] : [])).join(' ')}: ${name}`, input)
+  }
   const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(command, name, input, raw, variables))]))
   if (command === 'restore' && values['target'] === undefined && (values['database-url'] === undefined || values['volume'] !== undefined) && values['verify-only'] !== true) {
     throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target)
@@ -851,8 +855,9 @@ export function parseInput(name: string, input: Input, text: string | undefined)
   if (parsed.success) return parsed.data
   const problem = parsed.error.issues[0]?.message ?? 'not understood'
   // The parsers of secrets quote nothing. Others may quote the beginning of a password.
-  const quoted = !input.secret && likelySecrets(text).some((secret) => problem.includes(secret.slice(0, 4)))
-  throw new LifeboatError(`${name}: ${quoted ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 })
+  const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '')
+  const leaks = likelySecrets(text).some((secret) => quoted.includes(secret.slice(0, 4)))
+  throw new LifeboatError(`${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 })
 }
 
 /** The error for an input that has to be given. */

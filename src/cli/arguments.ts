@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { LifeboatError, messageOf } from '../error.ts'
 import { unknownInput, type Input } from '../inputs.ts'
+import { snapshotId } from '../repository/snapshot.ts'
 
 /** The arguments of one command. */
 export interface Arguments {
@@ -26,7 +27,7 @@ export function readArguments(command: string, rows: readonly [string, Input][],
     if (token.kind !== 'positional') continue
     const [name, input] = places[placed] ?? []
     if (name === undefined) {
-      throw new LifeboatError(`${command}: argument ${token.index + 1} belongs to no option`, { hint: `Every value follows its name: --name value. See lifeboat ${command} --help.`, status: 2 })
+      throw unexpected(command, rows, token)
     }
     ;(values[name] ??= []).push(token.value)
     if (!input?.list) placed++
@@ -38,6 +39,13 @@ export function readArguments(command: string, rows: readonly [string, Input][],
   }
   const raw = Object.fromEntries(Object.entries(values).map(([name, given]) => [name, joined(name, rows.find(([known]) => known === name)?.[1], given)]))
   return { raw, switches: on }
+}
+
+/** Only the id of a snapshot is surely no secret. */
+function unexpected(command: string, rows: readonly [string, Input][], { value, index }: { value: string; index: number }): LifeboatError {
+  const isSnapshot = value === 'latest' || snapshotId.safeParse(value).success
+  const instead = rows.some(([name]) => name === 'snapshot') && isSnapshot ? `Give it as --snapshot ${value}.` : 'Every value follows its name: --name value.'
+  return new LifeboatError(`Unexpected argument ${isSnapshot ? JSON.stringify(value) : `${index + 1}, which may be a secret and is not shown`}`, { hint: `${instead} See lifeboat ${command} --help.`, status: 2 })
 }
 
 /** At a terminal the name of a flag alone means `true`. */

@@ -52,6 +52,9 @@ export function parseEncryptionKey(text: string): EncryptionKey {
   if (/^age1[a-z0-9]{20,}$/.test(only)) {
     throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`)
   }
+  if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
+    throw wrongKey('the encryption key looks like the name of a file; the text in it is wanted', 'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.')
+  }
   const passphrase = text.replace(/[\r\n]+$/, '')
   const { length } = Array.from(passphrase)
   if (length < MINIMUM_PASSPHRASE) {

@@ -63,7 +63,7 @@ function parseLine(line: string): Destination {
   if (kind === 'artifact' && path === undefined) return { kind }
   if (kind === 'artifact') throw new Misread('artifact stands alone: which artifacts they are follows from the repository and the set')
   if (kind && Object.hasOwn(remote, kind)) return remote[kind]!.parse(line)
-  if (kind !== 'file') throw new Misread(kind ? `${JSON.stringify(kind)} is not a kind of destination` : 'the value is not a destination')
+  if (kind !== 'file') throw new Misread(kind ? `${JSON.stringify(kind)} is not a kind of destination` : `the value is not a destination${/^\.{0,2}\/[\w./-]+$/.test(line) ? `; did you mean file:${line}?` : ''}`)
   if (!path) throw new Misread('file: is not followed by a path')
   if (path.startsWith('~')) throw new Misread(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
   const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []

@@ -16,5 +16,10 @@ test('an input that is given with its name and without it is given twice', () =>
 })
 
 test('without a positional input every value needs its name, and is not shown, for it may be a secret', () => {
-  expect(() => readArguments('list', [['set', inputs.list.set]], [], ['hunter22'])).toThrow('list: argument 1 belongs to no option')
+  expect(() => readArguments('list', [['set', inputs.list.set]], [], ['hunter22'])).toThrow('Unexpected argument 1, which may be a secret and is not shown')
+})
+
+test('the id of a snapshot without its name is shown, with the option that takes it', () => {
+  const id = '20261120T020000Z-5f3a9c1e'
+  expect(() => readArguments('restore', [['snapshot', inputs.restore.snapshot]], [], [id])).toThrow(expect.objectContaining({ message: `Unexpected argument "${id}"`, hint: `Give it as --snapshot ${id}. See lifeboat restore --help.` }))
 })
