@@ -514,7 +514,7 @@ export const inputs = {
     'no-owner': { ...flag, help: 'Leave out who owns what: everything belongs to the user who restores.' },
     'no-privileges': { ...flag, help: 'Leave out GRANT and REVOKE.' },
     'no-tablespaces': { ...flag, help: 'Put everything into the default tablespace.' },
-    'disable-triggers': { ...flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys. Needs a superuser.' },
+    'disable-triggers': { ...flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. Needs a superuser.' },
     'database-settings': {
       help: 'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. Default: true with mode create if everything is restored, else false.',
       expected: 'true or false',

@@ -16,6 +16,8 @@ export interface Entry {
   needs: readonly number[]
   /** A table that inherits from others; a partition is attached by an entry of its own and is none. */
   inherits: boolean
+  /** Rows of a partition that are given to the root of its partitions, which may put them into others. */
+  throughRoot?: true
   /** The SQL of entries of the database itself, and of the settings of the whole archive. */
   definition?: string
 }
@@ -127,6 +129,7 @@ export class ContentsReader {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
       needs: needs.slice(), // An array that grew has room for 16 more.
       inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
+      ...(kind === 'TABLE DATA' && sql?.includes('-- load via partition root ') && { throughRoot: true as const }),
     }
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
   }

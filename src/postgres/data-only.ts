@@ -8,20 +8,26 @@ import type { Plan, RestoreOptions } from './restore-plan.ts'
 
 const relation = z.tuple([z.string(), z.string()])
 const inTheWay = z.strictObject({
+  /** Whatever could be in the place of a table. */
+  others: z.array(z.strictObject({ name: relation, kind: z.string() })),
+  /** `root`: the oid of the table that these are partitions of, at the top. */
+  partitions: z.array(z.strictObject({ name: relation, root: z.string() })),
   /** Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R fire then too. */
-  triggers: z.array(z.strictObject({ table: relation, name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
+  triggers: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
   /** Those that are checked at once. `target` has the partitions that the rows are in, where the table has any. */
   keys: z.array(z.strictObject({ table: relation, name: z.string(), target: z.array(relation) })),
 })
 
 /**
- * Throws where triggers or foreign keys of the target would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the
- * order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
+ * Throws where the target has something else in place of a table: a view or partitions may lose its rows without an error. Throws, too, where triggers or
+ * foreign keys would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
  */
 export async function requireLoadable(entries: readonly Entry[], { disableTriggers, target }: Pick<RestoreOptions, 'disableTriggers' | 'target'>, context: QueryContext): Promise<void> {
   const found = await queryJson(IN_THE_WAY, inTheWay, context)
+  requireTables(entries, found, target.where)
+  const roots = rootsOf(entries, found)
   const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])))
-  const triggers = found.triggers.filter(({ table, mode }) => places.has(keyOf(table)) && (mode === 'A' || (mode === 'R') === disableTriggers))
+  const triggers = found.triggers.filter(({ table, root, mode }) => (places.has(keyOf(table)) || roots.has(root)) && (mode === 'A' || (mode === 'R') === disableTriggers))
   const keys = disableTriggers ? [] : found.keys.filter(({ table, target }) => {
     const own = places.get(keyOf(table))
     return own !== undefined && target.some((other) => (places.get(keyOf(other)) ?? -1) > own)
@@ -31,6 +37,24 @@ export async function requireLoadable(entries: readonly Entry[], { disableTrigge
 }
 
 type InTheWay = z.infer<typeof inTheWay>
+
+function requireTables(entries: readonly Entry[], { others, partitions }: InTheWay, where: string): void {
+  const kinds = new Map(others.map(({ name, kind }) => [keyOf(name), kind]))
+  const parts = new Set(partitions.map(({ name }) => keyOf(name)))
+  const wrong = entries.filter(({ kind }) => kind === 'TABLE DATA').flatMap(({ schema, name, throughRoot }) => {
+    const kind = kinds.get(keyOf([schema, name])) ?? (throughRoot && !parts.has(keyOf([schema, name])) ? 'no partition' : undefined)
+    return kind === undefined ? [] : [`${schema}.${name} is ${kind}`]
+  })
+  if (wrong.length === 0) return
+  throw new LifeboatError(`only: data cannot be restored into ${where}: it has something else in place of tables: ${some(wrong)}`, {
+    hint: 'Rows go into tables as the backup has them. Restore into a new database with mode create, and move the rows from there.' })
+}
+
+/** Those whose partitions may each get rows. */
+function rootsOf(entries: readonly Entry[], { partitions }: InTheWay): Set<string> {
+  const through = new Set(entries.flatMap(({ schema, name, throughRoot }) => (throughRoot ? [keyOf([schema, name])] : [])))
+  return new Set(through.size === 0 ? [] : partitions.flatMap(({ name, root }) => (through.has(keyOf(name)) ? [root] : [])))
+}
 
 const some = (names: readonly string[]): string => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
 
@@ -42,7 +66,7 @@ function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: 
   return new LifeboatError(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {
     hint: disabled
       ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER, and enable them afterwards.'
-      : 'Set disable-triggers: true, as a superuser: the rows are then loaded as they were, without triggers and checks. Or drop the keys and disable the triggers first.' })
+      : 'Set disable-triggers: true, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints apply all the same. Or drop the keys and disable the triggers first.' })
 }
 
 async function requireReplica(where: string, context: QueryContext): Promise<void> {
@@ -103,10 +127,18 @@ const named = (oid: string): string =>
 const VIEWS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname)), '[]')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm'`
 
-// The trigger of a key is internal and enabled like any other.
+const rootOf = (oid: string): string => `coalesce(pg_catalog.pg_partition_root(${oid}), ${oid})::pg_catalog.oid::pg_catalog.text`
+
+// The trigger of a key is internal and enabled like any other. So is, before PostgreSQL 15, the copy of a trigger that each partition has.
 const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
-  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
-    FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0),
+  'others', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', pg_catalog.json_build_array(n.nspname, c.relname), 'kind', CASE c.relkind
+      WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table' WHEN 'S' THEN 'a sequence' ELSE 'no table' END)), '[]')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind <> 'r'),
+  'partitions', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', pg_catalog.json_build_array(n.nspname, c.relname), 'root', ${rootOf('c.oid')})), '[]')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relispartition),
+  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'root', ${rootOf('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
+    FROM pg_catalog.pg_trigger t WHERE t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0
+      AND (NOT t.tgisinternal OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't'))),
   'keys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('k.conrelid')}, 'name', k.conname, 'target',
       coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf), pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND NOT k.condeferred AND k.conrelid <> k.confrelid

@@ -39,8 +39,8 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   const wanted = options.databaseSettings === true ? settings : undefined
   await requireOnServer(plan, wanted, options, context)
   if (only === 'data') {
-    await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
     await requireLoadable(plan.entries, options, context)
+    await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
   } else if (mode === 'empty') await requireEmpty(context)
   const outcome = await refreshViews(await runRestore(options, plan), options, plan, context)
   tellSubscriptions(plan, report)

@@ -153,6 +153,54 @@ describe('foreign keys', () => {
   })
 })
 
+describe('what the target has under the name of a table', () => {
+  const eater = `CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;`
+  const eats = 'FOR EACH ROW EXECUTE FUNCTION eat();'
+  let bytes: Buffer
+  beforeAll(async () => {
+    bytes = await archiveOf('plain_things', 'CREATE TABLE things (id int); INSERT INTO things VALUES (1), (2)')
+  })
+
+  test.each([
+    ['a partitioned table', `CREATE TABLE things (id int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF things DEFAULT;
+      CREATE TRIGGER eats BEFORE INSERT ON part ${eats} ALTER TABLE part ENABLE ALWAYS TRIGGER eats`],
+    ['a partitioned table', `CREATE TABLE things (id int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF things DEFAULT; INSERT INTO things VALUES (1)`],
+    ['a view', `CREATE TABLE other (id int); CREATE VIEW things AS SELECT id FROM other; CREATE TRIGGER eats INSTEAD OF INSERT ON things ${eats}`],
+    ['a materialized view', 'CREATE MATERIALIZED VIEW things AS SELECT 1 AS id'],
+    ['a foreign table', 'CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE things (id int) SERVER s'],
+  ])('%s is refused by name', async (kind, text) => {
+    await sql(`${eater} ${text}`)
+    for (const more of [{}, { disableTriggers: true }, { tables: ['things'] }]) {
+      const error = await failure(restore(bytes, { only: 'data', ...more }))
+      expect(error.message).toBe(`only: data cannot be restored into 127.0.0.1:${server.port}/${database}: it has something else in place of tables: public.things is ${kind}`)
+    }
+  })
+
+  test('rows that pg_dump loads through the root of the partitions meet the triggers of all of them', async () => {
+    const whole = 'CREATE TABLE whole (id int) PARTITION BY RANGE (id); CREATE TABLE low PARTITION OF whole FOR VALUES FROM (0) TO (10);'
+    await server.createDatabase('through_root')
+    await server.sql(`${whole} INSERT INTO whole VALUES (1), (2)`, 'through_root')
+    const [direct, through] = [dump(server, 'through_root', 17), dump(server, 'through_root', 17, '--load-via-partition-root')]
+    await sql(`${eater} ${whole} CREATE TABLE high PARTITION OF whole FOR VALUES FROM (10) TO (20); CREATE TRIGGER eats BEFORE INSERT ON high ${eats}`)
+    expect((await failure(restore(through, { only: 'data' }))).message).toContain('triggers would fire for the restored rows: eats of public.high')
+    expect(await restore(direct, { only: 'data' })).toMatchObject({ errors: [] })
+    expect(await sql('SELECT count(*) FROM low')).toBe('2')
+    await sql('TRUNCATE whole; ALTER TABLE whole DETACH PARTITION low')
+    expect((await failure(restore(through, { only: 'data' }))).message).toContain('public.low is no partition')
+  })
+})
+
+test('check constraints apply to rows that are loaded alone, also those that are not valid; everything at once restores them', async () => {
+  const bytes = await archiveOf('unchecked', 'CREATE TABLE old (n int); INSERT INTO old VALUES (-1); ALTER TABLE old ADD CONSTRAINT positive CHECK (n > 0) NOT VALID')
+  await restore(bytes, { only: 'schema' })
+  const outcome = await restore(bytes, { only: 'data', disableTriggers: true })
+  expect(outcome).toMatchObject({ left: 'unchanged' })
+  expect(outcome.errors.join()).toContain('violates check constraint "positive"')
+  await sql('DROP TABLE old')
+  expect(await restore(bytes, {})).toMatchObject({ errors: [], left: 'everything' })
+  expect(await sql('SELECT n FROM old')).toBe('-1')
+})
+
 test('only the tables that are restored have to be without rows', async () => {
   const bytes = await archiveOf('three', 'CREATE TABLE one AS SELECT 1 AS id; CREATE TABLE "two, x" AS SELECT 2 AS id; CREATE TABLE three AS SELECT 3 AS id')
   await sql('CREATE TABLE one (id int); CREATE TABLE "two, x" (id int); CREATE TABLE three AS SELECT 0 AS id')
