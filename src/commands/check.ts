@@ -53,13 +53,17 @@ function look(inputs: Inputs['check'], environment: Environment): Promise<{ stor
 /** As many are named one by one. */
 const MOST_UNSOUND = 3
 
-function problemsOf({ newest, verified, unsound, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
+function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
   const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
   for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
   if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
-  const why = unreadable ?? (newest === undefined ? 'every snapshot is dated in the future' : `the newest is ${newest}`)
+  if (missing.length > 0) {
+    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+    problems.push(`the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, if they are not needed any more, prune the set once with --force`)
+  }
+  const why = unreadable ?? (newest === undefined ? (missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future') : `the newest is ${newest}`)
   if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
   else if (age(verified.time) > maxAge) problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`)
   if (maxProofAge === undefined) return problems

@@ -1,9 +1,11 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
+import { warningOf } from '../report/report.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
 import { LIMITS } from '../repository/limits.ts'
+import { missingSnapshots, missingText } from '../repository/references.ts'
 import { renewRecoveryFiles } from '../repository/recovery.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
@@ -17,6 +19,8 @@ import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult, DestinationResult } from './results.ts'
 import { spaceIn } from './space.ts'
 import { verifySnapshot, type Verifying } from './verify-snapshot.ts'
+
+const MISSING_HINT = 'They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, prune the set once with --force.'
 
 /** One of the places that a backup goes to. */
 interface Place {
@@ -108,7 +112,10 @@ export class Destinations {
     try {
       if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
       const verified = await this.#readBack(place, id, keys, how, programs)
-      if (!prune || Object.keys(this.#inputs.retention).length === 0) return { name, verified }
+      const pruning = prune && Object.keys(this.#inputs.retention).length > 0
+      // A prune tells of it as well.
+      if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(store, keys)
+      if (!pruning) return { name, verified }
       if (held !== undefined) return { name, verified, prune: { skipped: held } }
       return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
     } catch (error) {
@@ -144,6 +151,12 @@ export class Destinations {
           : 'Do not count on it before a verify has succeeded.',
       status: result === 'failed' ? 1 : 3,
     })
+  }
+
+  async #tellOfMissing(store: Store, keys: Keys): Promise<void> {
+    const { report } = this.#environment
+    const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
+    if (missing.length > 0) report.warning(missingText(store, missing), MISSING_HINT)
   }
 
   #giveUp(place: Place, error: unknown): void {

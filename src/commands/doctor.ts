@@ -10,6 +10,7 @@ import { formatBytes } from '../report/format.ts'
 import { snapshotKeys } from '../repository/catalog.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { LIMITS } from '../repository/limits.ts'
+import { checkListing } from '../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'
 import { openRepository } from '../repository/repository.ts'
 import { decodeSnapshot } from '../repository/snapshot.ts'
@@ -95,7 +96,10 @@ const LOOKED_AT = 20
 async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
   try {
     const empty: Check = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
-    if ((await snapshotKeys(store)).length === 0) return empty
+    if ((await snapshotKeys(store)).length === 0) {
+      if (await isThere(store, 'lifeboat.json')) await checkListing(store)
+      return empty
+    }
     await openRepository(store)
     const keys = await openKeys(encryptionKey, { store, create: false })
     // Where anyone can add some, only those that are signed are left once the key is known.

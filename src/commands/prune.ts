@@ -12,7 +12,7 @@ import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
 import { checkListing } from '../repository/listing.ts'
-import { readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
+import { missingText, readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../repository/retention.ts'
 import { SetProofs } from '../repository/set-proofs.ts'
 import { snapshotKey } from '../repository/snapshot.ts'
@@ -131,8 +131,7 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
     return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
   }
   if (missing.length > 0) {
-    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
-    return new LifeboatError(`${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${others}`, {
+    return new LifeboatError(missingText(store, missing), {
       hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, once: ${commandOf(store, options, '--force')}. ${otherwise}`,
     })
   }

@@ -4,6 +4,7 @@ import { idOf, isAhead, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { checkListing } from './listing.ts'
 import type { Verdict } from './proofs.ts'
+import { missingSnapshots } from './references.ts'
 import { SetProofs } from './set-proofs.ts'
 import { newestGood, type Unsound } from './wholeness.ts'
 
@@ -16,6 +17,8 @@ export interface Freshness {
   verified: { snapshot: string; time: string; level: Verdict['level']; partial?: true } | undefined
   /** Newer snapshots that are damaged, newest first. */
   unsound: Unsound[]
+  /** Ids of snapshots that proofs name and that the store does not have. */
+  missing: string[]
   /** Why the newest snapshot cannot be read, where that is no damage: it is of another key. */
   unreadable?: string
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
@@ -41,11 +44,14 @@ export async function freshnessOf(store: Store, keys: Keys, set: string | undefi
   if (listed.length === 0) await checkListing(store, set)
   const bySet = Map.groupBy(listed, setOf)
   const found: Freshness[] = []
-  for (const [name, snapshots] of bySet) found.push(await ofSet(store, keys, name, snapshots, options))
+  const missing = Map.groupBy(await missingSnapshots(store, keys, set, options.onDamaged), setOf)
+  for (const name of new Set([...bySet.keys(), ...missing.keys()])) {
+    found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(idOf) })
+  }
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
 }
 
-async function ofSet(store: Store, keys: Keys, set: string, listed: readonly string[], { level, now, onDamaged }: FreshnessOptions): Promise<Freshness> {
+async function ofSet(store: Store, keys: Keys, set: string, listed: readonly string[], { level, now, onDamaged }: FreshnessOptions): Promise<Omit<Freshness, 'missing'>> {
   const snapshots = listed.filter((key) => !isAhead(idOf(key), now))
   for (const key of listed.slice(0, listed.length - snapshots.length)) onDamaged(new LifeboatError(`${key} does not count: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. Once that is settled, delete it: `lifeboat forget ID`.' }))
   const proofs = await SetProofs.list(store, keys, set, onDamaged)

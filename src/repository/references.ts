@@ -1,6 +1,6 @@
 import type { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
-import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
@@ -113,10 +113,25 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
   return references
 }
 
+/** Keys of the snapshots of a set, or of every set, that authentic proofs name and that the store does not have. Reads nothing of those that are listed. */
+export async function missingSnapshots(store: Store, keys: Keys, set: string | undefined, onDamaged: (error: LifeboatError) => void): Promise<string[]> {
+  // In artifacts, snapshots and their proofs expire apart.
+  if (store.neededUntil) return []
+  const proofs = await provenSnapshots(store, set)
+  const listed = new Set(proofs.size > 0 ? await snapshotKeys(store, set) : [])
+  const missing: string[] = []
+  for (const [key, named] of proofs) if (!listed.has(key) && !(await isThere(store, key)) && (await isProven(store, keys, named, onDamaged))) missing.push(key)
+  return missing.toSorted()
+}
+
+export function missingText(store: Store, missing: readonly string[]): string {
+  return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`
+}
+
 /** The keys of proofs, by the key of the snapshot. */
-async function provenSnapshots(store: Store): Promise<Map<string, string[]>> {
+async function provenSnapshots(store: Store, set?: string): Promise<Map<string, string[]>> {
   const proven = new Map<string, string[]>()
-  for (const proof of [...(await proofKeys(store)).values()].flat()) {
+  for (const proof of [...(await proofKeys(store, { set })).values()].flat()) {
     const { set, snapshot } = parseProofKey(proof)!
     const key = snapshotKey(set, snapshot)
     proven.set(key, [...(proven.get(key) ?? []), proof])

@@ -1,9 +1,11 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { backup } from '../../src/commands/backup.ts'
 import { check } from '../../src/commands/check.ts'
+import { doctor } from '../../src/commands/doctor.ts'
 import { forget } from '../../src/commands/forget.ts'
 import { list } from '../../src/commands/list.ts'
 import { keepProofs } from '../../src/commands/proof.ts'
@@ -91,6 +93,38 @@ test('a store whose snapshots were moved away loses no chunk by prunes, and no c
   await expect(findSnapshot(new FileStore(root), keys, 'app', { kind: 'id', id: ids.app[0]! })).rejects.toThrow('lists proofs, but no snapshot')
   renameSync(path.join(folder, `moved-${count}`), path.join(root, 'snapshots'))
   expect(await runPrune()).toMatchObject({ deleted: 1 })
+})
+
+test('a backup without retention warns once of a set that lost its snapshots, and check fails from then on and names them', async () => {
+  move('snapshots')
+  const volume = path.join(folder, `volume-${count}`)
+  mkdirSync(volume)
+  writeFileSync(path.join(volume, 'file'), 'content')
+  const back = async () => backup(parseInputs('backup', { ...given({}), volumes: `v=${volume}`, 'client-install': 'never' }, {}), { ...environment(), variables: { PATH: process.env['PATH'] ?? '' } })
+  await back()
+  expect(warnings).toEqual([`file:${root} holds proofs of snapshots that it does not have: ${snapshotKey('app', ids.app[2]!)} and 2 more`])
+  const missing = (set: 'app' | 'shop') => expect.stringContaining(`set ${set}: the store has proofs of snapshots that it does not have: ${ids[set][2]} and 2 more`)
+  const checked = await check(parseInputs('check', { ...given({}), 'max-age': '1d' }, {}), environment())
+  expect(checked.problems).toEqual([missing('app')])
+  const everySet = await check(parseInputs('check', { destination: `file:${root}`, 'encryption-key': identity, 'max-age': '1d' }, {}), environment())
+  expect(everySet.problems).toEqual([missing('app'), missing('shop'), expect.stringContaining('set shop: no snapshot is verified and whole')])
+  for (const id of ids.app) renameSync(path.join(folder, `moved-${count}`, 'app', `${id}.json.zst`), path.join(root, 'snapshots/app', `${id}.json.zst`))
+  warnings = []
+  now += 60_000
+  await back()
+  expect(warnings).toEqual([])
+  expect((await check(parseInputs('check', { ...given({}), 'max-age': '1d' }, {}), environment())).problems).toEqual([])
+})
+
+const keyOf = async (destination: string) => (await doctor(parseInputs('doctor', { destination, 'encryption-key': identity, 'client-install': 'never' }, {}), environment())).checks.find(({ check: one }) => one === 'key')
+
+test('doctor calls a store empty before its first backup, and not one whose snapshots are gone', async () => {
+  const fresh = path.join(folder, 'fresh')
+  expect(await keyOf(`file:${fresh}`)).toMatchObject({ state: 'good', says: expect.stringContaining('empty') })
+  await openOrMakeRepository(new FileStore(fresh))
+  expect(await keyOf(`file:${fresh}`)).toMatchObject({ state: 'good', says: expect.stringContaining('empty') })
+  move('snapshots')
+  expect(await keyOf(`file:${root}`)).toMatchObject({ state: 'bad', says: expect.stringContaining('lists proofs, but no snapshot') })
 })
 
 test('without proofs the chunks alone tell that snapshots are missing; forced, a prune deletes them', async () => {
