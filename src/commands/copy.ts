@@ -7,7 +7,8 @@ import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys
 import { checkListing } from '../repository/listing.ts'
 import { copyKeyFiles } from '../repository/key-files.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
-import { copySnapshot } from '../repository/copy.ts'
+import { type CopyOptions, copySnapshot } from '../repository/copy.ts'
+import { CopiedDamage } from '../repository/copy-damage.ts'
 import { openOrMakeRepository, openRepository } from '../repository/repository.ts'
 import { authenticatorOf } from '../repository/signed.ts'
 import { destinationText } from '../stores/destination.ts'
@@ -36,9 +37,10 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
         to.groups?.authenticate(authenticatorOf(keys))
         await openOrMakeRepository(to)
         await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
+        const damage = await CopiedDamage.of(from, to, keys, set, warningOf(environment.report))
         for (const key of ofSet) {
           const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`
-          snapshots.push(await copyOne(key, from, to, keys, inputs.grace, environment, (bytes) => environment.report.progress({ activity, done: bytes })))
+          snapshots.push(await copyOne(key, from, to, { keys, damage, grace: inputs.grace }, environment, (bytes) => environment.report.progress({ activity, done: bytes })))
         }
       } finally {
         await to.close()
@@ -66,13 +68,14 @@ async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy']
   return newest
 }
 
-async function copyOne(key: string, from: Store, to: Store, keys: Keys, grace: number, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+async function copyOne(key: string, from: Store, to: Store, how: Pick<CopyOptions, 'keys' | 'damage' | 'grace'>, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
   const { signal, report } = environment
   const snapshot = idOf(key)
   const set = setOf(key)
   try {
-    const { bytes, chunks } = await copySnapshot(key, { from, to, keys, signal, now: () => environment.now(), grace, onBytes, onDamaged: warningOf(report) })
-    return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks }
+    const { bytes, chunks, damaged } = await copySnapshot(key, { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) })
+    if (damaged !== undefined) report.warning(`snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`, 'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat verify`.')
+    return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks, ...(damaged !== undefined && { damaged }) }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof LifeboatError)) throw error

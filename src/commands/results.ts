@@ -336,6 +336,8 @@ export interface CopyResult {
     snapshot: string
     set: string
     outcome: 'copied' | 'was there' | 'failed'
+    /** What is known to be damaged of it in the store that it comes from. */
+    damaged?: string
     /** Transferred, and chunks among them. */
     bytes: number
     chunks: number

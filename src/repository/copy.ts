@@ -1,6 +1,7 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { isThere, NotFound, type Store } from '../stores/store.ts'
+import type { CopiedDamage } from './copy-damage.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
 import { lastLook } from './last-look.ts'
@@ -23,6 +24,8 @@ export interface CopyOptions {
   grace: number
   /** Told of trash that cannot be read, which the next prune tells as well. */
   onDamaged: (error: LifeboatError) => void
+  /** What is known to be damaged of the set, and goes along. */
+  damage: CopiedDamage
   /** Told of the bytes copied so far. */
   onBytes: (bytes: number) => void
 }
@@ -30,8 +33,9 @@ export interface CopyOptions {
 /**
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
  * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
+ * `damaged`: what is known to be wrong with the snapshot, which its copy shares.
  */
-export async function copySnapshot(key: string, { from, to, keys, signal, now, grace, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number }> {
+export async function copySnapshot(key: string, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number; damaged: string | undefined }> {
   const began = now()
   const object = await from.get(key, LIMITS.snapshot)
   const snapshot = await decodeSnapshot(key, object, keys)
@@ -56,8 +60,9 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, g
   }
   // What was put has the names that it had before, so a prune that was about to delete one of these has deleted the new one. From here on it is needed.
   if (lacking.size > 0 && !to.groups) await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
-  if (bytes > 0) await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
-  return { bytes, chunks: lacking.size }
+  const carried = await damage.carry(snapshot, lacking, { from, to, now: now() })
+  if (bytes > 0 || carried) await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
+  return { bytes, chunks: lacking.size, damaged: await damage.whyIn(snapshot) }
 }
 
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */

@@ -40,6 +40,11 @@ export class SetProofs {
     return (await inParallel(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined)
   }
 
+  /** All proofs of the set. */
+  all(): Promise<Verdict[]> {
+    return this.of([...this.#named.keys()])
+  }
+
   /** The newest proof, of any snapshot, of which this is true. */
   async newest(wanted: (proof: Verdict) => boolean): Promise<Verdict | undefined> {
     for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {

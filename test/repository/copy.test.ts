@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { copySnapshot } from '../../src/repository/copy.ts'
+import { CopiedDamage } from '../../src/repository/copy-damage.ts'
 import { snapshotKeys } from '../../src/repository/catalog.ts'
 import { collectGarbage } from '../../src/repository/garbage.ts'
 import { labelsOf, putLabels } from '../../src/repository/labels.ts'
@@ -35,7 +36,7 @@ async function twoBackups(): Promise<{ from: FileStore; to: FileStore; older: st
 const { signal } = new AbortController()
 let now = () => new Date()
 afterEach(() => (now = () => new Date()))
-const copy = (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { from, to, keys: withKeys, signal, now, grace: GRACE, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
+const copy = async (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { damage: await CopiedDamage.of(from, to, withKeys, 'app', () => undefined), from, to, keys: withKeys, signal, now, grace: GRACE, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
 const idIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 const objectsIn = async (store: Store): Promise<string[]> => (await all(store.list(''))).map(({ key, size }) => `${key} ${size}`).toSorted()
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { copySnapshot } from '../../src/repository/copy.ts'
+import { CopiedDamage } from '../../src/repository/copy-damage.ts'
 import { newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
 import { loadKnown } from '../../src/repository/known.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
@@ -139,7 +140,7 @@ test('a copy of a snapshot in another store opens for the same recipients', asyn
   const target = new FileStore(to)
   await openOrMakeRepository(target)
   const keys = await openKeys(own.identity, { store: target, create: false })
-  await copySnapshot(snapshotKey('app', id), { from: new FileStore(from), to: target, keys, signal: new AbortController().signal, now: () => new Date(), grace: 86_400_000, onDamaged: () => undefined, onBytes: () => undefined })
+  await copySnapshot(snapshotKey('app', id), { damage: await CopiedDamage.of(new FileStore(from), target, keys, 'app', () => undefined), from: new FileStore(from), to: target, keys, signal: new AbortController().signal, now: () => new Date(), grace: 86_400_000, onDamaged: () => undefined, onBytes: () => undefined })
   expect(recovered(to, id, extra)).toMatchObject({ status: 0, digest: sha256(first) })
   // And is built on there.
   expect((await backUpTo(to, first, [extra.recipient])).newChunks).toBe(0)
