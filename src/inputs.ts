@@ -819,7 +819,9 @@ export function secretsOf(input: Input, text: string): string[] {
 /** The error for a name that is none of `names`. */
 export function unknownInput(command: string, name: string, names: readonly string[]): LifeboatError {
   const near = nearest(name, names)
-  return new LifeboatError(`${command} has no input ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''}`, {
+  // Anything else than a name may be a secret in the wrong place.
+  const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown'
+  return new LifeboatError(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
     hint: `The inputs of ${command} are ${names.join(', ')}.`,
     status: 2,
   })

@@ -48,6 +48,11 @@ describe('secrets given to inputs that are not secret', () => {
     }
   })
 
+  test('the name of an input is shown only if it can be one', () => {
+    expect(refusal('list', { ...restore, 'postgres://u:hunter2@h/db': 'x' }).message).not.toContain('hunter2')
+    expect(refusal('list', { 'postgres://u:hunter2@h/db': 'x' }).message).toBe('list has no input of the name given, which is not shown')
+  })
+
   test('a truncated key is masked wherever it is printed', () => {
     expect(new Redaction().apply(`set: "${writeKey}"`)).toBe('set: "***"')
     expect(new Redaction().apply(`recipients: "${identity.slice(0, 60)}…" is not`)).toBe('recipients: "***…" is not')
