@@ -69,7 +69,7 @@ export class Destinations {
     const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
     if (lacking.size === 0) return
     // First read, then written: whichever fails is the one that is given up.
-    const files = new Map((await each((store) => readKeyFiles(store, lacking))).flatMap((ofOne) => [...ofOne]))
+    const files = new Map((await each((store) => readKeyFiles(store, ({ key }) => lacking.has(key)))).flatMap((ofOne) => [...ofOne]))
     await each((store) => addKeyFiles(store, files))
   }
 

@@ -74,7 +74,7 @@ function passphraseOf(text: string, name: string): string {
 
 async function opened(store: Store, files: readonly KeyFile[], passphrase: string): Promise<KeyFile[]> {
   const those: KeyFile[] = []
-  for (const file of triedKeyFiles(files)) if ((await unwrapIdentity(store, file, passphrase)) !== undefined) those.push(file)
+  for (const file of await triedKeyFiles(store, files)) if ((await unwrapIdentity(store, file, passphrase)) !== undefined) those.push(file)
   return those
 }
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
-import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
+import { claimedKeys } from './claimed-keys.ts'
 import { LIMITS } from './limits.ts'
 import { passphraseIdentity, passphraseRecipient } from './sealing/passphrase.ts'
 
 /** log2 of scrypt's N: 128 MiB and some tenths of a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17
-/** The highest that is tried: 256 MiB and some two seconds. */
+/** The highest that is tried: 256 MiB for some two seconds. */
 const MOST_WORK = 18
 /** Key files that a passphrase is tried on: each takes a second or two. */
 export const MOST_TRIED = 16
@@ -37,16 +37,18 @@ export async function keyFiles(store: Store): Promise<KeyFile[]> {
 
 export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: () => Promise<Buffer | undefined> }
 
-/** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
-export async function* keyFileCandidates(store: Store, onDamaged: (error: LifeboatError) => void): AsyncGenerator<KeyFileCandidate, void, void> {
-  const seen = new Set<string>()
-  const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await triedOf(one, onDamaged) }))
-  for (const { files = [] } of found) {
-    for (const { key, fingerprint } of files) {
-      const holders = found.flatMap(({ one, files: own }) => (own?.some((file) => file.key === key) ? [one] : []))
-      if (!seen.has(key)) yield { key, fingerprint, read: () => readFromAny(holders, key) }
-      seen.add(key)
-    }
+/**
+ * What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name.
+ * `onTooMany` is told how many key files there are, where not all are tried.
+ */
+export async function* keyFileCandidates(store: Store, onTooMany: (all: number) => void): AsyncGenerator<KeyFileCandidate, void, void> {
+  const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await keyFiles(one) }))
+  const all = oldestOfEach(found.flatMap(({ files = [] }) => files))
+  const tried = await triedKeyFiles(store, all)
+  if (tried.length < all.length) onTooMany(all.length)
+  for (const { key, fingerprint } of tried) {
+    const holders = found.flatMap(({ one, files }) => (files?.some((file) => file.key === key) ? [one] : []))
+    yield { key, fingerprint, read: () => readFromAny(holders, key) }
   }
   // Of several stores, one that fails is given up where the backup begins to write.
   const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store.each ? read().catch(() => undefined) : read())
@@ -73,17 +75,22 @@ async function readFromAny(holders: readonly Store[], key: string): Promise<Buff
   throw failures[0]
 }
 
-async function triedOf(store: Store, onDamaged: (error: LifeboatError) => void): Promise<KeyFile[]> {
-  const all = await keyFiles(store)
-  const tried = triedKeyFiles(all)
-  if (tried.length < all.length) onDamaged(new LifeboatError(`${store.name} has ${all.length} key files; only the ${tried.length} oldest are tried`, { hint: 'Delete those that are not yours: `lifeboat key list` shows them.' }))
-  return tried
+/** Of files with the same name in several stores, the oldest; in the order of their names. */
+function oldestOfEach(files: readonly KeyFile[]): KeyFile[] {
+  const newestFirst = files.toSorted((a, b) => b.modified.getTime() - a.modified.getTime())
+  return [...new Map(newestFirst.map((file) => [file.key, file])).values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
 }
 
-/** Those that are tried, in the order of their names: where there are too many, the oldest, for what someone else put there came later. */
-export function triedKeyFiles(files: readonly KeyFile[]): KeyFile[] {
-  const oldest = files.toSorted((a, b) => a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED)
-  return files.filter((file) => oldest.includes(file))
+/**
+ * Those of a store's key files that are tried, in the order of their names. Where there are too many: first those of the keys that the newest snapshots
+ * claim, then the oldest, for what someone else put there came later, unless they could set its time.
+ */
+export async function triedKeyFiles(store: Store, files: readonly KeyFile[]): Promise<KeyFile[]> {
+  if (files.length <= MOST_TRIED) return [...files]
+  const claims = (await each(store, async (one) => (one.groups ? [] : claimedKeys(one)))).flat()
+  const rank = ({ key, fingerprint }: KeyFile): number => (claims.includes(fingerprint) ? (key === `keys/${fingerprint}.age` ? 0 : 1) : 2)
+  const chosen = files.toSorted((a, b) => rank(a) - rank(b) || a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED)
+  return files.filter((file) => chosen.includes(file))
 }
 
 /** Does the same in a store, or, of several that are used as one, in each. */
@@ -121,14 +128,13 @@ export async function openKeyFile(bytes: Buffer, passphrase: string): Promise<st
 
 /** Puts the key files of these identities into another store that lacks them, so that the same passphrases open both. */
 export async function copyKeyFiles(from: Store, to: Store, fingerprints: ReadonlySet<string>): Promise<void> {
-  const wanted = (await keyFiles(from)).filter(({ fingerprint }) => fingerprints.has(fingerprint)).map(({ key }) => key)
-  await addKeyFiles(to, await readKeyFiles(from, new Set(wanted)))
+  await addKeyFiles(to, await readKeyFiles(from, ({ fingerprint }) => fingerprints.has(fingerprint)))
 }
 
-/** What is in a store's key files, or in those of them that are `wanted`. */
-export async function readKeyFiles(store: Store, wanted?: ReadonlySet<string>): Promise<Map<string, Buffer>> {
+/** What is in those of a store's key files that are wanted. */
+export async function readKeyFiles(store: Store, wanted: (file: KeyFile) => boolean): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const { key } of triedKeyFiles(await keyFiles(store))) if (wanted?.has(key) ?? true) files.set(key, await store.get(key, LIMITS.keyFile))
+  for (const { key } of await triedKeyFiles(store, (await keyFiles(store)).filter(wanted))) files.set(key, await store.get(key, LIMITS.keyFile))
   return files
 }
 

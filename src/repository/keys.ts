@@ -2,6 +2,8 @@ import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
 import { DamagedObject, type Store } from '../stores/store.ts'
+import { snapshotKeys } from './catalog.ts'
+import { claimedKeys } from './claimed-keys.ts'
 import { each, type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile, whyNotTried } from './key-files.ts'
 import { LIMITS } from './limits.ts'
 import { authenticatorOf } from './signed.ts'
@@ -173,26 +175,54 @@ export function fingerprintOf(recipient: string): string {
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
 async function unwrapIdentities(passphrase: string, store: Store, { create, onDamaged = ignore }: { create: boolean; onDamaged?: OnDamaged }): Promise<[string, ...string[]]> {
   const identities = new Map<string, string>()
-  let [found, tried] = [0, 0]
-  for await (const { key, fingerprint, read } of keyFileCandidates(store, onDamaged)) {
+  let [found, tried, all] = [0, 0, 0]
+  const onTooMany = (there: number): void => {
+    all = there
+    onDamaged(new LifeboatError(`${store.name} has ${all} key files; only ${MOST_TRIED} are tried: those of the keys that the newest snapshots claim, then the oldest`, { hint: TOO_MANY }))
+  }
+  for await (const { key, fingerprint, read } of keyFileCandidates(store, onTooMany)) {
     found++
     // Opened with another of its files, which takes a second each.
     if (identities.has(fingerprint)) continue
     const bytes = await readTriable(key, store, read, onDamaged)
     if (!bytes) continue
-    if (++tried > MOST_TRIED) break
+    if (tried === MOST_TRIED) break
+    tried++
     const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged)
     if (identity !== undefined) identities.set(fingerprint, identity)
   }
   const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity)
   if (first !== undefined) return [first, ...others]
-  if (found === 0 && create) return wrapNewIdentity(passphrase, store)
-  throw new LifeboatError(
-    found === 0
-      ? `${store.name} has no key file, so a passphrase cannot open it`
-      : `the passphrase does not open ${store.name} (${tried} key ${tried === 1 ? 'file' : 'files'} tried)`,
-    { hint: found === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' },
-  )
+  if (found === 0) {
+    await refuseWhereSnapshotsAre(store)
+    if (create) return wrapNewIdentity(passphrase, store)
+    throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it`, { hint: 'Check the destination; a store written with an age identity needs that identity.' })
+  }
+  const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`
+  throw new LifeboatError(`the passphrase does not open ${store.name} (${count} tried)`, {
+    hint: `Check the passphrase for a missing character or a trailing space.${all > 0 ? ` Or its key file is not among those tried. ${TOO_MANY}` : ''}`,
+  })
+}
+
+const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.'
+
+/** A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could not be read. */
+async function refuseWhereSnapshotsAre(store: Store): Promise<void> {
+  // In artifacts each snapshot comes with the key file that it needs.
+  const found = await each(store, async (one) => {
+    const snapshots = one.groups ? [] : await snapshotKeys(one)
+    return { one, snapshots, claims: await claimedKeys(one, snapshots) }
+  })
+  const locked = found.find(({ snapshots }) => snapshots.length > 0)
+  if (!locked) return
+  const { one, snapshots, claims } = locked
+  const named = `${snapshots.slice(0, 3).join(', ')}${snapshots.length > 3 ? ` and ${snapshots.length - 3} more` : ''}`
+  const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`
+  throw new LifeboatError(`${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. The newest ${claimed}: ${named}`, {
+    hint:
+      `Put ${claims.length === 0 ? 'keys/<fingerprint>.age' : claims.map((claim) => `keys/${claim}.age`).join(', ')} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
+      'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. Nothing was changed.',
+  })
 }
 
 type OnDamaged = (error: LifeboatError) => void

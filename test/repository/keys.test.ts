@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Decrypter, Encrypter } from 'age-encryption'
@@ -236,7 +236,63 @@ describe('a passphrase', () => {
     for (let index = 0; index < 40; index++) await store.put(`keys/00000000000000${String(index).padStart(2, '0')}.age`, other)
     const keys = await openKeys(passphrase, { store, create: false, onDamaged: ({ message }) => void warnings.push(message) })
     expect(keys.identity).toBe(identity)
-    expect(warnings).toEqual([`${store.name} has 41 key files; only the 16 oldest are tried`])
+    expect(warnings).toEqual([`${store.name} has 41 key files; only 16 are tried: those of the keys that the newest snapshots claim, then the oldest`])
+  })
+
+  const sources = { app: [{ name: 'app.dump', bytes: noise('of a passphrase', 50_000) }] }
+
+  test('makes no new identity beside snapshots, of any set and in any destination: without the lost key file nothing there can be read', async () => {
+    const [root, empty] = [freshFolder(), freshFolder()]
+    await backUp({ folder: root, encryptionKey: passphrase, set: 'other', sources })
+    const [lost] = keyFiles(root)
+    const bytes = readFileSync(path.join(root, 'keys', lost!))
+    rmSync(path.join(root, 'keys'), { recursive: true })
+    const store = new FileStore(root)
+    for (const [where, create] of [[store, true], [store, false], [both(new FileStore(empty), store), true]] as const) {
+      const said = await failure(openKeys(passphrase, { store: where, create }))
+      expect(said).toContain(`${store.name} has snapshots but no key file (keys/…): without it nothing there can be read`)
+      expect(said).toContain(`claim to be of the key ${lost!.slice(0, 16)}: snapshots/other/`)
+      expect(said).toContain(`Put keys/${lost} back from a copy`)
+    }
+    expect([existsSync(path.join(root, 'keys')), existsSync(path.join(empty, 'keys'))]).toEqual([false, false])
+    await store.put(`keys/${lost}`, bytes)
+    expect((await openKeys(passphrase, { store, create: true })).fingerprint).toBe(lost!.slice(0, 16))
+  })
+
+  test('makes none beside the snapshots of an identity, which go on; a forged one that stops the first backup is named, and gone is gone', async () => {
+    const root = freshFolder()
+    await backUp({ folder: root, encryptionKey: identity, sources })
+    const store = new FileStore(root)
+    expect(await failure(openKeys(passphrase, { store, create: true }))).toContain(`claim to be of the key ${fingerprintOf(recipient)}`)
+    await backUp({ folder: root, encryptionKey: identity, sources })
+
+    const honest = new FileStore(freshFolder())
+    const forged = 'snapshots/app/20261120T020000Z-00000000.json.zst'
+    await honest.put(forged, Buffer.from('no snapshot'))
+    const said = await failure(openKeys(passphrase, { store: honest, create: true }))
+    expect(said).toContain(`The newest name no key: ${forged}`)
+    expect(said).toContain('If those snapshots are not yours, delete them')
+    await honest.delete(forged)
+    expect((await openKeys(passphrase, { store: honest, create: true })).identity).toBeDefined()
+  })
+
+  test('is tried first with the key files that the newest snapshots name, however old the others are said to be', async () => {
+    const root = freshFolder()
+    await backUp({ folder: root, encryptionKey: passphrase, sources })
+    const [own] = keyFiles(root)
+    const store = new FileStore(root)
+    const other = await wrap('another identity', 'another passphrase altogether')
+    const fingerprints = Array.from({ length: 16 }, (_, index) => `00000000000000${String(index).padStart(2, '0')}`)
+    const further = fingerprints.map((digits) => `${own!.slice(0, 16)}-${digits.slice(8)}`)
+    for (const name of [...fingerprints, ...further]) {
+      await store.put(`keys/${name}.age`, other)
+      utimesSync(path.join(root, `keys/${name}.age`), 1, 1)
+    }
+    expect((await openKeys(passphrase, { store, create: true })).fingerprint).toBe(own!.slice(0, 16))
+    const said = await failure(openKeys(`${passphrase} `, { store, create: true }))
+    expect(said).toContain('(16 of 33 key files tried)')
+    expect(said).toContain('`lifeboat key list` shows them')
+    expect(keyFiles(root)).toHaveLength(33)
   })
 
   test('shows nothing of a key file that opens and holds no identity', async () => {
