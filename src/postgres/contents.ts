@@ -18,6 +18,8 @@ export interface Entry {
   inherits: boolean
   /** Rows of a partition that are given to the root of its partitions, which may put them into others. */
   throughRoot?: true
+  /** Rows that are INSERT statements, which rules meet; COPY meets none. */
+  inserts?: true
   /** The SQL of entries of the database itself, and of the settings of the whole archive. */
   definition?: string
 }
@@ -110,7 +112,7 @@ export class ContentsReader {
     const drop = cursor.at
     cursor.skip() // How it is dropped.
     const copy = cursor.at
-    cursor.skip() // How it is copied.
+    const copied = cursor.bytes()
     const schema = cursor.bytes()
     const tablespace = cursor.bytes()
     if (minor >= 14) cursor.skip() // The table access method.
@@ -129,6 +131,7 @@ export class ContentsReader {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
       needs: needs.slice(), // An array that grew has room for 16 more.
       inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
+      ...(kind === 'TABLE DATA' && !copied?.length && { inserts: true as const }),
       ...(kind === 'TABLE DATA' && sql?.includes('-- load via partition root ') && { throughRoot: true as const }),
     }
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry

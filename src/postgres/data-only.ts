@@ -14,6 +14,8 @@ const inTheWay = z.strictObject({
   partitions: z.array(z.strictObject({ name: relation, root: z.string() })),
   /** Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R fire then too. */
   triggers: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
+  /** Those for INSERT, enabled like triggers. */
+  rules: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
   /** Those that are checked at once. `target` has the partitions that the rows are in, where the table has any. */
   keys: z.array(z.strictObject({ table: relation, name: z.string(), target: z.array(relation) })),
 })
@@ -27,7 +29,9 @@ export async function requireLoadable(entries: readonly Entry[], { disableTrigge
   requireTables(entries, found, target.where)
   const roots = rootsOf(entries, found)
   const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])))
-  const triggers = found.triggers.filter(({ table, root, mode }) => (places.has(keyOf(table)) || roots.has(root)) && (mode === 'A' || (mode === 'R') === disableTriggers))
+  const fires = ({ table, root, mode }: InTheWay['rules'][number]) => (places.has(keyOf(table)) || roots.has(root)) && (mode === 'A' || (mode === 'R') === disableTriggers)
+  const rules = entries.some(({ inserts }) => inserts) ? found.rules : []
+  const triggers = [...found.triggers, ...rules].filter(fires)
   const keys = disableTriggers ? [] : found.keys.filter(({ table, target }) => {
     const own = places.get(keyOf(table))
     return own !== undefined && target.some((other) => (places.get(keyOf(other)) ?? -1) > own)
@@ -65,7 +69,7 @@ function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: 
   ]
   return new LifeboatError(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {
     hint: disabled
-      ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER, and enable them afterwards.'
+      ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER (or RULE), and enable them afterwards.'
       : 'Set disable-triggers: true, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints apply all the same. Or drop the keys and disable the triggers first.' })
 }
 
@@ -139,6 +143,8 @@ const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
   'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'root', ${rootOf('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
     FROM pg_catalog.pg_trigger t WHERE t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0
       AND (NOT t.tgisinternal OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't'))),
+  'rules', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('r.ev_class')}, 'root', ${rootOf('r.ev_class')}, 'name', 'rule ' || r.rulename, 'mode', r.ev_enabled)), '[]')
+    FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D'),
   'keys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('k.conrelid')}, 'name', k.conname, 'target',
       coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf), pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND NOT k.condeferred AND k.conrelid <> k.confrelid

@@ -190,6 +190,18 @@ describe('what the target has under the name of a table', () => {
   })
 })
 
+test('rules meet rows that pg_dump wrote as INSERT, and only these', async () => {
+  await server.createDatabase('ruled')
+  await server.sql('CREATE TABLE ruled (id int); INSERT INTO ruled VALUES (1)', 'ruled')
+  const inserts = dump(server, 'ruled', 17, '--inserts')
+  await sql('CREATE TABLE ruled (id int); CREATE RULE nothing AS ON INSERT TO ruled DO INSTEAD NOTHING')
+  expect((await failure(restore(inserts, { only: 'data' }))).message).toContain('would fire for the restored rows: rule nothing of public.ruled')
+  expect(await restore(dump(server, 'ruled', 17), { only: 'data' })).toMatchObject({ errors: [] })
+  await sql('TRUNCATE ruled')
+  expect(await restore(inserts, { only: 'data', disableTriggers: true })).toMatchObject({ errors: [] })
+  expect(await sql('SELECT id FROM ruled')).toBe('1')
+})
+
 test('check constraints apply to rows that are loaded alone, also those that are not valid; everything at once restores them', async () => {
   const bytes = await archiveOf('unchecked', 'CREATE TABLE old (n int); INSERT INTO old VALUES (-1); ALTER TABLE old ADD CONSTRAINT positive CHECK (n > 0) NOT VALID')
   await restore(bytes, { only: 'schema' })
