@@ -9,7 +9,7 @@ import type { Way } from '../postgres/tunnelled.ts'
 import { formatBytes, formatCount } from '../report/format.ts'
 import { type Report, warningOf } from '../report/report.ts'
 import { shrunkLines } from '../report/shrink.ts'
-import { idOf, newestFirst, snapshotIfAuthentic, snapshotKeys, timeAfter } from '../repository/catalog.ts'
+import { atOnce, idOf, newestFirst, snapshotIfAuthentic, snapshotKeys, timeAfter } from '../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../repository/known.ts'
 import { lastLook } from '../repository/last-look.ts'
@@ -57,7 +57,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     await destinations.prepare()
     const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged: warningOf(report) })
     const onDamaged = warningOf(report)
-    const before = await snapshotKeys(store, inputs.set)
+    let largest = 0
+    const before = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
     const checking = new ReusedCheck(known, store, keys, inputs['check-reused'], environment)
     reused = checking
@@ -87,7 +88,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
-    const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), report), size, inputs.set)
+    const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), largest, report), size, inputs.set)
     for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.')
     // The facts of many tables take memory that reading them back needs.
     records.length = 0
@@ -99,7 +100,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks, forRecipients } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before], report)) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before], largest, report)) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
@@ -215,8 +216,8 @@ function shrunkenAsAWhole({ recent: [before] }: Pick<BackupResult, 'recent'>, si
 /** As many as a chart shows well. */
 const RECENT = 20
 
-/** `snapshots`: keys of those of the set. The backup is stored already: if they cannot be read, that is a warning. */
-async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[], report: Report): Promise<Pick<BackupResult, 'recent' | 'recentTotal'>> {
+/** `snapshots`: keys of those of the set; `largest`: bytes of the largest that was there. The backup is stored already: if they cannot be read, that is a warning. */
+async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[], largest: number, report: Report): Promise<Pick<BackupResult, 'recent' | 'recentTotal'>> {
   const tally = new Tally()
   const sizesOf = async (key: string): Promise<BackupResult['recent'][number] | undefined> => {
     const snapshot = await snapshotIfAuthentic(store, key, keys)
@@ -226,7 +227,7 @@ async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly str
     return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
   }
   try {
-    const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), 4, sizesOf)
+    const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), atOnce(4, largest), sizesOf)
     return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum }
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error

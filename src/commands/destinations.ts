@@ -1,14 +1,14 @@
+import { readAuthentic } from '../repository/catalog.ts'
 import type { Environment } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { warningOf } from '../report/report.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
-import { LIMITS } from '../repository/limits.ts'
 import { missingSnapshots, missingText } from '../repository/references.ts'
 import { renewRecoveryFiles } from '../repository/recovery.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
-import { decodeSnapshot, snapshotKey } from '../repository/snapshot.ts'
+import { snapshotKey } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
 import { openStore, type StoreInputs } from '../stores/open.ts'
 import { SeveralStores } from '../stores/several.ts'
@@ -132,7 +132,7 @@ export class Destinations {
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
     const key = snapshotKey(set, id)
-    const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+    const snapshot = await readAuthentic(store, key, keys)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how)
     await keepProofs([found], inputs, store, keys, this.#environment)
     const { result, problems } = found

@@ -7,13 +7,11 @@ import { diagnose, judge } from '../postgres/diagnosis.ts'
 import type { Way } from '../postgres/tunnelled.ts'
 import type { Check } from '../report/checks.ts'
 import { formatBytes } from '../report/format.ts'
-import { snapshotKeys } from '../repository/catalog.ts'
+import { readAuthentic, snapshotKeys } from '../repository/catalog.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
-import { LIMITS } from '../repository/limits.ts'
 import { checkListing } from '../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'
 import { openRepository } from '../repository/repository.ts'
-import { decodeSnapshot } from '../repository/snapshot.ts'
 import { destinationText } from '../stores/destination.ts'
 import { FileStore } from '../stores/file.ts'
 import { openStore } from '../stores/open.ts'
@@ -117,7 +115,7 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
   const problems: unknown[] = []
   for (const key of snapshots.slice(0, LOOKED_AT)) {
     try {
-      await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+      await readAuthentic(store, key, keys)
       return
     } catch (error) {
       problems.push(error)

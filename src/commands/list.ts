@@ -5,8 +5,7 @@ import type { Inputs } from '../inputs.ts'
 import { momentOf } from '../inputs/moment.ts'
 import { type Report, warningOf } from '../report/report.ts'
 import type { Keys } from '../repository/keys.ts'
-import { isAhead, snapshotKeys } from '../repository/catalog.ts'
-import { LIMITS } from '../repository/limits.ts'
+import { isAhead, readSnapshot, snapshotKeys } from '../repository/catalog.ts'
 import { type ReadLabels, readLabels, tagsOf } from '../repository/labels.ts'
 import { readProofs, type Verdict, verdictOf } from '../repository/proofs.ts'
 import { retain } from '../repository/retention.ts'
@@ -67,7 +66,7 @@ async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, 
 /** Why not all of a snapshot is there. */
 async function missingFrom(key: string, store: Store, keys: Keys | undefined): Promise<string | undefined> {
   try {
-    const { snapshot } = await decodeVisible(key, await store.get(key, LIMITS.snapshot), keys)
+    const { snapshot } = await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))
     return await whyNotWhole(store, snapshot, new Set())
   } catch (error) {
     if (error instanceof NotFound) return 'it was deleted meanwhile'

@@ -4,11 +4,10 @@ import { LifeboatError, messageOf } from '../error.ts'
 import type { Inputs } from '../inputs.ts'
 import { formatCount } from '../report/format.ts'
 import { warningOf } from '../report/report.ts'
-import { findSnapshot, idOf, snapshotKeys } from '../repository/catalog.ts'
+import { findSnapshot, idOf, readAuthentic, snapshotKeys } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
-import { LIMITS } from '../repository/limits.ts'
 import { SetProofs } from '../repository/set-proofs.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot } from '../repository/snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot } from '../repository/snapshot.ts'
 import { damageIn, newestGood } from '../repository/wholeness.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
@@ -56,7 +55,7 @@ interface Unread {
 /** Undefined for one that is gone. */
 async function readable(key: string, store: Store, keys: Keys): Promise<AuthenticSnapshot | Unread | undefined> {
   try {
-    return await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+    return await readAuthentic(store, key, keys)
   } catch (error) {
     if (error instanceof NotFound) return undefined
     if (!(error instanceof LifeboatError)) throw error

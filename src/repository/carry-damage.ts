@@ -1,11 +1,9 @@
-import { LifeboatError } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
-import { idOf } from './catalog.ts'
+import { idOf, readAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { LIMITS } from './limits.ts'
 import { proveSnapshot } from './proofs.ts'
 import { SetProofs } from './set-proofs.ts'
-import { decodeSnapshot } from './snapshot.ts'
+import { DamagedSnapshot, OtherKey } from './snapshot.ts'
 import { objectsOf } from './wholeness.ts'
 
 /**
@@ -35,17 +33,10 @@ function ignoreDamaged(): void {}
 
 /** None where the snapshot is gone, damaged, or of another key. */
 async function objectsIn(key: string, store: Store, keys: Keys): Promise<ReadonlyMap<string, number>> {
-  let object: Buffer
   try {
-    object = await store.get(key, LIMITS.snapshot)
+    return objectsOf(await readAuthentic(store, key, keys))
   } catch (error) {
-    if (error instanceof NotFound || error instanceof DamagedObject) return new Map()
-    throw error
-  }
-  try {
-    return objectsOf(await decodeSnapshot(key, object, keys))
-  } catch (error) {
-    if (error instanceof LifeboatError) return new Map()
+    if (error instanceof NotFound || error instanceof DamagedSnapshot || error instanceof OtherKey || error instanceof DamagedObject) return new Map()
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { giveBackLarge } from '../memory.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
@@ -17,6 +18,32 @@ export async function snapshotKeys(store: Store, set?: string, onObject?: (objec
     onObject?.(object)
   }
   return newestFirst(keys)
+}
+
+/**
+ * What `decode` makes of a snapshot's object. The memory of the object, which may be a forged one of the largest size, is given back then, and not when it is
+ * collected: one after the other they would fill the memory.
+ */
+export async function readSnapshot<T>(store: Store, key: string, decode: (object: Buffer) => T | Promise<T>): Promise<T> {
+  const object = await store.get(key, LIMITS.snapshot)
+  try {
+    return await decode(object)
+  } finally {
+    giveBackLarge(object)
+  }
+}
+
+/** The snapshot under this key, its MAC verified. Throws whatever `decodeSnapshot` and the store do. */
+export function readAuthentic(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot> {
+  return readSnapshot(store, key, (object) => decodeSnapshot(key, object, keys))
+}
+
+/** Of snapshots that are read side by side: bytes of their objects at the same time. One that is decoded takes twenty times its bytes. */
+const BYTES_AT_ONCE = 8 * 1024 * 1024
+
+/** How many snapshots to read at the same time, where the largest has so many bytes. */
+export function atOnce(most: number, largest: number): number {
+  return Math.max(1, Math.min(most, Math.floor(BYTES_AT_ONCE / Math.max(1, largest))))
 }
 
 export function newestFirst(keys: readonly string[]): string[] {
@@ -61,7 +88,7 @@ export async function withChosen<T>(store: Store, set: string, choice: SnapshotC
   const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now))
   const damaged: LifeboatError[] = []
   for (const key of matching.slice(ahead.length)) {
-    const found = await decodedOr(damaged, async () => decode(key, await store.get(key, LIMITS.snapshot)))
+    const found = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)))
     if (found === undefined) continue
     for (const one of ahead) looking?.onPassedOver(new LifeboatError(`${one} is passed over: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.' }))
     for (const error of damaged) looking?.onPassedOver(error)
@@ -84,7 +111,7 @@ async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>):
 
 /** Undefined for one that is damaged, of another key, or gone. Throws when the store does not answer. */
 export function snapshotIfAuthentic(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
-  return decodedOr([], async () => decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys))
+  return decodedOr([], () => readAuthentic(store, key, keys))
 }
 
 /** A clock that differs by more than this is wrong, not just another machine's. */

@@ -1,3 +1,4 @@
+import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { isThere, NotFound, type Store } from '../stores/store.ts'
@@ -5,6 +6,7 @@ import type { CopiedDamage } from './copy-damage.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
 import { lastLook } from './last-look.ts'
+import { giveBackLarge } from '../memory.ts'
 import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
@@ -38,7 +40,10 @@ export interface CopyOptions {
 export async function copySnapshot(key: string, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number; damaged: string | undefined }> {
   const began = now()
   const object = await from.get(key, LIMITS.snapshot)
-  const snapshot = await decodeSnapshot(key, object, keys)
+  const snapshot = await decodeSnapshot(key, object, keys).catch((error: unknown) => {
+    giveBackLarge(object)
+    throw error
+  })
   const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
   const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged })
   let bytes = 0
@@ -104,7 +109,7 @@ async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> 
 /** Whether the store has this very object; another one under the same name was not made by this backup. */
 async function holds(store: Store, key: string, object: Buffer): Promise<boolean> {
   if (!(await isThere(store, key))) return false
-  if (object.equals(await store.get(key, LIMITS.snapshot))) return true
+  if (await readSnapshot(store, key, (there) => object.equals(there))) return true
   throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' })
 }
 

@@ -1,14 +1,13 @@
 import type { LifeboatError } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
-import { idOf, snapshotKeys } from './catalog.ts'
+import { idOf, readAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
 import type { SampledCheck } from './sampled-check.ts'
 import { knownDamage } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, type Manifest, openManifest, OtherKey, type SourceRecord } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, type Manifest, openManifest, OtherKey, type SourceRecord } from './snapshot.ts'
 import { inTrash } from './trash.ts'
 
 /** A chunk that a snapshot of this store lists. */
@@ -154,7 +153,7 @@ async function readNewest(store: Store, keys: Keys, newest: readonly string[], o
   for (const key of newest.slice(0, LOOKED_AT)) {
     if (chunks >= ENOUGH_CHUNKS || read.length === SNAPSHOTS_BUILT_ON) break
     try {
-      const snapshot = await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+      const snapshot = await readAuthentic(store, key, keys)
       read.push({ snapshot, content: snapshot.keys.identity ? await openManifest(snapshot) : undefined })
       chunks += snapshot.header.chunks.length
     } catch (error) {

@@ -204,6 +204,7 @@ export async function openHeader(key: string, object: Uint8Array, keys: Keys | u
     throw damaged(`it does not decompress: ${messageOf(cause)}`, cause)
   }
   const text = bytes.toString('latin1')
+  giveBackLarge(bytes)
   if (!isHeaderText(text)) throw damaged('its header is malformed, or of a newer version')
   const parsed = snapshotHeader.safeParse(JSON.parse(text))
   if (!parsed.success) throw damaged(firstProblem(parsed.error))

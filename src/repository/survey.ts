@@ -1,17 +1,15 @@
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../stores/retry.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
-import { idOf, snapshotKeys } from './catalog.ts'
+import { atOnce, idOf, readSnapshot, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
 
-/** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
+/** Snapshots are read side by side, for most of the time goes into waiting for the store. */
 const MOST_AT_ONCE = 16
 /** Without a key, of which nothing vouches for what is in them. */
 const MOST_UNVOUCHED_AT_ONCE = 2
-const BYTES_AT_ONCE = 8 * 1024 * 1024
 
 export interface SurveyOptions {
   /** Undefined looks at every set. */
@@ -39,11 +37,10 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
   if (sizes.size === 0) await checkListing(store, set)
   const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
-  const atOnce = Math.max(1, Math.min(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)))
-  const results = await inParallel(found, atOnce, async (key) => {
+  const results = await inParallel(found, atOnce(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, largest), async (key) => {
     signal.throwIfAborted()
     try {
-      return { result: await work(await decodeVisible(key, await store.get(key, LIMITS.snapshot), keys)) }
+      return { result: await work(await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))) }
     } catch (error) {
       // A prune may delete a snapshot at any moment.
       if (error instanceof NotFound) return undefined

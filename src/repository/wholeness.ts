@@ -1,11 +1,10 @@
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
-import { idOf } from './catalog.ts'
+import { idOf, readAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import type { Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, decodeSnapshot, OtherKey, type Snapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, OtherKey, type Snapshot } from './snapshot.ts'
 
 /** A snapshot that is not to be relied on, and why: `3 of its 120 objects are missing, …`. */
 export interface Unsound {
@@ -97,7 +96,7 @@ async function flawIn(snapshot: AuthenticSnapshot, verdict: Verdict | undefined,
 /** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */
 async function look(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | { damage: string } | { other: string } | undefined> {
   try {
-    return await decodeSnapshot(key, await store.get(key, LIMITS.snapshot), keys)
+    return await readAuthentic(store, key, keys)
   } catch (error) {
     if (error instanceof NotFound) return undefined
     if (error instanceof DamagedSnapshot || error instanceof DamagedObject) return { damage: error.message }

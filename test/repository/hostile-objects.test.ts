@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { constants, zstdCompressSync } from 'node:zlib'
 import { Encrypter } from 'age-encryption'
+import { LIMITS } from '../../src/repository/limits.ts'
 import { newIdentity, openKeys } from '../../src/repository/keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { sign } from '../../src/repository/signed.ts'
@@ -198,6 +199,22 @@ describe('with everything hostile in the store at once', () => {
     expect(`${pruned.status} ${pruned.err}`).not.toContain('no chunks are deleted')
   }, 120_000)
 })
+
+test('snapshots as large as is read, which take no disk, are not in memory together', async () => {
+  const store = copyOfStore()
+  for (let index = 0; index < 6; index++) {
+    const key = snapshotKeyOf(laterId())
+    for (const one of [key, key.replace('/default/', '/zzz/')]) truncateSync(path.join(store, put(store, one, '')), LIMITS.snapshot)
+  }
+  const commands: [string, string[]][] = [['list', []], ['check', []], ['verify', ['--level', 'read']], ['prune', ['--retention', 'last=1']], ['backup', ['--volumes', `data=${data}`]]]
+  const peaks: Record<string, number> = {}
+  for (const [command, args] of commands) {
+    const { status, err, peak } = await run(store, command, [...args, '--json'])
+    if (command !== 'check') expect(`${status} ${err}`).toMatch(/^0 /)
+    peaks[command] = peak
+  }
+  expect(Object.entries(peaks).filter(([, peak]) => !(peak < 300))).toEqual([])
+}, 240_000)
 
 test('nobody without the key can write down trash, so chunks in forged trash are built on', async () => {
   const store = copyOfStore()
