@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { zstdDecompressSync } from 'node:zlib'
 import { newIdentity } from '../../src/repository/keys.ts'
+import { splitSigned } from '../../src/repository/signed.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { contentOf, type Ending, Sandbox } from './sandbox.ts'
 
@@ -61,7 +62,7 @@ describe.each(['an identity', 'a passphrase'])('with %s', (kind) => {
 
       for (const file of Object.keys(contentOf(sandbox.store))) {
         const bytes = readFileSync(path.join(sandbox.store, file))
-        const text = (file.endsWith('.zst') ? zstdDecompressSync(bytes) : bytes).toString('latin1')
+        const text = (file.endsWith('.zst') ? zstdDecompressSync(splitSigned(bytes)!.body) : bytes).toString('latin1')
         expectNone(text, [key, password, url])
         expect(text).not.toMatch(/hidden_shop|hidden_orders|hidden remark/)
       }
