@@ -209,8 +209,8 @@ describe('a store that cannot be looked at', () => {
   test('as the key is wrong: the issue names it', async () => {
     await snapshot('app', 1)
     const variables = inRepository()
-    expect(await failure({ issue: 'true', 'encryption-key': 'a passphrase of another store' }, variables)).toContain('a passphrase cannot open it')
-    expect(github.issues.issues[0]!.body).toContain('a passphrase cannot open it')
+    expect(await failure({ issue: 'true', 'encryption-key': 'a passphrase of another store' }, variables)).toContain('nothing there can be read with a passphrase')
+    expect(github.issues.issues[0]!.body).toContain('nothing there can be read with a passphrase')
     const { identity: other } = await newIdentity()
     expect(await check({ issue: 'true', 'encryption-key': other }, variables)).toMatchObject({ status: 1, problems: [expect.stringMatching(/^set app: no snapshot is verified and whole; snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}$/)] })
     expect(github.issues.open()).toEqual([expect.objectContaining({ number: 1, body: expect.stringContaining('was written with the key') })])
