@@ -29,7 +29,7 @@ var http = __webpack_require__(95117);
 // EXTERNAL MODULE: ./compiled/stores/retry.js
 var retry = __webpack_require__(53815);
 // EXTERNAL MODULE: ./compiled/stores/workflow-identity.js
-var workflow_identity = __webpack_require__(61863);
+var workflow_identity = __webpack_require__(84244);
 ;// CONCATENATED MODULE: ./compiled/stores/azblob/identity.js
 
 
@@ -447,7 +447,7 @@ class Persistence {
 
 /***/ }),
 
-/***/ 61863:
+/***/ 84244:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {

@@ -30386,7 +30386,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _dispatch_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8246);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(98276);
 /* harmony import */ var _exit_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(42924);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(94826);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(94151);
 /* harmony import */ var _report_newest_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(86723);
 /* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(15897);
@@ -30906,7 +30906,9 @@ function tail(stream, limit) {
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(57975);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(94826);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
+
 
 
 
@@ -30928,7 +30930,7 @@ function readArguments(command, rows, switches, given) {
             continue;
         const [name, input] = places[placed] ?? [];
         if (name === undefined) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${command}: argument ${token.index + 1} belongs to no option`, { hint: `Every value follows its name: --name value. See lifeboat ${command} --help.`, status: 2 });
+            throw unexpected(command, rows, token);
         }
         ;
         (values[name] ??= []).push(token.value);
@@ -30944,6 +30946,12 @@ function readArguments(command, rows, switches, given) {
     }
     const raw = Object.fromEntries(Object.entries(values).map(([name, given]) => [name, joined(name, rows.find(([known]) => known === name)?.[1], given)]));
     return { raw, switches: on };
+}
+/** Only the id of a snapshot is surely no secret. */
+function unexpected(command, rows, { value, index }) {
+    const isSnapshot = value === 'latest' || _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotId */ .iy.safeParse(value).success;
+    const instead = rows.some(([name]) => name === 'snapshot') && isSnapshot ? `Give it as --snapshot ${value}.` : 'Every value follows its name: --name value.';
+    return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`Unexpected argument ${isSnapshot ? JSON.stringify(value) : `${index + 1}, which may be a secret and is not shown`}`, { hint: `${instead} See lifeboat ${command} --help.`, status: 2 });
 }
 /** At a terminal the name of a flag alone means `true`. */
 function withFlagValues(rows, given) {
@@ -30977,7 +30985,7 @@ function joined(name, input, values) {
 /* harmony export */   a: () => (/* binding */ programHelp),
 /* harmony export */   b: () => (/* binding */ commandHelp)
 /* harmony export */ });
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(94826);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
 
 
@@ -31056,7 +31064,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   uM: () => (/* binding */ newKey)
 /* harmony export */ });
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73024);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(94826);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14695);
 /* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(49141);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_3__]);
@@ -31125,17 +31133,17 @@ __webpack_async_result__();
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   l: () => (/* binding */ asOptions)
 /* harmony export */ });
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(94826);
 
 const expected = new Map(_inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.flatMap((command) => (0,_inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(command)).map(([name, input]) => [name, input.expected]));
 const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|');
 /** `the input snapshot`; `only: data`, as in a workflow; `mode clean`; `no-owner`, for a name with a dash is no other word. */
 const inputNamed = new RegExp(`(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])|(?<dashed>${names})(?![\\w:=/-]))`, 'g');
-/** The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`. */
-function asOptions(hint) {
+/** The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`; and with its commands as `program` takes them. */
+function asOptions(hint, program) {
     if (hint.startsWith('The inputs of '))
         return hint;
-    return hint.replace(inputNamed, (found, ...rest) => {
+    return hint.replaceAll('`lifeboat ', `\`${program} `).replace(inputNamed, (found, ...rest) => {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the groups are the last argument
         const { named, name, word, value, dashed } = rest.at(-1);
         if (named !== undefined)
@@ -31166,7 +31174,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _dispatch_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8246);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98276);
 /* harmony import */ var _exit_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(42924);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(94826);
 /* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(69248);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(94151);
 /* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(15897);
@@ -31202,7 +31210,7 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dis
 async function runTerminal() {
     const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__/* .Redaction */ .ki();
     const told = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_7__/* .terminalReport */ .R)(process.stderr, redaction);
-    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(hint)) };
+    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(hint, programName())) };
     let status;
     try {
         status = await run(process.argv.slice(2), process.env, redaction, report);
@@ -31210,7 +31218,7 @@ async function runTerminal() {
     catch (error) {
         report.end();
         const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureOf */ .g5)(error);
-        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureText */ .kY)({ ...failure, ...(failure.hint && { hint: (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(failure.hint) }) })));
+        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureText */ .kY)({ ...failure, ...(failure.hint && { hint: (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(failure.hint, programName()) }) })));
         if (process.env['LIFEBOAT_DEBUG'] === '1')
             print(process.stderr, redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error)));
         status = failure.status;
@@ -31417,7 +31425,8 @@ async function backup(inputs, environment) {
         await destinations.prepare();
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_9__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(report) });
         const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(report);
-        const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKeys */ .he)(store, inputs.set);
+        let largest = 0;
+        const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKeys */ .he)(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)));
         known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_10__/* .loadKnown */ .op)(store, keys, inputs.set, onDamaged, before);
         const checking = new _check_reused_js__WEBPACK_IMPORTED_MODULE_20__/* .ReusedCheck */ .f(known, store, keys, inputs['check-reused'], environment);
         reused = checking;
@@ -31443,7 +31452,7 @@ async function backup(inputs, environment) {
         await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_11__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: Math.max(node_perf_hooks__WEBPACK_IMPORTED_MODULE_1__.performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.grace, now: environment.now() });
         signal.throwIfAborted();
         const { stored, chunks, size } = await writer.commit({ format: _repository_format_js__WEBPACK_IMPORTED_MODULE_12__/* .FORMAT */ .u, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_26__/* .VERSION */ .x });
-        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), report), size, inputs.set);
+        const shrunk = known.newest ? (0,_sources_shrink_js__WEBPACK_IMPORTED_MODULE_17__/* .shrunken */ .v)(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), largest, report), size, inputs.set);
         for (const text of (0,_report_shrink_js__WEBPACK_IMPORTED_MODULE_7__/* .shrunkLines */ .PM)(shrunk))
             report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.');
         // The facts of many tables take memory that reading them back needs.
@@ -31458,7 +31467,7 @@ async function backup(inputs, environment) {
             throw unsettled.error;
         const { added, newChunks, deltaChunks, forRecipients } = writer;
         const seconds = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_27__/* .secondsSince */ .w)(started);
-        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .snapshotKey */ .o1)(inputs.set, id), ...before], report)) };
+        return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [(0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .snapshotKey */ .o1)(inputs.set, id), ...before], largest, report)) };
     }
     finally {
         const unsettled = await failureOf(resume);
@@ -31539,8 +31548,11 @@ async function again(stored) {
         throw error;
     }
 }
-/** A recipient that was not asked for before can open only what is sealed anew. */
-function tellOfRecipients({ unsealed }, { report }) {
+/** A recipient that was not asked for before can open only what is sealed anew; one that is not asked for any more cannot open this backup. */
+function tellOfRecipients({ unsealed, dropped, latest }, { report }) {
+    if (dropped.length > 0) {
+        report.warning(`this backup cannot be opened by ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(dropped.length, 'recipient')} that can open snapshot ${latest}: the input recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`, 'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If not, give recipients in every backup, and back up again.');
+    }
     const chunks = unsealed.ids.size;
     if (chunks === 0)
         return;
@@ -31559,8 +31571,8 @@ function shrunkenAsAWhole({ recent: [before] }, size, set) {
 }
 /** As many as a chart shows well. */
 const RECENT = 20;
-/** `snapshots`: keys of those of the set. The backup is stored already: if they cannot be read, that is a warning. */
-async function recentSnapshots(store, keys, snapshots, report) {
+/** `snapshots`: keys of those of the set; `largest`: bytes of the largest that was there. The backup is stored already: if they cannot be read, that is a warning. */
+async function recentSnapshots(store, keys, snapshots, largest, report) {
     const tally = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_29__/* .Tally */ .F();
     const sizesOf = async (key) => {
         const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotIfAuthentic */ .tC)(store, key, keys);
@@ -31571,7 +31583,7 @@ async function recentSnapshots(store, keys, snapshots, report) {
         return { snapshot: id, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .storedBytes */ .Zk)(chunks) };
     };
     try {
-        const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_19__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), 4, sizesOf);
+        const recent = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_19__/* .inParallel */ .HN)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .newestFirst */ .ll)(snapshots).slice(0, RECENT), (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .atOnce */ .zd)(4, largest), sizesOf);
         return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum };
     }
     catch (error) {
@@ -31904,7 +31916,7 @@ async function check(inputs, environment) {
     }
     const now = environment.now();
     const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs, now) }));
-    const problems = sets.length > 0 ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`)) : [inputs.set === undefined ? 'there is no snapshot at all' : `set ${inputs.set}: there is no snapshot`];
+    const problems = sets.length > 0 ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`)) : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`];
     const inactive = await inactiveWorkflows(repository, environment);
     const result = { store: found.store, time: now.toISOString(), sets, problems, inactive };
     return issue ? { ...result, issue: await issue.tell(result) } : result;
@@ -31926,7 +31938,7 @@ function look(inputs, environment) {
 }
 /** As many are named one by one. */
 const MOST_UNSOUND = 3;
-function problemsOf({ newest, verified, unsound, unreadable, proof }, inputs, now) {
+function problemsOf({ newest, verified, unsound, missing, unreadable, proof }, inputs, now) {
     const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs;
     const problems = [];
     const age = (time) => now.getTime() - Date.parse(time);
@@ -31934,7 +31946,11 @@ function problemsOf({ newest, verified, unsound, unreadable, proof }, inputs, no
         problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_freshness_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old` : ''}`);
     if (unsound.length > MOST_UNSOUND)
         problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`);
-    const why = unreadable ?? (newest === undefined ? 'every snapshot is dated in the future' : `the newest is ${newest}`);
+    if (missing.length > 0) {
+        const others = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+        problems.push(`the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, if they are not needed any more, prune the set once with --force`);
+    }
+    const why = unreadable ?? (newest === undefined ? (missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future') : `the newest is ${newest}`);
     if (!verified)
         problems.push(`no snapshot is verified and whole; ${why}`);
     else if (age(verified.time) > maxAge)
@@ -32036,14 +32052,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32079);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
 /* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7002);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(64083);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(49141);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_11__, _opened_js__WEBPACK_IMPORTED_MODULE_12__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_11__, _opened_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_copy_damage_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(67606);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_signed_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(64083);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49141);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__, _opened_js__WEBPACK_IMPORTED_MODULE_13__]);
+([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__, _opened_js__WEBPACK_IMPORTED_MODULE_13__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -32064,22 +32082,23 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
  */
 async function copy(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
-    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
+    const from = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_12__/* .openStore */ .C)({ ...inputs, destination: inputs.from }, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(from);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(from);
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs['encryption-key'], { store: from, create: false, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
         const chosen = await choose(from, keys, inputs, environment);
         const snapshots = [];
         for (const [set, ofSet] of Map.groupBy(chosen, _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)) {
             // For each set anew: artifacts are put for one set.
-            const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .C)({ ...inputs, set }, environment);
+            const to = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_12__/* .openStore */ .C)({ ...inputs, set }, environment);
             try {
-                to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_9__/* .authenticatorOf */ .Xh)(keys));
-                await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openOrMakeRepository */ .w)(to);
+                to.groups?.authenticate((0,_repository_signed_js__WEBPACK_IMPORTED_MODULE_10__/* .authenticatorOf */ .Xh)(keys));
+                await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openOrMakeRepository */ .w)(to);
                 await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .copyKeyFiles */ .U)(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)));
+                const damage = await _repository_copy_damage_js__WEBPACK_IMPORTED_MODULE_8__/* .CopiedDamage */ .s.of(from, to, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report));
                 for (const key of ofSet) {
                     const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`;
-                    snapshots.push(await copyOne(key, from, to, keys, inputs.grace, environment, (bytes) => environment.report.progress({ activity, done: bytes })));
+                    snapshots.push(await copyOne(key, from, to, { keys, damage, grace: inputs.grace }, environment, (bytes) => environment.report.progress({ activity, done: bytes })));
                 }
             }
             finally {
@@ -32087,7 +32106,7 @@ async function copy(inputs, environment) {
             }
         }
         const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0);
-        return { from: from.name, to: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination), snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started) };
+        return { from: from.name, to: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .destinationText */ .Yr)(inputs.destination), snapshots, bytes: copied, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started) };
     }
     finally {
         await from.close();
@@ -32095,7 +32114,7 @@ async function copy(inputs, environment) {
 }
 /** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
 async function choose(from, keys, { set, snapshot }, environment) {
-    const find = async (inSet, choice) => (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(from, keys, inSet, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .lookingAs */ .CH)(environment))).key;
+    const find = async (inSet, choice) => (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(from, keys, inSet, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_13__/* .lookingAs */ .CH)(environment))).key;
     if (snapshot !== 'all' && snapshot.kind === 'id')
         return [await find(set ?? '', snapshot)];
     const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, set)).toReversed();
@@ -32110,13 +32129,15 @@ async function choose(from, keys, { set, snapshot }, environment) {
         newest.push(await find(one, snapshot));
     return newest;
 }
-async function copyOne(key, from, to, keys, grace, environment, onBytes) {
+async function copyOne(key, from, to, how, environment, onBytes) {
     const { signal, report } = environment;
     const snapshot = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key);
     const set = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)(key);
     try {
-        const { bytes, chunks } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_7__/* .copySnapshot */ .G)(key, { from, to, keys, signal, now: () => environment.now(), grace, onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
-        return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks };
+        const { bytes, chunks, damaged } = await (0,_repository_copy_js__WEBPACK_IMPORTED_MODULE_7__/* .copySnapshot */ .G)(key, { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) });
+        if (damaged !== undefined)
+            report.warning(`snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`, 'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat verify`.');
+        return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks, ...(damaged !== undefined && { damaged }) };
     }
     catch (error) {
         signal.throwIfAborted();
@@ -32138,21 +32159,23 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   u: () => (/* binding */ Destinations)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(32079);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
-/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(28953);
-/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(32583);
-/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(25805);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(99367);
-/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(58701);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__, _proof_js__WEBPACK_IMPORTED_MODULE_9__, _prune_js__WEBPACK_IMPORTED_MODULE_10__]);
-([_stores_open_js__WEBPACK_IMPORTED_MODULE_7__, _proof_js__WEBPACK_IMPORTED_MODULE_9__, _prune_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(32079);
+/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(88105);
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64791);
+/* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(92023);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(28953);
+/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(32583);
+/* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(25805);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(99367);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(58701);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_9__, _proof_js__WEBPACK_IMPORTED_MODULE_11__, _prune_js__WEBPACK_IMPORTED_MODULE_12__]);
+([_stores_open_js__WEBPACK_IMPORTED_MODULE_9__, _proof_js__WEBPACK_IMPORTED_MODULE_11__, _prune_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -32166,6 +32189,9 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
 
 
 
+
+
+const MISSING_HINT = 'They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, prune the set once with --force.';
 /** The destinations of a backup. One that fails is given up, and the others go on; the failure of the only one, or the last, is thrown. */
 class Destinations {
     /** All of them, as one to write to. */
@@ -32178,46 +32204,46 @@ class Destinations {
         this.#inputs = inputs;
         this.#environment = environment;
         const onFailed = ({ store, error }) => this.#giveUp(places.find((place) => place.store === store), error);
-        this.store = places.length === 1 ? places[0].store : new _stores_several_js__WEBPACK_IMPORTED_MODULE_8__/* .SeveralStores */ .f(places.map(({ store }) => store), environment.signal, onFailed);
+        this.store = places.length === 1 ? places[0].store : new _stores_several_js__WEBPACK_IMPORTED_MODULE_10__/* .SeveralStores */ .f(places.map(({ store }) => store), environment.signal, onFailed);
     }
     static async open(inputs, environment) {
         const places = [];
         for (const destination of inputs.destination) {
             const own = { ...inputs, destination };
-            places.push({ name: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_6__/* .destinationText */ .Yr)(destination), inputs: own, store: await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .C)(own, environment) });
+            places.push({ name: (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_8__/* .destinationText */ .Yr)(destination), inputs: own, store: await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_9__/* .openStore */ .C)(own, environment) });
         }
         return new Destinations(places, inputs, environment);
     }
     /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
     async prepare() {
         const all = this.store;
-        if (!(all instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_8__/* .SeveralStores */ .f))
+        if (!(all instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_10__/* .SeveralStores */ .f))
             return this.#prepareOne(all);
         await all.each((store) => this.#prepareOne(store));
         // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
         const each = async (work) => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat();
-        const names = await each(async (store) => new Set((await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .keyFiles */ .hh)(store)).map(({ key }) => key)));
+        const names = await each(async (store) => new Set((await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .keyFiles */ .hh)(store)).map(({ key }) => key)));
         const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))));
         if (lacking.size === 0)
             return;
         // First read, then written: whichever fails is the one that is given up.
-        const files = new Map((await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .readKeyFiles */ .tL)(store, lacking))).flatMap((ofOne) => [...ofOne]));
-        await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_1__/* .addKeyFiles */ .iX)(store, files));
+        const files = new Map((await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .readKeyFiles */ .tL)(store, ({ key }) => lacking.has(key)))).flatMap((ofOne) => [...ofOne]));
+        await each((store) => (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_3__/* .addKeyFiles */ .iX)(store, files));
     }
     async #prepareOne(store) {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_4__/* .openOrMakeRepository */ .w)(store);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_6__/* .openOrMakeRepository */ .w)(store);
         // Where objects lie in groups, each group carries those of the program that made it.
         if (store.groups)
             return;
         const { report, signal } = this.#environment;
         try {
-            const renewed = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__/* .renewRecoveryFiles */ .qQ)(store);
+            const renewed = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__/* .renewRecoveryFiles */ .qQ)(store);
             if (renewed.length > 0)
                 report.warning(`${renewed.join(' and ')} in ${store.name} differed from this version's, and was written again`, 'That is as it should be after an upgrade of Lifeboat. Otherwise someone changed it: look at who can write to the store.');
         }
         catch (error) {
             signal.throwIfAborted();
-            if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+            if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3))
                 throw error;
             // What a backup needs is not among it.
             report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared or written again: ${error.message}`, error.hint);
@@ -32227,7 +32253,7 @@ class Destinations {
     async lookForSpace(lastAdded) {
         for (const place of this.#places)
             if (place.failure === undefined)
-                place.free = await (0,_space_js__WEBPACK_IMPORTED_MODULE_11__/* .spaceIn */ .k)(place.store, lastAdded, this.#environment);
+                place.free = await (0,_space_js__WEBPACK_IMPORTED_MODULE_13__/* .spaceIn */ .k)(place.store, lastAdded, this.#environment);
     }
     /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
     async conclude(id, keys, reused, programs, { prune, held, damaged }) {
@@ -32246,13 +32272,17 @@ class Destinations {
         const { name, store } = place;
         try {
             if (place.failure !== undefined)
-                return { name, verified: 'none', problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(place.failure) };
+                return { name, verified: 'none', problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(place.failure) };
             const verified = await this.#readBack(place, id, keys, how, programs);
-            if (!prune || Object.keys(this.#inputs.retention).length === 0)
+            const pruning = prune && Object.keys(this.#inputs.retention).length > 0;
+            // A prune tells of it as well.
+            if (!pruning || held !== undefined || verified === 'none')
+                await this.#tellOfMissing(store, keys);
+            if (!pruning)
                 return { name, verified };
             if (held !== undefined)
                 return { name, verified, prune: { skipped: held } };
-            return { name, verified, prune: await (0,_prune_js__WEBPACK_IMPORTED_MODULE_10__/* .pruneAfterBackup */ .X)(store, keys, this.#inputs, id, verified, this.#environment) };
+            return { name, verified, prune: await (0,_prune_js__WEBPACK_IMPORTED_MODULE_12__/* .pruneAfterBackup */ .X)(store, keys, this.#inputs, id, verified, this.#environment) };
         }
         catch (error) {
             const { signal, report } = this.#environment;
@@ -32261,7 +32291,7 @@ class Destinations {
             if (signal.aborted || this.#places.length === 1)
                 throw error;
             this.#giveUp(place, error);
-            return { name, verified: 'none', problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error) };
+            return { name, verified: 'none', problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error) };
         }
     }
     async #readBack({ inputs, store, name }, id, keys, how, programs) {
@@ -32269,10 +32299,10 @@ class Destinations {
         // An object can be found damaged, as a base, after the snapshot has come to list it.
         if (verify === 'none' && !how.suspects?.size)
             return 'none';
-        const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id);
-        const snapshot = await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .M)(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how);
-        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_9__/* .keepProofs */ .f)([found], inputs, store, keys, this.#environment);
+        const key = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id);
+        const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .readAuthentic */ .Og)(store, key, keys);
+        const found = await (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_14__/* .verifySnapshot */ .M)(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how);
+        await (0,_proof_js__WEBPACK_IMPORTED_MODULE_11__/* .keepProofs */ .f)([found], inputs, store, keys, this.#environment);
         const { result, problems } = found;
         if (result === 'verified')
             return verify;
@@ -32280,16 +32310,22 @@ class Destinations {
             this.#environment.report.warning(`snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read it back`, 'Run verify with the identity somewhere else, for instance in a weekly job.');
             return 'none';
         }
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
             hint: result === 'failed'
                 ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores anew what was found damaged.'
                 : 'Do not count on it before a verify has succeeded.',
             status: result === 'failed' ? 1 : 3,
         });
     }
+    async #tellOfMissing(store, keys) {
+        const { report } = this.#environment;
+        const missing = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingSnapshots */ .I3)(store, keys, this.#inputs.set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
+        if (missing.length > 0)
+            report.warning((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingText */ .qq)(store, missing), MISSING_HINT);
+    }
     #giveUp(place, error) {
         place.failure = error;
-        this.#environment.report.warning(`${place.name} is given up, the backup goes on without it: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`, error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 ? error.hint : undefined);
+        this.#environment.report.warning(`${place.name} is given up, the backup goes on without it: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error)}`, error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 ? error.hint : undefined);
     }
     async close() {
         await this.store.close();
@@ -32454,21 +32490,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(15834);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98171);
+/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(58315);
 /* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64791);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(92023);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(21629);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(11592);
-/* harmony import */ var _stores_file_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(76581);
-/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(49141);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(19288);
-/* harmony import */ var _stores_trial_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(56345);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(20661);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(99367);
-/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(98635);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_13__]);
-_stores_open_js__WEBPACK_IMPORTED_MODULE_13__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(11592);
+/* harmony import */ var _stores_file_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(76581);
+/* harmony import */ var _stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49141);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(19288);
+/* harmony import */ var _stores_trial_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(56345);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(20661);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(99367);
+/* harmony import */ var _tunnel_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(98635);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_open_js__WEBPACK_IMPORTED_MODULE_12__]);
+_stores_open_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -32491,11 +32525,11 @@ _stores_open_js__WEBPACK_IMPORTED_MODULE_13__ = (__webpack_async_dependencies__.
 async function doctor(inputs, environment) {
     const { checks, free } = await tryDestination(inputs, environment);
     let size = 0;
-    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_16__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+    const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_15__/* .clientPrograms */ .d)(inputs['client-install'], environment);
     const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: (0,_postgres_connection_js__WEBPACK_IMPORTED_MODULE_2__/* .parseDatabaseUrl */ .mx)(url, environment.variables) }));
     for (const secret of databases.flatMap(({ connection }) => connection.secrets))
         environment.report.mask(secret);
-    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_18__/* .wayTo */ .b)(databases.map(({ connection }) => connection), inputs, environment);
+    const way = (0,_tunnel_js__WEBPACK_IMPORTED_MODULE_17__/* .wayTo */ .b)(databases.map(({ connection }) => connection), inputs, environment);
     try {
         for (const { name, connection } of databases) {
             const tried = await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment);
@@ -32507,7 +32541,7 @@ async function doctor(inputs, environment) {
         await way.close();
     }
     if (free !== undefined)
-        checks.push(judgeSpace((0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .destinationText */ .Yr)(inputs.destination), free, size));
+        checks.push(judgeSpace((0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination), free, size));
     return { checks };
 }
 /** Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is compressed. */
@@ -32522,11 +32556,11 @@ function judgeSpace(about, free, size) {
 }
 /** `free`: bytes that still fit, where that can be known. */
 async function tryDestination(inputs, environment) {
-    const about = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .destinationText */ .Yr)(inputs.destination);
+    const about = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .destinationText */ .Yr)(inputs.destination);
     try {
-        const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_13__/* .openStore */ .C)(inputs, environment);
+        const store = await (0,_stores_open_js__WEBPACK_IMPORTED_MODULE_12__/* .openStore */ .C)(inputs, environment);
         try {
-            const checks = await (0,_stores_trial_js__WEBPACK_IMPORTED_MODULE_15__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
+            const checks = await (0,_stores_trial_js__WEBPACK_IMPORTED_MODULE_14__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
             if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined)
                 checks.push(await tryKey(inputs['encryption-key'], store));
             checks.push(...(await tryRecoveryFiles(store)));
@@ -32543,11 +32577,11 @@ async function tryDestination(inputs, environment) {
 }
 /** Artifacts are staged on this machine before they are uploaded. */
 function freeFor({ destination }, store, { temporary, report }) {
-    return (0,_space_js__WEBPACK_IMPORTED_MODULE_17__/* .spaceIn */ .k)(destination.kind === 'artifact' ? new _stores_file_js__WEBPACK_IMPORTED_MODULE_12__/* .FileStore */ .y(temporary) : store, undefined, { report });
+    return (0,_space_js__WEBPACK_IMPORTED_MODULE_16__/* .spaceIn */ .k)(destination.kind === 'artifact' ? new _stores_file_js__WEBPACK_IMPORTED_MODULE_11__/* .FileStore */ .y(temporary) : store, undefined, { report });
 }
 /** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */
 async function tryRecoveryFiles(store) {
-    if (store.groups || !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_14__/* .isThere */ .$B)(store, 'lifeboat.json')))
+    if (store.groups || !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_13__/* .isThere */ .$B)(store, 'lifeboat.json')))
         return [];
     const differing = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_8__/* .differingRecoveryFiles */ .$q)(store);
     if (differing.length === 0)
@@ -32561,8 +32595,11 @@ const LOOKED_AT = 20;
 async function tryKey(encryptionKey, store) {
     try {
         const empty = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' };
-        if ((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store)).length === 0)
+        if ((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(store)).length === 0) {
+            if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_13__/* .isThere */ .$B)(store, 'lifeboat.json'))
+                await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_7__/* .checkListing */ .x)(store);
             return empty;
+        }
         await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(store);
         const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(encryptionKey, { store, create: false });
         // Where anyone can add some, only those that are signed are left once the key is known.
@@ -32581,7 +32618,7 @@ async function findNewest(store, keys, snapshots) {
     const problems = [];
     for (const key of snapshots.slice(0, LOOKED_AT)) {
         try {
-            await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.snapshot), keys);
+            await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .readAuthentic */ .Og)(store, key, keys);
             return;
         }
         catch (error) {
@@ -32865,7 +32902,7 @@ function passphraseOf(text, name) {
 }
 async function opened(store, files, passphrase) {
     const those = [];
-    for (const file of (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .triedKeyFiles */ .Vs)(files))
+    for (const file of await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .triedKeyFiles */ .Vs)(store, files))
         if ((await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .unwrapIdentity */ .SK)(store, file, passphrase)) !== undefined)
             those.push(file);
     return those;
@@ -33000,22 +33037,20 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(99170);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(88628);
+/* harmony import */ var _inputs_moment_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(88628);
 /* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(52976);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(24721);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(18631);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(77533);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(60239);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(19288);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_12__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(77533);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(19288);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_11__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -33034,10 +33069,10 @@ _opened_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then 
 async function list(inputs, environment) {
     const { set, retention } = inputs;
     const now = environment.now();
-    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_13__/* .momentOf */ .E)(moment, now));
+    const [since, until] = [inputs.since, inputs.until].map((moment) => moment && (0,_inputs_moment_js__WEBPACK_IMPORTED_MODULE_12__/* .momentOf */ .E)(moment, now));
     // Ids count whole seconds.
-    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(until));
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
+    const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .idTime */ .jJ)(until));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
         if (inputs.source !== undefined && keys?.identity === undefined) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
         }
@@ -33047,7 +33082,7 @@ async function list(inputs, environment) {
         const [, snapshots] = await Promise.all([
             known,
             // A policy counts from the newest on, so with one all are read.
-            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .survey */ .Fr)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
+            (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_8__/* .survey */ .Fr)(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
         ]);
         const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots;
         const filters = [
@@ -33056,7 +33091,8 @@ async function list(inputs, environment) {
             ({ sources }) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
         ];
         const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)));
-        return { store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) };
+        const empty = shown.length === 0 && (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store)).length === 0;
+        return { ...(empty && { empty }), store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) };
     });
 }
 /** As many of the newest are looked at, whether all they need is in the store. */
@@ -33066,7 +33102,7 @@ async function restorableOf(snapshots, store, keys, now) {
     const unsound = [];
     const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .isAhead */ .Y0)(id, now)).toSorted((a, b) => b.time.localeCompare(a.time));
     for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
-        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id), store, keys));
+        const why = damage ?? (await missingFrom((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotKey */ .o1)(set, id), store, keys));
         if (why === undefined)
             return { restorable: id, unsound };
         unsound.push({ snapshot: id, why });
@@ -33076,26 +33112,26 @@ async function restorableOf(snapshots, store, keys, now) {
 /** Why not all of a snapshot is there. */
 async function missingFrom(key, store, keys) {
     try {
-        const { snapshot } = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_9__/* .decodeVisible */ .vM)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.snapshot), keys);
-        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
+        const { snapshot } = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .readSnapshot */ .RA)(store, key, (object) => (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeVisible */ .vM)(key, object, keys));
+        return await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .whyNotWhole */ .$B)(store, snapshot, new Set());
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_11__/* .NotFound */ .Mk)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_10__/* .NotFound */ .Mk)
             return 'it was deleted meanwhile';
         throw error;
     }
 }
 /** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
 async function whatIsKnown(store, keys, of, report) {
-    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_8__/* .tellingSince */ .E3)(of.since) : '';
+    const first = of.since ? (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .tellingSince */ .E3)(of.since) : '';
     const [labels, proofs] = await Promise.all([
-        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_5__/* .readLabels */ .k2)(store, keys, of.set),
-        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }),
+        (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .readLabels */ .k2)(store, keys, of.set),
+        (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProofs */ .OR)(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) }),
     ]);
     for (const [id, { problem }] of labels)
         if (problem !== undefined && of.wanted(id))
             report.warning(problem, 'Pin or unpin the snapshot to write them anew.');
-    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_8__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
+    return { labels, proofs, damaged: (0,_repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_7__/* .knownDamage */ .z1)([...proofs.values()].flat()) };
 }
 /** When each object expires, by key, of stores where they do. */
 async function expiries(store) {
@@ -33108,21 +33144,21 @@ async function expiries(store) {
     return found;
 }
 async function describe({ snapshot, authentic }, expires) {
-    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openDescription */ .bb)(authentic);
+    const described = authentic?.keys.identity === undefined ? undefined : await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openDescription */ .bb)(authentic);
     return {
         ...visiblePart(snapshot, expires),
         authentic: authentic !== undefined,
         ...(described && {
             description: described.description,
             run: described.run?.url ?? null,
-            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .sourceSize */ .vP)(source), ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) })),
+            sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .sourceSize */ .vP)(source), ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_0__/* .remarksOf */ .r)(source) })),
         }),
     };
 }
 /** What the header tells, which anyone can read. */
 function visiblePart({ key, header }, expires) {
     const { id, set, time, size, added, partial, chunks, tags } = header;
-    return { id, set, time, size, added, ...(partial && { partial }), tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .chunkKey */ .vj)(chunk, mark))], expires) };
+    return { id, set, time, size, added, ...(partial && { partial }), tags, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .storedBytes */ .Zk)(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(chunk, mark))], expires) };
 }
 /** The first of what a snapshot needs that expires takes the whole with it. */
 function expiry(needed, expires) {
@@ -33131,8 +33167,8 @@ function expiry(needed, expires) {
 }
 /** What proofs tell of a snapshot; `proofs` are its own. */
 function standing(snapshot, proofs, damaged) {
-    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .verdictOf */ .Vj)(proofs);
-    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_10__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
+    const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .verdictOf */ .Vj)(proofs);
+    const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
     return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) };
 }
 function listed(described, snapshot, { labels, proofs, damaged }) {
@@ -33140,7 +33176,7 @@ function listed(described, snapshot, { labels, proofs, damaged }) {
     const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof);
     return {
         ...described,
-        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_5__/* .tagsOf */ .Fg)(described, own),
+        tags: (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .tagsOf */ .Fg)(described, own),
         pinned: own?.pinned ?? false,
         ...standing(snapshot, found, damaged),
         proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
@@ -33148,7 +33184,7 @@ function listed(described, snapshot, { labels, proofs, damaged }) {
 }
 function withReasons(snapshots, policy, timeZone, now) {
     const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }));
-    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_14__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
+    const decisions = new Map((0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_13__/* .retain */ .a)(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]));
     return snapshots.map((listed) => {
         const decision = decisions.get(listed);
         // Only an age says when it will have passed; what other rules keep depends on backups to come.
@@ -33362,21 +33398,25 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8351);
-/* harmony import */ var _repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(38316);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(81092);
-/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(35824);
-/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(58315);
-/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(88105);
-/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(24721);
-/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(18631);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(60239);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(47540);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_12__]);
-_opened_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _inputs_retention_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8572);
+/* harmony import */ var _report_recipe_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(96079);
+/* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8351);
+/* harmony import */ var _repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(38316);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_garbage_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(81092);
+/* harmony import */ var _repository_labels_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(35824);
+/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(58315);
+/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(88105);
+/* harmony import */ var _repository_retention_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(24721);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(60239);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(47540);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_13__]);
+_opened_js__WEBPACK_IMPORTED_MODULE_13__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
 
 
 
@@ -33398,7 +33438,7 @@ const PARALLEL = 16;
 async function prune(inputs, environment) {
     const guards = { minimumPart: inputs['prune-min-size'], most: inputs['max-delete'], force: inputs.force };
     const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: inputs['dry-run'], ...guards };
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_12__/* .withStore */ .aH)(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment));
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_13__/* .withStore */ .aH)(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment));
 }
 /**
  * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
@@ -33410,9 +33450,9 @@ async function pruneAfterBackup(store, keys, inputs, id, verified, environment) 
         report.warning(`nothing was pruned: ${reason}`, hint);
         return { skipped: reason };
     };
+    const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .snapshotKey */ .o1)(inputs.set, id) };
     if (verified === 'none')
-        return skip('the backup was not verified', 'Prune where it can be: with verify: list, or in a job of its own with the action prune.');
-    const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_10__/* .snapshotKey */ .o1)(inputs.set, id) };
+        return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${commandOf(store, options)}.`);
     try {
         const pruned = await pruneSet(store, keys, options, environment);
         return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) };
@@ -33428,18 +33468,18 @@ async function pruneSet(store, keys, options, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { set, dryRun, grace } = options;
     const { report, signal } = environment;
-    const reading = { signal, parallel: PARALLEL, now: () => environment.now(), onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report) };
+    const reading = { signal, parallel: PARALLEL, now: () => environment.now(), onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(report) };
     // Before anything is written: the disk may be full.
     if (!dryRun)
         await store.sweep?.();
-    const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_8__/* .readReferences */ .P)(store, keys, reading);
+    const references = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_9__/* .readReferences */ .PK)(store, keys, reading);
     await refuseWithoutSnapshots(store, references, options, environment);
     // Forced, a prune also frees what snapshots needed that are all gone.
-    if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .setOf */ .s4)(key) === set))
-        throw await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .noSuchSet */ .LK)(store, set);
+    if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .setOf */ .s4)(key) === set))
+        throw await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .noSuchSet */ .LK)(store, set);
     const decisions = await decide(store, keys, references, options, environment);
     const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key);
-    const refusal = reasonAgainst(decisions, options);
+    const refusal = reasonAgainst(decisions, store, options);
     if (refusal && !dryRun)
         throw refusal;
     if (refusal)
@@ -33452,52 +33492,58 @@ async function pruneSet(store, keys, options, environment) {
         seconds: 0,
     };
     const staying = decisions.filter(({ keep, snapshot }) => keep && snapshot.authentic).map(({ snapshot }) => snapshot.key);
-    const beforeGoing = () => (0,_repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_3__/* .carryDamage */ .z)(store, keys, set, { going: going.map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH), staying }, reading.now);
+    const beforeGoing = () => (0,_repository_carry_damage_js__WEBPACK_IMPORTED_MODULE_4__/* .carryDamage */ .z)(store, keys, set, { going: going.map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .idOf */ .TH), staying }, reading.now);
     if (store.release) {
         result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun);
         if (!result.artifacts.permitted)
             report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`');
     }
     else {
-        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal);
+        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_6__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal);
         for (const obstacle of result.chunks.obstacles) {
             report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.');
         }
     }
-    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started) };
+    return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started) };
 }
 /** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
-async function refuseWithoutSnapshots(store, references, { force, dryRun, stored }, { report }) {
+async function refuseWithoutSnapshots(store, references, options, { report }) {
+    const { force, dryRun } = options;
     // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
     if (store.release || force)
         return;
-    const problem = await whyIncomplete(store, references, stored);
+    const problem = await whyIncomplete(store, references, options);
     if (problem && !dryRun)
         throw problem;
     if (problem)
         report.warning(`this would be refused: ${problem.message}`, problem.hint);
 }
+/** `\`lifeboat prune …\``, with what this one was given. */
+function commandOf(store, { set, policy, grace, minimumPart }, ...more) {
+    const guards = [`--prune-min-size ${Math.round(minimumPart * 100)}%`, `--grace ${grace / 3_600_000}h`];
+    return `\`${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_15__/* .pruneCommand */ .En)('lifeboat', { destination: store.name, set, retention: (0,_inputs_retention_js__WEBPACK_IMPORTED_MODULE_2__/* .retentionText */ .w)(policy), more: [...guards, ...more] })}\``;
+}
 /** What says that a listing of all snapshots does not show them all. */
-async function whyIncomplete(store, { snapshots, unreadable, missing }, stored) {
+async function whyIncomplete(store, { snapshots, unreadable, missing }, options) {
+    const { stored } = options;
     const otherwise = 'Nothing was deleted.';
     if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` });
     }
     if (missing.length > 0) {
-        const others = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${others}`, {
-            hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, use --force once. ${otherwise}`,
+        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_9__/* .missingText */ .qq)(store, missing), {
+            hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, once: ${commandOf(store, options, '--force')}. ${otherwise}`,
         });
     }
     if (snapshots.length > 0 || unreadable.length > 0)
         return undefined;
     try {
-        await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_7__/* .checkListing */ .x)(store);
+        await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_8__/* .checkListing */ .x)(store);
         return undefined;
     }
     catch (error) {
         if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3)
-            return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, use --force once.` });
+            return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.` });
         throw error;
     }
 }
@@ -33510,7 +33556,7 @@ async function decide(store, keys, references, { set, policy, timeZone, stored }
     if (foreign.length > 0)
         report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0].id} among them`, 'To prune those of another key, give that key.');
     const lost = new Set((await store.wholeness?.())?.lost);
-    const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_6__/* .readLabels */ .k2)(store, keys, set);
+    const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_7__/* .readLabels */ .k2)(store, keys, set);
     for (const { problem } of labels.values())
         if (problem !== undefined)
             report.warning(problem, 'Pin or unpin the snapshot to write them anew.');
@@ -33519,30 +33565,32 @@ async function decide(store, keys, references, { set, policy, timeZone, stored }
     const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report);
     const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }));
     const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }));
-    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_14__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
+    return [...(0,_repository_retention_js__WEBPACK_IMPORTED_MODULE_16__/* .retain */ .a)(candidates, policy, timeZone, now), ...incomplete];
 }
 /** Of snapshots, newest first, the id of the first that is verified and whole. */
 async function findNewestVerified(store, keys, snapshots, set, report) {
-    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_9__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
-    const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_11__/* .newestGood */ .an)(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true });
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_10__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(report));
+    const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_12__/* .newestGood */ .an)(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true });
     for (const { snapshot, why } of unsound)
         report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; `lifeboat verify --snapshot all` tells which others are hit.');
     return good?.snapshot.header.id;
 }
 /** A guard that says no. */
-function reasonAgainst(decisions, { set, most, minimumPart, force }) {
+function reasonAgainst(decisions, store, options) {
+    const { set, most, minimumPart, force, stored } = options;
     if (force)
         return undefined;
     const going = decisions.filter(({ keep }) => !keep).length;
     const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part);
-    const look = 'Look at it with `lifeboat prune --dry-run`';
+    const look = `See what would go: ${commandOf(store, options, '--dry-run')}`;
+    const once = 'with --force in place of --dry-run, the same deletes it';
     if (going > limit) {
-        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that max-delete allows`, { hint: `${look}, then use --force once. Nothing was deleted.` });
+        return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`, { hint: `${look}; ${once}. Nothing was deleted.` });
     }
     const [newest, before] = decisions.map(({ snapshot }) => snapshot);
     if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
-            hint: `If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or use --force once, or another prune-min-size. ${look}. Nothing was deleted.`,
+            hint: `If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another prune-min-size. ${look}; ${once}. Nothing was deleted.`,
         });
     }
     return undefined;
@@ -35029,20 +35077,18 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
 /* harmony import */ var _report_report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8351);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
-/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(18631);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(19288);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(11106);
-/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(20661);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68961);
-/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(47540);
-/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(32583);
-/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(58701);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_11__, _proof_js__WEBPACK_IMPORTED_MODULE_12__]);
-([_opened_js__WEBPACK_IMPORTED_MODULE_11__, _proof_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(19288);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(11106);
+/* harmony import */ var _clients_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(20661);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(68961);
+/* harmony import */ var _opened_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(47540);
+/* harmony import */ var _proof_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(32583);
+/* harmony import */ var _verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(58701);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_opened_js__WEBPACK_IMPORTED_MODULE_10__, _proof_js__WEBPACK_IMPORTED_MODULE_11__]);
+([_opened_js__WEBPACK_IMPORTED_MODULE_10__, _proof_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -35062,16 +35108,16 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_ope
 async function verify(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const { snapshot: choice, level } = inputs;
-    const place = choice === 'all' ? inputs : (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookedIn */ .ik)(inputs, choice);
-    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .withStore */ .aH)(place, environment, async (store, keys) => {
-        await (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .compareRecoveryFiles */ .U8)(store, environment);
-        const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_10__/* .clientPrograms */ .d)(inputs['client-install'], environment);
-        const verifyOne = async (snapshot, proofs) => (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_13__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) });
-        const list = (set) => _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(environment.report));
+    const place = choice === 'all' ? inputs : (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookedIn */ .ik)(inputs, choice);
+    return (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .withStore */ .aH)(place, environment, async (store, keys) => {
+        await (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .compareRecoveryFiles */ .U8)(store, environment);
+        const programs = await (0,_clients_js__WEBPACK_IMPORTED_MODULE_9__/* .clientPrograms */ .d)(inputs['client-install'], environment);
+        const verifyOne = async (snapshot, proofs) => (0,_verify_snapshot_js__WEBPACK_IMPORTED_MODULE_12__/* .verifySnapshot */ .M)(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) });
+        const list = (set) => _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(environment.report));
         if (choice !== 'all') {
-            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_11__/* .lookingAs */ .CH)(environment));
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .findSnapshot */ .Cb)(store, keys, inputs.set, choice, (0,_opened_js__WEBPACK_IMPORTED_MODULE_10__/* .lookingAs */ .CH)(environment));
             const found = await verifyOne(snapshot, await list(snapshot.header.set));
-            const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_12__/* .keepProofs */ .f)([found], place, store, snapshot.keys, environment);
+            const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_11__/* .keepProofs */ .f)([found], place, store, snapshot.keys, environment);
             return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) };
         }
         const found = [];
@@ -35083,21 +35129,21 @@ async function verify(inputs, environment) {
         }
         if (found.length === 0)
             throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' });
-        const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_12__/* .keepProofs */ .f)(found.filter(({ versions }) => Object.keys(versions).length > 0), place, store, keys, environment);
-        return { ...together(found), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_14__/* .secondsSince */ .w)(started), advice: await adviceAbout(found, kept, store, keys, environment), snapshots: found };
+        const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_11__/* .keepProofs */ .f)(found.filter(({ versions }) => Object.keys(versions).length > 0), place, store, keys, environment);
+        return { ...together(found), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_13__/* .secondsSince */ .w)(started), advice: await adviceAbout(found, kept, store, keys, environment), snapshots: found };
     });
 }
 /** Undefined for one that is gone. */
 async function readable(key, store, keys) {
     try {
-        return await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeSnapshot */ .pH)(key, await store.get(key, _repository_limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot), keys);
+        return await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .readAuthentic */ .Og)(store, key, keys);
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_9__/* .NotFound */ .Mk)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_8__/* .NotFound */ .Mk)
             return undefined;
         if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3))
             throw error;
-        return { problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error), damaged: error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_9__/* .DamagedObject */ .F7 };
+        return { problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error), damaged: error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedObject */ .F7 };
     }
 }
 /** A snapshot object that cannot be read. Without a signature that holds, there is nothing to keep a proof of. */
@@ -35118,7 +35164,7 @@ function together(found) {
         chunks: sum(({ chunks }) => chunks),
         bytes: sum(({ bytes }) => bytes),
         sources: [],
-        versions: Object.assign({ lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_15__/* .VERSION */ .x }, ...found.map(({ versions }) => versions)),
+        versions: Object.assign({ lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_14__/* .VERSION */ .x }, ...found.map(({ versions }) => versions)),
     };
 }
 /** What to do about snapshots of a set that failed; `kept`: whether the next backup will know of it. */
@@ -35130,8 +35176,8 @@ async function adviceAbout(found, kept, store, keys, { report }) {
     const ids = new Set(failed.map(({ snapshot }) => snapshot));
     const damaged = new Set(failed.flatMap((one) => one.damaged));
     const snapshots = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store, set);
-    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(report));
-    const { good } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .newestGood */ .an)(store, keys, snapshots.filter((key) => !ids.has((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key))), { proofs, verified: false, damaged });
+    const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_3__/* .warningOf */ .a)(report));
+    const { good } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .newestGood */ .an)(store, keys, snapshots.filter((key) => !ids.has((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key))), { proofs, verified: false, damaged });
     return [...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores(good?.snapshot, ids.size, set)];
 }
 /** A backup repairs what it would list itself: nothing in an older snapshot. */
@@ -35141,7 +35187,7 @@ async function aboutBackups(failed, damaged, kept, snapshots, store, keys) {
         return [];
     const id = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(newestKey);
     const newest = await readable(newestKey, store, keys);
-    const hit = failed.has(id) || (newest !== undefined && 'header' in newest && (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .damageIn */ .dh)(newest, damaged) !== undefined);
+    const hit = failed.has(id) || (newest !== undefined && 'header' in newest && (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .damageIn */ .dh)(newest, damaged) !== undefined);
     if (!hit)
         return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`];
     if (damaged.size === 0)
@@ -35596,7 +35642,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _commands_stats_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(15454);
 /* harmony import */ var _commands_verify_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(17620);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(94920);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(94826);
 /* harmony import */ var _report_copy_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(21716);
 /* harmony import */ var _report_checks_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(8048);
 /* harmony import */ var _report_diff_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(73114);
@@ -35824,7 +35870,7 @@ function exit(status) {
 
 /***/ }),
 
-/***/ 94920:
+/***/ 94826:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -35862,58 +35908,10 @@ var address = __nccwpck_require__(94271);
 var known_hosts = __nccwpck_require__(66538);
 // EXTERNAL MODULE: ./compiled/stores/destination.js + 4 modules
 var destination = __nccwpck_require__(11592);
-;// CONCATENATED MODULE: ./compiled/inputs/duration.js
-const MILLISECONDS = new Map([['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000], ['w', 7 * 86_400_000], ['y', 365 * 86_400_000]]);
-/** Milliseconds of `90s`, `5m`, `30d`; undefined when it is not a whole number and one of the letters of `units`. */
-function parseDuration(text, units) {
-    const [, number, unit = ''] = /^(\d{1,6})([a-z])$/.exec(text) ?? [];
-    const milliseconds = MILLISECONDS.get(unit);
-    if (milliseconds === undefined || !units.includes(unit))
-        return undefined;
-    return Number(number) * milliseconds;
-}
-
-// EXTERNAL MODULE: ./compiled/inputs/nearest.js
-var nearest = __nccwpck_require__(69248);
-;// CONCATENATED MODULE: ./compiled/inputs/retention.js
-
-
-const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly'];
-/** Parses `last=3 daily=7 within=30d`, `30d` or `none`; throws what `misread` makes of the problem. */
-function parseRetention(text, misread) {
-    const words = text.split(/[\s,]+/).filter((word) => word !== '');
-    if (words.length === 0)
-        throw misread('there is no rule in it');
-    if (words.length === 1 && words[0] === 'none')
-        return {};
-    const policy = {};
-    for (const word of words) {
-        const { rule, value } = parseRule(word, misread);
-        if (policy[rule] !== undefined)
-            throw misread(`${rule} is given twice`);
-        policy[rule] = value;
-    }
-    return policy;
-}
-function parseRule(word, misread) {
-    const [, name, amount = ''] = /^([a-z]+)=(.*)$/i.exec(word) ?? [];
-    // Months are left out: m is a minute elsewhere, and a policy misunderstood deletes backups.
-    const age = parseDuration(name === 'within' ? amount : word, 'hdwy');
-    if (name === undefined || name === 'within') {
-        if (age)
-            return { rule: 'within', value: age };
-        throw misread(name ? `${JSON.stringify(word)} does not give an age like 30d` : `${JSON.stringify(word)} is not a rule`);
-    }
-    const rule = COUNTS.find((count) => count === name);
-    if (rule === undefined) {
-        const near = (0,nearest/* nearest */.p)(name, [...COUNTS, 'within']);
-        throw misread(`${JSON.stringify(word)} is not a rule${near ? `; did you mean ${near}=?` : ''}`);
-    }
-    if (!/^[1-9]\d{0,3}$/.test(amount))
-        throw misread(`${JSON.stringify(word)} does not give a number from 1 to 9999`);
-    return { rule, value: Number(amount) };
-}
-
+// EXTERNAL MODULE: ./compiled/inputs/retention.js
+var retention = __nccwpck_require__(8572);
+// EXTERNAL MODULE: ./compiled/inputs/duration.js
+var duration = __nccwpck_require__(61968);
 // EXTERNAL MODULE: ./compiled/inputs/volumes.js
 var volumes = __nccwpck_require__(48553);
 ;// CONCATENATED MODULE: ./compiled/inputs/schemas.js
@@ -35970,22 +35968,22 @@ function wholeNumber(least, most) {
     });
 }
 /** Milliseconds, from a second to a day. */
-const duration = parsing((text) => {
-    const value = parseDuration(text, 'smh');
+const schemas_duration = parsing((text) => {
+    const value = (0,duration/* parseDuration */.E)(text, 'smh');
     if (value === undefined || value < 1000 || value > 86_400_000)
         throw new compiled_error/* Misread */.qs(`${quote(text)} is not a duration from 1s to 24h`);
     return value;
 });
 /** Milliseconds, from an hour to 30 days. */
 const grace = parsing((text) => {
-    const value = parseDuration(text, 'hd');
+    const value = (0,duration/* parseDuration */.E)(text, 'hd');
     if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000)
         throw new compiled_error/* Misread */.qs(`${quote(text)} is not a duration from 1h to 30d`);
     return value;
 });
 /** Milliseconds, from an hour to ten years. */
 const age = parsing((text) => {
-    const value = parseDuration(text, 'hdwy');
+    const value = (0,duration/* parseDuration */.E)(text, 'hdwy');
     if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000)
         throw new compiled_error/* Misread */.qs(`${quote(text)} is not an age from 1h to 10y`);
     return value;
@@ -36007,17 +36005,17 @@ const most = parsing((text) => {
 });
 /** A time, or how long ago. */
 const moment = parsing((text) => {
-    const ago = parseDuration(text, 'hdwy');
+    const ago = (0,duration/* parseDuration */.E)(text, 'hdwy');
     if (ago !== undefined)
         return { ago };
     if (iso/* datetime */.w$({ offset: true }).safeParse(text).success)
         return { time: new Date(text) };
     throw new compiled_error/* Misread */.qs(`${quote(text)} is neither a time with its offset from UTC nor an age like 7d`);
 });
-const retention = parsing((text) => parseRetention(text, (problem) => new compiled_error/* Misread */.qs(problem)));
+const schemas_retention = parsing((text) => (0,retention/* parseRetention */.A)(text, (problem) => new compiled_error/* Misread */.qs(problem)));
 /** For a command that does nothing but delete by it. */
 const anyRetention = parsing((text) => {
-    const policy = parseRetention(text, (problem) => new compiled_error/* Misread */.qs(problem));
+    const policy = (0,retention/* parseRetention */.A)(text, (problem) => new compiled_error/* Misread */.qs(problem));
     if (Object.keys(policy).length === 0)
         throw new compiled_error/* Misread */.qs('none keeps every snapshot, so there is nothing to prune');
     return policy;
@@ -36136,6 +36134,8 @@ function nameOf(database = '') {
     return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database';
 }
 
+// EXTERNAL MODULE: ./compiled/inputs/nearest.js
+var nearest = __nccwpck_require__(69248);
 // EXTERNAL MODULE: ./compiled/volumes/docker.js
 var docker = __nccwpck_require__(64888);
 // EXTERNAL MODULE: ./compiled/report/redaction.js
@@ -36260,7 +36260,7 @@ const timeout = {
     help: 'How long a request to the store may take, or an upload stand still, before the command fails.',
     expected: 'a number and a unit (s, m or h), from 1s to 24h',
     example: '5m',
-    schema: duration,
+    schema: schemas_duration,
     default: '5m',
 };
 const clientInstall = {
@@ -36287,7 +36287,7 @@ const inputs_moment = { expected: 'a time with its offset from UTC, or a number 
 const inputs_retention = {
     expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
     example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
-    schema: retention,
+    schema: schemas_retention,
 };
 const jobs = { expected: 'a whole number from 1 to 64', example: '4', schema: wholeNumber(1, 64) };
 const inputs_age = { expected: 'a number and a unit (h, d, w or y), from 1h to 10y', example: '26h', schema: age };
@@ -36441,7 +36441,7 @@ const inputs = {
         },
         set: { ...inputs_set, default: 'default' },
         recipients: {
-            help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup.',
+            help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup. Give them in every backup: one that is left out cannot open it, which is a warning.',
             expected: 'age recipients (age1…), separated by commas or line ends',
             example: 'age1…, as `lifeboat key new` prints it',
             schema: recipients,
@@ -36487,7 +36487,7 @@ const inputs = {
             help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
             expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
             example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
-            schema: retention,
+            schema: schemas_retention,
             default: 'none',
         },
         ...pruning,
@@ -36502,7 +36502,7 @@ const inputs = {
             help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
             expected: 'a number and a unit (s, m or h), from 1s to 24h',
             example: '5m',
-            schema: duration,
+            schema: schemas_duration,
             default: '5m',
         },
         'allow-pooler': {
@@ -36599,7 +36599,7 @@ const inputs = {
         'no-owner': { ...inputs_flag, help: 'Leave out who owns what: everything belongs to the user who restores.' },
         'no-privileges': { ...inputs_flag, help: 'Leave out GRANT and REVOKE.' },
         'no-tablespaces': { ...inputs_flag, help: 'Put everything into the default tablespace.' },
-        'disable-triggers': { ...inputs_flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys. Needs a superuser.' },
+        'disable-triggers': { ...inputs_flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. Needs a superuser.' },
         'database-settings': {
             help: 'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. Default: true with mode create if everything is restored, else false.',
             expected: 'true or false',
@@ -36646,10 +36646,10 @@ const inputs = {
         'max-age': { ...inputs_age, help: 'How old the newest verified snapshot of each set may be.', default: '26h' },
         'max-proof-age': { ...inputs_age, help: 'How long ago each set may last have been verified at proof-level, whichever snapshot it was. Not looked at unless given.', example: '8d' },
         'proof-level': {
-            help: 'The level of verification that max-proof-age asks for, or a higher one: list, read or drill.',
-            expected: 'list, read or drill',
-            example: 'drill',
-            schema: oneOf('list', 'read', 'drill'),
+            help: 'The level of verification that max-proof-age asks for, or a higher one: list or read.',
+            expected: 'list or read',
+            example: 'list',
+            schema: oneOf('list', 'read'),
             default: 'read',
         },
         issue: { ...inputs_flag, help: 'Open an issue in the repository when something is too old, or cannot be looked at, and close it when all is fresh again; the job needs `permissions: issues: write`.' },
@@ -36830,6 +36830,11 @@ function parseInputs(command, raw, variables) {
     for (const name of Object.keys(raw))
         if (!rows.some(([known]) => known === name))
             throw unknownInput(command, name, rows.map(([known]) => known));
+    for (const [name, input] of rows) {
+        if (!input.positional || !input.required || given(command, name, input, raw, variables) !== undefined)
+            continue;
+        throw missingInput(`${command} ${rows.flatMap(([name, { positional }]) => (positional ? [name.toUpperCase()] : [])).join(' ')}: ${name}`, input);
+    }
     const values = Object.fromEntries(rows.map(([name, input]) => [name, parseInput(name, input, given(command, name, input, raw, variables))]));
     if (command === 'restore' && values['target'] === undefined && (values['database-url'] === undefined || values['volume'] !== undefined) && values['verify-only'] !== true) {
         throw values['volume'] === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', inputs.restore.target);
@@ -36887,7 +36892,9 @@ function secretsOf(input, text) {
 /** The error for a name that is none of `names`. */
 function unknownInput(command, name, names) {
     const near = (0,nearest/* nearest */.p)(name, names);
-    return new compiled_error/* LifeboatError */.H3(`${command} has no input ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''}`, {
+    // Anything else than a name may be a secret in the wrong place.
+    const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown';
+    return new compiled_error/* LifeboatError */.H3(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
         hint: `The inputs of ${command} are ${names.join(', ')}.`,
         status: 2,
     });
@@ -36917,8 +36924,9 @@ function parseInput(name, input, text) {
         return parsed.data;
     const problem = parsed.error.issues[0]?.message ?? 'not understood';
     // The parsers of secrets quote nothing. Others may quote the beginning of a password.
-    const quoted = !input.secret && (0,redaction/* likelySecrets */.gc)(text).some((secret) => problem.includes(secret.slice(0, 4)));
-    throw new compiled_error/* LifeboatError */.H3(`${name}: ${quoted ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 });
+    const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '');
+    const leaks = (0,redaction/* likelySecrets */.gc)(text).some((secret) => quoted.includes(secret.slice(0, 4)));
+    throw new compiled_error/* LifeboatError */.H3(`${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 });
 }
 /** The error for an input that has to be given. */
 function missingInput(name, input) {
@@ -36926,6 +36934,25 @@ function missingInput(name, input) {
         hint: `Expected ${input.expected}; for example: ${input.example}.`,
         status: 2,
     });
+}
+
+
+/***/ }),
+
+/***/ 61968:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   E: () => (/* binding */ parseDuration)
+/* harmony export */ });
+const MILLISECONDS = new Map([['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000], ['w', 7 * 86_400_000], ['y', 365 * 86_400_000]]);
+/** Milliseconds of `90s`, `5m`, `30d`; undefined when it is not a whole number and one of the letters of `units`. */
+function parseDuration(text, units) {
+    const [, number, unit = ''] = /^(\d{1,6})([a-z])$/.exec(text) ?? [];
+    const milliseconds = MILLISECONDS.get(unit);
+    if (milliseconds === undefined || !units.includes(unit))
+        return undefined;
+    return Number(number) * milliseconds;
 }
 
 
@@ -36969,6 +36996,63 @@ function distance(a, b) {
         row = next;
     }
     return row[b.length];
+}
+
+
+/***/ }),
+
+/***/ 8572:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   A: () => (/* binding */ parseRetention),
+/* harmony export */   w: () => (/* binding */ retentionText)
+/* harmony export */ });
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(61968);
+/* harmony import */ var _nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(69248);
+
+
+const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly'];
+/** Parses `last=3 daily=7 within=30d`, `30d` or `none`; throws what `misread` makes of the problem. */
+function parseRetention(text, misread) {
+    const words = text.split(/[\s,]+/).filter((word) => word !== '');
+    if (words.length === 0)
+        throw misread('there is no rule in it');
+    if (words.length === 1 && words[0] === 'none')
+        return {};
+    const policy = {};
+    for (const word of words) {
+        const { rule, value } = parseRule(word, misread);
+        if (policy[rule] !== undefined)
+            throw misread(`${rule} is given twice`);
+        policy[rule] = value;
+    }
+    return policy;
+}
+/** The text that `parseRetention` reads as this policy. */
+function retentionText({ within, ...counts }) {
+    const rules = Object.entries(counts).map(([rule, count]) => `${rule}=${count}`);
+    const age = within === undefined ? [] : [`within=${within % DAY === 0 ? `${within / DAY}d` : `${within / (DAY / 24)}h`}`];
+    return [...rules, ...age].join(' ') || 'none';
+}
+const DAY = 86_400_000;
+function parseRule(word, misread) {
+    const [, name, amount = ''] = /^([a-z]+)=(.*)$/i.exec(word) ?? [];
+    // Months are left out: m is a minute elsewhere, and a policy misunderstood deletes backups.
+    const age = (0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .parseDuration */ .E)(name === 'within' ? amount : word, 'hdwy');
+    if (name === undefined || name === 'within') {
+        if (age)
+            return { rule: 'within', value: age };
+        throw misread(name ? `${JSON.stringify(word)} does not give an age like 30d` : `${JSON.stringify(word)} is not a rule`);
+    }
+    const rule = COUNTS.find((count) => count === name);
+    if (rule === undefined) {
+        const near = (0,_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .nearest */ .p)(name, [...COUNTS, 'within']);
+        throw misread(`${JSON.stringify(word)} is not a rule${near ? `; did you mean ${near}=?` : ''}`);
+    }
+    if (!/^[1-9]\d{0,3}$/.test(amount))
+        throw misread(`${JSON.stringify(word)} does not give a number from 1 to 9999`);
+    return { rule, value: Number(amount) };
 }
 
 
@@ -38590,7 +38674,7 @@ class ContentsReader {
         const drop = cursor.at;
         cursor.skip(); // How it is dropped.
         const copy = cursor.at;
-        cursor.skip(); // How it is copied.
+        const copied = cursor.bytes();
         const schema = cursor.bytes();
         const tablespace = cursor.bytes();
         if (minor >= 14)
@@ -38616,6 +38700,8 @@ class ContentsReader {
             id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
             needs: needs.slice(), // An array that grew has room for 16 more.
             inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
+            ...(kind === 'TABLE DATA' && !copied?.length && { inserts: true }),
+            ...(kind === 'TABLE DATA' && sql?.includes('-- load via partition root ') && { throughRoot: true }),
         };
         return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry;
     }
@@ -39576,19 +39662,29 @@ var query = __nccwpck_require__(14972);
 
 const relation = schemas/* tuple */.PVZ([schemas/* string */.YjP(), schemas/* string */.YjP()]);
 const inTheWay = schemas/* strictObject */.rej({
+    /** Whatever could be in the place of a table. */
+    others: schemas/* array */.YOg(schemas/* strictObject */.rej({ name: relation, kind: schemas/* string */.YjP() })),
+    /** `root`: the oid of the table that these are partitions of, at the top. */
+    partitions: schemas/* array */.YOg(schemas/* strictObject */.rej({ name: relation, root: schemas/* string */.YjP() })),
     /** Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R fire then too. */
-    triggers: schemas/* array */.YOg(schemas/* strictObject */.rej({ table: relation, name: schemas/* string */.YjP(), mode: schemas/* enum */.k5n(['O', 'A', 'R']) })),
+    triggers: schemas/* array */.YOg(schemas/* strictObject */.rej({ table: relation, root: schemas/* string */.YjP(), name: schemas/* string */.YjP(), mode: schemas/* enum */.k5n(['O', 'A', 'R']) })),
+    /** Those for INSERT, enabled like triggers. */
+    rules: schemas/* array */.YOg(schemas/* strictObject */.rej({ table: relation, root: schemas/* string */.YjP(), name: schemas/* string */.YjP(), mode: schemas/* enum */.k5n(['O', 'A', 'R']) })),
     /** Those that are checked at once. `target` has the partitions that the rows are in, where the table has any. */
     keys: schemas/* array */.YOg(schemas/* strictObject */.rej({ table: relation, name: schemas/* string */.YjP(), target: schemas/* array */.YOg(relation) })),
 });
 /**
- * Throws where triggers or foreign keys of the target would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the
- * order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
+ * Throws where the target has something else in place of a table: a view or partitions may lose its rows without an error. Throws, too, where triggers or
+ * foreign keys would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
  */
 async function requireLoadable(entries, { disableTriggers, target }, context) {
     const found = await (0,query/* queryJson */.bl)(IN_THE_WAY, inTheWay, context);
+    requireTables(entries, found, target.where);
+    const roots = rootsOf(entries, found);
     const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])));
-    const triggers = found.triggers.filter(({ table, mode }) => places.has(keyOf(table)) && (mode === 'A' || (mode === 'R') === disableTriggers));
+    const fires = ({ table, root, mode }) => (places.has(keyOf(table)) || roots.has(root)) && (mode === 'A' || (mode === 'R') === disableTriggers);
+    const rules = entries.some(({ inserts }) => inserts) ? found.rules : [];
+    const triggers = [...found.triggers, ...rules].filter(fires);
     const keys = disableTriggers ? [] : found.keys.filter(({ table, target }) => {
         const own = places.get(keyOf(table));
         return own !== undefined && target.some((other) => (places.get(keyOf(other)) ?? -1) > own);
@@ -39598,6 +39694,24 @@ async function requireLoadable(entries, { disableTriggers, target }, context) {
     if (disableTriggers)
         await requireReplica(target.where, { ...context, connection: { ...context.connection, environment: replica(context.connection.environment) } });
 }
+function requireTables(entries, { others, partitions }, where) {
+    const kinds = new Map(others.map(({ name, kind }) => [keyOf(name), kind]));
+    const parts = new Set(partitions.map(({ name }) => keyOf(name)));
+    const wrong = entries.filter(({ kind }) => kind === 'TABLE DATA').flatMap(({ schema, name, throughRoot }) => {
+        const kind = kinds.get(keyOf([schema, name])) ?? (throughRoot && !parts.has(keyOf([schema, name])) ? 'no partition' : undefined);
+        return kind === undefined ? [] : [`${schema}.${name} is ${kind}`];
+    });
+    if (wrong.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`only: data cannot be restored into ${where}: it has something else in place of tables: ${some(wrong)}`, {
+        hint: 'Rows go into tables as the backup has them. Restore into a new database with mode create, and move the rows from there.'
+    });
+}
+/** Those whose partitions may each get rows. */
+function rootsOf(entries, { partitions }) {
+    const through = new Set(entries.flatMap(({ schema, name, throughRoot }) => (throughRoot ? [keyOf([schema, name])] : [])));
+    return new Set(through.size === 0 ? [] : partitions.flatMap(({ name, root }) => (through.has(keyOf(name)) ? [root] : [])));
+}
 const some = (names) => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`;
 function refusal(triggers, keys, where, disabled) {
     const parts = [
@@ -39606,8 +39720,8 @@ function refusal(triggers, keys, where, disabled) {
     ];
     return new compiled_error/* LifeboatError */.H3(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {
         hint: disabled
-            ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER, and enable them afterwards.'
-            : 'Set disable-triggers: true, as a superuser: the rows are then loaded as they were, without triggers and checks. Or drop the keys and disable the triggers first.'
+            ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER (or RULE), and enable them afterwards.'
+            : 'Set disable-triggers: true, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints apply all the same. Or drop the keys and disable the triggers first.'
     });
 }
 async function requireReplica(where, context) {
@@ -39666,10 +39780,19 @@ const keyOf = ([schema, name]) => `${schema}\0${name}`;
 const named = (oid) => `(SELECT pg_catalog.json_build_array(n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid})`;
 const VIEWS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname)), '[]')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm'`;
-// The trigger of a key is internal and enabled like any other.
+const rootOf = (oid) => `coalesce(pg_catalog.pg_partition_root(${oid}), ${oid})::pg_catalog.oid::pg_catalog.text`;
+// The trigger of a key is internal and enabled like any other. So is, before PostgreSQL 15, the copy of a trigger that each partition has.
 const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
-  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
-    FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0),
+  'others', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', pg_catalog.json_build_array(n.nspname, c.relname), 'kind', CASE c.relkind
+      WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table' WHEN 'S' THEN 'a sequence' ELSE 'no table' END)), '[]')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind <> 'r'),
+  'partitions', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', pg_catalog.json_build_array(n.nspname, c.relname), 'root', ${rootOf('c.oid')})), '[]')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relispartition),
+  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'root', ${rootOf('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
+    FROM pg_catalog.pg_trigger t WHERE t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0
+      AND (NOT t.tgisinternal OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't'))),
+  'rules', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('r.ev_class')}, 'root', ${rootOf('r.ev_class')}, 'name', 'rule ' || r.rulename, 'mode', r.ev_enabled)), '[]')
+    FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D'),
   'keys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('k.conrelid')}, 'name', k.conname, 'target',
       coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf), pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND NOT k.condeferred AND k.conrelid <> k.confrelid
@@ -40727,8 +40850,8 @@ async function restoreArchive(options) {
     const wanted = options.databaseSettings === true ? settings : undefined;
     await requireOnServer(plan, wanted, options, context);
     if (only === 'data') {
-        await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'));
         await requireLoadable(plan.entries, options, context);
+        await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'));
     }
     else if (mode === 'empty')
         await requireEmpty(context);
@@ -40933,20 +41056,20 @@ function doctorSummary(result) {
 const MOST_ROWS = 200;
 function copyHeadline({ snapshots, bytes, from, to }) {
     const count = (wanted) => snapshots.filter(({ outcome }) => outcome === wanted).length;
-    const others = [[count('was there'), 'there already'], [count('failed'), 'FAILED']].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]));
+    const others = [[count('was there'), 'there already'], [count('failed'), 'FAILED'], [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED']].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]));
     return `${[`${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(count('copied'), 'snapshot')} copied (${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)})`, ...others].join(', ')}, from ${from} to ${to}`;
 }
 function copyText(result) {
-    const shown = result.snapshots.filter(({ outcome }) => outcome !== 'was there');
-    const rows = shown.map(({ snapshot, set, outcome, bytes, chunks, problem }) => [snapshot, set, outcome, problem ?? `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')}`]);
+    const shown = result.snapshots.filter(({ outcome, damaged }) => outcome !== 'was there' || damaged !== undefined);
+    const rows = shown.map(({ snapshot, set, outcome, bytes, chunks, damaged, problem }) => [snapshot, set, outcome, problem ?? damaged ?? `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')}`]);
     return [`${copyHeadline(result)} in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}`, ...(rows.length > 0 ? ['', (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows, '  ')] : [])].join('\n');
 }
 function copySummary(result) {
     const failed = result.snapshots.some(({ outcome }) => outcome === 'failed');
     const newestFirst = result.snapshots.toReversed();
-    const rows = newestFirst.slice(0, MOST_ROWS).map(({ snapshot, set, outcome, bytes, problem }) => [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(snapshot), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set), outcome === 'failed' ? '❌ failed' : outcome, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(problem ?? '')]);
+    const rows = newestFirst.slice(0, MOST_ROWS).map(({ snapshot, set, outcome, bytes, damaged, problem }) => [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(snapshot), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set), outcome === 'failed' ? '❌ failed' : damaged === undefined ? outcome : `⚠️ ${outcome}, damaged`, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes), (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(problem ?? damaged ?? '')]);
     return (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
-        `### ${failed ? '❌' : '✅'} Lifeboat: ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(copyHeadline(result))}`,
+        `### ${failed ? '❌' : result.snapshots.some(({ damaged }) => damaged !== undefined) ? '⚠️' : '✅'} Lifeboat: ${(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(copyHeadline(result))}`,
         ...(rows.length > 0 ? [(0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Snapshot', 'Set', '', 'Transferred', 'Problem'], rows, ['Transferred'])] : ['There was nothing to copy.']),
         ...(newestFirst.length > MOST_ROWS ? [`The newest ${MOST_ROWS} of ${newestFirst.length} are shown.`] : []),
     ]);
@@ -41097,8 +41220,8 @@ function forgetText(result, { program, destination }) {
     const { forgotten, freed } = result;
     return [
         `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
-        `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(freed.objects, 'chunk')} (${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them:`,
-        `  ${program} prune --destination ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_1__/* .shellWord */ .r7)(destination)}`,
+        `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(freed.objects, 'chunk')} (${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:`,
+        `  ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_1__/* .pruneCommand */ .En)(program, { destination, set: forgotten[0].set, retention: 'within=1000y' })}`,
     ].join('\n');
 }
 
@@ -41232,15 +41355,16 @@ function checkHeadline({ sets, problems, store }) {
     return problems.length === 0 ? `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(sets.length, 'set')} in ${store}: all is fresh` : problems.join('; ');
 }
 function checkText(result, { timeZone }) {
-    const rows = result.sets.map(({ set, verified, proof, problems }) => [
-        problems.length > 0 ? 'STALE' : 'ok',
+    const rows = result.sets.map(({ set, verified, proof, problems, unsound }) => [
+        unsound.length > 0 ? 'DAMAGED' : problems.length > 0 ? 'STALE' : 'ok',
         set,
         verified ? `${verified.snapshot}, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}` : 'no verified snapshot',
         proof ? `verified at level ${proof.level} ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(proof.time, timeZone)}` : '',
     ]);
     return [
-        (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows),
-        ...(result.problems.length > 0 ? ['', ...result.problems] : []),
+        ...(rows.length > 0 ? [(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows)] : []),
+        ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
+        ...result.problems,
         ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
     ].join('\n');
 }
@@ -41506,7 +41630,7 @@ function listText(result, context) {
     if (context.format === 'markdown')
         return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n');
     if (snapshots.length === 0)
-        return `${store} holds no such snapshot.`;
+        return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`;
     const now = new Date(result.listed);
     const rows = snapshots.map((snapshot) => [
         snapshot.id,
@@ -41833,13 +41957,14 @@ function whatWent({ dryRun, chunks, artifacts }) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   En: () => (/* binding */ pruneCommand),
 /* harmony export */   Od: () => (/* binding */ restoreCommand),
 /* harmony export */   T2: () => (/* binding */ restoreStep),
 /* harmony export */   p0: () => (/* binding */ verifyCommand),
 /* harmony export */   p5: () => (/* binding */ restoreInto),
-/* harmony export */   r7: () => (/* binding */ shellWord),
 /* harmony export */   se: () => (/* binding */ restoreVariables)
 /* harmony export */ });
+/* unused harmony export shellWord */
 /** How to get at a snapshot: the commands and workflow steps that reports end with. Pure. */
 /** Whether a restore that is shown is of a volume. */
 function ofVolume({ databases, volumes = [] }) {
@@ -41874,6 +41999,10 @@ function restoreCommand(program, content, separator = ' ') {
 /** A command line that verifies every byte. */
 function verifyCommand(program, content) {
     return [`${program} verify`, ...snapshotOptions(content), '--level read'].join(' ');
+}
+/** A command line that prunes a set; `retention` as the input takes it. */
+function pruneCommand(program, { destination, set, retention, more = [] }) {
+    return [`${program} prune`, `--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--retention ${shellWord(retention)}`, ...more].join(' ');
 }
 function snapshotOptions({ destination, set, snapshot }) {
     return [`--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--snapshot ${snapshot}`];
@@ -41940,7 +42069,7 @@ class Redaction {
     }
 }
 /** age identities and write keys, also without their end. */
-const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9+/=_-]{8,}/gi;
+const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9:_-]{8,}/gi;
 /** The keys to stores in the value of an input that should not have one. */
 function keysIn(text) {
     return text.match(KEYS) ?? [];
@@ -42679,7 +42808,7 @@ function backupText(result, context) {
         ['needs', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(stored)} in the store`],
         ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
         ...checkedText(result.checked).map((text) => ['checked', text]),
-        ['verified', verifiedText(result.verified)],
+        ['verified', verifiedText(result)],
     ];
     const table = result.sources.map((source) => [source.name, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size), `${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.added)} added`, (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(source.seconds)]);
     return [
@@ -42708,9 +42837,9 @@ function checkedText(checked) {
     return [`${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')} of earlier backups read back, ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}: ${found}`];
 }
 const block = (lines) => (lines.length > 0 ? ['', ...lines.map((line) => `  ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)] : []);
-function verifiedText(level) {
+function verifiedText({ verified: level, checked }) {
     if (level === 'none')
-        return 'no (verify is none)';
+        return checked === undefined ? 'no: a write key cannot read it back' : 'no (verify is none)';
     return level === 'list' ? 'list: every chunk is there and the archive is readable' : 'read: every byte was read back and compared';
 }
 const parenthesised = (text) => (text === '' ? '' : `(${text})`);
@@ -42891,16 +43020,12 @@ function workflowReport(log, redaction, now = () => performance.now()) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   z: () => (/* binding */ carryDamage)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
-/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(18631);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
-/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(60239);
-
-
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52976);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(18631);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(60239);
 
 
 
@@ -42912,7 +43037,7 @@ function workflowReport(log, redaction, now = () => performance.now()) {
  * So damage stays known for as long as anything needs the object. `going`: ids; `staying`: keys.
  */
 async function carryDamage(store, keys, set, { going, staying }, now) {
-    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .SetProofs */ .qm.list(store, keys, set, ignoreDamaged);
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .SetProofs */ .qm.list(store, keys, set, ignoreDamaged);
     const said = await proofs.of(going);
     const named = new Set(said.flatMap(({ damaged, good }) => [...damaged, ...good]));
     if (named.size === 0)
@@ -42925,9 +43050,9 @@ async function carryDamage(store, keys, set, { going, staying }, now) {
         const carried = [...named].filter((object) => own.has(object));
         if (carried.length === 0)
             continue;
-        const about = { snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
+        const about = { snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
         const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`];
-        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proveSnapshot */ .jr)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
+        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .proveSnapshot */ .jr)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
         for (const object of carried)
             named.delete(object);
     }
@@ -42936,20 +43061,11 @@ async function carryDamage(store, keys, set, { going, staying }, now) {
 function ignoreDamaged() { }
 /** None where the snapshot is gone, damaged, or of another key. */
 async function objectsIn(key, store, keys) {
-    let object;
     try {
-        object = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot);
+        return (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_5__/* .objectsOf */ .iZ)(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .readAuthentic */ .Og)(store, key, keys));
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7)
-            return new Map();
-        throw error;
-    }
-    try {
-        return (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .objectsOf */ .iZ)(await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, keys));
-    }
-    catch (error) {
-        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3)
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .OtherKey */ .ct || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
             return new Map();
         throw error;
     }
@@ -42964,6 +43080,8 @@ async function objectsIn(key, store, keys) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Cb: () => (/* binding */ findSnapshot),
 /* harmony export */   LK: () => (/* binding */ noSuchSet),
+/* harmony export */   Og: () => (/* binding */ readAuthentic),
+/* harmony export */   RA: () => (/* binding */ readSnapshot),
 /* harmony export */   TH: () => (/* binding */ idOf),
 /* harmony export */   Y0: () => (/* binding */ isAhead),
 /* harmony export */   ZF: () => (/* binding */ withChosen),
@@ -42971,13 +43089,16 @@ async function objectsIn(key, store, keys) {
 /* harmony export */   iR: () => (/* binding */ timeAfter),
 /* harmony export */   ll: () => (/* binding */ newestFirst),
 /* harmony export */   s4: () => (/* binding */ setOf),
-/* harmony export */   tC: () => (/* binding */ snapshotIfAuthentic)
+/* harmony export */   tC: () => (/* binding */ snapshotIfAuthentic),
+/* harmony export */   zd: () => (/* binding */ atOnce)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _memory_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(74599);
 /* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
 /* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(58315);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+
 
 
 
@@ -42993,6 +43114,29 @@ async function snapshotKeys(store, set, onObject) {
         onObject?.(object);
     }
     return newestFirst(keys);
+}
+/**
+ * What `decode` makes of a snapshot's object. The memory of the object, which may be a forged one of the largest size, is given back then, and not when it is
+ * collected: one after the other they would fill the memory.
+ */
+async function readSnapshot(store, key, decode) {
+    const object = await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot);
+    try {
+        return await decode(object);
+    }
+    finally {
+        (0,_memory_js__WEBPACK_IMPORTED_MODULE_5__/* .giveBackLarge */ .k)(object);
+    }
+}
+/** The snapshot under this key, its MAC verified. Throws whatever `decodeSnapshot` and the store do. */
+function readAuthentic(store, key, keys) {
+    return readSnapshot(store, key, (object) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, object, keys));
+}
+/** Of snapshots that are read side by side: bytes of their objects at the same time. One that is decoded takes twenty times its bytes. */
+const BYTES_AT_ONCE = 8 * 1024 * 1024;
+/** How many snapshots to read at the same time, where the largest has so many bytes. */
+function atOnce(most, largest) {
+    return Math.max(1, Math.min(most, Math.floor(BYTES_AT_ONCE / Math.max(1, largest))));
 }
 function newestFirst(keys) {
     return keys.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1));
@@ -43027,7 +43171,7 @@ async function withChosen(store, set, choice, decode, looking) {
     const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now));
     const damaged = [];
     for (const key of matching.slice(ahead.length)) {
-        const found = await decodedOr(damaged, async () => decode(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot)));
+        const found = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)));
         if (found === undefined)
             continue;
         for (const one of ahead)
@@ -43054,7 +43198,7 @@ async function decodedOr(damaged, decode) {
 }
 /** Undefined for one that is damaged, of another key, or gone. Throws when the store does not answer. */
 function snapshotIfAuthentic(store, key, keys) {
-    return decodedOr([], async () => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys));
+    return decodedOr([], () => readAuthentic(store, key, keys));
 }
 /** A clock that differs by more than this is wrong, not just another machine's. */
 const TOLERATED_SKEW = 5 * 60_000;
@@ -43093,22 +43237,152 @@ function notFound(store, set, choice, candidates) {
 
 /***/ }),
 
+/***/ 61863:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   i: () => (/* binding */ claimedKeys)
+/* harmony export */ });
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(64083);
+
+
+
+/** Snapshots that are looked at, the bytes that are read of each at most, and the keys that are enough. */
+const LOOKED_AT = 20;
+const MOST_READ = 32 * 1024 ** 2;
+const ENOUGH = 4;
+/** Fingerprints of the keys that the newest snapshots of all sets claim to be of: their first lines, for which nothing vouches. */
+async function claimedKeys(store, snapshots) {
+    const claims = new Set();
+    for (const key of (snapshots ?? (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store))).slice(0, LOOKED_AT)) {
+        const claim = await claimOf(store, key);
+        if (claim !== undefined)
+            claims.add(claim);
+        if (claims.size === ENOUGH)
+            break;
+    }
+    return [...claims];
+}
+async function claimOf(store, key) {
+    try {
+        return (0,_signed_js__WEBPACK_IMPORTED_MODULE_2__/* .splitSigned */ .xr)(await store.get(key, MOST_READ))?.key;
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
+            return undefined;
+        throw error;
+    }
+}
+
+
+/***/ }),
+
+/***/ 67606:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   s: () => (/* binding */ CopiedDamage)
+/* harmony export */ });
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52976);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(18631);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(60239);
+
+
+
+
+/** What the proofs of a set say of its damage, in the store that is copied from and the one that is copied to. */
+class CopiedDamage {
+    #from;
+    #to;
+    /** In the store that is copied from. */
+    #damaged;
+    /** The same, but for what the other store has found good since. */
+    #doubtful;
+    /** Known in the other store already, or since this copy. */
+    #carried;
+    constructor(from, to, { damaged, doubtful, carried }) {
+        this.#from = from;
+        this.#to = to;
+        this.#damaged = damaged;
+        this.#doubtful = doubtful;
+        this.#carried = carried;
+    }
+    static async of(from, to, keys, set, onDamaged) {
+        const [source, target] = [await _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .SetProofs */ .qm.list(from, keys, set, onDamaged), await _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .SetProofs */ .qm.list(to, keys, set, onDamaged)];
+        const [here, there] = [await source.all(), await target.all()];
+        return new CopiedDamage(source, target, { damaged: (0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .knownDamage */ .z1)(here), doubtful: (0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .knownDamage */ .z1)([...here, ...there]), carried: (0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .knownDamage */ .z1)(there) });
+    }
+    /** Why a snapshot is not to be relied on in the store that is copied from, if that is known. */
+    async whyIn(snapshot) {
+        const verdict = await this.#failure(snapshot);
+        return (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .damageIn */ .dh)(snapshot, this.#damaged) ?? (verdict && `it failed its last verification, at level ${verdict.level}`);
+    }
+    /**
+     * Writes what is known to the other store, once the snapshot is there: a proof that names the objects that are there as they are here. Those that
+     * differ are not known to be damaged there, and a proof that says verified is never carried. Tells whether a proof was written.
+     */
+    async carry(snapshot, transferred, { from, to, now }) {
+        const { id, set } = snapshot.header;
+        const damaged = [];
+        for (const [key, size] of (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .objectsOf */ .iZ)(snapshot)) {
+            if (!this.#doubtful.has(key) || this.#carried.has(key))
+                continue;
+            if (transferred.has(key) || (await areSame(from, to, key, size)))
+                damaged.push(key);
+        }
+        const verdict = await this.#failure(snapshot);
+        // One that names objects says nothing about a store that has better ones.
+        const failed = verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined));
+        if (damaged.length === 0 && !failed)
+            return false;
+        const about = { snapshot: id, set, time: now, level: verdict?.level ?? 'list', result: failed ? 'failed' : 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
+        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .proveSnapshot */ .jr)(to, snapshot.keys, { ...about, damaged, problems: [`said by proofs in ${from.name}, from where the snapshot was copied`] });
+        for (const key of damaged)
+            this.#carried.add(key);
+        return true;
+    }
+    async #failure({ header: { id } }) {
+        const verdict = await this.#from.verdict(id);
+        return verdict?.result === 'failed' ? verdict : undefined;
+    }
+}
+async function areSame(from, to, key, size) {
+    try {
+        return (await from.get(key, size)).equals(await to.get(key, size));
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
+            return false;
+        throw error;
+    }
+}
+
+
+/***/ }),
+
 /***/ 7002:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   G: () => (/* binding */ copySnapshot)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
-/* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
-/* harmony import */ var _last_look_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(70799);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
-/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3018);
-/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32468);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(33993);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53815);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
+/* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
+/* harmony import */ var _last_look_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(70799);
+/* harmony import */ var _memory_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(74599);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(98171);
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3018);
+/* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(32468);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(33993);
+
+
 
 
 
@@ -43124,15 +43398,19 @@ const AT_ONCE = 8;
 /**
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
  * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
+ * `damaged`: what is known to be wrong with the snapshot, which its copy shares.
  */
-async function copySnapshot(key, { from, to, keys, signal, now, grace, onBytes, onDamaged }) {
+async function copySnapshot(key, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }) {
     const began = now();
-    const object = await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot);
-    const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeSnapshot */ .pH)(key, object, keys);
-    const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark), size]));
+    const object = await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_6__/* .LIMITS */ .b.snapshot);
+    const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .decodeSnapshot */ .pH)(key, object, keys).catch((error) => {
+        (0,_memory_js__WEBPACK_IMPORTED_MODULE_11__/* .giveBackLarge */ .k)(object);
+        throw error;
+    });
+    const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .chunkKey */ .vj)(id, mark), size]));
     const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged });
     let bytes = 0;
-    const putAll = (chunks) => (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)([...chunks], AT_ONCE, async (chunk) => {
+    const putAll = (chunks) => (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .inParallel */ .HN)([...chunks], AT_ONCE, async (chunk) => {
         signal.throwIfAborted();
         await to.put(chunk, await chunkOf(from, chunk, expected.get(chunk)));
         bytes += expected.get(chunk);
@@ -43140,7 +43418,7 @@ async function copySnapshot(key, { from, to, keys, signal, now, grace, onBytes, 
     });
     await putAll(lacking);
     signal.throwIfAborted();
-    await (0,_last_look_js__WEBPACK_IMPORTED_MODULE_4__/* .lastLook */ .w)(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() });
+    await (0,_last_look_js__WEBPACK_IMPORTED_MODULE_5__/* .lastLook */ .w)(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() });
     if (!(await holds(to, key, object))) {
         // Before the snapshot, so that one that is pinned is never there without its pin.
         await copyLabels(snapshot, from, to);
@@ -43149,23 +43427,24 @@ async function copySnapshot(key, { from, to, keys, signal, now, grace, onBytes, 
     }
     // What was put has the names that it had before, so a prune that was about to delete one of these has deleted the new one. From here on it is needed.
     if (lacking.size > 0 && !to.groups)
-        await putAll((await new _presence_js__WEBPACK_IMPORTED_MODULE_6__/* .Presence */ .C(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)]))).wrong()).keys());
-    if (bytes > 0)
+        await putAll((await new _presence_js__WEBPACK_IMPORTED_MODULE_7__/* .Presence */ .C(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)]))).wrong()).keys());
+    const carried = await damage.carry(snapshot, lacking, { from, to, now: now() });
+    if (bytes > 0 || carried)
         await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)));
-    return { bytes, chunks: lacking.size };
+    return { bytes, chunks: lacking.size, damaged: await damage.whyIn(snapshot) };
 }
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
 async function lackingIn(store, keys, expected, { now, grace, onDamaged }) {
     const until = store.neededUntil?.();
     if (!until) {
         // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be due.
-        for (const { key, chunks, times } of await (0,_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .readTrash */ .x0)(store, keys, onDamaged)) {
+        for (const { key, chunks, times } of await (0,_trash_js__WEBPACK_IMPORTED_MODULE_10__/* .readTrash */ .x0)(store, keys, onDamaged)) {
             const due = times.some((made) => now.getTime() - made.getTime() >= grace / 2);
-            const needed = due ? chunks.map(_trash_js__WEBPACK_IMPORTED_MODULE_9__/* .chunkKeyOf */ .mK).filter((chunk) => expected.has(chunk)) : [];
+            const needed = due ? chunks.map(_trash_js__WEBPACK_IMPORTED_MODULE_10__/* .chunkKeyOf */ .mK).filter((chunk) => expected.has(chunk)) : [];
             if (needed.length > 0)
                 throw aboutToGo(needed, key, store);
         }
-        return new Set((await new _presence_js__WEBPACK_IMPORTED_MODULE_6__/* .Presence */ .C(store, expected).wrong()).keys());
+        return new Set((await new _presence_js__WEBPACK_IMPORTED_MODULE_7__/* .Presence */ .C(store, expected).wrong()).keys());
     }
     const lacking = new Set(expected.keys());
     for await (const { key, size, expires } of store.list('chunks/'))
@@ -43175,7 +43454,7 @@ async function lackingIn(store, keys, expected, { now, grace, onDamaged }) {
 }
 /** A prune that has begun may delete these at any moment, and what is put in their place with them, for a copy has the names of the original. */
 function aboutToGo(chunks, trash, store) {
-    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`, {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`, {
         hint: 'Prune that store first, once the grace is over, and copy again: then they are put anew.',
     });
 }
@@ -43185,27 +43464,27 @@ async function chunkOf(from, key, size) {
         bytes = await from.get(key, size);
     }
     catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk)
-            throw new _reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t(key, `chunk ${key} is missing from ${from.name}`, error);
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .NotFound */ .Mk)
+            throw new _reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t(key, `chunk ${key} is missing from ${from.name}`, error);
         throw error;
     }
     if (bytes.length !== size)
-        throw new _reader_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedChunk */ .t(key, `chunk ${key} in ${from.name} has ${bytes.length} bytes instead of ${size}`);
+        throw new _reader_js__WEBPACK_IMPORTED_MODULE_8__/* .DamagedChunk */ .t(key, `chunk ${key} in ${from.name} has ${bytes.length} bytes instead of ${size}`);
     return bytes;
 }
 /** Whether the store has this very object; another one under the same name was not made by this backup. */
 async function holds(store, key, object) {
-    if (!(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(store, key)))
+    if (!(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(store, key)))
         return false;
-    if (object.equals(await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.snapshot)))
+    if (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .readSnapshot */ .RA)(store, key, (there) => object.equals(there)))
         return true;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' });
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' });
 }
 /** Pins and tags; those given in the other store, to a snapshot that was there once, stay. */
 async function copyLabels({ header: { set, id } }, from, to) {
-    const key = (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelsKey */ .jN)(set, id);
-    if (!(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(to, key)) && (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(from, key)))
-        await to.put(key, await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.labels));
+    const key = (0,_labels_js__WEBPACK_IMPORTED_MODULE_4__/* .labelsKey */ .jN)(set, id);
+    if (!(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(to, key)) && (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .isThere */ .$B)(from, key)))
+        await to.put(key, await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_6__/* .LIMITS */ .b.labels));
 }
 
 
@@ -43274,8 +43553,10 @@ function checkFormat(key, format) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(58315);
-/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(18631);
-/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(60239);
+/* harmony import */ var _references_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(88105);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(18631);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(60239);
+
 
 
 
@@ -43292,16 +43573,18 @@ async function freshnessOf(store, keys, set, options) {
         await (0,_listing_js__WEBPACK_IMPORTED_MODULE_2__/* .checkListing */ .x)(store, set);
     const bySet = Map.groupBy(listed, _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4);
     const found = [];
-    for (const [name, snapshots] of bySet)
-        found.push(await ofSet(store, keys, name, snapshots, options));
+    const missing = Map.groupBy(await (0,_references_js__WEBPACK_IMPORTED_MODULE_3__/* .missingSnapshots */ .I3)(store, keys, set, options.onDamaged), _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4);
+    for (const name of new Set([...bySet.keys(), ...missing.keys()])) {
+        found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH) });
+    }
     return found.toSorted((a, b) => (a.set < b.set ? -1 : 1));
 }
 async function ofSet(store, keys, set, listed, { level, now, onDamaged }) {
     const snapshots = listed.filter((key) => !(0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .isAhead */ .Y0)((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key), now));
     for (const key of listed.slice(0, listed.length - snapshots.length))
         onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} does not count: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. Once that is settled, delete it: `lifeboat forget ID`.' }));
-    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
-    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
+    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_5__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
     const proof = await proofs.newest((one) => one.result === 'verified' && LEVELS.indexOf(one.level) >= LEVELS.indexOf(level));
     return {
         set,
@@ -43539,8 +43822,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_crypto_ = __nccwpck_require__(77598);
 // EXTERNAL MODULE: ../../node_modules/age-encryption/dist/index.js + 51 modules
 var dist = __nccwpck_require__(93031);
-// EXTERNAL MODULE: ./compiled/error.js
-var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/repository/claimed-keys.js
+var claimed_keys = __nccwpck_require__(61863);
 // EXTERNAL MODULE: ./compiled/repository/limits.js
 var limits = __nccwpck_require__(98171);
 // EXTERNAL MODULE: external "node:util"
@@ -43607,7 +43890,7 @@ const derive = (0,external_node_util_.promisify)(external_node_crypto_.scrypt);
 
 /** log2 of scrypt's N: 128 MiB and some tenths of a second, so that a backup stays within its memory. */
 const SCRYPT_WORK_FACTOR = 17;
-/** The highest that is tried: 256 MiB and some two seconds. */
+/** The highest that is tried: 256 MiB for some two seconds. */
 const MOST_WORK = 18;
 /** Key files that a passphrase is tried on: each takes a second or two. */
 const MOST_TRIED = 16;
@@ -43625,17 +43908,19 @@ async function keyFiles(store) {
     }
     return found.toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
-/** What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name. */
-async function* keyFileCandidates(store, onDamaged) {
-    const seen = new Set();
-    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', limits/* LIMITS */.b.keyFile) } : { one, files: await triedOf(one, onDamaged) }));
-    for (const { files = [] } of found) {
-        for (const { key, fingerprint } of files) {
-            const holders = found.flatMap(({ one, files: own }) => (own?.some((file) => file.key === key) ? [one] : []));
-            if (!seen.has(key))
-                yield { key, fingerprint, read: () => readFromAny(holders, key) };
-            seen.add(key);
-        }
+/**
+ * What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name.
+ * `onTooMany` is told how many key files there are, where not all are tried.
+ */
+async function* keyFileCandidates(store, onTooMany) {
+    const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', limits/* LIMITS */.b.keyFile) } : { one, files: await keyFiles(one) }));
+    const all = oldestOfEach(found.flatMap(({ files = [] }) => files));
+    const tried = await triedKeyFiles(store, all);
+    if (tried.length < all.length)
+        onTooMany(all.length);
+    for (const { key, fingerprint } of tried) {
+        const holders = found.flatMap(({ one, files }) => (files?.some((file) => file.key === key) ? [one] : []));
+        yield { key, fingerprint, read: () => readFromAny(holders, key) };
     }
     // Of several stores, one that fails is given up where the backup begins to write.
     const reading = (read) => () => (store.each ? read().catch(() => undefined) : read());
@@ -43662,17 +43947,22 @@ async function readFromAny(holders, key) {
     }
     throw failures[0];
 }
-async function triedOf(store, onDamaged) {
-    const all = await keyFiles(store);
-    const tried = triedKeyFiles(all);
-    if (tried.length < all.length)
-        onDamaged(new error/* LifeboatError */.H3(`${store.name} has ${all.length} key files; only the ${tried.length} oldest are tried`, { hint: 'Delete those that are not yours: `lifeboat key list` shows them.' }));
-    return tried;
+/** Of files with the same name in several stores, the oldest; in the order of their names. */
+function oldestOfEach(files) {
+    const newestFirst = files.toSorted((a, b) => b.modified.getTime() - a.modified.getTime());
+    return [...new Map(newestFirst.map((file) => [file.key, file])).values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
-/** Those that are tried, in the order of their names: where there are too many, the oldest, for what someone else put there came later. */
-function triedKeyFiles(files) {
-    const oldest = files.toSorted((a, b) => a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED);
-    return files.filter((file) => oldest.includes(file));
+/**
+ * Those of a store's key files that are tried, in the order of their names. Where there are too many: first those of the keys that the newest snapshots
+ * claim, then the oldest, for what someone else put there came later, unless they could set its time.
+ */
+async function triedKeyFiles(store, files) {
+    if (files.length <= MOST_TRIED)
+        return [...files];
+    const claims = (await each(store, async (one) => (one.groups ? [] : (0,claimed_keys/* claimedKeys */.i)(one)))).flat();
+    const rank = ({ key, fingerprint }) => (claims.includes(fingerprint) ? (key === `keys/${fingerprint}.age` ? 0 : 1) : 2);
+    const chosen = files.toSorted((a, b) => rank(a) - rank(b) || a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED);
+    return files.filter((file) => chosen.includes(file));
 }
 /** Does the same in a store, or, of several that are used as one, in each. */
 function each(store, work) {
@@ -43707,15 +43997,13 @@ async function openKeyFile(bytes, passphrase) {
 }
 /** Puts the key files of these identities into another store that lacks them, so that the same passphrases open both. */
 async function copyKeyFiles(from, to, fingerprints) {
-    const wanted = (await keyFiles(from)).filter(({ fingerprint }) => fingerprints.has(fingerprint)).map(({ key }) => key);
-    await addKeyFiles(to, await readKeyFiles(from, new Set(wanted)));
+    await addKeyFiles(to, await readKeyFiles(from, ({ fingerprint }) => fingerprints.has(fingerprint)));
 }
-/** What is in a store's key files, or in those of them that are `wanted`. */
+/** What is in those of a store's key files that are wanted. */
 async function readKeyFiles(store, wanted) {
     const files = new Map();
-    for (const { key } of triedKeyFiles(await keyFiles(store)))
-        if (wanted?.has(key) ?? true)
-            files.set(key, await store.get(key, limits/* LIMITS */.b.keyFile));
+    for (const { key } of await triedKeyFiles(store, (await keyFiles(store)).filter(wanted)))
+        files.set(key, await store.get(key, limits/* LIMITS */.b.keyFile));
     return files;
 }
 /** Puts those of the key files that a store lacks; all of them where they are to lie in a group of their own. */
@@ -43744,9 +44032,13 @@ async function addKeyFiles(store, files) {
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
-/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32079);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98171);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
+/* harmony import */ var _claimed_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(61863);
+/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(32079);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64083);
+
+
 
 
 
@@ -43774,6 +44066,9 @@ function parseEncryptionKey(text) {
         return parseWriteKey(only);
     if (/^age1[a-z0-9]{20,}$/.test(only)) {
         throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`);
+    }
+    if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
+        throw wrongKey('the encryption key looks like the name of a file; the text in it is wanted', 'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.');
     }
     const passphrase = text.replace(/[\r\n]+$/, '');
     const { length } = Array.from(passphrase);
@@ -43835,7 +44130,7 @@ async function openKeys(encryptionKey, options) {
 /** From here on a store to which others can add objects shows those alone that are signed with these keys. */
 async function admitted(keys, passphrase, { store, create }) {
     for (const one of store.live ?? [store])
-        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .authenticatorOf */ .Xh)(keys));
+        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .authenticatorOf */ .Xh)(keys));
     if (create)
         await provideKeyFiles(store, keys, passphrase);
     return keys;
@@ -43879,8 +44174,12 @@ function fingerprintOf(recipient) {
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
 async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore }) {
     const identities = new Map();
-    let [found, tried] = [0, 0];
-    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .keyFileCandidates */ .Y5)(store, onDamaged)) {
+    let [found, tried, all] = [0, 0, 0];
+    const onTooMany = (there) => {
+        all = there;
+        onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${store.name} has ${all} key files; only ${_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .MOST_TRIED */ .VI} are tried: those of the keys that the newest snapshots claim, then the oldest`, { hint: TOO_MANY }));
+    };
+    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .keyFileCandidates */ .Y5)(store, onTooMany)) {
         found++;
         // Opened with another of its files, which takes a second each.
         if (identities.has(fingerprint))
@@ -43888,8 +44187,9 @@ async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore 
         const bytes = await readTriable(key, store, read, onDamaged);
         if (!bytes)
             continue;
-        if (++tried > _key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .MOST_TRIED */ .VI)
+        if (tried === _key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .MOST_TRIED */ .VI)
             break;
+        tried++;
         const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged);
         if (identity !== undefined)
             identities.set(fingerprint, identity);
@@ -43897,16 +44197,40 @@ async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore 
     const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
     if (first !== undefined)
         return [first, ...others];
-    if (found === 0 && create)
-        return wrapNewIdentity(passphrase, store);
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(found === 0
-        ? `${store.name} has no key file, so a passphrase cannot open it`
-        : `the passphrase does not open ${store.name} (${tried} key ${tried === 1 ? 'file' : 'files'} tried)`, { hint: found === 0 ? 'Check the destination; a store written with an age identity needs that identity.' : 'Check the passphrase for a missing character or a trailing space.' });
+    if (found === 0) {
+        await refuseWhereSnapshotsAre(store);
+        if (create)
+            return wrapNewIdentity(passphrase, store);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${store.name} has no key file, so a passphrase cannot open it`, { hint: 'Check the destination; a store written with an age identity needs that identity.' });
+    }
+    const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`the passphrase does not open ${store.name} (${count} tried)`, {
+        hint: `Check the passphrase for a missing character or a trailing space.${all > 0 ? ` Or its key file is not among those tried. ${TOO_MANY}` : ''}`,
+    });
+}
+const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.';
+/** A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could not be read. */
+async function refuseWhereSnapshotsAre(store) {
+    // In artifacts each snapshot comes with the key file that it needs.
+    const found = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .each */ .__)(store, async (one) => {
+        const snapshots = one.groups ? [] : await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(one);
+        return { one, snapshots, claims: await (0,_claimed_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .claimedKeys */ .i)(one, snapshots) };
+    });
+    const locked = found.find(({ snapshots }) => snapshots.length > 0);
+    if (!locked)
+        return;
+    const { one, snapshots, claims } = locked;
+    const named = `${snapshots.slice(0, 3).join(', ')}${snapshots.length > 3 ? ` and ${snapshots.length - 3} more` : ''}`;
+    const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. The newest ${claimed}: ${named}`, {
+        hint: `Put ${claims.length === 0 ? 'keys/<fingerprint>.age' : claims.map((claim) => `keys/${claim}.age`).join(', ')} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
+            'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. Nothing was changed.',
+    });
 }
 function ignore() { }
 /** The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named after, is handed to `onDamaged`. */
 async function unwrapIdentity(store, file, passphrase, onDamaged = ignore) {
-    const bytes = await readTriable(file.key, store, () => store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.keyFile), onDamaged);
+    const bytes = await readTriable(file.key, store, () => store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.keyFile), onDamaged);
     return bytes && identityIn(bytes, file, passphrase, store, onDamaged);
 }
 /** Undefined for a file that is not worth the work of trying it. */
@@ -43914,7 +44238,7 @@ async function readTriable(key, store, read, onDamaged) {
     let [bytes, problem] = [undefined, undefined];
     try {
         bytes = await read();
-        problem = bytes && (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .whyNotTried */ .u1)(bytes);
+        problem = bytes && (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .whyNotTried */ .u1)(bytes);
     }
     catch (error) {
         if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_3__/* .DamagedObject */ .F7))
@@ -43926,7 +44250,7 @@ async function readTriable(key, store, read, onDamaged) {
     return problem === undefined ? bytes : undefined;
 }
 async function identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged) {
-    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .openKeyFile */ .mj)(bytes, passphrase);
+    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeyFile */ .mj)(bytes, passphrase);
     const actual = identity === undefined ? undefined : fingerprintOf(await recipientOf(identity));
     if (actual === undefined || actual === fingerprint)
         return identity;
@@ -43938,9 +44262,9 @@ function badKeyFile(key, store, problem) {
 }
 async function wrapNewIdentity(passphrase, store) {
     const { identity, recipient } = await newIdentity();
-    const shared = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .each */ .__)(store, async (one) => {
+    const shared = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .each */ .__)(store, async (one) => {
         if (!one.groups)
-            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .putKeyFile */ .Fh)(one, fingerprintOf(recipient), identity, passphrase, false);
+            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .putKeyFile */ .Fh)(one, fingerprintOf(recipient), identity, passphrase, false);
         return !one.groups;
     });
     // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
@@ -43953,15 +44277,15 @@ async function wrapNewIdentity(passphrase, store) {
 async function provideKeyFiles(store, keys, passphrase) {
     if (!(store.live ?? [store]).some(({ groups }) => groups))
         return;
-    await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .each */ .__)(store, async (one) => {
-        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .keyFiles */ .hh)(one);
+    await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .each */ .__)(store, async (one) => {
+        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .keyFiles */ .hh)(one);
         for (const { fingerprint, identity } of [keys, ...keys.others]) {
             const files = there.filter((file) => file.fingerprint === fingerprint);
             if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0))
-                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_4__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
+                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_6__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
             else if (one.groups)
                 for (const { key } of files)
-                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_5__/* .LIMITS */ .b.keyFile));
+                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.keyFile));
         }
     });
 }
@@ -43979,14 +44303,12 @@ async function provideKeyFiles(store, keys, passphrase) {
 /* unused harmony export KnownChunks */
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
-/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3018);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
-/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(18631);
-/* harmony import */ var _similarity_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(4272);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
-/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(33993);
-
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3018);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(52976);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(18631);
+/* harmony import */ var _similarity_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4272);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
+/* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(33993);
 
 
 
@@ -44003,13 +44325,15 @@ const LOOKED_AT = 20;
 const ENOUGH_CHUNKS = 50_000;
 /** What a backup need not store again, and what it can store differences from. */
 class KnownChunks {
-    similar = new _similarity_js__WEBPACK_IMPORTED_MODULE_8__/* .SimilarityIndex */ .AM();
+    similar = new _similarity_js__WEBPACK_IMPORTED_MODULE_7__/* .SimilarityIndex */ .AM();
     /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes. */
     newest;
     /** The extra recipients that what is known is sealed to, by mark. */
     recipients = new Map();
     /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew, and the bytes of their content. */
     unsealed = { ids: new Set(), bytes: 0 };
+    /** Tags of extra recipients that all of the newest snapshot is sealed to, and that are not asked for now. */
+    dropped = [];
     /** Id of the newest snapshot that is authentic. */
     latest;
     #byId = new Map();
@@ -44035,10 +44359,10 @@ class KnownChunks {
     }
     /** What this run has stored itself is. The first call for another sets off the look at all of them, beside the backup. Throws when the store cannot be asked. */
     async isThere({ id, mark, base }) {
-        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark);
+        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(id, mark);
         if (!this.#store || !this.#listed.has(key))
             return true;
-        this.#presence ??= new _presence_js__WEBPACK_IMPORTED_MODULE_3__/* .Presence */ .C(this.#store, this.#listed);
+        this.#presence ??= new _presence_js__WEBPACK_IMPORTED_MODULE_2__/* .Presence */ .C(this.#store, this.#listed);
         if (this.#damaged.has(key) || !(await this.#presence.has(key)))
             return false;
         for (const check of this.#checks)
@@ -44056,7 +44380,7 @@ class KnownChunks {
     }
     /** To be called for everything that snapshots list, before the first look. */
     list({ id, mark, storedSize }) {
-        this.#listed.set((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark), storedSize);
+        this.#listed.set((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(id, mark), storedSize);
     }
     /** A chunk that a snapshot lists, or that this run has stored. */
     add(chunk) {
@@ -44064,7 +44388,7 @@ class KnownChunks {
         if (this.#byId.get(chunk.id)?.mark === chunk.mark)
             return;
         this.#byId.set(chunk.id, chunk);
-        this.similar.add((0,_similarity_js__WEBPACK_IMPORTED_MODULE_8__/* .decodeAnchors */ .hH)(chunk.anchors), chunk);
+        this.similar.add((0,_similarity_js__WEBPACK_IMPORTED_MODULE_7__/* .decodeAnchors */ .hH)(chunk.anchors), chunk);
     }
     /** Nothing more is asked of the store afterwards. */
     async close() {
@@ -44085,11 +44409,12 @@ async function loadKnown(store, keys, set, onDamaged, keysOfSnapshots) {
         return known;
     const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot.key), onDamaged);
     const soonGone = await expiring(store);
-    const trash = await (0,_trash_js__WEBPACK_IMPORTED_MODULE_7__/* .inTrash */ .qY)(store, keys, onDamaged);
+    const trash = await (0,_trash_js__WEBPACK_IMPORTED_MODULE_6__/* .inTrash */ .qY)(store, keys, onDamaged);
     const usable = (key) => !damaged.has(key) && !soonGone.has(key) && !trash.has(key);
     // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
     for (const { snapshot, content } of own.toReversed())
         addSnapshot(known, snapshot, content, keys, usable);
+    known.dropped = recipientsOf(own[0].snapshot).filter((tag) => !keys.recipientTags.includes(tag));
     for (const [id, size, , , mark] of own[0].snapshot.header.chunks) {
         if (isSealedToAll(known.recipients.get(mark), keys) || known.get(id) || known.unsealed.ids.has(id))
             continue;
@@ -44097,6 +44422,12 @@ async function loadKnown(store, keys, set, onDamaged, keysOfSnapshots) {
         known.unsealed.bytes += size;
     }
     return known;
+}
+/** Tags of the extra recipients that open all of a snapshot: those that it was made for, and where it stored nothing itself, those that what it reuses was made for. */
+function recipientsOf({ header: { recipients, chunks } }) {
+    const byMark = new Map(recipients.map(([mark, ...tags]) => [mark, tags]));
+    const [first = [], ...others] = [...new Set(chunks.map(([, , , , mark]) => mark))].map((mark) => byMark.get(mark) ?? []);
+    return first.filter((tag) => others.every((tags) => tags.includes(tag)));
 }
 /** The newest that are authentic; under another key of the same passphrase the same content has other ids. */
 async function readNewest(store, keys, newest, onDamaged) {
@@ -44106,12 +44437,12 @@ async function readNewest(store, keys, newest, onDamaged) {
         if (chunks >= ENOUGH_CHUNKS || read.length === SNAPSHOTS_BUILT_ON)
             break;
         try {
-            const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
-            read.push({ snapshot, content: snapshot.keys.identity ? await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .openManifest */ .gp)(snapshot) : undefined });
+            const snapshot = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .readAuthentic */ .Og)(store, key, keys);
+            read.push({ snapshot, content: snapshot.keys.identity ? await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openManifest */ .gp)(snapshot) : undefined });
             chunks += snapshot.header.chunks.length;
         }
         catch (error) {
-            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7 || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .OtherKey */ .ct)
+            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7 || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .OtherKey */ .ct)
                 onDamaged(error);
             // A prune may delete a snapshot at any moment.
             else if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk))
@@ -44125,8 +44456,8 @@ async function damagedChunks(store, keys, set, snapshots, onDamaged) {
     const ids = new Set(snapshots.map(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH));
     const since = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(snapshots.at(-1));
     const wanted = (snapshot, proof) => ids.has(snapshot) || proof >= since;
-    const proofs = await Promise.all((store.live ?? [store]).map((one) => (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProofs */ .OR)(one, keys, { set, wanted, onDamaged })));
-    return new Set(proofs.flatMap((ofOne) => [...(0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .knownDamage */ .z1)([...ofOne.values()].flat())]));
+    const proofs = await Promise.all((store.live ?? [store]).map((one) => (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .readProofs */ .OR)(one, keys, { set, wanted, onDamaged })));
+    return new Set(proofs.flatMap((ofOne) => [...(0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .knownDamage */ .z1)([...ofOne.values()].flat())]));
 }
 /** In a store whose objects expire, and which lists them without a request: those that will too early. */
 async function expiring(store) {
@@ -44150,7 +44481,7 @@ function addSnapshot(known, { header: { id: snapshot, recipients, chunks, added 
     const made = Array.from({ length: chunks.length });
     const make = (index) => {
         const [id, size, storedSize, base, mark] = chunks[index];
-        if (!usable((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .chunkKey */ .vj)(id, mark)) || !isSealedToAll(known.recipients.get(mark), keys))
+        if (!usable((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .chunkKey */ .vj)(id, mark)) || !isSealedToAll(known.recipients.get(mark), keys))
             return undefined;
         const already = known.get(id);
         if (already?.mark === mark)
@@ -44331,7 +44662,7 @@ const LIMITS = {
     proof: 4 * 1024 ** 2,
     trash: 8 * 1024 ** 2,
     runs: 64 * 1024,
-    snapshot: 256 * 1024 ** 2,
+    snapshot: 128 * 1024 ** 2,
 };
 
 
@@ -44353,7 +44684,7 @@ async function checkListing(store, set) {
     // In artifacts, snapshots expire.
     if (store.neededUntil)
         return;
-    const moved = { hint: 'If no backup has ever finished here, make one. Otherwise snapshots were moved or deleted: put them back from where they are, or from a copy of the store. Nothing was changed.' };
+    const moved = { hint: 'If no backup has finished here yet, run backup again. Otherwise snapshots were moved or deleted: put them back from where they are, or from a copy of the store. Nothing was changed.' };
     if (set !== undefined && (await lists(store, `proofs/${set}/`)))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} lists proofs of the set ${set}, but none of its snapshots`, moved);
     if (await lists(store, 'snapshots/'))
@@ -45500,13 +45831,15 @@ async function holds(store, key, bytes) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   P: () => (/* binding */ readReferences)
+/* harmony export */   I3: () => (/* binding */ missingSnapshots),
+/* harmony export */   PK: () => (/* binding */ readReferences),
+/* harmony export */   qq: () => (/* binding */ missingText)
 /* harmony export */ });
 /* unused harmony export References */
-/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(53815);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(98171);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
+/* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
 /* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
 
@@ -45560,10 +45893,24 @@ class References {
         return this.#numbers.size - 1;
     }
 }
-/** 52 bits of `<id>-<mark>`; the id is one of a MAC, so they are as good as random. */
+/** A random word for each digit at each place of `<id>-<mark>` that counts: the first 13 of the id, which is a MAC, and those of the mark. */
+const PLACES = [...Array.from({ length: 13 }, (_, index) => index), ...Array.from({ length: 8 }, (_, index) => 65 + index)];
+const HIGH = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomFillSync)(new Uint32Array(16 * PLACES.length));
+const LOW = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomFillSync)(new Uint32Array(16 * PLACES.length));
+/**
+ * 52 bits of `<id>-<mark>`, others in each process. The ids in a forged snapshot are chosen, and a Map hashes numbers by a rule that anyone can turn around, so
+ * that all would fall into one bucket. Simple tabulation: no choice of keys makes it much worse than chance (Pătraşcu and Thorup, 2012).
+ */
 function fingerprintOf(chunk) {
-    const high = (Number.parseInt(chunk.slice(0, 8), 16) ^ Number.parseInt(chunk.slice(65, 73), 16)) >>> 0;
-    return high * 2 ** 20 + Number.parseInt(chunk.slice(8, 13), 16);
+    let high = 0;
+    let low = 0;
+    for (let index = 0; index < PLACES.length; index++) {
+        const code = chunk.charCodeAt(PLACES[index]);
+        const word = 16 * index + (code < 58 ? code - 48 : code - 87);
+        high ^= HIGH[word];
+        low ^= LOW[word];
+    }
+    return (high >>> 0) * 2 ** 20 + (low >>> 12);
 }
 /** Chunks that snapshots list which nobody vouches for: whoever can write to a store could otherwise take any amount of memory. */
 const MOST_UNVOUCHED = 2_000_000;
@@ -45574,23 +45921,26 @@ const MOST_UNVOUCHED = 2_000_000;
 async function readReferences(store, keys, options) {
     const references = new References(options.now());
     const proofs = await provenSnapshots(store);
-    const toRead = new Set([...(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)), ...proofs.keys()]);
+    let largest = 0;
+    const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store, undefined, ({ size }) => (largest = Math.max(largest, size)));
+    const toRead = new Set([...listed, ...proofs.keys()]);
     let unvouched = 0;
-    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)([...toRead], options.parallel, async (key) => {
+    await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)([...toRead], (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .atOnce */ .zd)(options.parallel, largest), async (key) => {
         options.signal.throwIfAborted();
         try {
-            const { snapshot, chunks } = await readPublicPart(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_3__/* .LIMITS */ .b.snapshot), keys);
+            const { snapshot, chunks } = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .readSnapshot */ .RA)(store, key, (object) => readPublicPart(key, object, keys));
+            options.signal.throwIfAborted();
             if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED)
                 throw new _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM('snapshots that are not of this key list more chunks than can be kept in mind');
             references.add(snapshot, chunks);
         }
         catch (error) {
-            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk) {
+            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk) {
                 if (await isProven(store, keys, proofs.get(key) ?? [], options.onDamaged))
                     references.missing.push(key);
                 return;
             }
-            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7))
                 throw error;
             references.unreadable.push({ key, why: error.message });
         }
@@ -45598,10 +45948,26 @@ async function readReferences(store, keys, options) {
     references.missing.sort();
     return references;
 }
+/** Keys of the snapshots of a set, or of every set, that authentic proofs name and that the store does not have. Reads nothing of those that are listed. */
+async function missingSnapshots(store, keys, set, onDamaged) {
+    // In artifacts, snapshots and their proofs expire apart.
+    if (store.neededUntil)
+        return [];
+    const proofs = await provenSnapshots(store, set);
+    const listed = new Set(proofs.size > 0 ? await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store, set) : []);
+    const missing = [];
+    for (const [key, named] of proofs)
+        if (!listed.has(key) && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(store, key)) && (await isProven(store, keys, named, onDamaged)))
+            missing.push(key);
+    return missing.toSorted();
+}
+function missingText(store, missing) {
+    return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`;
+}
 /** The keys of proofs, by the key of the snapshot. */
-async function provenSnapshots(store) {
+async function provenSnapshots(store, set) {
     const proven = new Map();
-    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store)).values()].flat()) {
+    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store, { set })).values()].flat()) {
         const { set, snapshot } = (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .parseProofKey */ .rZ)(proof);
         const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, snapshot);
         proven.set(key, [...(proven.get(key) ?? []), proof]);
@@ -45855,7 +46221,13 @@ function decryptPayload(payload, fileKey) {
         const decipher = (0,external_node_crypto_.createDecipheriv)('chacha20-poly1305', key, segmentNonce(index, index === segments - 1), { authTagLength: TAG });
         decipher.setAuthTag(segment.subarray(segment.length - TAG));
         const decrypted = decipher.update(segment.subarray(0, segment.length - TAG));
-        decipher.final();
+        try {
+            decipher.final();
+        }
+        catch {
+            // The message of Node's error means nothing to people.
+            throw new Error('its content was changed');
+        }
         plaintext.set(decrypted, index * SEGMENT);
         (0,memory/* giveBack */.F)(decrypted.buffer);
     }
@@ -46205,6 +46577,10 @@ class SetProofs {
     async of(ids) {
         const keys = ids.flatMap((id) => this.#named.get(id) ?? []);
         return (await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_0__/* .inParallel */ .HN)(keys, PARALLEL, this.#read)).filter((proof) => proof !== undefined);
+    }
+    /** All proofs of the set. */
+    all() {
+        return this.of([...this.#named.keys()]);
     }
     /** The newest proof, of any snapshot, of which this is true. */
     async newest(wanted) {
@@ -46653,6 +47029,7 @@ async function openHeader(key, object, keys, { others }) {
         throw damaged(`it does not decompress: ${(0,error/* messageOf */.bD)(cause)}`, cause);
     }
     const text = bytes.toString('latin1');
+    (0,memory/* giveBackLarge */.k)(bytes);
     if (!isHeaderText(text))
         throw damaged('its header is malformed, or of a newer version');
     const parsed = snapshotHeader.safeParse(JSON.parse(text));
@@ -46778,21 +47155,18 @@ class Tally {
 /* harmony import */ var _stores_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(53815);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(58315);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(21629);
+/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(58315);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
 
 
 
 
 
 
-
-/** Snapshots are read side by side, for most of the time goes into waiting for the store; large ones fewer at a time, for decoded one takes twenty times its bytes. */
+/** Snapshots are read side by side, for most of the time goes into waiting for the store. */
 const MOST_AT_ONCE = 16;
 /** Without a key, of which nothing vouches for what is in them. */
 const MOST_UNVOUCHED_AT_ONCE = 2;
-const BYTES_AT_ONCE = 8 * 1024 * 1024;
 /**
  * Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results.
  * Throws when the store does not answer: without a snapshot that it has, a list would say that it is lost.
@@ -46802,19 +47176,18 @@ async function survey(store, keys, options, work) {
     const sizes = new Map();
     const found = (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store, set, ({ key, size }) => sizes.set(key, size))).filter((key) => wanted((0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .idOf */ .TH)(key)));
     if (sizes.size === 0)
-        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_5__/* .checkListing */ .x)(store, set);
+        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(store, set);
     const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)), 1);
-    const atOnce = Math.max(1, Math.min(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, Math.floor(BYTES_AT_ONCE / largest)));
-    const results = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(found, atOnce, async (key) => {
+    const results = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(found, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .atOnce */ .zd)(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, largest), async (key) => {
         signal.throwIfAborted();
         try {
-            return { result: await work(await decodeVisible(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.snapshot), keys)) };
+            return { result: await work(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .readSnapshot */ .RA)(store, key, (object) => decodeVisible(key, object, keys))) };
         }
         catch (error) {
             // A prune may delete a snapshot at any moment.
             if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .NotFound */ .Mk)
                 return undefined;
-            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7))
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7))
                 throw error;
             onDamaged(error);
             return undefined;
@@ -46824,7 +47197,7 @@ async function survey(store, keys, options, work) {
 }
 /** Throws for one that is damaged or of another key. */
 async function decodeAuthentic(key, object, keys) {
-    const authentic = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, keys);
+    const authentic = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, object, keys);
     return { snapshot: authentic, authentic };
 }
 /** Decodes a snapshot as far as the keys go. Throws for one that is damaged. */
@@ -46835,11 +47208,11 @@ async function decodeVisible(key, object, keys) {
         }
         catch (error) {
             // What is not damaged is of another key: it is shown as far as anyone can read it.
-            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedSnapshot */ .eM || !(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || !(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
                 throw error;
         }
     }
-    return { snapshot: await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .decodeSnapshot */ .pH)(key, object, undefined), authentic: undefined };
+    return { snapshot: await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .decodeSnapshot */ .pH)(key, object, undefined), authentic: undefined };
 }
 
 
@@ -47148,24 +47521,22 @@ class Unfinished {
 /* harmony export */ });
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98171);
-/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3018);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
-
+/* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3018);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
 
 
 
 
 /** The chunk objects that a snapshot needs: keys and stored sizes. */
 function objectsOf({ header: { chunks } }) {
-    return new Map(chunks.map(([id, , storedSize, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .chunkKey */ .vj)(id, mark), storedSize]));
+    return new Map(chunks.map(([id, , storedSize, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .chunkKey */ .vj)(id, mark), storedSize]));
 }
 /**
  * Why a snapshot is not whole; undefined when all its objects are in the store with their sizes and none is among those known to be damaged
  * (`knownDamage`). Takes a request for each object up to a thousand, beyond that a listing of all chunks of the store. Throws when the store cannot be asked.
  */
 async function whyNotWhole(store, snapshot, damaged) {
-    return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new _presence_js__WEBPACK_IMPORTED_MODULE_3__/* .Presence */ .C(store, objectsOf(snapshot)).wrong());
+    return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new _presence_js__WEBPACK_IMPORTED_MODULE_2__/* .Presence */ .C(store, objectsOf(snapshot)).wrong());
 }
 /** The same of what is known to be damaged alone, which takes no request. */
 function damageIn(snapshot, damaged) {
@@ -47221,14 +47592,14 @@ async function flawIn(snapshot, verdict, store, damaged) {
 /** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */
 async function look(store, key, keys) {
     try {
-        return await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .decodeSnapshot */ .pH)(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_2__/* .LIMITS */ .b.snapshot), keys);
+        return await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .readAuthentic */ .Og)(store, key, keys);
     }
     catch (error) {
         if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk)
             return undefined;
-        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
+        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
             return { damage: error.message };
-        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .OtherKey */ .ct)
+        if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .OtherKey */ .ct)
             return { other: error.message };
         throw error;
     }
@@ -51074,7 +51445,7 @@ function parseLine(line) {
     if (kind && Object.hasOwn(remote, kind))
         return remote[kind].parse(line);
     if (kind !== 'file')
-        throw new error/* Misread */.qs(kind ? `${JSON.stringify(kind)} is not a kind of destination` : 'the value is not a destination');
+        throw new error/* Misread */.qs(kind ? `${JSON.stringify(kind)} is not a kind of destination` : `the value is not a destination${/^\.{0,2}\/[\w./-]+$/.test(line) ? `; did you mean file:${line}?` : ''}`);
     if (!path)
         throw new error/* Misread */.qs('file: is not followed by a path');
     if (path.startsWith('~'))

@@ -101,7 +101,13 @@ function decryptPayload(payload, fileKey) {
         const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)('chacha20-poly1305', key, segmentNonce(index, index === segments - 1), { authTagLength: TAG });
         decipher.setAuthTag(segment.subarray(segment.length - TAG));
         const decrypted = decipher.update(segment.subarray(0, segment.length - TAG));
-        decipher.final();
+        try {
+            decipher.final();
+        }
+        catch {
+            // The message of Node's error means nothing to people.
+            throw new Error('its content was changed');
+        }
         plaintext.set(decrypted, index * SEGMENT);
         giveBack(decrypted.buffer);
     }
