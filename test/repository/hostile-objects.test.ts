@@ -30,8 +30,8 @@ const ids: string[] = []
 let number = 0
 
 const program = path.join(import.meta.dirname, '../cli/lifeboat.ts')
-/** Prints the most memory that the process had, in MiB, where nothing else prints. */
-const measuring = `data:text/javascript,${encodeURIComponent("import { writeSync } from 'node:fs'; process.on('exit', () => writeSync(2, 'peak ' + Math.round(process.resourceUsage().maxRSS / 1024) + ' MiB\\n'))")}`
+/** Prints the most memory that the process had, in MiB, where nothing else prints. Not `maxRSS`: that begins with what the parent had when it forked. */
+const measuring = `data:text/javascript,${encodeURIComponent("import { readFileSync, writeSync } from 'node:fs'; process.on('exit', () => writeSync(2, 'peak ' + Math.round(/VmHWM:\\s*(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024) + ' MiB\\n'))")}`
 
 interface Outcome {
   status: number
