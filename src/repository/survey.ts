@@ -8,8 +8,6 @@ import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot 
 
 /** Snapshots are read side by side, for most of the time goes into waiting for the store. */
 const MOST_AT_ONCE = 16
-/** Without a key, of which nothing vouches for what is in them. */
-const MOST_UNVOUCHED_AT_ONCE = 2
 
 export interface SurveyOptions {
   /** Undefined looks at every set. */
@@ -37,7 +35,7 @@ export async function survey<T>(store: Store, keys: Keys | undefined, options: S
   const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
   if (sizes.size === 0) await checkListing(store, set)
   const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
-  const results = await inParallel(found, atOnce(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, largest), async (key) => {
+  const results = await inParallel(found, atOnce(MOST_AT_ONCE, largest), async (key) => {
     signal.throwIfAborted()
     try {
       return { result: await work(await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))) }

@@ -42,9 +42,9 @@ interface Outcome {
   seconds: number
 }
 
-function run(store: string, command: string, args: string[] = [], key: string | undefined = passphrase): Promise<Outcome> {
+function run(store: string, command: string, args: string[] = [], key: string | null = passphrase): Promise<Outcome> {
   const started = performance.now()
-  const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, ...(key && { LIFEBOAT_ENCRYPTION_KEY: key }) }
+  const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, ...(key !== null && { LIFEBOAT_ENCRYPTION_KEY: key }) }
   return new Promise((resolve) => {
     execFile(process.execPath, ['--import', measuring, program, command, '--destination', `file:${store}`, ...args], { env, maxBuffer: 64 * MIB, timeout: 120_000 }, (error, out, err) => {
       resolve({ status: error ? Number(error.code ?? 99) : 0, out, err, peak: Number(/peak (\d+) MiB/.exec(err)?.[1] ?? Number.NaN), seconds: (performance.now() - started) / 1000 })
@@ -137,7 +137,7 @@ describe('with everything hostile in the store at once', () => {
     store = copyOfStore()
     planted = await plant(store)
     outcomes['list'] = await run(store, 'list', ['--json'])
-    outcomes['list without a key'] = await run(store, 'list', ['--json'], undefined)
+    outcomes['list without a key'] = await run(store, 'list', ['--json'], null)
     outcomes['check'] = await run(store, 'check', ['--json'])
     outcomes['verify'] = await run(store, 'verify', ['--level', 'read', '--json'])
     const target = path.join(folder, `restored-${++number}`)
