@@ -47165,8 +47165,6 @@ class Tally {
 
 /** Snapshots are read side by side, for most of the time goes into waiting for the store. */
 const MOST_AT_ONCE = 16;
-/** Without a key, of which nothing vouches for what is in them. */
-const MOST_UNVOUCHED_AT_ONCE = 2;
 /**
  * Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results.
  * Throws when the store does not answer: without a snapshot that it has, a list would say that it is lost.
@@ -47178,7 +47176,7 @@ async function survey(store, keys, options, work) {
     if (sizes.size === 0)
         await (0,_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(store, set);
     const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)), 1);
-    const results = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(found, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .atOnce */ .zd)(keys ? MOST_AT_ONCE : MOST_UNVOUCHED_AT_ONCE, largest), async (key) => {
+    const results = await (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .inParallel */ .HN)(found, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .atOnce */ .zd)(MOST_AT_ONCE, largest), async (key) => {
         signal.throwIfAborted();
         try {
             return { result: await work(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .readSnapshot */ .RA)(store, key, (object) => decodeVisible(key, object, keys))) };
