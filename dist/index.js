@@ -31423,8 +31423,8 @@ async function backup(inputs, environment) {
         for (const source of sources)
             await source.open();
         await destinations.prepare();
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_9__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged: (0,_report_report_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(report) });
         const onDamaged = (0,_report_report_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(report);
+        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_9__/* .openKeys */ .hU)(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged });
         let largest = 0;
         const before = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKeys */ .he)(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)));
         known = await (0,_repository_known_js__WEBPACK_IMPORTED_MODULE_10__/* .loadKnown */ .op)(store, keys, inputs.set, onDamaged, before);
@@ -32245,7 +32245,7 @@ class Destinations {
             signal.throwIfAborted();
             if (!(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3))
                 throw error;
-            // What a backup needs is not among it.
+            // No backup depends on these files.
             report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared or written again: ${error.message}`, error.hint);
         }
     }
@@ -33165,7 +33165,7 @@ function expiry(needed, expires) {
     const times = expires.size === 0 ? [] : needed.map((key) => expires.get(key)).filter((time) => time !== undefined);
     return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() };
 }
-/** What proofs tell of a snapshot; `proofs` are its own. */
+/** Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. */
 function standing(snapshot, proofs, damaged) {
     const verdict = (0,_repository_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .verdictOf */ .Vj)(proofs);
     const damage = (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_9__/* .damageIn */ .dh)(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined);
@@ -33523,7 +33523,7 @@ function commandOf(store, { set, policy, grace, minimumPart }, ...more) {
     const guards = [`--prune-min-size ${Math.round(minimumPart * 100)}%`, `--grace ${grace / 3_600_000}h`];
     return `\`${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_15__/* .pruneCommand */ .En)('lifeboat', { destination: store.name, set, retention: (0,_inputs_retention_js__WEBPACK_IMPORTED_MODULE_2__/* .retentionText */ .w)(policy), more: [...guards, ...more] })}\``;
 }
-/** What says that a listing of all snapshots does not show them all. */
+/** Signs that a listing of all snapshots does not show them all. */
 async function whyIncomplete(store, { snapshots, unreadable, missing }, options) {
     const { stored } = options;
     const otherwise = 'Nothing was deleted.';

@@ -55,8 +55,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   try {
     for (const source of sources) await source.open()
     await destinations.prepare()
-    const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged: warningOf(report) })
     const onDamaged = warningOf(report)
+    const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged })
     let largest = 0
     const before = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)

@@ -84,7 +84,7 @@ export class Destinations {
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof LifeboatError)) throw error
-      // What a backup needs is not among it.
+      // No backup depends on these files.
       report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared or written again: ${error.message}`, error.hint)
     }
   }

@@ -131,7 +131,7 @@ function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): 
   return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() }
 }
 
-/** What proofs tell of a snapshot; `proofs` are its own. */
+/** Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. */
 export function standing(snapshot: Snapshot, proofs: readonly Verdict[], damaged: ReadonlySet<string>): Pick<ListedSnapshot, 'verified' | 'damage'> {
   const verdict = verdictOf(proofs)
   const damage = damageIn(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)

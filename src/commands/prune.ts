@@ -123,7 +123,7 @@ function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptio
   return `\`${pruneCommand('lifeboat', { destination: store.name, set, retention: retentionText(policy), more: [...guards, ...more] })}\``
 }
 
-/** What says that a listing of all snapshots does not show them all. */
+/** Signs that a listing of all snapshots does not show them all. */
 async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: References, options: PruneOptions): Promise<LifeboatError | undefined> {
   const { stored } = options
   const otherwise = 'Nothing was deleted.'

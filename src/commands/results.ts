@@ -55,7 +55,7 @@ export interface BackupResult {
   forRecipients?: { chunks: number; bytes: number }
   /** Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged; absent with a write key, which reads nothing. */
   checked?: { chunks: number; bytes: number; damaged: number }
-  /** What has less than half of what it had in the snapshot before. */
+  /** Sources, tables and sets that have less than half of their content in the snapshot before. */
   shrunk: Shrunk[]
   /** Whether that fails the step. */
   onShrink: 'warn' | 'fail'
@@ -86,7 +86,7 @@ export interface DestinationResult {
 
 export type VerifyLevel = 'list' | 'read'
 
-/** What was found out about one snapshot. */
+/** The result of verifying one snapshot. */
 export interface SnapshotVerified {
   snapshot: string
   set: string
@@ -111,7 +111,7 @@ export interface SnapshotVerified {
 
 /** Of several snapshots (`snapshot: all`) the worst result, all problems and all damage; `snapshot` and `time` are those of the newest. */
 export interface VerifyResult extends SnapshotVerified {
-  /** What to do, in sentences; none where all is well. */
+  /** Sentences that say what to do; empty if all is well. */
   advice: string[]
   /** Each of several, newest first. */
   snapshots?: SnapshotVerified[]
@@ -336,7 +336,7 @@ export interface CopyResult {
     snapshot: string
     set: string
     outcome: 'copied' | 'was there' | 'failed'
-    /** What is known to be damaged of it in the store that it comes from. */
+    /** Known damage of the snapshot in the store that it comes from. */
     damaged?: string
     /** Transferred, and chunks among them. */
     bytes: number

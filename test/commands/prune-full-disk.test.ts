@@ -44,6 +44,7 @@ function fill(): void {
   expect(statfsSync(disk).bavail).toBe(0)
 }
 
+// Only root can mount the small file system.
 const onFullDisk = asRoot ? test : test.skip
 onFullDisk('a disk without a free byte is pruned: snapshots go, then their chunks, and what killed uploads left', async () => {
   const store = new FileStore(root)
