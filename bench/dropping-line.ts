@@ -1,42 +1,18 @@
 // A backup of 200 MB over a line that drops every 20 s, at 2 MB a second, and how many tries it takes: `node bench/dropping-line.ts [webdav|sftp|s3] [MB] [seconds] [bytes a second]`.
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
 import { openOrMakeRepository } from '../src/repository/repository.ts'
-import { parseKnownHosts } from '../src/ssh/known-hosts.ts'
-import { SftpStore } from '../src/stores/sftp.ts'
-import type { Store } from '../src/stores/store.ts'
-import { WebdavStore } from '../src/stores/webdav.ts'
 import { noise } from '../test/support/bytes.ts'
 import { startCeph } from '../test/support/ceph.ts'
 import { startDroppingLine } from '../test/support/dropping-line.ts'
+import { type Place, sftpPlace, webdavPlace } from '../test/support/dropping-places.ts'
 import { digests, restored, Run } from '../test/support/engine.ts'
 import { destinationOf, newBucket, openBucket } from '../test/support/s3-place.ts'
-import { startSshServer } from '../test/support/ssh-server.ts'
-import { startApache } from '../test/support/webdav-server.ts'
 
 const [kind = 'webdav', megabytes = '200', seconds = '20', rate = '2000000'] = process.argv.slice(2)
 const patience = { timeout: 300_000, signal: new AbortController().signal }
 
-interface Place {
-  port: number
-  open(port: number): Store
-  stop(): Promise<void>
-}
-
 const places: Record<string, () => Promise<Place>> = {
-  webdav: async () => {
-    const server = await startApache()
-    const { port, user, password } = server
-    return { port, open: (at) => new WebdavStore({ text: 'webdav:', base: `http://127.0.0.1:${at}/dav/store/`, user, password, token: undefined, ...patience }), stop: () => server.stop() }
-  },
-  sftp: async () => {
-    const server = await startSshServer()
-    const { port, user, key, knownHosts, folder } = server
-    const access = { key, knownHosts: parseKnownHosts(knownHosts.ed25519.replace(/^\S+/, '127.0.0.1')) }
-    const store = path.join(folder, 'store')
-    mkdirSync(store)
-    return { port, open: (at) => new SftpStore({ text: 'sftp:', target: { user, host: '127.0.0.1', port: at }, access, path: store, variables: {}, ...patience }), stop: () => server.stop() }
-  },
+  webdav: () => webdavPlace(patience),
+  sftp: () => sftpPlace(patience),
   s3: async () => {
     const ceph = await startCeph()
     const bucket = await newBucket(ceph)

@@ -32191,7 +32191,6 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
 
 
 
-const MISSING_HINT = 'They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, prune the set once with --force.';
 /** The destinations of a backup. One that fails is given up, and the others go on; the failure of the only one, or the last, is thrown. */
 class Destinations {
     /** All of them, as one to write to. */
@@ -32321,7 +32320,7 @@ class Destinations {
         const { report } = this.#environment;
         const missing = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingSnapshots */ .I3)(store, keys, this.#inputs.set, (0,_report_report_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
         if (missing.length > 0)
-            report.warning((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingText */ .qq)(store, missing), MISSING_HINT);
+            report.warning((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingText */ .qq)(store, missing), (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingHint */ .Cz)('prune the set once with --force'));
     }
     #giveUp(place, error) {
         place.failure = error;
@@ -33532,7 +33531,7 @@ async function whyIncomplete(store, { snapshots, unreadable, missing }, options)
     }
     if (missing.length > 0) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_9__/* .missingText */ .qq)(store, missing), {
-            hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, once: ${commandOf(store, options, '--force')}. ${otherwise}`,
+            hint: `${(0,_repository_references_js__WEBPACK_IMPORTED_MODULE_9__/* .missingHint */ .Cz)(`once: ${commandOf(store, options, '--force')}`)} ${otherwise}`,
         });
     }
     if (snapshots.length > 0 || unreadable.length > 0)
@@ -43020,14 +43019,10 @@ function workflowReport(log, redaction, now = () => performance.now()) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   z: () => (/* binding */ carryDamage)
 /* harmony export */ });
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52976);
-/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(18631);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
-/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(60239);
-
-
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52976);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(18631);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(60239);
 
 
 
@@ -43037,7 +43032,7 @@ function workflowReport(log, redaction, now = () => performance.now()) {
  * So damage stays known for as long as anything needs the object. `going`: ids; `staying`: keys.
  */
 async function carryDamage(store, keys, set, { going, staying }, now) {
-    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .SetProofs */ .qm.list(store, keys, set, ignoreDamaged);
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .SetProofs */ .qm.list(store, keys, set, ignoreDamaged);
     const said = await proofs.of(going);
     const named = new Set(said.flatMap(({ damaged, good }) => [...damaged, ...good]));
     if (named.size === 0)
@@ -43046,30 +43041,22 @@ async function carryDamage(store, keys, set, { going, staying }, now) {
     for (const key of staying) {
         if (named.size === 0)
             return;
-        const own = await objectsIn(key, store, keys);
+        const snapshot = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .snapshotIfAuthentic */ .tC)(store, key, keys);
+        if (!snapshot)
+            continue;
+        const own = (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .objectsOf */ .iZ)(snapshot);
         const carried = [...named].filter((object) => own.has(object));
         if (carried.length === 0)
             continue;
-        const about = { snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
+        const about = { snapshot: (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null };
         const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`];
-        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .proveSnapshot */ .jr)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
+        await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .proveSnapshot */ .jr)(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems });
         for (const object of carried)
             named.delete(object);
     }
 }
 /** Whoever deletes snapshots has reported them. */
 function ignoreDamaged() { }
-/** None where the snapshot is gone, damaged, or of another key. */
-async function objectsIn(key, store, keys) {
-    try {
-        return (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_5__/* .objectsOf */ .iZ)(await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .readAuthentic */ .Og)(store, key, keys));
-    }
-    catch (error) {
-        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .NotFound */ .Mk || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .OtherKey */ .ct || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_0__/* .DamagedObject */ .F7)
-            return new Map();
-        throw error;
-    }
-}
 
 
 /***/ }),
@@ -43375,12 +43362,14 @@ async function areSame(from, to, key, size) {
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(19288);
 /* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(35824);
 /* harmony import */ var _last_look_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(70799);
-/* harmony import */ var _memory_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(74599);
+/* harmony import */ var _memory_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(74599);
 /* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(98171);
 /* harmony import */ var _presence_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3018);
 /* harmony import */ var _reader_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(32468);
 /* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
 /* harmony import */ var _trash_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(33993);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(60239);
+
 
 
 
@@ -43404,10 +43393,10 @@ async function copySnapshot(key, { from, to, keys, signal, now, grace, damage, o
     const began = now();
     const object = await from.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_6__/* .LIMITS */ .b.snapshot);
     const snapshot = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .decodeSnapshot */ .pH)(key, object, keys).catch((error) => {
-        (0,_memory_js__WEBPACK_IMPORTED_MODULE_11__/* .giveBackLarge */ .k)(object);
+        (0,_memory_js__WEBPACK_IMPORTED_MODULE_12__/* .giveBackLarge */ .k)(object);
         throw error;
     });
-    const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [(0,_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .chunkKey */ .vj)(id, mark), size]));
+    const expected = (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_11__/* .objectsOf */ .iZ)(snapshot);
     const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged });
     let bytes = 0;
     const putAll = (chunks) => (0,_stores_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .inParallel */ .HN)([...chunks], AT_ONCE, async (chunk) => {
@@ -43425,7 +43414,7 @@ async function copySnapshot(key, { from, to, keys, signal, now, grace, damage, o
         await to.put(key, object);
         bytes += object.length;
     }
-    // What was put has the names that it had before, so a prune that was about to delete one of these has deleted the new one. From here on it is needed.
+    // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none deletes them.
     if (lacking.size > 0 && !to.groups)
         await putAll((await new _presence_js__WEBPACK_IMPORTED_MODULE_7__/* .Presence */ .C(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)]))).wrong()).keys());
     const carried = await damage.carry(snapshot, lacking, { from, to, now: now() });
@@ -45831,6 +45820,7 @@ async function holds(store, key, bytes) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Cz: () => (/* binding */ missingHint),
 /* harmony export */   I3: () => (/* binding */ missingSnapshots),
 /* harmony export */   PK: () => (/* binding */ readReferences),
 /* harmony export */   qq: () => (/* binding */ missingText)
@@ -45963,6 +45953,10 @@ async function missingSnapshots(store, keys, set, onDamaged) {
 }
 function missingText(store, missing) {
     return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`;
+}
+/** `once`: how to prune all the same. */
+function missingHint(once) {
+    return `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, ${once}.`;
 }
 /** The keys of proofs, by the key of the snapshot. */
 async function provenSnapshots(store, set) {

@@ -5,7 +5,7 @@ import type { Inputs } from '../inputs.ts'
 import { warningOf } from '../report/report.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../repository/key-files.ts'
 import type { Keys } from '../repository/keys.ts'
-import { missingSnapshots, missingText } from '../repository/references.ts'
+import { missingHint, missingSnapshots, missingText } from '../repository/references.ts'
 import { renewRecoveryFiles } from '../repository/recovery.ts'
 import { openOrMakeRepository } from '../repository/repository.ts'
 import { snapshotKey } from '../repository/snapshot.ts'
@@ -19,8 +19,6 @@ import { pruneAfterBackup } from './prune.ts'
 import type { BackupResult, DestinationResult } from './results.ts'
 import { spaceIn } from './space.ts'
 import { verifySnapshot, type Verifying } from './verify-snapshot.ts'
-
-const MISSING_HINT = 'They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, prune the set once with --force.'
 
 /** One of the places that a backup goes to. */
 interface Place {
@@ -156,7 +154,7 @@ export class Destinations {
   async #tellOfMissing(store: Store, keys: Keys): Promise<void> {
     const { report } = this.#environment
     const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
-    if (missing.length > 0) report.warning(missingText(store, missing), MISSING_HINT)
+    if (missing.length > 0) report.warning(missingText(store, missing), missingHint('prune the set once with --force'))
   }
 
   #giveUp(place: Place, error: unknown): void {

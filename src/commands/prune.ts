@@ -12,7 +12,7 @@ import { collectGarbage } from '../repository/garbage.ts'
 import type { Keys } from '../repository/keys.ts'
 import { readLabels } from '../repository/labels.ts'
 import { checkListing } from '../repository/listing.ts'
-import { missingText, readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
+import { missingHint, missingText, readReferences, type References, type SnapshotSeen } from '../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../repository/retention.ts'
 import { SetProofs } from '../repository/set-proofs.ts'
 import { snapshotKey } from '../repository/snapshot.ts'
@@ -132,7 +132,7 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
-      hint: `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, once: ${commandOf(store, options, '--force')}. ${otherwise}`,
+      hint: `${missingHint(`once: ${commandOf(store, options, '--force')}`)} ${otherwise}`,
     })
   }
   if (snapshots.length > 0 || unreadable.length > 0) return undefined

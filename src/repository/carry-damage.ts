@@ -1,9 +1,8 @@
-import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
-import { idOf, readAuthentic } from './catalog.ts'
+import type { Store } from '../stores/store.ts'
+import { idOf, snapshotIfAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { proveSnapshot } from './proofs.ts'
 import { SetProofs } from './set-proofs.ts'
-import { DamagedSnapshot, OtherKey } from './snapshot.ts'
 import { objectsOf } from './wholeness.ts'
 
 /**
@@ -18,7 +17,9 @@ export async function carryDamage(store: Store, keys: Keys, set: string, { going
   const damaged = await proofs.damagedSince(new Date(0))
   for (const key of staying) {
     if (named.size === 0) return
-    const own = await objectsIn(key, store, keys)
+    const snapshot = await snapshotIfAuthentic(store, key, keys)
+    if (!snapshot) continue
+    const own = objectsOf(snapshot)
     const carried = [...named].filter((object) => own.has(object))
     if (carried.length === 0) continue
     const about = { snapshot: idOf(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null } as const
@@ -30,13 +31,3 @@ export async function carryDamage(store: Store, keys: Keys, set: string, { going
 
 /** Whoever deletes snapshots has reported them. */
 function ignoreDamaged(): void {}
-
-/** None where the snapshot is gone, damaged, or of another key. */
-async function objectsIn(key: string, store: Store, keys: Keys): Promise<ReadonlyMap<string, number>> {
-  try {
-    return objectsOf(await readAuthentic(store, key, keys))
-  } catch (error) {
-    if (error instanceof NotFound || error instanceof DamagedSnapshot || error instanceof OtherKey || error instanceof DamagedObject) return new Map()
-    throw error
-  }
-}

@@ -10,8 +10,9 @@ import { giveBackLarge } from '../memory.ts'
 import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
-import { type AuthenticSnapshot, chunkKey, decodeSnapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, decodeSnapshot } from './snapshot.ts'
 import { chunkKeyOf, readTrash } from './trash.ts'
+import { objectsOf } from './wholeness.ts'
 
 /** Chunks on their way at the same time; with what a service's library keeps of each, some 100 MiB at most. */
 const AT_ONCE = 8
@@ -44,7 +45,7 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, g
     giveBackLarge(object)
     throw error
   })
-  const expected = new Map(snapshot.header.chunks.map(([id, , size, , mark]) => [chunkKey(id, mark), size]))
+  const expected = objectsOf(snapshot)
   const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged })
   let bytes = 0
   const putAll = (chunks: Iterable<string>) =>
@@ -63,7 +64,7 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, g
     await to.put(key, object)
     bytes += object.length
   }
-  // What was put has the names that it had before, so a prune that was about to delete one of these has deleted the new one. From here on it is needed.
+  // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none deletes them.
   if (lacking.size > 0 && !to.groups) await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
   const carried = await damage.carry(snapshot, lacking, { from, to, now: now() })
   if (bytes > 0 || carried) await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)))

@@ -146,6 +146,11 @@ export function missingText(store: Store, missing: readonly string[]): string {
   return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`
 }
 
+/** `once`: how to prune all the same. */
+export function missingHint(once: string): string {
+  return `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, ${once}.`
+}
+
 /** The keys of proofs, by the key of the snapshot. */
 async function provenSnapshots(store: Store, set?: string): Promise<Map<string, string[]>> {
   const proven = new Map<string, string[]>()

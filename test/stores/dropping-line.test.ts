@@ -1,43 +1,17 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
-import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
-import { SftpStore } from '../../src/stores/sftp.ts'
-import type { Store } from '../../src/stores/store.ts'
 import { Uploads } from '../../src/stores/uploads.ts'
-import { WebdavStore } from '../../src/stores/webdav.ts'
 import { noise } from '../support/bytes.ts'
 import { startDroppingLine } from '../support/dropping-line.ts'
+import { type FolderPlace, sftpPlace, webdavPlace } from '../support/dropping-places.ts'
 import { backUp, digests, restored } from '../support/engine.ts'
-import { startSshServer } from '../support/ssh-server.ts'
-import { startApache } from '../support/webdav-server.ts'
 
 const MIB = 1024 * 1024
 const patience = { timeout: 60_000, pause: 10, signal: new AbortController().signal }
 const now = (): Date => new Date()
 
-interface Place {
-  port: number
-  folder: string
-  open(port: number): Store
-  stop(): Promise<void>
-}
-
-const places: Record<string, () => Promise<Place>> = {
-  WebDAV: async () => {
-    const server = await startApache()
-    const { port, user, password, files } = server
-    return { port, folder: path.join(files, 'store'), open: (at) => new WebdavStore({ text: 'webdav://test', base: `http://127.0.0.1:${at}/dav/store/`, user, password, token: undefined, ...patience }), stop: () => server.stop() }
-  },
-  SFTP: async () => {
-    const server = await startSshServer()
-    const { port, user, key, knownHosts, folder } = server
-    const access = { key, knownHosts: parseKnownHosts(knownHosts.ed25519.replace(/^\S+/, '127.0.0.1')) }
-    const store = path.join(folder, 'store')
-    mkdirSync(store)
-    return { port, folder: store, open: (at) => new SftpStore({ text: 'sftp://test', target: { user, host: '127.0.0.1', port: at }, access, path: store, variables: {}, ...patience }), stop: () => server.stop() }
-  },
-}
+const places: Record<string, () => Promise<FolderPlace>> = { WebDAV: () => webdavPlace(patience), SFTP: () => sftpPlace(patience) }
 
 // 6 MiB for all uploads together are less than 200 KB for each of 32, and a chunk has 1.2 MB on average.
 test.each(Object.keys(places))('over a line that drops after every 6 MiB, a backup of 30 MiB to %s ends within three tries', async (kind) => {
