@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { FileStore } from '../src/stores/file.ts'
+import { FileStore } from '../src/stores/file/store.ts'
 import { fillWithSnapshots, IDENTITY } from './snapshots.ts'
 
 const WITHOUT_KEY = '(without a key)'

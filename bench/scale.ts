@@ -1,14 +1,14 @@
 // What planning and carrying out a prune takes of a set of 10,000 snapshots in a store of 1,000,000 chunk objects, in a folder.
 // Run by hand: npm run bench:scale -- [snapshots] [chunks] [folder].
 // oxlint-disable-next-line import/no-unassigned-import -- the program's own settings of the process, which its memory depends on
-import '../src/process.ts'
+import '../src/process/v8-flags.ts'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { prune } from '../src/commands/prune.ts'
+import { prune } from '../src/commands/prune/prune.ts'
 import { parseInputs } from '../src/inputs.ts'
 import { fillWithChunks, IDENTITY } from './snapshots.ts'
 

@@ -16414,7 +16414,7 @@ if (debugUtil && debugUtil.debuglog) {
 }
 /*</replacement>*/
 
-var BufferList = __webpack_require__(9075);
+var BufferList = __webpack_require__(31456);
 var destroyImpl = __webpack_require__(24659);
 var StringDecoder;
 
@@ -18267,7 +18267,7 @@ Writable.prototype._destroy = function (err, cb) {
 
 /***/ }),
 
-/***/ 9075:
+/***/ 31456:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 

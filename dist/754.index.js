@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./compiled/error.js
 var compiled_error = __webpack_require__(98276);
-// EXTERNAL MODULE: ./compiled/stores/retry.js
-var retry = __webpack_require__(53815);
+// EXTERNAL MODULE: ./compiled/net/retry.js
+var retry = __webpack_require__(66748);
 ;// CONCATENATED MODULE: ./compiled/stores/uploads.js
 /** As many as a backup has under way (repository/writer.ts). */
 const MOST = 32;
@@ -115,7 +115,7 @@ class Persistence {
 /* harmony export */   to: () => (/* binding */ explained)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(53815);
+/* harmony import */ var _net_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(66748);
 
 
 const PERMISSIONS = {
@@ -157,9 +157,9 @@ function explained(error, operation, key, store) {
     const what = `${operation === 'list' ? 'list' : `${operation === 'head' ? 'look at' : operation} ${key} in`} ${store}`;
     const says = `${told.code || `status ${told.status}`}${told.message && told.message !== told.code ? `: ${told.message}` : ''}`;
     if (PASSING.includes(told.code))
-        return new _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, { cause: error });
+        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, { cause: error });
     if (SKEWED.includes(told.code))
-        return new _retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, { cause: error, hint: 'Set the clock of this machine (NTP): it differs from that of the service by more than a quarter of an hour.' });
+        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, { cause: error, hint: 'Set the clock of this machine (NTP): it differs from that of the service by more than a quarter of an hour.' });
     if (told.status === 0)
         return withoutAnswer(error, store);
     const code = EXPIRED.includes(told.code) ? 'ExpiredToken' : told.code;
@@ -222,14 +222,14 @@ __webpack_require__.d(__webpack_exports__, {
 var dist_cjs = __webpack_require__(28299);
 // EXTERNAL MODULE: ./compiled/stores/persistence.js + 1 modules
 var persistence = __webpack_require__(62900);
-// EXTERNAL MODULE: ./compiled/stores/retry.js
-var retry = __webpack_require__(53815);
+// EXTERNAL MODULE: ./compiled/net/retry.js
+var retry = __webpack_require__(66748);
 // EXTERNAL MODULE: ./compiled/stores/store.js
 var store = __webpack_require__(19288);
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __webpack_require__(57075);
-// EXTERNAL MODULE: ./compiled/stores/http.js
-var http = __webpack_require__(95117);
+// EXTERNAL MODULE: ./compiled/net/http.js
+var http = __webpack_require__(30196);
 ;// CONCATENATED MODULE: ./compiled/stores/s3/requests.js
 
 
@@ -457,8 +457,8 @@ function openSession(destination, options) {
 /* harmony export */ });
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
-/* harmony import */ var _http_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(95117);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(53815);
+/* harmony import */ var _net_http_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(30196);
+/* harmony import */ var _net_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(66748);
 
 
 
@@ -467,7 +467,7 @@ function openSession(destination, options) {
 async function jobToken(asked, { signal, timeout, mask }) {
     const url = new URL(asked.url);
     url.searchParams.set('audience', asked.audience);
-    const answer = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const parsed = answer.status === 200 ? zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ value: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().min(1) }).safeParse(jsonOf(answer.body)) : undefined;
     if (!parsed?.success)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub gave this job no identity token (status ${answer.status})`, { hint: 'Give the job `permissions: id-token: write`.' });

@@ -26,7 +26,7 @@ function messageOf(error) {
 class Misread extends (/* unused pure expression or super */ null && (Error)) {
 }
 
-;// CONCATENATED MODULE: ./compiled/memory.js
+;// CONCATENATED MODULE: ./compiled/process/buffers.js
 /**
  * Gives back the memory of a buffer at once, and not when it is collected: what flows through a backup would else have the heap collected for
  * every few megabytes, which takes a fifth of all CPU time. Only for who alone has it: all views of it are empty from then on. Small buffers

@@ -10,7 +10,7 @@ import { PlainReader } from '../test/support/plain-reader.ts'
 import { type Server, startServer } from '../test/support/postgres-server.ts'
 import { createHash } from 'node:crypto'
 import { openKeys } from '../src/repository/keys.ts'
-import { FileStore } from '../src/stores/file.ts'
+import { FileStore } from '../src/stores/file/store.ts'
 
 /** Keys that open nothing but these stores. The identity is that of the test vectors in docs/format.md. */
 const keys: Record<(typeof goldenStores)[number], string> = {

@@ -3,9 +3,9 @@ import * as schema from './inputs/schemas.ts'
 import { nearest } from './inputs/nearest.ts'
 import { volumeSecrets } from './inputs/volumes.ts'
 import { LifeboatError } from './error.ts'
-import { HELPER_IMAGE } from './volumes/docker.ts'
+import { HELPER_IMAGE } from './sources/volumes/docker.ts'
 import { keysIn, likelySecrets, secretsIn } from './report/redaction.ts'
-import { addressSecrets } from './ssh/address.ts'
+import { addressSecrets } from './net/ssh/address.ts'
 import { destinationSecrets } from './stores/destination.ts'
 
 export const commands = ['backup', 'restore', 'verify', 'check', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const

@@ -1,7 +1,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it is there for what it does when it is loaded
-import './node-version.ts'
+import './process/node-version.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- the same
-import './process.ts'
+import './process/v8-flags.ts'
 
 export { runAction } from './actions/action.ts'
 export { runPost } from './actions/post.ts'

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { HELPER_IMAGE } from '../src/volumes/docker.ts'
+import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
 import { commands, inputsOf, parseInput, parseInputs, secretsGiven, type Command } from '../src/inputs.ts'
 import { Redaction } from '../src/report/redaction.ts'

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RUN_VARIABLE } from '../child.ts'
+import { RUN_VARIABLE } from '../process/child.ts'
 import { formatCount } from '../report/format.ts'
-import { stagingFolder } from '../staging.ts'
+import { stagingFolder } from '../process/staging.ts'
 
 const graceMs = 2000
 

@@ -1,5 +1,5 @@
-import { type S3Destination, s3Kind } from '../stores/destinations/s3.ts'
-import { addressSecrets, parseSshPlace, type SshPlace } from '../ssh/address.ts'
+import { type S3Destination, s3Kind } from '../stores/s3/destination.ts'
+import { addressSecrets, parseSshPlace, type SshPlace } from '../net/ssh/address.ts'
 
 /** A volume to back up: the name it has in the snapshot, and what it is. */
 export type Volume = { name: string } & VolumePlace

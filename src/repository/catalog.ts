@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
-import { giveBackLarge } from '../memory.ts'
+import { giveBackLarge } from '../process/buffers.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'

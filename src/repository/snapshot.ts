@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import { FORMAT } from './format.ts'
-import { giveBackLarge } from '../memory.ts'
+import { giveBackLarge } from '../process/buffers.ts'
 import { isHeaderText } from './header-text.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'

@@ -1,6 +1,6 @@
-import { postgresFacts } from '../postgres/facts.ts'
+import { postgresFacts } from './postgres/facts.ts'
 import type { SourceRecord } from '../repository/snapshot.ts'
-import { volumeFacts } from '../volumes/facts.ts'
+import { volumeFacts } from './files/facts.ts'
 
 /** What is to be known of a source by whoever relies on its backup; members are absent where there is nothing to say. */
 export interface Remarks {

@@ -1,6 +1,6 @@
-import { type PostgresFacts, postgresFacts } from '../postgres/facts.ts'
+import { type PostgresFacts, postgresFacts } from './postgres/facts.ts'
 import { sourceSize, type SourceRecord } from '../repository/snapshot.ts'
-import { volumeFacts } from '../volumes/facts.ts'
+import { volumeFacts } from './files/facts.ts'
 
 /** Something that has less than half of what it had in the snapshot before. */
 export interface Shrunk {

@@ -1,15 +1,15 @@
 import { Misread } from '../error.ts'
-import { type AzblobDestination, azblobKind } from './destinations/azblob.ts'
-import { type RcloneDestination, rcloneKind } from './destinations/rclone.ts'
-import { type S3Destination, s3Kind } from './destinations/s3.ts'
-import { type SftpDestination, sftpKind } from './destinations/sftp.ts'
-import { secretsOfUrl } from './destinations/url.ts'
-import { type WebdavDestination, webdavKind } from './destinations/webdav.ts'
+import { type AzblobDestination, azblobKind } from './azblob/destination.ts'
+import { type RcloneDestination, rcloneKind } from './rclone/destination.ts'
+import { type S3Destination, s3Kind } from './s3/destination.ts'
+import { type SftpDestination, sftpKind } from './sftp/destination.ts'
+import { secretsOfUrl } from './destination-url.ts'
+import { type WebdavDestination, webdavKind } from './webdav/destination.ts'
 
 /** Where a store is. The remote ones have a module each in `destinations`, and may hold secrets. */
 export type Destination = { kind: 'artifact' } | FileDestination | S3Destination | AzblobDestination | SftpDestination | WebdavDestination | RcloneDestination
 
-/** A folder. `mounted`: whether a file system has to be mounted at it or above it; undefined leaves it to where it is (src/stores/mount.ts). */
+/** A folder. `mounted`: whether a file system has to be mounted at it or above it; undefined leaves it to where it is (src/stores/file/mount.ts). */
 export interface FileDestination {
   kind: 'file'
   path: string

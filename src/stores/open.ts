@@ -1,10 +1,10 @@
 import type { Environment } from '../environment.ts'
-import { sshAccess, type SshInputs } from '../ssh/access.ts'
+import { sshAccess, type SshInputs } from '../net/ssh/access.ts'
 import { ArtifactStore } from './artifact/store.ts'
 import { artifactRetention, daysWanted, grantedDays } from './artifact/retention.ts'
 import type { Destination } from './destination.ts'
-import { FileStore } from './file.ts'
-import { disksInMind } from './mount.ts'
+import { FileStore } from './file/store.ts'
+import { disksInMind } from './file/mount.ts'
 import type { Store } from './store.ts'
 
 /** What the inputs of a command say of its store. */
@@ -33,16 +33,16 @@ export async function openStore(inputs: StoreInputs, environment: StoreEnvironme
     case 'artifact':
       return new ArtifactStore({ set, token, timeout, retention: artifactRetention(daysWanted(retention), grantedDays(variables)), variables, temporary, signal, report, now })
     case 's3':
-      return (await import('./s3.ts')).openS3(destination, { timeout, ...environment })
+      return (await import('./s3/store.ts')).openS3(destination, { timeout, ...environment })
     case 'azblob':
-      return (await import('./azblob.ts')).openAzblob(destination, { timeout, ...environment })
+      return (await import('./azblob/store.ts')).openAzblob(destination, { timeout, ...environment })
     case 'sftp':
-      return new (await import('./sftp.ts')).SftpStore({ text: destination.text, target: destination, path: destination.path, access: sshAccess(inputs, destination.password), timeout, variables, signal })
+      return new (await import('./sftp/store.ts')).SftpStore({ text: destination.text, target: destination, path: destination.path, access: sshAccess(inputs, destination.password), timeout, variables, signal })
     case 'webdav':
     case 'webdavs':
-      return new (await import('./webdav.ts')).WebdavStore({ ...destination, token: inputs['webdav-token'], timeout, signal })
+      return new (await import('./webdav/store.ts')).WebdavStore({ ...destination, token: inputs['webdav-token'], timeout, signal })
     case 'rclone':
-      return new (await import('./rclone.ts')).RcloneStore(destination, { timeout, variables, signal })
+      return new (await import('./rclone/store.ts')).RcloneStore(destination, { timeout, variables, signal })
     default:
       return destination satisfies never
   }

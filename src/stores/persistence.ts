@@ -1,5 +1,5 @@
 import { LifeboatError } from '../error.ts'
-import { retry, Transient } from './retry.ts'
+import { retry, Transient } from '../net/retry.ts'
 import { Uploads } from './uploads.ts'
 
 export interface PersistenceOptions {

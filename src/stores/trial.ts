@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
-import type { Check } from '../report/checks.ts'
+import type { Check } from '../commands/doctor/report.ts'
 import { isThere, type Store, type StoredObject } from './store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
-import { request } from './http.ts'
-import { retry } from './retry.ts'
+import { request } from '../net/http.ts'
+import { retry } from '../net/retry.ts'
 
 interface Access {
   signal: AbortSignal

@@ -1,7 +1,7 @@
 // Work that stages a file and never ends, in a process of its own: what signals do to it is for the test beside it to see.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { withEnvironment } from '../../src/run.ts'
+import { withEnvironment } from '../../src/process/lifecycle.ts'
 
 const [temporaryRoot = '', manners = ''] = process.argv.slice(2)
 const report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined }

@@ -1,4 +1,4 @@
-import { judgeSpace } from '../../src/commands/doctor.ts'
+import { judgeSpace } from '../../src/commands/doctor/doctor.ts'
 
 test('a destination in which a first backup may not fit is warned of; without a database its free space is told alone', () => {
   expect(judgeSpace('file:/b', 1e9, 3e9)).toEqual({ about: 'file:/b', check: 'space', state: 'good', says: '1.00 GB free; a first backup of these databases stores up to about 1.00 GB' })

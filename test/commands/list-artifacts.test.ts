@@ -1,4 +1,4 @@
-import { newestBackup } from '../../src/commands/newest.ts'
+import { newestBackup } from '../../src/commands/backup/newest.ts'
 import { parseInputs } from '../../src/inputs.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'

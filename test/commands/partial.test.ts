@@ -6,9 +6,9 @@ import type { Command } from '../../src/inputs.ts'
 import { clientDirectory, type Server, startServer } from '../support/postgres-server.ts'
 import { dispatched } from '../support/dispatched.ts'
 import { backupSummary, restoreSummary } from '../../src/report/summary.ts'
-import { verifySummary } from '../../src/report/verify.ts'
-import { listSummary } from '../../src/report/list.ts'
-import { checkSummary } from '../../src/report/freshness.ts'
+import { verifySummary } from '../../src/commands/verify/report.ts'
+import { listSummary } from '../../src/commands/list/report.ts'
+import { checkSummary } from '../../src/commands/check/report.ts'
 
 const { identity } = await newIdentity()
 const variables = { PATH: `${clientDirectory(17)}:${process.env.PATH ?? ''}`, HOME: process.env.HOME ?? '' }

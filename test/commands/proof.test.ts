@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { keepProofs } from '../../src/commands/proof.ts'
+import { keepProofs } from '../../src/commands/verify/proof.ts'
 import type { SnapshotVerified } from '../../src/commands/results.ts'
 import type { Environment } from '../../src/environment.ts'
 import { readProofs } from '../../src/repository/proofs.ts'

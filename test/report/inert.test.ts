@@ -1,5 +1,5 @@
 import { inertJson, inertText } from '../../src/report/inert.ts'
-import { restoreNotes } from '../../src/report/restore.ts'
+import { restoreNotes } from '../../src/commands/restore/report.ts'
 
 const hostile = ['::add-mask::x', 'a\n::set-env name=PATH::/tmp', 'a\r::stop-commands::x', ' \t::error::x', 'a ##[add-path]/tmp', '###[group]x', '\u001B[2J\u009B2J\u0000']
 

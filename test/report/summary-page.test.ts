@@ -1,7 +1,7 @@
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
-import { listSummary } from '../../src/report/list.ts'
+import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary, failureSummary, restoreSummary } from '../../src/report/summary.ts'
-import { verifySummary } from '../../src/report/verify.ts'
+import { verifySummary } from '../../src/commands/verify/report.ts'
 import { Browser, type ShownPage } from '../support/summary-page.ts'
 
 let browser: Browser

@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
-import { listSummary } from '../../src/report/list.ts'
+import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary, failureSummary, restoreSummary } from '../../src/report/summary.ts'
-import { verifySummary } from '../../src/report/verify.ts'
+import { verifySummary } from '../../src/commands/verify/report.ts'
 import { restoreText } from '../../src/report/text.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }

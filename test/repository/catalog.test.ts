@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { failureOf } from '../../src/report/failure.ts'
 import { findSnapshot, type SnapshotChoice, snapshotKeys, timeAfter } from '../../src/repository/catalog.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { backUp, keys, otherKeys, through } from '../support/engine.ts'
 

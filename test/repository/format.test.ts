@@ -8,7 +8,7 @@ import { Cutter, MAXIMUM_CHUNK } from '../../src/repository/chunker.ts'
 import { openKeys } from '../../src/repository/keys.ts'
 import { chunkId } from '../../src/repository/chunk-id.ts'
 import { recoveryFiles } from '../../src/repository/recovery.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { cut, derive, mac, PlainReader, writeSecret } from '../support/plain-reader.ts'
 import { recover } from '../support/recover-script.ts'
 

@@ -8,7 +8,7 @@ import { LIMITS } from '../../src/repository/limits.ts'
 import { newIdentity, openKeys } from '../../src/repository/keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { sign } from '../../src/repository/signed.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { putTrash } from '../../src/repository/trash.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelsKey, labelsOf, putLabels, readLabels, tagsOf } from '../../src/repository/labels.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { keys, otherKeys, writeKeys } from '../support/engine.ts'
 
 const [a, b] = ['20261120T020000Z-5f3a9c1e', '20261121T020000Z-00000001']

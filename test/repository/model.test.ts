@@ -18,7 +18,7 @@ import { chunkKey, decodeSnapshot, newSnapshotId, openManifest, snapshotKey, typ
 import { beginRun } from '../../src/repository/unfinished.ts'
 import { putTrash } from '../../src/repository/trash.ts'
 import { Writer } from '../../src/repository/writer.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, changed, noise, sha256 } from '../support/bytes.ts'
 import { startCeph } from '../support/ceph.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { failureOf } from '../../src/report/failure.ts'
 import { openOrMakeRepository, openRepository } from '../../src/repository/repository.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { all, ANY_SIZE } from '../support/bytes.ts'
 import { through } from '../support/engine.ts'
 

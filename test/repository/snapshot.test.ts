@@ -8,7 +8,7 @@ import { encrypt } from '../../src/repository/sealing/age.ts'
 import { compress } from '../../src/repository/sealing/zstd.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, decodeSnapshot, encodeSnapshot, factsOf, type Manifest, newSnapshotId, openManifest, type SnapshotHeader, snapshotKey } from '../../src/repository/snapshot.ts'
 import { sign } from '../../src/repository/signed.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { sha256 } from '../support/bytes.ts'
 import { thrownBy } from '../support/thrown.ts'
 

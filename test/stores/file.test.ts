@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { FileStore } from '../../src/stores/file.ts'
-import { refuseUnmounted } from '../../src/stores/mount.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
+import { refuseUnmounted } from '../../src/stores/file/mount.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { thrownBy } from '../support/thrown.ts'
@@ -86,7 +86,7 @@ async function fullDiskTest(root: string): Promise<void> {
 
 /** Runs a module in a Node of its own, as `wrapper` starts it; with one thread for files, since strace counts the calls of each. */
 function nodeUnder(wrapper: string[], code: string): { status: number | null; signal: string | null; output: string } {
-  const module = path.join(import.meta.dirname, '../../src/stores/file.ts')
+  const module = path.join(import.meta.dirname, '../../src/stores/file/store.ts')
   const [program, ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', `import { FileStore } from ${JSON.stringify(module)}\n${code}`]
   const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, env: { ...process.env, UV_THREADPOOL_SIZE: '1' } })
   return { status, signal, output: stdout + stderr }

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../src/error.ts'
-import { Transient } from '../../src/stores/retry.ts'
+import { Transient } from '../../src/net/retry.ts'
 import { readMultistatus } from '../../src/stores/webdav/multistatus.ts'
 
 const self = new URL('https://files.example/dav/')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseDestination } from '../../src/stores/destination.ts'
-import { RcloneStore } from '../../src/stores/rclone.ts'
+import { RcloneStore } from '../../src/stores/rclone/store.ts'
 import { NotFound, type Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { type Ceph, startCeph } from '../support/ceph.ts'

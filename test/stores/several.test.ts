@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { type Failed, SeveralStores } from '../../src/stores/several.ts'
 import { DamagedObject, NotFound, type Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE } from '../support/bytes.ts'

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav.ts'
+import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav/store.ts'
 import { ANY_SIZE, noise } from '../support/bytes.ts'
 import { startHttpProxy } from '../support/http-proxy.ts'
 import { thrownBy } from '../support/thrown.ts'

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav.ts'
+import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav/store.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { portOf } from '../support/free-port.ts'
@@ -111,7 +111,7 @@ test('over TLS, a certificate that nobody vouches for is refused, and one that N
     const refused = await thrownBy(storeAt(base).put('object', Buffer.from('x')))
     expect(refused.message).toMatch(/^(cannot write .*)?the certificate of 127\.0\.0\.1:\d+ cannot be verified/)
     expect(refused.hint).toContain('NODE_EXTRA_CA_CERTS')
-    const module = path.join(import.meta.dirname, '../../src/stores/webdav.ts')
+    const module = path.join(import.meta.dirname, '../../src/stores/webdav/store.ts')
     const code = `
       import { WebdavStore } from ${JSON.stringify(module)}
       const store = new WebdavStore({ text: 'webdavs://test', base: process.env.BASE, user: process.env.TEST_USER, password: process.env.PASSWORD, timeout: 10000, signal: new AbortController().signal })

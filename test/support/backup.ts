@@ -4,7 +4,7 @@ import { loadKnown } from '../../src/repository/known.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { newSnapshotId, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'
 import { Writer } from '../../src/repository/writer.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 
 export interface GivenStream {
   name: string

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type Header, pack } from 'tar-stream'
-import { encodeFile } from '../../src/volumes/file-list.ts'
+import { encodeFile } from '../../src/sources/files/file-list.ts'
 import { backUp } from './backup.ts'
 
 export type Member = Partial<Header> & { name: string; content?: string }

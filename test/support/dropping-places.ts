@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { parseKnownHosts } from '../../src/ssh/known-hosts.ts'
-import { SftpStore } from '../../src/stores/sftp.ts'
+import { parseKnownHosts } from '../../src/net/ssh/known-hosts.ts'
+import { SftpStore } from '../../src/stores/sftp/store.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { WebdavStore } from '../../src/stores/webdav.ts'
+import { WebdavStore } from '../../src/stores/webdav/store.ts'
 import { startSshServer } from './ssh-server.ts'
 import { startApache } from './webdav-server.ts'
 

@@ -7,7 +7,7 @@ import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord } from 
 import { GRACE } from '../../src/repository/trash.ts'
 import { beginRun, type Unfinished } from '../../src/repository/unfinished.ts'
 import { Writer } from '../../src/repository/writer.ts'
-import { FileStore } from '../../src/stores/file.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, inPieces, sha256 } from './bytes.ts'
 

@@ -1,7 +1,7 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { parseDestination } from '../../src/stores/destination.ts'
-import type { S3Destination } from '../../src/stores/destinations/s3.ts'
-import { openS3, type S3Store } from '../../src/stores/s3.ts'
+import type { S3Destination } from '../../src/stores/s3/destination.ts'
+import { openS3, type S3Store } from '../../src/stores/s3/store.ts'
 import type { Ceph, CephUser } from './ceph.ts'
 import { quiet } from './quiet.ts'
 

@@ -8,7 +8,7 @@ export function sqlTexts(): { file: string; text: string }[] {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   return files.flatMap((file) => {
     const code = readFileSync(path.join(source, file), 'utf8')
-    if (!/from '\.{1,2}\/(?:.*\/)?query\.ts'/.test(code) && file !== 'postgres/query.ts') return []
+    if (!/from '\.{1,2}\/(?:.*\/)?query\.ts'/.test(code) && file !== 'sources/postgres/query.ts') return []
     return literals(code).filter((text) => /\b(?:SELECT|FROM|WHERE|EXECUTE|PERFORM|EXISTS)\b|::|\|\||pg_catalog\./.test(text)).map((text) => ({ file, text }))
   })
 }

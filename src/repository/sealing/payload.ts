@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
-import { giveBack } from '../../memory.ts'
+import { giveBack } from '../../process/buffers.ts'
 
 /**
  * The payload of an age file: ChaCha20-Poly1305 in segments of 64 KiB (the "STREAM" part of https://age-encryption.org/v1). With node:crypto this is

@@ -1,7 +1,7 @@
 // What a thread that seals and opens chunks does: see threads.ts.
 import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../../error.ts'
-import { giveBack } from '../../memory.ts'
+import { giveBack } from '../../process/buffers.ts'
 import { chunkId } from '../chunk-id.ts'
 import { decryptPayload, encryptPayload } from './payload.ts'
 import { compress, decompress } from './zstd.ts'

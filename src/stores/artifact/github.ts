@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { AGAIN, type Answer, request } from '../http.ts'
-import { retry, Transient } from '../retry.ts'
+import { AGAIN, type Answer, request } from '../../net/http.ts'
+import { retry, Transient } from '../../net/retry.ts'
 
 /** An artifact as GitHub's services describe it. */
 export interface ServiceArtifact {

@@ -1,5 +1,5 @@
 import { LifeboatError, messageOf } from '../../error.ts'
-import { retry, Transient } from '../retry.ts'
+import { retry, Transient } from '../../net/retry.ts'
 import type { Archive } from './archive.ts'
 import { type Catalog, type CatalogOptions, nameOf } from './catalog.ts'
 import type { RestApi, RunService, ServiceArtifact } from './github.ts'

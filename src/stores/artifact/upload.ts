@@ -1,7 +1,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { retry, Transient } from '../retry.ts'
+import { retry, Transient } from '../../net/retry.ts'
 import { REFUSED, type Variables } from './github.ts'
 
 export interface Upload {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { request } from '../http.ts'
-import { retry } from '../retry.ts'
+import { request } from '../../net/http.ts'
+import { retry } from '../../net/retry.ts'
 import { jobToken } from '../workflow-identity.ts'
 
 interface Access {

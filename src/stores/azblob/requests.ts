@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Readable } from 'node:stream'
 import type { IHttpClient, WebResource } from '@azure/storage-blob'
-import { request } from '../http.ts'
-import { Transient } from '../retry.ts'
+import { request } from '../../net/http.ts'
+import { Transient } from '../../net/retry.ts'
 
 type Answer = Awaited<ReturnType<IHttpClient['sendRequest']>>
 

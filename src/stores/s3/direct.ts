@@ -1,5 +1,5 @@
 import type { S3Client } from '@aws-sdk/client-s3'
-import type { Answer } from '../http.ts'
+import type { Answer } from '../../net/http.ts'
 import { escaped, type Limits, type Requests } from './requests.ts'
 
 type Asked = Parameters<Requests['handle']>[0]

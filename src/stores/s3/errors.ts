@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import { Transient } from '../retry.ts'
+import { Transient } from '../../net/retry.ts'
 
 export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
 

@@ -1,6 +1,6 @@
 import { LifeboatError } from '../../error.ts'
-import { request } from '../http.ts'
-import { retry } from '../retry.ts'
+import { request } from '../../net/http.ts'
+import { retry } from '../../net/retry.ts'
 import { jobToken } from '../workflow-identity.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { type Answer, request } from '../http.ts'
-import { Transient } from '../retry.ts'
+import { type Answer, request } from '../../net/http.ts'
+import { Transient } from '../../net/retry.ts'
 
 type Handle = S3Client['config']['requestHandler']['handle']
 type Asked = Parameters<Handle>[0]

@@ -1,7 +1,7 @@
 import type { Client, SFTPWrapper } from 'ssh2'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { connectSsh, type SshAccess, type SshOptions, type SshTarget } from '../../ssh/connection.ts'
-import { Transient } from '../retry.ts'
+import { connectSsh, type SshAccess, type SshOptions, type SshTarget } from '../../net/ssh/connection.ts'
+import { Transient } from '../../net/retry.ts'
 
 /** Most pieces of objects that are under way on a connection: as many bytes as OpenSSH takes before it answers the first (2 MiB). */
 export const AT_ONCE = 64

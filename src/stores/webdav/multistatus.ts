@@ -1,7 +1,7 @@
 import { XMLParser } from 'fast-xml-parser'
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { Transient } from '../retry.ts'
+import { Transient } from '../../net/retry.ts'
 
 /** One resource in the answer to a PROPFIND. */
 export interface Resource {

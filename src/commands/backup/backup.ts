@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
+import { parseDumpArguments } from '../../sources/postgres/dump-arguments.ts'
+import type { Way } from '../../sources/postgres/tunnelled.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
+import { type Report, warningOf } from '../../report/report.ts'
+import { shrunkLines } from '../../report/shrink.ts'
+import { atOnce, idOf, newestFirst, snapshotIfAuthentic, snapshotKeys, timeAfter } from '../../repository/catalog.ts'
+import { type Keys, openKeys, parseEncryptionKey } from '../../repository/keys.ts'
+import { type KnownChunks, loadKnown } from '../../repository/known.ts'
+import { lastLook } from '../../repository/last-look.ts'
+import { FORMAT } from '../../repository/format.ts'
+import { newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../../repository/snapshot.ts'
+import { Tally } from '../../repository/statistics.ts'
+import { beginRun } from '../../repository/unfinished.ts'
+import { Writer } from '../../repository/writer.ts'
+import { PostgresSource } from '../../sources/postgres/source.ts'
+import { LEAST, type Shrunk, shrunken } from '../../sources/shrink.ts'
+import { remarksOf } from '../../sources/remarks.ts'
+import { ReadAgain, type Source } from '../../sources/source.ts'
+import { inParallel } from '../../net/retry.ts'
+import type { Store } from '../../stores/store.ts'
+import { VERSION } from '../../version.ts'
+import { ReusedCheck } from './check-reused.ts'
+import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
+import { Destinations } from './destinations.ts'
+import { secondsSince } from '../elapsed.ts'
+import { quiesce } from './quiesce.ts'
+import type { BackupResult } from '../results.ts'
+import { wayTo } from '../ssh-tunnel.ts'
+import { volumeSources } from './volumes.ts'
+
+type SourceResult = BackupResult['sources'][number]
+
+/** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
+export async function backup(inputs: Inputs['backup'], environment: Environment): Promise<BackupResult> {
+  const started = performance.now()
+  // Of two clocks, for one stands still while a machine sleeps, and the other may be set.
+  const began = environment.now()
+  const { report, signal } = environment
+  parseEncryptionKey(inputs['encryption-key'])
+  const programs = await clientPrograms(inputs['client-install'], environment)
+  const connections = connectionsOf(inputs, environment)
+  const way = wayTo(connections.map(({ connection }) => connection), inputs, environment)
+  const sources: Source[] = [...databases(connections, way, inputs, programs, environment), ...volumeSources(inputs, environment)]
+  const destinations = await Destinations.open(inputs, environment)
+  const { store } = destinations
+  let known: KnownChunks | undefined
+  let reused: ReusedCheck | undefined
+  let resume: (() => Promise<void>) | undefined
+  try {
+    for (const source of sources) await source.open()
+    await destinations.prepare()
+    const onDamaged = warningOf(report)
+    const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged })
+    let largest = 0
+    const before = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
+    known = await loadKnown(store, keys, inputs.set, onDamaged, before)
+    const checking = new ReusedCheck(known, store, keys, inputs['check-reused'], environment)
+    reused = checking
+    const onBadBase = (error: LifeboatError): void => {
+      onDamaged(error)
+      checking.found(error)
+    }
+    tellOfRecipients(known, environment)
+    await destinations.lookForSpace(known.newest?.added)
+
+    const mark = randomBytes(4)
+    const time = nextTime(known.latest, inputs.set, environment)
+    const id = newSnapshotId(time, mark)
+    const unfinished = await beginRun(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(idOf)), grace: inputs.grace, now: () => environment.now(), onDamaged })
+    const writer = new Writer({ store, keys, known, unfinished, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
+    resume = await quiesce(inputs, environment)
+    const { records, results } = await storeSources(sources, writer, known, environment)
+    const unsettled = await failureOf(resume)
+    resume = undefined
+    const { checked, damaged } = await checking.conclude(inputs.set)
+    const { adopted } = writer
+    if (adopted.chunks > 0) report.info(`${formatCount(adopted.chunks, 'chunk')} (${formatBytes(adopted.bytes)}) of an interrupted backup were checked and used`)
+    await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.grace, now: environment.now() })
+    signal.throwIfAborted()
+    const { stored, chunks, size } = await writer.commit(
+      { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) },
+      { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
+    )
+
+    const shrunk = known.newest ? shrunken(known.newest.sources, records) : shrunkenAsAWhole(await recentSnapshots(store, keys, before.slice(0, 1), largest, report), size, inputs.set)
+    for (const text of shrunkLines(shrunk)) report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.')
+    // The facts of many tables take memory that reading them back needs.
+    records.length = 0
+    await Promise.all(sources.splice(0).map((source) => source.close()))
+    const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
+    if (held !== undefined && Object.keys(inputs.retention).length > 0) report.warning(`nothing was pruned: ${held}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).')
+    // What was reused was looked for before it was.
+    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged })
+    if (unsettled) throw unsettled.error
+    const { added, newChunks, deltaChunks, forRecipients } = writer
+    const seconds = secondsSince(started)
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before], largest, report)) }
+  } finally {
+    const unsettled = await failureOf(resume)
+    if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
+    await Promise.all(sources.map((source) => source.close()))
+    await way.close()
+    await reused?.close()
+    await known?.close()
+    await destinations.close()
+  }
+}
+
+/** What goes wrong after the reading is told, but is no reason to throw away what has been read. */
+async function failureOf(work: (() => Promise<void>) | undefined): Promise<{ error: unknown } | undefined> {
+  try {
+    await work?.()
+    return undefined
+  } catch (error) {
+    return { error }
+  }
+}
+
+interface NamedConnection {
+  name: string
+  connection: Connection
+}
+
+function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environment): NamedConnection[] {
+  return (inputs['database-url'] ?? []).map(({ name, url }) => {
+    const connection = parseDatabaseUrl(url, variables)
+    for (const secret of connection.secrets) report.mask(secret)
+    return { name, connection }
+  })
+}
+
+function databases(connections: readonly NamedConnection[], way: Way, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
+  const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
+  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
+}
+
+async function storeSources(sources: readonly Source[], writer: Writer, known: KnownChunks, environment: Environment): Promise<{ records: SourceRecord[]; results: SourceResult[] }> {
+  const records: SourceRecord[] = []
+  const results: SourceResult[] = []
+  for (const source of sources) {
+    const { record, result } = await storeSource(source, writer, known.newest?.sources.find(({ name, kind }) => name === source.name && kind === source.kind), environment)
+    records.push(record)
+    results.push(result)
+  }
+  return { records, results }
+}
+
+async function storeSource(source: Source, writer: Writer, before: SourceRecord | undefined, { report }: Environment): Promise<{ record: SourceRecord; result: SourceResult }> {
+  const started = performance.now()
+  const addedBefore = writer.added
+  const streams: SourceRecord['streams'] = []
+  let read = 0
+  const onBytes = (bytes: number): void => {
+    read += bytes
+    report.progress({ activity: `backing up ${source.name}`, done: read, stored: writer.added })
+  }
+  for await (const { name, format, same, bytes } of source.streams(before)) {
+    const record = (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))
+    if (record) streams.push(record)
+  }
+  await writer.settled()
+  const { name, kind } = source
+  const record = { name, kind, streams, facts: source.facts() }
+  const remarks = remarksOf(record)
+  for (const lack of remarks.partial ?? []) report.info(`${name} is backed up in part: ${lack}`)
+  return {
+    record,
+    result: { name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started), ...remarks },
+  }
+}
+
+/** Nothing for a stream that its source is about to yield once more. */
+async function again(stored: Promise<StreamRecord>): Promise<StreamRecord | undefined> {
+  try {
+    return await stored
+  } catch (error) {
+    if (error instanceof ReadAgain) return undefined
+    throw error
+  }
+}
+
+/** A recipient that was not asked for before can open only what is sealed anew; one that is not asked for any more cannot open this backup. */
+function tellOfRecipients({ unsealed, dropped, latest }: KnownChunks, { report }: Environment): void {
+  if (dropped.length > 0) {
+    report.warning(
+      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
+      'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If not, give recipients in every backup, and back up again.',
+    )
+  }
+  const chunks = unsealed.ids.size
+  if (chunks === 0) return
+  report.warning(
+    `${formatCount(chunks, 'chunk')} of the newest snapshot (${formatBytes(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} not sealed to every recipient: what this backup needs of them is stored once more`,
+    'A recipient was added. It opens the snapshots from this one on, not those before.',
+  )
+}
+
+/** `newest`: id of the newest snapshot of the set that is authentic. */
+function nextTime(newest: string | undefined, set: string, environment: Environment): Date {
+  const { time, skewed } = timeAfter(newest, environment.now())
+  if (skewed) environment.report.warning(`the newest snapshot of set ${set}, ${newest}, is dated in the future: \`latest\` passes over it`, 'Set the clock of the machine that is wrong.')
+  return time
+}
+
+/** With a write key nothing is known of the sources of the snapshot before. */
+function shrunkenAsAWhole({ recent: [before] }: Pick<BackupResult, 'recent'>, size: number, set: string): Shrunk[] {
+  return before && before.size >= LEAST.bytes && size < before.size / 2 ? [{ source: set, kind: 'set', measure: 'bytes', before: before.size, now: size }] : []
+}
+
+/** As many as a chart shows well. */
+const RECENT = 20
+
+/** `snapshots`: keys of those of the set; `largest`: bytes of the largest that was there. The backup is stored already: if they cannot be read, that is a warning. */
+async function recentSnapshots(store: Store, keys: Keys, snapshots: readonly string[], largest: number, report: Report): Promise<Pick<BackupResult, 'recent' | 'recentTotal'>> {
+  const tally = new Tally()
+  const sizesOf = async (key: string): Promise<BackupResult['recent'][number] | undefined> => {
+    const snapshot = await snapshotIfAuthentic(store, key, keys)
+    if (!snapshot) return undefined
+    tally.add(snapshot.header)
+    const { id, time, size, added, chunks } = snapshot.header
+    return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
+  }
+  try {
+    const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), atOnce(4, largest), sizesOf)
+    return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum }
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error
+    report.warning(`the sizes of earlier backups are not known: ${error.message}`, 'The backup itself is stored. Sizes are only compared and shown.')
+    return { recent: [], recentTotal: new Tally().sum }
+  }
+}

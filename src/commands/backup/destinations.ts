@@ -1,0 +1,168 @@
+import { readAuthentic } from '../../repository/catalog.ts'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { warningOf } from '../../report/report.ts'
+import { addKeyFiles, keyFiles, readKeyFiles } from '../../repository/key-files.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { missingHint, missingSnapshots, missingText } from '../../repository/references.ts'
+import { renewRecoveryFiles } from '../../repository/recovery.ts'
+import { openOrMakeRepository } from '../../repository/repository.ts'
+import { snapshotKey } from '../../repository/snapshot.ts'
+import { destinationText } from '../../stores/destination.ts'
+import { openStore, type StoreInputs } from '../../stores/open.ts'
+import { SeveralStores } from '../../stores/several.ts'
+import type { Store } from '../../stores/store.ts'
+import type { ClientPrograms } from '../client-programs.ts'
+import { keepProofs } from '../verify/proof.ts'
+import { pruneAfterBackup } from '../prune/prune.ts'
+import type { BackupResult, DestinationResult } from '../results.ts'
+import { spaceIn } from '../space.ts'
+import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
+
+/** One of the places that a backup goes to. */
+interface Place {
+  name: string
+  inputs: StoreInputs
+  store: Store
+  /** Why it is given up. */
+  failure?: unknown
+  /** Bytes that still fitted when the backup began. */
+  free?: number | undefined
+}
+
+/** The destinations of a backup. One that fails is given up, and the others go on; the failure of the only one, or the last, is thrown. */
+export class Destinations {
+  /** All of them, as one to write to. */
+  readonly store: Store
+  readonly #places: readonly Place[]
+  readonly #inputs: Inputs['backup']
+  readonly #environment: Environment
+
+  private constructor(places: readonly Place[], inputs: Inputs['backup'], environment: Environment) {
+    this.#places = places
+    this.#inputs = inputs
+    this.#environment = environment
+    const onFailed = ({ store, error }: { store: Store; error: unknown }): void => this.#giveUp(places.find((place) => place.store === store)!, error)
+    this.store = places.length === 1 ? places[0]!.store : new SeveralStores(places.map(({ store }) => store), environment.signal, onFailed)
+  }
+
+  static async open(inputs: Inputs['backup'], environment: Environment): Promise<Destinations> {
+    const places: Place[] = []
+    for (const destination of inputs.destination) {
+      const own = { ...inputs, destination }
+      places.push({ name: destinationText(destination), inputs: own, store: await openStore(own, environment) })
+    }
+    return new Destinations(places, inputs, environment)
+  }
+
+  /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
+  async prepare(): Promise<void> {
+    const all = this.store
+    if (!(all instanceof SeveralStores)) return this.#prepareOne(all)
+    await all.each((store) => this.#prepareOne(store))
+    // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
+    const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat()
+    const names = await each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
+    const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
+    if (lacking.size === 0) return
+    // First read, then written: whichever fails is the one that is given up.
+    const files = new Map((await each((store) => readKeyFiles(store, ({ key }) => lacking.has(key)))).flatMap((ofOne) => [...ofOne]))
+    await each((store) => addKeyFiles(store, files))
+  }
+
+  async #prepareOne(store: Store): Promise<void> {
+    await openOrMakeRepository(store)
+    // Where objects lie in groups, each group carries those of the program that made it.
+    if (store.groups) return
+    const { report, signal } = this.#environment
+    try {
+      const renewed = await renewRecoveryFiles(store)
+      if (renewed.length > 0) report.warning(`${renewed.join(' and ')} in ${store.name} differed from this version's, and was written again`, 'That is as it should be after an upgrade of Lifeboat. Otherwise someone changed it: look at who can write to the store.')
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof LifeboatError)) throw error
+      // No backup depends on these files.
+      report.warning(`RECOVERY.md and recover.sh in ${store.name} could not be compared or written again: ${error.message}`, error.hint)
+    }
+  }
+
+  /** `lastAdded`: bytes that the last backup stored, if there is one. */
+  async lookForSpace(lastAdded: number | undefined): Promise<void> {
+    for (const place of this.#places) if (place.failure === undefined) place.free = await spaceIn(place.store, lastAdded, this.#environment)
+  }
+
+  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
+  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
+    const destinations: DestinationResult[] = []
+    for (const place of this.#places) {
+      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, programs, { prune, held })
+      destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) })
+    }
+    const whole = destinations.filter(({ problem }) => problem === undefined)
+    if (whole.length === 0) throw this.#places[0]!.failure
+    const complete = whole.length === destinations.length || this.#inputs['destinations-required'] === 'one'
+    return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
+  }
+
+  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
+    const { name, store } = place
+    try {
+      if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
+      const verified = await this.#readBack(place, id, keys, how, programs)
+      const pruning = prune && Object.keys(this.#inputs.retention).length > 0
+      // A prune tells of it as well.
+      if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(store, keys)
+      if (!pruning) return { name, verified }
+      if (held !== undefined) return { name, verified, prune: { skipped: held } }
+      return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
+    } catch (error) {
+      const { signal, report } = this.#environment
+      if (signal.aborted) report.warning(`snapshot ${id} was stored in ${name} before the interruption, and is whole; only its verification was not finished`)
+      if (signal.aborted || this.#places.length === 1) throw error
+      this.#giveUp(place, error)
+      return { name, verified: 'none', problem: messageOf(error) }
+    }
+  }
+
+  async #readBack({ inputs, store, name }: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms): Promise<BackupResult['verified']> {
+    const { verify, set } = this.#inputs
+    // An object can be found damaged, as a base, after the snapshot has come to list it.
+    if (verify === 'none' && !how.suspects?.size) return 'none'
+    const key = snapshotKey(set, id)
+    const snapshot = await readAuthentic(store, key, keys)
+    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how)
+    await keepProofs([found], inputs, store, keys, this.#environment)
+    const { result, problems } = found
+    if (result === 'verified') return verify
+    if (keys.identity === undefined && result === 'could not verify') {
+      this.#environment.report.warning(
+        `snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read it back`,
+        'Run verify with the identity somewhere else, for instance in a weekly job.',
+      )
+      return 'none'
+    }
+    throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
+      hint:
+        result === 'failed'
+          ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores anew what was found damaged.'
+          : 'Do not count on it before a verify has succeeded.',
+      status: result === 'failed' ? 1 : 3,
+    })
+  }
+
+  async #tellOfMissing(store: Store, keys: Keys): Promise<void> {
+    const { report } = this.#environment
+    const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
+    if (missing.length > 0) report.warning(missingText(store, missing), missingHint('prune the set once with --force'))
+  }
+
+  #giveUp(place: Place, error: unknown): void {
+    place.failure = error
+    this.#environment.report.warning(`${place.name} is given up, the backup goes on without it: ${messageOf(error)}`, error instanceof LifeboatError ? error.hint : undefined)
+  }
+
+  async close(): Promise<void> {
+    await this.store.close()
+  }
+}

@@ -1,0 +1,49 @@
+import type { Environment } from '../../environment.ts'
+import type { Inputs } from '../../inputs.ts'
+import type { Newest } from './newest-found.ts'
+import { idOf, snapshotKeys } from '../../repository/catalog.ts'
+import { openKeys } from '../../repository/keys.ts'
+import { checkListing } from '../../repository/listing.ts'
+import { openRepository } from '../../repository/repository.ts'
+import { SetProofs } from '../../repository/set-proofs.ts'
+import { idTime } from '../../repository/snapshot.ts'
+import { newestGood } from '../../repository/wholeness.ts'
+import type { Destination } from '../../stores/destination.ts'
+import { openStore } from '../../stores/open.ts'
+
+/** Damaged ones among so many of the newest are passed over. */
+const LOOKED_AT = 5
+
+/**
+ * The newest snapshot of a set that is whole, not known to be damaged, and older than `before`: what there is to fall back on when a backup
+ * failed, which may have stored a snapshot that did not verify.
+ */
+export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
+  const answers = await Promise.allSettled(inputs.destination.map((destination) => newestIn({ ...inputs, destination }, before, environment)))
+  const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  // Of several destinations, the one with the newest has the word.
+  const [best] = found.toSorted((a, b) => ('time' in b ? b.time : '').localeCompare('time' in a ? a.time : ''))
+  if (best) return best
+  throw answers.find((answer) => answer.status === 'rejected')!.reason
+}
+
+async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destination: Destination }, before: Date, environment: Environment): Promise<Newest> {
+  const { set } = inputs
+  const store = await openStore(inputs, environment)
+  try {
+    await openRepository(store)
+    environment.signal.throwIfAborted()
+    const there = await snapshotKeys(store, set)
+    if (there.length === 0) await checkListing(store, set)
+    const older = (keys: readonly string[]): string[] => keys.filter((key) => idOf(key).slice(0, 16) <= idTime(before))
+    if (older(there).length === 0) return { set, none: 'empty' }
+    const keys = await openKeys(inputs['encryption-key'], { store, create: false })
+    // Where anyone can add some, only those that are signed are left once the key is known.
+    const snapshots = older(store.groups ? await snapshotKeys(store, set) : there)
+    const proofs = await SetProofs.list(store, keys, set, () => undefined)
+    const { good, unsound } = await newestGood(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before })
+    return { set, unsound, ...(good ? { snapshot: good.snapshot.header.id, time: good.snapshot.header.time } : { none: 'unsound' }) }
+  } finally {
+    await store.close()
+  }
+}

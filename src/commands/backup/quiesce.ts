@@ -1,0 +1,64 @@
+import { arrange } from '../../process/watchdog.ts'
+import { runChild, ChildError } from '../../process/child.ts'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { docker, dockerEnvironment } from '../../sources/volumes/docker.ts'
+
+/**
+ * Brings what writes to the sources to rest: runs pre-command, stops or pauses containers. The function returned brings it all back, once, however
+ * often it is called; when this process dies without calling it, that happens as well (afterwards.ts).
+ */
+export async function quiesce(inputs: Inputs['backup'], { variables, signal, report }: Environment): Promise<() => Promise<void>> {
+  const command = { before: inputs['pre-command'], after: inputs['post-command'] }
+  const wanted = inputs['stop-containers']
+  if (wanted.length === 0 && command.before === '' && command.after === '') return async () => undefined
+  const running = wanted.length === 0 ? [] : await runningContainers(wanted, { variables, signal })
+  const pause = inputs['stop-mode'] === 'pause'
+  const [start, unpause] = pause ? [[], running] : [running, []]
+  const back = await arrange({ start, unpause, command: command.after }, { ...dockerEnvironment(variables), ...hookEnvironment(variables) })
+  try {
+    if (command.before !== '') await runHook(command.before, variables, signal)
+    if (running.length > 0) {
+      report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`)
+      await docker([pause ? 'pause' : 'stop', ...running], { variables, signal })
+    }
+  } catch (error) {
+    await back().catch((failure: unknown) => report.warning(messageOf(failure)))
+    throw error
+  }
+  return back
+}
+
+type Variables = Environment['variables']
+
+/** Names of those that run and are not paused; one that does not exist is an error, one that does not run is left as it is. */
+async function runningContainers(wanted: Inputs['backup']['stop-containers'], given: { variables: Variables; signal: AbortSignal }): Promise<string[]> {
+  const names = new Set<string>()
+  for (const one of wanted) {
+    const filter = one.name !== undefined ? `name=^/?${one.name.replaceAll('.', '\\.')}$` : `label=${one.label}`
+    const lines = (await docker(['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{.Names}} {{.State}}'], given)).split('\n').filter((line) => line !== '')
+    if (lines.length === 0 && one.name !== undefined) throw new LifeboatError(`there is no container ${one.name} to stop`, { hint: '`docker ps --all` shows them.' })
+    for (const line of lines) {
+      const [name, state] = line.split(' ')
+      if (state === 'running') names.add(name!)
+    }
+  }
+  return [...names]
+}
+
+/** What a command of the user sees: all but what is ours alone. */
+function hookEnvironment(variables: Variables): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined || /^(INPUT_|STATE_|LIFEBOAT_|RUNNER_TRACKING_ID$)/.test(name) ? [] : [[name, value]])))
+}
+
+async function runHook(command: string, variables: Variables, signal: AbortSignal): Promise<void> {
+  try {
+    // By a variable, for others can see the arguments of a process.
+    await runChild('sh', ['-c', 'eval "$LIFEBOAT_COMMAND"'], { environment: { ...hookEnvironment(variables), LIFEBOAT_COMMAND: command }, signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof ChildError)) throw error
+    throw new LifeboatError(`pre-command ${error.message.replace(/^sh /, '')}: ${error.exit.stderr.trim().slice(-1000)}`, { cause: error, hint: 'Nothing was backed up.' })
+  }
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { failureOf, redactedFailure } from '../../report/failure.ts'
+import { failureIssueText, formatDuration, issueText } from './report.ts'
+import { Repository } from '../../notify/github-issues.ts'
+import { warningOf } from '../../report/report.ts'
+import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
+import { destinationText } from '../../stores/destination.ts'
+import { compareRecoveryFiles, withStore } from '../with-store.ts'
+import type { CheckResult } from '../results.ts'
+
+/** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
+export async function check(inputs: Inputs['check'], environment: Environment): Promise<CheckResult> {
+  const { report } = environment
+  const repository = repositoryOf(inputs, environment)
+  if (inputs.issue && !repository) report.warning('no issue is opened or closed: GITHUB_REPOSITORY or the token is missing', 'In a workflow both are there; elsewhere set GITHUB_REPOSITORY and GITHUB_TOKEN.')
+  const issue = inputs.issue && repository ? issueOf(repository, inputs, environment) : undefined
+  let found
+  try {
+    found = await look(inputs, environment)
+  } catch (error) {
+    environment.signal.throwIfAborted()
+    await issue?.tellFailure(error)
+    throw error
+  }
+  const now = environment.now()
+  const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs, now) }))
+  const problems = sets.length > 0 ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`)) : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
+  const inactive = await inactiveWorkflows(repository, environment)
+  const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, inactive }
+  return issue ? { ...result, issue: await issue.tell(result) } : result
+}
+
+/** Issues and summaries are read by more people than logs are, and nothing masks what is in them. */
+function redacted(text: string, { report }: Environment): string {
+  return report.redacted?.(text) ?? text
+}
+
+function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
+  return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+    await compareRecoveryFiles(store, environment)
+    const sets = await freshnessOf(store, keys, inputs.set, { level: inputs['proof-level'], now: environment.now(), onDamaged: warningOf(environment.report) })
+    const shown = (text: string): string => redacted(text, environment)
+    return {
+      store: store.name,
+      sets: sets.map(({ unreadable, unsound, ...one }) => ({ ...one, unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: shown(why) })), ...(unreadable !== undefined && { unreadable: shown(unreadable) }) })),
+    }
+  })
+}
+
+/** As many are named one by one. */
+const MOST_UNSOUND = 3
+
+function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
+  const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs
+  const problems: string[] = []
+  const age = (time: string): number => now.getTime() - Date.parse(time)
+  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
+  if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
+  if (missing.length > 0) {
+    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+    problems.push(`the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, if they are not needed any more, prune the set once with --force`)
+  }
+  const why = unreadable ?? (newest === undefined ? (missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future') : `the newest is ${newest}`)
+  if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
+  else if (age(verified.time) > maxAge) problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`)
+  if (maxProofAge === undefined) return problems
+  if (!proof) problems.push(`nothing was ever verified at level ${level}`)
+  else if (age(proof.time) > maxProofAge) problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${formatDuration(age(proof.time))} old, more than ${formatDuration(maxProofAge)}`)
+  return problems
+}
+
+function repositoryOf({ token, timeout }: Inputs['check'], { variables, signal }: Environment): Repository | undefined {
+  const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables
+  return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new Repository({ repository, api, token, signal, timeout }) : undefined
+}
+
+/** A schedule that was switched off is why a backup will be missing; that it could not be looked up says nothing about the backups there are. */
+async function inactiveWorkflows(repository: Repository | undefined, { report, signal }: Environment): Promise<CheckResult['inactive']> {
+  if (!repository) return []
+  try {
+    const inactive = await repository.inactiveWorkflows()
+    for (const { name, path } of inactive) report.warning(`GitHub has switched off the schedule of the workflow ${name} (${path}), as nothing happened in the repository for 60 days`, 'Enable it again on the Actions page of the repository; a commit now and then keeps it on.')
+    return inactive
+  } catch (error) {
+    signal.throwIfAborted()
+    report.info(`whether GitHub has switched off a schedule could not be found out: ${messageOf(error)}`)
+    return []
+  }
+}
+
+/** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
+function issueOf(repository: Repository, inputs: Inputs['check'], environment: Environment) {
+  const { run, report, signal } = environment
+  const place = destinationText(inputs.destination)
+  const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
+  const shown = { destination: redacted(place, environment), timeZone: inputs.timezone, ...(run && { run: run.url }) }
+  const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
+  return {
+    async tell(result: CheckResult): Promise<CheckResult['issue']> {
+      const text = issueText(result, shown)
+      if (result.problems.length === 0) {
+        const closed = await repository.closeIssue(marker, text)
+        return closed && { ...closed, state: 'closed' }
+      }
+      const { opened, ...issue } = await repository.openIssue(marker, `Backups are not fresh${about}`, text)
+      return { ...issue, state: opened ? 'opened' : 'updated' }
+    },
+    /** What keeps the backups from being looked at is what the caller reports; that the issue could not be written comes on top of it. */
+    async tellFailure(error: unknown): Promise<void> {
+      const failure = redactedFailure(failureOf(error), (text) => redacted(text, environment))
+      try {
+        const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, failureIssueText(failure, environment.now(), shown))
+        report.info(`issue ${opened ? 'opened' : 'updated'}: ${url}`)
+      } catch (problem) {
+        signal.throwIfAborted()
+        report.warning(`no issue was opened: ${messageOf(problem)}`, problem instanceof LifeboatError ? problem.hint : undefined)
+      }
+    },
+  }
+}

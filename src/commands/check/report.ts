@@ -1,0 +1,88 @@
+import type { CheckResult } from '../results.ts'
+import type { Failure } from '../../report/failure.ts'
+import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, shortTime, table, withinLimit } from '../../report/markdown.ts'
+
+interface Shown {
+  destination: string
+  timeZone: string
+}
+
+/** `26 h`, `8 days`: whole hours up to two days. */
+export function formatDuration(milliseconds: number): string {
+  const hours = milliseconds / 3_600_000
+  if (hours < 2) return formatCount(Math.floor(hours * 60), 'minute')
+  return hours < 48 ? `${Math.floor(hours)} h` : `${Math.floor(hours / 24)} days`
+}
+
+function age(time: string, result: CheckResult): string {
+  return `${formatDuration(Date.parse(result.time) - Date.parse(time))} old`
+}
+
+export function checkHeadline({ sets, problems, store }: CheckResult): string {
+  return problems.length === 0 ? `${formatCount(sets.length, 'set')} in ${store}: all is fresh` : problems.join('; ')
+}
+
+export function checkText(result: CheckResult, { timeZone }: Shown): string {
+  const rows = result.sets.map(({ set, verified, proof, problems, unsound }) => [
+    unsound.length > 0 ? 'DAMAGED' : problems.length > 0 ? 'STALE' : 'ok',
+    set,
+    verified ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}` : 'no verified snapshot',
+    proof ? `verified at level ${proof.level} ${formatTime(proof.time, timeZone)}` : '',
+  ])
+  return [
+    ...(rows.length > 0 ? [formatColumns(rows)] : []),
+    ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
+    ...result.problems,
+    ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
+  ].join('\n')
+}
+
+function setsTable(result: CheckResult, { timeZone }: Shown): string {
+  const rows = result.sets.map(({ set, newest, verified, proof, problems }) => [
+    problems.length > 0 ? '❌' : '✅',
+    escape(set),
+    newest === undefined ? '' : code(newest),
+    verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',
+    proof ? `${proof.level}, ${shortTime(proof.time, timeZone)}` : 'none',
+  ])
+  return table(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`], rows)
+}
+
+export function checkSummary(result: CheckResult, shown: Shown): string {
+  const stale = result.problems.length > 0
+  return withinLimit([
+    `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${code(shown.destination)}`,
+    ...result.problems.map((problem) => `- ${escape(problem)}`),
+    ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...result.inactive.map(({ name, path }) => `⚠️ GitHub has switched off the schedule of ${escape(name)} (${code(path)}).`),
+  ])
+}
+
+type ShownInIssue = Shown & { run?: string }
+
+/** The text of the issue, as long as it is open, and when it is closed. */
+export function issueText(result: CheckResult, shown: ShownInIssue): string {
+  const stale = result.problems.length > 0
+  return withinLimit([
+    stale ? `The backups in ${code(shown.destination)} are not as fresh as they should be:` : `The backups in ${code(shown.destination)} are fresh again.`,
+    ...result.problems.map((problem) => `- ${escape(problem)}`),
+    ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...result.inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`),
+    `${lookedAt(result.time, shown)}${stale ? ' This issue is closed once they are fresh again.' : ''}`,
+  ])
+}
+
+/** The same where nothing could be found out. */
+export function failureIssueText({ message, causes, hint }: Failure, time: Date, shown: ShownInIssue): string {
+  return withinLimit([
+    `Whether the backups in ${code(shown.destination)} are fresh cannot be found out:`,
+    [message, ...causes.map((cause) => `because: ${cause}`)].map((line) => `- ${escape(line)}`).join('\n'),
+    ...(hint === undefined ? [] : [`What to do: ${escape(hint)}`]),
+    `${lookedAt(time.toISOString(), shown)} This issue is closed once they can be looked at, and are fresh.`,
+  ])
+}
+
+function lookedAt(time: string, { timeZone, run }: ShownInIssue): string {
+  return `Looked at ${formatTime(time, timeZone)}${run === undefined ? '' : ` by [this run](${run})`}.`
+}

@@ -1,0 +1,84 @@
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { warningOf } from '../../report/report.ts'
+import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../../repository/catalog.ts'
+import { checkListing } from '../../repository/listing.ts'
+import { copyKeyFiles } from '../../repository/key-files.ts'
+import { type Keys, openKeys } from '../../repository/keys.ts'
+import { type CopyOptions, copySnapshot } from '../../repository/copy.ts'
+import { CopiedDamage } from '../../repository/copy-damage.ts'
+import { openOrMakeRepository, openRepository } from '../../repository/repository.ts'
+import { authenticatorOf } from '../../repository/signed.ts'
+import { destinationText } from '../../stores/destination.ts'
+import { openStore } from '../../stores/open.ts'
+import type { Store } from '../../stores/store.ts'
+import { secondsSince } from '../elapsed.ts'
+import { lookingAs } from '../with-store.ts'
+import type { CopyResult } from '../results.ts'
+
+/**
+ * Copies snapshots from one store to another, oldest first, as they are: nothing is decrypted, and only what the other store lacks is
+ * transferred. A snapshot that cannot be copied whole is not put there at all; it is in the result, and the others are copied.
+ */
+export async function copy(inputs: Inputs['copy'], environment: Environment): Promise<CopyResult> {
+  const started = performance.now()
+  const from = await openStore({ ...inputs, destination: inputs.from }, environment)
+  try {
+    await openRepository(from)
+    const keys = await openKeys(inputs['encryption-key'], { store: from, create: false, onDamaged: warningOf(environment.report) })
+    const chosen = await choose(from, keys, inputs, environment)
+    const snapshots: CopyResult['snapshots'] = []
+    for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
+      // For each set anew: artifacts are put for one set.
+      const to = await openStore({ ...inputs, set }, environment)
+      try {
+        to.groups?.authenticate(authenticatorOf(keys))
+        await openOrMakeRepository(to)
+        await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
+        const damage = await CopiedDamage.of(from, to, keys, set, warningOf(environment.report))
+        for (const key of ofSet) {
+          const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`
+          snapshots.push(await copyOne(key, from, to, { keys, damage, grace: inputs.grace }, environment, (bytes) => environment.report.progress({ activity, done: bytes })))
+        }
+      } finally {
+        await to.close()
+      }
+    }
+    const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
+    return { from: from.name, to: destinationText(inputs.destination), snapshots, bytes: copied, seconds: secondsSince(started) }
+  } finally {
+    await from.close()
+  }
+}
+
+/** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
+async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy'], environment: Environment): Promise<string[]> {
+  const find = async (inSet: string, choice: SnapshotChoice): Promise<string> => (await findSnapshot(from, keys, inSet, choice, lookingAs(environment))).key
+  if (snapshot !== 'all' && snapshot.kind === 'id') return [await find(set ?? '', snapshot)]
+  const all = (await snapshotKeys(from, set)).toReversed()
+  if (all.length === 0) {
+    await checkListing(from, set)
+    throw set === undefined ? new LifeboatError(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await noSuchSet(from, set)
+  }
+  if (snapshot === 'all') return all
+  const newest: string[] = []
+  for (const one of new Set(all.map(setOf))) newest.push(await find(one, snapshot))
+  return newest
+}
+
+async function copyOne(key: string, from: Store, to: Store, how: Pick<CopyOptions, 'keys' | 'damage' | 'grace'>, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+  const { signal, report } = environment
+  const snapshot = idOf(key)
+  const set = setOf(key)
+  try {
+    const { bytes, chunks, damaged } = await copySnapshot(key, { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) })
+    if (damaged !== undefined) report.warning(`snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`, 'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat verify`.')
+    return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks, ...(damaged !== undefined && { damaged }) }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof LifeboatError)) throw error
+    return { snapshot, set, outcome: 'failed', bytes: 0, chunks: 0, problem: messageOf(error) }
+  }
+}

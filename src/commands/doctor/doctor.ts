@@ -1,0 +1,153 @@
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { anyClient, dumpClient } from '../../sources/postgres/client-download/choose.ts'
+import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
+import { diagnose, judge } from '../../sources/postgres/diagnosis.ts'
+import type { Way } from '../../sources/postgres/tunnelled.ts'
+import type { Check } from './report.ts'
+import { formatBytes } from '../../report/format.ts'
+import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import { type Keys, openKeys } from '../../repository/keys.ts'
+import { checkListing } from '../../repository/listing.ts'
+import { differingProblem, differingRecoveryFiles } from '../../repository/recovery.ts'
+import { openRepository } from '../../repository/repository.ts'
+import { destinationText } from '../../stores/destination.ts'
+import { FileStore } from '../../stores/file/store.ts'
+import { openStore } from '../../stores/open.ts'
+import { isThere, type Store } from '../../stores/store.ts'
+import { tryStore } from '../../stores/trial.ts'
+import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
+import type { DoctorResult } from '../results.ts'
+import { spaceIn } from '../space.ts'
+import { wayTo } from '../ssh-tunnel.ts'
+
+/** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
+export async function doctor(inputs: Inputs['doctor'], environment: Environment): Promise<DoctorResult> {
+  const { checks, free } = await tryDestination(inputs, environment)
+  let size = 0
+  const programs = await clientPrograms(inputs['client-install'], environment)
+  const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
+  for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
+  const way = wayTo(databases.map(({ connection }) => connection), inputs, environment)
+  try {
+    for (const { name, connection } of databases) {
+      const tried = await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment)
+      checks.push(...tried.checks)
+      size += tried.size
+    }
+  } finally {
+    await way.close()
+  }
+  if (free !== undefined) checks.push(judgeSpace(destinationText(inputs.destination), free, size))
+  return { checks }
+}
+
+/** Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is compressed. */
+const STORED_PART = 1 / 3
+
+/** `size`: of the databases, on their servers' disks; 0 when none was looked at. Pure. */
+export function judgeSpace(about: string, free: number, size: number): Check {
+  const need = size * STORED_PART
+  const says = `${formatBytes(free)} free${size > 0 ? `; a first backup of these databases stores up to about ${formatBytes(need)}` : ''}`
+  if (need <= free) return { about, check: 'space', state: 'good', says }
+  return { about, check: 'space', state: 'warning', says, fix: 'Free some space, or choose another destination, unless most of it is there already: later backups add only what changed.' }
+}
+
+/** `free`: bytes that still fit, where that can be known. */
+async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Check[]; free?: number | undefined }> {
+  const about = destinationText(inputs.destination)
+  try {
+    const store = await openStore(inputs, environment)
+    try {
+      const checks = await tryStore(store, () => environment.now(), environment.signal)
+      if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined) checks.push(await tryKey(inputs['encryption-key'], store))
+      checks.push(...(await tryRecoveryFiles(store)))
+      return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(inputs, store, environment) }
+    } finally {
+      await store.close()
+    }
+  } catch (error) {
+    environment.signal.throwIfAborted()
+    return { checks: [failed(about, 'open', error)] }
+  }
+}
+
+/** Artifacts are staged on this machine before they are uploaded. */
+function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, report }: Environment): Promise<number | undefined> {
+  return spaceIn(destination.kind === 'artifact' ? new FileStore(temporary) : store, undefined, { report })
+}
+
+/** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */
+async function tryRecoveryFiles(store: Store): Promise<Check[]> {
+  if (store.groups || !(await isThere(store, 'lifeboat.json'))) return []
+  const differing = await differingRecoveryFiles(store)
+  if (differing.length === 0) return [{ about: '', check: 'recovery', state: 'good', says: 'RECOVERY.md and recover.sh are those of this version' }]
+  const { message, hint } = differingProblem(store, differing)
+  return [{ about: '', check: 'recovery', state: 'warning', says: message, fix: hint! }]
+}
+
+/** Snapshots that are looked at for one that the key opens. */
+const LOOKED_AT = 20
+
+/** Whether the key opens the newest snapshot there is. */
+async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
+  try {
+    const empty: Check = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
+    if ((await snapshotKeys(store)).length === 0) {
+      if (await isThere(store, 'lifeboat.json')) await checkListing(store)
+      return empty
+    }
+    await openRepository(store)
+    const keys = await openKeys(encryptionKey, { store, create: false })
+    // Where anyone can add some, only those that are signed are left once the key is known.
+    const snapshots = await snapshotKeys(store)
+    if (snapshots.length === 0) return empty
+    await findNewest(store, keys, snapshots)
+    return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` }
+  } catch (error) {
+    return failed('', 'key', error)
+  }
+}
+
+/** Throws when none of the newest opens, with the reason why the first does not: others may have been put there by someone without the key. */
+async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]): Promise<void> {
+  const problems: unknown[] = []
+  for (const key of snapshots.slice(0, LOOKED_AT)) {
+    try {
+      await readAuthentic(store, key, keys)
+      return
+    } catch (error) {
+      problems.push(error)
+    }
+  }
+  throw problems[0]
+}
+
+async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Check[]; size: number }> {
+  try {
+    const connection = await way.to(given)
+    const client = await anyClient(clients, provide)
+    const facts = await diagnose({ connection, client, variables, signal })
+    const port = Number(connection.environment['PGPORT'] ?? '5432')
+    return { checks: [...judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { checks: [failed(about, 'connection', await way.explain(error))], size: 0 }
+  }
+}
+
+async function tryClient(about: string, major: number, { clients, provide }: ClientPrograms): Promise<Check> {
+  try {
+    const { client, warning } = await dumpClient(clients, major, provide)
+    return warning === undefined
+      ? { about, check: 'client', state: 'good', says: `pg_dump ${client.major} in ${client.directory}` }
+      : { about, check: 'client', state: 'warning', says: warning, fix: `Install the client programs of PostgreSQL ${major}, or leave client-install at auto.` }
+  } catch (error) {
+    return failed(about, 'client', error)
+  }
+}
+
+function failed(about: string, check: string, error: unknown): Check {
+  return { about, check, state: 'bad', says: messageOf(error), ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }) }
+}

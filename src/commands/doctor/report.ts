@@ -1,0 +1,40 @@
+import type { DoctorResult } from '../results.ts'
+import { formatColumns, formatCount } from '../../report/format.ts'
+import { escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
+
+/** Something that was looked at, how it is, and what to do about it. */
+export interface Check {
+  /** `file:/mnt/backups`, or the name of a database. */
+  about: string
+  /** What was looked at, in a word or two: `put`, `clock`, `encryption`. */
+  check: string
+  /** `bad`: a backup will fail or miss something. `warning`: it may. */
+  state: 'good' | 'warning' | 'bad'
+  says: string
+  fix?: string
+}
+
+export function doctorHeadline({ checks }: DoctorResult): string {
+  const bad = checks.filter(({ state }) => state === 'bad').length
+  const warnings = checks.filter(({ state }) => state === 'warning').length
+  const found = [...(bad > 0 ? [formatCount(bad, 'problem')] : []), ...(warnings > 0 ? [formatCount(warnings, 'warning')] : [])]
+  return `${formatCount(checks.length, 'check')}: ${found.length > 0 ? found.join(' and ') : 'all is well'}`
+}
+
+const MARKS = { good: 'ok', warning: 'WARNING', bad: 'PROBLEM' } as const
+
+export function doctorText(result: DoctorResult): string {
+  const parts = [...Map.groupBy(result.checks, ({ about }) => about)].map(([about, checks]) => [
+    about,
+    formatColumns(checks.map(({ check, state, says }) => [MARKS[state], check, says]), '  '),
+    ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${fix}`])),
+  ])
+  return [...parts.map((lines) => lines.join('\n')), doctorHeadline(result)].join('\n\n')
+}
+
+export function doctorSummary(result: DoctorResult): string {
+  const mark = { good: '✅', warning: '⚠️', bad: '❌' } as const
+  const worst = (['bad', 'warning'] as const).find((state) => result.checks.some((check) => check.state === state)) ?? 'good'
+  const rows = result.checks.map(({ about, check, state, says, fix }) => [mark[state], escape(about), escape(check), escape(says), escape(fix ?? '')])
+  return withinLimit([`### ${mark[worst]} Lifeboat doctor: ${doctorHeadline(result)}`, table(['', 'About', 'Check', 'Found', 'What to do'], rows)])
+}

@@ -1,0 +1,85 @@
+import type { Environment } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { formatCount } from '../../report/format.ts'
+import { warningOf } from '../../report/report.ts'
+import { carryDamage } from '../../repository/carry-damage.ts'
+import { idOf, setOf, snapshotKeys } from '../../repository/catalog.ts'
+import { forgetSnapshot } from '../../repository/forget.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { readLabels } from '../../repository/labels.ts'
+import { SetProofs } from '../../repository/set-proofs.ts'
+import { chunkKey, snapshotKey } from '../../repository/snapshot.ts'
+import { survey } from '../../repository/survey.ts'
+import { newestGood } from '../../repository/wholeness.ts'
+import type { Store } from '../../stores/store.ts'
+import { withStore } from '../with-store.ts'
+import type { ForgetResult } from '../results.ts'
+
+/** Deletes snapshots by their ids: all of them, or, when there is something to say against one, none. What only they needed goes with a later prune. */
+export function forget(inputs: Inputs['forget'], environment: Environment): Promise<ForgetResult> {
+  const { destination, snapshots: ids, force } = inputs
+  if (destination.kind === 'artifact') {
+    throw new LifeboatError('snapshots in artifacts cannot be forgotten one by one: an artifact may hold parts that later backups need', {
+      hint: '`lifeboat prune` deletes the artifacts that no backup needs that is kept; or let them expire.',
+      status: 2,
+    })
+  }
+  return withStore({ ...inputs, set: undefined }, environment, async (store, keys) => {
+    const all = (await snapshotKeys(store)).map((key) => ({ id: idOf(key), set: setOf(key) }))
+    const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id))
+    if (missing.length > 0) throw new LifeboatError(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' })
+    const sets = [...Map.groupBy(all, ({ set }) => set)].filter(([, snapshots]) => snapshots.some(({ id }) => ids.includes(id)))
+    const forgotten: ForgetResult['forgotten'] = []
+    const freed = { objects: 0, bytes: 0 }
+    const going = sets.map(([set, snapshots]) => ({ set, ids: snapshots.map(({ id }) => id).filter((id) => ids.includes(id)), rest: snapshots.map(({ id }) => id).filter((id) => !ids.includes(id)) }))
+    const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat()
+    if (objections.length > 0) throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give --force.' })
+    for (const { set, ids, rest } of going) {
+      const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment)
+      freed.objects += objects
+      freed.bytes += bytes
+      await carryDamage(store, keys, set, { going: ids, staying: rest.map((id) => snapshotKey(set, id)) }, () => environment.now())
+      for (const id of ids) {
+        environment.signal.throwIfAborted()
+        await forgetSnapshot(store, set, id)
+        forgotten.push({ snapshot: id, set })
+      }
+    }
+    return { store: store.name, forgotten, freed }
+  })
+}
+
+interface Going {
+  set: string
+  /** Newest first, as are those that stay. */
+  ids: readonly string[]
+  rest: readonly string[]
+}
+
+async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
+  const labels = await readLabels(store, keys, set)
+  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+  const verified: string[] = []
+  for (const id of ids) if ((await proofs.verdict(id))?.result === 'verified') verified.push(id)
+  const good = verified.length === 0 ? undefined : (await newestGood(store, keys, rest.map((id) => snapshotKey(set, id)), { proofs, verified: true })).good
+  return [
+    ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
+    ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
+    ...(verified.length > 0 && !good ? [`${verified.join(', ')} ${verified.length === 1 ? 'is' : 'are'} all of set ${set} that was verified: no other that was is whole`] : []),
+  ]
+}
+
+/** The chunks that no other snapshot of the set lists; those of other sets never do. */
+async function onlyNeededBy(ids: readonly string[], set: string, store: Store, keys: Keys, { report, signal }: Environment): Promise<ForgetResult['freed']> {
+  const sizes = new Map<string, number>()
+  await survey(store, keys, { set, wanted: (id) => ids.includes(id), signal, onDamaged: () => undefined }, ({ snapshot }) => {
+    for (const [id, , stored, , mark] of snapshot.header.chunks) sizes.set(chunkKey(id, mark), stored)
+  })
+  let unread = 0
+  await survey(store, keys, { set, wanted: (id) => !ids.includes(id), signal, onDamaged: () => unread++ }, ({ snapshot }) => {
+    for (const [id, , , , mark] of snapshot.header.chunks) sizes.delete(chunkKey(id, mark))
+  })
+  if (unread > 0) report.warning(`${formatCount(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`, '`lifeboat list` says what is wrong with them.')
+  return { objects: sizes.size, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) }
+}

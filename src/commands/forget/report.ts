@@ -1,0 +1,17 @@
+import type { ForgetResult } from '../results.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
+import { pruneCommand } from '../../report/recipe.ts'
+import type { TextContext } from '../../report/text.ts'
+
+export function forgetHeadline({ forgotten, store }: ForgetResult): string {
+  return `${formatCount(forgotten.length, 'snapshot')} deleted from ${store}`
+}
+
+export function forgetText(result: ForgetResult, { program, destination }: TextContext): string {
+  const { forgotten, freed } = result
+  return [
+    `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
+    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:`,
+    `  ${pruneCommand(program, { destination, set: forgotten[0]!.set, retention: 'within=1000y' })}`,
+  ].join('\n')
+}

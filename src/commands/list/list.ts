@@ -1,0 +1,163 @@
+import { remarksOf } from '../../sources/remarks.ts'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { momentOf } from '../../inputs/moment.ts'
+import { type Report, warningOf } from '../../report/report.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { isAhead, readSnapshot, snapshotKeys } from '../../repository/catalog.ts'
+import { type ReadLabels, readLabels, tagsOf } from '../../repository/labels.ts'
+import { readProofs, type Verdict, verdictOf } from '../../repository/proofs.ts'
+import { retain } from '../../repository/retention.ts'
+import { chunkKey, idTime, openDescription, type Snapshot, snapshotKey, sourceSize, storedBytes } from '../../repository/snapshot.ts'
+import { knownDamage, tellingSince } from '../../repository/set-proofs.ts'
+import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts'
+import { damageIn, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
+import { NotFound, type Store } from '../../stores/store.ts'
+import { withStore } from '../with-store.ts'
+import type { ListedSnapshot, ListResult } from '../results.ts'
+
+/** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
+export async function list(inputs: Inputs['list'], environment: Environment): Promise<ListResult> {
+  const { set, retention } = inputs
+  const now = environment.now()
+  const [since, until] = [inputs.since, inputs.until].map((moment) => moment && momentOf(moment, now))
+  // Ids count whole seconds.
+  const wanted = (id: string): boolean => (!since || id.slice(0, 16) >= idTime(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= idTime(until))
+  return withStore(inputs, environment, async (store, keys) => {
+    if (inputs.source !== undefined && keys?.identity === undefined) {
+      throw new LifeboatError('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 })
+    }
+    const { signal, report } = environment
+    const expires = await expiries(store)
+    const known = whatIsKnown(store, keys, { set, wanted, since }, report)
+    const [, snapshots] = await Promise.all([
+      known,
+      // A policy counts from the newest on, so with one all are read.
+      survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
+    ])
+    const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots
+    const filters = [
+      ({ id }: ListedSnapshot) => wanted(id),
+      ({ tags }: ListedSnapshot) => inputs.tag === undefined || tags.includes(inputs.tag),
+      ({ sources }: ListedSnapshot) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
+    ]
+    const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)))
+    const empty = shown.length === 0 && (await snapshotKeys(store)).length === 0
+    return { ...(empty && { empty }), store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) }
+  })
+}
+
+/** As many of the newest are looked at, whether all they need is in the store. */
+const LOOKED_AT = 5
+
+/** The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. */
+async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined, now: Date): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
+  const unsound: Unsound[] = []
+  const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now)).toSorted((a, b) => b.time.localeCompare(a.time))
+  for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
+    const why = damage ?? (await missingFrom(snapshotKey(set, id), store, keys))
+    if (why === undefined) return { restorable: id, unsound }
+    unsound.push({ snapshot: id, why })
+  }
+  return { unsound }
+}
+
+/** Why not all of a snapshot is there. */
+async function missingFrom(key: string, store: Store, keys: Keys | undefined): Promise<string | undefined> {
+  try {
+    const { snapshot } = await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))
+    return await whyNotWhole(store, snapshot, new Set())
+  } catch (error) {
+    if (error instanceof NotFound) return 'it was deleted meanwhile'
+    throw error
+  }
+}
+
+/** What other objects than the snapshots themselves tell of them. */
+export interface Known {
+  labels: ReadonlyMap<string, ReadLabels>
+  proofs: ReadonlyMap<string, readonly Verdict[]>
+  /** Keys of chunk objects. */
+  damaged: ReadonlySet<string>
+}
+
+/** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
+export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { set: string | undefined; wanted: (id: string) => boolean; since: Date | undefined }, report: Report): Promise<Known> {
+  const first = of.since ? tellingSince(of.since) : ''
+  const [labels, proofs] = await Promise.all([
+    readLabels(store, keys, of.set),
+    readProofs(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: warningOf(report) }),
+  ])
+  for (const [id, { problem }] of labels) if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
+  return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
+}
+
+/** When each object expires, by key, of stores where they do. */
+export async function expiries(store: Store): Promise<ReadonlyMap<string, Date>> {
+  const found = new Map<string, Date>()
+  // Elsewhere nothing expires, and to list every object would take its time.
+  if (store.neededUntil) for await (const { key, expires } of store.list('')) if (expires) found.set(key, expires)
+  return found
+}
+
+/** A snapshot without what other objects tell of it. */
+type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
+
+async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
+  const described = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
+  return {
+    ...visiblePart(snapshot, expires),
+    authentic: authentic !== undefined,
+    ...(described && {
+      description: described.description,
+      run: described.run?.url ?? null,
+      sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: sourceSize(source), ...remarksOf(source) })),
+    }),
+  }
+}
+
+type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'partial' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
+
+/** What the header tells, which anyone can read. */
+export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Visible {
+  const { id, set, time, size, added, partial, chunks, tags } = header
+  return { id, set, time, size, added, ...(partial && { partial }), tags, stored: storedBytes(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires) }
+}
+
+/** The first of what a snapshot needs that expires takes the whole with it. */
+function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): Pick<ListedSnapshot, 'expires'> {
+  const times = expires.size === 0 ? [] : needed.map((key) => expires.get(key)).filter((time) => time !== undefined)
+  return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() }
+}
+
+/** Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. */
+export function standing(snapshot: Snapshot, proofs: readonly Verdict[], damaged: ReadonlySet<string>): Pick<ListedSnapshot, 'verified' | 'damage'> {
+  const verdict = verdictOf(proofs)
+  const damage = damageIn(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
+  return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }
+}
+
+function listed(described: Described, snapshot: Snapshot, { labels, proofs, damaged }: Known): ListedSnapshot {
+  const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
+  const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof!)
+  return {
+    ...described,
+    tags: tagsOf(described, own),
+    pinned: own?.pinned ?? false,
+    ...standing(snapshot, found, damaged),
+    proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
+  }
+}
+
+function withReasons(snapshots: readonly ListedSnapshot[], policy: NonNullable<Inputs['list']['retention']>, timeZone: string, now: Date): ListedSnapshot[] {
+  const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }))
+  const decisions = new Map(retain(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]))
+  return snapshots.map((listed) => {
+    const decision = decisions.get(listed)!
+    // Only an age says when it will have passed; what other rules keep depends on backups to come.
+    const alone = decision.keep && decision.reasons.length === 1 && decision.reasons[0]!.startsWith('within ')
+    const expires = alone && policy.within !== undefined && listed.expires === undefined ? { expires: new Date(Date.parse(listed.time) + policy.within).toISOString() } : {}
+    return { ...listed, ...expires, retention: decision }
+  })
+}

@@ -1,0 +1,136 @@
+import type { ListedSnapshot, ListResult } from '../results.ts'
+import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, link, madeIn, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
+import { restoreCommand, restoreInto } from '../../report/recipe.ts'
+import { namesByKind } from '../../report/sources.ts'
+import type { TextContext } from '../../report/text.ts'
+
+export function listHeadline({ snapshots, store }: ListResult): string {
+  return `${formatCount(snapshots.length, 'snapshot')} in ${store}`
+}
+
+export function listText(result: ListResult, context: TextContext): string {
+  const { snapshots, store } = result
+  if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
+  if (snapshots.length === 0) return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
+  const now = new Date(result.listed)
+  const rows = snapshots.map((snapshot) => [
+    snapshot.id,
+    formatTime(snapshot.time, context.timeZone),
+    formatAge(snapshot.time, now),
+    snapshot.set,
+    formatBytes(snapshot.size),
+    formatBytes(snapshot.added),
+    proofText(snapshot, now),
+    about(snapshot, now),
+  ])
+  return [
+    formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', ''], ...rows]),
+    '',
+    `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
+    ...unsoundLines(result),
+    ...recommendation(result, context),
+  ].join('\n')
+}
+
+function unsoundLines({ unsound }: ListResult): string[] {
+  return unsound.map(({ snapshot, why }) => `Snapshot ${snapshot} is DAMAGED: ${oneLine(why)}.`)
+}
+
+/** Only what can be relied on is recommended. */
+function recommendation({ snapshots, restorable, unsound }: ListResult, { destination, program }: TextContext): string[] {
+  const chosen = snapshots.find(({ id }) => id === restorable)
+  if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
+  const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByKind(chosen.sources ?? []) }
+  return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
+}
+
+/** What is known of a snapshot beside its figures, in one line. */
+function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot, now: Date): string {
+  return [
+    damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
+    partial ? `PARTIAL${partialText(sources)}` : '',
+    sources?.map(({ name }) => oneLine(name)).join(', '),
+    pinned ? 'pinned' : '',
+    tags.map((tag) => `#${tag}`).join(' '),
+    description === undefined ? '' : oneLine(description),
+    retention && `${retention.keep ? 'kept' : 'to go'}: ${retention.reasons.join(', ')}`,
+    expires === undefined ? '' : `expires ${formatExpiry(expires, now)}`,
+    authentic ? '' : `key ${key}, not checked`,
+  ].filter((part) => part).join('  ')
+}
+
+/** What is lacking, where that can be read. */
+function partialText(sources: ListedSnapshot['sources'] = []): string {
+  const lacking = sources.flatMap(({ name, partial = [] }) => partial.map((text) => `${name}: ${text}`))
+  return lacking.length > 0 ? ` (${oneLine(lacking.join('; ')).slice(0, MOST_CHARACTERS)})` : ''
+}
+
+/** `read, 3 days ago`; what failed stands out. */
+export function proofText(snapshot: Pick<ListedSnapshot, 'proofs'>, now: Date): string {
+  return proofsOf(snapshot, now).join(', ')
+}
+
+function proofsOf({ proofs }: Pick<ListedSnapshot, 'proofs'>, now: Date): string[] {
+  return proofs.map(({ level, result, time }) => `${result === 'verified' ? level : `${level} ${result.toUpperCase()}`} ${formatAge(time, now)} ago`)
+}
+
+/** `in 3 days`. */
+export function formatExpiry(expires: string, now: Date): string {
+  const left = Date.parse(expires) - now.getTime()
+  return left <= 0 ? 'now' : `in ${formatAge(now.toISOString(), new Date(expires))}`
+}
+
+/** More rows than anyone reads would push the summary over its limit. */
+const MOST_ROWS = 200
+
+/** A description is a sentence; in a table its beginning will do. */
+const MOST_CHARACTERS = 120
+
+export function listSummary(result: ListResult, { timeZone }: { timeZone: string }): string {
+  return withinLimit(listMarkdown(result, timeZone, MOST_ROWS))
+}
+
+function listMarkdown(result: ListResult, timeZone: string, mostRows: number): string[] {
+  const { snapshots } = result
+  const now = new Date(result.listed)
+  const shown = snapshots.slice(0, mostRows)
+  const columns = COLUMNS.filter(({ always, cell }) => always || shown.some((snapshot) => cell(snapshot, now, timeZone) !== ''))
+  const rows = shown.map((snapshot) => columns.map(({ cell }) => cell(snapshot, now, timeZone)))
+  const [newest] = snapshots
+  return [
+    `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
+    ...(result.unsound.length > 0 ? [...unsoundLines(result).map((line) => `❌ ${escape(line)}`), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${code(result.restorable)}.`] : []),
+    ...setsOf(snapshots, now),
+    ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
+    ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
+  ]
+}
+
+const MADE = 'Made'
+
+/** Columns that no row has anything for are left out, but for the first ones. */
+const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSnapshot, now: Date, timeZone: string) => string }[] = [
+  { head: 'Snapshot', always: true, cell: ({ id }) => code(id) },
+  { head: MADE, always: true, cell: ({ time }, _, timeZone) => shortTime(time, timeZone) },
+  { head: 'Age', always: true, cell: ({ time }, now) => unbroken(formatAge(time, now)) },
+  { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
+  { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
+  { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => unbroken(escape(proof))).join('<br>') },
+  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : unbroken('❌ damaged')) },
+  { head: 'Set', always: true, cell: ({ set }) => escape(set) },
+  { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
+  { head: 'About', always: true, cell: ({ pinned, partial, tags, description = '' }) => escape([[...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
+  { head: 'Kept', cell: ({ retention }) => (retention ? escape(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : '') },
+  { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
+  { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },
+  { head: 'Run', cell: ({ run }) => (run ? link('run', run) : '') },
+]
+
+/** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */
+function setsOf(newestFirst: ListResult['snapshots'], now: Date): string[] {
+  const sets = Map.groupBy(newestFirst, ({ set }) => set)
+  if (sets.size < 2) return []
+  const rows = [...sets].slice(0, MOST_ROWS).map(([set, snapshots]) => [escape(set), snapshots.length.toLocaleString('en-US'), formatAge(snapshots[0]!.time, now), formatBytes(snapshots[0]!.size)])
+  return [table(['Set', 'Snapshots', 'Age of the newest', 'Its size'], rows, 3)]
+}

@@ -1,0 +1,61 @@
+import type { DestinationResult, PruneResult } from '../results.ts'
+import type { Tally } from '../../repository/garbage.ts'
+import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
+
+/** More rows than anyone reads. */
+const MOST_ROWS = 200
+
+export function pruneHeadline({ set, dryRun, deleted, kept }: PruneResult): string {
+  return `set ${set}: ${formatCount(deleted, 'snapshot')} ${dryRun ? 'would go' : 'deleted'}, ${kept.toLocaleString('en-US')} ${dryRun ? 'would stay' : 'kept'}`
+}
+
+export function pruneText(result: PruneResult, { timeZone }: { timeZone: string }): string {
+  const rows = result.snapshots.map(({ id, time, size, keep, reasons }) => [keep ? 'keep' : 'delete', id, formatTime(time, timeZone), formatBytes(size), reasons.join(', ')])
+  return [`${pruneHeadline(result)}, in ${formatSeconds(result.seconds)}`, ...(rows.length > 0 ? ['', formatColumns(rows, '  ')] : []), ...['', ...whatWent(result)].map((line) => (line === '' ? '' : `  ${line}`))].join('\n').trimEnd()
+}
+
+export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: string }): string {
+  const shown = result.snapshots.slice(0, MOST_ROWS)
+  const rows = shown.map(({ id, time, size, keep, reasons }) => [keep ? 'keep' : '🗑️ delete', code(id), shortTime(time, timeZone), formatBytes(size), escape(reasons.join(', '))])
+  return withinLimit([
+    `### ${result.dryRun ? '🔍' : '✅'} Lifeboat: ${escape(pruneHeadline(result))}`,
+    ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, ['Size'])] : ['There are no snapshots.']),
+    ...(shown.length < result.snapshots.length ? [`The newest ${MOST_ROWS} of ${result.snapshots.length} are shown.`] : []),
+    ...whatWent(result).map(escape),
+  ])
+}
+
+/** In a few words, after a backup. */
+export function prunedAfter(prune: DestinationResult['prune']): string[] {
+  if (prune === undefined) return []
+  if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
+  const gone = prune.snapshots.slice(0, 3).map(({ id }) => id)
+  const more = prune.snapshots.length > gone.length ? ` and ${prune.snapshots.length - gone.length} more` : ''
+  return [`Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''}, ${prune.kept.toLocaleString('en-US')} kept`, ...whatWent(prune)]
+}
+
+const about = ({ objects, bytes }: Tally, what: string): string[] => (objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`])
+
+/** Sentences about chunks or artifacts; none where there is nothing to say. */
+function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {
+  if (chunks) {
+    return [
+      ...about(chunks.deleted, dryRun ? 'would be deleted' : 'deleted'),
+      ...about(chunks.trashed, `${dryRun ? 'would be' : 'are'} needed by no snapshot any more: a later prune deletes them`),
+      ...about(chunks.waiting, 'that no snapshot needs are left for a later prune'),
+      ...chunks.obstacles.map((obstacle) => `No chunks deleted: ${obstacle}`),
+    ]
+  }
+  if (!artifacts) return []
+  const bytes = artifacts.artifacts.reduce((sum, { size }) => sum + size, 0)
+  const leaning = artifacts.staying.filter(({ neededBy }) => neededBy.length > 0)
+  const running = artifacts.staying.length - leaning.length
+  return [
+    ...(artifacts.artifacts.length > 0
+      ? [`${formatCount(artifacts.artifacts.length, 'artifact')} (${formatBytes(bytes)}) ${dryRun || !artifacts.permitted ? 'would be deleted' : 'deleted'}${artifacts.permitted ? '' : ', but the token may not (actions: write)'}`]
+      : []),
+    ...leaning.map(({ name, id, neededBy }) => `${name} (${id}) stays: ${formatCount(neededBy.length, 'later backup')} ${neededBy.length === 1 ? 'leans' : 'lean'} on it`),
+    ...(running > 0 ? [`${formatCount(running, 'artifact')} ${running === 1 ? 'stays' : 'stay'} for now: a backup that is running may lean on ${running === 1 ? 'it' : 'them'}`] : []),
+  ]
+}

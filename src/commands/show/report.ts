@@ -1,0 +1,97 @@
+import type { ShownFile, ShownSource, ShowResult } from '../results.ts'
+import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
+import { formatExpiry } from '../list/report.ts'
+import { remarkLines } from '../../report/remarks.ts'
+import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
+import type { TextContext } from '../../report/text.ts'
+
+export function showHeadline({ id, set, store }: ShowResult): string {
+  return `Snapshot ${id} of set ${set} in ${store}`
+}
+
+export function showText(result: ShowResult, context: TextContext): string {
+  const databases = result.sources?.filter(({ kind }) => kind === 'postgres').map(({ name }) => name) ?? []
+  return [
+    showHeadline(result),
+    formatColumns(factsOf(result, context.timeZone), '  '),
+    ...proofsOf(result, context.timeZone),
+    ...(result.sources ?? []).flatMap((source) => ['', ...sourceText(source)]),
+    ...(result.sources === undefined ? ['', 'What is in it can be read only with the key it was made with.'] : []),
+    ...(databases.length === 0 || result.damage !== undefined ? [] : [
+      '',
+      `To restore it into an empty database, with ${restoreVariables(context)} set:`,
+      `  ${restoreCommand(context.program, { destination: context.destination, set: result.set, snapshot: result.id, databases })}`,
+    ]),
+  ].join('\n')
+}
+
+function factsOf(result: ShowResult, timeZone: string): string[][] {
+  const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage, partial } = result
+  const now = new Date(listed)
+  return [
+    ['id', id],
+    ['made', `${formatTime(time, timeZone)}, ${formatAge(time, now)} ago${lifeboat === undefined ? '' : `, by Lifeboat ${oneLine(lifeboat)}`}`],
+    ...(run ? [['run', `${oneLine(run.workflow)}, ${oneLine(run.url)}${run.attempt === '1' ? '' : `, attempt ${oneLine(run.attempt)}`}`]] : []),
+    ...(description ? [['about', oneLine(description)]] : []),
+    ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
+    ...(damage === undefined ? [] : [['DAMAGED', oneLine(damage)]]),
+    ...(partial ? [['PARTIAL', 'it lacks a part of what was backed up; its sources say which']] : []),
+    ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],
+    ...(expires === undefined ? [] : [['expires', `${formatTime(expires, timeZone)}, ${formatExpiry(expires, now)}`]]),
+    ['size', formatBytes(size)],
+    ['needs', `${formatBytes(stored)} in the store: ${formatCount(chunks, 'chunk')}, ${deltaChunks.toLocaleString('en-US')} of them stored as differences`],
+    ['added', `${formatBytes(added)}: ${formatCount(newChunks, 'new chunk')}, ${(chunks - newChunks).toLocaleString('en-US')} were there already`],
+    ['key', `${key}, ${authentic ? 'signature verified' : 'signature NOT checked: this is what the store claims'}; sealed to ${formatCount(recipients, 'recipient')}`],
+  ]
+}
+
+function proofsOf({ proofs, listed }: ShowResult, timeZone: string): string[] {
+  if (proofs.length === 0) return ['', 'It was never verified after the backup that made it, as far as the store tells.']
+  const rows = proofs.map(({ level, result, time, seconds, bytes, versions = {} }) => [
+    result === 'verified' ? result : result.toUpperCase(),
+    level,
+    `${formatTime(time, timeZone)}, ${formatAge(time, new Date(listed))} ago`,
+    `${formatBytes(bytes)} in ${formatSeconds(seconds)}`,
+    Object.entries(versions).map(([program, version]) => `${oneLine(program)} ${oneLine(version)}`).join(', '),
+  ])
+  return ['', 'Verified:', formatColumns(rows, '  '), ...proofs.flatMap(({ problems = [] }) => problems.map((problem) => `  ${oneLine(problem)}`))]
+}
+
+function sourceText(source: ShownSource): string[] {
+  const { name, kind, size, streams, database, volume, files } = source
+  return [
+    `${oneLine(name)} (${kind}): ${formatBytes(size)}`,
+    formatColumns(streams.map(({ name, size, chunks }) => [oneLine(name), formatBytes(size), formatCount(chunks, 'chunk')]), '  '),
+    ...remarkLines([source]).map((line) => `  ${oneLine(line)}`),
+    ...(database ? databaseText(database) : []),
+    ...(volume ? [`  ${formatCount(volume.files, 'file')} of ${formatBytes(volume.bytes)} from ${oneLine(volume.where)}`, ...namesOf('changed while it was read', volume.changed), ...namesOf('could not be read', volume.unreadable)] : []),
+    ...(files ? [formatColumns(files.map(fileRow), '  ')] : []),
+  ]
+}
+
+function databaseText(database: NonNullable<ShownSource['database']>): string[] {
+  const { server, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals } = database
+  const facts = [
+    ['database', `${oneLine(database.database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
+    ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
+    ['extensions', extensions.map(({ name, version }) => `${oneLine(name)} ${oneLine(version)}`).join(', ') || 'none'],
+    ['globals', 'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`],
+    ['archive', formatCount(entries, 'entry', 'entries')],
+  ]
+  const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
+  const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [`${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), formatBytes(bytes), partitioned ? 'partitioned' : ''])
+  return [formatColumns(facts, '  '), ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS, ESTIMATED', 'ON THE SERVER', ''], ...rows], '    ')] : [])]
+}
+
+/** A table that was never analysed has no estimate. */
+export function rowsText(rows: number | null): string {
+  return rows === null ? 'unknown' : rows.toLocaleString('en-US')
+}
+
+function namesOf(what: string, paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [`  ${what}: ${paths.map(oneLine).join(', ')}`]
+}
+
+export function fileRow({ path, type, size, mtime, target }: ShownFile): string[] {
+  return [type, formatBytes(size), new Date(Number(mtime) * 1000).toISOString().slice(0, 19).replace('T', ' '), `${oneLine(path) || '.'}${target === undefined ? '' : ` -> ${oneLine(target)}`}`]
+}

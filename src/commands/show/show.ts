@@ -1,0 +1,91 @@
+import { remarksOf } from '../../sources/remarks.ts'
+import type { Environment } from '../../environment.ts'
+import type { Inputs } from '../../inputs.ts'
+import { postgresFacts } from '../../sources/postgres/facts.ts'
+import { warningOf } from '../../report/report.ts'
+import { withChosen } from '../../repository/catalog.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { tagsOf } from '../../repository/labels.ts'
+import { type Proof, proofDetails, readProof, type Verdict } from '../../repository/proofs.ts'
+import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
+import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
+import type { Store } from '../../stores/store.ts'
+import { whyNotWhole } from '../../repository/wholeness.ts'
+import { volumeFacts } from '../../sources/files/facts.ts'
+import { filesOf } from '../files.ts'
+import { expiries, standing, visiblePart, whatIsKnown } from '../list/list.ts'
+import { lookedIn, lookingAs, withStore } from '../with-store.ts'
+import type { ShownFile, ShownSource, ShowResult } from '../results.ts'
+
+/** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
+export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {
+  const { snapshot: choice, set, files } = inputs
+  return withStore(lookedIn(inputs, choice), environment, async (store, keys) => {
+    // By its id, also one of another key is shown; `latest` is the newest of this one.
+    const decode = (key: string, object: Buffer): Promise<Surveyed> => (choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys))
+    const { snapshot, authentic } = await withChosen(store, set, choice, decode, lookingAs(environment))
+    const { id, set: own } = snapshot.header
+    const { labels, proofs, damaged } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report)
+    const loss = await whyNotWhole(store, snapshot, damaged)
+    const visible = visiblePart(snapshot, await expiries(store))
+    const found = proofs.get(id) ?? []
+    return {
+      store: store.name,
+      listed: environment.now().toISOString(),
+      ...visible,
+      tags: tagsOf(visible, labels.get(id)),
+      pinned: labels.get(id)?.pinned ?? false,
+      authentic: authentic !== undefined,
+      ...(loss === undefined ? standing(snapshot, found, damaged) : { verified: false, damage: loss }),
+      ...countsOf(snapshot),
+      recipients: recipientsOf(snapshot),
+      proofs: await shownProofs(found, store, keys, authentic, environment),
+      ...(authentic?.keys.identity !== undefined && (await openedPart(authentic, files ? store : undefined))),
+    }
+  })
+}
+
+function countsOf({ header: { id, chunks } }: Snapshot): Pick<ShowResult, 'newChunks' | 'deltaChunks'> {
+  const own = id.slice(-8)
+  return { newChunks: chunks.filter(([, , , , mark]) => mark === own).length, deltaChunks: chunks.filter(([, , , base]) => base !== null).length }
+}
+
+/** An age file has a stanza, a line that begins with an arrow, for each recipient. */
+function recipientsOf({ header }: Snapshot): number {
+  const [head = ''] = Buffer.from(header.manifest, 'base64').toString('latin1').split('\n--- ', 1)
+  return head.match(/^-> /gm)?.length ?? 0
+}
+
+async function shownProofs(found: readonly Verdict[], store: Store, keys: Keys | undefined, authentic: AuthenticSnapshot | undefined, { report }: Environment): Promise<ShowResult['proofs']> {
+  const read = await Promise.all(found.map(({ object }) => readProof(store, object, keys, warningOf(report))))
+  return Promise.all(read.filter((proof) => proof !== undefined).map((proof) => shownProof(proof, authentic)))
+}
+
+async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined): Promise<ShowResult['proofs'][number]> {
+  const { level, result, time, seconds, bytes, damaged } = proof
+  return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await proofDetails(proof, authentic.keys))) }
+}
+
+/** With a store the files of volumes as well. */
+async function openedPart(snapshot: AuthenticSnapshot, store: Store | undefined): Promise<Pick<ShowResult, 'description' | 'run' | 'lifeboat' | 'sources'>> {
+  const { description, run, lifeboat, sources } = await openManifest(snapshot)
+  const shown: ShownSource[] = []
+  for (const source of sources) {
+    const files: ShownFile[] = []
+    if (store) for await (const file of filesOf(source, snapshot, store)) files.push(file)
+    shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) })
+  }
+  return { description, run, lifeboat, sources: shown }
+}
+
+function shownSource(source: SourceRecord): ShownSource {
+  const { name, kind, facts } = source
+  const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }))
+  const common = { name, kind, size: sourceSize(source), streams, ...remarksOf(source) }
+  const database = kind === 'postgres' ? postgresFacts.safeParse(facts).data : undefined
+  if (database) return { ...common, database: { ...database, entries: database.entries.length } }
+  const volume = kind === 'postgres' ? undefined : volumeFacts.safeParse(facts).data
+  if (!volume) return common
+  const { segments: _, ...rest } = volume
+  return { ...common, volume: rest }
+}

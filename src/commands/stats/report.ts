@@ -1,0 +1,52 @@
+import type { StatsResult } from '../results.ts'
+import type { Statistics } from '../../repository/statistics.ts'
+import { formatBytes, formatColumns, formatCount, formatShare, formatTime } from '../../report/format.ts'
+import type { TextContext } from '../../report/text.ts'
+
+export function statsHeadline({ total, store }: StatsResult): string {
+  return `${statisticsSentence(total)} in ${store}`
+}
+
+/** `20 snapshots of 25.0 GB take 310 MB`: a few figures for a summary. */
+export function statisticsSentence({ snapshots, size, stored }: Statistics): string {
+  return `${formatCount(snapshots, 'snapshot')} of ${formatBytes(size)} ${snapshots === 1 ? 'takes' : 'take'} ${formatBytes(stored)}`
+}
+
+/** What the difference between the two is made of. */
+export function savings(statistics: Statistics): { deduplicated: string; compressed: string; differences: string } {
+  const { size, unique, stored, differences } = statistics
+  const saved = differences.alone - differences.stored
+  return {
+    deduplicated: `${formatBytes(size - unique)} (${formatShare(size - unique, size)}) was there already`,
+    compressed: `${formatBytes(Math.max(0, unique - stored - saved))} (${formatShare(Math.max(0, unique - stored - saved), unique)} of the rest)`,
+    differences: `about ${formatBytes(saved)}: ${formatCount(differences.objects, 'difference')} in ${formatBytes(differences.stored)} in place of ${formatBytes(differences.alone)}`,
+  }
+}
+
+export function statsText(result: StatsResult, { timeZone }: TextContext): string {
+  const { total, sets, others } = result
+  return [
+    statsHeadline(result),
+    ...(sets.length === 1 ? [] : [figures(total)]),
+    ...sets.flatMap((one) => [
+      '',
+      `Set ${one.set}: ${formatCount(one.snapshots, 'snapshot')}, from ${formatTime(one.oldest, timeZone)} to ${formatTime(one.newest, timeZone)}`,
+      figures(one),
+      '',
+      formatColumns([['PERIOD', 'SNAPSHOTS', 'SIZE', 'NEEDS', 'ADDED'], ...one.growth.map(({ period, snapshots, size, stored, added }) => [period, snapshots.toLocaleString('en-US'), formatBytes(size), formatBytes(stored), formatBytes(added)])], '  '),
+    ]),
+    ...(others === 0 ? [] : ['', `${formatCount(others, 'snapshot')} of another key ${others === 1 ? 'is' : 'are'} not counted.`]),
+  ].join('\n')
+}
+
+function figures(statistics: Statistics): string {
+  const { size, stored, objects } = statistics
+  const { deduplicated, compressed, differences } = savings(statistics)
+  return formatColumns([
+    ['backed up', formatBytes(size)],
+    ['stored', `${formatBytes(stored)} in ${formatCount(objects, 'chunk')}${stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''}`],
+    ['deduplicated', deduplicated],
+    ['compressed', compressed],
+    ['differences', differences],
+  ], '  ')
+}

@@ -1,0 +1,53 @@
+import type { Environment } from '../../environment.ts'
+import type { Inputs } from '../../inputs.ts'
+import { warningOf } from '../../report/report.ts'
+import { storedBytes } from '../../repository/snapshot.ts'
+import { Tally } from '../../repository/statistics.ts'
+import { survey } from '../../repository/survey.ts'
+import { withStore } from '../with-store.ts'
+import type { StatsResult } from '../results.ts'
+
+type Growth = StatsResult['sets'][number]['growth'][number]
+
+/** What the snapshots of a store take, together and by set, and how that grew. With a key, of the snapshots whose signature it can check. */
+export function stats(inputs: Inputs['stats'], environment: Environment): Promise<StatsResult> {
+  return withStore(inputs, environment, async (store, keys) => {
+    const total = new Tally()
+    const tallies = new Map<string, Tally>()
+    const found = await survey(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: warningOf(environment.report) }, ({ snapshot: { header }, authentic }) => {
+      if (keys && !authentic) return undefined
+      const tally = tallies.get(header.set) ?? new Tally()
+      tallies.set(header.set, tally)
+      for (const one of [total, tally]) one.add(header)
+      const { set, time, size, added, chunks } = header
+      return { set, time, size, added, stored: storedBytes(chunks) }
+    })
+    const counted = found.filter((one) => one !== undefined)
+    const sets = [...Map.groupBy(counted, ({ set }) => set)].map(([set, snapshots]) => ({
+      set,
+      oldest: snapshots.at(-1)!.time,
+      newest: snapshots[0]!.time,
+      ...tallies.get(set)!.sum,
+      growth: growthOf(snapshots, inputs.timezone),
+    }))
+    return { store: store.name, total: total.sum, sets: sets.toSorted((a, b) => a.set.localeCompare(b.set)), others: found.length - counted.length }
+  })
+}
+
+/** As many days as a month has are shown one by one; more of them by month. */
+const DAYS = 31
+
+/** Of each day or month, oldest first: how many snapshots, what they added, and what the last of them has and needs. `snapshots` are newest first. */
+export function growthOf(snapshots: readonly Pick<Growth & { time: string }, 'time' | 'size' | 'stored' | 'added'>[], timeZone: string): Growth[] {
+  const format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' })
+  const [newest, oldest] = [snapshots[0], snapshots.at(-1)].map((snapshot) => Date.parse(snapshot?.time ?? ''))
+  const daily = newest! - oldest! < DAYS * 86_400_000
+  const periods = Map.groupBy(snapshots, ({ time }) => format.format(new Date(time)).slice(0, daily ? 10 : 7))
+  return [...periods].toReversed().map(([period, [last, ...earlier]]) => ({
+    period,
+    snapshots: 1 + earlier.length,
+    size: last!.size,
+    stored: last!.stored,
+    added: [last!, ...earlier].reduce((sum, { added }) => sum + added, 0),
+  }))
+}

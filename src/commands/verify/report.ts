@@ -1,0 +1,93 @@
+import type { SnapshotVerified, VerifyResult } from '../results.ts'
+import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
+import { remarkLines } from '../../report/remarks.ts'
+import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
+import { namesByKind } from '../../report/sources.ts'
+import { madeWhen, restoring, type SummaryContext } from '../../report/summary-parts.ts'
+import type { TextContext } from '../../report/text.ts'
+
+/** More rows and problems than anyone reads. */
+const MOST_ROWS = 200
+const MOST_PROBLEMS = 20
+
+const OUTCOMES = { verified: 'verified', failed: 'FAILED', 'could not verify': 'could not verify' } as const
+const SIGNS = { verified: '✅', failed: '❌', 'could not verify': '⚠️' } as const
+
+export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): string {
+  return `${snapshots ? formatCount(snapshots.length, 'snapshot') : `snapshot ${snapshot}`} verified at level ${level}`
+}
+
+export function verifyText(result: VerifyResult, context: TextContext): string {
+  const headline = result.snapshots ? headlineOfAll(result.snapshots) : { verified: 'Verified', failed: 'FAILED: the snapshot is damaged', 'could not verify': 'Could not verify' }[result.result]
+  const facts = [
+    ...(result.snapshots ? [['set', result.set]] : [['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`]]),
+    ['level', result.level],
+    ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
+  ]
+  const sources = result.sources.map((source) => [oneLine(source.name), OUTCOMES[source.result], `${formatBytes(source.size)}, ${contentsOf(source)}`])
+  const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, formatTime(one.time, context.timeZone), hitIn(one).join(', ')])
+  const remarks = remarkLines(result.sources)
+  return [
+    headline,
+    formatColumns(facts, '  '),
+    ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', formatColumns(rows, '  ')] : [])),
+    ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${oneLine(problem)}`)] : []),
+    ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${oneLine(line)}`)] : []),
+    ...(result.advice.length > 0 ? ['', ...result.advice] : []),
+    ...nextStep(result, context),
+  ].join('\n')
+}
+
+function headlineOfAll(snapshots: readonly SnapshotVerified[]): string {
+  const count = (wanted: SnapshotVerified['result']): number => snapshots.filter(({ result }) => result === wanted).length
+  const parts = (['failed', 'could not verify', 'verified'] as const).map((result) => [count(result), result] as const).filter(([number]) => number > 0)
+  const words = { failed: 'FAILED', 'could not verify': 'could not be verified', verified: 'verified' }
+  return `Of ${formatCount(snapshots.length, 'snapshot')}: ${parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`).join(', ')}`
+}
+
+function contentsOf({ kind, entries }: SnapshotVerified['sources'][number]): string {
+  return kind === 'postgres' ? formatCount(entries, 'archive entry', 'archive entries') : formatCount(entries, 'file or folder', 'files and folders')
+}
+
+/** The sources that are not good. */
+function hitIn({ sources, result }: SnapshotVerified): string[] {
+  return result === 'verified' ? [] : sources.filter((source) => source.result !== 'verified').map(({ name }) => name)
+}
+
+function problemsOf({ problems }: VerifyResult): string[] {
+  const more = problems.length - MOST_PROBLEMS
+  return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; --json has them all`] : problems
+}
+
+/** After a verification of one snapshot that found it good. */
+function nextStep(result: VerifyResult, { program, destination }: TextContext): string[] {
+  if (result.result !== 'verified' || result.snapshots) return []
+  const content = { destination, set: result.set, snapshot: result.snapshot, ...namesByKind(result.sources) }
+  return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${verifyCommand(program, content)}`] : ['', `To restore it into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
+}
+
+export function verifySummary(result: VerifyResult, context: SummaryContext): string {
+  const { snapshots } = result
+  const headline = {
+    verified: `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} verified${result.level === 'read' ? ', every byte' : ''}`,
+    failed: `❌ Lifeboat: ${snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
+    'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
+  }[result.result]
+  const about = snapshots ? `Set **${escape(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${madeWhen(result, context)}`
+  return withinLimit([
+    `### ${headline}`,
+    `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
+    ...result.advice.map((sentence) => `**${escape(sentence)}**`),
+    ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [`${SIGNS[source.result]} ${OUTCOMES[source.result]}`, code(source.name), formatBytes(source.size), contentsOf(source)]), ['Size'])] : []),
+    ...remarkLines(result.sources).map((line) => `⚠️ ${escape(line)}`),
+    ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
+    ...(result.problems.length > 0 ? [fenced('text', problemsOf(result).join('\n'))] : []),
+    ...(result.result === 'verified' && !snapshots ? [restoring({ ...result, destination: context.destination, ...namesByKind(result.sources) }, context)] : []),
+  ])
+}
+
+function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {
+  const rows = snapshots.slice(0, MOST_ROWS).map((one) => [`${SIGNS[one.result]} ${OUTCOMES[one.result]}`, code(one.snapshot), shortTime(one.time, timeZone), escape(hitIn(one).join(', '))])
+  return table(['', 'Snapshot', madeIn(timeZone), 'Sources that are hit'], rows)
+}

@@ -1,0 +1,119 @@
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Inputs } from '../../inputs.ts'
+import { formatCount } from '../../report/format.ts'
+import { warningOf } from '../../report/report.ts'
+import { findSnapshot, idOf, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { SetProofs } from '../../repository/set-proofs.ts'
+import { type AuthenticSnapshot, DamagedSnapshot } from '../../repository/snapshot.ts'
+import { damageIn, newestGood } from '../../repository/wholeness.ts'
+import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
+import { VERSION } from '../../version.ts'
+import { clientPrograms } from '../client-programs.ts'
+import { secondsSince } from '../elapsed.ts'
+import { compareRecoveryFiles, lookedIn, lookingAs, withStore } from '../with-store.ts'
+import { keepProofs } from './proof.ts'
+import type { SnapshotVerified, VerifyLevel, VerifyResult } from '../results.ts'
+import { verifySnapshot } from './verify-snapshot.ts'
+
+/** Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
+export async function verify(inputs: Inputs['verify'], environment: Environment): Promise<VerifyResult> {
+  const started = performance.now()
+  const { snapshot: choice, level } = inputs
+  const place = choice === 'all' ? inputs : lookedIn(inputs, choice)
+  return withStore(place, environment, async (store, keys) => {
+    await compareRecoveryFiles(store, environment)
+    const programs = await clientPrograms(inputs['client-install'], environment)
+    const verifyOne = async (snapshot: AuthenticSnapshot, proofs: SetProofs): Promise<SnapshotVerified> =>
+      verifySnapshot(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) })
+    const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))
+    if (choice !== 'all') {
+      const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
+      const found = await verifyOne(snapshot, await list(snapshot.header.set))
+      const kept = await keepProofs([found], place, store, snapshot.keys, environment)
+      return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) }
+    }
+    const found: SnapshotVerified[] = []
+    const proofs = await list(inputs.set)
+    for (const key of await snapshotKeys(store, inputs.set)) {
+      const snapshot = await readable(key, store, keys)
+      if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot))
+    }
+    if (found.length === 0) throw new LifeboatError(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' })
+    const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), place, store, keys, environment)
+    return { ...together(found), seconds: secondsSince(started), advice: await adviceAbout(found, kept, store, keys, environment), snapshots: found }
+  })
+}
+
+interface Unread {
+  problem: string
+  damaged: boolean
+}
+
+/** Undefined for one that is gone. */
+async function readable(key: string, store: Store, keys: Keys): Promise<AuthenticSnapshot | Unread | undefined> {
+  try {
+    return await readAuthentic(store, key, keys)
+  } catch (error) {
+    if (error instanceof NotFound) return undefined
+    if (!(error instanceof LifeboatError)) throw error
+    return { problem: messageOf(error), damaged: error instanceof DamagedSnapshot || error instanceof DamagedObject }
+  }
+}
+
+/** A snapshot object that cannot be read. Without a signature that holds, there is nothing to keep a proof of. */
+function unread(key: string, set: string, level: VerifyLevel, { problem, damaged }: Unread): SnapshotVerified {
+  const snapshot = idOf(key)
+  const time = snapshot.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
+  return { snapshot, set, time, level, result: damaged ? 'failed' : 'could not verify', problems: [problem], damaged: [], good: [], chunks: 0, bytes: 0, seconds: 0, sources: [], versions: {} }
+}
+
+const WORST_FIRST = ['failed', 'could not verify', 'verified'] as const
+
+function together(found: readonly SnapshotVerified[]): SnapshotVerified {
+  const sum = (count: (one: SnapshotVerified) => number): number => found.reduce((total, one) => total + count(one), 0)
+  return {
+    ...found[0]!,
+    result: WORST_FIRST.find((result) => found.some((one) => one.result === result))!,
+    problems: found.flatMap(({ snapshot, problems }) => problems.map((problem) => `${snapshot}: ${problem}`)),
+    damaged: [...new Set(found.flatMap(({ damaged }) => damaged))],
+    good: [...new Set(found.flatMap(({ good }) => good))],
+    chunks: sum(({ chunks }) => chunks),
+    bytes: sum(({ bytes }) => bytes),
+    sources: [],
+    versions: Object.assign({ lifeboat: VERSION }, ...found.map(({ versions }) => versions)),
+  }
+}
+
+/** What to do about snapshots of a set that failed; `kept`: whether the next backup will know of it. */
+async function adviceAbout(found: readonly SnapshotVerified[], kept: boolean, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
+  const failed = found.filter(({ result }) => result === 'failed')
+  if (failed.length === 0) return []
+  const { set } = failed[0]!
+  const ids = new Set(failed.map(({ snapshot }) => snapshot))
+  const damaged = new Set(failed.flatMap((one) => one.damaged))
+  const snapshots = await snapshotKeys(store, set)
+  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+  const { good } = await newestGood(store, keys, snapshots.filter((key) => !ids.has(idOf(key))), { proofs, verified: false, damaged })
+  return [...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores(good?.snapshot, ids.size, set)]
+}
+
+/** A backup repairs what it would list itself: nothing in an older snapshot. */
+async function aboutBackups(failed: ReadonlySet<string>, damaged: ReadonlySet<string>, kept: boolean, snapshots: readonly string[], store: Store, keys: Keys): Promise<string[]> {
+  const [newestKey] = snapshots
+  if (newestKey === undefined) return []
+  const id = idOf(newestKey)
+  const newest = await readable(newestKey, store, keys)
+  const hit = failed.has(id) || (newest !== undefined && 'header' in newest && damageIn(newest, damaged) !== undefined)
+  if (!hit) return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`]
+  if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
+  const anew = `${formatCount(damaged.size, 'damaged object')} anew`
+  return [kept ? `Back up again: the next backup stores ${anew}, so its snapshot is whole. Snapshots that are there already stay damaged.` : `The next backup does not know of the damage, as this result could not be kept. Verify again where it can be, then back up: that stores ${anew}.`]
+}
+
+function aboutRestores(good: AuthenticSnapshot | undefined, failed: number, set: string): string {
+  if (!good) return `No ${failed === 1 ? 'other ' : ''}snapshot of set ${set} is known to be whole.`
+  return `To restore now, use snapshot ${good.header.id}, the newest that is whole and not known to be damaged.`
+}

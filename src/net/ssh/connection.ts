@@ -1,0 +1,175 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Client, ConnectConfig } from 'ssh2'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { Transient } from '../retry.ts'
+import { checkHostKey, linesAbout, readKnownHosts, type HostAddress, type KnownHost } from './known-hosts.ts'
+
+export interface SshTarget extends HostAddress {
+  user: string
+}
+
+/** What there is to show a server, and to check it by. Each may be missing. */
+export interface SshAccess {
+  /** The text of a private key, in any format of OpenSSH or PEM. */
+  key?: string | undefined
+  passphrase?: string | undefined
+  password?: string | undefined
+  /** Without them, `~/.ssh/known_hosts` is read. */
+  knownHosts?: readonly KnownHost[] | undefined
+}
+
+export interface SshOptions {
+  /** `HOME` and `SSH_AUTH_SOCK`. */
+  variables: Readonly<Record<string, string | undefined>>
+  signal: AbortSignal
+  /** Milliseconds that connecting and signing in may take. */
+  limit: number
+}
+
+/**
+ * Connects and signs in, with the key, the agent or the password, in this order. The caller ends the client, and learns from its `error` and
+ * `close` what became of it. Throws a `Transient` for what may go well the next time.
+ */
+export async function connectSsh(target: SshTarget, access: SshAccess, { variables, signal, limit }: SshOptions): Promise<Client> {
+  const { user, host, port } = target
+  const { known, where } = await knownHostsOf(access, variables)
+  const methods = authentication(access, variables)
+  const privateKey = await usableKey(access)
+  // Loaded when it is needed: most destinations do without.
+  const { default: ssh2 } = await import('ssh2')
+  const { Client: SshClient } = ssh2
+
+  signal.throwIfAborted()
+  const client = new SshClient()
+  let refused: unknown
+  const config: ConnectConfig = {
+    host,
+    port,
+    username: user,
+    readyTimeout: limit,
+    authHandler: methods,
+    tryKeyboard: methods.includes('keyboard-interactive'),
+    hostVerifier: (key: Buffer) => {
+      try {
+        checkHostKey(known, target, key, where)
+        return true
+      } catch (error) {
+        refused = error
+        return false
+      }
+    },
+    algorithms: { serverHostKey: hostKeyAlgorithms(linesAbout(known, target)), compress: ['none'] },
+    ...(privateKey !== undefined && { privateKey, passphrase: access.passphrase }),
+    ...(access.password !== undefined && { password: access.password }),
+    ...(methods.includes('agent') && { agent: variables['SSH_AUTH_SOCK'] }),
+  }
+  return new Promise((resolve, reject) => {
+    let settled = false
+    const settle = (): boolean => {
+      const first = !settled
+      settled = true
+      signal.removeEventListener('abort', abort)
+      return first
+    }
+    const fail = (error: unknown): void => {
+      if (!settle()) return
+      client.destroy()
+      reject(error)
+    }
+    const abort = (): void => fail(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    client.on('error', (error) => fail(refused ?? explain(target, error, methods)))
+    client.on('close', () => fail(new Transient(`${host}:${port} closed the connection before the sign-in was done`)))
+    client.on('ready', () => {
+      client.setNoDelay(true)
+      if (settle()) resolve(client)
+    })
+    // How most servers of today ask for a password.
+    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) => answer(prompts.map(() => access.password ?? '')))
+    client.connect(config)
+  })
+}
+
+/** The host keys that are given, or those of `~/.ssh/known_hosts`, and how messages name the place they come from. */
+export async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOptions['variables']): Promise<{ known: readonly KnownHost[]; where: string }> {
+  if (knownHosts !== undefined) return { known: knownHosts, where: 'ssh-known-hosts' }
+  const where = '~/.ssh/known_hosts (or the input ssh-known-hosts)'
+  if (!variables['HOME']) return { known: [], where }
+  try {
+    return { known: readKnownHosts(await readFile(path.join(variables['HOME'], '.ssh/known_hosts'), 'utf8')), where }
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return { known: [], where }
+    throw new LifeboatError(`cannot read ~/.ssh/known_hosts: ${messageOf(cause)}`, { cause, hint: 'Make it readable, or give the lines as ssh-known-hosts.' })
+  }
+}
+
+export type Method = 'publickey' | 'agent' | 'password' | 'keyboard-interactive'
+
+/** The ways to sign in that there is something for, best first. Throws when there is none. */
+export function authentication({ key, password }: SshAccess, variables: SshOptions['variables']): Method[] {
+  const methods: Method[] = []
+  if (key !== undefined) methods.push('publickey')
+  else if (variables['SSH_AUTH_SOCK']) methods.push('agent')
+  if (password !== undefined) methods.push('password', 'keyboard-interactive')
+  if (methods.length > 0) return methods
+  throw new LifeboatError('there is nothing to sign in with over SSH: no key, no password and no agent', {
+    hint: 'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", or start ssh-agent.',
+    status: 2,
+  })
+}
+
+/** The private key, where there is one, as a file has it. Throws for a text that is none, or that its passphrase does not open. */
+export async function usableKey({ key, passphrase }: SshAccess): Promise<string | undefined> {
+  if (key === undefined) return undefined
+  const text = keyText(key)
+  const { default: ssh2 } = await import('ssh2')
+  checkKey(ssh2.utils.parseKey(text, passphrase))
+  return text
+}
+
+/** Secrets lose their last line end on the way, or gain carriage returns. */
+function keyText(text: string): string {
+  return `${text.replaceAll('\r', '').trim()}\n`
+}
+
+function checkKey(parsed: unknown): void {
+  // What one text holds is a list for some formats; such a text has one key.
+  const key: unknown = Array.isArray(parsed) ? parsed[0] : parsed
+  if (key instanceof Error) {
+    const encrypted = /passphrase|encrypted|decrypt|integrity/i.test(key.message)
+    throw new LifeboatError(`ssh-key cannot be used: ${key.message}`, {
+      hint: encrypted ? 'Give its passphrase as ssh-key-passphrase.' : 'It has to be the whole text of a private key file, from -----BEGIN to -----END …-----.',
+      status: 2,
+    })
+  }
+  if (typeof key === 'object' && key !== null && 'isPrivateKey' in key && typeof key.isPrivateKey === 'function' && key.isPrivateKey() === true) return
+  throw new LifeboatError('ssh-key is a public key', { hint: 'Give the private one, the file without .pub.', status: 2 })
+}
+
+/** Servers show one key of several: it has to be of a kind that is known here. RSA signs with SHA-2 only (RFC 8332). */
+function hostKeyAlgorithms(lines: readonly KnownHost[]): NonNullable<NonNullable<ConnectConfig['algorithms']>['serverHostKey']> {
+  const all = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256'] as const
+  const types = lines.filter(({ marker }) => marker !== 'cert-authority').map(({ type }) => type)
+  const wanted = all.filter((algorithm) => types.includes(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm))
+  return wanted.length > 0 ? wanted : [...all]
+}
+
+function explain({ user, host, port }: SshTarget, error: Error & { level?: string; code?: unknown }, methods: readonly Method[]): Error {
+  const where = `${host}:${port}`
+  if (error.level === 'client-authentication') return signInRefused({ user, host, port }, methods, error)
+  if (error.level === 'agent') return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, { cause: error, hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.' })
+  if (error.code === 'ENOTFOUND') return new LifeboatError(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' })
+  const hint = error.code === 'ECONNREFUSED' ? 'Is the SSH server running there, and the port right?' : undefined
+  if (error.level === 'client-timeout') return new Transient(`${where} has not answered in time`, { cause: error, hint: 'Check host and port, and that no firewall drops the connection.' })
+  if (/no matching/.test(error.message)) return new LifeboatError(`${where} and this program have no way of encryption in common: ${error.message}`, { cause: error, hint: 'The server is too old, or allows too little; compare what it offers: ssh -v.' })
+  return new Transient(`the connection to ${where} failed: ${error.message}`, { cause: error, ...(hint && { hint }) })
+}
+
+export function signInRefused({ user, host, port }: SshTarget, methods: readonly Method[], cause: unknown): LifeboatError {
+  const ways = methods.flatMap((method) => ({ publickey: ['the key'], agent: ['the keys of the agent'], password: ['the password'], 'keyboard-interactive': [] })[method])
+  return new LifeboatError(`${host}:${port} does not let ${user} sign in with ${ways.join(' or ')}`, {
+    cause,
+    hint: 'Check the user; for a key, that its public part is in ~/.ssh/authorized_keys there.',
+  })
+}

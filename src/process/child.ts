@@ -1,0 +1,241 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
+import { giveBack, giveBackLarge } from './buffers.ts'
+
+export interface ChildOptions {
+  /** The whole environment of the child; nothing is inherited but what tells whose child it is. */
+  environment: Readonly<Record<string, string>>
+  /** Aborting it stops the child: `stopSignal`, then SIGKILL. */
+  signal?: AbortSignal
+  /** Default: SIGTERM. */
+  stopSignal?: NodeJS.Signals
+  /** Most bytes of memory that the child may allocate, where the system can limit that (Linux). */
+  memory?: number
+  /** How much of the end of stderr is kept, in bytes; 64 KiB unless told. */
+  stderrLimit?: number
+  /** The folder it is started in; that of this process unless told. */
+  folder?: string
+  /** Told what it writes to stderr, as it comes. */
+  onStderr?: (text: string) => void
+}
+
+/** A running program. Whoever starts one reads `stdout` to its end, or awaits `exit`, or awaits `stop()`. */
+export interface Child {
+  /** What it prints, to be read at once, each piece valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0, and the signal's reason after an abort; leaving the loop early stops it. */
+  readonly stdout: AsyncIterable<Buffer>
+  /** Resolves when it has ended and its pipes are closed, however it ended. Needs `stdout` to be read or ignored. */
+  readonly exit: Promise<Exit>
+  /** Feeds stdin. Resolves once the pipe took the bytes: true, or false when the child reads no more (its exit status says why). */
+  readonly write: (bytes: Uint8Array) => Promise<boolean>
+  /** Ends stdin. */
+  readonly end: () => void
+  /** `stopSignal`, then SIGKILL after `graceMs`; resolves when it is gone. Does nothing to one that has ended. */
+  readonly stop: () => Promise<void>
+}
+
+export interface Exit {
+  status: number | null
+  signal: NodeJS.Signals | null
+  /** The end of what it wrote to stderr. */
+  stderr: string
+  /** Why it could not be started at all. */
+  failure?: Error
+}
+
+/** A program that could not be started, or did not exit with 0. */
+export class ChildError extends Error {
+  readonly program: string
+  readonly exit: Exit
+
+  constructor(program: string, exit: Exit) {
+    super(`${program} ${ending(exit)}`, exit.failure && { cause: exit.failure })
+    this.name = 'ChildError'
+    this.program = program
+    this.exit = exit
+  }
+}
+
+const graceMs = 4000
+
+/** By this variable an action's post step finds the children of a run that was killed. */
+export const RUN_VARIABLE = 'LIFEBOAT_RUN'
+
+/** The runner's own mark, by which it ends what a job has left behind, and ours. */
+function marks(): Record<string, string> {
+  return Object.fromEntries(['RUNNER_TRACKING_ID', RUN_VARIABLE].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+}
+
+/** Starts a program, by its path and without a shell. */
+export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
+  const { environment, signal, stopSignal = 'SIGTERM', stderrLimit = 64 * 1024, onStderr, folder, memory } = options
+  signal?.throwIfAborted()
+  const child = spawn(...limited(program, parameters, memory), { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder })
+
+  let failure: Error | undefined
+  child.on('error', (error) => (failure ??= error))
+  // A write error means the child reads no more; write() answers false and the exit status tells the rest.
+  child.stdin.on('error', () => undefined)
+  let kill: NodeJS.Timeout | undefined
+  const stderr = tail(child.stderr, stderrLimit)
+  if (onStderr) child.stderr.on('data', (bytes: Buffer) => onStderr(bytes.toString()))
+
+  // Whoever exits without waiting, on a second SIGINT, takes its children along.
+  const killAtOnce = () => child.kill('SIGKILL')
+  process.on('exit', killAtOnce)
+
+  const exit = new Promise<Exit>((resolve) => {
+    child.on('close', (status, ended) => {
+      clearTimeout(kill)
+      process.off('exit', killAtOnce)
+      signal?.removeEventListener('abort', abort)
+      resolve({ status, signal: ended, stderr: stderr(), ...(failure && { failure }) })
+    })
+  })
+
+  async function stop(): Promise<void> {
+    if (child.exitCode === null && child.signalCode === null && kill === undefined) {
+      child.kill(stopSignal)
+      kill = setTimeout(() => child.kill('SIGKILL'), graceMs)
+    }
+    child.stdout.destroy()
+    await exit
+  }
+  const abort = () => void stop()
+  signal?.addEventListener('abort', abort, { once: true })
+
+  async function* read(): AsyncGenerator<Buffer> {
+    // What nobody reads is dropped when the program ends (node:child_process): whoever comes late would take what is left for all.
+    if (child.stdout.readableFlowing) throw new Error(`the output of ${path.basename(program)} was dropped before it was read`)
+    let complete = false
+    let broken: unknown
+    try {
+      // Reading the socket this way takes 1 to 2 GB/s; wider reads and other ways to iterate gain nothing over it.
+      for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
+        yield bytes
+        if (bytes.length === bytes.buffer.byteLength) giveBack(bytes.buffer)
+      }
+      complete = true
+    } catch (error) {
+      broken = error
+    } finally {
+      if (!complete) await stop()
+    }
+    const ended = await exit
+    signal?.throwIfAborted()
+    if (ended.status !== 0 || ended.failure) throw new ChildError(path.basename(program), ended)
+    if (broken) throw broken
+  }
+
+  return {
+    stdout: { [Symbol.asyncIterator]: read },
+    exit,
+    write: (bytes) => new Promise((resolve) => child.stdin.write(bytes, (error) => resolve(!error))),
+    end: () => void child.stdin.end(),
+    stop,
+  }
+}
+
+/** Node cannot set limits of a child; a shell can, and is then replaced by the program. */
+function limited(program: string, parameters: readonly string[], memory?: number): [string, readonly string[]] {
+  if (memory === undefined) return [program, parameters]
+  return ['/bin/sh', ['-c', 'ulimit -d "$0" 2>/dev/null; exec "$@"', String(Math.floor(memory / 1024)), program, ...parameters]]
+}
+
+/**
+ * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
+ * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, nobody has a use for a piece
+ * of it any more once it is written: large ones are given back.
+ * When the input throws, the child is stopped before its stdin closes, so that it never takes half of an input for the whole, and the error is thrown.
+ */
+export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false, spent = false } = {}): Promise<void> {
+  const write = async (bytes: Uint8Array): Promise<boolean> => {
+    const taken = await child.write(bytes)
+    if (taken && spent) giveBackLarge(bytes)
+    return taken
+  }
+  try {
+    let taken = Promise.resolve(true)
+    for await (const bytes of input) {
+      if (await taken) taken = write(bytes)
+      else if (!toTheEnd || (await child.exit).status !== 0) return
+    }
+    await taken
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  child.end()
+}
+
+/** Runs a small command to its end: everything it prints, or `ChildError`. */
+export async function runChild(
+  program: string,
+  parameters: readonly string[],
+  options: ChildOptions & { input?: string },
+): Promise<{ stdout: string; stderr: string }> {
+  const child = startChild(program, parameters, options)
+  const feeding = feed(child, options.input === undefined ? [] : [Buffer.from(options.input)])
+  const stdout = await collect(child)
+  await feeding
+  return { stdout, stderr: (await child.exit).stderr }
+}
+
+/** A child printed more than it may. */
+export class TooMuchOutput extends Error {}
+
+/**
+ * All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. Nothing more is read while `onPiece`
+ * is at work: a child with much to print waits.
+ */
+export async function collectBytes(child: Child, most: number, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of child.stdout) {
+    size += piece.length
+    if (size > most) throw new TooMuchOutput(`more than ${most} bytes`)
+    pieces.push(Buffer.from(piece))
+    await onPiece?.(pieces.at(-1)!)
+  }
+  return Buffer.concat(pieces)
+}
+
+/** The lines that a child prints, many at a time, without their ends. Throws what iterating `stdout` does. */
+export async function* linesOf(child: Child): AsyncGenerator<string[]> {
+  let rest = Buffer.alloc(0)
+  for await (const bytes of child.stdout) {
+    const end = bytes.lastIndexOf(10)
+    const whole = Buffer.concat([rest, bytes.subarray(0, Math.max(end, 0))])
+    if (end >= 0) yield whole.toString().split('\n')
+    rest = end < 0 ? Buffer.concat([rest, bytes]) : Buffer.from(bytes.subarray(end + 1))
+  }
+  if (rest.length > 0) yield rest.toString().split('\n')
+}
+
+/** All that a child prints. Throws what iterating `stdout` does. */
+export async function collect(child: Child): Promise<string> {
+  const decoder = new StringDecoder()
+  let printed = ''
+  for await (const bytes of child.stdout) printed += decoder.write(bytes)
+  return printed + decoder.end()
+}
+
+function ending(exit: Exit): string {
+  if (exit.failure) return `could not be started: ${exit.failure.message}`
+  return exit.signal ? `was ended by ${exit.signal}` : `ended with exit status ${exit.status}`
+}
+
+/** Keeps the last `limit` bytes of a stream. */
+function tail(stream: NodeJS.ReadableStream, limit: number): () => string {
+  let kept: Buffer[] = []
+  let size = 0
+  stream.on('data', (bytes: Buffer) => {
+    kept.push(bytes)
+    size += bytes.length
+    if (size > 2 * limit) {
+      kept = [Buffer.concat(kept).subarray(-limit)]
+      size = limit
+    }
+  })
+  return () => Buffer.concat(kept).subarray(-limit).toString()
+}

@@ -1,0 +1,59 @@
+import { rmSync } from 'node:fs'
+import type { Environment } from '../environment.ts'
+import { LifeboatError } from '../error.ts'
+import { exit } from './exit.ts'
+import { useProxy } from '../net/proxy.ts'
+import { newRunId, removeAbandoned, stagingFolder } from './staging.ts'
+
+/** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */
+const patienceMs = 6000
+
+/** The message of the error that a signal ends a run with. */
+export const INTERRUPTED = 'interrupted'
+
+/**
+ * Runs `work` with an environment of its own: what it asks for goes through the proxies that `variables` name, SIGINT and SIGTERM abort its
+ * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs which were killed goes first. Rejects with
+ * `interrupted` when work stopped because of a signal, or did not stop within 6 s of it. `id` names the run where someone else must know it.
+ */
+export async function withEnvironment<T>(
+  given: Pick<Environment, 'variables' | 'report' | 'run'> & { temporaryRoot: string; id?: string },
+  work: (environment: Environment) => Promise<T>,
+): Promise<T> {
+  const { variables, report, run } = given
+  const temporary = stagingFolder(given.temporaryRoot, given.id ?? newRunId())
+  removeAbandoned(given.temporaryRoot, new Date())
+  const controller = new AbortController()
+  const { signal } = controller
+
+  const { promise: broken, reject: breakOff } = Promise.withResolvers<never>()
+  let patience: NodeJS.Timeout | undefined
+  const interrupt = (name: NodeJS.Signals): void => {
+    if (signal.aborted && name === 'SIGINT') exit(1)
+    controller.abort(new LifeboatError(INTERRUPTED))
+    patience ??= setTimeout(() => breakOff(signal.reason), patienceMs)
+  }
+  const fatal = (error: unknown): void => {
+    breakOff(error)
+    controller.abort(error)
+  }
+  const removeStaging = (): void => rmSync(temporary, { recursive: true, force: true })
+
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  process.on('uncaughtException', fatal)
+  process.on('exit', removeStaging)
+  try {
+    useProxy(variables)
+    return await Promise.race([work({ variables, signal, report, temporary, run, now: () => new Date() }), broken])
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    clearTimeout(patience)
+    removeStaging()
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+    process.off('uncaughtException', fatal)
+    process.off('exit', removeStaging)
+  }
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Socket } from 'node:net'
+import { LifeboatError } from '../error.ts'
+
+export interface Afterwards {
+  /** Docker containers to start, and to unpause. */
+  start: readonly string[]
+  unpause: readonly string[]
+  /** A command for sh. */
+  command: string
+}
+
+// It waits for the end of what comes by descriptor 3, which comes when Lifeboat lets go of it or is gone, however that was. What it prints it prints last: then nobody
+// may be left to read it.
+const WATCH = String.raw`
+trap '' HUP INT TERM PIPE
+{
+  cat <&3 >/dev/null
+  failed=
+  attempt() {
+    said=$("$@" 2>&1 </dev/null 3<&-) && return
+    # One that had not been paused yet.
+    case $said in *'is not paused'*) return ;; esac
+    failed="$failed$*: $said
+"
+  }
+  for container in $LIFEBOAT_START; do attempt docker start "$container"; done
+  for container in $LIFEBOAT_UNPAUSE; do attempt docker unpause "$container"; done
+  if [ -n "$LIFEBOAT_COMMAND" ]; then
+    said=$(sh -c 'eval "$LIFEBOAT_COMMAND"' 2>&1 </dev/null 3<&-) || failed="${'$'}{failed}post-command ended with exit status $?: $said
+"
+  fi
+  printf '%s' "${'$'}{failed:-ok}"
+} &
+`
+
+/**
+ * Sees to it that something is done when the work ends: a process of its own, no child of this one, does it when it is told to or when
+ * this process is gone, even killed. The function returned tells it, and waits; it throws when what was to be done failed.
+ */
+export async function arrange({ start, unpause, command }: Afterwards, environment: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
+  const watch = spawn('sh', ['-c', WATCH], {
+    env: { ...environment, LIFEBOAT_START: start.join(' '), LIFEBOAT_UNPAUSE: unpause.join(' '), LIFEBOAT_COMMAND: command },
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+  })
+  const printed: Buffer[] = []
+  watch.stdout!.on('data', (bytes: Buffer) => printed.push(bytes))
+  const answered = once(watch.stdout!, 'close')
+  // Its standard input would be closed when the shell ends that starts the other.
+  const [rope] = watch.stdio.slice(3)
+  if (!(rope instanceof Socket)) throw new Error('a pipe was asked for')
+  const [status] = await once(watch, 'exit')
+  if (status !== 0) throw new LifeboatError(`sh ended with exit status ${String(status)} before the work began`)
+  let finishing: Promise<void> | undefined
+  const finish = async (): Promise<void> => {
+    rope.destroy()
+    await answered
+    const answer = Buffer.concat(printed).toString()
+    if (answer === 'ok') return
+    throw new LifeboatError(`what was to be done after reading failed: ${answer.trim() || 'no answer'}`, { hint: start.length + unpause.length > 0 ? 'Look whether the containers run: docker ps --all.' : 'Look what post-command was to undo.' })
+  }
+  return () => (finishing ??= finish())
+}

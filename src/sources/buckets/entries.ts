@@ -1,0 +1,44 @@
+import { type ListedFile } from '../files/file-list.ts'
+import { metaOf, pathOf, sortKey } from '../volumes/scan.ts'
+import type { BucketObject } from './bucket.ts'
+import { keyOfPath, pathOfKey, plainPathOf } from './keys.ts'
+
+/** To be changed with whatever changes the bytes that an archive has of the same objects. */
+const VERSION = 'b1'
+
+/** Objects as the entries of a scan (src/sources/volumes/scan.ts), with the folders that their paths lie in, in the order of an archive. */
+export function entriesOf(objects: readonly BucketObject[]): string[] {
+  const folders = new Set([''])
+  for (const { key } of objects) for (let path = parentOf(plainPathOf(key)); !folders.has(path); path = parentOf(path)) folders.add(path)
+  const files = objects.map((object) => entryOf(object, pathOfKey(object.key, (path) => folders.has(path))))
+  return [...[...folders].map((path) => `${sortKey(path)}\0d 0 0.000 ${VERSION} - 1 755 0 0 `), ...files].toSorted()
+}
+
+/** The ETag stands in for the inode, which tells files apart that look the same. */
+export function entryOf({ size, modified, etag }: BucketObject, path: string): string {
+  return `${sortKey(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${/^[\u0021-\u007e]+$/.test(etag) ? etag : '-'} 1 644 0 0 `
+}
+
+export function keyOf(entry: string): string {
+  return keyOfPath(pathOf(entry))
+}
+
+/** Empty where the service has none. */
+export function etagOf(entry: string): string {
+  const { inode } = metaOf(entry)
+  return inode === '-' ? '' : inode
+}
+
+export function isObject(entry: string): boolean {
+  return metaOf(entry).type === 'f'
+}
+
+/** As the list of files has it. */
+export function listedEntry(entry: string): ListedFile {
+  const { type, mode, uid, gid, size, mtime } = metaOf(entry)
+  return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: etagOf(entry) }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+}

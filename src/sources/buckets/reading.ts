@@ -1,0 +1,112 @@
+import { ReadAgain } from '../source.ts'
+import { LifeboatError } from '../../error.ts'
+import { metaOf, pathOf } from '../volumes/scan.ts'
+import { memberHead, paddedSize, TAR_END } from '../files/tar-member.ts'
+import type { BucketAccess, ObjectPiece } from './bucket.ts'
+import { ChangedObject, ClosedObject } from './changes.ts'
+import { entryOf, etagOf, isObject, keyOf } from './entries.ts'
+import { type Fetch, inOrder } from './in-order.ts'
+import { recordsOf } from './metadata.ts'
+
+/** Larger objects are read in pieces of this size, in bytes. */
+const PIECE = 4 * 1024 * 1024
+const AHEAD = { most: 16, bytes: 24 * 1024 * 1024 }
+
+interface Fetched {
+  entry: string
+  /** Where in the object the piece begins; undefined for a folder. */
+  start: number | undefined
+  piece?: ObjectPiece
+  missing?: ChangedObject | ClosedObject
+}
+
+/** One attempt to read the objects of a segment as an archive. Its fields tell how it went once `bytes` has been iterated. */
+export class BucketReading {
+  readonly #bucket: BucketAccess
+  readonly #entries: readonly string[]
+  begun = false
+  /** What the archive holds: entries that may be newer than those asked for. */
+  readonly read: string[] = []
+  /** Of those asked for, what vanished or went on changing, and is left out. */
+  readonly changed: string[] = []
+  /** What may not be read, and is left out, with the reason. */
+  readonly unreadable: { entry: string; reason: LifeboatError | undefined }[] = []
+  /** Why it has to be done again: this object is no longer what a part of it was read from. */
+  broken: string | undefined
+
+  constructor(bucket: BucketAccess, entries: readonly string[]) {
+    this.#bucket = bucket
+    this.#entries = entries
+  }
+
+  async *bytes(): AsyncGenerator<Buffer, void, void> {
+    this.begun = true
+    for await (const { entry, start, piece, missing } of inOrder(this.#fetches(), AHEAD)) {
+      if (missing instanceof ClosedObject && (start === 0 || this.#isOut(entry))) {
+        if (start === 0) this.unreadable.push({ entry, reason: missing.cause instanceof LifeboatError ? missing.cause : undefined })
+      } else if (missing && start === 0 && metaOf(entry).size <= PIECE) this.changed.push(entry)
+      else if (missing) {
+        this.broken = entry
+        throw new ReadAgain(`${keyOf(entry)} in ${this.#bucket.name} changed while it was read`)
+      } else {
+        if (start === undefined || start === 0) yield this.#head(entry, piece)
+        if (piece) yield piece.bytes
+        const { size } = metaOf(entry)
+        const left = paddedSize(size) - size
+        if (piece && left > 0 && start! + piece.bytes.length >= size) yield Buffer.alloc(left)
+      }
+    }
+    yield TAR_END
+  }
+
+  #isOut(entry: string): boolean {
+    return this.unreadable.at(-1)?.entry === entry
+  }
+
+  #head(entry: string, piece: ObjectPiece | undefined): Buffer {
+    this.read.push(entry)
+    const { type, size, mode, uid, gid, mtime } = metaOf(entry)
+    const path = pathOf(entry)
+    const name = type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`
+    return memberHead({ name, type: type === 'd' ? '5' : '0', size, mode, uid, gid, mtime, linked: '', ...(piece && { records: recordsOf(piece.metadata) }) })
+  }
+
+  *#fetches(): Generator<Fetch<Fetched>, void, void> {
+    for (const entry of this.#entries) {
+      const { size } = metaOf(entry)
+      if (!isObject(entry)) yield { size: 0, fetch: async () => ({ entry, start: undefined }) }
+      else if (size <= PIECE) yield { size, fetch: () => this.#small(entry) }
+      else for (let start = 0; start < size; start += PIECE) yield { size: Math.min(PIECE, size - start), fetch: () => this.#large(entry, start, Math.min(start + PIECE, size)) }
+    }
+  }
+
+  /** One that has changed since it was listed is looked up and read once more. */
+  async #small(entry: string): Promise<Fetched> {
+    const key = keyOf(entry)
+    let current = entry
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const piece = await this.#bucket.read({ key, etag: etagOf(current) })
+        if (piece.size !== metaOf(current).size) throw new ChangedObject('it has changed')
+        return { entry: current, start: 0, piece }
+      } catch (error) {
+        if (error instanceof ClosedObject) return { entry, start: 0, missing: error }
+        if (!(error instanceof ChangedObject)) throw error
+        const now = attempt === 1 ? await this.#bucket.look(key) : undefined
+        if (now === undefined || now.size > PIECE) return { entry, start: 0, missing: error }
+        current = entryOf(now, pathOf(entry))
+      }
+    }
+  }
+
+  async #large(entry: string, start: number, end: number): Promise<Fetched> {
+    try {
+      const piece = await this.#bucket.read({ key: keyOf(entry), etag: etagOf(entry), range: { start, end } })
+      if (piece.size !== metaOf(entry).size) throw new ChangedObject('it has changed')
+      return { entry, start, piece }
+    } catch (error) {
+      if (error instanceof ChangedObject || error instanceof ClosedObject) return { entry, start, missing: error }
+      throw error
+    }
+  }
+}

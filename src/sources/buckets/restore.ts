@@ -1,0 +1,120 @@
+import { LifeboatError } from '../../error.ts'
+import type { Report } from '../../report/report.ts'
+import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
+import { pathOf } from '../volumes/scan.ts'
+import { type Candidate, type Patterns, selected } from '../files/selection.ts'
+import { BadTar } from '../files/tar-headers.ts'
+import type { BucketAccess, BucketObject } from './bucket.ts'
+import { entriesOf, isObject, keyOf } from './entries.ts'
+import { keyOfPath } from './keys.ts'
+import { Putting } from './putting.ts'
+import { Transfers } from './transfers.ts'
+
+export interface BucketRestore {
+  name: string
+  bucket: BucketAccess
+  list: () => AsyncIterable<Buffer>
+  /** The archives of the volume, in order: their members, and how to read them. */
+  segments: readonly { entries: number; bytes: () => AsyncIterable<Buffer> }[]
+  /** gitignore(5) patterns of what to restore; everything when there are none. */
+  patterns: readonly string[]
+  /** `empty`: only where there are no objects. `overwrite`: over those that are there. */
+  mode: 'empty' | 'overwrite'
+  /** Put what the target has as well, by size and ETag. */
+  rewrite: boolean
+  /** Delete what the backup would have but has not. */
+  deleteExtra: boolean
+  /** What the backup was meant to have, and the paths of what it had to leave out. */
+  backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
+  signal: AbortSignal
+  report: Report
+}
+
+export interface BucketOutcome {
+  /** Objects selected; of these, those that the target had already. */
+  entries: number
+  unchanged: number
+  /** Objects of the target that the backup has not. */
+  deleted: number
+  /** Bytes of archives read. */
+  size: number
+}
+
+/** Puts the objects of a volume into a bucket, with their metadata. Throws when it must not, and at the first object that cannot be put. */
+export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome> {
+  const { bucket, name, mode, patterns, rewrite, deleteExtra } = given
+  const files: ListedFile[] = []
+  for await (const file of decodeFiles(given.list())) files.push(file)
+  const present: BucketObject[] = []
+  for await (const object of bucket.list()) present.push(object)
+  if (mode === 'empty' && present.length > 0) {
+    throw new LifeboatError(`${bucket.name} is not empty`, { hint: 'Restore into another bucket or prefix, or set mode to overwrite: it puts the objects that differ; what else is there stays, unless delete-extra is set.', status: 2 })
+  }
+  const wanted = new Map(meant(files, patterns).map((file) => [file.path, file]))
+  if (patterns.length > 0 && wanted.size === 0) throw new LifeboatError(`no object of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 })
+  const extra = deleteExtra ? extraOf(given, files, present) : []
+  const there = new Map(present.map((object) => [object.key, object]))
+  const needed = new Map([...wanted].filter(([path, file]) => rewrite || !isSame(file, there.get(keyOfPath(path)))))
+  const size = await putAll(given, files, needed)
+  await deleteAll(given, extra)
+  return { entries: wanted.size, unchanged: wanted.size - needed.size, deleted: extra.length, size }
+}
+
+function meant(files: readonly ListedFile[], include: readonly string[]): ListedFile[] {
+  return selected(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] }).filter(({ type }) => type === 'f')
+}
+
+/** An ETag of several parts is that of the same parts of the same bytes; where it is another, the bytes may be the same all the same. */
+function isSame({ size, target: etag }: ListedFile, object: BucketObject | undefined): boolean {
+  return object !== undefined && etag !== '' && object.etag === etag && object.size === size
+}
+
+function candidate(entry: string): Candidate {
+  return { path: displayName(pathOf(entry)), directory: !isObject(entry) }
+}
+
+/** What is in the target and not in the backup, of what both were to hold. */
+function extraOf({ name, bucket, patterns, backup }: BucketRestore, files: readonly ListedFile[], present: readonly BucketObject[]): string[] {
+  const keys = new Set(files.filter(({ type }) => type === 'f').map(({ path }) => keyOfPath(path)))
+  if (keys.size === 0) throw new LifeboatError(`${name} has no objects in this snapshot: with delete-extra, all of ${bucket.name} would be deleted`, { hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.' })
+  if (!backup.whole) throw new LifeboatError(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, { hint: 'Choose another snapshot, or restore without delete-extra.' })
+  const leftOut = new Set(backup.leftOut)
+  const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })
+  return covered.filter((entry) => isObject(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
+}
+
+/** Reads only the segments that have something to put. */
+async function putAll({ name, bucket, segments, signal, report }: BucketRestore, files: readonly ListedFile[], needed: ReadonlyMap<string, ListedFile>): Promise<number> {
+  const putting = new Putting(bucket, needed)
+  let [size, start, expected] = [0, 0, 0]
+  try {
+    for (const { entries, bytes } of segments) {
+      const here = files.slice(start, start + entries).filter(({ path }) => needed.has(path)).length
+      start += entries
+      if (here === 0) continue
+      for await (const piece of bytes()) {
+        signal.throwIfAborted()
+        await putting.push(piece)
+        size += piece.length
+        report.progress({ activity: `restoring ${name}`, done: size })
+      }
+      putting.endArchive()
+      expected += here
+      if (putting.taken !== expected) throw new BadTar(`the archive of ${name} has other entries than its list`)
+    }
+    await putting.settled()
+    return size
+  } catch (error) {
+    await putting.abort((message) => report.warning(message))
+    report.warning(`${bucket.name} holds a part of the backup`)
+    throw error
+  }
+}
+
+async function deleteAll({ bucket, name, report }: BucketRestore, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return
+  report.info(`${name}: deleting ${keys.length} objects of ${bucket.name} that are not in the backup`)
+  const transfers = new Transfers()
+  for (const key of keys) await transfers.begin(0, () => bucket.delete(key))
+  await transfers.settled()
+}

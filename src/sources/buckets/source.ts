@@ -1,0 +1,136 @@
+import { LifeboatError } from '../../error.ts'
+import type { Report } from '../../report/report.ts'
+import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
+import type { BucketAccess, BucketObject } from './bucket.ts'
+import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from './entries.ts'
+import { BucketReading } from './reading.ts'
+import type { VolumeFacts } from '../files/facts.ts'
+import { displayName, encodeFile, Lines } from '../files/file-list.ts'
+import { metaOf, pathOf } from '../volumes/scan.ts'
+import { type Segment, segmentsOf } from '../files/segments.ts'
+import { type Patterns, selected } from '../files/selection.ts'
+import type { Json, Source, SourceStream } from '../source.ts'
+import { knownSegments, MOST_NAMED, some } from '../volumes/source.ts'
+
+export interface BucketSourceOptions {
+  name: string
+  /** As people know it, without secrets. */
+  where: string
+  open(signal: AbortSignal): Promise<BucketAccess>
+  patterns: Patterns
+  /** What to do about objects that may not be read. */
+  onUnreadable: 'fail' | 'warn'
+  /** Read everything, whatever the listing says. */
+  rescan: boolean
+  signal: AbortSignal
+  report: Report
+}
+
+/** How often an object of many pieces is begun that changes before its last one. */
+const ATTEMPTS = 2
+
+/** The objects of a bucket as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which says what is in them. */
+export class BucketSource implements Source {
+  readonly name: string
+  readonly kind = 'bucket'
+  readonly #options: BucketSourceOptions
+  readonly #closing = new AbortController()
+  #bucket: BucketAccess | undefined
+  #facts: VolumeFacts | undefined
+
+  constructor(options: BucketSourceOptions) {
+    this.name = options.name
+    this.#options = options
+  }
+
+  async open(): Promise<void> {
+    this.#bucket = await this.#options.open(AbortSignal.any([this.#options.signal, this.#closing.signal]))
+    await this.#bucket.list(1).next()
+  }
+
+  async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
+    const bucket = this.#bucket
+    if (!bucket) throw new Error(`${this.name}: streams are asked for before open()`)
+    const { where, patterns, rescan } = this.#options
+    const facts: VolumeFacts = { where, entries: 0, files: 0, bytes: 0, links: 0, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], patterns: { include: [...patterns.include], exclude: [...patterns.exclude] }, segments: [] }
+    const known = rescan ? new Map<string, StreamRecord>() : knownSegments(before)
+    const list = new Lines()
+    for (const segment of segmentsOf(await this.#entries(bucket))) {
+      const name = `${this.name}.${String(facts.segments.length + 1).padStart(5, '0')}.tar`
+      const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts)
+      list.add(read.map((entry) => counted(entry, facts)))
+      const certain = read.length === segment.entries.length && read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
+      facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' })
+    }
+    yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() }
+    this.#facts = facts
+    this.#warn(facts)
+  }
+
+  facts(): Json {
+    if (!this.#facts) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    return this.#facts satisfies Json
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#bucket?.close()
+  }
+
+  async #entries(bucket: BucketAccess): Promise<string[]> {
+    const objects: BucketObject[] = []
+    for await (const object of bucket.list()) objects.push(object)
+    const { patterns } = this.#options
+    return selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObject(entry) }), patterns)
+  }
+
+  /** Yields a segment until it has been read well, or taken from the snapshot before. */
+  async *#segment(bucket: BucketAccess, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, readonly string[]> {
+    let { entries } = segment
+    const begun = new Map<string, number>()
+    for (let attempt = 1; ; attempt++) {
+      const reading = new BucketReading(bucket, entries)
+      yield { name, format: 'tar', bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
+      if (!reading.begun) return entries
+      if (reading.broken === undefined) {
+        this.#leaveOut(bucket, reading, facts)
+        return reading.read
+      }
+      const [broken, key] = [reading.broken, keyOf(reading.broken)]
+      begun.set(key, (begun.get(key) ?? 0) + 1)
+      const now = begun.get(key)! < ATTEMPTS ? await bucket.look(key) : undefined
+      if (now === undefined) remember(facts.changed, broken)
+      entries = entries.flatMap((entry) => (entry !== broken ? [entry] : now ? [entryOf(now, pathOf(entry))] : []))
+    }
+  }
+
+  #leaveOut(bucket: BucketAccess, { changed, unreadable }: BucketReading, facts: VolumeFacts): void {
+    if (unreadable.length > 0 && this.#options.onUnreadable === 'fail') {
+      const names = unreadable.map(({ entry }) => JSON.stringify(keyOf(entry)))
+      const { reason } = unreadable[0]!
+      throw new LifeboatError(`${bucket.name} has ${names.length === 1 ? 'an object' : `${names.length} objects`} that could not be read: ${some(names)}${reason ? `: ${reason.message}` : ''}`, {
+        cause: reason, hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with exclude, or set on-unreadable to warn.`,
+      })
+    }
+    for (const { entry } of unreadable) remember(facts.unreadable, entry)
+    for (const entry of changed) remember(facts.changed, entry)
+  }
+
+  #warn({ changed, unreadable }: VolumeFacts): void {
+    const { report } = this.#options
+    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${some(unreadable)}`, 'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.')
+    if (changed.length > 0) report.warning(`${this.name}: not in this backup, as they vanished or went on changing while they were read: ${some(changed)}`, 'What replaced them will be in the next backup. With versioning and a pre-command, an application can be held still meanwhile.')
+  }
+}
+
+function remember(paths: string[], entry: string): void {
+  if (paths.length < MOST_NAMED) paths.push(displayName(pathOf(entry)))
+}
+
+/** The line of the list for an entry, which it counts as well. */
+function counted(entry: string, facts: VolumeFacts): string {
+  facts.entries++
+  if (isObject(entry)) facts.files++
+  facts.bytes += metaOf(entry).size
+  return encodeFile(listedEntry(entry))
+}

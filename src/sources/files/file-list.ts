@@ -1,0 +1,79 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { oneLine } from '../../report/format.ts'
+
+/**
+ * The list of what a volume's archive holds, a stream of its own (docs/format.md): a line for each member, in the order of the archive, its
+ * fields separated by tabs.
+ */
+export interface ListedFile {
+  /** `f` file, `d` directory, `l` symbolic link, `p` pipe, `h` hard link. */
+  type: string
+  /** Octal permissions. */
+  mode: string
+  uid: number
+  gid: number
+  /** Bytes of a file's content; 0 for all else. */
+  size: number
+  /** Seconds since 1970, with decimals. */
+  mtime: string
+  /** Relative to the volume; bytes as latin1 has them. The volume itself is the empty text. */
+  path: string
+  /** Of a link: as stored, and for a hard link the path of the file. */
+  target: string
+}
+
+export function encodeFile(file: ListedFile): string {
+  const { type, mode, uid, gid, size, mtime } = file
+  return `${type}\t${mode}\t${uid}\t${gid}\t${size}\t${mtime}\t${escaped(file.path)}\t${escaped(file.target)}\n`
+}
+
+/** The lines of a list until all of them are known; compressed, for there are as many as there are files. */
+export class Lines {
+  readonly #pieces: Buffer[] = []
+
+  add(lines: readonly string[]): void {
+    this.#pieces.push(zstdCompressSync(Buffer.from(lines.join(''), 'latin1')))
+  }
+
+  async *bytes(): AsyncGenerator<Buffer, void, void> {
+    for (const piece of this.#pieces) yield zstdDecompressSync(piece)
+  }
+}
+
+/** Reads the lines of a list. Throws an Error at one that is none. */
+export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ListedFile, void, void> {
+  let rest = ''
+  for await (const piece of bytes) {
+    const lines = (rest + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) yield decodeFile(line)
+  }
+  if (rest !== '') throw new Error('the list of files ends in the middle of a line')
+}
+
+function decodeFile(line: string): ListedFile {
+  const [type = '', mode = '', uid = '', gid = '', size = '', mtime = '', path = '', target, ...more] = line.split('\t')
+  if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0) throw new Error('the list of files has a line that is none')
+  return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) }
+}
+
+/** A name of a file for messages: in one line, without what a terminal obeys, so that no name looks like a message of ours. */
+export function shownName(latin1: string): string {
+  return oneLine(displayName(latin1))
+}
+
+/** A name of a file, which can be any bytes, as UTF-8. Whoever shows it takes out what a terminal obeys. */
+export function displayName(latin1: string): string {
+  // oxlint-disable-next-line no-control-regex -- most names have nothing to decode
+  return /^[\u0000-\u007f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
+}
+
+/** Control characters and the backslash as `\xHH`; all other bytes as they are. */
+function escaped(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what it escapes
+  return text.replaceAll(/[\u0000-\u001f\u007f\\]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+function unescaped(text: string): string {
+  return text.includes('\\') ? text.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))) : text
+}

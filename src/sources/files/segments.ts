@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { metaOf, pathOf } from '../volumes/scan.ts'
+
+/** A part of a volume's archive: consecutive entries of a scan. */
+export interface Segment {
+  entries: readonly string[]
+  /** SHA-256 of all that find knows of them: with the same digest they need not be read again. */
+  digest: string
+}
+
+/** Content of a segment on average, in bytes. */
+const SEGMENT = 64 * 1024 * 1024
+/** A file of this size is a segment of its own. */
+const LARGE = 32 * 1024 * 1024
+/** What an entry takes beside its content: two headers, extended attributes, padding. */
+const HEADERS = 2048
+/** To be changed with whatever changes the bytes that tar makes of the same files. */
+const VERSION = 'lifeboat tar 1\n'
+
+/**
+ * Cuts a scan into segments. Whether one begins at an entry depends on a hash of its path, its size, and whether the file before it is
+ * large, so that one more or less entry moves no other boundary: an entry begins one with the probability that its size is of a segment's.
+ */
+export function* segmentsOf(entries: readonly string[]): Generator<Segment, void, void> {
+  let start = 0
+  let afterLarge = false
+  for (const [index, entry] of entries.entries()) {
+    const { size } = metaOf(entry)
+    const large = size >= LARGE
+    if (index > start && (large || afterLarge || fraction(pathOf(entry)) < (size + HEADERS) / SEGMENT)) {
+      yield segment(entries.slice(start, index))
+      start = index
+    }
+    afterLarge = large
+  }
+  if (start < entries.length) yield segment(entries.slice(start))
+}
+
+function segment(entries: readonly string[]): Segment {
+  const hash = createHash('sha256').update(VERSION)
+  for (const entry of entries) hash.update(`${entry}\0`, 'latin1')
+  return { entries, digest: hash.digest('hex') }
+}
+
+/** A number from 0 to 1 out of a path: 32-bit FNV-1a and the finalizer of MurmurHash3, for its high bits depend too little on a path's end. */
+function fraction(path: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < path.length; index++) hash = Math.imul(hash ^ path.charCodeAt(index), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
+}
+
+export interface HardLink {
+  entry: string
+  /** Path of the entry that has the content: the first of the same file. */
+  target: string
+}
+
+/** Sets apart all but the first entry of each file that several entries share: they become hard links to it. */
+export function hardLinksIn(entries: readonly string[]): { contents: string[]; links: HardLink[] } {
+  const first = new Map<string, string>()
+  const links: HardLink[] = []
+  const contents = entries.filter((entry) => {
+    // Most files have one name; the look at the rest of the entry is for those that have more.
+    const { type, links: names, inode } = metaOf(entry)
+    if (type !== 'f' || names < 2) return true
+    const target = first.get(inode)
+    if (target === undefined) {
+      first.set(inode, pathOf(entry))
+      return true
+    }
+    links.push({ entry, target })
+    return false
+  })
+  return { contents, links }
+}

@@ -1,0 +1,138 @@
+import { ChildError } from '../../process/child.ts'
+import { LifeboatError } from '../../error.ts'
+import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
+import { volumeFacts } from './facts.ts'
+import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
+import { Gate } from './gate.ts'
+import type { Place } from '../volumes/place.ts'
+import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
+
+export interface VolumeCheck {
+  source: SourceRecord
+  /** The bytes of one of its streams, each checked. */
+  read: (stream: StreamRecord) => AsyncIterable<Buffer>
+  /** `list`: the list of files, and the head of every segment. `read`: every byte, and through `tar --list`. */
+  level: 'list' | 'read'
+  place: Place
+  signal: AbortSignal
+}
+
+/** The parts of a volume's record. Throws BadTar when they contradict each other. */
+export function volumeParts(source: SourceRecord): { facts: ReturnType<typeof volumeFacts.parse>; list: StreamRecord; archives: StreamRecord[] } {
+  const facts = factsOf(source, volumeFacts)
+  const archives = source.streams.filter(({ format }) => format === 'tar')
+  const list = source.streams.find(({ format }) => format === 'tar-list')
+  const entries = facts.segments.reduce((sum, segment) => sum + segment.entries, 0)
+  if (!list || archives.length !== facts.segments.length || entries !== facts.entries) throw new BadTar(`what is recorded of the volume ${source.name} contradicts itself`)
+  return { facts, list, archives }
+}
+
+/** Compares a volume's archive with what was recorded of it; gives the number of its entries. Throws BadTar, and what reading throws. */
+export async function verifyVolume(check: VolumeCheck): Promise<number> {
+  const { source, read, level, place, signal } = check
+  const { facts, list, archives } = volumeParts(source)
+  const counted = { entries: 0, files: 0, bytes: 0 }
+  const files = counting(decodeFiles(read(list)), counted)
+  const tar = level === 'read' ? startListing(place, signal) : undefined
+  let passed: TarEntry[] = []
+  const gate = new Gate(undefined, (entry) => passed.push(entry))
+  const passing = (bytes: Buffer): readonly TarEntry[] => {
+    passed = []
+    gate.push(bytes)
+    return passed
+  }
+  try {
+    for (const [index, archive] of archives.entries()) {
+      const { entries } = facts.segments[index]!
+      if (level === 'list') await checkHead(archive, read(archive), files, entries)
+      else {
+        const before = gate.passed
+        await checkWhole(archive, read(archive), files, { passing, tar: tar! })
+        gate.end()
+        if (gate.passed - before !== entries) throw new BadTar(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`)
+      }
+    }
+    if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
+      throw new BadTar(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`)
+    }
+    await tar?.finish(facts.entries, source.name)
+  } finally {
+    await tar?.stop()
+    await files.return()
+  }
+  return facts.entries
+}
+
+async function* counting(files: AsyncIterable<ListedFile>, counted: { entries: number; files: number; bytes: number }): AsyncGenerator<ListedFile, void, void> {
+  for await (const file of files) {
+    counted.entries++
+    if (file.type === 'f') counted.files++
+    counted.bytes += file.size
+    yield file
+  }
+}
+
+async function checkHead(archive: StreamRecord, bytes: AsyncIterable<Buffer>, files: AsyncGenerator<ListedFile, void, void>, entries: number): Promise<void> {
+  let first: TarEntry | undefined
+  const headers = new TarHeaders((entry) => (first ??= entry))
+  for await (const piece of bytes) {
+    headers.push(piece)
+    if (first) break
+  }
+  for (let index = 0; index < entries; index++) {
+    const { value } = await files.next()
+    if (index === 0) compare(archive, first, value ?? undefined)
+  }
+}
+
+/** Through all that a restore takes it through: the gate, and tar. */
+async function checkWhole(archive: StreamRecord, bytes: AsyncIterable<Buffer>, files: AsyncGenerator<ListedFile, void, void>, { passing, tar }: { passing: (bytes: Buffer) => readonly TarEntry[]; tar: Listing }): Promise<void> {
+  for await (const piece of bytes) {
+    for (const entry of passing(piece)) compare(archive, entry, (await files.next()).value ?? undefined)
+    await tar.push(piece)
+  }
+}
+
+const TYPES = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' }
+
+function compare(archive: StreamRecord, entry: TarEntry | undefined, file: ListedFile | undefined): void {
+  const told = entry && `${entry.type} ${entry.name} of ${entry.size} bytes`
+  const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`
+  const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`
+  if (told !== listed) throw new BadTar(`${archive.name} has ${shownName(told ?? 'nothing')} where ${shownName(listed ?? 'nothing')} is recorded`)
+}
+
+interface Listing {
+  push(bytes: Buffer): Promise<void>
+  finish(entries: number, name: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/** tar's own word on all the archives, one after the other. */
+function startListing(place: Place, signal: AbortSignal): Listing {
+  const child = place.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], { signal })
+  let lines = 0
+  const listing = (async () => {
+    try {
+      for await (const bytes of child.stdout) for (const byte of bytes) if (byte === 10) lines++
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof ChildError) || error.exit.status === null) throw error
+      if (error.exit.failure) throw new LifeboatError('there is no tar to read the volumes with', { cause: error, hint: 'Install GNU tar, or verify at level list.' })
+      throw new BadTar(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error })
+    }
+  })()
+  listing.catch(() => undefined) // Thrown by finish(); until then it must not count as unhandled.
+  return {
+    push: async (bytes) => {
+      // One that reads no more has failed; its exit status says why.
+      if (!(await child.write(bytes))) await listing
+    },
+    finish: async (entries, name) => {
+      child.end()
+      await listing
+      if (lines !== entries) throw new BadTar(`tar lists ${lines} entries in the volume ${name}, recorded are ${entries}`)
+    },
+    stop: () => child.stop(),
+  }
+}

@@ -1,0 +1,156 @@
+import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild } from '../../process/child.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { type Client, programOf } from './clients.ts'
+import { clientEnvironment } from './connection.ts'
+import { ContentsReader, type Entry, isSetting, ofDatabase, UnknownFormat } from './contents.ts'
+import { Ids } from './ids.ts'
+
+/** What `pg_restore --list` tells of a custom-format archive. */
+export interface ArchiveListing {
+  /** Of the pg_dump that made it: `17.5 (Debian 17.5-1)`. */
+  dumpVersion: string
+  dumpMajor: number
+  /** Of the server it was made from. */
+  serverVersion: string
+  /** The lines of the list without its comments, one per entry. */
+  entries: string[]
+}
+
+export interface ArchiveContext {
+  /** Its pg_restore must be at least the archive's pg_dump version: `clientForRestore`. */
+  client: Client
+  variables: Readonly<Record<string, string | undefined>>
+  signal?: AbortSignal
+}
+
+/** A `pg_restore --list` that is given an archive's first bytes as they come by. */
+export interface Listing {
+  /** Resolves when pg_restore took the bytes: false when it has read the table of contents and needs no more. */
+  readonly push: (bytes: Uint8Array) => Promise<boolean>
+  /** Ends the input and gives the list. Throws `LifeboatError` when the bytes are no archive. */
+  readonly finish: () => Promise<ArchiveListing>
+  readonly stop: () => Promise<void>
+  readonly exit: Promise<Exit>
+}
+
+export function startListing(context: ArchiveContext): Listing {
+  const { child, printed } = startRestore(['--list'], context, readListing)
+  return {
+    push: child.write,
+    finish: async () => {
+      child.end()
+      return printed()
+    },
+    stop: child.stop,
+    exit: child.exit,
+  }
+}
+
+/** Lists an archive. Reads no more of `bytes` than the table of contents and what was on its way. */
+export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<ArchiveListing> {
+  const { child, printed } = startRestore(['--list'], context, readListing)
+  await feed(child, bytes)
+  return printed()
+}
+
+/** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
+export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<void> {
+  const { child, printed } = startRestore(['-f', '/dev/null'], context, collect)
+  await feed(child, bytes, { toTheEnd: true, spent: true })
+  await printed()
+}
+
+/** Which entries pg_restore would restore of an archive, and how many these are. */
+export interface Restorable {
+  count: number
+  has: (entry: Pick<Entry, 'id'>) => boolean
+}
+
+/**
+ * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`: settings of its session and
+ * the database itself, which it lists too, left out. Reads no more of `bytes` than listing does. `unknown`: the format is one that only pg_restore reads; then there are
+ * no entries, and the count includes settings.
+ */
+export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[], keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean): Promise<{ entries: Entry[]; restorable: Restorable; unknown?: UnknownFormat }> {
+  const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
+  const contents = new ContentsReader({ keeps: (entry) => isSetting(entry) || ofDatabase(entry) || keeps(entry) })
+  let broken: unknown
+  try {
+    let [listing, reading] = [true, true]
+    for await (const piece of bytes) {
+      if (listing) listing = await child.write(piece)
+      if (reading && broken === undefined) {
+        try {
+          reading = contents.push(piece)
+        } catch (error) {
+          broken = error
+        }
+      }
+      if (!listing && (!reading || broken !== undefined)) break
+    }
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  child.end()
+  // For an archive that neither can read, pg_restore's words are the ones that people look up.
+  const ids = await printed()
+  if (broken instanceof UnknownFormat) return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
+  if (broken !== undefined) throw broken
+  const entries = contents.finish()
+  for (const entry of entries) if (isSetting(entry) || ofDatabase(entry)) ids.delete(entry.id)
+  return { entries, restorable: { count: ids.size, has: ({ id }) => ids.has(id) } }
+}
+
+async function readListing(child: Child): Promise<ArchiveListing> {
+  const comments: string[] = []
+  const entries: string[] = []
+  for await (const lines of linesOf(child)) {
+    for (const line of lines) {
+      if (line.startsWith(';')) comments.push(line)
+      else if (line !== '') entries.push(line)
+    }
+  }
+  const comment = (name: string) => comments.find((line) => line.includes(`${name}: `))?.split(`${name}: `)[1]?.trim() ?? ''
+  const dumpVersion = comment('Dumped by pg_dump version')
+  const dumpMajor = Number.parseInt(dumpVersion, 10)
+  if (!dumpMajor) throw new LifeboatError(`pg_restore --list printed something unexpected: ${[...comments, ...entries].join('\n').slice(0, 200)}`)
+  return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries }
+}
+
+/** Of a list as it is printed; the lines of 50,000 tables are not kept. */
+async function idsOf(child: Child): Promise<Ids> {
+  const ids = new Ids()
+  for await (const lines of linesOf(child)) {
+    for (const line of lines) {
+      const id = /^(\d+); /.exec(line)
+      if (id) ids.add(Number(id[1]))
+    }
+  }
+  return ids
+}
+
+/** A pg_restore that needs no server. `printed` throws when it did not end well; its rejection waits until it is asked for. */
+function startRestore<T>(parameters: string[], { client, variables, signal }: ArchiveContext, read: (child: Child) => Promise<T>): { child: Child; printed: () => Promise<T> } {
+  const environment = clientEnvironment({ environment: {} }, variables)
+  const child = startChild(programOf(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) })
+  const output = read(child).then((value) => ({ value }), (error: unknown) => ({ error }))
+  return {
+    child,
+    printed: async () => {
+      const ended = await output
+      if ('value' in ended) return ended.value
+      throw ended.error instanceof ChildError ? unreadable(ended.error, client) : ended.error
+    },
+  }
+}
+
+function unreadable(error: ChildError, client: Client): LifeboatError {
+  const told = error.exit.stderr.trim() || messageOf(error)
+  const newer = /unsupported version \((\S+)\) in file header/.exec(told)
+  if (newer) {
+    return new LifeboatError(`the archive has format ${newer[1]}, which pg_restore ${client.major} cannot read: it was made by a newer pg_dump`, {
+      hint: 'install the client programs of the version that made it, or newer', cause: error })
+  }
+  return new LifeboatError(`pg_restore ${client.major} cannot read the archive: ${told}`, { cause: error })
+}

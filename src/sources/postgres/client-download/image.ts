@@ -1,0 +1,55 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { ChildError, runChild } from '../../../process/child.ts'
+import { LifeboatError, messageOf } from '../../../error.ts'
+import type { Client } from '../clients.ts'
+import { smokeTest, type Surroundings, writePrograms } from './programs.ts'
+
+/** For fetching an image of about 160 MB, in milliseconds. */
+const pullLimit = 300_000
+
+/**
+ * Client programs that run in the official image: scripts in `folder`, which must outlive their use. `readable` is a folder of this machine whose files
+ * the programs are given by name (staged archives, lists); it has the same path inside.
+ */
+export async function clientFromImage(major: number, folder: string, readable: string, surroundings: Surroundings): Promise<Client> {
+  const { variables, signal } = surroundings
+  const image = `postgres:${major}`
+  const environment: Record<string, string> = {}
+  for (const [name, value] of Object.entries(variables)) {
+    if (value !== undefined && /^(?:PATH|HOME|DOCKER_\w+|XDG_RUNTIME_DIR)$/.test(name)) environment[name] = value
+  }
+  const docker = (parameters: string[]) => runChild('docker', parameters, { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(pullLimit)]) })
+  try {
+    await docker(['pull', '--quiet', image])
+  } catch (error) {
+    signal.throwIfAborted()
+    // An image that is here already will do.
+    await docker(['image', 'inspect', image]).catch(() => {
+      const reason = error instanceof ChildError ? error.exit.stderr.trim() || messageOf(error) : messageOf(error)
+      throw new LifeboatError(`docker cannot fetch the image ${image}: ${reason}`, { cause: error })
+    })
+  }
+  await mkdir(readable, { recursive: true, mode: 0o700 })
+  const engine = Object.entries(environment).filter(([name]) => name.startsWith('DOCKER_') || name.startsWith('XDG_'))
+  await writePrograms(path.join(folder, 'bin'), (program) => script(program, image, readable, engine))
+  return smokeTest(path.join(folder, 'bin'), major, surroundings)
+}
+
+/** Settings and the password go in by the names of their variables alone; files and socket folders that settings name are mounted under the same path. */
+const script = (program: string, image: string, readable: string, engine: [string, string][]) => `#!/bin/sh
+${engine.map(([name, value]) => `export ${name}=${quoted(value)}`).join('\n')}
+mount() {
+  case $1 in /*) [ ! -e "$1" ] || mounts="$mounts,$1" ;; esac
+}
+mounts=${quoted(readable)}
+for name in "$PGHOST" "$PGSSLROOTCERT" "$PGSSLCERT" "$PGSSLKEY" "$PGSSLCRL" "$PGPASSFILE" "$PGSERVICEFILE"; do mount "$name"; done
+set -- ${image} ${program} "$@"
+for name in $(env | sed -n 's/^\\(PG[A-Z]*\\|LC_ALL\\|TZ\\)=.*/\\1/p'); do set -- --env "$name" "$@"; done
+IFS=,
+set -f
+for name in $mounts; do set -- --volume "$name:$name" "$@"; done
+exec docker run --pull never --rm --interactive --init --network host --log-driver none --user "$(id -u):$(id -g)" "$@"
+`
+
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`

@@ -1,0 +1,158 @@
+import { LifeboatError } from '../../error.ts'
+import type { Report } from '../../report/report.ts'
+import { type ArchiveContext, readContents } from './archive.ts'
+import { type Provide, restoreClient } from './client-download/choose.ts'
+import { type Client, installHint } from './clients.ts'
+import type { Connection } from './connection.ts'
+import type { Entry } from './contents.ts'
+import type { QueryContext } from './query.ts'
+import { type LeftOut, nameOf, select, type Selection, type TableName } from './selection.ts'
+import { requireReplaceable, TargetObjects } from './target-objects.ts'
+
+export interface RestoreOptions {
+  /** For progress: the source's name. */
+  name: string
+  /** Reads the archive from its beginning, anew at each call. Its bytes are checked; iterating throws on damage. */
+  archive: () => AsyncIterable<Buffer>
+  /** Bytes of the archive. */
+  size: number
+  /** Major version of the pg_dump that made it. */
+  dumpMajor: number
+  target: Connection
+  /**
+   * `empty`: refuses a database that has user objects; every error is collected while the rest is restored.
+   * `create`: makes the database, and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
+   */
+  mode: 'empty' | 'create' | 'clean'
+  /** Only what is in one of these schemas, and these tables with all that belongs to them; all when both are empty. */
+  schemas: readonly string[]
+  tables: readonly TableName[]
+  only?: 'schema' | 'data'
+  /** How to create the roles of the backup, for hints. */
+  roles: string
+  noOwner: boolean
+  noPrivileges: boolean
+  noTablespaces: boolean
+  /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */
+  disableTriggers: boolean
+  /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */
+  databaseSettings: boolean | undefined
+  /** Above 1 the archive is staged in `temporary` and restored over so many connections. */
+  jobs: number
+  temporary: string
+  clients: readonly Client[]
+  /** Gets client programs that are not installed. */
+  provide?: Provide
+  signal: AbortSignal
+  report: Report
+  variables: Readonly<Record<string, string | undefined>>
+}
+
+/** What is restored, and with what. */
+export interface Plan {
+  archive: ArchiveContext
+  /** Arguments that say what of the entries is restored, and how. */
+  parameters: string[]
+  /** Of the archive, all that a restore has to know; of a selection's archive everything. */
+  contents: readonly Entry[]
+  /** What pg_restore will restore of these. */
+  entries: readonly Entry[]
+  /** How many entries it will restore. */
+  count: number
+  selection?: Selection
+}
+
+/** What a selection brought and left out, in words. */
+export interface SelectionReport {
+  /** What the selected tables depend on, restored with them. */
+  added: string[]
+  /** What they depend on, left as the target has it. */
+  kept: string[]
+  leftOut: LeftOut[]
+}
+
+/** Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a selection replaces. */
+export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<Plan> {
+  const archive = await archiveContext(options, serverMajor)
+  const parameters = [
+    ...(options.only ? [`--${options.only}-only`] : []),
+    ...(options.noOwner ? ['--no-owner'] : []),
+    ...(options.noPrivileges ? ['--no-privileges'] : []),
+    ...(options.noTablespaces ? ['--no-tablespaces'] : []),
+  ]
+  const { schemas, tables, mode, only } = options
+  const filtered = schemas.length + tables.length > 0
+  const { entries: contents, restorable, unknown } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
+  if (unknown) {
+    if (filtered || mode !== 'empty' || only === 'data') throw unknown
+    options.report.warning(unknown.message, 'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.')
+  }
+  if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
+
+  const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
+  const selection = select(contents, { schemas, tables }, present(only, objects))
+  const entries = selection.entries.filter(restorable.has)
+  const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ')
+  if (entries.length === 0) throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
+  if (objects) await requireReplaceable(entries, objects, options.target.where)
+  return { archive, parameters, contents, entries, count: entries.length, selection }
+}
+
+/** Entries of which more is asked than how many they are, where everything is restored. */
+function matters({ kind }: Pick<Entry, 'kind'>, { only, mode, noTablespaces }: RestoreOptions): boolean {
+  if (kind === 'SUBSCRIPTION') return true
+  if (only === 'data') return kind === 'TABLE DATA' || kind === 'MATERIALIZED VIEW DATA'
+  if (mode === 'clean' && (kind === 'TABLE ATTACH' || kind === 'CONSTRAINT' || kind === 'INDEX')) return true
+  return !noTablespaces && WITH_TABLESPACE.has(kind)
+}
+
+const WITH_TABLESPACE = new Set(['TABLE', 'INDEX', 'CONSTRAINT', 'MATERIALIZED VIEW'])
+
+/** Rows go into tables that are there, with everything they depend on; sequences are set. */
+function present(only: RestoreOptions['only'], objects: TargetObjects | undefined): (entry: Entry) => boolean {
+  if (only === 'data') return ({ kind }) => kind !== 'SEQUENCE'
+  return (entry) => objects?.has(entry) ?? false
+}
+
+export function selectionReport({ selection, entries }: Plan, only: RestoreOptions['only']): SelectionReport | undefined {
+  if (!selection) return undefined
+  if (only === 'data') return { added: [], kept: [], leftOut: [] }
+  const restored = new Set(entries)
+  return { added: selection.added.filter((entry) => restored.has(entry)).map(nameOf), kept: selection.kept.map(nameOf), leftOut: selection.leftOut }
+}
+
+async function archiveContext(options: RestoreOptions, serverMajor: number): Promise<ArchiveContext> {
+  const { clients, provide, dumpMajor, variables, signal, report } = options
+  const { client, warning } = await restoreClient(clients, dumpMajor, serverMajor, provide)
+  if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
+    const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`
+    const ownVersion = `install the target's own version: ${installHint(serverMajor)}`
+    throw new LifeboatError(`${problem}; in one transaction that ends the restore`, {
+      hint: dumpMajor <= serverMajor ? ownVersion : 'restore with mode create or empty, or into PostgreSQL 17 or newer',
+    })
+  }
+  if (warning) report.warning(warning)
+  return { client, variables, signal }
+}
+
+/** Whether the restore is all or nothing; elsewhere every error is collected and the rest restored. */
+export function oneTransaction({ mode, only }: RestoreOptions): boolean {
+  return mode === 'clean' || only === 'data'
+}
+
+/** Throws for what cannot go together. */
+export function checkOptions(options: RestoreOptions): void {
+  const { mode, only, jobs, disableTriggers } = options
+  if (disableTriggers && only !== 'data') {
+    throw new LifeboatError('disable-triggers is for only: data', { hint: 'Elsewhere triggers and foreign keys are made after the rows are loaded: leave it out.', status: 2 })
+  }
+  if (only === 'data' && mode !== 'empty') {
+    throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
+      hint: 'use mode empty: it restores into tables without rows', status: 2 })
+  }
+  if (oneTransaction(options) && jobs > 1) {
+    const what = mode === 'clean' ? 'mode clean' : 'only: data'
+    throw new LifeboatError(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
+      hint: 'set the input jobs to 1, or restore into a new database with mode create', status: 2 })
+  }
+}

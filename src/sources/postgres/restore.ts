@@ -1,0 +1,122 @@
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Report } from '../../report/report.ts'
+import { anyClient } from './client-download/choose.ts'
+import { refreshViews, requireLoadable } from './data-only.ts'
+import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
+import { change, type QueryContext } from './query.ts'
+import { checkOptions, type Plan, planRestore, type RestoreOptions, type SelectionReport } from './restore-plan.ts'
+import { runRestore } from './restore-run.ts'
+import {
+  createDatabase, databaseExists, detachSubscriptions, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces,
+} from './target.ts'
+
+export interface RestoreOutcome {
+  /** Archive entries to restore, and of these restored; every error counts as an entry that is not. */
+  entries: number
+  restored: number
+  /** Every error pg_restore printed; the restore has failed unless there is none. */
+  errors: string[]
+  hint?: string
+  /** What is in the target now: everything selected, a part of it, what was there before; or the new database was dropped. */
+  left: 'everything' | 'part' | 'unchanged' | 'dropped'
+  /** Where only a part of the archive was selected. */
+  selection?: SelectionReport
+  /** Of the archived database itself: owner, privileges, comment, ALTER DATABASE … SET. Absent where the archive has none. */
+  databaseSettings?: 'applied' | 'left as they are'
+  /** Materialized views that were filled after the rows were loaded. */
+  refreshed?: string[]
+}
+
+/** Restores an archive. Throws `LifeboatError` when it cannot start, or breaks off; errors of single entries are in the outcome. */
+export async function restoreArchive(options: RestoreOptions): Promise<RestoreOutcome> {
+  checkOptions(options)
+  const { target, clients, provide, variables, signal, mode, only, report } = options
+  const context: QueryContext = { connection: target, client: await anyClient(clients, provide), variables, signal }
+  if (mode === 'create') return restoreIntoNew(options, context)
+  const { major, database } = await readTarget(context)
+  const plan = await planRestore(options, major, context)
+  const settings = databaseSettings(plan.contents, database, options)
+  const wanted = options.databaseSettings === true ? settings : undefined
+  await requireOnServer(plan, wanted, options, context)
+  if (only === 'data') {
+    await requireLoadable(plan.entries, options, context)
+    await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
+  } else if (mode === 'empty') await requireEmpty(context)
+  const outcome = await refreshViews(await runRestore(options, plan), options, plan, context)
+  tellSubscriptions(plan, report)
+  if (outcome.errors.length > 0) return outcome
+  if (wanted) return applied(outcome, wanted, context)
+  return settings === undefined || plan.selection || only !== undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' }
+}
+
+async function applied(outcome: RestoreOutcome, { early, late, entries }: DatabaseSettings, context: QueryContext): Promise<RestoreOutcome> {
+  try {
+    await change([...early, ...late], context)
+    return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied' }
+  } catch (error) {
+    return { ...outcome, entries: outcome.entries + entries, errors: [`the settings of the database were not applied: ${messageOf(error)}`], left: 'part' }
+  }
+}
+
+async function restoreIntoNew(options: RestoreOptions, context: QueryContext): Promise<RestoreOutcome> {
+  const { target, signal, report } = options
+  const { database } = target
+  if (database === undefined) throw new LifeboatError('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 })
+  const maintenance = await findMaintenance(context)
+  const { major } = maintenance.target
+  const plan = await planRestore(options, major, maintenance)
+  if (await databaseExists(database, maintenance)) {
+    throw new LifeboatError(`${target.where} exists already`, { hint: 'give another name, or restore with mode empty or clean' })
+  }
+  const settings = databaseSettings(plan.contents, database, options)
+  if (!settings) throw new LifeboatError('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' })
+  const statement = createStatement(database, settings.options, major)
+  const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
+  await requireOnServer(plan, wanted, options, maintenance)
+  signal.throwIfAborted()
+  // From here to the drop nothing is interrupted: a database that was made is always accounted for.
+  const { signal: _, ...steady } = maintenance
+  await createDatabase(target, statement, steady)
+  let outcome: RestoreOutcome
+  try {
+    if (wanted && wanted.early.length > 0) await change(wanted.early, steady)
+    outcome = await runRestore(options, plan)
+    if (outcome.errors.length === 0 && wanted && wanted.late.length > 0) await change(wanted.late, steady)
+  } catch (error) {
+    await dropAgain(database, steady, messageOf(error))
+    report.info(`the new database ${target.where} was dropped again`)
+    throw error
+  }
+  if (outcome.errors.length > 0) {
+    await dropAgain(database, steady, outcome.errors[0]!)
+    return { ...outcome, restored: 0, left: 'dropped' }
+  }
+  tellSubscriptions(plan, report)
+  if (!wanted) return { ...outcome, databaseSettings: 'left as they are' }
+  return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' }
+}
+
+/** What else the server must have, asked for before anything is touched. */
+async function requireOnServer({ entries }: Plan, settings: DatabaseSettings | undefined, { noTablespaces, target, roles }: RestoreOptions, context: QueryContext): Promise<void> {
+  if (settings) await requireRoles([...settings.roles], target.where, roles, context)
+  if (noTablespaces) return
+  const tablespaces = [...entries.map(({ tablespace }) => tablespace), ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : ''))]
+  await requireTablespaces([...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default'), target.where, context)
+}
+
+/** pg_dump writes subscriptions so that they are made without a connection: nothing is copied, and no slot of the publisher is moved on. */
+function tellSubscriptions({ entries }: Plan, report: Report): void {
+  for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
+    report.warning(`subscription "${name}" was restored disabled`, 'Enable it once its publisher is to be followed from here: ALTER SUBSCRIPTION … ENABLE, then REFRESH PUBLICATION.')
+  }
+}
+
+async function dropAgain(database: string, maintenance: QueryContext, why: string): Promise<void> {
+  try {
+    await detachSubscriptions(database, maintenance)
+    await dropDatabase(database, maintenance)
+  } catch (cause) {
+    throw new LifeboatError(`the restore failed (${why}), and the new database "${database}" could not be dropped: ${messageOf(cause)}`, {
+      hint: `drop it by hand: DROP DATABASE "${database}"`, cause })
+  }
+}

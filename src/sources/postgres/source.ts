@@ -1,0 +1,157 @@
+import { startChild } from '../../process/child.ts'
+import { type ArchiveListing, startListing } from './archive.ts'
+import { anyClient, dumpClient, type Provide } from './client-download/choose.ts'
+import { type Client, programOf } from './clients.ts'
+import { omissionsOf } from './dump-arguments.ts'
+import { tellsOfLoss, warningsOf } from './warnings.ts'
+import { clientEnvironment, type Connection } from './connection.ts'
+import { explain } from './errors.ts'
+import { requireSession } from './pooler.ts'
+import { straight, type Way } from './tunnelled.ts'
+import { readGlobals } from './globals.ts'
+import { type PostgresFacts, readServerFacts, readTables, type ServerFacts, type Table } from './facts.ts'
+import type { Report } from '../../report/report.ts'
+import type { Json, Source, SourceStream } from '../source.ts'
+
+export interface PostgresSourceOptions {
+  name: string
+  connection: Connection
+  /** How it is reached; straight unless told. */
+  way?: Way
+  /** What `findClients` found. */
+  clients: readonly Client[]
+  /** Gets client programs that are not installed. */
+  provide?: Provide
+  /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
+  dumpArguments: readonly string[]
+  /** Accepts a pooler in transaction mode. Default: false. */
+  allowPooler?: boolean
+  /** How long pg_dump waits for a table that another session has locked, in milliseconds. */
+  lockTimeout: number
+  signal: AbortSignal
+  report: Report
+  variables: Readonly<Record<string, string | undefined>>
+}
+
+/** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, where they may be read. */
+export class PostgresSource implements Source {
+  readonly name: string
+  readonly kind = 'postgres'
+  readonly #options: PostgresSourceOptions
+  readonly #closing = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #way: Way
+  readonly #running: Promise<unknown>[] = []
+  #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
+  #listing: ArchiveListing | undefined
+  #tables: Table[] | undefined
+  #globals: PostgresFacts['globals'] | undefined
+  readonly #warnings: string[] = []
+
+  constructor(options: PostgresSourceOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#way = options.way ?? straight
+    this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
+  }
+
+  async open(): Promise<void> {
+    const { clients, provide, variables, report, allowPooler = false } = this.#options
+    const connection = await this.#track(this.#way.to(this.#options.connection))
+    const any = await this.#track(anyClient(clients, provide))
+    const context = { connection, client: any, variables, signal: this.#signal }
+    if (!allowPooler) await this.#track(this.#explained(requireSession(context)))
+    const server = await this.#track(this.#explained(readServerFacts(context)))
+    const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide))
+    if (warning) report.warning(`${this.name}: ${warning}`)
+    this.#opened = { server, client, connection }
+  }
+
+  async *streams(): AsyncGenerator<SourceStream> {
+    const { report, variables } = this.#options
+    if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
+    const { server, client, connection } = this.#opened
+    // Read while pg_dump is at work, one after the other: with it, they take two connections.
+    const context = { client, connection, variables, signal: this.#signal }
+    const reading = this.#track(this.#explained(readGlobals({ ...context, passwords: server.rolePasswords })))
+    const tables = this.#track(this.#explained(reading.then(() => readTables(context))))
+    yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
+    const globals = await reading
+    this.#tables = await tables
+    if ('reason' in globals) {
+      this.#globals = { reason: globals.reason }
+      report.warning(
+        `${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`,
+        globals.hint ?? 'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges',
+      )
+    } else {
+      this.#globals = { stream: true, passwords: globals.passwords }
+      this.#warn(globals.warnings)
+      yield { name: 'globals.sql', format: 'sql', bytes: one(globals.bytes) }
+    }
+  }
+
+  facts(): Json {
+    if (!this.#opened || !this.#listing || !this.#tables || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    const { rolePasswords: _, ...server } = this.#opened.server
+    const { dumpVersion, entries } = this.#listing
+    const warnings = this.#warnings
+    const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
+    return {
+      ...server, tables: this.#tables, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+    } satisfies PostgresFacts
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.allSettled(this.#running)
+  }
+
+  async *#dump(client: Client, connection: Connection): AsyncGenerator<Buffer> {
+    const { variables, dumpArguments, lockTimeout } = this.#options
+    const listing = startListing({ client, variables, signal: this.#signal })
+    const parameters = [
+      '--format=custom', '--compress=0', '--no-password', `--lock-wait-timeout=${lockTimeout}`, `--dbname=${connection.parameters}`, ...dumpArguments,
+    ]
+    const child = startChild(programOf(client, 'pg_dump'), parameters, { environment: clientEnvironment(connection, variables), signal: this.#signal })
+    this.#running.push(listing.exit, child.exit)
+    child.end()
+    try {
+      // pg_restore lists the archive's head while it passes; once it has the table of contents, nothing is left to pay.
+      let wanted = true
+      for await (const bytes of child.stdout) {
+        if (wanted) wanted = await listing.push(bytes)
+        yield bytes
+      }
+      this.#listing = await listing.finish()
+      this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets))
+    } catch (error) {
+      throw await this.#way.explain(explain(error, 'dump', connection))
+    } finally {
+      await listing.stop()
+    }
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) this.#options.report.warning(`${this.name}: ${warning}`)
+    this.#warnings.push(...warnings)
+  }
+
+  async #explained<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise
+    } catch (error) {
+      throw await this.#way.explain(error)
+    }
+  }
+
+  /** What runs is awaited by `close`, which keeps no result; its failure is told by whoever awaits the promise itself. */
+  #track<T>(promise: Promise<T>): Promise<T> {
+    this.#running.push(promise.then(() => undefined, () => undefined))
+    return promise
+  }
+}
+
+async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import { type Child, ChildError, runChild, startChild } from '../../process/child.ts'
+import { LifeboatError } from '../../error.ts'
+import { PLAIN, type Place, STDERR_LIMIT } from './place.ts'
+
+/** Debian has GNU tar, find and coreutils in its smallest image too. */
+export const HELPER_IMAGE = 'debian:bookworm-20250407-slim'
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** What the docker client needs of the environment: DOCKER_HOST, contexts and their ssh keys, proxies. */
+export function dockerEnvironment(variables: Variables): Record<string, string> {
+  const wanted = /^(PATH|HOME|USER|SSH_AUTH_SOCK|XDG_RUNTIME_DIR|DOCKER_\w+|BUILDKIT_\w+|https?_proxy|no_proxy)$/i
+  return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value !== undefined && wanted.test(name) ? [[name, value]] : [])))
+}
+
+/** Runs the docker client to its end. Throws a LifeboatError with what it said. */
+export async function docker(parameters: readonly string[], { variables, signal }: { variables: Variables; signal?: AbortSignal }): Promise<string> {
+  try {
+    const { stdout } = await runChild('docker', parameters, { environment: dockerEnvironment(variables), ...(signal && { signal }) })
+    return stdout
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw dockerError(error, `docker ${parameters[0]}`)
+  }
+}
+
+function dockerError(error: unknown, what: string): unknown {
+  if (!(error instanceof ChildError)) return error
+  if (error.exit.failure) return new LifeboatError(`${what}: ${error.message}`, { cause: error, hint: 'Docker volumes are reached through the docker client: install it (package docker-cli or docker.io).' })
+  const said = error.exit.stderr.trim().split('\n').filter((line) => !line.startsWith('See ')).slice(-3).join('; ')
+  const hint = /Cannot connect|permission denied|connection refused/i.test(said)
+    ? 'Does `docker ps` work for this user? DOCKER_HOST and docker contexts are used as given.'
+    : /pull|manifest|No such image|Unable to find image/i.test(said)
+      ? 'The helper image could not be had: give one that is there with docker-image; it needs GNU tar and GNU find.'
+      : undefined
+  return new LifeboatError(`${what} failed: ${said || error.message}`, { cause: error, ...(hint !== undefined && { hint }) })
+}
+
+export interface DockerVolume {
+  volume: string
+  image: string
+  /** For a restore: writable, and made where there is none. */
+  target: boolean
+  variables: Variables
+  signal: AbortSignal
+}
+
+/** Whose containers these are, for whoever looks at them. */
+const LABEL = 'io.github.lifeboat=volume'
+const PATIENCE_MS = 3000
+
+/**
+ * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its standard input, so that it is gone as
+ * well when this process is killed; what runs in it ends with it.
+ */
+export async function reachDocker({ volume, image, target, variables, signal }: DockerVolume): Promise<{ place: Place; release(): Promise<void> }> {
+  const known = (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal })).split('\n').includes(volume)
+  if (!known && !target) throw new LifeboatError(`there is no Docker volume ${volume}`, { hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.' })
+  if (!known) await docker(['volume', 'create', volume], { variables, signal })
+  const name = `lifeboat-${randomBytes(6).toString('hex')}`
+  const environment = dockerEnvironment(variables)
+  // Not stopped by the signal: it ends at once when its input does, and would sit out a SIGTERM.
+  const holder = startChild(
+    'docker',
+    [
+      'run', '--rm', '--interactive', '--log-driver=none', '--network=none', '--read-only', '--quiet', '--name', name, '--label', LABEL, '--user', '0:0',
+      '--volume', `${volume}:/v${target ? '' : ':ro'}`, '--entrypoint', 'cat', image,
+    ],
+    { environment },
+  )
+  const release = async (): Promise<void> => {
+    holder.end()
+    const late = setTimeout(() => void holder.stop(), PATIENCE_MS)
+    await holder.exit
+    clearTimeout(late)
+  }
+  try {
+    await answers(holder, signal)
+  } catch (error) {
+    await release()
+    signal.throwIfAborted()
+    throw dockerError(error, `a container of ${image}`)
+  }
+  const plain = Object.entries(PLAIN).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+  return {
+    place: {
+      where: `docker:${volume}`,
+      root: '/v',
+      isolated: true,
+      start: (program, parameters, { signal }) => startChild('docker', ['exec', '--interactive', ...plain, name, program, ...parameters], { environment, signal, stderrLimit: STDERR_LIMIT }),
+    },
+    release,
+  }
+}
+
+/** Waits until cat gives back what it is given; what it prints from then on is nothing. */
+async function answers(holder: Child, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    const output = holder.stdout[Symbol.asyncIterator]()
+    await holder.write(Buffer.from('\n'))
+    const { done } = await Promise.race([output.next(), aborted])
+    if (done) throw new LifeboatError('the helper container ended before it was used')
+    // Its pipe has to be read for its end to be noticed.
+    output.next().catch(() => undefined) // Whatever becomes of it then, those that run in it tell.
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

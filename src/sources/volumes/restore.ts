@@ -1,0 +1,199 @@
+import { ChildError, type Child, feed } from '../../process/child.ts'
+import { LifeboatError } from '../../error.ts'
+import type { Report } from '../../report/report.ts'
+import { formatBytes } from '../../report/format.ts'
+import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
+import { Gate } from '../files/gate.ts'
+import { output, requireTar } from './output.ts'
+import type { Place } from './place.ts'
+import { clearKilled, replaceContent, type Work } from './replacement.ts'
+import { EXTRACT_OVER } from './replacement-scripts.ts'
+import { sortKey } from './scan.ts'
+import { selected } from '../files/selection.ts'
+import { TAR_END } from '../files/tar-member.ts'
+import { foldersOfOthers } from './target.ts'
+
+export interface VolumeRestore {
+  name: string
+  place: Place
+  list: () => AsyncIterable<Buffer>
+  /** The archives of the volume, in order: their members, their bytes, and how to read them. */
+  segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
+  /** Whether hard links come last, so that folders change once more. */
+  links: boolean
+  /** gitignore(5) patterns of what to restore; everything when there are none. */
+  patterns: readonly string[]
+  /** `empty`: only into an empty folder. `clean`: in place of what is there. Both once all is extracted. `overwrite`: over what is there. */
+  mode: VolumeMode
+  /** Whom the files belong to: those with the same numbers, with the same names, or whoever restores. */
+  owners: 'number' | 'name' | 'none'
+  signal: AbortSignal
+  report: Report
+}
+
+export type VolumeMode = 'empty' | 'overwrite' | 'clean'
+
+export interface VolumeOutcome {
+  /** Entries selected. */
+  entries: number
+  /** Bytes of archives read. */
+  size: number
+  /** What tar complained of; entries it did not name are restored. */
+  errors: string[]
+}
+
+/** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
+export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
+  const { place, mode, signal, report } = given
+  await requireTar(place, signal)
+  await clearKilled(place, { finish: mode === 'clean', signal, report })
+  if (mode === 'empty' && (await hasContent(place, signal))) {
+    throw new LifeboatError(`${place.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 })
+  }
+  const choice = await choose(given)
+  await requireSpace(place, choice.size, signal)
+  if (mode === 'overwrite') {
+    await refuseOthers(place, choice, signal)
+    return extract(given, choice, { script: EXTRACT_OVER, given: [place.root] })
+  }
+  return replaceContent(place, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
+    const outcome = await extract(given, choice, into)
+    if (mode === 'clean' && outcome.errors.length > 0) throw new LifeboatError(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
+    return outcome
+  })
+}
+
+/** lost+found belongs to a file system, not to what is in it. */
+const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found']
+
+async function hasContent(place: Place, signal: AbortSignal): Promise<boolean> {
+  return (await output(place, 'find', ['-H', place.root, ...CONTENT, '-print', '-quit'], signal)) !== ''
+}
+
+interface Choice {
+  /** Paths, latin1; undefined means all. */
+  wanted: ReadonlySet<string> | undefined
+  /** For each segment how many of its entries are wanted. */
+  counts: number[]
+  entries: number
+  /** Bytes it takes, more or less. */
+  size: number
+}
+
+/** Which entries and segments a restore needs, by the list of files. */
+async function choose({ list, segments, patterns, name }: VolumeRestore): Promise<Choice> {
+  if (patterns.length === 0) {
+    const counts = segments.map(({ entries }) => entries)
+    return { wanted: undefined, counts, entries: counts.reduce((sum, count) => sum + count, 0), size: segments.reduce((sum, { size }) => sum + size, 0) }
+  }
+  const files: ListedFile[] = []
+  for await (const file of decodeFiles(list())) files.push(file)
+  const sorted = files.map((file) => ({ file, key: sortKey(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const include = (patterns: readonly string[]): ListedFile[] =>
+    selected(sorted, ({ file: { path, type } }) => ({ path: displayName(path), directory: type === 'd' }), { include: patterns, exclude: [] }).map(({ file }) => file)
+  const chosen = include(patterns)
+  const wanted = new Set(chosen.map(({ path }) => path))
+  // A hard link needs the file it is a link to, and that the folders it lies in.
+  for (const { type, target } of chosen) if (type === 'h') for (const path of [target, ...foldersOf(target)]) wanted.add(path)
+  // The volume's own folder stays as it is where only a part is restored.
+  wanted.delete('')
+  if (!chosen.some(({ path, type }) => path !== '' && type !== 'd') && wanted.size === 0) {
+    throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 })
+  }
+  const counts: number[] = []
+  let start = 0
+  for (const { entries } of segments) {
+    counts.push(files.slice(start, start + entries).filter(({ path }) => wanted.has(path)).length)
+    start += entries
+  }
+  return { wanted, counts, entries: wanted.size, size: files.reduce((sum, { path, size }) => sum + (wanted.has(path) ? size : 0), 0) }
+}
+
+function foldersOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+}
+
+async function requireSpace(place: Place, needed: number, signal: AbortSignal): Promise<void> {
+  const free = Number((await output(place, 'df', ['-P', '-k', place.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
+  if (Number.isNaN(free) || free >= needed) return
+  throw new LifeboatError(`${place.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
+}
+
+async function isRoot(place: Place, signal: AbortSignal): Promise<boolean> {
+  return (await output(place, 'id', ['-u'], signal)).trim() === '0'
+}
+
+/**
+ * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after it has made
+ * that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
+ */
+async function refuseOthers(place: Place, { wanted }: Choice, signal: AbortSignal): Promise<void> {
+  if (place.isolated || !(await isRoot(place, signal))) return
+  for await (const { path, owner } of foldersOfOthers(place, signal)) {
+    if (path !== '' && wanted && !wanted.has(path)) continue
+    const folder = path === '' ? place.where : `${shownName(path)} in ${place.where}`
+    throw new LifeboatError(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
+      hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
+      status: 2,
+    })
+  }
+}
+
+async function extract({ name, place, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, { script, given }: Work): Promise<VolumeOutcome> {
+  const root = await isRoot(place, signal)
+  const child = place.start('sh', [
+    '-euc', script, 'sh', ...given,
+    '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
+    // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
+    ...(links ? ['--delay-directory-restore'] : []),
+    ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
+    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-',
+  ], { signal })
+  const extracting = drained(child, place)
+  extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
+  let [size, whole] = [0, false]
+  const archive = async function* (): AsyncGenerator<Buffer, void, void> {
+    const gate = new Gate(wanted)
+    for (const [index, segment] of segments.entries()) {
+      if (counts[index] === 0) continue
+      const until = gate.passed + counts[index]!
+      for await (const bytes of segment.bytes()) {
+        const through = gate.push(bytes)
+        size += bytes.length
+        if (through.length > 0) yield through
+        report.progress({ activity: `restoring ${name}`, done: size })
+      }
+      gate.end()
+      if (gate.passed !== until) throw new LifeboatError(`the archive of ${name} has other entries than its list`)
+    }
+    yield TAR_END
+    whole = true
+  }
+  try {
+    await feed(child, archive(), { spent: true })
+    const errors = await extracting
+    if (!whole) throw new LifeboatError(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`)
+    return { entries, size, errors }
+  } catch (error) {
+    if (mode === 'overwrite') report.warning(`${place.where} may hold a part of the backup`)
+    throw error
+  }
+}
+
+/** What tar complained of, once it has ended. Throws where it was not even started. */
+async function drained(child: Child, place: Place): Promise<string[]> {
+  let started = false
+  try {
+    for await (const _ of child.stdout) started = true
+    return []
+  } catch (error) {
+    if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error
+    const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors')
+    if (!started || error.exit.status >= NOT_FOUND) throw new LifeboatError(`nothing could be restored into ${place.where}: ${lines.at(-1) ?? error.message}`, { cause: error })
+    return lines.length > 0 ? lines : [error.message]
+  }
+}
+
+/** How shells end for a program that cannot be started, or that a signal ended. */
+const NOT_FOUND = 126

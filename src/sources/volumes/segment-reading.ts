@@ -1,0 +1,137 @@
+import { ChildError, feed } from '../../process/child.ts'
+import { LifeboatError } from '../../error.ts'
+import { ReadAgain } from '../source.ts'
+import { displayName, shownName } from '../files/file-list.ts'
+import type { Place } from './place.ts'
+import { metaOf, pathOf } from './scan.ts'
+import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
+
+/**
+ * The archive of the same files is the same bytes, whoever makes it, when and where: no times but those of the content, no process id (in the names
+ * of extended headers, and in those of sparse files but in this version).
+ */
+const CREATE = [
+  '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
+  '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=escape',
+]
+
+/** Bytes of the two blocks at the end of an archive. */
+const END = 1024
+
+export interface ReadEntry {
+  entry: string
+  /** Bytes of content in the archive: what find saw earlier may differ. */
+  size: number
+}
+
+/** One attempt to read a segment with tar. Its fields tell how it went once `bytes` has been iterated. */
+export class SegmentReading {
+  readonly #place: Place
+  readonly #entries: readonly string[]
+  readonly #last: boolean
+  readonly #signal: AbortSignal
+  /** Whether it has to be done again, without those in `unreadable`. */
+  again = false
+  begun = false
+  /** What the archive holds. */
+  readonly read: ReadEntry[] = []
+  /** Paths that changed or vanished meanwhile, as people read them. */
+  changed: string[] = []
+  /** Entries whose content could not be read. */
+  unreadable: string[] = []
+
+  /** In the `last` attempt what changes is recorded, no longer read again. */
+  constructor(place: Place, entries: readonly string[], options: { last: boolean; numeric: boolean; signal: AbortSignal }) {
+    this.#place = place
+    this.#entries = entries
+    this.#last = options.last
+    this.#signal = options.signal
+    this.#numeric = options.numeric
+  }
+
+  readonly #numeric: boolean
+
+  async *bytes(): AsyncGenerator<Buffer, void, void> {
+    this.begun = true
+    let next = 0
+    const headers = new TarHeaders((entry) => (next = this.#take(entry, next)))
+    const owners = this.#numeric ? ['--numeric-owner'] : []
+    const child = this.#place.start('tar', [...CREATE, ...owners, '--directory', this.#place.root, '--null', '--files-from=-', '--file=-'], { signal: this.#signal })
+    const feeding = feed(child, namesOf(this.#entries))
+    let said = ''
+    try {
+      for await (const bytes of child.stdout) {
+        const before = headers.passed
+        headers.push(bytes)
+        // Of the zeros to the end of tar's last record, as large as it is for the sake of fewer writes, two blocks are the end of the archive.
+        const end = headers.zerosAt === undefined ? bytes.length : headers.zerosAt + END - before
+        if (end > 0) yield end < bytes.length ? bytes.subarray(0, end) : bytes
+      }
+    } catch (error) {
+      if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error
+      said = error.exit.stderr
+      if (said === '') throw error
+    } finally {
+      await feeding
+    }
+    headers.end()
+    this.#explain(said)
+  }
+
+  /** Compares a member of the archive with what was asked for; gives the place of the next one. */
+  #take(member: TarEntry, next: number): number {
+    for (let index = next; index < this.#entries.length; index++) {
+      const entry = this.#entries[index]!
+      if (memberName(entry) !== member.name) continue
+      this.read.push({ entry, size: member.size })
+      return index + 1
+    }
+    throw new BadTar(`tar in ${this.#place.where} wrote ${shownName(member.name)}, which it was not asked for`)
+  }
+
+  #explain(said: string): void {
+    const read = new Set(this.read.map(({ entry }) => entry))
+    const byName = new Map<string, string>()
+    if (said !== '') for (const entry of this.#entries) byName.set(toldName(memberName(entry)), entry)
+    const changed = new Set<string>()
+    for (const line of said.split('\n')) {
+      if (line === '' || line === 'tar: Exiting with failure status due to previous errors' || /: Warning: /.test(line)) continue
+      const [, name = '', what = ''] = /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? []
+      const entry = byName.get(name) ?? byName.get(`${name}/`)
+      if (entry === undefined) throw new LifeboatError(`${this.#place.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
+      if (/^(file changed|File shrank|File removed)|No such file or directory$/.test(what)) changed.add(entry)
+      else this.unreadable.push(entry)
+    }
+    const accounted = new Set([...changed, ...this.unreadable])
+    for (const entry of this.#entries) if (!read.has(entry) && !accounted.has(entry)) throw new BadTar(`tar in ${this.#place.where} left out ${shownName(pathOf(entry))} without a word`)
+    this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
+    this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last)
+    if (this.again) throw new ReadAgain(`${this.#place.where} changed while it was read`)
+  }
+}
+
+/** As tar writes it: directories end with a slash. */
+function memberName(entry: string): string {
+  const path = pathOf(entry)
+  return metaOf(entry).type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`
+}
+
+/**
+ * As tar's messages have a name with `--quoting-style=escape` (gnulib's quotearg, locale C): in one line, and with no colon of its own, so that no name
+ * can look like a message about another file.
+ */
+function toldName(name: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped
+  return name.replace(/[\u0000-\u001f\u007f-\u00ff\\:]/g, (character) => `\\${ESCAPES[character] ?? character.charCodeAt(0).toString(8).padStart(3, '0')}`)
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\', ':': ':', '\u0007': 'a', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't', '\v': 'v' }
+
+const FED_AT_ONCE = 1000
+
+function* namesOf(entries: readonly string[]): Generator<Buffer, void, void> {
+  for (let start = 0; start < entries.length; start += FED_AT_ONCE) {
+    const names = entries.slice(start, start + FED_AT_ONCE).map((entry) => `./${pathOf(entry)}\0`)
+    yield Buffer.from(names.join(''), 'latin1')
+  }
+}

@@ -1,0 +1,84 @@
+import { ChildError } from '../../process/child.ts'
+import { LifeboatError } from '../../error.ts'
+import { output } from './output.ts'
+import type { Place } from './place.ts'
+
+/** A function of the scripts here: says why nothing more is done, and ends the script. */
+export const REFUSE = 'refuse() { echo "$1" >&2; exit 1; }\n'
+
+/**
+ * Goes into the folder whose real path is $1, and into no other: a symbolic link that somebody has put in its way since is noticed. From there on a script
+ * holds the folder itself, whatever becomes of its path.
+ */
+export const IN_TARGET = String.raw`
+cd -P -- "$1"
+[ "$(pwd -P; echo .)" = "$1
+." ] || refuse "a symbolic link has come into the way to $1"
+`
+
+// Every folder on the way to a target, one after the other, made where it is missing. Root follows a symbolic link only if no other user can change
+// it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no link was followed.
+const WALK = String.raw`
+${REFUSE}
+if [ "$(id -u)" != 0 ]; then
+  mkdir -p -- "$1"
+  cd -P -- "$1"
+  pwd -P
+  exit
+fi
+trusted() {
+  case $(stat -c %u:%a .) in
+    0:*[2367]? | 0:*[2367]) [ -k . ] && [ "$(stat -c %u "./$1")" = 0 ] ;;
+    0:*) ;;
+    *) return 1 ;;
+  esac
+}
+case $1 in /*) cd / ;; esac
+rest=$1/ links=0
+while [ -n "$rest" ]; do
+  name=${'$'}{rest%%/*} rest=${'$'}{rest#*/}
+  case $name in '' | .) continue ;; ..) cd -P ..; continue ;; esac
+  if [ -L "./$name" ]; then
+    trusted "$name" || refuse "$(pwd -P)/$name is a symbolic link that another user can change"
+    links=$((links + 1))
+    [ "$links" -le 40 ] || refuse 'there are too many symbolic links on the way'
+    link=$(readlink -- "./$name"; echo .)
+    rest=${'$'}{link%??}/$rest
+    case $link in /*) cd / ;; esac
+  else
+    [ -d "./$name" ] || mkdir -- "./$name"
+    here=$(stat -c %d:%i .)
+    cd -P -- "./$name"
+    [ "$(stat -c %d:%i ..)" = "$here" ] || refuse "$name on the way to $1 was replaced while it was looked at"
+  fi
+done
+pwd -P
+`
+
+/** The real path of a folder to restore into, which is made where there is none. As root, no link is followed that another user can change. */
+export async function targetFolder(given: string, { where, start }: Pick<Place, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
+  try {
+    return (await output({ where, root: given, start }, 'sh', ['-euc', WALK, 'sh', given], signal)).slice(0, -1)
+  } catch (cause) {
+    if (!(cause instanceof ChildError)) throw cause
+    const said = cause.exit.stderr.trim().split('\n').at(-1)
+    const hint = /symbolic link|replaced/.test(said ?? '')
+      ? 'That user could lead the files anywhere. Give the path of the folder itself, without links, or restore as that user.'
+      : 'Is the path right, may this user write there, and are sh and the GNU coreutils installed?'
+    throw new LifeboatError(`there can be no restore into ${where}: ${said || cause.message}`, { cause, hint })
+  }
+}
+
+/** The paths (latin1) of the folders in the target, itself among them as the empty text, in which users other than root can make or move entries. */
+export async function* foldersOfOthers(place: Place, signal: AbortSignal): AsyncGenerator<{ path: string; owner: string }, void, void> {
+  const child = place.start('sh', ['-euc', `${REFUSE}${IN_TARGET}${FIND_FOLDERS}`, 'sh', place.root], { signal })
+  child.end()
+  let rest = ''
+  for await (const bytes of child.stdout) {
+    const found = (rest + bytes.toString('latin1')).split('\0')
+    rest = found.pop()!
+    for (const line of found) yield { owner: line.slice(0, line.indexOf(' ')), path: line.slice(line.indexOf(' ') + 1) }
+  }
+}
+
+const FIND_FOLDERS = String.raw`exec find . -type d '(' ! -uid 0 -o -perm /022 ')' -printf '%U %P\0'`

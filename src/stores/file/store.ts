@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto'
+import { lstat, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import path from 'node:path'
+import { makeFolders, readUpTo, refuseLinks, syncFolder, writeDurably } from './disk.ts'
+import { ABSENT, explain, isErrno, isFull, linkedFolder } from './errors.ts'
+import { type Mounting, refuseUnmounted } from './mount.ts'
+import { checkKey, isKey, NotFound, type Store, type StoredObject } from '../store.ts'
+import { INCOMING, isAbandoned } from '../walk.ts'
+
+/**
+ * A store in a folder. A put writes a temporary file, syncs it, renames it into place and syncs the folder. Links below the folder are not
+ * followed, and what is no plain file counts as a damaged object.
+ */
+export class FileStore implements Store {
+  readonly name: string
+  readonly #root: string
+  readonly #mounting: Mounting
+  /** Folders known to exist durably, so that each is made and its parents synced once. */
+  readonly #folders = new Map<string, Promise<void>>()
+  /** Temporary files of puts that failed, as far as they could not be removed at once. */
+  readonly #left = new Set<string>()
+  /** Or has tried to. */
+  #wrote = false
+
+  constructor(root: string, mounting: Mounting = { mounted: undefined }) {
+    this.#root = path.resolve(root)
+    this.#mounting = mounting
+    this.name = `file:${this.#root}`
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const target = this.#path(key)
+    const name = randomUUID()
+    const temporary = path.join(this.#root, INCOMING, name)
+    try {
+      await this.#refuseLinks(path.dirname(key))
+      await this.#refuseLinks(INCOMING)
+      await this.#folder(path.dirname(target))
+      await this.#folder(path.dirname(temporary))
+      this.#wrote = true
+      await writeDurably(temporary, bytes).catch(async (error: unknown) => {
+        if (!isFull(error)) throw error
+        await rm(temporary, { force: true })
+        await this.sweep()
+        await writeDurably(temporary, bytes)
+      })
+      await rename(temporary, target)
+      await syncFolder(path.dirname(target))
+    } catch (cause) {
+      this.#left.add(name)
+      await this.#discard(name)
+      throw explain(`cannot write ${key} to ${this.name}`, cause)
+    }
+  }
+
+  async get(key: string, most: number): Promise<Buffer> {
+    const file = this.#path(key)
+    try {
+      await this.#refuseLinks(path.dirname(key))
+      return await readUpTo(file, most, key, this.name)
+    } catch (cause) {
+      if (isErrno(cause, ...ABSENT)) throw new NotFound(key, this.name, { cause })
+      throw explain(`cannot read ${key} from ${this.name}`, cause)
+    }
+  }
+
+  async head(key: string): Promise<StoredObject> {
+    const file = this.#path(key)
+    try {
+      await this.#refuseLinks(path.dirname(key))
+      const found = await lstat(file)
+      if (!found.isDirectory()) return { key, size: found.size, modified: found.mtime }
+    } catch (cause) {
+      if (!isErrno(cause, ...ABSENT)) throw explain(`cannot read ${key} from ${this.name}`, cause)
+    }
+    throw new NotFound(key, this.name)
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    if (folder !== '') this.#path(folder.slice(0, -1))
+    for await (const key of this.#walk(folder, prefix)) {
+      if (!key.startsWith(prefix)) continue
+      try {
+        const { size, mtime } = await lstat(this.#path(key))
+        yield { key, size, modified: mtime }
+      } catch (cause) {
+        // Deleted by another run since its folder was read: not there any more.
+        if (!isErrno(cause, 'ENOENT')) throw explain(`cannot list ${this.name}`, cause)
+      }
+    }
+  }
+
+  async *#walk(folder: string, prefix: string): AsyncGenerator<string, void, void> {
+    let entries
+    try {
+      await this.#refuseLinks(folder)
+      entries = await readdir(path.join(this.#root, folder), { withFileTypes: true })
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return
+      throw explain(`cannot list ${this.name}`, cause)
+    }
+    for (const entry of entries) {
+      // What no key can name was put there by someone else: a file manager, a NAS.
+      if ((entry.name === INCOMING && folder === '') || !isKey(entry.name)) continue
+      const key = folder + entry.name
+      if (entry.isDirectory()) {
+        if (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) yield* this.#walk(`${key}/`, prefix)
+      } else if (entry.isSymbolicLink() && (await leadsToFolder(path.join(this.#root, key)))) {
+        throw linkedFolder(key, this.name)
+      } else {
+        // Also what is no plain file: left out, a snapshot would seem not to be there, and a prune would delete what it needs.
+        yield key
+      }
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    const file = this.#path(key)
+    try {
+      await this.#refuseLinks(path.dirname(key))
+      await unlink(file)
+    } catch (cause) {
+      if (!isErrno(cause, ...ABSENT)) throw explain(`cannot delete ${key} from ${this.name}`, cause)
+    }
+  }
+
+  /** Of the disk that the folder is on, or will be. */
+  async free(): Promise<number> {
+    for (let folder = this.#root; ; folder = path.dirname(folder)) {
+      try {
+        const { bavail, bsize } = await statfs(folder)
+        return bavail * bsize
+      } catch (cause) {
+        if (!isErrno(cause, 'ENOENT') || folder === path.dirname(folder)) throw explain(`cannot ask ${this.name} for its free space`, cause)
+      }
+    }
+  }
+
+  /** Only plain files that are named as ours are, directly in the folder of uploads. */
+  async sweep(): Promise<void> {
+    for (const name of this.#left) await this.#discard(name)
+    try {
+      await this.#refuseLinks(INCOMING)
+      for (const entry of await readdir(path.join(this.#root, INCOMING), { withFileTypes: true })) {
+        if (!entry.isFile() || !isAbandoned(entry.name, (await lstat(path.join(this.#root, INCOMING, entry.name))).mtime)) continue
+        await unlink(path.join(this.#root, INCOMING, entry.name))
+      }
+    } catch (cause) {
+      // Another run finished or removed one, or it is another user's to remove.
+      if (!isErrno(cause, ...ABSENT, 'EACCES', 'EPERM', 'EROFS')) throw explain(`cannot clean up ${this.name}`, cause)
+    }
+  }
+
+  /** After a run that wrote, removes what uploads left behind. */
+  async close(): Promise<void> {
+    if (this.#wrote) await this.sweep()
+  }
+
+  /** Removes a temporary file of this run; where the system refuses, `sweep` tries again. */
+  async #discard(name: string): Promise<void> {
+    try {
+      await this.#refuseLinks(INCOMING)
+      await rm(path.join(this.#root, INCOMING, name), { force: true })
+      this.#left.delete(name)
+    } catch (error) {
+      if (!isErrno(error)) throw error
+    }
+  }
+
+  #refuseLinks(folder: string): Promise<void> {
+    return refuseLinks(this.#root, folder, this.name)
+  }
+
+  #path(key: string): string {
+    return path.join(this.#root, checkKey(key))
+  }
+
+  /** Makes a folder of the store, and the store's own with everything above it, each durable in its parent. */
+  #folder(folder: string): Promise<void> {
+    let made = this.#folders.get(folder)
+    if (!made) {
+      made = this.#makeFolder(folder)
+      this.#folders.set(folder, made)
+    }
+    return made
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    try {
+      if (folder !== this.#root) await this.#folder(path.dirname(folder))
+      else await refuseUnmounted(this.#root, this.#mounting)
+      await makeFolders(folder)
+      // Also where it is there already: who made it may not have come to sync it, or been killed before.
+      if (folder !== this.#root) await syncFolder(path.dirname(folder))
+    } catch (cause) {
+      this.#folders.delete(folder)
+      throw cause
+    }
+  }
+}
+
+/** Whether what a link names is a folder; false for a link that leads nowhere. */
+async function leadsToFolder(link: string): Promise<boolean> {
+  try {
+    return (await stat(link)).isDirectory()
+  } catch (cause) {
+    if (isErrno(cause)) return false
+    throw cause
+  }
+}

@@ -1,0 +1,63 @@
+import { Misread } from '../../error.ts'
+import type { DestinationKind, RemoteDestination } from '../destination.ts'
+import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../destination-url.ts'
+
+/** A bucket of an S3 service, or a part of one. */
+export interface S3Destination extends RemoteDestination {
+  kind: 's3'
+  bucket: string
+  /** What every key begins with: empty, or with a slash at its end. */
+  prefix: string
+  /** Undefined leaves it to the environment and profiles of AWS. */
+  region: string | undefined
+  /** Undefined is AWS itself. */
+  endpoint: string | undefined
+  /** `https://endpoint/bucket/key` instead of `https://bucket.endpoint/key`. */
+  pathStyle: boolean
+  storageClass: string | undefined
+  encryption: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined
+  kmsKey: string | undefined
+  /** Undefined leaves them to the environment, profiles and roles of AWS. */
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string | undefined } | undefined
+}
+
+const SHOWN = ['region', 'endpoint', 'path-style', 'storage-class', 'sse', 'sse-kms-key-id']
+const SECRET = ['access-key-id', 'secret-access-key', 'session-token']
+const ENCRYPTIONS = ['AES256', 'aws:kms', 'aws:kms:dsse'] as const
+
+export const s3Kind: DestinationKind<S3Destination> = {
+  parse(text) {
+    const { user, password, host: bucket, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET])
+    if (user !== undefined || password !== undefined) throw new Misread('s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters')
+    // The service's own rules (Amazon S3, "General purpose bucket naming rules"); others allow more, and capitals.
+    if (port !== undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}$/.test(bucket)) throw new Misread('s3:// is followed by the name of a bucket; the host of a service goes into endpoint=')
+    const prefix = path.replace(/^\/+|\/+$/g, '')
+    if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) throw new Misread('the path has an empty part, . or ..')
+    const pathStyle = parameters['path-style']
+    if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') throw new Misread('path-style is neither true nor false')
+    const encryption = ENCRYPTIONS.find((one) => one === parameters['sse'])
+    if (parameters['sse'] !== undefined && encryption === undefined) throw new Misread(`sse is not one of ${ENCRYPTIONS.join(', ')}`)
+    if (parameters['sse-kms-key-id'] !== undefined && (encryption ?? 'AES256') === 'AES256') throw new Misread('sse-kms-key-id needs sse=aws:kms')
+    return {
+      kind: 's3',
+      text: `s3://${bucket}${prefix && `/${encodeURI(prefix)}`}${shownParameters(parameters, SHOWN)}`,
+      bucket,
+      prefix: prefix && `${prefix}/`,
+      region: parameters['region'],
+      endpoint: checkedEndpoint(parameters['endpoint']),
+      pathStyle: pathStyle === 'true',
+      storageClass: parameters['storage-class'],
+      encryption,
+      kmsKey: parameters['sse-kms-key-id'],
+      credentials: credentialsIn(parameters),
+    }
+  },
+  secrets: (text) => secretsOfUrl(text, SHOWN),
+}
+
+function credentialsIn(parameters: Readonly<Record<string, string | undefined>>): S3Destination['credentials'] {
+  const { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey, 'session-token': sessionToken } = parameters
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey, sessionToken }
+  if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined
+  throw new Misread('access-key-id and secret-access-key are given together or not at all')
+}

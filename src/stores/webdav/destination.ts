@@ -1,0 +1,27 @@
+import { Misread } from '../../error.ts'
+import type { DestinationKind, RemoteDestination } from '../destination.ts'
+import { readUrl, secretsOfUrl } from '../destination-url.ts'
+
+/** A folder (collection) of a WebDAV server. */
+export interface WebdavDestination extends RemoteDestination {
+  kind: 'webdav' | 'webdavs'
+  /** `http://host:port/path/`: with a slash at its end, and without user and password. */
+  base: string
+  user: string | undefined
+  password: string | undefined
+}
+
+export const webdavKind: DestinationKind<WebdavDestination> = {
+  parse(text) {
+    const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav'
+    const { user, password, host, port, path } = readUrl(text, [])
+    if ((user === undefined) !== (password === undefined)) throw new Misread(`${kind}://user:password@host has a user or a password alone; for a token, give webdav-token`)
+    const parts = path.split('/').filter((part) => part !== '')
+    if (parts.some((part) => part === '.' || part === '..')) throw new Misread('the path has a part . or ..')
+    const place = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}/${parts.map((part) => `${encodeURIComponent(part)}/`).join('')}`
+    const base = URL.parse(`${kind === 'webdavs' ? 'https' : 'http'}://${place}`)
+    if (!base) throw new Misread('the name after :// is not that of a host')
+    return { kind, text: `${kind}://${place.replace(/\/$/, '')}`, base: base.href, user, password }
+  },
+  secrets: (text) => secretsOfUrl(text, []),
+}

@@ -1,0 +1,64 @@
+import { startChild } from '../../../src/process/child.ts'
+import { clientEnvironment, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { diagnose, judge } from '../../../src/sources/postgres/diagnosis.ts'
+import type { QueryContext } from '../../../src/sources/postgres/query.ts'
+import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
+
+const variables = { PATH: process.env['PATH'] ?? '' }
+const client = { major: 17, directory: clientDirectory(17) }
+let server: Server
+beforeAll(async () => {
+  server = await startServer(17)
+  await server.createDatabase('shop')
+  await server.sql(
+    `CREATE TABLE orders (id int); CREATE TABLE "Odd name" (id int); CREATE SCHEMA billing; CREATE TABLE billing.invoices (id serial);
+     CREATE TABLE tenants (id int); ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+     CREATE ROLE reader LOGIN PASSWORD 'reader-password'; GRANT SELECT ON orders, tenants TO reader;
+     SELECT lo_from_bytea(0, 'x');`,
+    'shop',
+  )
+})
+afterAll(() => server.stop())
+
+const context = (url: string): QueryContext => ({ connection: parseDatabaseUrl(url, variables), client, variables })
+const at = () => `127.0.0.1:${server.port}`
+const statesOf = (checks: ReturnType<typeof judge>): Record<string, string> => Object.fromEntries(checks.map(({ check, state }) => [check, state]))
+
+test('for a superuser all is well, but that the connection is in the clear', async () => {
+  const facts = await diagnose(context(server.url('shop')))
+  expect(facts).toMatchObject({ user: 'postgres', superuser: true, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, pooled: false })
+  expect(facts.size).toBeGreaterThan(1e6)
+  expect(statesOf(judge('shop', facts, at(), server.port))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
+})
+
+test('what a role may not read, and what row security hides from it, is named', async () => {
+  const facts = await diagnose(context(server.url('shop', 'reader', 'reader-password')))
+  expect(facts).toMatchObject({ unreadable: ['billing.invoices', 'billing.invoices_id_seq', 'public."Odd name"'], hidden: ['public.tenants'], foreignLargeObjects: 1, superuser: false })
+  const checks = judge('shop', facts, at(), server.port)
+  expect(statesOf(checks)).toMatchObject({ privileges: 'bad', 'row security': 'bad', 'large objects': 'warning' })
+  expect(checks.find(({ check }) => check === 'privileges')).toMatchObject({ says: expect.stringContaining('public."Odd name"'), fix: 'GRANT pg_read_all_data TO reader' })
+})
+
+test('a table that another session has locked is named, and asking does not wait for it', async () => {
+  const { connection } = context(server.url('shop'))
+  const holder = startChild(`${client.directory}/psql`, ['-X', '-q', '-A', '-t', '-w'], { environment: clientEnvironment(connection, variables) })
+  const output = holder.stdout[Symbol.asyncIterator]()
+  await holder.write(Buffer.from("BEGIN; LOCK TABLE orders; SELECT 'locked';\n"))
+  expect((await output.next()).value?.toString()).toContain('locked')
+  const facts = await diagnose(context(server.url('shop')))
+  await holder.stop()
+  expect(facts.locks).toEqual([{ table: 'public.orders', pid: expect.any(Number), seconds: expect.any(Number) }])
+  expect(judge('shop', facts, at(), server.port)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
+})
+
+test('through a socket nobody can listen', async () => {
+  const url = `postgresql:///shop?host=${server.socketDirectory}&port=${server.port}&user=postgres&password=${encodeURIComponent(server.password)}`
+  expect(statesOf(judge('shop', await diagnose(context(url)), at(), server.port))).toMatchObject({ encryption: 'good', session: 'good' })
+})
+
+test('a pooler in transaction mode is a problem, and another port than the server knows of a warning', async () => {
+  const facts = await diagnose(context(server.url('shop')))
+  expect(statesOf(judge('shop', { ...facts, pooled: true, direct: 'db:5432' }, at(), server.port))).toMatchObject({ session: 'bad' })
+  expect(statesOf(judge('shop', facts, at(), server.port + 1))).toMatchObject({ session: 'warning' })
+  expect(statesOf(judge('shop', { ...facts, standby: true, tls: 'TLSv1.3' }, at(), server.port))).toMatchObject({ standby: 'warning', encryption: 'good' })
+})

@@ -1,0 +1,108 @@
+import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { diagnose, judge } from '../../../src/sources/postgres/diagnosis.ts'
+import { detectPooler, directServer, sharesProcesses } from '../../../src/sources/postgres/pooler.ts'
+import { query, withoutTransaction } from '../../../src/sources/postgres/query.ts'
+import { PostgresSource } from '../../../src/sources/postgres/source.ts'
+import { type Pgbouncer, startPgbouncer } from '../../support/pgbouncer.ts'
+import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
+import { quiet } from '../../support/quiet.ts'
+
+const variables = { PATH: process.env['PATH'] ?? '' }
+const client = { major: 17, directory: clientDirectory(17) }
+let server: Server
+beforeAll(async () => {
+  server = await startServer(17, { auth: 'trust' })
+  await server.createDatabase('shop')
+  await server.sql('CREATE TABLE acc (id int)', 'shop')
+})
+afterAll(() => server.stop())
+
+const context = (url: string) => ({ connection: parseDatabaseUrl(url, variables), client, variables })
+const sourceOf = (url: string, allowPooler: boolean) =>
+  new PostgresSource({ name: 'shop', connection: parseDatabaseUrl(url, variables), clients: [client], dumpArguments: [], lockTimeout: 60_000, allowPooler, signal: new AbortController().signal, report: quiet, variables })
+
+async function backUp(source: PostgresSource): Promise<void> {
+  try {
+    await source.open()
+    for await (const { bytes } of source.streams()) for await (const _ of bytes);
+  } finally {
+    await source.close()
+  }
+}
+
+async function through(settings: Record<string, string>, work: (pooler: Pgbouncer) => Promise<void>): Promise<void> {
+  const pooler = await startPgbouncer(server, settings)
+  try {
+    await work(pooler)
+  } finally {
+    await pooler.stop()
+  }
+}
+
+test.each(['1', '2', '20'])('a pooler in transaction mode with a pool of %s is refused, with the server to use instead, and keeps its sessions as they were', (size) =>
+  through({ pool_mode: 'transaction', default_pool_size: size }, async (pooler) => {
+    await expect(backUp(sourceOf(pooler.url('shop'), false))).rejects.toMatchObject({
+      message: `127.0.0.1:${pooler.port}/shop is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`,
+      hint: expect.stringContaining(`127.0.0.1:${server.port} in place of 127.0.0.1:${pooler.port}`),
+    })
+    for (let session = 0; session < 5; session++) {
+      await expect(sessionOf(pooler)).resolves.toBe('0')
+    }
+  }))
+
+/** What an application gets, whose tables are in its search_path. */
+const sessionOf = async (pooler: Pgbouncer): Promise<string> => (await withoutTransaction('SELECT count(*) FROM acc', context(pooler.url('shop')))).toString().trim()
+
+test('a query of ours leaves nothing in a pooled session', () =>
+  through({ pool_mode: 'transaction', default_pool_size: '1' }, async (pooler) => {
+    await query('SELECT pg_catalog.pg_backend_pid()', context(pooler.url('shop')))
+    await expect(sessionOf(pooler)).resolves.toBe('0')
+  }))
+
+test('a pooler that resets its sessions is accepted where that is asked for', () =>
+  through({ pool_mode: 'transaction', server_reset_query_always: '1' }, async (pooler) => {
+    await backUp(sourceOf(pooler.url('shop'), true))
+    await expect(sessionOf(pooler)).resolves.toBe('0')
+  }))
+
+test('a pooler in session mode is as good as the server, however small its pool is', () =>
+  through({ pool_mode: 'session', default_pool_size: '2' }, async (pooler) => {
+    await backUp(sourceOf(pooler.url('shop'), false))
+    await expect(sessionOf(pooler)).resolves.toBe('0')
+  }))
+
+test('a pooler in statement mode is told as well', () =>
+  through({ pool_mode: 'statement' }, async (pooler) => {
+    expect(await detectPooler(context(pooler.url('shop')))).toMatchObject({ pooled: true })
+    await expect(query('SELECT 1', context(pooler.url('shop')))).rejects.toThrow('pooler in transaction mode, or in statement mode')
+  }))
+
+test('doctor names it, and the server to use instead', () =>
+  through({ pool_mode: 'transaction' }, async (pooler) => {
+    const at = context(pooler.url('shop'))
+    const checks = judge('shop', await diagnose(at), at.connection.server, pooler.port)
+    expect(checks).toContainEqual(expect.objectContaining({ check: 'session', state: 'bad', fix: expect.stringContaining(`with 127.0.0.1:${server.port} in place of`) }))
+  }))
+
+const session = (process: string, ...times: number[]) => times.map((time) => ({ process, time }))
+
+test('sessions at the same time that share a process are pooled, one after the other they are not', () => {
+  expect(sharesProcesses([session('1', 0, 5), session('2', 1, 6)])).toBe(false)
+  expect(sharesProcesses([session('1', 0, 5), session('1', 6, 9)])).toBe(false)
+  expect(sharesProcesses([session('1', 0, 5), session('1', 4, 9)])).toBe(true)
+  expect(sharesProcesses([[...session('1', 0), ...session('2', 1)], []])).toBe(true)
+  expect(sharesProcesses([[], []])).toBe(false)
+})
+
+test.each([
+  ['postgres://u:p@aws-0-eu-central-1.pooler.supabase.com:6543/postgres', undefined, 'aws-0-eu-central-1.pooler.supabase.com:5432'],
+  ['postgres://u:p@ep-cool-name-123-pooler.eu-central-1.aws.neon.tech/db', undefined, 'ep-cool-name-123.eu-central-1.aws.neon.tech:5432'],
+  ['postgres://u:p@db-do-user-1.b.db.ondigitalocean.com:25061/db', undefined, 'db-do-user-1.b.db.ondigitalocean.com:25060'],
+  ['postgres://u:p@bouncer:6432/db', { address: '10.0.0.5', port: 5432 }, '10.0.0.5:5432'],
+  ['postgres://u:p@bouncer:6432/db', { address: 'fd00::5', port: 5432 }, '[fd00::5]:5432'],
+  ['postgres://u:p@bouncer:6432/db', { address: '127.0.0.1', port: 5432 }, 'bouncer:5432'],
+  ['postgres://u:p@bouncer:6432/db', undefined, undefined],
+  ['postgres://u:p@bouncer:6432/db', { address: 'a sentence of a hostile server', port: 5432 }, undefined],
+])('instead of %s', (url, seen, direct) => {
+  expect(directServer(parseDatabaseUrl(url), seen)).toBe(direct)
+})

@@ -1,0 +1,65 @@
+import { hintFor, rolesHint, parseRestoreOutput } from '../../../src/sources/postgres/restore-output.ts'
+
+// What pg_restore 17 prints, LC_ALL=C.
+const printed = `pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
+Command was: SET transaction_timeout = 0;
+pg_restore: error: could not execute query: ERROR:  role "gone" does not exist
+Command was: ALTER TABLE public.theirs OWNER TO gone;
+
+pg_restore: error: could not execute query: ERROR:  syntax error
+LINE 2: more
+        ^
+Command was: CREATE FUNCTION f()
+  second line
+pg_restore: warning: there are circular foreign-key constraints on this table:
+pg_restore: detail: a
+pg_restore: error: COPY failed for table "t": ERROR:  duplicate key value violates unique constraint "t_pkey"
+DETAIL:  Key (id)=(1) already exists.
+CONTEXT:  COPY t, line 1
+pg_restore: warning: errors ignored on restore: 4
+`
+
+test('every error is one text, settings of newer servers apart', () => {
+  expect(parseRestoreOutput(printed)).toEqual({
+    errors: [
+      'role "gone" does not exist: ALTER TABLE public.theirs OWNER TO gone;',
+      'syntax error\nLINE 2: more\n        ^: CREATE FUNCTION f()',
+      'COPY failed for table "t": ERROR:  duplicate key value violates unique constraint "t_pkey"\nDETAIL:  Key (id)=(1) already exists.\nCONTEXT:  COPY t, line 1',
+    ],
+    warnings: ['there are circular foreign-key constraints on this table:'],
+    finished: true,
+    unknownSettings: ['transaction_timeout'],
+  })
+})
+
+test('silence is no error', () => {
+  expect(parseRestoreOutput('')).toEqual({ errors: [], warnings: [], finished: false, unknownSettings: [] })
+})
+
+test('a statement that holds a password is not shown', () => {
+  const { errors } = parseRestoreOutput(
+    `pg_restore: error: could not execute query: ERROR:  server "s" does not exist\nCommand was: CREATE USER MAPPING FOR u SERVER s OPTIONS (\n    password 'hunter2'\n);\n`,
+  )
+  expect(errors).toEqual(['server "s" does not exist'])
+})
+
+test.each([
+  ['role "gone" does not exist', 'no-owner and no-privileges'],
+  ['must be owner of table t', 'no-owner'],
+  ['permission denied to create extension "x"', 'no-owner'],
+  ['extension "postgis" is not available', 'install the missing extension'],
+  ['could not extend file: No space left on device', 'disk of the target server'],
+])('%s has a hint', (error, hint) => {
+  expect(hintFor([error], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toContain(hint)
+})
+
+test('missing roles are created with lines that work as they stand, where the backup has them', () => {
+  expect(hintFor(['role "gone" does not exist'], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toMatch(
+    /\n {2}sh recover\.sh extract 20261120T020000Z-5f3a9c1e app\/globals\.sql -i key\.txt -o globals\.sql\n {2}psql -d postgres -f globals\.sql\n.*unless policies name roles/,
+  )
+  expect(hintFor(['role "gone" does not exist'], rolesHint('20261120T020000Z-5f3a9c1e', 'app', false))).not.toContain('globals.sql')
+})
+
+test('an error that nothing is known to help against has no hint', () => {
+  expect(hintFor(['syntax error'], '')).toBeUndefined()
+})

@@ -1,0 +1,215 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { RestoreOutcome } from '../../../src/sources/postgres/restore.ts'
+import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
+import { run } from '../../support/client-programs.ts'
+import { compareDatabases } from '../../support/compare-databases.ts'
+import { clientDirectory, clientEnvironment, type Server, startServer } from '../../support/postgres-server.ts'
+import { dump, failure, loadTenants, restoreInto } from '../../support/restoring.ts'
+
+const told: string[] = []
+let temporary: string
+beforeEach(() => {
+  told.splice(0)
+  temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-part-'))
+})
+afterEach(() => {
+  const left = readdirSync(temporary)
+  rmSync(temporary, { recursive: true })
+  expect(left).toEqual([])
+})
+
+let count = 0
+const withoutPublication = (lines: string[]) => lines.filter((line) => !line.startsWith('ALTER PUBLICATION'))
+
+describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
+  let server: Server
+  let bytes: Buffer
+  beforeAll(async () => {
+    server = await startServer(major)
+    await loadTenants(server, 'shop')
+    bytes = dump(server, 'shop', major, ...(major === 18 ? ['--statistics'] : []))
+  })
+  afterAll(() => server.stop())
+
+  const restore = (database: string, more: Partial<RestoreOptions>): Promise<RestoreOutcome> => restoreInto(server, database, bytes, temporary, told, more)
+  const empty = async (): Promise<string> => {
+    const database = `empty${++count}`
+    await server.createDatabase(database)
+    return database
+  }
+  /** What pg_dump writes of some tables and of what is theirs, rows included. */
+  const tablesOf = async (database: string, ...patterns: string[]): Promise<string[]> => {
+    const text = await run(path.join(clientDirectory(major), 'pg_dump'), patterns.map((pattern) => `--table=${pattern}`), { env: clientEnvironment(server, database) })
+    return text.split('\n').filter((line) => line !== '' && !line.startsWith('--') && !/^\\(un)?restrict /.test(line))
+  }
+  const missing = async (database: string): Promise<string[]> => compareDatabases({ server, database: 'shop' }, { server, database })
+
+  test('a table comes with everything that belongs to it; a foreign key to another is left out and listed', async () => {
+    const database = await empty()
+    const outcome = await restore(database, { tables: ['app.orders'] })
+    expect(outcome).toMatchObject({ errors: [], left: 'everything' })
+    expect(outcome.restored).toBe(outcome.entries)
+    const [original, restored] = [await tablesOf('shop', 'app.orders*'), await tablesOf(database, 'app.orders*')]
+    const key = ['    ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES app.tenants(id);', '    ADD CONSTRAINT changes']
+    // The statement of the key has a line before it that is left out as well, and so has the publication.
+    const without = original.filter((line, at) => !key[0]!.startsWith(line) && original[at + 1] !== key[0] && !line.startsWith('ALTER PUBLICATION'))
+    expect(restored).toEqual(without)
+    expect(outcome.selection!.leftOut).toEqual(expect.arrayContaining([
+      { what: 'foreign key app.orders of_tenant', why: 'table app.tenants is not selected' },
+      { what: 'publication table changes orders', why: 'publication changes is not selected' },
+      { what: 'view app.open', why: 'it reads table app.orders, and is not selected' },
+      { what: 'materialized view app.totals', why: 'it reads table app.orders, and is not selected' },
+    ]))
+    // The policy of a partition reads app.members, without whose rows it would say something else; that table's own key is left out.
+    expect(outcome.selection!.added).toEqual(expect.arrayContaining([
+      'table app.members', 'type app.status', 'domain app.amount', 'function app.code()', 'function app.sees(integer)', 'function app.stamp()', 'sequence app.shared', 'schema app',
+    ]))
+    expect(outcome.selection!.added.join()).not.toMatch(/unused|items|invoices|self|other/)
+    // Nothing in the restored database is different from the original.
+    expect((await missing(database)).filter((line) => line.includes('only in the second') || line.includes('≠') && !line.endsWith('missing'))).toEqual([])
+  })
+
+  test('row security of the restored table holds', async () => {
+    const database = await empty()
+    await restore(database, { tables: ['app.orders'] })
+    const seen = (tenant: number) => server.sql(`SET app.tenant = ${tenant}; SET ROLE tenant; SELECT string_agg(DISTINCT tenant::text, ',') FROM app.orders`, database)
+    expect([await seen(1), await seen(2), await seen(3)]).toEqual(['1', '2', ''])
+  })
+
+  test('with the table that a foreign key needs, the key comes too', async () => {
+    const database = await empty()
+    const outcome = await restore(database, { tables: ['app.orders', 'tenants'] })
+    expect(outcome.errors).toEqual([])
+    expect(outcome.selection!.leftOut.map(({ what }) => what).join()).not.toContain('foreign key')
+    const patterns = ['app.orders*', 'app.tenants*', 'app.members']
+    // The order of objects that do not depend on one another is another.
+    expect((await tablesOf(database, ...patterns)).toSorted()).toEqual(withoutPublication(await tablesOf('shop', ...patterns)).toSorted())
+    // An identity column and both kinds of sequences go on where they were.
+    expect(await server.sql(`INSERT INTO app.tenants (name) VALUES ('c') RETURNING id`, database)).toBe('3')
+    expect(await server.sql(`SELECT nextval('app.shared'), nextval('app.orders_id_seq')`, database)).toBe('1400|401')
+    if (major === 18) expect(await server.sql(`SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'orders_2025'`, database)).toBe('t')
+  })
+
+  test('a schema comes with everything in it, and with the tables of others that it depends on', async () => {
+    const database = await empty()
+    const outcome = await restore(database, { schemas: ['app'] })
+    expect(outcome.errors).toEqual([])
+    expect(withoutPublication(await tablesOf(database, 'app.*')).toSorted()).toEqual(withoutPublication(await tablesOf('shop', 'app.*')).toSorted())
+    expect(await server.sql('SELECT app.unused()', database)).toBe('1')
+    expect(outcome.selection).toMatchObject({ added: ['extension citext'], kept: [] })
+  })
+
+  test('clean replaces a table and keeps what protects it, with its keys and publications', async () => {
+    await server.sql(`CREATE DATABASE changed${major} TEMPLATE shop`)
+    const database = `changed${major}`
+    await server.sql(`
+      DROP MATERIALIZED VIEW app.grand, app.totals, app.empty; DROP VIEW app.open; ALTER TABLE app.items DROP CONSTRAINT of_order;`, database)
+    const before = await tablesOf(database, 'app.*')
+    await server.sql(`DROP POLICY own ON app.orders; ALTER TABLE app.orders DISABLE ROW LEVEL SECURITY; DELETE FROM app.orders WHERE id % 2 = 0; ALTER TABLE app.orders ADD COLUMN more int;
+      REVOKE ALL ON app.orders FROM tenant; ALTER TABLE app.orders DROP CONSTRAINT of_tenant`, database)
+    const outcome = await restore(database, { tables: ['app.orders'], mode: 'clean' })
+    expect(outcome).toMatchObject({ errors: [], left: 'everything' })
+    expect(await tablesOf(database, 'app.*')).toEqual(before)
+    expect(outcome.selection!.kept).toEqual(expect.arrayContaining(['type app.status', 'function app.code()', 'schema app', 'table app.members', 'sequence app.shared']))
+    expect(await server.sql(`SELECT string_agg(schemaname || '.' || tablename, ',') FROM pg_publication_tables`, database)).toMatch(/app\.orders/)
+  })
+
+  test('clean refuses to replace a table that others depend on, names them, and touches nothing', async () => {
+    const error = await failure(restore('shop', { tables: ['app.orders'], mode: 'clean' }))
+    expect(error.message).toContain('the selected tables cannot be replaced')
+    for (const name of ['constraint of_order on table app.items', 'view app.open', 'materialized view app.totals']) expect(error.message).toContain(name)
+    expect(error.hint).toContain('Select these tables and views too')
+    expect(await server.sql('SELECT count(*) FROM app.orders', 'shop')).toBe('400')
+  })
+
+  test('clean replaces a table together with everything that depends on it', async () => {
+    const database = `whole${major}`
+    await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)
+    await server.sql(`DELETE FROM app.items; DELETE FROM app.orders`, database)
+    const tables = ['app.orders', 'app.items', 'app.open', 'app.totals', 'app.grand', 'app.empty']
+    expect(await restore(database, { tables, mode: 'clean' })).toMatchObject({ errors: [], left: 'everything', selection: { added: [], leftOut: [] } })
+    expect(await missing(database)).toEqual([])
+  })
+})
+
+describe('on one server', () => {
+  let server: Server
+  let bytes: Buffer
+  let database: string
+  beforeAll(async () => {
+    server = await startServer(17)
+    await loadTenants(server, 'shop')
+    bytes = dump(server, 'shop', 17)
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    database = `target${++count}`
+    await server.createDatabase(database)
+  })
+  const restore = (more: Partial<RestoreOptions>): Promise<RestoreOutcome> => restoreInto(server, database, bytes, temporary, told, more)
+
+  test('inherited children come with their parent', async () => {
+    await restore({ tables: ['other.parent'] })
+    expect(await server.sql('SELECT string_agg(a::text, \',\' ORDER BY a) FROM other.parent', database)).toBe('1,2')
+    expect(await server.sql('DELETE FROM other.parent; SELECT count(*) FROM other.parent', database)).toBe('2') // The rule is there.
+  })
+
+  test('a partition alone is a table of its own, and that is said', async () => {
+    const outcome = await restore({ tables: ['orders_2025'] })
+    expect(outcome.errors).toEqual([])
+    expect(await server.sql('SELECT count(*) FROM app.orders_2025', database)).toBe(await server.sql('SELECT count(*) FROM app.orders_2025', 'shop'))
+    expect(outcome.selection!.leftOut).toContainEqual({ what: 'app.orders_2025 as a partition', why: 'table app.orders is not selected' })
+  })
+
+  test('clean replaces a single partition, and attaches it again', async () => {
+    await server.sql(`DROP DATABASE ${database}`)
+    await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)
+    expect((await failure(restore({ tables: ['orders_2025'], mode: 'clean' }))).message).toContain('items') // Its key needs the rows of the partition.
+    const key = await server.sql(`SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'of_order'`, database)
+    await server.sql('ALTER TABLE app.items DROP CONSTRAINT of_order; DELETE FROM app.orders_2025', database)
+    const outcome = await restore({ tables: ['orders_2025'], mode: 'clean' })
+    expect(outcome).toMatchObject({ errors: [], left: 'everything', selection: { added: [], leftOut: [] } })
+    await server.sql(`ALTER TABLE app.items ADD CONSTRAINT of_order ${key}`, database)
+    expect(await compareDatabases({ server, database: 'shop' }, { server, database })).toEqual([])
+  })
+
+  test('clean replaces a whole database with partitioned tables', async () => {
+    await server.sql(`DROP DATABASE ${database}`)
+    await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)
+    await server.sql('DELETE FROM app.items; DELETE FROM app.orders_2025', database)
+    expect(await restore({ mode: 'clean' })).toMatchObject({ errors: [], left: 'everything' })
+    expect(await compareDatabases({ server, database: 'shop' }, { server, database })).toEqual([])
+  })
+
+  test('every name can be given: with a comma, a space at its end, a line end, or a dot', async () => {
+    const tables = ['odd, name ', 'app.two\nlines', ['dotted.schema', 'a.b']] as const
+    expect(await restore({ tables })).toMatchObject({ errors: [], selection: { leftOut: [] } })
+    expect(await server.sql(`SELECT (SELECT id FROM app."odd, name "), (SELECT id FROM app."two\nlines"), (SELECT id FROM "dotted.schema"."a.b")`, database)).toBe('1|2|3')
+  })
+
+  test('a role that is missing is an error that names it; with no-privileges and no-owner the rest is restored', async () => {
+    await server.sql('CREATE ROLE passing')
+    await server.sql('CREATE TABLE granted (id int); GRANT SELECT ON granted TO passing', 'shop')
+    const archive = dump(server, 'shop', 17)
+    await server.sql('DROP TABLE granted', 'shop')
+    await server.sql('DROP ROLE passing')
+    const outcome = await restoreInto(server, database, archive, temporary, told, { tables: ['granted'] })
+    expect(outcome.errors).toEqual(['role "passing" does not exist: GRANT SELECT ON TABLE public.granted TO passing;'])
+    expect(outcome).toMatchObject({ left: 'part' })
+    await server.sql('DROP TABLE granted', database)
+    expect(await restoreInto(server, database, archive, temporary, told, { tables: ['granted'], noPrivileges: true })).toMatchObject({ errors: [], left: 'everything' })
+  })
+
+  test.each([
+    [{ tables: ['app.ordres'] }, 'the archive has no table app.ordres'],
+    [{ tables: ['other.orders'] }, 'the archive has no table other.orders'],
+    [{ tables: [['app', 'odd, name']] }, 'the archive has no table app.odd, name'],
+    [{ schemas: ['App'] }, 'the archive has no entries in schema App'],
+    [{ tables: ['app.empty'], only: 'data' }, 'the archive has nothing to restore of app.empty with only: data'],
+  ] as [Partial<RestoreOptions>, string][])('%j selects nothing, which is an error that names it', async (options, message) => {
+    expect((await failure(restore(options))).message).toBe(message)
+    expect(await server.sql(`SELECT count(*) FROM pg_class WHERE relname LIKE 'orders%'`, database)).toBe('0')
+  })
+})

@@ -1,0 +1,138 @@
+import { execFileSync } from 'node:child_process'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { BadTar } from '../../../src/sources/files/tar-headers.ts'
+import { localPlace } from '../../../src/sources/volumes/place.ts'
+import { restoreVolume, type VolumeRestore } from '../../../src/sources/volumes/restore.ts'
+import { inPieces, noise } from '../../support/bytes.ts'
+import { mounting } from '../../end-to-end/sandbox.ts'
+import { crafted, evil, folderNamed, hard, link, type Member, top } from '../../support/crafted-tar.ts'
+import { quiet } from '../../support/quiet.ts'
+import { contentsOf, Volumes } from '../../support/volume.ts'
+
+let folder: string
+let target: string
+let volumes: Volumes
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-restore-'))
+  target = path.join(folder, 'target')
+  volumes = new Volumes(folder)
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function write(root: string, files: Record<string, string | Buffer>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(root, name)), { recursive: true })
+    writeFileSync(path.join(root, name), content)
+  }
+}
+
+async function backedUp(files: Record<string, string | Buffer>): Promise<string> {
+  const root = path.join(folder, 'root')
+  write(root, files)
+  await volumes.backup({ volumes: `data=${root}` })
+  return root
+}
+
+const files = { 'a/1.jpg': 'one', 'a/2.txt': 'two', 'b/c/3.jpg': noise('3', 100_000), top: 'x' }
+
+test('a volume comes back into a folder that is made for it, and not into one with something in it', async () => {
+  const root = await backedUp(files)
+  linkSync(path.join(root, 'b/c/3.jpg'), path.join(root, 'a/link'))
+  await volumes.backup({ volumes: `data=${root}`, verify: 'read' })
+  expect(await volumes.restore({ target })).toMatchObject({ volume: 'data', target, mode: 'empty', entries: 9, restored: 9, errors: [] })
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+  await expect(volumes.restore({ target })).rejects.toThrow('is not empty')
+  expect(await volumes.restore({ volume: 'data', 'verify-only': 'true' })).toMatchObject({ target: 'none', entries: 9, restored: 0 })
+})
+
+test('overwrite leaves what else is there, clean does not', async () => {
+  const root = await backedUp(files)
+  write(target, { 'a/1.jpg': 'changed', mine: 'mine', 'top/was/a/folder': 'x' })
+  rmSync(path.join(target, 'top'), { recursive: true })
+  await volumes.restore({ target, mode: 'overwrite' })
+  expect([readFileSync(path.join(target, 'a/1.jpg'), 'utf8'), readFileSync(path.join(target, 'mine'), 'utf8')]).toEqual(['one', 'mine'])
+  await volumes.restore({ target, mode: 'clean' })
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+})
+
+test('only what matches a pattern is restored, with the folders around it and the file that a hard link needs', async () => {
+  const root = await backedUp(files)
+  linkSync(path.join(root, 'a/2.txt'), path.join(root, 'b/link.jpg'))
+  await volumes.backup({ volumes: `data=${root}` })
+  await volumes.restore({ target, paths: '*.jpg\n!1.jpg' })
+  expect(execFileSync('sh', ['-c', 'find . -type f | sort'], { cwd: target, encoding: 'utf8' })).toBe('./a/2.txt\n./b/c/3.jpg\n./b/link.jpg\n')
+  await expect(volumes.restore({ target: `${target}-2`, paths: 'nothing*' })).rejects.toThrow('no file of data matches nothing*')
+})
+
+test('a volume does not begin to fill a disk that has no room for it', async () => {
+  await backedUp({ large: noise('large', 3_000_000) })
+  mkdirSync(target)
+  const place = localPlace(target, process.env, mounting('mount -t tmpfs -o size=2m none "$1"', target))
+  const given: VolumeRestore = { ...archive(Buffer.alloc(0)), place, segments: [{ entries: 1, size: 3_000_000, bytes: () => inPieces(Buffer.alloc(0)) }] }
+  await expect(restoreVolume(given)).rejects.toThrow(/has 2\.\d+ MB free, the restore needs about 3\.00 MB/)
+})
+
+test('owners are restored by number, by name, or left to whoever restores', async () => {
+  const root = await backedUp({ file: 'x' })
+  execFileSync('chown', ['daemon:1234', path.join(root, 'file')])
+  await volumes.backup({ volumes: `data=${root}` })
+  const owners = async (owners: string) => {
+    await volumes.restore({ target: `${target}-${owners}`, owners })
+    return execFileSync('stat', ['-c', '%U %g', `${target}-${owners}/file`], { encoding: 'utf8' }).trim()
+  }
+  expect([await owners('number'), await owners('name'), await owners('none')]).toEqual(['daemon 1234', 'daemon 1234', 'root 0'])
+})
+
+function archive(bytes: Buffer, entries = 99): VolumeRestore {
+  return {
+    name: 'data', place: localPlace(target, process.env), list: () => inPieces(Buffer.alloc(0)), segments: [{ entries, size: bytes.length, bytes: () => inPieces(bytes) }],
+    links: false, patterns: [], mode: 'overwrite', owners: 'number', signal: new AbortController().signal, report: quiet,
+  }
+}
+
+describe('a hostile archive is refused, and nothing outside the target is touched:', () => {
+  test.each<[string, RegExp, (outside: string) => Member[]]>([
+    ['a name with ..', /outside the target/, () => [top, evil('./../outside/f')]],
+    ['a name with .. further in', /outside the target/, () => [top, folderNamed('./d'), evil('./d/../../outside/f')]],
+    ['an absolute name', /outside the target/, (outside) => [top, evil(`${outside}/f`)]],
+    ['a name that does not begin with ./', /outside the target/, () => [top, evil('f')]],
+    ['an empty part of a name', /outside the target/, () => [top, folderNamed('./d'), evil('.//d/f')]],
+    ['a file below a symbolic link', /folder that it did not make/, (outside) => [top, link('./l', outside), evil('./l/f')]],
+    ['a folder in place of the symbolic link before it', /twice or out of order/, (outside) => [top, link('./l', outside), folderNamed('./l'), evil('./l/f')]],
+    ['a symbolic link in place of the folder before it', /twice or out of order/, (outside) => [top, folderNamed('./l'), link('./l', outside), evil('./l/f')]],
+    ['a symbolic link in place of the folder itself', /in place of its folder/, (outside) => [link('../../volumes', outside), evil('./f')]],
+    ['a hard link out of the tree', /not a file of the archive/, (outside) => [top, hard('./h', `${outside}/secret`)]],
+    ['a hard link out of the tree by ..', /not a file of the archive/, () => [top, hard('./h', './../outside/secret')]],
+    ['a hard link through a symbolic link', /not a file of the archive/, (outside) => [top, link('./l', outside), hard('./h', './l/secret')]],
+    ['a file after a hard link', /out of order/, () => [top, evil('./f'), hard('./h', './f'), evil('./i')]],
+    ['a device', /neither a file/, () => [top, { name: './n', type: 'character-device', devmajor: 1, devminor: 3 }]],
+    ['a file there twice', /twice or out of order/, () => [top, evil('./f'), evil('./f')]],
+    ['a file in a folder that the archive has not', /folder that it did not make/, () => [top, evil('./d/f')]],
+  ])('%s', async (_, because, members) => {
+    const outside = path.join(folder, 'outside')
+    write(outside, { secret: 'as it was' })
+    mkdirSync(target)
+    await expect(restoreVolume(archive(await crafted(...members(outside))))).rejects.toThrow(because)
+    expect(readdirSync(outside)).toEqual(['secret'])
+    expect([readFileSync(path.join(outside, 'secret'), 'utf8'), statSync(path.join(outside, 'secret')).nlink]).toEqual(['as it was', 1])
+  })
+
+  test('a symbolic link that is in the target already is replaced, not followed', async () => {
+    const root = await backedUp({ 'd/f': 'good' })
+    const outside = path.join(folder, 'outside')
+    write(outside, { f: 'as it was' })
+    mkdirSync(target)
+    symlinkSync(outside, path.join(target, 'd'))
+    await volumes.restore({ target, mode: 'overwrite' })
+    expect(readFileSync(path.join(outside, 'f'), 'utf8')).toBe('as it was')
+    expect(contentsOf(target)).toEqual(contentsOf(root))
+  })
+
+  test('an archive that ends in the middle of a file is an error', async () => {
+    mkdirSync(target)
+    const whole = await crafted(top, { name: './f', type: 'file', content: 'long '.repeat(2000) })
+    await expect(restoreVolume(archive(whole.subarray(0, 4096)))).rejects.toThrow(BadTar)
+  })
+})

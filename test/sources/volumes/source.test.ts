@@ -1,0 +1,189 @@
+import { execFileSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type VolumeFacts, volumeFacts } from '../../../src/sources/files/facts.ts'
+import { decodeFiles } from '../../../src/sources/files/file-list.ts'
+import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
+import { all, inPieces, noise } from '../../support/bytes.ts'
+import { archiveOf, contentsOf, readVolume, type ReadVolume } from '../../support/volume.ts'
+
+let folder: string
+let root: string
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-volume-'))
+  root = path.join(folder, 'root')
+  mkdirSync(root)
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function write(files: Record<string, string | Buffer>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(root, name)), { recursive: true })
+    writeFileSync(path.join(root, name), content)
+  }
+}
+
+/** What has just changed is read again in any case. */
+const settled = () => sleep(1100)
+
+const factsOf = ({ record }: ReadVolume): VolumeFacts => volumeFacts.parse(record.facts)
+const listOf = async ({ streams }: ReadVolume): Promise<string[]> => (await all(decodeFiles(inPieces(streams.get('data.list')!)))).map(({ type, path }) => `${type} ${path}`)
+
+const filesListed = async (patterns: { include: string[]; exclude: string[] }) =>
+  (await listOf(await readVolume(root, { patterns }))).filter((line) => line.startsWith('f')).map((line) => Buffer.from(line, 'latin1').toString())
+
+function extracted(archive: Buffer): string {
+  const target = mkdtempSync(path.join(folder, 'out-'))
+  execFileSync('tar', ['-xpi', '--numeric-owner', '--delay-directory-restore', '--xattrs', '--xattrs-include=*', '--acls', '-C', target], { input: archive, env: { ...process.env, LC_ALL: 'C' } })
+  return target
+}
+
+test('everything that a file system has comes back from the archives with tar -xi', async () => {
+  write({ 'a/deep/file': 'content', 'a-b/file': 'x', 'empty/.keep': '', [`${'long '.repeat(40)}/${'name'.repeat(50)}`]: 'long' })
+  execFileSync('sh', ['-euc', String.raw`
+    mkdir "$(printf 'not \377 utf-8')"; echo x > "$(printf 'not \377 utf-8/\001\303\251')"; printf x > "$(printf 'line\nend')"
+    truncate -s 30M sparse; echo end >> sparse; mkfifo pipe; setfattr -n user.note -v hello a/deep/file; setfacl -m u:1234:r a/deep/file; setfacl -d -m g:99:rx a
+    chmod 4750 a-b/file; chown 1234:70000 a-b/file; chown 3000000:3000000 a-b; chmod 555 empty`], { cwd: root })
+  symlinkSync('/nowhere/at all', path.join(root, 'a/link'))
+  linkSync(path.join(root, 'a/deep/file'), path.join(root, 'a-b/hard'))
+  linkSync(path.join(root, 'a/deep/file'), path.join(root, `hard ${'long'.repeat(40)} é`))
+  utimesSync(path.join(root, 'a'), 1, 1_234_567_890.123_456)
+  const server = createServer().unref().listen(path.join(root, 'socket'))
+  await new Promise((resolve) => server.once('listening', resolve))
+  const read = await readVolume(root)
+  const target = extracted(archiveOf(read))
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+  for (const [name, bytes] of read.streams) {
+    // Two blocks of zeros end each, whatever tar adds to its last record.
+    const headers = new TarHeaders(() => undefined)
+    if (name.endsWith('.tar')) headers.push(bytes)
+    expect([name, bytes.length]).toEqual([name, name.endsWith('.tar') ? headers.zerosAt! + 1024 : bytes.length])
+  }
+  expect(statSync(path.join(target, 'sparse')).blocks).toBeLessThan(100)
+  expect(statSync(path.join(target, 'a-b/hard')).ino).toBe(statSync(path.join(target, 'a/deep/file')).ino)
+  expect(factsOf(read)).toMatchObject({ skipped: { sockets: 1, devices: 0 }, changed: [], unreadable: [] })
+  server.close()
+})
+
+test('the archive of the same files is the same bytes in another folder, at another time, in another order of creation', async () => {
+  const make = (files: string[]) => {
+    rmSync(root, { recursive: true })
+    mkdirSync(root)
+    for (const name of files) write({ [name]: `content of ${name}` })
+    execFileSync('sh', ['-c', 'truncate -s 10M sparse; echo x >> sparse; find . -exec touch -h -d 2020-01-01T00:00:00.5 {} +'], { cwd: root })
+  }
+  make(['b/1', 'a', 'c/d/e'])
+  const one = await readVolume(root)
+  make(['c/d/e', 'a', 'b/1'])
+  const two = await readVolume(root)
+  expect([...two.streams].map(([name, bytes]) => [name, bytes.toString('latin1')])).toEqual([...one.streams].map(([name, bytes]) => [name, bytes.toString('latin1')]))
+})
+
+test('an unchanged segment is not read again, one with an edit is; ctime shows an edit that keeps size and mtime', async () => {
+  write({ 'large-1': '1', 'large-2': '2', 'small/a': 'a', 'small/b': 'b' })
+  for (const name of ['large-1', 'large-2']) truncateSync(path.join(root, name), 33 * 2 ** 20)
+  const first = await readVolume(root)
+  expect(factsOf(first).segments.every(({ digest }) => digest === '')).toBe(true)
+  await settled()
+  const second = await readVolume(root, { before: first.record })
+  expect(second.reused).toEqual([])
+  expect([...second.streams.keys()]).toEqual(['data.00001.tar', 'data.00002.tar', 'data.00003.tar', 'data.00004.tar', 'data.list'])
+  const third = await readVolume(root, { before: second.record })
+  expect(third.reused).toEqual(['data.00001.tar', 'data.00002.tar', 'data.00003.tar', 'data.00004.tar'])
+  expect(third.streams.get('data.list')).toEqual(second.streams.get('data.list'))
+
+  const { mtime, atime } = statSync(path.join(root, 'small/b'))
+  writeFileSync(path.join(root, 'small/b'), 'B')
+  utimesSync(path.join(root, 'small/b'), atime, mtime)
+  const fourth = await readVolume(root, { before: third.record })
+  expect(fourth.reused).toEqual(['data.00001.tar', 'data.00002.tar', 'data.00003.tar'])
+  expect(readFileSync(path.join(extracted(fourth.streams.get('data.00004.tar')!), 'small/b'), 'utf8')).toBe('B')
+  expect((await readVolume(root, { before: third.record, rescan: true })).reused).toEqual([])
+})
+
+test('one more file moves no other boundary, so that all other segments are known', async () => {
+  const names = Array.from({ length: 40 }, (_, index) => `d${String(index).padStart(2, '0')}/f`)
+  write(Object.fromEntries(names.map((name) => [name, name])))
+  for (const name of names) truncateSync(path.join(root, name), 6 * 2 ** 20)
+  await settled()
+  const before = await readVolume(root)
+  const segments = factsOf(before).segments.length
+  expect(segments).toBeGreaterThan(2)
+  write({ 'd07-new/f': 'new' })
+  const after = await readVolume(root, { before: before.record })
+  // The root folder's own entry has changed, which is in the first.
+  expect(after.reused.length).toBeGreaterThanOrEqual(segments - 2)
+  expect(contentsOf(extracted(Buffer.concat([archiveOf(before), archiveOf(after)])))).toEqual(contentsOf(root))
+})
+
+/** Has tar itself run a script in the volume with every fourth record it writes: in the middle of a large file, however fast its output is read. */
+function whileReading(script: string): { prefix: string[] } {
+  const file = path.join(folder, 'while-reading')
+  writeFileSync(file, `#!/bin/sh\ncd '${root}'\n${script}\n`, { mode: 0o755 })
+  return { prefix: ['env', `TAR_OPTIONS=--checkpoint=4 --checkpoint-action=exec=${file}`] }
+}
+
+test('a file that changes while it is read is read again, and recorded when it changes again', async () => {
+  write({ log: noise('log', 2 * 2 ** 20), other: 'x' })
+  const once = await readVolume(root, whileReading('[ -e ../edited ] || printf more >> log; : > ../edited'))
+  expect([once.again, factsOf(once).changed]).toEqual([1, []])
+  expect(contentsOf(extracted(archiveOf(once)))).toEqual(contentsOf(root))
+
+  const always = await readVolume(root, whileReading('printf more >> log'))
+  expect([always.again, factsOf(always)]).toEqual([1, expect.objectContaining({ changed: ['log'], entries: 3, segments: [{ entries: 3, digest: '' }] })])
+  extracted(archiveOf(always))
+})
+
+test('no path can have tar seem to say something of another file', async () => {
+  const forged = 'z: file changed as we read it\ntar: ./important: Cannot open: Permission denied\ntar: ./z'
+  write({ [forged]: noise('log', 2 * 2 ** 20), important: 'x', z: 'x', 'with \\ and \t: \u00e9': noise('odd', 2 * 2 ** 20) })
+  const always = await readVolume(root, { onUnreadable: 'warn', ...whileReading(`find . -size +1M -exec sh -c 'for one; do printf more >> "$one"; done' sh {} +`) })
+  expect(factsOf(always)).toMatchObject({ unreadable: [], changed: expect.arrayContaining([forged, 'with \\ and \t: \u00e9']), files: 4 })
+  expect(contentsOf(extracted(archiveOf(always))).filter((line) => line.startsWith('./important f '))).toHaveLength(1)
+})
+
+test('a file that shrinks or vanishes while it is read leaves no hole and no false length', async () => {
+  write({ a: noise('a', 2 * 2 ** 20), gone: 'x', z: 'last' })
+  const read = await readVolume(root, whileReading('rm -f gone; truncate -s 100 a'))
+  expect(read.again).toBe(1)
+  expect(contentsOf(extracted(archiveOf(read)))).toEqual(contentsOf(root))
+  expect(await listOf(read)).toEqual(['d ', 'f a', 'f z'])
+  expect(factsOf(read).changed).toEqual(['gone'])
+})
+
+test('patterns of inputs and of .lifeboatignore leave out what they match', async () => {
+  write({ '.lifeboatignore': '*.tmp\n# no\n/cache/\n!keep.tmp\n', 'a.tmp': '', 'keep.tmp': '', 'cache/x': '', 'sub/cache/x': '', 'sub/b.jpg': '', 'sub/c.log': '', 'sub/é.jpg': '' })
+  expect(await filesListed({ include: [], exclude: ['*.log'] })).toEqual(['f .lifeboatignore', 'f keep.tmp', 'f sub/b.jpg', 'f sub/cache/x', 'f sub/é.jpg'])
+  expect(await filesListed({ include: ['*.jpg', 'sub/cache/'], exclude: ['b.*'] })).toEqual(['f sub/cache/x', 'f sub/é.jpg'])
+})
+
+test('a file that may not be read fails the backup before anything is stored, or is left out with a word', async () => {
+  write({ open: 'x', closed: 'x', 'locked/inside': 'x' })
+  chmodSync(path.join(root, 'closed'), 0o600)
+  chmodSync(path.join(root, 'locked'), 0o700)
+  chmodSync(folder, 0o755)
+  const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  const warnings: string[] = []
+  await expect(readVolume(root, { prefix })).rejects.toThrow(/has 2 files that could not be read: closed, locked/)
+  const read = await readVolume(root, { prefix, onUnreadable: 'warn', report: { info: () => undefined, warning: (text) => warnings.push(text), progress: () => undefined, mask: () => undefined } })
+  expect(await listOf(read)).toEqual(['d ', 'f open'])
+  expect(warnings.join()).toMatch(/not in this backup, as they could not be read: closed, locked/)
+})
+
+test('what is mounted inside is not read, nor are devices, and both are counted', async () => {
+  write({ 'mnt/below': 'hidden', file: 'x' })
+  execFileSync('mknod', [path.join(root, 'device'), 'c', '1', '3'])
+  const prefix = ['unshare', '--mount', 'sh', '-euc', `mount -t tmpfs none ${root}/mnt; echo x > ${root}/mnt/inside; exec "$@"`, 'sh']
+  const read = await readVolume(root, { prefix })
+  expect(await listOf(read)).toEqual(['d ', 'f file', 'd mnt'])
+  expect(factsOf(read).skipped).toEqual({ sockets: 0, devices: 1, mounted: 1 })
+})
+
+test('a folder that is not there, or is none, is named', async () => {
+  write({ file: 'x' })
+  await expect(readVolume(path.join(root, 'missing'))).rejects.toThrow(/missing could not be listed: find: .*No such file/)
+  await expect(readVolume(path.join(root, 'file'))).rejects.toThrow(/is not a folder/)
+})
