@@ -3,6 +3,7 @@ import type { Environment } from '../environment.ts'
 import { inputs, missingInput, parseInput, parseInputs, type Input } from '../inputs.ts'
 import type { Report } from '../report/report.ts'
 import { newIdentity, writeKeyOf } from '../repository/keys.ts'
+import { storeAccess } from '../commands/store-access.ts'
 import { openStore } from '../stores/open.ts'
 
 export const keyHelp = [
@@ -46,7 +47,8 @@ export async function writeKey(raw: Record<string, string>, environment: Environ
   if (!key) throw missingInput('encryption-key', inputs.backup['encryption-key'])
   const where = raw['destination'] || variables['LIFEBOAT_DESTINATION']
   if (where === undefined) return writeKeyOf(key, undefined)
-  const store = await openStore(parseInputs('list', { destination: where }, variables), environment)
+  const given = parseInputs('list', { destination: where }, variables)
+  const store = await openStore(given.destination, storeAccess(given), environment)
   try {
     return await writeKeyOf(key, store)
   } finally {

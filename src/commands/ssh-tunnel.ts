@@ -3,7 +3,7 @@ import type { Inputs } from '../inputs.ts'
 import type { Connection } from '../sources/postgres/connection.ts'
 import { connectionFailed } from '../sources/postgres/errors.ts'
 import { byLoopback, serversOf, straight, type Way } from '../sources/postgres/tunnelled.ts'
-import { sshAccess } from '../net/ssh/access.ts'
+import { sshAccess } from './store-access.ts'
 import { Tunnel } from '../net/ssh/tunnel.ts'
 
 /** Straight, or through `ssh-tunnel`; then `close` ends it. Throws (status 2) for a connection that no tunnel can lead to. */

@@ -5,8 +5,13 @@ import type { Looking, SnapshotChoice } from '../repository/catalog.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'
 import { openRepository } from '../repository/repository.ts'
-import { openStore, type StoreInputs } from '../stores/open.ts'
+import type { Destination } from '../stores/destination.ts'
+import { openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
+import { storeAccess, type StoreInputs } from './store-access.ts'
+
+/** The inputs that say where a store is, and how to reach it. */
+type StorePlace = StoreInputs & { destination: Destination }
 
 /** The inputs of a store to look for snapshots in: one that is named by its id may be of any set. */
 export function lookedIn<I extends { set: string }>(inputs: I, ...choices: SnapshotChoice[]): Omit<I, 'set'> & { set: string | undefined } {
@@ -19,10 +24,10 @@ export function lookingAs(environment: Environment): Looking {
 }
 
 /** Opens a store that is there already, for as long as `work` takes, and its keys; where no key is given, and none is required, `keys` is undefined. */
-export async function withStore<T>(inputs: StoreInputs & { 'encryption-key': string }, environment: Environment, work: (store: Store, keys: Keys) => Promise<T>): Promise<T>
-export async function withStore<T>(inputs: StoreInputs & { 'encryption-key': string | undefined }, environment: Environment, work: (store: Store, keys: Keys | undefined) => Promise<T>): Promise<T>
-export async function withStore<T>(inputs: StoreInputs & { 'encryption-key': string | undefined }, environment: Environment, work: (store: Store, keys: never) => Promise<T>): Promise<T> {
-  const store = await openStore(inputs, environment)
+export async function withStore<T>(inputs: StorePlace & { 'encryption-key': string }, environment: Environment, work: (store: Store, keys: Keys) => Promise<T>): Promise<T>
+export async function withStore<T>(inputs: StorePlace & { 'encryption-key': string | undefined }, environment: Environment, work: (store: Store, keys: Keys | undefined) => Promise<T>): Promise<T>
+export async function withStore<T>(inputs: StorePlace & { 'encryption-key': string | undefined }, environment: Environment, work: (store: Store, keys: never) => Promise<T>): Promise<T> {
+  const store = await openStore(inputs.destination, storeAccess(inputs), environment)
   try {
     await openRepository(store)
     const key = inputs['encryption-key']

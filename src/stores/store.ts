@@ -63,6 +63,8 @@ export interface Groups {
   candidates(prefix: string, most: number): Candidates
   /** From now on only what is signed counts. Needed before a `commit`. */
   authenticate(authenticator: Authenticator): void
+  /** A store of the same place that reads and writes this set, and trusts the same keys: itself, or another, which the caller closes. One of every set cannot be written. */
+  ofSet(set: string): Store
 }
 
 /** What a store with `release` deleted, or with `dryRun` would have. */

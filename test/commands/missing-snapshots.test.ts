@@ -165,9 +165,8 @@ test('snapshots that were deleted by prunes and by forget are not missed', async
   const store = new FileStore(root)
   // A verification of one of them ends only now.
   const found = { snapshot: ids.app[2]!, set: 'app', level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {} } as const
-  const inputs = parseInputs('verify', given({}), {})
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of a result as a proof is made of
-  await keepProofs([found as unknown as SnapshotVerified], inputs, store, keys, environment())
+  await keepProofs([found as unknown as SnapshotVerified], store, keys, environment())
   now += 2 * DAY
   await forget(parseInputs('forget', { destination: `file:${root}`, 'encryption-key': identity, snapshots: ids.shop.join(','), force: 'true' }, {}), environment())
   expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))

@@ -33,11 +33,11 @@ function environment(variables: Record<string, string> = {}): Environment {
 
 test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by its id', undefined]])('a step of a workflow adds a small artifact for the proof, whether the store was opened as one %s', async (_, set) => {
   github.artifacts.length = 0
-  const inputs = { destination: { kind: 'artifact' } as const, set, token: github.token(), timeout: 30_000 }
+  const access = { set, token: github.token(), timeout: 30_000 }
   const step = environment(github.startRun())
-  const store = await openStore(inputs, step)
+  const store = await openStore({ kind: 'artifact' }, access, step)
   store.groups!.authenticate(authenticatorOf(keys))
-  await keepProofs([found], inputs, store, keys, step)
+  await keepProofs([found], store, keys, step)
   await store.close()
   expect(warnings).toEqual([])
   expect(github.live().map(({ name }) => name)).toEqual(['lifeboat-shop'])
@@ -45,17 +45,16 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
   expect(github.live()[0]!.expires.getTime() - github.now().getTime()).toBeGreaterThan(89 * 86_400_000)
 
   const terminal = environment(terminalOf(github))
-  const reader = await openStore(inputs, terminal)
+  const reader = await openStore({ kind: 'artifact' }, access, terminal)
   const proofs = await readProofs(reader, keys, { onDamaged: (error) => void warnings.push(error.message) })
   expect(proofs.get(found.snapshot)).toMatchObject([{ level: 'read', result: 'verified' }])
-  await keepProofs([found], inputs, reader, keys, terminal)
+  await keepProofs([found], reader, keys, terminal)
   expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in artifact:octo\/shop\/\S+: artifacts can be written only by a step of a workflow$/)])
   await reader.close()
 })
 
 test('that a proof cannot be stored is a warning', async () => {
-  const inputs = { destination: { kind: 'file', path: '/dev/null/store' } as const, set: 'shop', token: undefined, timeout: 30_000 }
-  const store = await openStore(inputs, environment())
-  await keepProofs([found], inputs, store, keys, environment())
+  const store = await openStore({ kind: 'file', path: '/dev/null/store' }, { set: 'shop', timeout: 30_000 }, environment())
+  await keepProofs([found], store, keys, environment())
   expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in file:\/dev\/null\/store: cannot write proofs\//)])
 })

@@ -145,7 +145,7 @@ test('of artifacts it deletes those that no kept snapshot needs, and tells which
     const steps = async (day: number, tables: Record<string, Buffer>): Promise<void> => {
       github.offset = day * DAY
       const step: Environment = { ...environment(), variables: github.startRun(), now: () => github.now() }
-      const store = await openStore({ destination: { kind: 'artifact' }, set: 'app', token: github.token(), timeout: 30_000 }, step)
+      const store = await openStore({ kind: 'artifact' }, { set: 'app', token: github.token(), timeout: 30_000 }, step)
       store.groups!.authenticate(authenticatorOf(keys))
       await openOrMakeRepository(store)
       await backUp({ store, time: github.now() }, tables)

@@ -10,7 +10,7 @@ import { renewRecoveryFiles } from '../../repository/recovery.ts'
 import { openOrMakeRepository } from '../../repository/repository.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
 import { destinationText } from '../../stores/destination.ts'
-import { openStore, type StoreInputs } from '../../stores/open.ts'
+import { openStore } from '../../stores/open.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ClientPrograms } from '../client-programs.ts'
@@ -18,12 +18,12 @@ import { keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupResult, DestinationResult } from '../results.ts'
 import { spaceIn } from '../space.ts'
+import { storeAccess } from '../store-access.ts'
 import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 
 /** One of the places that a backup goes to. */
 interface Place {
   name: string
-  inputs: StoreInputs
   store: Store
   /** Why it is given up. */
   failure?: unknown
@@ -50,8 +50,7 @@ export class Destinations {
   static async open(inputs: Inputs['backup'], environment: Environment): Promise<Destinations> {
     const places: Place[] = []
     for (const destination of inputs.destination) {
-      const own = { ...inputs, destination }
-      places.push({ name: destinationText(destination), inputs: own, store: await openStore(own, environment) })
+      places.push({ name: destinationText(destination), store: await openStore(destination, storeAccess(inputs), environment) })
     }
     return new Destinations(places, inputs, environment)
   }
@@ -125,14 +124,14 @@ export class Destinations {
     }
   }
 
-  async #readBack({ inputs, store, name }: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms): Promise<BackupResult['verified']> {
+  async #readBack({ store, name }: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms): Promise<BackupResult['verified']> {
     const { verify, set } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await readAuthentic(store, key, keys)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how)
-    await keepProofs([found], inputs, store, keys, this.#environment)
+    await keepProofs([found], store, keys, this.#environment)
     const { result, problems } = found
     if (result === 'verified') return verify
     if (keys.identity === undefined && result === 'could not verify') {

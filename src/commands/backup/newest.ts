@@ -10,6 +10,7 @@ import { idTime } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import type { Destination } from '../../stores/destination.ts'
 import { openStore } from '../../stores/open.ts'
+import { storeAccess } from '../store-access.ts'
 
 /** Damaged ones among so many of the newest are passed over. */
 const LOOKED_AT = 5
@@ -29,7 +30,7 @@ export async function newestBackup(inputs: Inputs['backup'], before: Date, envir
 
 async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destination: Destination }, before: Date, environment: Environment): Promise<Newest> {
   const { set } = inputs
-  const store = await openStore(inputs, environment)
+  const store = await openStore(inputs.destination, storeAccess(inputs), environment)
   try {
     await openRepository(store)
     environment.signal.throwIfAborted()

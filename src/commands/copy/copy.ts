@@ -15,6 +15,7 @@ import { destinationText } from '../../stores/destination.ts'
 import { openStore } from '../../stores/open.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
+import { storeAccess } from '../store-access.ts'
 import { lookingAs } from '../with-store.ts'
 import type { CopyResult } from '../results.ts'
 
@@ -24,7 +25,7 @@ import type { CopyResult } from '../results.ts'
  */
 export async function copy(inputs: Inputs['copy'], environment: Environment): Promise<CopyResult> {
   const started = performance.now()
-  const from = await openStore({ ...inputs, destination: inputs.from }, environment)
+  const from = await openStore(inputs.from, storeAccess(inputs), environment)
   try {
     await openRepository(from)
     const keys = await openKeys(inputs['encryption-key'], { store: from, create: false, onDamaged: warningOf(environment.report) })
@@ -32,7 +33,7 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
     const snapshots: CopyResult['snapshots'] = []
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
       // For each set anew: artifacts are put for one set.
-      const to = await openStore({ ...inputs, set }, environment)
+      const to = await openStore(inputs.destination, { ...storeAccess(inputs), set }, environment)
       try {
         to.groups?.authenticate(authenticatorOf(keys))
         await openOrMakeRepository(to)

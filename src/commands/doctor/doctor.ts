@@ -20,6 +20,7 @@ import { tryStore } from '../../stores/trial.ts'
 import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
 import type { DoctorResult } from '../results.ts'
 import { spaceIn } from '../space.ts'
+import { storeAccess } from '../store-access.ts'
 import { wayTo } from '../ssh-tunnel.ts'
 
 /** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
@@ -58,7 +59,7 @@ export function judgeSpace(about: string, free: number, size: number): Check {
 async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Check[]; free?: number | undefined }> {
   const about = destinationText(inputs.destination)
   try {
-    const store = await openStore(inputs, environment)
+    const store = await openStore(inputs.destination, storeAccess(inputs), environment)
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
       if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined) checks.push(await tryKey(inputs['encryption-key'], store))

@@ -2,8 +2,6 @@ import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { proveSnapshot } from '../../repository/proofs.ts'
-import { authenticatorOf } from '../../repository/signed.ts'
-import { openStore, type StoreInputs } from '../../stores/open.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SnapshotVerified } from '../results.ts'
 
@@ -11,13 +9,11 @@ import type { SnapshotVerified } from '../results.ts'
  * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of a workflow)
  * is a warning, and no failure: what was found out is true all the same.
  */
-export async function keepProofs(found: readonly SnapshotVerified[], inputs: StoreInputs, store: Store, keys: Keys, environment: Environment): Promise<boolean> {
+export async function keepProofs(found: readonly SnapshotVerified[], store: Store, keys: Keys, environment: Environment): Promise<boolean> {
   const { report, signal, run } = environment
   const [first] = found
   if (!first) return true
-  // A store opened for every set cannot put artifacts; one for this set can.
-  const own = inputs.destination.kind === 'artifact' && inputs.set !== first.set ? await openStore({ ...inputs, set: first.set }, environment) : store
-  if (own !== store) own.groups?.authenticate(authenticatorOf(keys))
+  const own = store.groups?.ofSet(first.set) ?? store
   try {
     for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
       await proveSnapshot(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })

@@ -32,7 +32,7 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
     if (choice !== 'all') {
       const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
-      const kept = await keepProofs([found], place, store, snapshot.keys, environment)
+      const kept = await keepProofs([found], store, snapshot.keys, environment)
       return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) }
     }
     const found: SnapshotVerified[] = []
@@ -42,7 +42,7 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
       if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot))
     }
     if (found.length === 0) throw new LifeboatError(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' })
-    const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), place, store, keys, environment)
+    const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment)
     return { ...together(found), seconds: secondsSince(started), advice: await adviceAbout(found, kept, store, keys, environment), snapshots: found }
   })
 }

@@ -46,6 +46,7 @@ export class ArtifactStore implements Store {
         this.#authenticator = authenticator
         this.#catalog.authenticate(authenticator)
       },
+      ofSet: (one) => (one === set ? this : this.#ofSet(one)),
     }
     if (!this.#rest && !this.#run) {
       throw new LifeboatError('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
@@ -54,6 +55,12 @@ export class ArtifactStore implements Store {
       })
     }
     if (!this.#rest) options.report.warning('without a token only the artifacts of this run are seen, so a backup cannot build on earlier ones', 'Give the input token, and the job `permissions: actions: read`.')
+  }
+
+  #ofSet(set: string): ArtifactStore {
+    const store = new ArtifactStore({ ...this.#options, set })
+    if (this.#authenticator) store.groups.authenticate(this.#authenticator)
+    return store
   }
 
   /** A backup may lean only on objects that are there at least until then. */

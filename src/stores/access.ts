@@ -1,0 +1,16 @@
+import type { SshAccess } from '../net/ssh/connection.ts'
+
+/** How a store is reached and used, apart from its destination. Each kind takes what it needs of it. */
+export interface StoreAccess {
+  /** The set that is read or written; undefined reads every set. */
+  set: string | undefined
+  /** Milliseconds that one operation on the store may take with all its attempts. */
+  timeout: number
+  /** A token of GitHub. */
+  token?: string | undefined
+  ssh?: SshAccess | undefined
+  /** A bearer token for WebDAV. */
+  webdavToken?: string | undefined
+  /** Days that new snapshots are to be kept; undefined for no limit. */
+  keptDays?: number | undefined
+}
