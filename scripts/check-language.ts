@@ -1,0 +1,133 @@
+// Looks for expressions that the language rules (CONTRIBUTING.md) replace by plain ones: `check-language.ts [--list [FOLDER]] [--lower]`.
+// A folder that still has some has a number in language-baseline.json, which may only fall; --list shows each finding, --lower writes the numbers.
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { z } from 'zod'
+
+export interface Finding {
+  readonly file: string
+  readonly line: number
+  readonly found: string
+  readonly instead: string
+}
+
+/** Expressions that are replaced wherever they occur. */
+const expressions: readonly { pattern: RegExp; instead: string }[] = [
+  { pattern: /\bunless (it is |they are )?told\b/i, instead: 'by default; Default: …' },
+  { pattern: /\bminds\b/i, instead: 'takes into account' },
+  { pattern: /\bmend(s|ed|ing)?\b/i, instead: 'fix' },
+  { pattern: /\bnot foreseen\b/i, instead: 'unexpected' },
+  { pattern: /\bha(s|ve) (the word|no say)\b/i, instead: 'decides; is ignored' },
+  { pattern: /\b(is|are) none of\b/i, instead: 'unknown; unsupported' },
+  { pattern: /\bwhat no (backup|snapshot) needs\b/i, instead: 'unreferenced data' },
+  { pattern: /\bagain and again\b/i, instead: 'all N attempts' },
+  { pattern: /\bstands in (?!for\b)/i, instead: 'is in; is on' },
+  { pattern: /\bbelongs? to no\b/i, instead: 'unexpected' },
+  { pattern: /\bmay hold a part\b/i, instead: 'may be partly restored' },
+  { pattern: /\b(is|are) lacking\b/i, instead: 'is missing' },
+  { pattern: /\bwhere there (is|was) (none|no)\b/i, instead: 'if there is none' },
+  { pattern: /\ball but these\b/i, instead: 'leaves out …' },
+  { pattern: /\banew\b/i, instead: 'again' },
+  { pattern: /\bvouch(es|ed)?\b/i, instead: 'is signed; is authenticated' },
+  { pattern: /\b(hence|thence|whence|thereof|wherein|whereupon|lest|whilst|nought|naught)\b/i, instead: 'a word in use today' },
+  { pattern: /[,;:] for (it|they|there|nothing|nobody|he|we|one) (is|are|was|were|has|have|had|can|may|would|will|does|do|did|must|might|could)\b/i, instead: 'because' },
+  { pattern: /\bto be had\b/i, instead: 'available' },
+  { pattern: /\b(what|who) is no(t| longer)? (a |an )?[a-z]+ (is|names|has|stands|needs)\b/i, instead: 'a noun as the subject' },
+]
+
+/** A sentence that begins with a relative clause in place of a noun; a question is none. */
+const RELATIVE = /^(What|Whatever|Who|Whoever|Whom|That which) (?![^.!]*\?)/
+
+const LONGEST = 140
+const SHORTER = `at most ${LONGEST}`
+
+/** Findings in one file; `file` is its path from the top of the repository. */
+export function findingsIn(file: string, text: string): Finding[] {
+  const findings: Finding[] = []
+  const add = (index: number, found: string, instead: string): void => void findings.push({ file, line: index + 1, found: found.trim().slice(0, 100), instead })
+  const lines = text.split('\n')
+  for (const [index, line] of lines.entries()) {
+    for (const { pattern, instead } of expressions) {
+      const found = pattern.exec(line)
+      if (found) add(index, found[0], instead)
+    }
+    for (const sentence of sentencesBegunIn(file, lines, index)) if (RELATIVE.test(sentence)) add(index, sentence, 'a noun as the subject, then the verb')
+    if (file.startsWith('src/') && line.length > LONGEST) add(index, `${line.length} characters`, SHORTER)
+    if (file.endsWith('.ts')) for (const hint of hintsIn(line)) add(index, hint, 'a hint is a sentence, with a capital and a full stop')
+  }
+  return findings
+}
+
+/** Beginnings of sentences in comments, strings and names of tests of a program, and in the text of a page. */
+function sentencesBegunIn(file: string, lines: readonly string[], index: number): string[] {
+  const line = lines[index]!
+  if (file.endsWith('.md')) return /^\s*#/.test(line) ? [] : sentences(line.replace(/^[\s>|*\d.-]+/, ''), lines[index - 1] ?? '')
+  const comment = commentOf(line)
+  const before = commentOf(lines[index - 1] ?? '') ?? ''
+  const strings = comment === undefined && file.endsWith('.ts') ? [...line.matchAll(/(['"`])((?:\\.|(?!\1).)*)\1/g)].flatMap((match) => sentences(match[2]!, '')) : []
+  const names = [...line.matchAll(/\b(?:test|describe|it)(?:\.\w+(?:\(.*?\))?)?\((['"`])(what|who|whatever|whoever)\b(.*?)\1/g)].map((match) => `${match[2]![0]!.toUpperCase()}${match[2]!.slice(1)}${match[3]}`)
+  return [...(comment === undefined ? [] : sentences(comment, before)), ...strings, ...names]
+}
+
+/** The text of a comment in a line, or undefined. */
+function commentOf(line: string): string | undefined {
+  return (/^\s*(?:\/\/|\/\*\*?|\*(?!\/)|#)\s?(.*?)(?:\*\/)?$/.exec(line) ?? /\s\/\/ (.*)$/.exec(line))?.[1]
+}
+
+/** The sentences that begin in a line; its first words begin one only where the line before has ended one. */
+function sentences(text: string, before: string): string[] {
+  const parts = text.split(/(?<=[.!?:;]\)?) /)
+  return before === '' || /[.!?:|]\)?\s*(\*\/)?$/.test(before) ? parts : parts.slice(1)
+}
+
+/** Hints in a line that have no capital or no full stop; one that begins or ends with an expression is not judged there. */
+function hintsIn(line: string): string[] {
+  const given = [...line.matchAll(/\bhint: (['"`])((?:\\.|(?!\1).)*)\1/g)].map((match) => match[2]!)
+  return given.filter((hint) => hint !== '' && (/^[a-z]/.test(hint) || !/[.!?…})]$/.test(hint)))
+}
+
+const looked = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', '.github', 'docs', 'src', 'test', 'scripts', 'bench', 'workflows-examples']
+/** Files that quote the expressions. */
+const quoting = ['scripts/check-language.ts', 'test/check-language.test.ts', 'CONTRIBUTING.md']
+
+/** Every text that is checked, by its path from the top of the repository. */
+export function checkedFiles(root: string): string[] {
+  const inside = (name: string): string[] => {
+    const found = statSync(path.join(root, name), { throwIfNoEntry: false })
+    if (found?.isDirectory()) return readdirSync(path.join(root, name)).flatMap((entry) => inside(`${name}/${entry}`))
+    return found && /\.(ts|md|yml|sh)$/.test(name) ? [name] : []
+  }
+  return looked.flatMap(inside).filter((file) => !quoting.includes(file)).toSorted()
+}
+
+/** How many findings each folder at the top, or file there, has; long lines are counted apart. */
+export function counted(findings: readonly Finding[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const finding of findings) counts[countOf(finding)] = (counts[countOf(finding)] ?? 0) + 1
+  return counts
+}
+
+function countOf({ file, instead }: Finding): string {
+  return `${file.split('/')[0]}${instead === SHORTER ? ', long lines' : ''}`
+}
+
+if (import.meta.main) {
+  const root = path.join(import.meta.dirname, '..')
+  const baselineFile = path.join(import.meta.dirname, 'language-baseline.json')
+  const baseline = z.record(z.string(), z.number()).parse(JSON.parse(readFileSync(baselineFile, 'utf8')))
+  const findings = checkedFiles(root).flatMap((file) => findingsIn(file, readFileSync(path.join(root, file), 'utf8')))
+  const counts = counted(findings)
+  const [option, folder = ''] = process.argv.slice(2)
+  const show = (shown: readonly Finding[]): void => shown.forEach(({ file, line, found, instead }) => console.log(`${file}:${line}: ${found}  ->  ${instead}`))
+  if (option === '--list') {
+    show(findings.filter(({ file }) => file.startsWith(folder)))
+    console.log(counts)
+  } else if (option === '--lower') {
+    writeFileSync(baselineFile, `${JSON.stringify(counts, null, 2)}\n`)
+  } else {
+    const risen = Object.keys(counts).filter((name) => counts[name]! > (baseline[name] ?? 0))
+    show(findings.filter((finding) => risen.includes(countOf(finding))))
+    for (const name of risen) console.error(`${name}: ${counts[name]} expressions that the language rules replace, at most ${baseline[name] ?? 0} are left to be brought over (CONTRIBUTING.md, "Language")`)
+    if (risen.length > 0) process.exitCode = 1
+  }
+}

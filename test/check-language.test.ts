@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { checkedFiles, counted, findingsIn } from '../scripts/check-language.ts'
+
+const root = path.join(import.meta.dirname, '..')
+const found = (file: string, text: string): string[] => findingsIn(file, text).map(({ found }) => found)
+
+test.each([
+  ['// The level is 3 unless told otherwise.', 'unless told'],
+  ['/** What JSON text stands for. */', 'What JSON text stands for.'],
+  ['// A note. Whoever has the key reads it.', 'Whoever has the key reads it.'],
+  ["  help: 'Who the restored files belong to.',", 'Who the restored files belong to.'],
+  ["test('what no snapshot needs goes', () => {", 'what no snapshot needs'],
+  ["  throw new LifeboatError('x', { hint: 'give it once' })", 'give it once'],
+  ["  throw new LifeboatError('x', { hint: 'Give it once' })", 'Give it once'],
+  ['  say what to mend', 'mend'],
+])('in a program, %s is found', (line, expected) => {
+  expect(found('test/x.test.ts', line)).toContain(expected)
+})
+
+test.each([
+  '// What is this for? A question may begin so.',
+  "  throw new LifeboatError('x', { hint: 'Give it once.' })",
+  '  throw new LifeboatError(`x`, { hint: `${where} has it.` })',
+  '// The default is 3.',
+  "test('says what it deletes', () => {",
+])('in a program, %s is no finding', (line) => {
+  expect(found('test/x.test.ts', line)).toEqual([])
+})
+
+test('a sentence that goes on in the next line begins only once', () => {
+  expect(found('src/x.ts', '// The list has\n// What else there is.')).toEqual([])
+  expect(found('docs/x.md', 'The list has\nWhat else there is.\n\n## What a heading may say\n')).toEqual([])
+  expect(found('docs/x.md', 'The list.\nWhat else there is.')).toEqual(['What else there is.'])
+})
+
+test('long lines are found in src alone, and counted apart', () => {
+  const line = `// ${'x'.repeat(140)}`
+  expect(counted([...findingsIn('src/a/x.ts', line), ...findingsIn('test/x.ts', line)])).toEqual({ 'src, long lines': 1 })
+})
+
+test('the files of every folder with texts are looked at', () => {
+  const files = checkedFiles(root)
+  for (const file of ['README.md', 'docs/format.md', 'src/error.ts', 'test/golden.test.ts', 'scripts/build.ts', 'scripts/setup.sh', 'workflows-examples/restore.yml']) expect(files).toContain(file)
+  expect(files.filter((file) => readFileSync(path.join(root, file), 'utf8') === '')).toEqual([])
+})
