@@ -47,7 +47,7 @@ function storesIn(name: string, volume: string, destinations: readonly Destinati
   return destinations.flatMap((store) => {
     if (store.kind !== 'file') return []
     const folder = path.relative(root, realPath(store.path))
-    if (folder === '..' || folder.startsWith('../..')) {
+    if (folder === '..' || folder.startsWith('../')) {
       if (path.relative(realPath(store.path), root).startsWith('..')) return []
       throw new LifeboatError(`the volume ${name} lies in the store file:${store.path}`, { hint: 'Store backups in a folder of their own.', status: 2 })
     }

@@ -73,7 +73,7 @@ export class Gate {
 
 /** The path that `./a/b` or `./a/b/` names below the target; undefined for any other name. */
 function pathIn(name: string): string | undefined {
-  if (name === '.' || name === '../../volumes') return ''
+  if (name === '.' || name === './') return ''
   const [first, ...parts] = name.split('/')
   if (parts.at(-1) === '') parts.pop()
   const inside = first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0')

@@ -30,7 +30,7 @@ function binarySum(block: Buffer): Buffer {
   return block
 }
 
-const top = header('../../volumes', '5')
+const top = header('./', '5')
 const evil = header('./evil', '0')
 const sparse = (...more: string[]): Buffer => extended(...more.map((record) => ` GNU.sparse.${record}`))
 
