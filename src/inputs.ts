@@ -4,6 +4,7 @@ import { nearest } from './inputs/nearest.ts'
 import { volumeSecrets } from './inputs/volumes.ts'
 import { LifeboatError } from './error.ts'
 import { HELPER_IMAGE } from './sources/volumes/docker.ts'
+import { levelsText, VERIFIABLE } from './repository/levels.ts'
 import { keysIn, likelySecrets, secretsIn } from './report/redaction.ts'
 import { addressSecrets } from './net/ssh/address.ts'
 import { destinationSecrets } from './stores/destination.ts'
@@ -382,7 +383,7 @@ export const inputs = {
       help: 'How the new snapshot is checked by reading it back: list (everything there, the archive readable), read (every byte), or none.',
       expected: 'none, list or read',
       example: 'list',
-      schema: schema.oneOf('none', 'list', 'read'),
+      schema: schema.oneOf('none', ...VERIFIABLE),
       default: 'list',
     },
     'check-reused': {
@@ -542,10 +543,10 @@ export const inputs = {
       default: 'latest',
     },
     level: {
-      help: 'list: everything is there and the archive is readable. read: every byte is read, decrypted and compared.',
+      help: levelsText(VERIFIABLE),
       expected: 'list or read',
       example: 'read',
-      schema: schema.oneOf('list', 'read'),
+      schema: schema.oneOf(...VERIFIABLE),
       default: 'list',
     },
     'client-install': clientInstall,
@@ -564,7 +565,7 @@ export const inputs = {
       help: 'The level of verification that max-proof-age asks for, or a higher one: list or read.',
       expected: 'list or read',
       example: 'list',
-      schema: schema.oneOf('list', 'read'),
+      schema: schema.oneOf(...VERIFIABLE),
       default: 'read',
     },
     issue: { ...flag, help: 'Open an issue in the repository when something is too old, or cannot be looked at, and close it when all is fresh again; the job needs `permissions: issues: write`.' },

@@ -2,7 +2,7 @@ import { Reader } from '../repository/reader.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
 import { decodeFiles, displayName, type ListedFile } from '../sources/files/file-list.ts'
-import type { ShownFile } from './results.ts'
+import type { ShownFile } from './show/result.ts'
 
 /** The files of a volume in a snapshot, read from the list that was stored beside them; none for a source that has no files. */
 export async function* listedFiles({ streams }: Pick<SourceRecord, 'streams'>, { header, keys }: AuthenticSnapshot, store: Store): AsyncGenerator<ListedFile, void, void> {

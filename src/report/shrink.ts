@@ -1,4 +1,4 @@
-import type { BackupResult } from '../commands/results.ts'
+import type { BackupResult } from '../commands/backup/result.ts'
 import type { Shrunk } from '../sources/shrink.ts'
 import { formatBytes, formatCount, oneLine } from './format.ts'
 

@@ -1,4 +1,4 @@
-import type { RestoreResult } from '../commands/results.ts'
+import type { RestoreResult } from '../commands/restore/result.ts'
 import { formatCount } from './format.ts'
 
 /** `2 databases and 1 volume`. */

@@ -1,4 +1,6 @@
-import type { BackupResult, RestoreResult, Results } from '../commands/results.ts'
+import type { BackupResult } from '../commands/backup/result.ts'
+import type { RestoreResult } from '../commands/restore/result.ts'
+import type { Results } from '../commands/results.ts'
 import type { Action } from '../inputs.ts'
 import type { Statistics } from '../repository/statistics.ts'
 import { sizeChart } from './chart.ts'

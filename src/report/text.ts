@@ -1,4 +1,5 @@
-import type { BackupResult, RestoreResult } from '../commands/results.ts'
+import type { BackupResult } from '../commands/backup/result.ts'
+import type { RestoreResult } from '../commands/restore/result.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine } from './format.ts'
 import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
 import { inPart, remarkLines } from './remarks.ts'

@@ -2,6 +2,7 @@ import { LifeboatError } from '../error.ts'
 import type { Store } from '../stores/store.ts'
 import { idOf, isAhead, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { isAtLeast } from './levels.ts'
 import { checkListing } from './listing.ts'
 import type { Verdict } from './proofs.ts'
 import { missingSnapshots } from './references.ts'
@@ -24,8 +25,6 @@ export interface Freshness {
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
   proof: { snapshot: string; time: string; level: Verdict['level'] } | undefined
 }
-
-const LEVELS: readonly Verdict['level'][] = ['list', 'read', 'drill']
 
 export interface FreshnessOptions {
   /** Of the proof looked for. */
@@ -56,7 +55,7 @@ async function ofSet(store: Store, keys: Keys, set: string, listed: readonly str
   for (const key of listed.slice(0, listed.length - snapshots.length)) onDamaged(new LifeboatError(`${key} does not count: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. Once that is settled, delete it: `lifeboat forget ID`.' }))
   const proofs = await SetProofs.list(store, keys, set, onDamaged)
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
-  const proof = await proofs.newest((one) => one.result === 'verified' && LEVELS.indexOf(one.level) >= LEVELS.indexOf(level))
+  const proof = await proofs.newest((one) => one.result === 'verified' && isAtLeast(one.level, level))
   return {
     set,
     newest: snapshots[0] && idOf(snapshots[0]),

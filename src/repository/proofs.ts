@@ -7,6 +7,7 @@ import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
+import { LEVELS } from './levels.ts'
 import { LIMITS } from './limits.ts'
 import { isOfAnotherKey, isTagged, sign, signerOf, splitSigned, tagOf } from './signed.ts'
 import { FORMAT } from './format.ts'
@@ -25,7 +26,7 @@ const proofSchema = z.strictObject({
   time: z.iso.datetime({ precision: 3 }),
   /** Fingerprint of the recipient, as in a snapshot. */
   key: fingerprint,
-  level: z.enum(['list', 'read', 'drill']),
+  level: z.enum(LEVELS),
   result: z.enum(['verified', 'failed', 'could not verify']),
   seconds: z.number().min(0),
   /** Plaintext bytes read and checked. */

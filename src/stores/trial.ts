@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
-import type { Check } from '../commands/doctor/report.ts'
+import type { Finding } from '../report/finding.ts'
 import { isThere, type Store, type StoredObject } from './store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */
@@ -10,10 +10,10 @@ const LATENCY_SAMPLES = 5
 const TOLERATED_SKEW_MS = 60_000
 
 /** Tries everything that a backup, a restore and a prune ask of a store, for real. What fails becomes a check that is bad; nothing is thrown but an interruption. */
-export async function tryStore(store: Store, now: () => Date, signal: AbortSignal): Promise<Check[]> {
-  const checks: Check[] = []
+export async function tryStore(store: Store, now: () => Date, signal: AbortSignal): Promise<Finding[]> {
+  const checks: Finding[] = []
   const key = `${FOLDER}/${randomBytes(8).toString('hex')}`
-  const note = (check: string, state: Check['state'], says: string, fix?: string) => checks.push({ about: store.name, check, state, says, ...(fix !== undefined && { fix }) })
+  const note = (check: string, state: Finding['state'], says: string, fix?: string) => checks.push({ about: store.name, check, state, says, ...(fix !== undefined && { fix }) })
   /** Whether the next step makes sense. */
   const step = async (check: string, attempt: () => Promise<string>): Promise<boolean> => {
     signal.throwIfAborted()

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlink
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { diff } from '../../src/commands/diff/diff.ts'
-import type { DiffResult, FilesDiff } from '../../src/commands/results.ts'
+import type { DiffResult, FilesDiff } from '../../src/commands/diff/result.ts'
 import { parseInputs } from '../../src/inputs.ts'
 import { diffText } from '../../src/commands/diff/report.ts'
 import { identity } from '../support/engine.ts'

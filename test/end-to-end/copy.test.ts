@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import path from 'node:path'
-import type { CopyResult } from '../../src/commands/results.ts'
+import type { CopyResult } from '../../src/commands/copy/result.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { Sandbox } from './sandbox.ts'
 

@@ -4,7 +4,7 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, truncat
 import path from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { identityToRecipient } from 'age-encryption'
-import type { VerifyResult } from '../../src/commands/results.ts'
+import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { writeKeyOf } from '../../src/repository/keys.ts'
 import { chunkKey, type ChunkEntry, decodeSnapshot } from '../../src/repository/snapshot.ts'
 import { clientDirectory } from '../support/client-programs.ts'

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { BackupResult } from '../../src/commands/results.ts'
+import type { BackupResult } from '../../src/commands/backup/result.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { contentOf, Sandbox } from './sandbox.ts'
 

@@ -1,4 +1,4 @@
-import type { RestoreResult } from '../../src/commands/results.ts'
+import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import { restoreSummary } from '../../src/report/summary.ts'
 import { restoreText } from '../../src/report/text.ts'
 

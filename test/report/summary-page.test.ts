@@ -1,4 +1,7 @@
-import type { BackupResult, ListResult, RestoreResult, VerifyResult } from '../../src/commands/results.ts'
+import type { BackupResult } from '../../src/commands/backup/result.ts'
+import type { ListResult } from '../../src/commands/list/result.ts'
+import type { RestoreResult } from '../../src/commands/restore/result.ts'
+import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary, failureSummary, restoreSummary } from '../../src/report/summary.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'

@@ -30,7 +30,7 @@ import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
 import { Destinations } from './destinations.ts'
 import { secondsSince } from '../elapsed.ts'
 import { quiesce } from './quiesce.ts'
-import type { BackupResult } from '../results.ts'
+import type { BackupResult } from './result.ts'
 import { wayTo } from '../ssh-tunnel.ts'
 import { volumeSources } from './volumes.ts'
 

@@ -10,7 +10,7 @@ import { chunkKey } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
-import type { BackupResult } from '../results.ts'
+import type { BackupResult } from './result.ts'
 
 /**
  * The check of what a backup reuses: damage in chunks that earlier backups put would otherwise be found only by a verification of every byte, while backup

@@ -9,7 +9,7 @@ import { warningOf } from '../../report/report.ts'
 import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
 import { destinationText } from '../../stores/destination.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
-import type { CheckResult } from '../results.ts'
+import type { CheckResult } from './result.ts'
 
 /** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
 export async function check(inputs: Inputs['check'], environment: Environment): Promise<CheckResult> {

@@ -1,4 +1,4 @@
-import type { CheckResult } from '../results.ts'
+import type { CheckResult } from './result.ts'
 import type { Failure } from '../../report/failure.ts'
 import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, shortTime, table, withinLimit } from '../../report/markdown.ts'

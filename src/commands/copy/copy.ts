@@ -17,7 +17,7 @@ import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { storeAccess } from '../store-access.ts'
 import { lookingAs } from '../with-store.ts'
-import type { CopyResult } from '../results.ts'
+import type { CopyResult } from './result.ts'
 
 /**
  * Copies snapshots from one store to another, oldest first, as they are: nothing is decrypted, and only what the other store lacks is

@@ -1,4 +1,4 @@
-import type { CopyResult } from '../results.ts'
+import type { CopyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 

@@ -9,7 +9,7 @@ import { volumeFacts } from '../../sources/files/facts.ts'
 import { displayName } from '../../sources/files/file-list.ts'
 import { listedFiles, shownFile } from '../files.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
-import type { DatabaseDiff, DiffResult, FilesDiff } from '../results.ts'
+import type { DatabaseDiff, DiffResult, FilesDiff } from './result.ts'
 
 interface Side {
   snapshot: AuthenticSnapshot

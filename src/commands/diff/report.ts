@@ -1,4 +1,4 @@
-import type { DatabaseDiff, DiffResult, FilesDiff } from '../results.ts'
+import type { DatabaseDiff, DiffResult, FilesDiff } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatShare, formatTime, oneLine } from '../../report/format.ts'
 import { rowsText } from '../show/report.ts'
 import type { TextContext } from '../../report/text.ts'

@@ -5,7 +5,7 @@ import { anyClient, dumpClient } from '../../sources/postgres/client-download/ch
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { diagnose, judge } from '../../sources/postgres/diagnosis.ts'
 import type { Way } from '../../sources/postgres/tunnelled.ts'
-import type { Check } from './report.ts'
+import type { Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import { type Keys, openKeys } from '../../repository/keys.ts'
@@ -18,7 +18,7 @@ import { openStore } from '../../stores/open.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 import { tryStore } from '../../stores/trial.ts'
 import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
-import type { DoctorResult } from '../results.ts'
+import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 import { storeAccess } from '../store-access.ts'
 import { wayTo } from '../ssh-tunnel.ts'
@@ -48,7 +48,7 @@ export async function doctor(inputs: Inputs['doctor'], environment: Environment)
 const STORED_PART = 1 / 3
 
 /** `size`: of the databases, on their servers' disks; 0 when none was looked at. Pure. */
-export function judgeSpace(about: string, free: number, size: number): Check {
+export function judgeSpace(about: string, free: number, size: number): Finding {
   const need = size * STORED_PART
   const says = `${formatBytes(free)} free${size > 0 ? `; a first backup of these databases stores up to about ${formatBytes(need)}` : ''}`
   if (need <= free) return { about, check: 'space', state: 'good', says }
@@ -56,7 +56,7 @@ export function judgeSpace(about: string, free: number, size: number): Check {
 }
 
 /** `free`: bytes that still fit, where that can be known. */
-async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Check[]; free?: number | undefined }> {
+async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Finding[]; free?: number | undefined }> {
   const about = destinationText(inputs.destination)
   try {
     const store = await openStore(inputs.destination, storeAccess(inputs), environment)
@@ -80,7 +80,7 @@ function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, r
 }
 
 /** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */
-async function tryRecoveryFiles(store: Store): Promise<Check[]> {
+async function tryRecoveryFiles(store: Store): Promise<Finding[]> {
   if (store.groups || !(await isThere(store, 'lifeboat.json'))) return []
   const differing = await differingRecoveryFiles(store)
   if (differing.length === 0) return [{ about: '', check: 'recovery', state: 'good', says: 'RECOVERY.md and recover.sh are those of this version' }]
@@ -92,9 +92,9 @@ async function tryRecoveryFiles(store: Store): Promise<Check[]> {
 const LOOKED_AT = 20
 
 /** Whether the key opens the newest snapshot there is. */
-async function tryKey(encryptionKey: string, store: Store): Promise<Check> {
+async function tryKey(encryptionKey: string, store: Store): Promise<Finding> {
   try {
-    const empty: Check = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
+    const empty: Finding = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
     if ((await snapshotKeys(store)).length === 0) {
       if (await isThere(store, 'lifeboat.json')) await checkListing(store)
       return empty
@@ -125,7 +125,7 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
   throw problems[0]
 }
 
-async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Check[]; size: number }> {
+async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Finding[]; size: number }> {
   try {
     const connection = await way.to(given)
     const client = await anyClient(clients, provide)
@@ -138,7 +138,7 @@ async function tryDatabase(about: string, given: Connection, way: Way, { clients
   }
 }
 
-async function tryClient(about: string, major: number, { clients, provide }: ClientPrograms): Promise<Check> {
+async function tryClient(about: string, major: number, { clients, provide }: ClientPrograms): Promise<Finding> {
   try {
     const { client, warning } = await dumpClient(clients, major, provide)
     return warning === undefined
@@ -149,6 +149,6 @@ async function tryClient(about: string, major: number, { clients, provide }: Cli
   }
 }
 
-function failed(about: string, check: string, error: unknown): Check {
+function failed(about: string, check: string, error: unknown): Finding {
   return { about, check, state: 'bad', says: messageOf(error), ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }) }
 }

@@ -1,18 +1,6 @@
-import type { DoctorResult } from '../results.ts'
+import type { DoctorResult } from './result.ts'
 import { formatColumns, formatCount } from '../../report/format.ts'
 import { escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
-
-/** Something that was looked at, how it is, and what to do about it. */
-export interface Check {
-  /** `file:/mnt/backups`, or the name of a database. */
-  about: string
-  /** What was looked at, in a word or two: `put`, `clock`, `encryption`. */
-  check: string
-  /** `bad`: a backup will fail or miss something. `warning`: it may. */
-  state: 'good' | 'warning' | 'bad'
-  says: string
-  fix?: string
-}
 
 export function doctorHeadline({ checks }: DoctorResult): string {
   const bad = checks.filter(({ state }) => state === 'bad').length

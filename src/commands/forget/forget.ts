@@ -14,7 +14,7 @@ import { survey } from '../../repository/survey.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
-import type { ForgetResult } from '../results.ts'
+import type { ForgetResult } from './result.ts'
 
 /** Deletes snapshots by their ids: all of them, or, when there is something to say against one, none. What only they needed goes with a later prune. */
 export function forget(inputs: Inputs['forget'], environment: Environment): Promise<ForgetResult> {

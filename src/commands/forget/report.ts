@@ -1,4 +1,4 @@
-import type { ForgetResult } from '../results.ts'
+import type { ForgetResult } from './result.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { pruneCommand } from '../../report/recipe.ts'
 import type { TextContext } from '../../report/text.ts'

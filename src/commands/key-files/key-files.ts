@@ -7,7 +7,7 @@ import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../../r
 import { recoveryFiles } from '../../repository/recovery.ts'
 import type { Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
-import type { KeyAddResult, KeyListResult, KeyRemoveResult } from '../results.ts'
+import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './result.ts'
 
 /** Lets another passphrase open the store, beside those that do. Only small files are written: what is in the store stays as it is. */
 export async function keyAdd(inputs: Inputs['key add'], environment: Environment): Promise<KeyAddResult> {

@@ -1,4 +1,4 @@
-import type { KeyAddResult, KeyListResult, KeyRemoveResult } from '../results.ts'
+import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './result.ts'
 import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
 
 export function keyAddText({ store, added }: KeyAddResult): string {

@@ -7,7 +7,7 @@ import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../../repos
 import { type AuthenticSnapshot, MOST_TAGS } from '../../repository/snapshot.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
-import type { LabelResult } from '../results.ts'
+import type { LabelResult } from './result.ts'
 
 /** Pins a snapshot: no retention policy deletes it from then on. */
 export function pin(inputs: Inputs['pin'], environment: Environment): Promise<LabelResult> {

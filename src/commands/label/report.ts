@@ -1,4 +1,4 @@
-import type { LabelResult } from '../results.ts'
+import type { LabelResult } from './result.ts'
 import { formatTime } from '../../report/format.ts'
 import type { TextContext } from '../../report/text.ts'
 

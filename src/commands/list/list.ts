@@ -15,7 +15,7 @@ import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts
 import { damageIn, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
-import type { ListedSnapshot, ListResult } from '../results.ts'
+import type { ListedSnapshot, ListResult } from './result.ts'
 
 /** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
 export async function list(inputs: Inputs['list'], environment: Environment): Promise<ListResult> {

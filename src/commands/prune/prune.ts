@@ -20,7 +20,8 @@ import { newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { withStore } from '../with-store.ts'
-import type { BackupResult, DestinationResult, PruneResult } from '../results.ts'
+import type { BackupResult, DestinationResult } from '../backup/result.ts'
+import type { PruneResult } from './result.ts'
 
 /** Requests to the store at the same time. */
 const PARALLEL = 16

@@ -1,4 +1,5 @@
-import type { DestinationResult, PruneResult } from '../results.ts'
+import type { DestinationResult } from '../backup/result.ts'
+import type { PruneResult } from './result.ts'
 import type { Tally } from '../../repository/garbage.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'

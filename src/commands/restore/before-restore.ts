@@ -8,7 +8,7 @@ import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ClientPrograms } from '../client-programs.ts'
-import type { VerifyLevel } from '../results.ts'
+import type { VerifyLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
 
 /**

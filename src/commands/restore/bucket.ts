@@ -8,7 +8,7 @@ import type { S3Destination } from '../../stores/s3/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { restoreBucket } from '../../sources/buckets/restore.ts'
 import { volumeParts } from '../../sources/files/verify.ts'
-import type { RestoreResult } from '../results.ts'
+import type { RestoreResult } from './result.ts'
 
 export interface BucketToRestore {
   inputs: Inputs['restore']

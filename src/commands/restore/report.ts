@@ -1,4 +1,4 @@
-import type { RestoreResult } from '../results.ts'
+import type { RestoreResult } from './result.ts'
 import { oneLine } from '../../report/format.ts'
 import { remarkLines } from '../../report/remarks.ts'
 

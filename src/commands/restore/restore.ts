@@ -15,7 +15,7 @@ import { backupRemarks, requireWhole } from './before-restore.ts'
 import { clientPrograms } from '../client-programs.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
-import type { RestoreResult } from '../results.ts'
+import type { RestoreResult } from './result.ts'
 import { restoreOneVolume, type ToRestore } from './volume.ts'
 import { wayTo } from '../ssh-tunnel.ts'
 

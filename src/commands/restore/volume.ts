@@ -15,7 +15,7 @@ import { volumeParts } from '../../sources/files/verify.ts'
 import { backupRemarks, requireWhole } from './before-restore.ts'
 import { secondsSince } from '../elapsed.ts'
 import { restoreIntoBucket } from './bucket.ts'
-import type { RestoreResult } from '../results.ts'
+import type { RestoreResult } from './result.ts'
 
 /** A snapshot that was asked for, and where it lies. */
 export interface ToRestore {

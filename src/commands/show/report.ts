@@ -1,4 +1,4 @@
-import type { ShownFile, ShownSource, ShowResult } from '../results.ts'
+import type { ShownFile, ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
 import { remarkLines } from '../../report/remarks.ts'

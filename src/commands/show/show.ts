@@ -15,7 +15,7 @@ import { volumeFacts } from '../../sources/files/facts.ts'
 import { filesOf } from '../files.ts'
 import { expiries, standing, visiblePart, whatIsKnown } from '../list/list.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
-import type { ShownFile, ShownSource, ShowResult } from '../results.ts'
+import type { ShownFile, ShownSource, ShowResult } from './result.ts'
 
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {

@@ -1,4 +1,4 @@
-import type { StatsResult } from '../results.ts'
+import type { StatsResult } from './result.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import { formatBytes, formatColumns, formatCount, formatShare, formatTime } from '../../report/format.ts'
 import type { TextContext } from '../../report/text.ts'

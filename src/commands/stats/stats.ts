@@ -5,7 +5,7 @@ import { storedBytes } from '../../repository/snapshot.ts'
 import { Tally } from '../../repository/statistics.ts'
 import { survey } from '../../repository/survey.ts'
 import { withStore } from '../with-store.ts'
-import type { StatsResult } from '../results.ts'
+import type { StatsResult } from './result.ts'
 
 type Growth = StatsResult['sets'][number]['growth'][number]
 

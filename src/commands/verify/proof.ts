@@ -3,7 +3,7 @@ import { messageOf } from '../../error.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { proveSnapshot } from '../../repository/proofs.ts'
 import type { Store } from '../../stores/store.ts'
-import type { SnapshotVerified } from '../results.ts'
+import type { SnapshotVerified } from './result.ts'
 
 /**
  * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of a workflow)

@@ -17,7 +17,8 @@ import { verifyVolume } from '../../sources/files/verify.ts'
 import { VERSION } from '../../version.ts'
 import type { ClientPrograms } from '../client-programs.ts'
 import { secondsSince } from '../elapsed.ts'
-import type { SnapshotVerified, VerifyLevel } from '../results.ts'
+import type { SnapshotVerified } from './result.ts'
+import type { VerifyLevel } from '../../repository/levels.ts'
 
 /** The archive was read and is not what was recorded. */
 class BadArchive extends LifeboatError {}

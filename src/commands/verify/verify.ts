@@ -15,7 +15,8 @@ import { clientPrograms } from '../client-programs.ts'
 import { secondsSince } from '../elapsed.ts'
 import { compareRecoveryFiles, lookedIn, lookingAs, withStore } from '../with-store.ts'
 import { keepProofs } from './proof.ts'
-import type { SnapshotVerified, VerifyLevel, VerifyResult } from '../results.ts'
+import type { SnapshotVerified, VerifyResult } from './result.ts'
+import type { VerifyLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
 
 /** Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Check } from '../../commands/doctor/report.ts'
+import type { Finding } from '../../report/finding.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import { detectPooler, type Pooling, useInstead } from './pooler.ts'
 import { type QueryContext, queryJson } from './query.ts'
@@ -62,8 +62,8 @@ export async function diagnose(context: QueryContext): Promise<Diagnosis & Pooli
 }
 
 /** What the facts mean for a backup; pure. `server` is the one that was connected to, `port` its port. */
-export function judge(about: string, facts: Diagnosis & Pooling, server: string, port: number | undefined): Check[] {
-  const check = (name: string, state: Check['state'], says: string, fix?: string): Check => ({ about, check: name, state, says, ...(fix !== undefined && { fix }) })
+export function judge(about: string, facts: Diagnosis & Pooling, server: string, port: number | undefined): Finding[] {
+  const check = (name: string, state: Finding['state'], says: string, fix?: string): Finding => ({ about, check: name, state, says, ...(fix !== undefined && { fix }) })
   const role = `the role ${facts.user}`
   return [
     check('connection', 'good', `PostgreSQL ${facts.version}, as ${facts.user}`),

@@ -1,0 +1,52 @@
+import type { VerifyLevel } from '../../repository/levels.ts'
+import type { Statistics } from '../../repository/statistics.ts'
+import type { Remarks } from '../../sources/remarks.ts'
+import type { Shrunk } from '../../sources/shrink.ts'
+import type { PruneResult } from '../prune/result.ts'
+
+export interface BackupResult {
+  snapshot: string
+  set: string
+  time: string
+  /** Raw bytes of all streams. */
+  size: number
+  /** Everything the snapshot needs, as stored. */
+  stored: number
+  /** What this run put. */
+  added: number
+  chunks: number
+  newChunks: number
+  deltaChunks: number
+  seconds: number
+  /** Chunks that were stored already, and were stored once more for recipients that could not open them; `bytes` as stored. Absent where there are none. */
+  forRecipients?: { chunks: number; bytes: number }
+  /** Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged; absent with a write key, which reads nothing. */
+  checked?: { chunks: number; bytes: number; damaged: number }
+  /** Sources, tables and sets that have less than half of their content in the snapshot before. */
+  shrunk: Shrunk[]
+  /** Whether that fails the step. */
+  onShrink: 'warn' | 'fail'
+  /** Of the destinations that have it, the least that each was read back at. */
+  verified: VerifyLevel | 'none'
+  sources: ({ name: string; kind: string; size: number; added: number; seconds: number } & Remarks)[]
+  /** The newest snapshots of the set, this one first. */
+  recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
+  /** What these take together. */
+  recentTotal: Statistics
+  destinations: DestinationResult[]
+  /** Whether every destination that must have the snapshot has it. */
+  complete: boolean
+}
+
+/** What became of a backup in one of its destinations. */
+export interface DestinationResult {
+  /** `file:/mnt/backups`. */
+  name: string
+  verified: VerifyLevel | 'none'
+  /** Why it is not to be counted on there. */
+  problem?: string
+  /** Bytes that still fitted when the backup began; only where the store tells. */
+  free?: number
+  /** What the retention policy deleted, or why it did nothing; only with a policy. `snapshots` are those that went. */
+  prune?: PruneResult | { skipped: string }
+}

@@ -1,0 +1,14 @@
+import type { Freshness } from '../../repository/freshness.ts'
+
+export interface CheckResult {
+  store: string
+  /** When it was looked. */
+  time: string
+  sets: (Freshness & { problems: string[] })[]
+  /** Those of all sets; none: all is fresh. */
+  problems: string[]
+  /** Workflows whose schedule GitHub has switched off. */
+  inactive: { name: string; path: string }[]
+  /** What was done about the issue; absent when there was nothing to do. */
+  issue?: { number: number; url: string; state: 'opened' | 'updated' | 'closed' } | undefined
+}

@@ -1,0 +1,18 @@
+export interface CopyResult {
+  from: string
+  to: string
+  /** Oldest first. */
+  snapshots: {
+    snapshot: string
+    set: string
+    outcome: 'copied' | 'was there' | 'failed'
+    /** Known damage of the snapshot in the store that it comes from. */
+    damaged?: string
+    /** Transferred, and chunks among them. */
+    bytes: number
+    chunks: number
+    problem?: string
+  }[]
+  bytes: number
+  seconds: number
+}

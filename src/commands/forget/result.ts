@@ -1,0 +1,6 @@
+export interface ForgetResult {
+  store: string
+  forgotten: { snapshot: string; set: string }[]
+  /** The chunk objects that no snapshot needs any more, and their bytes as stored. */
+  freed: { objects: number; bytes: number }
+}

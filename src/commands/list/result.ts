@@ -1,0 +1,52 @@
+import type { Level } from '../../repository/levels.ts'
+import type { Unsound } from '../../repository/wholeness.ts'
+import type { Remarks } from '../../sources/remarks.ts'
+import type { VerifyResult } from '../verify/result.ts'
+
+export interface ListResult {
+  store: string
+  /** When this was, from which ages count. */
+  listed: string
+  /** Newest first. */
+  snapshots: ListedSnapshot[]
+  /** Of these the newest that is whole and not known to be damaged: the one to restore. Absent where none of the newest is. */
+  restorable?: string
+  /** Newer ones that are damaged. */
+  unsound: Unsound[]
+  /** The store has no snapshot at all. */
+  empty?: true
+}
+
+export interface ListedSnapshot {
+  id: string
+  set: string
+  time: string
+  size: number
+  stored: number
+  added: number
+  chunks: number
+  /** As they are by now. */
+  tags: string[]
+  pinned: boolean
+  /** Fingerprint of the key it was made with. */
+  key: string
+  /** Its signature was checked with the key given; of all others this is what the store claims. */
+  authentic: boolean
+  /** The newest verification that came to a result found it good, and no other found what it needs damaged. */
+  verified: boolean
+  /** Why it is not to be relied on: it failed verification, or needs what is known to be damaged. */
+  damage?: string
+  /** The newest of each level, newest first. */
+  proofs: { level: Level; result: VerifyResult['result']; time: string }[]
+  /** Known only with a key that can decrypt. */
+  description?: string
+  sources?: ({ name: string; kind: string; size: number } & Remarks)[]
+  /** A source could not give all it has, or was told not to; `sources` says what. */
+  partial?: true
+  /** URL of the workflow run that made it, if one did. */
+  run?: string | null
+  /** What a retention policy says to it, where one was given. */
+  retention?: { keep: boolean; reasons: string[] }
+  /** When the store drops something it needs, or the policy no longer keeps it; only where that can be known. */
+  expires?: string
+}

@@ -1,0 +1,33 @@
+import type { VerifyLevel } from '../../repository/levels.ts'
+import type { Remarks } from '../../sources/remarks.ts'
+
+/** The result of verifying one snapshot. */
+export interface SnapshotVerified {
+  snapshot: string
+  set: string
+  time: string
+  level: VerifyLevel
+  /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
+  result: 'verified' | 'failed' | 'could not verify'
+  problems: string[]
+  /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold anew. */
+  damaged: string[]
+  /** Keys of those that an earlier verification found damaged, and this one good. */
+  good: string[]
+  chunks: number
+  /** Plaintext bytes read and checked. */
+  bytes: number
+  seconds: number
+  /** Each for itself: what is damaged may be needed by some of them alone. */
+  sources: ({ name: string; kind: string; size: number; entries: number; result: 'verified' | 'failed' | 'could not verify'; problems: string[] } & Remarks)[]
+  /** Of the programs that took part: lifeboat, pg_restore. */
+  versions: Record<string, string>
+}
+
+/** Of several snapshots (`snapshot: all`) the worst result, all problems and all damage; `snapshot` and `time` are those of the newest. */
+export interface VerifyResult extends SnapshotVerified {
+  /** Sentences that say what to do; empty if all is well. */
+  advice: string[]
+  /** Each of several, newest first. */
+  snapshots?: SnapshotVerified[]
+}

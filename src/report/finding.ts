@@ -1,0 +1,11 @@
+/** The result of looking at one thing, and what to do about it. */
+export interface Finding {
+  /** `file:/mnt/backups`, or the name of a database. */
+  about: string
+  /** The thing in a word or two: `put`, `clock`, `encryption`. */
+  check: string
+  /** `bad`: a backup will fail or miss something. `warning`: it may. */
+  state: 'good' | 'warning' | 'bad'
+  says: string
+  fix?: string
+}
