@@ -1,12 +1,12 @@
-/**
- * An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now.
- * `status` is the exit status a command ends with: 1 failed, 2 wrong usage, 3 could not verify.
- */
+/** The exit status of a command that did not do what it was told: 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted. */
+export type FailureStatus = 1 | 2 | 3 | 130
+
+/** An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now. `status` is the exit status of the command. */
 export class LifeboatError extends Error {
   readonly hint: string | undefined
-  readonly status: 1 | 2 | 3
+  readonly status: FailureStatus
 
-  constructor(message: string, options: { hint?: string; cause?: unknown; status?: 1 | 2 | 3 } = {}) {
+  constructor(message: string, options: { hint?: string; cause?: unknown; status?: FailureStatus } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'LifeboatError'
     this.hint = options.hint

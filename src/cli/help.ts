@@ -16,7 +16,7 @@ export function programHelp(): string {
     '  lifeboat --version',
     '',
     ...wrapped('Secrets: set LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL, or give - as the value to read it from standard input.', ''),
-    ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify.', ''),
+    ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted.', ''),
   ].join('\n')
 }
 

@@ -10,6 +10,8 @@ const patienceMs = 6000
 
 /** The message of the error that a signal ends a run with. */
 export const INTERRUPTED = 'interrupted'
+/** What a shell shows for a program that SIGINT ended; for SIGTERM the same. */
+const INTERRUPTED_STATUS = 130
 
 /**
  * Runs `work` with an environment of its own: what it asks for goes through the proxies that `variables` name, SIGINT and SIGTERM abort its
@@ -29,8 +31,8 @@ export async function withEnvironment<T>(
   const { promise: broken, reject: breakOff } = Promise.withResolvers<never>()
   let patience: NodeJS.Timeout | undefined
   const interrupt = (name: NodeJS.Signals): void => {
-    if (signal.aborted && name === 'SIGINT') exit(1)
-    controller.abort(new LifeboatError(INTERRUPTED))
+    if (signal.aborted && name === 'SIGINT') exit(INTERRUPTED_STATUS)
+    controller.abort(new LifeboatError(INTERRUPTED, { status: INTERRUPTED_STATUS }))
     patience ??= setTimeout(() => breakOff(signal.reason), patienceMs)
   }
   const fatal = (error: unknown): void => {

@@ -1,4 +1,4 @@
-import { LifeboatError, messageOf } from '../error.ts'
+import { type FailureStatus, LifeboatError, messageOf } from '../error.ts'
 
 /** Why a command did not do what it was told, for people; not yet redacted. */
 export interface Failure {
@@ -7,7 +7,7 @@ export interface Failure {
   causes: string[]
   hint?: string
   /** The exit status. */
-  status: 1 | 2 | 3
+  status: FailureStatus
 }
 
 /** Reads an error and its chain of causes. */

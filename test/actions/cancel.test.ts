@@ -75,7 +75,7 @@ test('a backup that is cancelled stops before the runner insists, though pg_dump
   const signals = step.cancel()
   const { status, log, outputs, summary } = await step.result
   expect(signals).toEqual(['SIGINT'])
-  expect([status, outputs]).toEqual([1, { outcome: 'failed' }])
+  expect([status, outputs]).toEqual([130, { outcome: 'failed' }])
   expect(log).toContain('::error title=Lifeboat backup failed::interrupted')
   expect(summary).toBe('### ❌ Lifeboat: backup failed\n\n**interrupted**\n')
   expect(temporary()).toEqual([])

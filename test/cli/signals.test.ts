@@ -25,12 +25,12 @@ async function interrupted(manners: string, signals: Record<string, NodeJS.Signa
 }
 
 test.each<NodeJS.Signals>(['SIGINT', 'SIGTERM'])('%s stops the work, is called an interruption, and nothing stays in staging', async (signal) => {
-  expect(await interrupted('stops', { waiting: signal })).toEqual({ status: 1, words: ['waiting', 'aborted', 'interrupted'], staged: true })
+  expect(await interrupted('stops', { waiting: signal })).toEqual({ status: 130, words: ['waiting', 'aborted', 'interrupted'], staged: true })
   expect(readdirSync(folder)).toEqual([])
 })
 
 test('a second SIGINT exits at once, when the work takes no notice of the first; staging is removed all the same', async () => {
-  expect(await interrupted('goes on', { waiting: 'SIGINT', aborted: 'SIGINT' })).toEqual({ status: 1, words: ['waiting', 'aborted'], staged: true })
+  expect(await interrupted('goes on', { waiting: 'SIGINT', aborted: 'SIGINT' })).toEqual({ status: 130, words: ['waiting', 'aborted'], staged: true })
   expect(readdirSync(folder)).toEqual([])
 })
 

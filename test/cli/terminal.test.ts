@@ -159,7 +159,7 @@ describe('a backup from the terminal', () => {
     })
     await server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()")
     expect(await holder).toBeInstanceOf(Error)
-    expect([stopped.status, stopped.out, stopped.err]).toEqual([1, '', 'error: interrupted\n'])
+    expect([stopped.status, stopped.out, stopped.err]).toEqual([130, '', 'error: interrupted\n'])
     expect(readdirSync(folder).filter((name) => name !== 'store')).toEqual([])
     expect(JSON.parse((await lifeboat(['list', '--destination', store(), '--json'])).out || '{"snapshots":[]}')).toMatchObject({ snapshots: [] })
     expect((await lifeboat(['backup', '--destination', store()], { variables })).status).toBe(0)

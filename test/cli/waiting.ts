@@ -1,6 +1,7 @@
 // Work that stages a file and never ends, in a process of its own: what signals do to it is for the test beside it to see.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { LifeboatError } from '../../src/error.ts'
 import { withEnvironment } from '../../src/process/lifecycle.ts'
 
 const [temporaryRoot = '', manners = ''] = process.argv.slice(2)
@@ -23,6 +24,6 @@ try {
   })
 } catch (error) {
   console.log(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+  process.exitCode = error instanceof LifeboatError ? error.status : 1
 }
 clearInterval(idle)

@@ -46,7 +46,7 @@ async function interruptIn(call: string, count: number, signal: Signal, command:
 function expectInterrupted({ status, out, err }: Ending, saidBefore = ''): void {
   // A run before it may have been interrupted as well.
   const said = err.replace(/^\d+ chunks? \(.*\) of an interrupted backup were checked and used\n/, '')
-  expect([status, out, said]).toEqual([1, '', `${saidBefore}error: interrupted\n`])
+  expect([status, out, said]).toEqual([130, '', `${saidBefore}error: interrupted\n`])
 }
 
 function snapshots(): string[] {
@@ -71,7 +71,7 @@ describe.each(signals)('%s stops a backup', (signal) => {
     const ending = await interrupt('backup', {}, signal, async () => (await activity(`application_name = 'pg_dump' AND wait_event_type = 'Lock'`)) === '1', { as })
     if (as === 'terminal') expectInterrupted(ending)
     else {
-      expect([ending.status, ending.outputs]).toEqual([1, { outcome: 'failed' }])
+      expect([ending.status, ending.outputs]).toEqual([130, { outcome: 'failed' }])
       expect(ending.out).toContain('::error title=Lifeboat backup failed::interrupted')
       expect(ending.summary).toContain('**interrupted**')
     }
@@ -177,7 +177,7 @@ test('a second SIGINT ends a program that cannot stop yet, and its child with it
   child.kill('SIGINT')
   await until(async () => /^ShdPnd:\s*0*[1-9a-f]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
   child.kill('SIGINT')
-  expect(await ended).toMatchObject({ status: 1, out: '' })
+  expect(await ended).toMatchObject({ status: 130, out: '' })
   await lock.letGo()
   expectNoBackup(sandbox.store, {})
   await sandbox.expectHealthy()

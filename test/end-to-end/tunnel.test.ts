@@ -93,7 +93,7 @@ describe('in mid-dump', () => {
 
   test.each(['SIGINT', 'SIGKILL'] as const)('%s leaves no ssh behind', async (signal) => {
     const { status } = await whileDumping((child) => child.kill(signal), { killed: true })
-    expect(status).toBe(signal === 'SIGINT' ? 1 : null)
+    expect(status).toBe(signal === 'SIGINT' ? 130 : null)
     expectNoBackup(sandbox.store, {})
   })
 })

@@ -12,6 +12,12 @@ const lost = new RegExp(
     'connection to server was lost', 'could not receive data from server'].join('|'),
 )
 
+/** PostgreSQL's words, then those of pgbouncer, Supavisor and Odyssey. */
+const noFreeConnection = new RegExp(
+  ['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed', 'query_wait_timeout',
+    'max clients reached', 'too many (?:tcp )?connections'].join('|'), 'i',
+)
+
 // The first that matches wins: causes before their consequences.
 const rules: Rule[] = [
   [/server version: (\S+).*; pg_dump version: (\S+)/, (m) => ({
@@ -52,7 +58,7 @@ const rules: Rule[] = [
   [/certificate verify failed|root certificate file ".*" does not exist|server certificate for ".*" .*does not match host name/, (m, where) => ({
     problem: `cannot trust the certificate of ${where}: ${m[0]}`,
     hint: 'give the provider\'s root certificate with sslrootcert=FILE, or sslrootcert=system' })],
-  [/too many clients already|remaining connection slots are reserved|too many connections for/, (_, where) => ({
+  [noFreeConnection, (_, where) => ({
     problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two' })],
   [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool|transaction blocks not allowed in statement pooling/i, (m, where) => ({
     problem: `${where} seems to be a pooler in transaction mode, or in statement mode: ${m[0]}`,
@@ -107,6 +113,11 @@ export function connectionFailed(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const text = `${error.message}\n${error.cause instanceof Error ? error.cause.message : ''}`
   return lost.test(text) || /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|no connection to the server|timeout expired/.test(text)
+}
+
+/** Whether an error that `explain` gave says that the server has no connection to give, or did not accept one in time. */
+export function noConnectionIsFree(error: unknown): boolean {
+  return error instanceof LifeboatError && error.cause instanceof Error && (noFreeConnection.test(error.cause.message) || /timeout expired|Connection timed out/.test(error.cause.message))
 }
 
 /** A program that did not end by itself, whether the signal ended it or it obeyed. */

@@ -1,6 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import type { Connection } from './connection.ts'
-import { type QueryContext, withoutTransaction } from './query.ts'
+import { noConnectionIsFree } from './errors.ts'
+import { NoAnswerInTime, type QueryContext, withoutTransaction } from './query.ts'
 
 /** A statement as the server saw it. */
 interface Sighting {
@@ -42,11 +43,14 @@ export async function detectPooler(context: QueryContext): Promise<Pooling> {
   return { pooled: sharesProcesses([first, second ?? []]), ...(direct !== undefined && { direct }) }
 }
 
+/** Empty if the server, or a pooler in session mode, has no second connection to give. Throws every other failure. */
 async function secondSession(context: QueryContext): Promise<Sighting[]> {
   try {
     return parse(await withoutTransaction(sightings, { ...context, timeLimit: SECOND_SESSION }))
-  } catch {
-    return [] // No second connection is free. The first session answers for itself; an interruption ends it, too.
+  } catch (error) {
+    // The first session then answers for itself.
+    if (error instanceof NoAnswerInTime || noConnectionIsFree(error)) return []
+    throw error
   }
 }
 

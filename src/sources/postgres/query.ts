@@ -73,6 +73,9 @@ const TIME_LIMIT = 5 * 60 * 1000
 const LARGEST_ANSWER = 64 * 1024 * 1024
 /** Bytes that psql may allocate: it holds a whole answer, whatever its size. */
 const PSQL_MEMORY = 4 * LARGEST_ANSWER
+/** The server did not answer a query within its time limit; the query was cancelled. */
+export class NoAnswerInTime extends LifeboatError {}
+
 /** Bytes of one argument on Linux (MAX_ARG_STRLEN). */
 const LONGEST_ARGUMENT = 128 * 1024
 
@@ -101,7 +104,7 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
   } catch (error) {
     signal?.throwIfAborted()
     if (limit?.aborted) {
-      throw new LifeboatError(`${connection.where} did not answer within ${formatSeconds(timeLimit / 1000)}`, {
+      throw new NoAnswerInTime(`${connection.where} did not answer within ${formatSeconds(timeLimit / 1000)}`, {
         hint: 'The query was cancelled. Look for waiting sessions and for high load at the server, then try again.' })
     }
     if (error instanceof TooMuchOutput || (error instanceof ChildError && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))) {

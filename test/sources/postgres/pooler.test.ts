@@ -71,6 +71,24 @@ test('a pooler in session mode is as good as the server, however small its pool 
     await expect(sessionOf(pooler)).resolves.toBe('0')
   }))
 
+test('a server with a single free connection answers for that one', async () => {
+  await server.sql("CREATE ROLE single LOGIN CONNECTION LIMIT 1")
+  expect(await detectPooler(context(`postgres://single@127.0.0.1:${server.port}/shop`))).toEqual({ pooled: false })
+})
+
+test('a pooler in session mode that has one server connection to give answers for that one', () =>
+  through({ pool_mode: 'session', default_pool_size: '1', query_wait_timeout: '1' }, async (pooler) => {
+    expect(await detectPooler(context(pooler.url('shop')))).toMatchObject({ pooled: false })
+  }))
+
+test('any other failure of the second session is an error, not an answer', async () => {
+  const at = context(`postgres://postgres@127.0.0.1:${server.port}/shop`)
+  let asked = 0
+  // The parameters of the second session are refused by the server.
+  const second = { ...at.connection, get parameters() { return asked++ === 0 ? at.connection.parameters : `${at.connection.parameters} options='-c no.such=1 -c work_mem=none'` } }
+  await expect(detectPooler({ ...at, connection: second })).rejects.toThrow('work_mem')
+})
+
 test('a pooler in statement mode is told as well', () =>
   through({ pool_mode: 'statement' }, async (pooler) => {
     expect(await detectPooler(context(pooler.url('shop')))).toMatchObject({ pooled: true })
