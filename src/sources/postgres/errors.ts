@@ -14,8 +14,8 @@ const lost = new RegExp(
 
 /** PostgreSQL's words, then those of pgbouncer, Supavisor and Odyssey. */
 const noFreeConnection = new RegExp(
-  ['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed', 'query_wait_timeout',
-    'max clients reached', 'too many (?:tcp )?connections'].join('|'), 'i',
+  ['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed',
+    'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections'].join('|'), 'i',
 )
 
 // The first that matches wins: causes before their consequences.
@@ -117,7 +117,8 @@ export function connectionFailed(error: unknown): boolean {
 
 /** Whether an error that `explain` gave says that the server has no connection to give, or did not accept one in time. */
 export function noConnectionIsFree(error: unknown): boolean {
-  return error instanceof LifeboatError && error.cause instanceof Error && (noFreeConnection.test(error.cause.message) || /timeout expired|Connection timed out/.test(error.cause.message))
+  if (!(error instanceof LifeboatError && error.cause instanceof Error)) return false
+  return noFreeConnection.test(error.cause.message) || /timeout expired|Connection timed out/.test(error.cause.message)
 }
 
 /** A program that did not end by itself, whether the signal ended it or it obeyed. */
