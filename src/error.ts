@@ -1,7 +1,7 @@
 /** The exit status of a command that did not do what it was told: 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted. */
 export type FailureStatus = 1 | 2 | 3 | 130
 
-/** An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now, `status` how the command ends. */
+/** An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now. */
 export class LifeboatError extends Error {
   readonly hint: string | undefined
   readonly status: FailureStatus
