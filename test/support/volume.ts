@@ -9,7 +9,7 @@ import { parseInputs } from '../../src/inputs.ts'
 import { ReadAgain } from '../../src/sources/source.ts'
 import type { SourceRecord } from '../../src/repository/snapshot.ts'
 import { VolumeSource, type VolumeSourceOptions } from '../../src/sources/volumes/source.ts'
-import { localPlace } from '../../src/sources/volumes/place.ts'
+import { localSite } from '../../src/sources/files/site.ts'
 import { identity } from './engine.ts'
 import { quiet } from './quiet.ts'
 
@@ -66,7 +66,7 @@ export async function readVolume(
   { before, prefix, ...options }: Partial<VolumeSourceOptions> & { before?: SourceRecord; prefix?: string[] } = {},
 ): Promise<ReadVolume> {
   const source = new VolumeSource({
-    name: 'data', kind: 'directory', reach: async () => ({ place: localPlace(root, process.env, prefix) }), patterns: { include: [], exclude: [] }, onUnreadable: 'fail',
+    name: 'data', kind: 'directory', reach: async () => ({ site: localSite(root, process.env, prefix) }), patterns: { include: [], exclude: [] }, onUnreadable: 'fail',
     rescan: false, numericOwners: false, signal: new AbortController().signal, report: quiet, ...options,
   })
   const read: ReadVolume = { streams: new Map(), reused: [], again: 0, record: { name: 'data', kind: 'directory', streams: [], facts: {} } }

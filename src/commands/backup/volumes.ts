@@ -37,7 +37,7 @@ export function volumeSources(inputs: Inputs['backup'], { variables, signal, rep
     }
     const stores = storesIn(volume.name, volume.path, inputs.destination)
     for (const store of stores) report.info(`${volume.name}: the store in ${store} is left out`)
-    return new VolumeSource({ ...common, patterns: { ...patterns, exclude: [...patterns.exclude, ...stores.map((store) => `/${literal(store)}/`)] }, kind: 'directory', numericOwners: false, reach: async () => ({ place: await reachDirectory(volume.path, variables) }) })
+    return new VolumeSource({ ...common, patterns: { ...patterns, exclude: [...patterns.exclude, ...stores.map((store) => `/${literal(store)}/`)] }, kind: 'directory', numericOwners: false, reach: async () => ({ site: await reachDirectory(volume.path, variables) }) })
   })
 }
 

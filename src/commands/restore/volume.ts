@@ -7,7 +7,7 @@ import type { AuthenticSnapshot, Manifest, SourceRecord } from '../../repository
 import type { Store } from '../../stores/store.ts'
 import { sshAccess } from '../store-access.ts'
 import { reachDocker } from '../../sources/volumes/docker.ts'
-import { localPlace, type Place } from '../../sources/volumes/place.ts'
+import { localSite, type Site } from '../../sources/files/site.ts'
 import { restoreVolume } from '../../sources/volumes/restore.ts'
 import { reachSsh } from '../../sources/volumes/ssh.ts'
 import { targetFolder } from '../../sources/volumes/target.ts'
@@ -41,12 +41,12 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
 
   if (target.kind === 'bucket') return { ...about, ...(await restoreIntoBucket({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: secondsSince(started) }
   if (inputs['delete-extra']) throw new LifeboatError('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 })
-  const { place, release } = await reachTarget(target, inputs, environment)
+  const { site, release } = await reachTarget(target, inputs, environment)
   try {
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
     const outcome = await restoreVolume({
       name: source.name,
-      place,
+      site,
       list: () => reader.stream(list),
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => reader.stream(archive) })),
       links: facts.links !== 0,
@@ -57,8 +57,8 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
       report,
     })
     const { entries, errors } = outcome
-    if (errors.length > 0) report.warning(`${place.where} holds the backup, but tar reported errors`, 'Owners and attributes of others need root: with owners none the files belong to whoever restores.')
-    return { ...about, size: outcome.size, target: place.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: secondsSince(started) }
+    if (errors.length > 0) report.warning(`${site.where} holds the backup, but tar reported errors`, 'Owners and attributes of others need root: with owners none the files belong to whoever restores.')
+    return { ...about, size: outcome.size, target: site.where, mode: inputs.mode, entries, restored: Math.max(0, entries - errors.length), errors, seconds: secondsSince(started) }
   } finally {
     await release?.()
   }
@@ -73,9 +73,9 @@ function chooseVolume(manifest: Manifest, name: string | undefined, id: string):
   return source
 }
 
-async function reachTarget(target: Exclude<NonNullable<Inputs['restore']['target']>, { kind: 'bucket' }>, inputs: Inputs['restore'], { variables, signal, temporary }: Environment): Promise<{ place: Place; release?: () => Promise<void> }> {
+async function reachTarget(target: Exclude<NonNullable<Inputs['restore']['target']>, { kind: 'bucket' }>, inputs: Inputs['restore'], { variables, signal, temporary }: Environment): Promise<{ site: Site; release?: () => Promise<void> }> {
   if (target.kind === 'docker') return reachDocker({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal })
   if (target.kind === 'ssh') return reachSsh(target, sshAccess(inputs), { variables, temporary, signal, target: true })
   const given = path.resolve(target.path)
-  return { place: localPlace(await targetFolder(given, localPlace(given, variables), signal), variables) }
+  return { site: localSite(await targetFolder(given, localSite(given, variables), signal), variables) }
 }

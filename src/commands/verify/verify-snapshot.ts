@@ -11,7 +11,7 @@ import { factsOf, type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifes
 import { remarksOf } from '../../sources/remarks.ts'
 import { inParallel } from '../../net/retry.ts'
 import type { Store } from '../../stores/store.ts'
-import { localPlace } from '../../sources/volumes/place.ts'
+import { localSite } from '../../sources/files/site.ts'
 import { BadTar } from '../../sources/files/tar-headers.ts'
 import { verifyVolume } from '../../sources/files/verify.ts'
 import { VERSION } from '../../version.ts'
@@ -65,7 +65,7 @@ export async function verifySnapshot(
       for (const streams of source.kind === 'postgres' ? source.streams.map((stream) => [stream]) : [source.streams]) {
         try {
           if (source.kind === 'postgres') await verifyStream(source, streams[0]!, level, read(streams[0]!), programs, environment, versions)
-          else checked.entries = await verifyVolume({ source, level, read, place: localPlace('/', environment.variables), signal: environment.signal })
+          else checked.entries = await verifyVolume({ source, level, read, site: localSite('/', environment.variables), signal: environment.signal })
         } catch (error) {
           environment.signal.throwIfAborted()
           checked.problems.push(error)

@@ -1,12 +1,12 @@
 import { type ListedFile } from '../files/file-list.ts'
-import { metaOf, pathOf, sortKey } from '../volumes/scan.ts'
+import { metaOf, pathOf, sortKey } from '../files/entry.ts'
 import type { BucketObject } from './bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from './keys.ts'
 
 /** To be changed with whatever changes the bytes that an archive has of the same objects. */
 const VERSION = 'b1'
 
-/** Objects as the entries of a scan (src/sources/volumes/scan.ts), with the folders that their paths lie in, in the order of an archive. */
+/** Objects as the entries of a scan (src/sources/files/entry.ts), with the folders that their paths lie in, in the order of an archive. */
 export function entriesOf(objects: readonly BucketObject[]): string[] {
   const folders = new Set([''])
   for (const { key } of objects) for (let path = parentOf(plainPathOf(key)); !folders.has(path); path = parentOf(path)) folders.add(path)

@@ -1,6 +1,6 @@
 import { ReadAgain } from '../source.ts'
 import { LifeboatError } from '../../error.ts'
-import { metaOf, pathOf } from '../volumes/scan.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
 import { memberHead, paddedSize, TAR_END } from '../files/tar-member.ts'
 import type { BucketAccess, ObjectPiece } from './bucket.ts'
 import { ChangedObject, ClosedObject } from './changes.ts'

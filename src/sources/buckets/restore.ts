@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../report/report.ts'
 import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
-import { pathOf } from '../volumes/scan.ts'
+import { pathOf } from '../files/entry.ts'
 import { type Candidate, type Patterns, selected } from '../files/selection.ts'
 import { BadTar } from '../files/tar-headers.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'

@@ -4,13 +4,12 @@ import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
 import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from './entries.ts'
 import { BucketReading } from './reading.ts'
-import type { VolumeFacts } from '../files/facts.ts'
-import { displayName, encodeFile, Lines } from '../files/file-list.ts'
-import { metaOf, pathOf } from '../volumes/scan.ts'
-import { type Segment, segmentsOf } from '../files/segments.ts'
+import { MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
+import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
+import { knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, selected } from '../files/selection.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
-import { knownSegments, MOST_NAMED, some } from '../volumes/source.ts'
 
 export interface BucketSourceOptions {
   name: string
@@ -56,7 +55,7 @@ export class BucketSource implements Source {
     const known = rescan ? new Map<string, StreamRecord>() : knownSegments(before)
     const list = new Lines()
     for (const segment of segmentsOf(await this.#entries(bucket))) {
-      const name = `${this.name}.${String(facts.segments.length + 1).padStart(5, '0')}.tar`
+      const name = segmentName(this.name, facts)
       const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts)
       list.add(read.map((entry) => counted(entry, facts)))
       const certain = read.length === segment.entries.length && read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
@@ -108,7 +107,7 @@ export class BucketSource implements Source {
     if (unreadable.length > 0 && this.#options.onUnreadable === 'fail') {
       const names = unreadable.map(({ entry }) => JSON.stringify(keyOf(entry)))
       const { reason } = unreadable[0]!
-      throw new LifeboatError(`${bucket.name} has ${names.length === 1 ? 'an object' : `${names.length} objects`} that could not be read: ${some(names)}${reason ? `: ${reason.message}` : ''}`, {
+      throw new LifeboatError(`${bucket.name} has ${names.length === 1 ? 'an object' : `${names.length} objects`} that could not be read: ${someNames(names)}${reason ? `: ${reason.message}` : ''}`, {
         cause: reason, hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with exclude, or set on-unreadable to warn.`,
       })
     }
@@ -118,8 +117,8 @@ export class BucketSource implements Source {
 
   #warn({ changed, unreadable }: VolumeFacts): void {
     const { report } = this.#options
-    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${some(unreadable)}`, 'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.')
-    if (changed.length > 0) report.warning(`${this.name}: not in this backup, as they vanished or went on changing while they were read: ${some(changed)}`, 'What replaced them will be in the next backup. With versioning and a pre-command, an application can be held still meanwhile.')
+    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.')
+    if (changed.length > 0) report.warning(`${this.name}: not in this backup, as they vanished or went on changing while they were read: ${someNames(changed)}`, 'What replaced them will be in the next backup. With versioning and a pre-command, an application can be held still meanwhile.')
   }
 }
 

@@ -24,3 +24,6 @@ export const volumeFacts = z.object({
 })
 
 export type VolumeFacts = z.infer<typeof volumeFacts>
+
+/** The facts name at most this many paths of each sort. */
+export const MOST_NAMED = 1000

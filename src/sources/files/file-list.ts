@@ -68,6 +68,11 @@ export function displayName(latin1: string): string {
   return /^[\u0000-\u007f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
 }
 
+/** The first five of these names, in one line. */
+export function someNames(paths: readonly string[]): string {
+  return paths.slice(0, 5).map(oneLine).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
+}
+
 /** Control characters and the backslash as `\xHH`; all other bytes as they are. */
 function escaped(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what it escapes

@@ -1,5 +1,5 @@
 import { shownName } from './file-list.ts'
-import { sortKey } from '../volumes/scan.ts'
+import { sortKey } from './entry.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { metaOf, pathOf } from '../volumes/scan.ts'
+import { metaOf, pathOf } from './entry.ts'
 import type { HardLink } from './segments.ts'
 import { memberHead, TAR_END } from './tar-member.ts'
 

@@ -5,7 +5,7 @@ import type { VerifyLevel } from '../../repository/levels.ts'
 import { volumeFacts } from './facts.ts'
 import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
-import type { Place } from '../volumes/place.ts'
+import type { Site } from './site.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
 export interface VolumeCheck {
@@ -14,7 +14,7 @@ export interface VolumeCheck {
   read: (stream: StreamRecord) => AsyncIterable<Buffer>
   /** `list`: the list of files, and the head of every segment. `read`: every byte, and through `tar --list`. */
   level: VerifyLevel
-  place: Place
+  site: Site
   signal: AbortSignal
 }
 
@@ -30,11 +30,11 @@ export function volumeParts(source: SourceRecord): { facts: ReturnType<typeof vo
 
 /** Compares a volume's archive with what was recorded of it; gives the number of its entries. Throws BadTar, and what reading throws. */
 export async function verifyVolume(check: VolumeCheck): Promise<number> {
-  const { source, read, level, place, signal } = check
+  const { source, read, level, site, signal } = check
   const { facts, list, archives } = volumeParts(source)
   const counted = { entries: 0, files: 0, bytes: 0 }
   const files = counting(decodeFiles(read(list)), counted)
-  const tar = level === 'read' ? startListing(place, signal) : undefined
+  const tar = level === 'read' ? startListing(site, signal) : undefined
   let passed: TarEntry[] = []
   const gate = new Gate(undefined, (entry) => passed.push(entry))
   const passing = (bytes: Buffer): readonly TarEntry[] => {
@@ -110,8 +110,8 @@ interface Listing {
 }
 
 /** tar's own word on all the archives, one after the other. */
-function startListing(place: Place, signal: AbortSignal): Listing {
-  const child = place.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], { signal })
+function startListing(site: Site, signal: AbortSignal): Listing {
+  const child = site.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], { signal })
   let lines = 0
   const listing = (async () => {
     try {

@@ -1,12 +1,12 @@
 import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { localPlace, type Place } from './place.ts'
+import { localSite, type Site } from '../files/site.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
 /** A folder of this machine, by its real path: what it is may be named by a symbolic link. */
-export async function reachDirectory(given: string, variables: Variables): Promise<Place> {
+export async function reachDirectory(given: string, variables: Variables): Promise<Site> {
   let root: string
   try {
     root = await realpath(path.resolve(given))
@@ -14,5 +14,5 @@ export async function reachDirectory(given: string, variables: Variables): Promi
   } catch (cause) {
     throw new LifeboatError(`${given} cannot be backed up: ${messageOf(cause)}`, { cause, hint: 'Check the path: is it spelled right, and the disk mounted?' })
   }
-  return localPlace(root, variables)
+  return localSite(root, variables)
 }

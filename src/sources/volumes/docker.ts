@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Child, ChildError, runChild, startChild } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
-import { PLAIN, type Place, STDERR_LIMIT } from './place.ts'
+import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 
 /** Debian has GNU tar, find and coreutils in its smallest image too. */
 export const HELPER_IMAGE = 'debian:bookworm-20250407-slim'
@@ -54,7 +54,7 @@ const PATIENCE_MS = 3000
  * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its standard input, so that it is gone as
  * well when this process is killed; what runs in it ends with it.
  */
-export async function reachDocker({ volume, image, target, variables, signal }: DockerVolume): Promise<{ place: Place; release(): Promise<void> }> {
+export async function reachDocker({ volume, image, target, variables, signal }: DockerVolume): Promise<{ site: Site; release(): Promise<void> }> {
   const known = (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal })).split('\n').includes(volume)
   if (!known && !target) throw new LifeboatError(`there is no Docker volume ${volume}`, { hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.' })
   if (!known) await docker(['volume', 'create', volume], { variables, signal })
@@ -84,7 +84,7 @@ export async function reachDocker({ volume, image, target, variables, signal }: 
   }
   const plain = Object.entries(PLAIN).flatMap(([name, value]) => ['--env', `${name}=${value}`])
   return {
-    place: {
+    site: {
       where: `docker:${volume}`,
       root: '/v',
       isolated: true,

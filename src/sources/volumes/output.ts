@@ -1,37 +1,37 @@
 import { ChildError, collectBytes, TooMuchOutput } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Place } from './place.ts'
+import type { Site } from '../files/site.ts'
 
 /** No answer of a program that is read whole is longer; the machine it comes from may be hostile. */
 const MOST_OUTPUT = 1024 * 1024
 
 /** All that a program of a place prints. Throws ChildError, and LifeboatError when it is more than a mebibyte. */
-export async function output(place: Place, program: string, parameters: readonly string[], signal: AbortSignal): Promise<string> {
-  const child = place.start(program, parameters, { signal })
+export async function output(site: Site, program: string, parameters: readonly string[], signal: AbortSignal): Promise<string> {
+  const child = site.start(program, parameters, { signal })
   child.end()
   try {
     return (await collectBytes(child, MOST_OUTPUT)).toString()
   } catch (cause) {
     if (!(cause instanceof TooMuchOutput)) throw cause
-    throw new LifeboatError(`${program} printed more than a mebibyte for ${place.where}`, { cause, hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?' })
+    throw new LifeboatError(`${program} printed more than a mebibyte for ${site.where}`, { cause, hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?' })
   }
 }
 
 /** Throws unless the place has GNU tar. */
-export async function requireTar(place: Place, signal: AbortSignal): Promise<void> {
+export async function requireTar(site: Site, signal: AbortSignal): Promise<void> {
   const hint = 'Volumes are read and written with GNU tar and GNU find (packages tar and findutils).'
   let version: string
   try {
-    version = await output(place, 'tar', ['--version'], signal)
+    version = await output(site, 'tar', ['--version'], signal)
   } catch (cause) {
     signal.throwIfAborted()
     if (!(cause instanceof ChildError)) throw cause
     const said = cause.exit.stderr.trim().split('\n').at(-1)
-    throw new LifeboatError(`there is no GNU tar for ${place.where}${said ? `: ${said}` : ''}`, { cause, hint })
+    throw new LifeboatError(`there is no GNU tar for ${site.where}${said ? `: ${said}` : ''}`, { cause, hint })
   }
   if (version.startsWith('tar (GNU tar)')) return
   if (version.includes('tar (GNU tar)')) {
-    throw new LifeboatError(`programs for ${place.where} print more than their own output: ${version.split('\n')[0]}`, { hint: 'The start-up files of the account there (.bashrc) must print nothing.' })
+    throw new LifeboatError(`programs for ${site.where} print more than their own output: ${version.split('\n')[0]}`, { hint: 'The start-up files of the account there (.bashrc) must print nothing.' })
   }
-  throw new LifeboatError(`the tar for ${place.where} is not GNU tar: ${version.split('\n')[0]}`, { hint })
+  throw new LifeboatError(`the tar for ${site.where} is not GNU tar: ${version.split('\n')[0]}`, { hint })
 }

@@ -4,9 +4,10 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import type { Report } from '../../report/report.ts'
 import { shownName } from '../files/file-list.ts'
 import { output } from './output.ts'
-import type { Place } from './place.ts'
+import type { Site } from '../files/site.ts'
 import { BEGIN, CLEAR, EXCHANGE, EXTRACT, EXTRACTED, NOT_ALONE, UNDO } from './replacement-scripts.ts'
-import { metaOf, pathOf, type Scan } from './scan.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
+import { type Scan } from './scan.ts'
 
 /**
  * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else can enter. What it has in it tells how far
@@ -31,7 +32,7 @@ const UNFINISHED: readonly string[] = ['whole', 'in']
  * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that
  * things are being moved, or cannot be looked into: what the place has then is not a whole, or may be none.
  */
-export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>, place: Place): { entries: string[]; left: string[] } {
+export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>, site: Site): { entries: string[]; left: string[] } {
   if (!entries.some((entry) => entry.includes(NAME))) return { entries, left: [] }
   const left = new Set<string>()
   const kept = entries.filter((entry) => {
@@ -41,12 +42,12 @@ export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unr
     const work = parts.slice(0, depth).join('/')
     left.add(work)
     if (unreadable.has(entry)) {
-      throw new LifeboatError(`how far a restore has come in ${place.where} cannot be seen: ${shownName(work)} may not be read`, {
+      throw new LifeboatError(`how far a restore has come in ${site.where} cannot be seen: ${shownName(work)} may not be read`, {
         hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
       })
     }
     if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth]!)) {
-      throw new LifeboatError(`${place.where} is in the middle of a restore, and holds neither what was there before nor the backup as a whole: see ${shownName(work)}`, {
+      throw new LifeboatError(`${site.where} is in the middle of a restore, and holds neither what was there before nor the backup as a whole: see ${shownName(work)}`, {
         hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
       })
     }
@@ -76,28 +77,28 @@ export interface Work {
  * Puts what `extract` extracts in place of what is in the volume's folder. Throws, with all as it was, when that fails. Other users who may write in
  * that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
  */
-export async function replaceContent<T>(place: Place, { mode, all, signal, report }: Replacing, extract: (into: Work) => Promise<T>): Promise<T> {
+export async function replaceContent<T>(site: Site, { mode, all, signal, report }: Replacing, extract: (into: Work) => Promise<T>): Promise<T> {
   const work = `${NAME}${randomBytes(4).toString('hex')}`
   let outcome: T
   try {
-    await run(place, BEGIN, [work], signal)
-    outcome = await extract({ script: EXTRACT, given: [place.root, work] })
-    await run(place, EXTRACTED, [work, all ? 'all' : 'part', mode], signal)
+    await run(site, BEGIN, [work], signal)
+    outcome = await extract({ script: EXTRACT, given: [site.root, work] })
+    await run(site, EXTRACTED, [work, all ? 'all' : 'part', mode], signal)
     // Renames alone; to stop in the middle of them helps nobody.
-    await run(place, EXCHANGE, [work, PATTERN, mode], NEVER)
+    await run(site, EXCHANGE, [work, PATTERN, mode], NEVER)
   } catch (error) {
     try {
-      await run(place, UNDO, [work], AbortSignal.timeout(UNDO_MS))
+      await run(site, UNDO, [work], AbortSignal.timeout(UNDO_MS))
     } catch {
       // The first error tells why; often there is no way to the place any more.
-      report.warning(`${place.where} may still have what was extracted so far, in ${work}`, 'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.')
+      report.warning(`${site.where} may still have what was extracted so far, in ${work}`, 'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.')
     }
     throw error
   }
   try {
-    await run(place, CLEAR, [work], signal)
+    await run(site, CLEAR, [work], signal)
   } catch (error) {
-    report.warning(`${place.where} is restored, but not all of what was there before is removed: ${messageOf(error)}`, `Remove ${work}, or restore again in mode clean.`)
+    report.warning(`${site.where} is restored, but not all of what was there before is removed: ${messageOf(error)}`, `Remove ${work}, or restore again in mode clean.`)
     signal.throwIfAborted()
   }
   return outcome
@@ -107,41 +108,41 @@ export async function replaceContent<T>(place: Place, { mode, all, signal, repor
  * Clears away what restores in place of something left when they were killed. One that had begun to move things is brought to its end if `finish`,
  * and is an error otherwise, for that removes what was there before.
  */
-export async function clearKilled(place: Place, { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report }): Promise<void> {
-  const works = await output(place, 'find', ['-H', place.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f %U\n`], signal)
+export async function clearKilled(site: Site, { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report }): Promise<void> {
+  const works = await output(site, 'find', ['-H', site.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f %U\n`], signal)
   for (const line of works.split('\n')) {
     const [work, owner] = line.split(' ')
     if (work === undefined || !WORK.test(work)) continue
-    if (owner !== (await output(place, 'id', ['-u'], signal)).trim()) {
-      throw new LifeboatError(`${place.where} has ${work}, which a restore of another user left, or somebody else made`, {
+    if (owner !== (await output(site, 'id', ['-u'], signal)).trim()) {
+      throw new LifeboatError(`${site.where} has ${work}, which a restore of another user left, or somebody else made`, {
         hint: `Restore as the user with the number ${owner}, or put things right by hand, and remove that folder.`,
         status: 2,
       })
     }
-    const state = (await output(place, 'find', [`${place.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)).split('\n')
+    const state = (await output(site, 'find', [`${site.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)).split('\n')
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {
-      throw new LifeboatError(`${place.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
+      throw new LifeboatError(`${site.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
         hint: `Restore in mode clean, which brings it to its end first. What was there before is in ${work}/old, or has not been moved yet.`,
         status: 2,
       })
     }
-    if (unfinished) await run(place, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
-    await run(place, CLEAR, [work], signal)
-    report.info(`${place.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`)
+    if (unfinished) await run(site, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
+    await run(site, CLEAR, [work], signal)
+    report.info(`${site.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`)
   }
 }
 
 const NEVER = new AbortController().signal
 
 /** The script gets the volume's folder as $1, and what is `given` from $2 on. */
-async function run(place: Place, script: string, given: readonly string[], signal: AbortSignal): Promise<string> {
+async function run(site: Site, script: string, given: readonly string[], signal: AbortSignal): Promise<string> {
   try {
-    return await output(place, 'sh', ['-euc', script, 'sh', place.root, ...given], signal)
+    return await output(site, 'sh', ['-euc', script, 'sh', site.root, ...given], signal)
   } catch (cause) {
     if (!(cause instanceof ChildError)) throw cause
     const said = cause.exit.stderr.trim().split('\n').at(-1)
     const hint = said?.includes(NOT_ALONE) ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere and copy from there; a Docker volume can be restored with mode overwrite.' : undefined
-    throw new LifeboatError(`the content of ${place.where} could not be replaced: ${said || cause.message}`, { cause, ...(hint !== undefined && { hint }) })
+    throw new LifeboatError(`the content of ${site.where} could not be replaced: ${said || cause.message}`, { cause, ...(hint !== undefined && { hint }) })
   }
 }

@@ -5,17 +5,17 @@ import { formatBytes } from '../../report/format.ts'
 import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
 import { Gate } from '../files/gate.ts'
 import { output, requireTar } from './output.ts'
-import type { Place } from './place.ts'
+import type { Site } from '../files/site.ts'
 import { clearKilled, replaceContent, type Work } from './replacement.ts'
 import { EXTRACT_OVER } from './replacement-scripts.ts'
-import { sortKey } from './scan.ts'
+import { sortKey } from '../files/entry.ts'
 import { selected } from '../files/selection.ts'
 import { TAR_END } from '../files/tar-member.ts'
 import { foldersOfOthers } from './target.ts'
 
 export interface VolumeRestore {
   name: string
-  place: Place
+  site: Site
   list: () => AsyncIterable<Buffer>
   /** The archives of the volume, in order: their members, their bytes, and how to read them. */
   segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
@@ -44,21 +44,21 @@ export interface VolumeOutcome {
 
 /** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
 export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
-  const { place, mode, signal, report } = given
-  await requireTar(place, signal)
-  await clearKilled(place, { finish: mode === 'clean', signal, report })
-  if (mode === 'empty' && (await hasContent(place, signal))) {
-    throw new LifeboatError(`${place.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 })
+  const { site, mode, signal, report } = given
+  await requireTar(site, signal)
+  await clearKilled(site, { finish: mode === 'clean', signal, report })
+  if (mode === 'empty' && (await hasContent(site, signal))) {
+    throw new LifeboatError(`${site.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 })
   }
   const choice = await choose(given)
-  await requireSpace(place, choice.size, signal)
+  await requireSpace(site, choice.size, signal)
   if (mode === 'overwrite') {
-    await refuseOthers(place, choice, signal)
-    return extract(given, choice, { script: EXTRACT_OVER, given: [place.root] })
+    await refuseOthers(site, choice, signal)
+    return extract(given, choice, { script: EXTRACT_OVER, given: [site.root] })
   }
-  return replaceContent(place, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
+  return replaceContent(site, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
     const outcome = await extract(given, choice, into)
-    if (mode === 'clean' && outcome.errors.length > 0) throw new LifeboatError(`${place.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
+    if (mode === 'clean' && outcome.errors.length > 0) throw new LifeboatError(`${site.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
     return outcome
   })
 }
@@ -66,8 +66,8 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
 /** lost+found belongs to a file system, not to what is in it. */
 const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found']
 
-async function hasContent(place: Place, signal: AbortSignal): Promise<boolean> {
-  return (await output(place, 'find', ['-H', place.root, ...CONTENT, '-print', '-quit'], signal)) !== ''
+async function hasContent(site: Site, signal: AbortSignal): Promise<boolean> {
+  return (await output(site, 'find', ['-H', site.root, ...CONTENT, '-print', '-quit'], signal)) !== ''
 }
 
 interface Choice {
@@ -114,25 +114,25 @@ function foldersOf(path: string): string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
 }
 
-async function requireSpace(place: Place, needed: number, signal: AbortSignal): Promise<void> {
-  const free = Number((await output(place, 'df', ['-P', '-k', place.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
+async function requireSpace(site: Site, needed: number, signal: AbortSignal): Promise<void> {
+  const free = Number((await output(site, 'df', ['-P', '-k', site.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
   if (Number.isNaN(free) || free >= needed) return
-  throw new LifeboatError(`${place.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
+  throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
 }
 
-async function isRoot(place: Place, signal: AbortSignal): Promise<boolean> {
-  return (await output(place, 'id', ['-u'], signal)).trim() === '0'
+async function isRoot(site: Site, signal: AbortSignal): Promise<boolean> {
+  return (await output(site, 'id', ['-u'], signal)).trim() === '0'
 }
 
 /**
  * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after it has made
  * that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
  */
-async function refuseOthers(place: Place, { wanted }: Choice, signal: AbortSignal): Promise<void> {
-  if (place.isolated || !(await isRoot(place, signal))) return
-  for await (const { path, owner } of foldersOfOthers(place, signal)) {
+async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal): Promise<void> {
+  if (site.isolated || !(await isRoot(site, signal))) return
+  for await (const { path, owner } of foldersOfOthers(site, signal)) {
     if (path !== '' && wanted && !wanted.has(path)) continue
-    const folder = path === '' ? place.where : `${shownName(path)} in ${place.where}`
+    const folder = path === '' ? site.where : `${shownName(path)} in ${site.where}`
     throw new LifeboatError(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
       hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
       status: 2,
@@ -140,9 +140,9 @@ async function refuseOthers(place: Place, { wanted }: Choice, signal: AbortSigna
   }
 }
 
-async function extract({ name, place, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, { script, given }: Work): Promise<VolumeOutcome> {
-  const root = await isRoot(place, signal)
-  const child = place.start('sh', [
+async function extract({ name, site, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, { script, given }: Work): Promise<VolumeOutcome> {
+  const root = await isRoot(site, signal)
+  const child = site.start('sh', [
     '-euc', script, 'sh', ...given,
     '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
     // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
@@ -150,7 +150,7 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
     ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
     '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-',
   ], { signal })
-  const extracting = drained(child, place)
+  const extracting = drained(child, site)
   extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   let [size, whole] = [0, false]
   const archive = async function* (): AsyncGenerator<Buffer, void, void> {
@@ -176,13 +176,13 @@ async function extract({ name, place, owners, segments, links, mode, signal, rep
     if (!whole) throw new LifeboatError(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`)
     return { entries, size, errors }
   } catch (error) {
-    if (mode === 'overwrite') report.warning(`${place.where} may hold a part of the backup`)
+    if (mode === 'overwrite') report.warning(`${site.where} may hold a part of the backup`)
     throw error
   }
 }
 
 /** What tar complained of, once it has ended. Throws where it was not even started. */
-async function drained(child: Child, place: Place): Promise<string[]> {
+async function drained(child: Child, site: Site): Promise<string[]> {
   let started = false
   try {
     for await (const _ of child.stdout) started = true
@@ -190,7 +190,7 @@ async function drained(child: Child, place: Place): Promise<string[]> {
   } catch (error) {
     if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error
     const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors')
-    if (!started || error.exit.status >= NOT_FOUND) throw new LifeboatError(`nothing could be restored into ${place.where}: ${lines.at(-1) ?? error.message}`, { cause: error })
+    if (!started || error.exit.status >= NOT_FOUND) throw new LifeboatError(`nothing could be restored into ${site.where}: ${lines.at(-1) ?? error.message}`, { cause: error })
     return lines.length > 0 ? lines : [error.message]
   }
 }

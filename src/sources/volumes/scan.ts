@@ -1,6 +1,6 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Place } from './place.ts'
+import type { Site } from '../files/site.ts'
 
 /**
  * What a volume holds, in the order of its archive: each directory before what is in it, and that before its next sibling. An entry is one
@@ -22,22 +22,6 @@ export interface Skipped {
   mounted: number
 }
 
-export interface Meta {
-  /** `f`, `d`, `l` or `p`, as find has them. */
-  type: string
-  size: number
-  /** Seconds since 1970, with up to nine decimals. */
-  mtime: string
-  inode: string
-  links: number
-  /** Octal. */
-  mode: string
-  uid: string
-  gid: string
-  /** Of a symbolic link; latin1. */
-  target: string
-}
-
 // Marks that say nothing about the content; then the path, and what tells whether it is the same as before.
 const EXPRESSION = [
   '-printf', '%D ',
@@ -50,9 +34,9 @@ const EXPRESSION = [
 const MOST_ENTRY = 64 * 1024
 
 /** Lists a volume with GNU find. Throws when it is not there, or cannot be listed. */
-export async function scan(place: Place, signal: AbortSignal): Promise<Scan> {
+export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
   const found: Scan = { entries: [], recent: new Set(), unreadable: new Set(), skipped: { sockets: 0, devices: 0, mounted: 0 } }
-  const child = place.start('find', ['-H', place.root, '-xdev', '-ignore_readdir_race', ...EXPRESSION], { signal })
+  const child = site.start('find', ['-H', site.root, '-xdev', '-ignore_readdir_race', ...EXPRESSION], { signal })
   child.end()
   let device: string | undefined
   let rest = Buffer.alloc(0)
@@ -73,13 +57,13 @@ export async function scan(place: Place, signal: AbortSignal): Promise<Scan> {
         offset = end + 1
       }
       rest = Buffer.from(buffer.subarray(offset))
-      if (rest.length > MOST_ENTRY) throw new LifeboatError(`${place.where} could not be listed: find printed an entry of more than ${MOST_ENTRY} bytes`)
+      if (rest.length > MOST_ENTRY) throw new LifeboatError(`${site.where} could not be listed: find printed an entry of more than ${MOST_ENTRY} bytes`)
     }
   } catch (error) {
     if (!(error instanceof ChildError)) throw error
-    explain(error, place, found)
+    explain(error, site, found)
   }
-  if (found.entries.length === 0) throw new LifeboatError(`${place.where} could not be listed: find printed nothing`)
+  if (found.entries.length === 0) throw new LifeboatError(`${site.where} could not be listed: find printed nothing`)
   found.entries.sort()
   return found
 }
@@ -92,31 +76,6 @@ function swap(buffer: Buffer, start: number, end: number): void {
     if (buffer[index] === 0x2f) buffer[index] = 1
     else if (buffer[index] === 1) buffer[index] = 0x2f
   }
-}
-
-/** Slashes sort before all else, so that a directory stands right before what is in it; the byte they change places with may be in a name. */
-export function sortKey(path: string): string {
-  if (!path.includes('\u0001')) return path.replaceAll('/', '\u0001')
-  if (!path.includes('/')) return path.replaceAll('\u0001', '/')
-  return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001')
-}
-
-/** Relative to the volume's folder, latin1; the folder itself is the empty text. */
-export function pathOf(entry: string): string {
-  return sortKey(entry.slice(0, entry.indexOf('\0')))
-}
-
-export function metaOf(entry: string): Meta {
-  const text = entry.slice(entry.indexOf('\0') + 1)
-  const fields = text.split(' ', 9)
-  const [type, size, mtime, , inode, links, mode, uid, gid] = fields
-  const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : ''
-  return { type: type!, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime!), inode: inode!, links: Number(links), mode: mode!, uid: uid!, gid: gid!, target }
-}
-
-/** find prints ten decimals, the last of them always 0. */
-function decimals(time: string): string {
-  return time.replace(/\.?0+$/, '')
 }
 
 function take(found: Scan, entry: string, recent: boolean, unreadable: boolean, elsewhere: boolean): void {
@@ -133,14 +92,14 @@ function take(found: Scan, entry: string, recent: boolean, unreadable: boolean, 
 }
 
 /** find ends badly for each directory that it may not read: they are marked. Anything else it complains of is thrown. */
-function explain(error: ChildError, place: Place, found: Scan): void {
+function explain(error: ChildError, site: Site, found: Scan): void {
   const lines = error.exit.stderr.split('\n').filter((line) => line !== '')
   const foreseen = error.exit.status === 1 && lines.length > 0 && lines.every((line) => /^find: .*: Permission denied$/.test(line))
   if (foreseen && found.unreadable.size > 0) return
   const said = lines.slice(0, 3).join('; ')
   // How shells, env and Docker end for a program that is not there.
-  if (error.exit.failure || error.exit.status === 127) throw new LifeboatError(`${place.where} could not be listed: ${said || error.message}`, { cause: error, hint: 'Volumes are read with GNU find and GNU tar; install findutils and tar.' })
-  throw new LifeboatError(`${place.where} could not be listed: ${said || error.message}`, {
+  if (error.exit.failure || error.exit.status === 127) throw new LifeboatError(`${site.where} could not be listed: ${said || error.message}`, { cause: error, hint: 'Volumes are read with GNU find and GNU tar; install findutils and tar.' })
+  throw new LifeboatError(`${site.where} could not be listed: ${said || error.message}`, {
     cause: error,
     hint: /No such file or directory/.test(said) ? 'Check the path: is it spelled right, and the disk mounted?' : /unrecognized|unknown predicate|invalid option/.test(said) ? 'GNU find is needed (findutils).' : 'Run as a user who may read all of it, or leave it out with exclude.',
   })

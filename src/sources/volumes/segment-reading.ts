@@ -2,8 +2,8 @@ import { ChildError, feed } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { ReadAgain } from '../source.ts'
 import { displayName, shownName } from '../files/file-list.ts'
-import type { Place } from './place.ts'
-import { metaOf, pathOf } from './scan.ts'
+import type { Site } from '../files/site.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
 import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
 
 /**
@@ -26,7 +26,7 @@ export interface ReadEntry {
 
 /** One attempt to read a segment with tar. Its fields tell how it went once `bytes` has been iterated. */
 export class SegmentReading {
-  readonly #place: Place
+  readonly #site: Site
   readonly #entries: readonly string[]
   readonly #last: boolean
   readonly #signal: AbortSignal
@@ -41,8 +41,8 @@ export class SegmentReading {
   unreadable: string[] = []
 
   /** In the `last` attempt what changes is recorded, no longer read again. */
-  constructor(place: Place, entries: readonly string[], options: { last: boolean; numeric: boolean; signal: AbortSignal }) {
-    this.#place = place
+  constructor(site: Site, entries: readonly string[], options: { last: boolean; numeric: boolean; signal: AbortSignal }) {
+    this.#site = site
     this.#entries = entries
     this.#last = options.last
     this.#signal = options.signal
@@ -56,7 +56,7 @@ export class SegmentReading {
     let next = 0
     const headers = new TarHeaders((entry) => (next = this.#take(entry, next)))
     const owners = this.#numeric ? ['--numeric-owner'] : []
-    const child = this.#place.start('tar', [...CREATE, ...owners, '--directory', this.#place.root, '--null', '--files-from=-', '--file=-'], { signal: this.#signal })
+    const child = this.#site.start('tar', [...CREATE, ...owners, '--directory', this.#site.root, '--null', '--files-from=-', '--file=-'], { signal: this.#signal })
     const feeding = feed(child, namesOf(this.#entries))
     let said = ''
     try {
@@ -86,7 +86,7 @@ export class SegmentReading {
       this.read.push({ entry, size: member.size })
       return index + 1
     }
-    throw new BadTar(`tar in ${this.#place.where} wrote ${shownName(member.name)}, which it was not asked for`)
+    throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(member.name)}, which it was not asked for`)
   }
 
   #explain(said: string): void {
@@ -98,15 +98,15 @@ export class SegmentReading {
       if (line === '' || line === 'tar: Exiting with failure status due to previous errors' || /: Warning: /.test(line)) continue
       const [, name = '', what = ''] = /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? []
       const entry = byName.get(name) ?? byName.get(`${name}/`)
-      if (entry === undefined) throw new LifeboatError(`${this.#place.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
+      if (entry === undefined) throw new LifeboatError(`${this.#site.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
       if (/^(file changed|File shrank|File removed)|No such file or directory$/.test(what)) changed.add(entry)
       else this.unreadable.push(entry)
     }
     const accounted = new Set([...changed, ...this.unreadable])
-    for (const entry of this.#entries) if (!read.has(entry) && !accounted.has(entry)) throw new BadTar(`tar in ${this.#place.where} left out ${shownName(pathOf(entry))} without a word`)
+    for (const entry of this.#entries) if (!read.has(entry) && !accounted.has(entry)) throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
     this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last)
-    if (this.again) throw new ReadAgain(`${this.#place.where} changed while it was read`)
+    if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)
   }
 }
 

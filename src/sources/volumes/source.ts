@@ -3,23 +3,24 @@ import { LifeboatError } from '../../error.ts'
 import { oneLine } from '../../report/format.ts'
 import type { Report } from '../../report/report.ts'
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
-import { type VolumeFacts, volumeFacts } from '../files/facts.ts'
-import { displayName, encodeFile, Lines } from '../files/file-list.ts'
+import { MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
+import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
 import { linkArchive } from '../files/link-headers.ts'
-import type { Place } from './place.ts'
+import type { Site } from '../files/site.ts'
 import { output, requireTar } from './output.ts'
 import { withoutWork } from './replacement.ts'
-import { metaOf, pathOf, type Scan, scan } from './scan.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
+import { type Scan, scan } from './scan.ts'
 import { SegmentReading } from './segment-reading.ts'
-import { hardLinksIn, type HardLink, type Segment, segmentsOf } from '../files/segments.ts'
+import { hardLinksIn, type HardLink, knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, selected } from '../files/selection.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface VolumeSourceOptions {
   name: string
   kind: 'directory' | 'docker'
-  /** Reaches the place; `release` is awaited when the source is closed. */
-  reach(signal: AbortSignal): Promise<{ place: Place; release?: () => Promise<void> }>
+  /** Reaches the site; `release` is awaited when the source is closed. */
+  reach(signal: AbortSignal): Promise<{ site: Site; release?: () => Promise<void> }>
   patterns: Patterns
   /** What to do about files that this user may not read. */
   onUnreadable: 'fail' | 'warn'
@@ -32,8 +33,6 @@ export interface VolumeSourceOptions {
 }
 
 const IGNORE_FILE = '.lifeboatignore'
-/** As many paths as anyone reads; the counts are whole. */
-export const MOST_NAMED = 1000
 const ATTEMPTS = 2
 
 /** A folder as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which says what is in them. */
@@ -43,7 +42,7 @@ export class VolumeSource implements Source {
   readonly #options: VolumeSourceOptions
   readonly #closing = new AbortController()
   readonly #signal: AbortSignal
-  #reached: { place: Place; release?: () => Promise<void> } | undefined
+  #reached: { site: Site; release?: () => Promise<void> } | undefined
   #facts: VolumeFacts | undefined
 
   constructor(options: VolumeSourceOptions) {
@@ -55,27 +54,27 @@ export class VolumeSource implements Source {
 
   async open(): Promise<void> {
     this.#reached = await this.#options.reach(this.#signal)
-    await requireTar(this.#reached.place, this.#signal)
+    await requireTar(this.#reached.site, this.#signal)
   }
 
   async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
     if (!this.#reached) throw new Error(`${this.name}: streams are asked for before open()`)
-    const { place } = this.#reached
-    const { entries, unreadable, recent, skipped } = await this.#scan(place)
-    const facts: VolumeFacts = { where: place.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
+    const { site } = this.#reached
+    const { entries, unreadable, recent, skipped } = await this.#scan(site)
+    const facts: VolumeFacts = { where: site.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
     const list = new Lines()
     const { contents, links } = hardLinksIn(entries)
     const known = this.#options.rescan ? new Map<string, StreamRecord>() : knownSegments(before)
     for (const segment of segmentsOf(contents)) {
-      const name = this.#streamName(facts)
-      const settled = yield* this.#segment(place, segment, name, known.get(segment.digest), facts)
+      const name = segmentName(this.name, facts)
+      const settled = yield* this.#segment(site, segment, name, known.get(segment.digest), facts)
       list.add(settled.read.map(({ entry, size }) => listed(entry, size, facts)))
       const certain = settled.whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)))
       facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' })
     }
     if (links.length > 0) {
       facts.links = links.length
-      yield { name: this.#streamName(facts), format: 'tar', bytes: fromArray(linkArchive(links)) }
+      yield { name: segmentName(this.name, facts), format: 'tar', bytes: fromArray(linkArchive(links)) }
       list.add(links.map((link) => listed(link.entry, 0, facts, link)))
       facts.segments.push({ entries: links.length, digest: '' })
     }
@@ -97,43 +96,43 @@ export class VolumeSource implements Source {
   }
 
   /** What is there and meant, with what may not be read left out. */
-  async #scan(place: Place): Promise<Omit<Scan, 'unreadable'> & { unreadable: string[] }> {
+  async #scan(site: Site): Promise<Omit<Scan, 'unreadable'> & { unreadable: string[] }> {
     const { patterns, onUnreadable, report } = this.#options
-    const scanned = await scan(place, this.#signal)
+    const scanned = await scan(site, this.#signal)
     // Before anything is chosen: while things are moved, what is meant may be there in part.
-    const { entries, left } = withoutWork(scanned, place)
-    if (left.length > 0) report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${some(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
+    const { entries, left } = withoutWork(scanned, site)
+    if (left.length > 0) report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
     const found = { ...scanned, entries }
-    if (metaOf(found.entries[0]!).type !== 'd') throw new LifeboatError(`${place.where} is not a folder`, { hint: 'A volume is a folder; name the one the file is in, and the file with include.', status: 2 })
+    if (metaOf(found.entries[0]!).type !== 'd') throw new LifeboatError(`${site.where} is not a folder`, { hint: 'A volume is a folder; name the one the file is in, and the file with include.', status: 2 })
     const ignoreFile = found.entries.find((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
-    const exclude = [...(ignoreFile === undefined ? [] : await this.#ignored(place)), ...patterns.exclude]
+    const exclude = [...(ignoreFile === undefined ? [] : await this.#ignored(site)), ...patterns.exclude]
     const meant = selected(found.entries, (entry) => ({ path: displayName(pathOf(entry)), directory: metaOf(entry).type === 'd' }), { ...patterns, exclude })
     const closed = meant.filter((entry) => found.unreadable.has(entry))
     if (closed.length === 0) return { ...found, entries: meant, unreadable: [] }
     const names = closed.map((entry) => displayName(pathOf(entry)) || '.')
-    if (onUnreadable === 'fail' || names[0] === '.') throw unreadableError(place, names)
+    if (onUnreadable === 'fail' || names[0] === '.') throw unreadableError(site, names)
     const folders = closed.filter((entry) => metaOf(entry).type === 'd').map((entry) => `${pathOf(entry)}/`)
     return { ...found, entries: meant.filter((entry) => !found.unreadable.has(entry) && !folders.some((folder) => pathOf(entry).startsWith(folder))), unreadable: names }
   }
 
   /** Patterns of the volume's own. */
-  async #ignored(place: Place): Promise<string[]> {
+  async #ignored(site: Site): Promise<string[]> {
     try {
       // A link can lead to a pipe or a device, which would never end.
       const script = '[ -f "$1" ] || { echo "it is not a file" >&2; exit 1; }; exec cat "$1"'
-      return (await output(place, 'sh', ['-euc', script, 'sh', `${place.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
+      return (await output(site, 'sh', ['-euc', script, 'sh', `${site.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
     } catch (cause) {
       if (!(cause instanceof ChildError)) throw cause
-      throw new LifeboatError(`${IGNORE_FILE} of ${place.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, { cause, hint: 'It says what to leave out; without it more would be backed up than is meant.' })
+      throw new LifeboatError(`${IGNORE_FILE} of ${site.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, { cause, hint: 'It says what to leave out; without it more would be backed up than is meant.' })
     }
   }
 
   /** Yields a segment until it has been read well, or taken from the snapshot before; what changes is read a second time. */
-  async *#segment(place: Place, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
+  async *#segment(site: Site, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
     let { entries } = segment
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
     for (let attempt = 1; ; attempt++) {
-      const reading = new SegmentReading(place, entries, { ...options, last: attempt >= ATTEMPTS })
+      const reading = new SegmentReading(site, entries, { ...options, last: attempt >= ATTEMPTS })
       yield { name, format: 'tar', bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
       if (!reading.begun) return { read: entries.map((entry) => ({ entry, size: metaOf(entry).size })), whole: true }
       if (!reading.again) {
@@ -142,43 +141,25 @@ export class VolumeSource implements Source {
       }
       if (reading.unreadable.length > 0) {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
-        if (this.#options.onUnreadable === 'fail') throw unreadableError(place, names)
+        if (this.#options.onUnreadable === 'fail') throw unreadableError(site, names)
         for (const path of names) if (facts.unreadable.length < MOST_NAMED) facts.unreadable.push(path)
         entries = entries.filter((entry) => !reading.unreadable.includes(entry))
       }
     }
   }
 
-  #streamName({ segments }: VolumeFacts): string {
-    return `${this.name}.${String(segments.length + 1).padStart(5, '0')}.tar`
-  }
-
   #warn({ changed, unreadable, skipped }: VolumeFacts): void {
     const { report } = this.#options
-    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${some(unreadable)}`, 'Run as a user who may read them, or name them in exclude.')
-    if (changed.length > 0) report.warning(`${this.name}: these changed or vanished while they were read, twice: ${some(changed)}`, 'Back up while nothing writes there: pre-command, post-command and stop-containers are for that.')
+    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Run as a user who may read them, or name them in exclude.')
+    if (changed.length > 0) report.warning(`${this.name}: these changed or vanished while they were read, twice: ${someNames(changed)}`, 'Back up while nothing writes there: pre-command, post-command and stop-containers are for that.')
     if (skipped.sockets + skipped.devices > 0) report.info(`${this.name}: ${skipped.sockets} sockets and ${skipped.devices} devices are left out`)
   }
 }
 
-export function some(paths: readonly string[]): string {
-  return paths.slice(0, 5).map(oneLine).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
-}
-
-function unreadableError(place: Place, names: readonly string[]): LifeboatError {
-  return new LifeboatError(`${place.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`, {
+function unreadableError(site: Site, names: readonly string[]): LifeboatError {
+  return new LifeboatError(`${site.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`, {
     hint: 'Run as a user who may read everything, leave it out with exclude, or set on-unreadable to warn.',
   })
-}
-
-/** The segments of the snapshot before, by their digests. */
-export function knownSegments(before: SourceRecord | undefined): Map<string, StreamRecord> {
-  const facts = volumeFacts.safeParse(before?.facts).data
-  const archives = before?.streams.filter(({ format }) => format === 'tar') ?? []
-  const known = new Map<string, StreamRecord>()
-  if (facts?.segments.length !== archives.length) return known
-  for (const [index, { digest }] of facts.segments.entries()) if (digest !== '') known.set(digest, archives[index]!)
-  return known
 }
 
 /** The line of the list for a member of the archive, which it counts as well. */

@@ -3,13 +3,13 @@ import { LifeboatError } from '../../error.ts'
 import { placeText, type SshPlace, targetText } from '../../net/ssh/address.ts'
 import type { SshAccess } from '../../net/ssh/connection.ts'
 import { endWithin, lostError, openSsh, SOCKET, type SshContext, type SshProgram } from '../../net/ssh/program.ts'
-import { PLAIN, type Place, STDERR_LIMIT } from './place.ts'
+import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 import { targetFolder } from './target.ts'
 
 /** A folder of another machine. One connection serves all programs that are started there. `target`: it is made where there is none. */
-export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...context }: SshContext & { target: boolean }): Promise<{ place: Place; release(): Promise<void> }> {
+export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...context }: SshContext & { target: boolean }): Promise<{ site: Site; release(): Promise<void> }> {
   const ssh = await openSsh(given, access, ['-M', '-S', SOCKET], context)
-  const place: Place = {
+  const site: Site = {
     where: placeText(given),
     root: given.path,
     start: (program, parameters, { signal }) => {
@@ -22,8 +22,8 @@ export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...
     },
   }
   try {
-    const root = target ? await targetFolder(given.path, place, context.signal) : given.path
-    return { place: { ...place, root }, release: () => ssh.close() }
+    const root = target ? await targetFolder(given.path, site, context.signal) : given.path
+    return { site: { ...site, root }, release: () => ssh.close() }
   } catch (error) {
     await ssh.close()
     throw error

@@ -1,7 +1,7 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { output } from './output.ts'
-import type { Place } from './place.ts'
+import type { Site } from '../files/site.ts'
 
 /** A function of the scripts here: says why nothing more is done, and ends the script. */
 export const REFUSE = 'refuse() { echo "$1" >&2; exit 1; }\n'
@@ -56,7 +56,7 @@ pwd -P
 `
 
 /** The real path of a folder to restore into, which is made where there is none. As root, no link is followed that another user can change. */
-export async function targetFolder(given: string, { where, start }: Pick<Place, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
+export async function targetFolder(given: string, { where, start }: Pick<Site, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
   try {
     return (await output({ where, root: given, start }, 'sh', ['-euc', WALK, 'sh', given], signal)).slice(0, -1)
   } catch (cause) {
@@ -70,8 +70,8 @@ export async function targetFolder(given: string, { where, start }: Pick<Place, 
 }
 
 /** The paths (latin1) of the folders in the target, itself among them as the empty text, in which users other than root can make or move entries. */
-export async function* foldersOfOthers(place: Place, signal: AbortSignal): AsyncGenerator<{ path: string; owner: string }, void, void> {
-  const child = place.start('sh', ['-euc', `${REFUSE}${IN_TARGET}${FIND_FOLDERS}`, 'sh', place.root], { signal })
+export async function* foldersOfOthers(site: Site, signal: AbortSignal): AsyncGenerator<{ path: string; owner: string }, void, void> {
+  const child = site.start('sh', ['-euc', `${REFUSE}${IN_TARGET}${FIND_FOLDERS}`, 'sh', site.root], { signal })
   child.end()
   let rest = ''
   for await (const bytes of child.stdout) {

@@ -119,9 +119,9 @@ test('the container that restores a Docker volume can write nothing else', async
   const { signal } = new AbortController()
   const reached = await reachDocker({ volume: 'alone', image: docker.image, target: true, variables: docker.variables, signal })
   try {
-    await output(reached.place, 'touch', ['/v/file'], signal)
+    await output(reached.site, 'touch', ['/v/file'], signal)
     for (const elsewhere of ['/file', '/usr/bin/file', '/tmp/file', '/proc/sys/kernel/hostname']) {
-      await expect(output(reached.place, 'sh', ['-c', `echo x > ${elsewhere}`], signal)).rejects.toMatchObject({ exit: { stderr: expect.stringMatching(/Read-only file system|Permission denied|can't create/) } })
+      await expect(output(reached.site, 'sh', ['-c', `echo x > ${elsewhere}`], signal)).rejects.toMatchObject({ exit: { stderr: expect.stringMatching(/Read-only file system|Permission denied|can't create/) } })
     }
   } finally {
     await reached.release()

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { volumeFacts } from '../../../src/sources/files/facts.ts'
-import { localPlace, type Place } from '../../../src/sources/volumes/place.ts'
+import { localSite, type Site } from '../../../src/sources/files/site.ts'
 import { restoreVolume, type VolumeMode, type VolumeOutcome } from '../../../src/sources/volumes/restore.ts'
 import { targetFolder } from '../../../src/sources/volumes/target.ts'
 import { type Attack, actingBefore, asOther, OTHER, swap } from '../../support/other-user.ts'
@@ -59,7 +59,7 @@ function restored(mode: VolumeMode, { variables = process.env, between, patterns
     }
   }
   return restoreVolume({
-    name: 'data', place: localPlace(target, variables, prefix), list: () => slowly(read.streams.get('data.list')!), patterns, mode, owners: 'number', links: true,
+    name: 'data', site: localSite(target, variables, prefix), list: () => slowly(read.streams.get('data.list')!), patterns, mode, owners: 'number', links: true,
     signal: new AbortController().signal, report: quiet, segments: archives.map(([, bytes], index) => ({ entries: segments[index]!.entries, size: bytes.length, bytes: () => slowly(bytes) })),
   })
 }
@@ -129,8 +129,8 @@ describe('root restores with mode overwrite', () => {
   })
 })
 
-const place = (variables: NodeJS.ProcessEnv = process.env, prefix: readonly string[] = []): Place => localPlace('/', variables, prefix)
-const reach = (given: string, from = place()): Promise<string> => targetFolder(given, from, new AbortController().signal)
+const site = (variables: NodeJS.ProcessEnv = process.env, prefix: readonly string[] = []): Site => localSite('/', variables, prefix)
+const reach = (given: string, from = site()): Promise<string> => targetFolder(given, from, new AbortController().signal)
 const home = (): string => path.join(folder, 'home')
 
 test('root is refused, with what to do, where the file system keeps no owners', async () => {
@@ -161,7 +161,7 @@ describe('on the way to the target', () => {
     }
     expect(existsSync(`${home()}/real/made`)).toBe(false)
     // Their own are followed by users who restore for themselves.
-    expect(await reach(`${home()}/twice`, place(process.env, asOther))).toBe(`${home()}/real`)
+    expect(await reach(`${home()}/twice`, site(process.env, asOther))).toBe(`${home()}/real`)
   })
 
   test('no folder is made elsewhere, whichever program its owner comes before', async () => {
@@ -172,7 +172,7 @@ describe('on the way to the target', () => {
       mkdirSync(path.join(home(), 'there'), { recursive: true })
       chown(home())
       const { path: PATH, acted } = actingBefore(after, path.join(folder, `acting-${after}`), attack)
-      await reach(`${home()}/there/new/one`, place({ ...process.env, PATH })).catch(() => undefined)
+      await reach(`${home()}/there/new/one`, site({ ...process.env, PATH })).catch(() => undefined)
       expect([after, contentsOf(outside)]).toEqual([after, before])
       if (!acted()) break
       expect(after).toBeLessThan(200)
@@ -181,6 +181,6 @@ describe('on the way to the target', () => {
 
   test('a file is no target', async () => {
     await expect(reach(`${folder}/root/top`)).rejects.toThrow(/there can be no restore into .*: mkdir: /)
-    await expect(reach(`${folder}/root/top`, place(process.env, asOther))).rejects.toThrow(/there can be no restore into .*: mkdir: /)
+    await expect(reach(`${folder}/root/top`, site(process.env, asOther))).rejects.toThrow(/there can be no restore into .*: mkdir: /)
   })
 })

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { volumeFacts } from '../../../src/sources/files/facts.ts'
-import { localPlace } from '../../../src/sources/volumes/place.ts'
+import { localSite } from '../../../src/sources/files/site.ts'
 import { restoreVolume, type VolumeRestore } from '../../../src/sources/volumes/restore.ts'
 import { inPieces, noise } from '../../support/bytes.ts'
 import { quiet } from '../../support/quiet.ts'
@@ -104,7 +104,7 @@ async function restoreOf(more: Partial<VolumeRestore>): Promise<VolumeRestore> {
   const bytes = read.streams.get('data.00001.tar')!
   mkdirSync(target)
   return {
-    name: 'data', place: localPlace(target, process.env), list: () => inPieces(read.streams.get('data.list')!), segments: [{ entries: segments[0]!.entries, size: bytes.length, bytes: () => inPieces(bytes) }],
+    name: 'data', site: localSite(target, process.env), list: () => inPieces(read.streams.get('data.list')!), segments: [{ entries: segments[0]!.entries, size: bytes.length, bytes: () => inPieces(bytes) }],
     links: false, patterns: [], mode: 'clean', owners: 'number', signal: new AbortController().signal, report: quiet, ...more,
   }
 }
@@ -118,8 +118,8 @@ test('an archive that has not as many entries as are recorded is an error, and w
 
 test('what tar cannot restore as it was is an error: in place of what is there nothing is changed, elsewhere it is told', async () => {
   execFileSync('chown', ['-R', '12345', path.join(root, 'a.txt')])
-  const place = localPlace(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
-  const given = await restoreOf({ place })
+  const site = localSite(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
+  const given = await restoreOf({ site })
   execFileSync('chown', ['65534:65534', target])
   execFileSync('chmod', ['755', folder])
   writeFileSync(path.join(target, 'old'), 'old')

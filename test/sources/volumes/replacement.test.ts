@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { volumeFacts } from '../../../src/sources/files/facts.ts'
-import { localPlace, type Place } from '../../../src/sources/volumes/place.ts'
+import { localSite, type Site } from '../../../src/sources/files/site.ts'
 import { restoreVolume, type VolumeMode, type VolumeOutcome } from '../../../src/sources/volumes/restore.ts'
 import { inPieces } from '../../support/bytes.ts'
 import { quiet } from '../../support/quiet.ts'
@@ -30,11 +30,11 @@ function write(top: string, files: Files): void {
   }
 }
 
-function restored(read: ReadVolume, mode: VolumeMode, { place = localPlace(target, process.env), patterns = [], owners = 'number' }: { place?: Place; patterns?: string[]; owners?: 'number' | 'none' } = {}): Promise<VolumeOutcome> {
+function restored(read: ReadVolume, mode: VolumeMode, { site = localSite(target, process.env), patterns = [], owners = 'number' }: { site?: Site; patterns?: string[]; owners?: 'number' | 'none' } = {}): Promise<VolumeOutcome> {
   const { segments } = volumeFacts.parse(read.record.facts)
   const archives = [...read.streams].filter(([name]) => name.endsWith('.tar'))
   return restoreVolume({
-    name: 'data', place, list: () => inPieces(read.streams.get('data.list')!), patterns, mode, owners, links: true, signal: new AbortController().signal, report: quiet,
+    name: 'data', site, list: () => inPieces(read.streams.get('data.list')!), patterns, mode, owners, links: true, signal: new AbortController().signal, report: quiet,
     segments: archives.map(([, bytes], index) => ({ entries: segments[index]!.entries, size: bytes.length, bytes: () => inPieces(bytes) })),
   })
 }
@@ -71,12 +71,12 @@ exit 137
 `
 
 /** A place whose machine dies when it is to start its program number `after`. */
-function dying(after: number, part: boolean): { place: Place; died: () => boolean } {
+function dying(after: number, part: boolean): { site: Site; died: () => boolean } {
   const here = mkdtempSync(path.join(folder, 'dying-'))
   writeFileSync(path.join(here, 'run'), DYING.replace('REAL', `'${process.env['PATH']}'`), { mode: 0o755 })
   writeFileSync(path.join(here, 'left'), `${after} ${part ? 'part' : 'none'}\n`)
   for (const program of ['tar', 'mv', 'rm', ...(part ? [] : ['find', 'mkdir', 'sync', 'touch', 'cp', 'stat', 'chmod'])]) symlinkSync('run', path.join(here, program))
-  return { place: localPlace(target, { ...process.env, PATH: `${here}:${process.env['PATH']}` }), died: () => existsSync(path.join(here, 'dead')) }
+  return { site: localSite(target, { ...process.env, PATH: `${here}:${process.env['PATH']}` }), died: () => existsSync(path.join(here, 'dead')) }
 }
 
 test.each([['at', false], ['in the middle of', true]])('killed %s any step, a restore in place of what is there loses neither that nor the backup, and the next one ends well', async (_, part) => {
@@ -90,8 +90,8 @@ test.each([['at', false], ['in the middle of', true]])('killed %s any step, a re
     rmSync(target, { recursive: true })
     mkdirSync(target)
     write(target, old)
-    const { place, died } = dying(deaths, part)
-    const ending = await restored(read, 'clean', { place }).catch((error: unknown) => error)
+    const { site, died } = dying(deaths, part)
+    const ending = await restored(read, 'clean', { site }).catch((error: unknown) => error)
     if (!died()) {
       expect(ending).toMatchObject({ errors: [] })
       break
@@ -118,8 +118,8 @@ test('killed at any step, a restore into an empty folder leaves it to the next o
   for (; ; deaths++) {
     rmSync(target, { recursive: true })
     mkdirSync(path.join(target, 'lost+found'), { recursive: true })
-    const { place, died } = dying(deaths, false)
-    await restored(read, 'empty', { place }).catch(() => undefined)
+    const { site, died } = dying(deaths, false)
+    await restored(read, 'empty', { site }).catch(() => undefined)
     if (!died()) break
     const there = readdirSync(target).filter((name) => name !== 'lost+found')
     try {
@@ -160,8 +160,8 @@ test('what cannot be moved away leaves all as it was', async () => {
   write(target, { ...old, 'both/mounted/below': 'old' })
   mkdirSync(path.join(target, 'mounted'))
   const before = contentsOf(target)
-  const place = localPlace(target, process.env, ['unshare', '--mount', 'sh', '-euc', `mount -t tmpfs none '${target}/mounted'; exec "$@"`, 'sh'])
-  await expect(restored(await readVolume(root), 'clean', { place })).rejects.toThrow(/could not be replaced: mv: .*mounted.* busy/)
+  const site = localSite(target, process.env, ['unshare', '--mount', 'sh', '-euc', `mount -t tmpfs none '${target}/mounted'; exec "$@"`, 'sh'])
+  await expect(restored(await readVolume(root), 'clean', { site })).rejects.toThrow(/could not be replaced: mv: .*mounted.* busy/)
   expect(contentsOf(target).filter((line) => !line.startsWith('. d '))).toEqual(before.filter((line) => !line.startsWith('. d ')))
   expect(works()).toEqual([])
 })
@@ -184,9 +184,9 @@ test('who is not root replaces folders that may not be written', async () => {
   for (const top of [path.join(root, 'new folder'), path.join(target, 'old folder'), root]) chmodSync(top, 0o555)
   execFileSync('chown', ['-R', '65534:65534', target])
   chmodSync(folder, 0o755)
-  const place = localPlace(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
+  const site = localSite(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
   execFileSync('chown', ['-R', '65534:65534', root])
-  await restored(await readVolume(root), 'clean', { place, owners: 'none' })
+  await restored(await readVolume(root), 'clean', { site, owners: 'none' })
   expect(contentsOf(target)).toEqual(contentsOf(root))
 })
 

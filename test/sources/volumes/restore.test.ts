@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, st
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { BadTar } from '../../../src/sources/files/tar-headers.ts'
-import { localPlace } from '../../../src/sources/volumes/place.ts'
+import { localSite } from '../../../src/sources/files/site.ts'
 import { restoreVolume, type VolumeRestore } from '../../../src/sources/volumes/restore.ts'
 import { inPieces, noise } from '../../support/bytes.ts'
 import { mounting } from '../../end-to-end/sandbox.ts'
@@ -69,8 +69,8 @@ test('only what matches a pattern is restored, with the folders around it and th
 test('a volume does not begin to fill a disk that has no room for it', async () => {
   await backedUp({ large: noise('large', 3_000_000) })
   mkdirSync(target)
-  const place = localPlace(target, process.env, mounting('mount -t tmpfs -o size=2m none "$1"', target))
-  const given: VolumeRestore = { ...archive(Buffer.alloc(0)), place, segments: [{ entries: 1, size: 3_000_000, bytes: () => inPieces(Buffer.alloc(0)) }] }
+  const site = localSite(target, process.env, mounting('mount -t tmpfs -o size=2m none "$1"', target))
+  const given: VolumeRestore = { ...archive(Buffer.alloc(0)), site, segments: [{ entries: 1, size: 3_000_000, bytes: () => inPieces(Buffer.alloc(0)) }] }
   await expect(restoreVolume(given)).rejects.toThrow(/has 2\.\d+ MB free, the restore needs about 3\.00 MB/)
 })
 
@@ -87,7 +87,7 @@ test('owners are restored by number, by name, or left to whoever restores', asyn
 
 function archive(bytes: Buffer, entries = 99): VolumeRestore {
   return {
-    name: 'data', place: localPlace(target, process.env), list: () => inPieces(Buffer.alloc(0)), segments: [{ entries, size: bytes.length, bytes: () => inPieces(bytes) }],
+    name: 'data', site: localSite(target, process.env), list: () => inPieces(Buffer.alloc(0)), segments: [{ entries, size: bytes.length, bytes: () => inPieces(bytes) }],
     links: false, patterns: [], mode: 'overwrite', owners: 'number', signal: new AbortController().signal, report: quiet,
   }
 }

@@ -1,7 +1,7 @@
 import { type Child, startChild } from '../../process/child.ts'
 
 /** Where a volume lies, and how programs are started there: this machine, a container, another machine. */
-export interface Place {
+export interface Site {
   /** As people know it: `/srv/files`, `docker:files`, `ssh://app@web.example/srv/files`. */
   readonly where: string
   /** The volume's folder, as programs there know it. */
@@ -21,7 +21,7 @@ export const PLAIN = { LC_ALL: 'C', TZ: 'UTC' }
 export const STDERR_LIMIT = 8 * 1024 * 1024
 
 /** A folder of this machine. `prefix` is a program with its arguments that starts the others. */
-export function localPlace(root: string, variables: Variables, prefix: readonly string[] = []): Place {
+export function localSite(root: string, variables: Variables, prefix: readonly string[] = []): Site {
   const environment = { PATH: variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', ...(variables['HOME'] !== undefined && { HOME: variables['HOME'] }), ...PLAIN }
   return {
     where: root,

@@ -1,0 +1,45 @@
+/*
+ * An entry of a volume: one string, compact enough for a million of them. It is its sort key, a zero, and the fields that `find` printed for it:
+ * type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
+ */
+
+export interface Meta {
+  /** `f`, `d`, `l` or `p`, as find has them. */
+  type: string
+  size: number
+  /** Seconds since 1970, with up to nine decimals. */
+  mtime: string
+  inode: string
+  links: number
+  /** Octal. */
+  mode: string
+  uid: string
+  gid: string
+  /** Of a symbolic link; latin1. */
+  target: string
+}
+
+/** Slashes sort before all else, so that a directory stands right before what is in it; the byte they change places with may be in a name. */
+export function sortKey(path: string): string {
+  if (!path.includes('\u0001')) return path.replaceAll('/', '\u0001')
+  if (!path.includes('/')) return path.replaceAll('\u0001', '/')
+  return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001')
+}
+
+/** Relative to the volume's folder, latin1; the folder itself is the empty text. */
+export function pathOf(entry: string): string {
+  return sortKey(entry.slice(0, entry.indexOf('\0')))
+}
+
+export function metaOf(entry: string): Meta {
+  const text = entry.slice(entry.indexOf('\0') + 1)
+  const fields = text.split(' ', 9)
+  const [type, size, mtime, , inode, links, mode, uid, gid] = fields
+  const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : ''
+  return { type: type!, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime!), inode: inode!, links: Number(links), mode: mode!, uid: uid!, gid: gid!, target }
+}
+
+/** find prints ten decimals, the last of them always 0. */
+function decimals(time: string): string {
+  return time.replace(/\.?0+$/, '')
+}
