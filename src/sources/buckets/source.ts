@@ -4,7 +4,7 @@ import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
 import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from './entries.ts'
 import { BucketReading } from './reading.ts'
-import { MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
+import { emptyFacts, MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
 import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
@@ -51,7 +51,7 @@ export class BucketSource implements Source {
     const bucket = this.#bucket
     if (!bucket) throw new Error(`${this.name}: streams are asked for before open()`)
     const { where, patterns, rescan } = this.#options
-    const facts: VolumeFacts = { where, entries: 0, files: 0, bytes: 0, links: 0, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], patterns: { include: [...patterns.include], exclude: [...patterns.exclude] }, segments: [] }
+    const facts: VolumeFacts = { ...emptyFacts(where), patterns: { include: [...patterns.include], exclude: [...patterns.exclude] } }
     const known = rescan ? new Map<string, StreamRecord>() : knownSegments(before)
     const list = new Lines()
     for (const segment of segmentsOf(await this.#entries(bucket))) {

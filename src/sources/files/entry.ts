@@ -19,7 +19,7 @@ export interface Meta {
   target: string
 }
 
-/** Slashes sort before all else, so that a directory stands right before what is in it; the byte they change places with may be in a name. */
+/** Exchanges slashes and the byte 1, so that slashes sort before all else and a directory comes right before its content. Its own inverse. */
 export function sortKey(path: string): string {
   if (!path.includes('\u0001')) return path.replaceAll('/', '\u0001')
   if (!path.includes('/')) return path.replaceAll('\u0001', '/')
@@ -36,7 +36,10 @@ export function metaOf(entry: string): Meta {
   const fields = text.split(' ', 9)
   const [type, size, mtime, , inode, links, mode, uid, gid] = fields
   const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : ''
-  return { type: type!, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime!), inode: inode!, links: Number(links), mode: mode!, uid: uid!, gid: gid!, target }
+  return {
+    type: type!, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime!), inode: inode!, links: Number(links),
+    mode: mode!, uid: uid!, gid: gid!, target,
+  }
 }
 
 /** find prints ten decimals, the last of them always 0. */

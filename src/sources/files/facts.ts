@@ -27,3 +27,9 @@ export type VolumeFacts = z.infer<typeof volumeFacts>
 
 /** The facts name at most this many paths of each sort. */
 export const MOST_NAMED = 1000
+
+/** The facts of a volume of which nothing is read yet. */
+export function emptyFacts(where: string): VolumeFacts {
+  const skipped = { sockets: 0, devices: 0, mounted: 0 }
+  return { where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: [], segments: [] }
+}

@@ -3,7 +3,7 @@ import { LifeboatError } from '../../error.ts'
 import { oneLine } from '../../report/format.ts'
 import type { Report } from '../../report/report.ts'
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
-import { MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
+import { emptyFacts, MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
 import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { Site } from '../files/site.ts'
@@ -61,7 +61,7 @@ export class VolumeSource implements Source {
     if (!this.#reached) throw new Error(`${this.name}: streams are asked for before open()`)
     const { site } = this.#reached
     const { entries, unreadable, recent, skipped } = await this.#scan(site)
-    const facts: VolumeFacts = { where: site.where, entries: 0, files: 0, bytes: 0, links: 0, skipped, changed: [], unreadable: unreadable.slice(0, MOST_NAMED), segments: [] }
+    const facts: VolumeFacts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
     const list = new Lines()
     const { contents, links } = hardLinksIn(entries)
     const known = this.#options.rescan ? new Map<string, StreamRecord>() : knownSegments(before)
