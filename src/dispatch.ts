@@ -34,7 +34,6 @@ import type { Report } from './report/report.ts'
 import { pruneHeadline, pruneText } from './commands/prune/report.ts'
 import { failsByShrinking, shrinkProblem } from './report/shrink.ts'
 import type { Redaction } from './report/redaction.ts'
-import { destinationText } from './stores/destination.ts'
 import { backupHeadline, backupText, restoreHeadline, restoreText, type TextContext } from './report/text.ts'
 import { verifyHeadline, verifyText } from './commands/verify/report.ts'
 
@@ -131,7 +130,7 @@ export async function dispatch<C extends Command>(command: C, raw: Readonly<Reco
   const { destination, timezone, format }: Pick<Inputs[Command], 'destination' | 'timezone'> & Pick<TextContext, 'format'> = inputs
   // Of several, the first is the one that recipes name.
   const first = Array.isArray(destination) ? destination[0] : destination
-  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: destinationText(first), timeZone: timezone, ...(format && { format }) } }
+  return { command, result: await handlings[command].run(inputs, environment), shown: { destination: first.text, timeZone: timezone, ...(format && { format }) } }
 }
 
 export function statusOf<C extends Command>({ command, result }: Outcome<C>): 0 | 1 | 3 {

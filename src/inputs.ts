@@ -7,7 +7,7 @@ import { HELPER_IMAGE } from './sources/volumes/docker.ts'
 import { levelsText, VERIFIABLE } from './repository/levels.ts'
 import { keysIn, likelySecrets, secretsIn } from './report/redaction.ts'
 import { addressSecrets } from './net/ssh/address.ts'
-import { destinationSecrets } from './stores/destination.ts'
+import { type Destination, destinationExpected, destinationPatterns, destinationSecrets, requireAccess } from './stores/destination.ts'
 
 export const commands = ['backup', 'restore', 'verify', 'check', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
 export type Command = (typeof commands)[number]
@@ -83,8 +83,8 @@ const encryptionKey = {
 } as const satisfies Input
 
 const destination = {
-  help: 'Where the store is: artifact, the artifacts of the repository; file:PATH, a folder on a disk that outlives the run; s3://BUCKET/PREFIX?region=…; azblob://ACCOUNT/CONTAINER/PREFIX; sftp://USER@HOST/PATH; webdavs://USER:PASSWORD@HOST/PATH; or rclone:REMOTE:PATH. What each service needs is in docs/stores.md.',
-  expected: 'artifact, file: and the path of a folder, a URL s3://, azblob://, sftp://, webdav:// or webdavs://, or rclone:REMOTE:PATH',
+  help: `Where the store is: ${destinationPatterns()}. What each service needs is in docs/stores.md.`,
+  expected: destinationExpected(),
   example: 's3://backups/app?region=eu-central-1',
   schema: schema.destination,
   default: 'artifact',
@@ -766,8 +766,10 @@ export function parseInputs<C extends Command>(
   }
   if (command === 'backup') requireSources(values)
   if (values['ssh-tunnel'] !== undefined) requireDatabase(values)
-  if ([values['destination']].flat().some(isArtifact)) requireRepository(values['token'], variables)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its own row's schema returned
+  const { destination = [], token } = values as { destination?: Destination | Destination[]; token: string | undefined }
+  for (const one of [destination].flat()) requireAccess(one, { token }, variables)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
   return values as Inputs[C]
 }
 
@@ -783,21 +785,6 @@ function requireSources({ 'database-url': databases, volumes }: Record<string, u
 function requireDatabase({ 'database-url': database, 'verify-only': verifyOnly, volume, target }: Record<string, unknown>): void {
   if (database !== undefined && verifyOnly !== true && volume === undefined && target === undefined) return
   throw new LifeboatError('ssh-tunnel is given, but no database is connected to', { hint: 'Leave it out: volumes, verify-only and stores do without it. Or give the database-url it is for.', status: 2 })
-}
-
-function isArtifact(destination: unknown): boolean {
-  return typeof destination === 'object' && destination !== null && 'kind' in destination && destination.kind === 'artifact'
-}
-
-/** A workflow has both; at a terminal, where artifacts are the default as well, nobody may have thought of them. */
-function requireRepository(token: unknown, variables: Readonly<Record<string, string | undefined>>): void {
-  if (variables['ACTIONS_RUNTIME_TOKEN']) return
-  const lacking = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])]
-  if (lacking.length === 0) return
-  throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${lacking.join(' and ')} ${lacking.length > 1 ? 'are' : 'is'} not given`, {
-    hint: 'Give a destination, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN (a token that may read the actions of that repository).',
-    status: 2,
-  })
 }
 
 /** Every secret among the given values of these inputs, checked or not: what to mask before anything is printed. */

@@ -4,7 +4,7 @@ import { inputs, missingInput, parseInput, parseInputs, type Input } from '../in
 import type { Report } from '../report/report.ts'
 import { newIdentity, writeKeyOf } from '../repository/keys.ts'
 import { storeAccess } from '../commands/store-access.ts'
-import { openStore } from '../stores/open.ts'
+import { openStore } from '../stores/destination.ts'
 
 export const keyHelp = [
   'lifeboat key new [--post-quantum true]',

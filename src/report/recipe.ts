@@ -1,4 +1,5 @@
 /** How to get at a snapshot: the commands and workflow steps that reports end with. Pure. */
+import { destinationHelp } from '../stores/destination.ts'
 
 /** Where a store is, as the inputs of the next command give it. */
 export interface Whereabouts {
@@ -32,16 +33,11 @@ function selection(content: SnapshotContent): [input: string, value: string][] {
   return databases.length > 1 ? [['database', databases[0]!]] : []
 }
 
-/** Artifacts belong to a repository, which a command outside its workflows has to be told. */
-function needsRepository({ destination }: Pick<Whereabouts, 'destination'>): boolean {
-  return destination === 'artifact'
-}
-
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
 export function restoreVariables(content: Pick<Whereabouts, 'destination'> & Partial<Pick<SnapshotContent, 'databases' | 'volumes'>>, quote: (name: string) => string = (name) => name): string {
-  const [key, url, token, repository] = ['LIFEBOAT_ENCRYPTION_KEY', 'DATABASE_URL', 'GITHUB_TOKEN', 'GITHUB_REPOSITORY'].map(quote)
-  if (ofVolume({ databases: content.databases ?? [], ...(content.volumes && { volumes: content.volumes }) })) return needsRepository(content) ? `${key}, ${token} and ${repository}` : key!
-  return needsRepository(content) ? `${key}, ${url} (the target), ${token} and ${repository}` : `${key} and ${url} (the target)`
+  const url = ofVolume({ databases: content.databases ?? [], ...(content.volumes && { volumes: content.volumes }) }) ? [] : [`${quote('DATABASE_URL')} (the target)`]
+  const names = [quote('LIFEBOAT_ENCRYPTION_KEY'), ...url, ...(destinationHelp(content.destination)?.variables ?? []).map((name) => quote(name))]
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}` : names[0]!
 }
 
 /** A command line that restores; the secrets come from the environment. `separator` stands between its options. */
@@ -65,8 +61,9 @@ function snapshotOptions({ destination, set, snapshot }: SnapshotContent): strin
 
 /** A step of a workflow that restores. `action` is `owner/repository` and `reference` what follows `@`. */
 export function restoreStep(action: string, reference: string, content: SnapshotContent): string {
+  const permissions = destinationHelp(content.destination)?.permissions
   return [
-    ...(needsRepository(content) ? ['# permissions of the job: actions: read'] : []),
+    ...(permissions === undefined ? [] : [`# permissions of the job: ${permissions}`]),
     `- uses: ${action}/restore@${reference}`,
     '  with:',
     ...(ofVolume(content) ? [] : ['    database-url: ${{ secrets.RESTORE_DATABASE_URL }}']),

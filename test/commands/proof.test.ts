@@ -6,7 +6,7 @@ import type { SnapshotVerified } from '../../src/commands/verify/result.ts'
 import type { Environment } from '../../src/environment.ts'
 import { readProofs } from '../../src/repository/proofs.ts'
 import { authenticatorOf } from '../../src/repository/signed.ts'
-import { openStore } from '../../src/stores/open.ts'
+import { openStore, parseDestination } from '../../src/stores/destination.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { terminalOf } from '../support/github/store.ts'
 import { keys } from '../support/engine.ts'
@@ -35,7 +35,7 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
   github.artifacts.length = 0
   const access = { set, token: github.token(), timeout: 30_000 }
   const step = environment(github.startRun())
-  const store = await openStore({ kind: 'artifact' }, access, step)
+  const store = await openStore(parseDestination('artifact'), access, step)
   store.groups!.authenticate(authenticatorOf(keys))
   await keepProofs([found], store, keys, step)
   await store.close()
@@ -45,7 +45,7 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
   expect(github.live()[0]!.expires.getTime() - github.now().getTime()).toBeGreaterThan(89 * 86_400_000)
 
   const terminal = environment(terminalOf(github))
-  const reader = await openStore({ kind: 'artifact' }, access, terminal)
+  const reader = await openStore(parseDestination('artifact'), access, terminal)
   const proofs = await readProofs(reader, keys, { onDamaged: (error) => void warnings.push(error.message) })
   expect(proofs.get(found.snapshot)).toMatchObject([{ level: 'read', result: 'verified' }])
   await keepProofs([found], reader, keys, terminal)
@@ -54,7 +54,7 @@ test.each([['of the set', 'shop'], ['of every set, as for a snapshot named by it
 })
 
 test('that a proof cannot be stored is a warning', async () => {
-  const store = await openStore({ kind: 'file', path: '/dev/null/store' }, { set: 'shop', timeout: 30_000 }, environment())
+  const store = await openStore(parseDestination('file:/dev/null/store'), { set: 'shop', timeout: 30_000 }, environment())
   await keepProofs([found], store, keys, environment())
   expect(warnings).toEqual([expect.stringMatching(/^the result of this verification was not kept in file:\/dev\/null\/store: cannot write proofs\//)])
 })

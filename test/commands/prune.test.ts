@@ -10,7 +10,7 @@ import { writeProof } from '../../src/repository/proofs.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { authenticatorOf } from '../../src/repository/signed.ts'
 import { pruneSummary, pruneText } from '../../src/commands/prune/report.ts'
-import { openStore } from '../../src/stores/open.ts'
+import { openStore, parseDestination } from '../../src/stores/destination.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
 import { backUp, identity, keys, otherKeys } from '../support/engine.ts'
@@ -145,7 +145,7 @@ test('of artifacts it deletes those that no kept snapshot needs, and tells which
     const steps = async (day: number, tables: Record<string, Buffer>): Promise<void> => {
       github.offset = day * DAY
       const step: Environment = { ...environment(), variables: github.startRun(), now: () => github.now() }
-      const store = await openStore({ kind: 'artifact' }, { set: 'app', token: github.token(), timeout: 30_000 }, step)
+      const store = await openStore(parseDestination('artifact'), { set: 'app', token: github.token(), timeout: 30_000 }, step)
       store.groups!.authenticate(authenticatorOf(keys))
       await openOrMakeRepository(store)
       await backUp({ store, time: github.now() }, tables)

@@ -5,8 +5,7 @@ import { z } from 'zod'
 import { LifeboatError } from '../../src/error.ts'
 import { federatedToken } from '../../src/stores/azblob/identity.ts'
 import { openAzblob } from '../../src/stores/azblob/store.ts'
-import { parseDestination } from '../../src/stores/destination.ts'
-import type { AzblobDestination } from '../../src/stores/azblob/destination.ts'
+import { type AzblobDestination, azblobKind } from '../../src/stores/azblob/destination.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE } from '../support/bytes.ts'
 import { type Azurite, startAzurite } from '../support/github/azurite.ts'
@@ -29,9 +28,7 @@ async function newContainer(): Promise<string> {
 }
 
 function destinationOf(path: string, more = `&account-key=${encodeURIComponent(azurite.key)}`, port = new URL(azurite.url).port): AzblobDestination {
-  const destination = parseDestination(`azblob://${ACCOUNT}/${path}?endpoint=http://127.0.0.1:${port}/${ACCOUNT}${more}`)
-  if (destination.kind !== 'azblob') throw new Error(`${destination.kind} is not azblob`)
-  return destination
+  return azblobKind.parse(`azblob://${ACCOUNT}/${path}?endpoint=http://127.0.0.1:${port}/${ACCOUNT}${more}`)
 }
 
 const PATIENT = { timeout: 30_000, pause: 20, signal: new AbortController().signal }

@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { LifeboatError } from '../../src/error.ts'
 import { inputsOf, parseInputs, secretsGiven } from '../../src/inputs.ts'
 import { Redaction } from '../../src/report/redaction.ts'
-import { destinationSecrets, destinationText, parseDestination } from '../../src/stores/destination.ts'
+import { destinationSecrets, parseDestination } from '../../src/stores/destination.ts'
 
 const AWS = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
 
@@ -64,13 +64,13 @@ test('a folder on a server is read with its user and password, and shown without
 })
 
 test('a folder may say whether a disk has to be mounted', () => {
-  expect(parseDestination('file:/mnt/a?b?mounted=false')).toEqual({ kind: 'file', path: '/mnt/a?b', mounted: false })
-  expect(parseDestination('file:/backup?mounted=yes')).toEqual({ kind: 'file', path: '/backup?mounted=yes' })
+  expect(parseDestination('file:/mnt/a?b?mounted=false')).toEqual({ kind: 'file', text: 'file:/mnt/a?b?mounted=false', path: '/mnt/a?b', mounted: false })
+  expect(parseDestination('file:/backup?mounted=yes')).toEqual({ kind: 'file', text: 'file:/backup?mounted=yes', path: '/backup?mounted=yes' })
 })
 
 test.each(['artifact', 'file:/mnt/backups', 'file:/backup?mounted=true', 'sftp://me@nas.example/srv/backups', 'webdavs://cloud.example/dav', 'rclone:drive:backups', 's3://backups/app?region=eu-central-1&endpoint=https://s3.example.com', 'azblob://account1/backups/app'])('%s has no secret, and is shown as it is', (text) => {
   expect(destinationSecrets(text)).toEqual([])
-  expect(destinationText(parseDestination(text))).toBe(text)
+  expect(parseDestination(text).text).toBe(text)
 })
 
 test.each([
@@ -121,7 +121,7 @@ test('no secret is shown, however the destination is broken', () => {
     fc.property(fc.constantFrom('s3', 'azblob', 'sftp', 'webdavs', 'https'), some, some, fc.constantFrom('secret-access-key=', 'sig=', 'password=', 'x='), (kind, before, after, name) => {
       for (const text of [`${kind}://user:${before}${secret}${after}@host/path`, `${kind}://bucket/${before}?${name}${secret}${after}`]) {
         try {
-          expect(destinationText(parseDestination(text))).not.toContain(secret)
+          expect(parseDestination(text).text).not.toContain(secret)
         } catch (error) {
           if (!(error instanceof Error)) throw error
           expect(error.message).not.toContain(secret)

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseDestination } from '../../src/stores/destination.ts'
+import { rcloneKind } from '../../src/stores/rclone/destination.ts'
 import { RcloneStore } from '../../src/stores/rclone/store.ts'
 import { failureIn, RcloneLog } from '../../src/stores/rclone/log.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
@@ -17,9 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let count = 0
 
 function storeAt(text: string, { variables = {}, signal = new AbortController().signal }: { variables?: Record<string, string>; signal?: AbortSignal } = {}): RcloneStore {
-  const destination = parseDestination(text)
-  if (destination.kind !== 'rclone') throw new Error(text)
-  return new RcloneStore(destination, { timeout: 30_000, pause: 50, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
+  return new RcloneStore(rcloneKind.parse(text), { timeout: 30_000, pause: 50, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
 }
 
 /** The processes that serve a remote, by their arguments as everyone on the machine sees them. */

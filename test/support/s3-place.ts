@@ -1,6 +1,5 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { parseDestination } from '../../src/stores/destination.ts'
-import type { S3Destination } from '../../src/stores/s3/destination.ts'
+import { type S3Destination, s3Kind } from '../../src/stores/s3/destination.ts'
 import { openS3, type S3Store } from '../../src/stores/s3/store.ts'
 import type { Ceph, CephUser } from './ceph.ts'
 import { quiet } from './quiet.ts'
@@ -25,9 +24,7 @@ export function clientOf(ceph: Ceph): S3Client {
 /** What a person would write for a bucket, or a part of it, of this gateway. */
 export function destinationOf(ceph: Pick<Ceph, 'endpoint'> & CephUser, bucket: string, more = ''): S3Destination {
   const { endpoint, accessKey, secretKey } = ceph
-  const destination = parseDestination(`s3://${bucket}?endpoint=${endpoint}&path-style=true&access-key-id=${accessKey}&secret-access-key=${encodeURIComponent(secretKey)}${more}`)
-  if (destination.kind !== 's3') throw new Error(`${destination.kind} is not s3`)
-  return destination
+  return s3Kind.parse(`s3://${bucket}?endpoint=${endpoint}&path-style=true&access-key-id=${accessKey}&secret-access-key=${encodeURIComponent(secretKey)}${more}`)
 }
 
 export interface Patience {

@@ -9,8 +9,7 @@ import { missingHint, missingSnapshots, missingText } from '../../repository/ref
 import { renewRecoveryFiles } from '../../repository/recovery.ts'
 import { openOrMakeRepository } from '../../repository/repository.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
-import { destinationText } from '../../stores/destination.ts'
-import { openStore } from '../../stores/open.ts'
+import { openStore } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ClientPrograms } from '../client-programs.ts'
@@ -50,7 +49,7 @@ export class Destinations {
   static async open(inputs: Inputs['backup'], environment: Environment): Promise<Destinations> {
     const places: Place[] = []
     for (const destination of inputs.destination) {
-      places.push({ name: destinationText(destination), store: await openStore(destination, storeAccess(inputs), environment) })
+      places.push({ name: destination.text, store: await openStore(destination, storeAccess(inputs), environment) })
     }
     return new Destinations(places, inputs, environment)
   }

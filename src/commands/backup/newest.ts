@@ -8,8 +8,7 @@ import { openRepository } from '../../repository/repository.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { idTime } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
-import type { Destination } from '../../stores/destination.ts'
-import { openStore } from '../../stores/open.ts'
+import { type Destination, openStore } from '../../stores/destination.ts'
 import { storeAccess } from '../store-access.ts'
 
 /** Damaged ones among so many of the newest are passed over. */

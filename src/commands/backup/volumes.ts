@@ -7,7 +7,8 @@ import { patternsFor } from '../../inputs/volumes.ts'
 import { reachDirectory } from '../../sources/volumes/directory.ts'
 import { sshAccess } from '../store-access.ts'
 import type { Destination } from '../../stores/destination.ts'
-import type { S3Destination } from '../../stores/s3/destination.ts'
+import { folderOf } from '../../stores/file/destination.ts'
+import { isS3, type S3Destination } from '../../stores/s3/destination.ts'
 import { reachDocker } from '../../sources/volumes/docker.ts'
 import { reachSsh } from '../../sources/volumes/ssh.ts'
 import { BucketSource } from '../../sources/buckets/source.ts'
@@ -45,13 +46,14 @@ export function volumeSources(inputs: Inputs['backup'], { variables, signal, rep
 function storesIn(name: string, volume: string, destinations: readonly Destination[]): string[] {
   const root = realPath(volume)
   return destinations.flatMap((store) => {
-    if (store.kind !== 'file') return []
-    const folder = path.relative(root, realPath(store.path))
+    const held = folderOf(store)
+    if (held === undefined) return []
+    const folder = path.relative(root, realPath(held))
     if (folder === '..' || folder.startsWith('../')) {
-      if (path.relative(realPath(store.path), root).startsWith('..')) return []
-      throw new LifeboatError(`the volume ${name} lies in the store file:${store.path}`, { hint: 'Store backups in a folder of their own.', status: 2 })
+      if (path.relative(realPath(held), root).startsWith('..')) return []
+      throw new LifeboatError(`the volume ${name} lies in the store file:${held}`, { hint: 'Store backups in a folder of their own.', status: 2 })
     }
-    if (folder === '') throw new LifeboatError(`the volume ${name} is the store file:${store.path}`, { hint: 'Store backups in a folder of their own.', status: 2 })
+    if (folder === '') throw new LifeboatError(`the volume ${name} is the store file:${held}`, { hint: 'Store backups in a folder of their own.', status: 2 })
     return [folder]
   })
 }
@@ -75,7 +77,7 @@ function literal(folder: string): string {
 /** A bucket that takes its own backup would grow with each of them. */
 function refuseOwnStore(name: string, volume: S3Destination, destinations: readonly Destination[]): void {
   for (const store of destinations) {
-    if (store.kind !== 's3' || store.bucket !== volume.bucket || store.endpoint !== volume.endpoint || !(store.prefix.startsWith(volume.prefix) || volume.prefix.startsWith(store.prefix))) continue
+    if (!isS3(store) || store.bucket !== volume.bucket || store.endpoint !== volume.endpoint || !(store.prefix.startsWith(volume.prefix) || volume.prefix.startsWith(store.prefix))) continue
     throw new LifeboatError(`the volume ${name} and the store ${store.text} lie in each other`, { hint: 'Store backups in another bucket, or give both a prefix of their own.', status: 2 })
   }
 }

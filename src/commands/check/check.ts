@@ -7,7 +7,6 @@ import { failureIssueText, formatDuration, issueText } from './report.ts'
 import { Repository } from '../../notify/github-issues.ts'
 import { warningOf } from '../../report/report.ts'
 import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
-import { destinationText } from '../../stores/destination.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
 import type { CheckResult } from './result.ts'
 
@@ -94,7 +93,7 @@ async function inactiveWorkflows(repository: Repository | undefined, { report, s
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
 function issueOf(repository: Repository, inputs: Inputs['check'], environment: Environment) {
   const { run, report, signal } = environment
-  const place = destinationText(inputs.destination)
+  const place = inputs.destination.text
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
   const shown = { destination: redacted(place, environment), timeZone: inputs.timezone, ...(run && { run: run.url }) }
   const about = inputs.set === undefined ? '' : `: set ${inputs.set}`

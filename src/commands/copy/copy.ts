@@ -11,8 +11,7 @@ import { type CopyOptions, copySnapshot } from '../../repository/copy.ts'
 import { CopiedDamage } from '../../repository/copy-damage.ts'
 import { openOrMakeRepository, openRepository } from '../../repository/repository.ts'
 import { authenticatorOf } from '../../repository/signed.ts'
-import { destinationText } from '../../stores/destination.ts'
-import { openStore } from '../../stores/open.ts'
+import { openStore } from '../../stores/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { storeAccess } from '../store-access.ts'
@@ -48,7 +47,7 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
       }
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
-    return { from: from.name, to: destinationText(inputs.destination), snapshots, bytes: copied, seconds: secondsSince(started) }
+    return { from: from.name, to: inputs.destination.text, snapshots, bytes: copied, seconds: secondsSince(started) }
   } finally {
     await from.close()
   }

@@ -12,9 +12,8 @@ import { type Keys, openKeys } from '../../repository/keys.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../../repository/recovery.ts'
 import { openRepository } from '../../repository/repository.ts'
-import { destinationText } from '../../stores/destination.ts'
 import { FileStore } from '../../stores/file/store.ts'
-import { openStore } from '../../stores/open.ts'
+import { openStore } from '../../stores/destination.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 import { tryStore } from '../../stores/trial.ts'
 import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
@@ -40,7 +39,7 @@ export async function doctor(inputs: Inputs['doctor'], environment: Environment)
   } finally {
     await way.close()
   }
-  if (free !== undefined) checks.push(judgeSpace(destinationText(inputs.destination), free, size))
+  if (free !== undefined) checks.push(judgeSpace(inputs.destination.text, free, size))
   return { checks }
 }
 
@@ -57,7 +56,7 @@ export function judgeSpace(about: string, free: number, size: number): Finding {
 
 /** `free`: bytes that still fit, where that can be known. */
 async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Finding[]; free?: number | undefined }> {
-  const about = destinationText(inputs.destination)
+  const about = inputs.destination.text
   try {
     const store = await openStore(inputs.destination, storeAccess(inputs), environment)
     try {
@@ -76,7 +75,7 @@ async function tryDestination(inputs: Inputs['doctor'], environment: Environment
 
 /** Artifacts are staged on this machine before they are uploaded. */
 function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, report }: Environment): Promise<number | undefined> {
-  return spaceIn(destination.kind === 'artifact' ? new FileStore(temporary) : store, undefined, { report })
+  return spaceIn(destination.immutable ? new FileStore(temporary) : store, undefined, { report })
 }
 
 /** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */

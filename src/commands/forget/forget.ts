@@ -19,7 +19,7 @@ import type { ForgetResult } from './result.ts'
 /** Deletes snapshots by their ids: all of them, or, when there is something to say against one, none. What only they needed goes with a later prune. */
 export function forget(inputs: Inputs['forget'], environment: Environment): Promise<ForgetResult> {
   const { destination, snapshots: ids, force } = inputs
-  if (destination.kind === 'artifact') {
+  if (destination.immutable) {
     throw new LifeboatError('snapshots in artifacts cannot be forgotten one by one: an artifact may hold parts that later backups need', {
       hint: '`lifeboat prune` deletes the artifacts that no backup needs that is kept; or let them expire.',
       status: 2,

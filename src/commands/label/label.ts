@@ -30,7 +30,7 @@ type Change = (labels: Labels, tags: readonly string[]) => Labels
 
 function inStore(inputs: Inputs['pin'], environment: Environment, change: Change): Promise<LabelResult> {
   const { snapshot: choice, destination, set } = inputs
-  if (destination.kind === 'artifact') {
+  if (destination.immutable) {
     throw new LifeboatError('backups in artifacts can be neither pinned nor tagged: an artifact never changes, and GitHub deletes it when its days are over', {
       hint: 'Give tags when the backup is made; and keep what is to stay in another destination: `lifeboat copy` puts it there.',
       status: 2,

@@ -1,5 +1,5 @@
 import { Misread } from '../../error.ts'
-import { readUrl, secretsOfUrl } from '../../stores/destination-url.ts'
+import { readUrl, secretsOfUrl } from '../url.ts'
 import type { SshTarget } from './connection.ts'
 
 /** A folder on another machine, which its `ssh`, `tar` and `find` give access to. */

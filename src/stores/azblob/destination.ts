@@ -1,9 +1,9 @@
 import { Misread } from '../../error.ts'
-import type { DestinationKind, RemoteDestination } from '../destination.ts'
-import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../destination-url.ts'
+import type { Destination, StoreKind } from '../kind.ts'
+import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../../net/url.ts'
 
 /** A container of Azure Blob Storage, or a part of one. */
-export interface AzblobDestination extends RemoteDestination {
+export interface AzblobDestination extends Destination {
   kind: 'azblob'
   account: string
   container: string
@@ -22,7 +22,9 @@ const SECRET = ['account-key', 'sas']
 /** What a shared access signature is made of; only `sig` is a secret. (Azure Storage, "Create an account SAS", "Create a service SAS", "Create a user delegation SAS".) */
 const SIGNED = ['sv', 'ss', 'srt', 'sr', 'sp', 'st', 'se', 'spr', 'sip', 'si', 'skoid', 'sktid', 'skt', 'ske', 'sks', 'skv', 'saoid', 'suoid', 'scid', 'ses', 'sdd']
 
-export const azblobKind: DestinationKind<AzblobDestination> = {
+export const azblobKind: StoreKind<AzblobDestination> = {
+  names: ['azblob'],
+  help: { pattern: 'azblob://ACCOUNT/CONTAINER/PREFIX' },
   parse(text) {
     const { user, password, host: account, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET, ...SIGNED, 'sig'])
     if (user !== undefined || password !== undefined) throw new Misread('azblob:// takes no user and password; give account-key= or a shared access signature as parameters')
@@ -42,6 +44,7 @@ export const azblobKind: DestinationKind<AzblobDestination> = {
     }
   },
   secrets: (text) => secretsOfUrl(text, [...SHOWN, ...SIGNED]),
+  open: async (destination, { timeout }, environment) => (await import('./store.ts')).openAzblob(destination, { timeout, ...environment }),
 }
 
 function accessIn(parameters: Readonly<Record<string, string | undefined>>): Pick<AzblobDestination, 'key' | 'sas'> {

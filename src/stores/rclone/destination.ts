@@ -1,8 +1,8 @@
 import { Misread } from '../../error.ts'
-import type { DestinationKind, RemoteDestination } from '../destination.ts'
+import type { Destination, StoreKind } from '../kind.ts'
 
 /** A folder of a remote in the user's own configuration of rclone. */
-export interface RcloneDestination extends RemoteDestination {
+export interface RcloneDestination extends Destination {
   kind: 'rclone'
   /** The name of the remote. */
   remote: string
@@ -10,7 +10,9 @@ export interface RcloneDestination extends RemoteDestination {
   path: string
 }
 
-export const rcloneKind: DestinationKind<RcloneDestination> = {
+export const rcloneKind: StoreKind<RcloneDestination> = {
+  names: ['rclone'],
+  help: { pattern: 'rclone:REMOTE:PATH', expected: 'rclone:REMOTE:PATH' },
   parse(text) {
     const [, remote, path] = /^rclone:([^:]*):(.*)$/s.exec(text) ?? []
     if (remote === undefined || path === undefined) throw new Misread('rclone: is followed by the name of a remote, a colon and a path: rclone:drive:backups/app')
@@ -22,4 +24,5 @@ export const rcloneKind: DestinationKind<RcloneDestination> = {
   },
   /** A well-formed one has none; settings that someone wrote into it might. */
   secrets: (text) => [...text.matchAll(/[,:][\w-]+=("[^"]*"|'[^']*'|[^,:]*)/g)].flatMap(([, value]) => (value ? [value, value.replaceAll(/^["']|["']$/g, '')] : [])),
+  open: async (destination, { timeout }, { variables, signal }) => new (await import('./store.ts')).RcloneStore(destination, { timeout, variables, signal }),
 }

@@ -1,9 +1,9 @@
 import { Misread } from '../../error.ts'
-import type { DestinationKind, RemoteDestination } from '../destination.ts'
-import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../destination-url.ts'
+import type { Destination, StoreKind } from '../kind.ts'
+import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../../net/url.ts'
 
 /** A bucket of an S3 service, or a part of one. */
-export interface S3Destination extends RemoteDestination {
+export interface S3Destination extends Destination {
   kind: 's3'
   bucket: string
   /** What every key begins with: empty, or with a slash at its end. */
@@ -25,7 +25,9 @@ const SHOWN = ['region', 'endpoint', 'path-style', 'storage-class', 'sse', 'sse-
 const SECRET = ['access-key-id', 'secret-access-key', 'session-token']
 const ENCRYPTIONS = ['AES256', 'aws:kms', 'aws:kms:dsse'] as const
 
-export const s3Kind: DestinationKind<S3Destination> = {
+export const s3Kind: StoreKind<S3Destination> = {
+  names: ['s3'],
+  help: { pattern: 's3://BUCKET/PREFIX?region=…' },
   parse(text) {
     const { user, password, host: bucket, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET])
     if (user !== undefined || password !== undefined) throw new Misread('s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters')
@@ -53,6 +55,7 @@ export const s3Kind: DestinationKind<S3Destination> = {
     }
   },
   secrets: (text) => secretsOfUrl(text, SHOWN),
+  open: async (destination, { timeout }, environment) => (await import('./store.ts')).openS3(destination, { timeout, ...environment }),
 }
 
 function credentialsIn(parameters: Readonly<Record<string, string | undefined>>): S3Destination['credentials'] {
@@ -60,4 +63,8 @@ function credentialsIn(parameters: Readonly<Record<string, string | undefined>>)
   if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey, sessionToken }
   if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined
   throw new Misread('access-key-id and secret-access-key are given together or not at all')
+}
+
+export function isS3(destination: Destination): destination is S3Destination {
+  return destination.kind === 's3'
 }

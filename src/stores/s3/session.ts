@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3Destination } from './destination.ts'
-import type { StoreEnvironment } from '../open.ts'
+import type { StoreEnvironment } from '../kind.ts'
 import { Persistence, type PersistenceOptions } from '../persistence.ts'
 import { Transient } from '../../net/retry.ts'
 import { NotFound } from '../store.ts'

@@ -1,9 +1,9 @@
 import { Misread } from '../../error.ts'
-import type { DestinationKind, RemoteDestination } from '../destination.ts'
-import { readUrl, secretsOfUrl } from '../destination-url.ts'
+import type { Destination, StoreKind } from '../kind.ts'
+import { readUrl, secretsOfUrl } from '../../net/url.ts'
 
 /** A folder on an SFTP server. */
-export interface SftpDestination extends RemoteDestination {
+export interface SftpDestination extends Destination {
   kind: 'sftp'
   user: string
   password: string | undefined
@@ -13,7 +13,9 @@ export interface SftpDestination extends RemoteDestination {
   path: string
 }
 
-export const sftpKind: DestinationKind<SftpDestination> = {
+export const sftpKind: StoreKind<SftpDestination> = {
+  names: ['sftp'],
+  help: { pattern: 'sftp://USER@HOST/PATH' },
   parse(text) {
     const { user, password, host, port = 22, path } = readUrl(text, [])
     if (user === undefined) throw new Misread('sftp:// is not followed by user@host')
@@ -32,4 +34,10 @@ export const sftpKind: DestinationKind<SftpDestination> = {
     }
   },
   secrets: (text) => secretsOfUrl(text, []),
+  async open(destination, { ssh, timeout }, { variables, signal }) {
+    const { SftpStore } = await import('./store.ts')
+    const { text, path, password = ssh?.password } = destination
+    // A password in the URL is meant for its host, and takes precedence.
+    return new SftpStore({ text, target: destination, path, access: { ...ssh, password }, timeout, variables, signal })
+  },
 }

@@ -1,9 +1,9 @@
 import { Misread } from '../../error.ts'
-import type { DestinationKind, RemoteDestination } from '../destination.ts'
-import { readUrl, secretsOfUrl } from '../destination-url.ts'
+import type { Destination, StoreKind } from '../kind.ts'
+import { readUrl, secretsOfUrl } from '../../net/url.ts'
 
 /** A folder (collection) of a WebDAV server. */
-export interface WebdavDestination extends RemoteDestination {
+export interface WebdavDestination extends Destination {
   kind: 'webdav' | 'webdavs'
   /** `http://host:port/path/`: with a slash at its end, and without user and password. */
   base: string
@@ -11,7 +11,9 @@ export interface WebdavDestination extends RemoteDestination {
   password: string | undefined
 }
 
-export const webdavKind: DestinationKind<WebdavDestination> = {
+export const webdavKind: StoreKind<WebdavDestination> = {
+  names: ['webdav', 'webdavs'],
+  help: { pattern: 'webdavs://USER:PASSWORD@HOST/PATH' },
   parse(text) {
     const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav'
     const { user, password, host, port, path } = readUrl(text, [])
@@ -24,4 +26,5 @@ export const webdavKind: DestinationKind<WebdavDestination> = {
     return { kind, text: `${kind}://${place.replace(/\/$/, '')}`, base: base.href, user, password }
   },
   secrets: (text) => secretsOfUrl(text, []),
+  open: async (destination, { webdavToken, timeout }, { signal }) => new (await import('./store.ts')).WebdavStore({ ...destination, token: webdavToken, timeout, signal }),
 }

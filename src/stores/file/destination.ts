@@ -1,0 +1,35 @@
+import { Misread } from '../../error.ts'
+import type { Destination, StoreKind } from '../kind.ts'
+import { disksInMind } from './mount.ts'
+import { FileStore } from './store.ts'
+
+/** A folder of this machine. */
+export interface FileDestination extends Destination {
+  kind: 'file'
+  path: string
+  /** Whether a file system has to be mounted at it or above it; undefined: it depends on where the folder is (mount.ts). */
+  mounted?: boolean | undefined
+}
+
+export const fileKind: StoreKind<FileDestination> = {
+  names: ['file'],
+  help: { pattern: 'file:PATH, a folder on a disk that outlives the run', expected: 'file: and the path of a folder' },
+  parse(text) {
+    const path = text.slice('file:'.length)
+    if (!path) throw new Misread('file: is not followed by a path')
+    if (path.startsWith('~')) throw new Misread(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
+    const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
+    return { kind: 'file', text, path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) }
+  },
+  secrets: () => [],
+  open: ({ path, mounted }, _, { variables }) => new FileStore(path, { mounted, remembered: disksInMind(variables) }),
+}
+
+/** The folder on this machine that holds a store; undefined for other kinds. */
+export function folderOf(destination: Destination): string | undefined {
+  return isFile(destination) ? destination.path : undefined
+}
+
+function isFile(destination: Destination): destination is FileDestination {
+  return destination.kind === 'file'
+}
