@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { actions } from '../src/inputs.ts'
+import { actions } from '../src/commands/all.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const target = path.resolve(process.argv[2] ?? path.join(root, 'dist'))

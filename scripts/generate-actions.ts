@@ -1,8 +1,8 @@
-// Writes action.yml of every action, and the tables of inputs and outputs in README.md, from src/inputs.ts and src/actions/outputs.ts.
+// Writes action.yml of every action, and the tables of inputs and outputs in README.md, from src/commands.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { outputs } from '../src/actions/outputs.ts'
-import { actions, inputsOf, purposes, type Action, type Input } from '../src/inputs.ts'
+import { type Action, actions, definitionOf, outputsOf } from '../src/commands/all.ts'
+import { inputsOf, type Input } from '../src/inputs.ts'
 
 /** Where the action of a command is described, from the top of the repository. */
 export function actionFile(command: Action): string {
@@ -11,16 +11,16 @@ export function actionFile(command: Action): string {
 
 export function actionYaml(command: Action): string {
   return [
-    '# Made by `npm run generate` from src/inputs.ts and src/actions/outputs.ts.',
+    '# Made by `npm run generate` from src/commands.',
     `name: ${command === 'backup' ? 'Lifeboat' : `Lifeboat ${command}`}`,
-    `description: ${quoted(purposes[command])}`,
+    `description: ${quoted(definitionOf(command).purpose)}`,
     'branding:',
     '  icon: life-buoy',
     '  color: orange',
     'inputs:',
     ...inputsOf(command).flatMap(([name, input]) => inputYaml(name, input)),
     'outputs:',
-    ...Object.entries(outputs[command]).flatMap(([name, description]) => [`  ${name}:`, `    description: ${quoted(description)}`]),
+    ...outputsOf(command).flatMap(([name, description]) => [`  ${name}:`, `    description: ${quoted(description)}`]),
     'runs:',
     '  using: node24',
     `  main: ${entry(command, command)}`,
@@ -71,7 +71,7 @@ function tables(command: Action): string {
     '|---|---|---|',
     ...inputsOf(command).map(([name, input]) => `| \`${name}\` | ${defaultCell(input)} | ${cell(input.help)} |`),
     '',
-    `Outputs: ${Object.entries(outputs[command]).map(([name, description]) => `\`${name}\` (${cell(description.replace(/\.$/, '').replace(/^(The|All|Bytes|Seconds|How|Everything)/, (word) => word.toLowerCase()))})`).join(', ')}.`,
+    `Outputs: ${outputsOf(command).map(([name, description]) => `\`${name}\` (${cell(description.replace(/\.$/, '').replace(/^(The|All|Bytes|Seconds|How|Everything)/, (word) => word.toLowerCase()))})`).join(', ')}.`,
   ].join('\n')
 }
 

@@ -12,32 +12,6 @@ import { type Destination, destinationExpected, destinationPatterns, destination
 export const commands = ['backup', 'restore', 'verify', 'check', 'list', 'prune', 'doctor', 'copy', 'show', 'diff', 'pin', 'unpin', 'tag', 'forget', 'stats', 'key list', 'key add', 'key remove'] as const
 export type Command = (typeof commands)[number]
 
-/** Those that are actions as well; the others are for a terminal alone. */
-export const actions = ['backup', 'restore', 'verify', 'check', 'list', 'doctor', 'copy', 'prune'] as const satisfies readonly Command[]
-export type Action = (typeof actions)[number]
-
-/** What each command does, in one sentence. */
-export const purposes: Readonly<Record<Command, string>> = {
-  backup: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
-  restore: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
-  verify: 'Check that a backup can be read back.',
-  check: 'Check that the backups are fresh: fail, or keep an issue open, when the newest verified one is too old.',
-  list: 'List the backups in a store.',
-  copy: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
-  doctor: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
-  show: 'Tell everything that is known of one snapshot.',
-  diff: 'Tell what is different between two snapshots: tables, settings, files, and how much content they share.',
-  pin: 'Pin a snapshot: no retention policy deletes it.',
-  unpin: 'Let a retention policy decide about a snapshot again.',
-  tag: 'Add tags to a snapshot, or take some away.',
-  forget: 'Delete snapshots by their ids; a later prune deletes what only they needed.',
-  stats: 'Tell what the snapshots of a store take, what is saved, and how that grows.',
-  prune: 'Delete the backups of a set that a retention policy does not keep, and what no backup needs any more.',
-  'key list': 'List the key files of a store: the passphrases it can be opened with.',
-  'key add': 'Let one more passphrase open a store; nothing in it is written anew.',
-  'key remove': 'Take a passphrase away from a store.',
-}
-
 /** One input: what action.yml, the terminal's help, the README and the checks all come from. */
 export interface Input {
   /** One or two plain sentences. */

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
-import { commands, inputsOf, parseInput, parseInputs, secretsGiven, type Command } from '../src/inputs.ts'
+import { commands, type Command } from '../src/commands/all.ts'
+import { inputsOf, parseInput, parseInputs, secretsGiven } from '../src/inputs.ts'
 import { Redaction } from '../src/report/redaction.ts'
 
 const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'

@@ -3,9 +3,9 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { actionFile, actionYaml, defaultOf, withTables } from '../scripts/generate-actions.ts'
-import { outputs } from '../src/actions/outputs.ts'
+import { actions, outputsOf } from '../src/commands/all.ts'
 import { commandHelp } from '../src/cli/help.ts'
-import { actions, inputsOf } from '../src/inputs.ts'
+import { inputsOf } from '../src/inputs.ts'
 import { VERSION } from '../src/version.ts'
 
 const root = path.join(import.meta.dirname, '..')
@@ -33,7 +33,7 @@ describe.each(actions)('%s', (command) => {
   })
 
   test('its action.yml has the outputs of the list', () => {
-    expect(Object.keys(yaml.outputs)).toEqual(Object.keys(outputs[command]))
+    expect(Object.keys(yaml.outputs)).toEqual(outputsOf(command).map(([name]) => name))
   })
 
   test('its action.yml starts the entry that the build writes', () => {

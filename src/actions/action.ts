@@ -3,21 +3,19 @@ import { tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import * as core from '@actions/core'
 import { RUN_VARIABLE } from '../process/child.ts'
-import { dispatch, headlineOf, newestBefore, problemOf, redacted, statusOf, textOf, type Outcome } from '../dispatch.ts'
+import type { Action } from '../commands/all.ts'
+import { afterFailure, headlineOf, type Outcome, outputValues, problemOf, redacted, runCommand, statusOf, summaryOf, textOf } from '../commands/run-command.ts'
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { exit } from '../process/exit.ts'
-import { inputsOf, secretsGiven, type Action } from '../inputs.ts'
-import { failureOf, failureText, redactedFailure } from '../report/failure.ts'
-import { type Newest, redactedNewest } from '../commands/backup/newest-found.ts'
+import { inputsOf, secretsGiven } from '../inputs.ts'
+import { failureOf, failureSummary, failureText, redactedFailure } from '../report/failure.ts'
 import { inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
-import { failureSummary, summaries } from '../report/summary.ts'
 import { workflowReport } from '../report/workflow.ts'
 import { INTERRUPTED, withEnvironment } from '../process/lifecycle.ts'
 import { stagingFolder } from '../process/staging.ts'
 import { VERSION } from '../version.ts'
-import { outputsOf } from './outputs.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -39,12 +37,12 @@ export async function runAction(command: Action): Promise<void> {
   let status: number
   const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
-    const outcome = await withEnvironment({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => dispatch(command, raw, environment)).finally(() => report.end())
+    const outcome = await withEnvironment({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => runCommand(command, raw, environment)).finally(() => report.end())
     status = await conclude(redacted(outcome, redaction), redaction, variables)
   } catch (error) {
-    status = await fail(command, error, redaction, () => newestBefore(command, raw, { variables, temporary: stagingFolder(temporaryRoot, id) }, started))
+    status = await fail(command, error, redaction, () => afterFailure(command, raw, { variables, temporary: stagingFolder(temporaryRoot, id) }, redaction, started))
   }
-  // Whatever still keeps the event loop busy has no say any more.
+  // Exits even if handles are still open.
   exit(status)
 }
 
@@ -66,13 +64,13 @@ function workflowRun(variables: Variables): Environment['run'] {
 
 async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redaction, variables: Variables): Promise<number> {
   core.info(inertText(redaction.apply(textOf(outcome, 'node dist/cli.js'))))
-  for (const [name, value] of Object.entries(outputsOf(outcome))) core.setOutput(name, value)
+  for (const [name, value] of Object.entries(outputValues(outcome))) core.setOutput(name, value)
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
   if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
   else core.error(inertText(redaction.apply(problemOf(outcome))), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
-  await writeSummary(summaries[outcome.command](outcome.result, { ...outcome.shown, action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
+  await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status
 }
 
@@ -80,15 +78,14 @@ function titleOf(command: Action, status: number): string {
   return { 0: `Lifeboat ${command}`, 3: `Lifeboat ${command}: could not verify` }[status] ?? `Lifeboat ${command} failed`
 }
 
-/** Says so first; only then, and not when cancelled, is the store asked what there is to fall back on. */
-async function fail(command: Action, error: unknown, redaction: Redaction, askNewest: () => Promise<Newest | undefined>): Promise<number> {
+/** Reports the failure first; only then, and not when cancelled, more is asked for, which may take some seconds. */
+async function fail(command: Action, error: unknown, redaction: Redaction, askMore: () => Promise<string | undefined>): Promise<number> {
   const failure = redactedFailure(failureOf(error), (text) => redaction.apply(text))
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')
-  const asked = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askNewest()
-  const newest = asked && redactedNewest(asked, (text) => redaction.apply(text))
-  await writeSummary(failureSummary(command, failure, newest, { timeZone: 'UTC', now: new Date() }))
+  const more = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askMore()
+  await writeSummary(failureSummary(command, failure, more))
   return failure.status
 }
 

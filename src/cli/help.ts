@@ -1,4 +1,5 @@
-import { commands, inputsOf, purposes, type Command, type Input } from '../inputs.ts'
+import { type Command, commands, definitionOf } from '../commands/all.ts'
+import { inputsOf, type Input } from '../inputs.ts'
 import { formatColumns } from '../report/format.ts'
 
 const WIDTH = 100
@@ -10,7 +11,7 @@ export function programHelp(): string {
     '',
     'Usage: lifeboat <command> --<input> <value> …',
     '',
-    formatColumns([...commands.map((command) => [command, purposes[command]]), ['key new', 'Make a new key.'], ['key write', 'Print the write key of a key: it can back up, but not read backups.']], '  '),
+    formatColumns([...commands.map((command) => [command, definitionOf(command).purpose]), ['key new', 'Make a new key.'], ['key write', 'Print the write key of a key: it can back up, but not read backups.']], '  '),
     '',
     '  lifeboat <command> --help   the inputs of a command',
     '  lifeboat --version',
@@ -26,7 +27,7 @@ export function commandHelp(command: Command): string {
   const required = rows.filter(([, input]) => input.required && !input.variable && !input.positional).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
   const places = rows.filter(([, input]) => input.positional).map(([name, input]) => `${placeholder(name, input)}${input.list ? '…' : ''}`)
   return [
-    `lifeboat ${command}: ${purposes[command]}`,
+    `lifeboat ${command}: ${definitionOf(command).purpose}`,
     '',
     `Usage: lifeboat ${[command, ...places, ...required, '[--<input> <value> …]'].join(' ')} [--json]`,
     '',

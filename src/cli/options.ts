@@ -1,4 +1,5 @@
-import { commands, inputsOf } from '../inputs.ts'
+import { commands } from '../commands/all.ts'
+import { inputsOf } from '../inputs.ts'
 
 const expected = new Map(commands.flatMap((command) => inputsOf(command)).map(([name, input]) => [name, input.expected]))
 const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|')

@@ -1,10 +1,11 @@
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inspect } from 'node:util'
-import { dispatch, redacted, statusOf, textOf } from '../dispatch.ts'
+import { redacted, runCommand, statusOf, textOf } from '../commands/run-command.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
-import { commands, inputsOf, secretsGiven, secretsOf, type Command, type Input } from '../inputs.ts'
+import { type Command, commands } from '../commands/all.ts'
+import { inputsOf, secretsGiven, secretsOf, type Input } from '../inputs.ts'
 import { nearest } from '../inputs/nearest.ts'
 import { failureOf, failureText } from '../report/failure.ts'
 import { inertJson, inertText } from '../report/inert.ts'
@@ -35,7 +36,7 @@ export async function runTerminal(): Promise<void> {
     status = failure.status
   }
   await written(process.stdout)
-  // Whatever still keeps the event loop busy has no say any more.
+  // Exits even if handles are still open.
   exit(status)
 }
 
@@ -50,24 +51,24 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   if (word === '--version') return say(VERSION)
   if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
   const pair = commands.find((command) => command === `${word} ${rest[0]}`)
-  if (pair !== undefined) return runCommand(pair, rest.slice(1), variables, redaction, report)
+  if (pair !== undefined) return runNamed(pair, rest.slice(1), variables, redaction, report)
   if (word === 'key') return runKey(rest, variables, redaction, report)
   const command = commands.find((command) => command === word)
   if (command === undefined) {
     const near = nearest(word, [...commands, 'key', 'help'])
     throw new LifeboatError(near ? `there is no such command; did you mean ${near}?` : 'there is no such command', { hint: `The commands are ${commands.join(', ')} and key; see lifeboat --help.`, status: 2 })
   }
-  return runCommand(command, rest, variables, redaction, report)
+  return runNamed(command, rest, variables, redaction, report)
 }
 
-async function runCommand(command: Command, args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
+async function runNamed(command: Command, args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
   const rows = inputsOf(command)
   const { raw, switches } = readArguments(command, rows, ['json', 'help'], args)
   if (switches.has('help')) return say(commandHelp(command))
   await takeSecrets(rows, raw, report)
   for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
 
-  const outcome = await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => dispatch(command, raw, environment))
+  const outcome = await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => runCommand(command, raw, environment))
   report.end()
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)

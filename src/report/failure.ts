@@ -1,4 +1,5 @@
 import { type FailureStatus, LifeboatError, messageOf } from '../error.ts'
+import { escapeMarkdown as escape, withinLimit } from './markdown.ts'
 
 /** Why a command did not do what it was told, for people; not yet redacted. */
 export interface Failure {
@@ -47,4 +48,15 @@ export function failureText(failure: Failure): string {
   const lines = [`error: ${failure.message}`, ...failure.causes.map((cause) => `  because: ${cause}`)]
   if (failure.hint !== undefined) lines.push(`hint: ${failure.hint}`)
   return lines.join('\n')
+}
+
+/** The job summary of a command that failed. `more`: what else there is to tell, in Markdown. */
+export function failureSummary(command: string, failure: Failure, more?: string): string {
+  return withinLimit([
+    failure.status === 3 ? '### ⚠️ Lifeboat: the backup could not be verified' : `### ❌ Lifeboat: ${command} failed`,
+    `**${escape(failure.message)}**`,
+    ...failure.causes.map((cause) => `- because: ${escape(cause)}`),
+    ...(failure.hint === undefined ? [] : [`What to do: ${escape(failure.hint)}`]),
+    ...(more === undefined ? [] : [more]),
+  ])
 }

@@ -82,3 +82,6 @@ export function formatColumns(rows: readonly (readonly string[])[], indent = '')
   for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
   return rows.map((row) => indent + row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()).join('\n')
 }
+
+/** ` (text)`'s parentheses; nothing for an empty text. */
+export const parenthesised = (text: string): string => (text === '' ? '' : `(${text})`)

@@ -1,19 +1,7 @@
 import { formatAge, formatTime } from './format.ts'
 import { code, escapeMarkdown as escape, fenced } from './markdown.ts'
+import type { SummaryContext, When } from './context.ts'
 import { restoreCommand, restoreInto, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
-
-/** What a job summary needs beside the result. */
-export interface SummaryContext {
-  /** How a workflow names this action: `owner/repository`, and what follows `@`. */
-  action: string
-  reference: string
-  /** `file:/mnt/backups`. */
-  destination: string
-  timeZone: string
-  now: Date
-}
-
-export type When = Pick<SummaryContext, 'timeZone' | 'now'>
 
 export function restoring(content: SnapshotContent, context: SummaryContext): string {
   const several = content.databases.length > 1

@@ -1,10 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { newestBefore } from '../../src/dispatch.ts'
+import { newestBefore } from '../../src/commands/backup/newest.ts'
+import { parseInputs } from '../../src/inputs.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
 import { filesIn } from '../support/github/zip.ts'
+import { quiet } from '../support/quiet.ts'
 import { recover } from '../support/recover-script.ts'
 
 const DAY = 86_400_000
@@ -45,7 +47,7 @@ test('the artifact that the newest leans on is deleted: no command calls it good
   expect((await jobs.run('verify', { level: 'list' })).status).toBe(1)
   // In the summary of a backup that failed.
   const raw = { destination: 'artifact', 'encryption-key': jobs.key, token: github.token('read'), volumes: `files=${jobs.data}` }
-  const newest = await newestBefore('backup', raw, { variables: github.startRun(), temporary: `${jobs.folder}/failed` }, github.now())
+  const newest = await newestBefore(parseInputs('backup', raw, {}), github.now(), { variables: github.startRun(), temporary: `${jobs.folder}/failed`, signal: new AbortController().signal, report: quiet, now: () => github.now() })
   expect(newest).toMatchObject({ set: 'default', snapshot: ids[1], unsound: [{ snapshot: ids[3] }] })
   // The next backup does not lean on what is gone.
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { backupSummary } from '../../src/report/summary.ts'
+import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { writeKeyOf } from '../../src/repository/keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'

@@ -1,9 +1,8 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { dispatch, statusOf, textOf } from '../../src/dispatch.ts'
+import { runCommand, statusOf, summaryOf, textOf } from '../../src/commands/run-command.ts'
 import type { Environment } from '../../src/environment.ts'
-import { summaries } from '../../src/report/summary.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
@@ -53,8 +52,8 @@ async function check(raw: Record<string, string> = {}, variables: Record<string,
   const report = { info: (message: string) => void warnings.push(`info: ${message}`), warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined, redacted: (text: string) => text.replaceAll('hunter22', '***') }
   const run = { repository: 'octo/shop', workflow: 'watch', id: '7', attempt: '1', url: 'https://github.com/octo/shop/actions/runs/7' }
   const environment: Environment = { variables, signal, report, temporary: path.join(folder, 'tmp'), now: () => at, ...(variables['GITHUB_REPOSITORY'] && { run }) }
-  const outcome = await dispatch('check', { destination: store.name, 'encryption-key': identity, ...raw }, environment)
-  return { ...outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), summary: summaries.check(outcome.result, { ...outcome.shown, action: 'a/b', reference: 'v1', now: at }) }
+  const outcome = await runCommand('check', { destination: store.name, 'encryption-key': identity, ...raw }, environment)
+  return { ...outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), summary: summaryOf(outcome, { action: 'a/b', reference: 'v1', now: at }) }
 }
 
 const inRepository = (token = github.token('read', 'octo/shop', 'write')) => ({ GITHUB_REPOSITORY: 'octo/shop', GITHUB_API_URL: github.url, GITHUB_TOKEN: token })

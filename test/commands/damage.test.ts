@@ -1,10 +1,11 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { newestSentence } from '../../src/commands/backup/newest-found.ts'
 import { newestBackup } from '../../src/commands/backup/newest.ts'
-import { statusOf } from '../../src/dispatch.ts'
+import { statusOf } from '../../src/commands/run-command.ts'
 import { parseInputs } from '../../src/inputs.ts'
-import { failureSummary } from '../../src/report/summary.ts'
+import { failureSummary } from '../../src/report/failure.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
 import { writeKeyOf } from '../../src/repository/keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
@@ -113,7 +114,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     const environment = { variables: {}, signal: new AbortController().signal, report: quiet, temporary: path.join(folder, 'tmp'), now }
     const newest = await newestBackup(parseInputs('backup', { ...given(), volumes: 'a=/b' }, {}), now(), environment)
     expect(newest).toMatchObject({ none: 'unsound', unsound: ids.toReversed().map((snapshot) => ({ snapshot })) })
-    expect(failureSummary('backup', { message: 'm', causes: [], status: 1 }, newest, { timeZone: 'UTC', now: now() })).toMatch(new RegExp(`None of the newest backups of set .*app.* can be relied on[^]*${ids[2]}.* is damaged`))
+    expect(failureSummary('backup', { message: 'm', causes: [], status: 1 }, newestSentence(newest, { timeZone: 'UTC', now: now() }))).toMatch(new RegExp(`None of the newest backups of set .*app.* can be relied on[^]*${ids[2]}.* is damaged`))
   })
 
   test.each([

@@ -1,6 +1,5 @@
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
-import { restoreSummary } from '../../src/report/summary.ts'
-import { restoreText } from '../../src/report/text.ts'
+import { restoreSummary, restoreText } from '../../src/commands/restore/report.ts'
 
 const result: RestoreResult = {
   snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', database: 'shop', target: 'db:5432/new', mode: 'empty', size: 1000, entries: 10, restored: 10, errors: [], left: 'everything', seconds: 5,

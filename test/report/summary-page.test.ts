@@ -3,7 +3,10 @@ import type { ListResult } from '../../src/commands/list/result.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
-import { backupSummary, failureSummary, restoreSummary } from '../../src/report/summary.ts'
+import { backupSummary } from '../../src/commands/backup/summary.ts'
+import { newestSentence } from '../../src/commands/backup/newest-found.ts'
+import { failureSummary } from '../../src/report/failure.ts'
+import { restoreSummary } from '../../src/commands/restore/report.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
 import { Browser, type ShownPage } from '../support/summary-page.ts'
 
@@ -48,9 +51,9 @@ const summaries: Record<string, string> = {
   'first backup, not verified': backupSummary({ ...backup, verified: 'none', recent: recent.slice(0, 1), sources: backup.sources.slice(0, 1) }, { ...context, destination: 'file:/mnt/backups' }),
   'hostile backup': backupSummary({ ...backup, set: HOSTILE, sources: [{ ...backup.sources[0]!, name: HOSTILE }, { ...backup.sources[1]!, name: LONG }] }, { ...context, destination: `file:${HOSTILE}` }),
   'backup that shrank': backupSummary({ ...backup, checked: { chunks: 12, bytes: 1e7, damaged: 1 }, onShrink: 'fail', shrunk: [{ source: HOSTILE, kind: 'postgres', table: `${HOSTILE}${LONG}`, measure: 'rows', before: 5000, now: null }] }, context),
-  'backup failed': failureSummary('backup', unreachable, { set: 'production', snapshot: recent[1]!.snapshot, time: recent[1]!.time }, context),
-  'hostile failure': failureSummary('backup', { message: `${HOSTILE} ${LONG}`, causes: [HOSTILE], hint: HOSTILE, status: 1 }, { set: HOSTILE, unknown: HOSTILE }, context),
-  'could not verify': failureSummary('backup', { message: 'snapshot was stored but could not be verified: no client program of PostgreSQL 19', causes: [], status: 3 }, { set: 'production', none: 'empty' }, context),
+  'backup failed': failureSummary('backup', unreachable, newestSentence({ set: 'production', snapshot: recent[1]!.snapshot, time: recent[1]!.time }, context)),
+  'hostile failure': failureSummary('backup', { message: `${HOSTILE} ${LONG}`, causes: [HOSTILE], hint: HOSTILE, status: 1 }, newestSentence({ set: HOSTILE, unknown: HOSTILE }, context)),
+  'could not verify': failureSummary('backup', { message: 'snapshot was stored but could not be verified: no client program of PostgreSQL 19', causes: [], status: 3 }, newestSentence({ set: 'production', none: 'empty' }, context)),
   verified: verifySummary(verify, context),
   damaged: verifySummary({ ...verify, result: 'failed', problems: ['chunk chunks/5f/5f3a is missing', HOSTILE] }, context),
   'all verified, some damaged': verifySummary({ ...verify, result: 'failed', problems: [HOSTILE], advice: [`Back up again. ${HOSTILE}`], snapshots: [{ ...verify, result: 'failed', sources: [{ ...verify.sources[0]!, name: HOSTILE, result: 'failed', problems: [HOSTILE] }] }, verify] }, context),

@@ -6,9 +6,11 @@ import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
-import { backupSummary, failureSummary, restoreSummary } from '../../src/report/summary.ts'
+import { backupSummary } from '../../src/commands/backup/summary.ts'
+import { newestSentence } from '../../src/commands/backup/newest-found.ts'
+import { failureSummary } from '../../src/report/failure.ts'
+import { restoreSummary, restoreText } from '../../src/commands/restore/report.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
-import { restoreText } from '../../src/report/text.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
@@ -123,14 +125,14 @@ test('a summary stays below the limit of GitHub, with thousands of snapshots and
     listSummary({ ...listing, snapshots }, context),
     restoreSummary({ ...restore, errors }, context),
     verifySummary({ ...verify, result: 'failed', problems: errors }, context),
-    failureSummary('backup', { message: 'é'.repeat(2_000_000), causes: errors, status: 1 }, undefined, context),
+    failureSummary('backup', { message: 'é'.repeat(2_000_000), causes: errors, status: 1 }),
   ]
   for (const summary of summaries) expect(Buffer.byteLength(summary)).toBeLessThan(1024 * 1024)
   expect(summaries[0]).toContain('The newest 200 are shown')
 })
 
 test('a failure says what happened, why, and what to do', () => {
-  const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 }, undefined, context)
+  const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 })
   expect(summary).toBe('### ❌ Lifeboat: backup failed\n\n**cannot connect**\n\n- because: refused\n\nWhat to do: Is it running&#63;\n')
 })
 
@@ -140,11 +142,11 @@ test.each([
   [{ set: 'app', none: 'unsound' as const }, 'None of the newest backups of set **app** can be relied on'],
   [{ set: 'app', unknown: 'no answer' }, 'The age of the newest backup of set **app** could not be found out: no answer'],
 ])('a failed backup tells what there is to fall back on: %j', (newest, sentence) => {
-  expect(failureSummary('backup', { message: 'x', causes: [], status: 1 }, newest, context)).toContain(sentence)
+  expect(failureSummary('backup', { message: 'x', causes: [], status: 1 }, newestSentence(newest, context))).toContain(sentence)
 })
 
 test('what could not be verified is neither a success nor a failure', () => {
-  expect(failureSummary('backup', { message: 'x', causes: [], status: 3 }, undefined, context)).toMatch(/^### ⚠️ Lifeboat: the backup could not be verified\n/)
+  expect(failureSummary('backup', { message: 'x', causes: [], status: 3 })).toMatch(/^### ⚠️ Lifeboat: the backup could not be verified\n/)
 })
 
 test('a list of several sets shows how old the newest backup of each is', () => {

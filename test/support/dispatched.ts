@@ -1,7 +1,6 @@
-import { dispatch, textOf } from '../../src/dispatch.ts'
+import { runCommand, textOf } from '../../src/commands/run-command.ts'
 import type { Environment } from '../../src/environment.ts'
-import type { Results } from '../../src/commands/results.ts'
-import type { Command } from '../../src/inputs.ts'
+import type { Command, Results } from '../../src/commands/all.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { inertText } from '../../src/report/inert.ts'
 
@@ -16,7 +15,7 @@ export interface Dispatched<C extends Command> {
 export async function dispatched<C extends Command>(command: C, raw: Record<string, string>, now = new Date(), given: Partial<Environment> = {}): Promise<Dispatched<C>> {
   const warnings: string[] = []
   const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
-  const outcome = await dispatch(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now, ...given })
+  const outcome = await runCommand(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now, ...given })
   return { result: outcome.result, text: inertText(textOf(outcome, 'lifeboat')), warnings }
 }
 

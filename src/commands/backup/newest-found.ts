@@ -1,3 +1,6 @@
+import type { When } from '../../report/context.ts'
+import { formatAge, formatTime } from '../../report/format.ts'
+import { code, escapeMarkdown as escape } from '../../report/markdown.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 
 /** What is known of the newest backup of a set from before a run that failed. */
@@ -12,4 +15,14 @@ export type Newest =
 export function redactedNewest(newest: Newest, apply: (text: string) => string): Newest {
   if ('unknown' in newest) return { ...newest, unknown: apply(newest.unknown) }
   return newest.unsound ? { ...newest, unsound: newest.unsound.map(({ snapshot, why }) => ({ snapshot, why: apply(why) })) } : newest
+}
+
+/** In Markdown, for the summary of a backup that failed. */
+export function newestSentence(newest: Newest, { timeZone, now }: When): string {
+  const set = `set **${escape(newest.set)}**`
+  if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`
+  const damaged = (newest.unsound ?? []).map(({ snapshot, why }) => `The earlier backup ${code(snapshot)} is damaged: ${escape(why)}.`).join(' ')
+  if ('none' in newest) return newest.none === 'empty' ? `There is no earlier backup of ${set}.` : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key. ${damaged}`.trim()
+  const which = damaged === '' ? `The newest backup of ${set} before this run` : `${damaged} The newest of ${set} that is whole`
+  return `${which} is **${formatAge(newest.time, now)} old**: ${code(newest.snapshot)}, made ${formatTime(newest.time, timeZone)}.`
 }

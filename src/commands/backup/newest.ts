@@ -1,6 +1,7 @@
 import type { Environment } from '../../environment.ts'
+import { messageOf } from '../../error.ts'
 import type { Inputs } from '../../inputs.ts'
-import type { Newest } from './newest-found.ts'
+import { type Newest, newestSentence, redactedNewest } from './newest-found.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { openKeys } from '../../repository/keys.ts'
 import { checkListing } from '../../repository/listing.ts'
@@ -10,6 +11,33 @@ import { idTime } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import { type Destination, openStore } from '../../stores/destination.ts'
 import { storeAccess } from '../store-access.ts'
+
+/** For the summary of a backup that failed: the backup to fall back on. */
+export async function fallback(inputs: Inputs['backup'], started: Date, environment: Environment): Promise<string> {
+  const newest = await newestBefore(inputs, started, environment)
+  return newestSentence(redactedNewest(newest, (text) => environment.report.redacted?.(text) ?? text), { timeZone: 'UTC', now: environment.now() })
+}
+
+const limitMs = 5000
+
+/** As `newestBackup`, within 5 s; never throws. */
+export async function newestBefore(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
+  const { set } = inputs
+  const controller = new AbortController()
+  const { promise: late, resolve } = Promise.withResolvers<Newest>()
+  // A timer of its own, because one of AbortSignal would not keep the process alive until then.
+  const limit = setTimeout(() => {
+    controller.abort()
+    resolve({ set, unknown: `the store did not answer within ${limitMs / 1000} s` })
+  }, limitMs)
+  try {
+    return await Promise.race([newestBackup(inputs, before, { ...environment, signal: controller.signal }), late])
+  } catch (error) {
+    return { set, unknown: messageOf(error) }
+  } finally {
+    clearTimeout(limit)
+  }
+}
 
 /** Damaged ones among so many of the newest are passed over. */
 const LOOKED_AT = 5
@@ -21,7 +49,7 @@ const LOOKED_AT = 5
 export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
   const answers = await Promise.allSettled(inputs.destination.map((destination) => newestIn({ ...inputs, destination }, before, environment)))
   const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
-  // Of several destinations, the one with the newest has the word.
+  // The destination with the newest snapshot decides.
   const [best] = found.toSorted((a, b) => ('time' in b ? b.time : '').localeCompare('time' in a ? a.time : ''))
   if (best) return best
   throw answers.find((answer) => answer.status === 'rejected')!.reason

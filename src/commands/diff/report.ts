@@ -1,7 +1,7 @@
 import type { DatabaseDiff, DiffResult, FilesDiff } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatShare, formatTime, oneLine } from '../../report/format.ts'
 import { rowsText } from '../show/report.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { TextContext } from '../../report/context.ts'
 
 export function diffHeadline({ from, to, content }: DiffResult): string {
   return `${formatShare(content.sharedBytes, content.bytes)} of the content of ${to.snapshot} is in ${from.snapshot} as well`

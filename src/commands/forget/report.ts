@@ -1,7 +1,7 @@
 import type { ForgetResult } from './result.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { pruneCommand } from '../../report/recipe.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { TextContext } from '../../report/context.ts'
 
 export function forgetHeadline({ forgotten, store }: ForgetResult): string {
   return `${formatCount(forgotten.length, 'snapshot')} deleted from ${store}`

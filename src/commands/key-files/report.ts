@@ -13,6 +13,10 @@ export function keyRemoveText({ store, removed, left }: KeyRemoveResult): string
   ].join('\n')
 }
 
+export function keyListHeadline({ keys, store }: KeyListResult): string {
+  return `${keys.length} key files in ${store}`
+}
+
 export function keyListText({ store, keys }: KeyListResult, { timeZone }: { timeZone: string }): string {
   if (keys.length === 0) return `${store} has no key file: its key is an identity.`
   const rows = keys.map(({ name, fingerprint, modified, opens }) => [name, fingerprint, formatTime(modified, timeZone), ...(opens === undefined ? [] : [opens ? 'yes' : 'no'])])

@@ -1,6 +1,6 @@
 import type { LabelResult } from './result.ts'
 import { formatTime } from '../../report/format.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { TextContext } from '../../report/context.ts'
 
 export function labelHeadline({ snapshot, set, pinned, tags }: LabelResult): string {
   const tagged = tags.length === 0 ? 'without tags' : `tagged ${tags.map((tag) => `#${tag}`).join(' ')}`

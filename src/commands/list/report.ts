@@ -3,7 +3,7 @@ import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine
 import { code, escapeMarkdown as escape, link, madeIn, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto } from '../../report/recipe.ts'
 import { namesByKind } from '../../report/sources.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { TextContext } from '../../report/context.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
   return `${formatCount(snapshots.length, 'snapshot')} in ${store}`

@@ -1,6 +1,59 @@
-import type { RestoreResult } from './result.ts'
-import { oneLine } from '../../report/format.ts'
+import type { SummaryContext, TextContext } from '../../report/context.ts'
+import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine, parenthesised } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../report/remarks.ts'
+import { madeWhen } from '../../report/summary-parts.ts'
+import type { RestoreResult } from './result.ts'
+
+export function restoreHeadline(result: RestoreResult): string {
+  const { mode, target, snapshot } = result
+  const name = restoredName(result)
+  return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`
+}
+
+export function restoreText(result: RestoreResult, context: TextContext): string {
+  const { errors, entries, restored } = result
+  const checked = result.mode === 'verify-only'
+  const counts = bucketCounts(result)
+  const facts = [
+    ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
+    ['read', `${formatBytes(result.size)} in ${formatSeconds(result.seconds)} ${parenthesised(formatRate(result.size, result.seconds))}`],
+    ['entries', checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`],
+    ...(counts ? [['unchanged', `${counts.unchanged} of them, there already`], ['deleted', `${counts.deleted} that the backup does not have`]] : []),
+  ]
+  const headline = checked
+    ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
+    : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} into ${result.target} (${result.mode})`
+  return [
+    headline,
+    formatColumns(facts, '  '),
+    ...restoreNotes(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
+    ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from ${restorer(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
+  ].join('\n')
+}
+
+export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
+  const { errors, mode } = result
+  const database = code(restoredName(result))
+  const headline =
+    mode === 'verify-only'
+      ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
+      : errors.length === 0 ? `✅ Lifeboat: ${database} restored` : `❌ Lifeboat: ${database} ${nothingLeft(result) ? 'not restored:' : 'restored with'} ${formatCount(errors.length, 'error')}`
+  const entries = result.entries.toLocaleString('en-US')
+  const counts = bucketCounts(result)
+  return withinLimit([
+    `### ${headline}`,
+    `From snapshot ${madeWhen(result, context)}.`,
+    table(
+      ['Target', 'Mode', 'Entries', 'Size', 'Duration'],
+      [[code(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
+      3,
+    ),
+    ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
+    ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
+    ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
+  ])
+}
 
 /** Whether a restore with errors left nothing of the backup in the target. */
 export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
@@ -27,4 +80,24 @@ export function restoreNotes(result: RestoreResult): string[] {
 
 function some(names: readonly string[]): string {
   return `${names.slice(0, MOST).map(oneLine).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`
+}
+
+/** What a restore was of. */
+function restoredName({ database, volume }: Pick<RestoreResult, 'database' | 'volume'>): string {
+  return volume ?? database ?? ''
+}
+
+function restorer({ volume }: Pick<RestoreResult, 'volume'>): string {
+  return volume === undefined ? 'pg_restore' : 'tar'
+}
+
+/** What a restore that only checks leaves alone. */
+function untouched({ volume }: Pick<RestoreResult, 'volume'>): string {
+  return volume === undefined ? 'no database' : 'no file'
+}
+
+/** What a restore into a bucket found there already, and what it deleted. */
+function bucketCounts({ unchanged, deleted }: Pick<RestoreResult, 'unchanged' | 'deleted'>): { unchanged: string; deleted: string } | undefined {
+  if (unchanged === undefined || deleted === undefined) return undefined
+  return { unchanged: formatCount(unchanged, 'object'), deleted: formatCount(deleted, 'object') }
 }

@@ -3,7 +3,7 @@ import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, form
 import { formatExpiry } from '../list/report.ts'
 import { remarkLines } from '../../report/remarks.ts'
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { TextContext } from '../../report/context.ts'
 
 export function showHeadline({ id, set, store }: ShowResult): string {
   return `Snapshot ${id} of set ${set} in ${store}`

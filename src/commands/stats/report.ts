@@ -1,7 +1,7 @@
 import type { StatsResult } from './result.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import { formatBytes, formatColumns, formatCount, formatShare, formatTime } from '../../report/format.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { TextContext } from '../../report/context.ts'
 
 export function statsHeadline({ total, store }: StatsResult): string {
   return `${statisticsSentence(total)} in ${store}`

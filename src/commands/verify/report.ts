@@ -4,8 +4,8 @@ import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withi
 import { remarkLines } from '../../report/remarks.ts'
 import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
 import { namesByKind } from '../../report/sources.ts'
-import { madeWhen, restoring, type SummaryContext } from '../../report/summary-parts.ts'
-import type { TextContext } from '../../report/text.ts'
+import type { SummaryContext, TextContext } from '../../report/context.ts'
+import { madeWhen, restoring } from '../../report/summary-parts.ts'
 
 /** More rows and problems than anyone reads. */
 const MOST_ROWS = 200

@@ -1,9 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Results } from '../../../src/commands/results.ts'
-import { dispatch, statusOf, textOf } from '../../../src/dispatch.ts'
-import type { Command } from '../../../src/inputs.ts'
+import type { Command, Results } from '../../../src/commands/all.ts'
+import { runCommand, statusOf, textOf } from '../../../src/commands/run-command.ts'
 import { noise } from '../bytes.ts'
 import { identity } from '../engine.ts'
 import type { GitHub, StoredArtifact } from './emulator.ts'
@@ -49,7 +48,7 @@ export class Jobs {
     const report = { info: () => undefined, warning: (message: string, hint?: string) => void warnings.push(hint === undefined ? message : `${message} (${hint})`), progress: () => undefined, mask: () => undefined }
     const environment = { variables: { ...github.startRun(repository), PATH: process.env['PATH'] }, signal: new AbortController().signal, report, temporary: path.join(this.folder, 'tmp'), now: () => github.now() }
     const given = { destination: 'artifact', 'encryption-key': this.key, token: github.token('write', repository), ...(command === 'backup' && { volumes: `files=${this.data}`, verify: 'read' }) }
-    const outcome = await dispatch(command, { ...given, ...raw }, environment)
+    const outcome = await runCommand(command, { ...given, ...raw }, environment)
     return { result: outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), warnings }
   }
 

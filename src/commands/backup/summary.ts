@@ -1,38 +1,16 @@
-import type { BackupResult } from '../commands/backup/result.ts'
-import type { RestoreResult } from '../commands/restore/result.ts'
-import type { Results } from '../commands/results.ts'
-import type { Action } from '../inputs.ts'
-import type { Statistics } from '../repository/statistics.ts'
-import { sizeChart } from './chart.ts'
-import { copySummary } from '../commands/copy/report.ts'
-import { doctorSummary } from '../commands/doctor/report.ts'
-import type { Failure } from './failure.ts'
-import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from './format.ts'
-import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
-import { listSummary } from '../commands/list/report.ts'
-import { checkSummary } from '../commands/check/report.ts'
-import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from './markdown.ts'
-import type { Newest } from '../commands/backup/newest-found.ts'
-import { inPart, remarkLines } from './remarks.ts'
-import { nothingLeft, restoreNotes } from '../commands/restore/report.ts'
-import { prunedAfter, pruneSummary } from '../commands/prune/report.ts'
+import { sizeChart } from '../../report/chart.ts'
+import type { SummaryContext, When } from '../../report/context.ts'
+import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
+import { inPart, remarkLines } from '../../report/remarks.ts'
+import { formatSources, namesByKind } from '../../report/sources.ts'
+import { details, restoring } from '../../report/summary-parts.ts'
+import type { Statistics } from '../../repository/statistics.ts'
+import { prunedAfter } from '../prune/report.ts'
+import { savings } from '../stats/report.ts'
+import { checkedText, forRecipientsText } from './report.ts'
+import type { BackupResult } from './result.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
-import { checkedText, forRecipientsText } from './text.ts'
-import { savings } from '../commands/stats/report.ts'
-import { details, madeWhen, restoring, type SummaryContext, type When } from './summary-parts.ts'
-import { verifySummary } from '../commands/verify/report.ts'
-
-/** The summary of each action. */
-export const summaries: { readonly [A in Action]: (result: Results[A], context: SummaryContext) => string } = {
-  backup: backupSummary,
-  restore: restoreSummary,
-  verify: verifySummary,
-  check: checkSummary,
-  list: listSummary,
-  doctor: doctorSummary,
-  copy: copySummary,
-  prune: pruneSummary,
-}
 
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
 export function backupSummary(result: BackupResult, context: SummaryContext): string {
@@ -102,47 +80,4 @@ function sourceRow(name: string, { size, added, seconds }: { size: number; added
 function verifiedSentence(level: BackupResult['verified']): string {
   if (level === 'none') return 'Nothing was read back.'
   return level === 'list' ? 'Read back: every chunk is in the store and the archive is readable.' : 'Read back: every byte, compared with what was backed up.'
-}
-
-export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
-  const { errors, mode } = result
-  const database = code(restoredName(result))
-  const headline =
-    mode === 'verify-only'
-      ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
-      : errors.length === 0 ? `✅ Lifeboat: ${database} restored` : `❌ Lifeboat: ${database} ${nothingLeft(result) ? 'not restored:' : 'restored with'} ${formatCount(errors.length, 'error')}`
-  const entries = result.entries.toLocaleString('en-US')
-  const counts = bucketCounts(result)
-  return withinLimit([
-    `### ${headline}`,
-    `From snapshot ${madeWhen(result, context)}.`,
-    table(
-      ['Target', 'Mode', 'Entries', 'Size', 'Duration'],
-      [[code(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
-      3,
-    ),
-    ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
-    ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
-    ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
-  ])
-}
-
-/** Of a failed backup it also tells what there is to fall back on. */
-export function failureSummary(command: string, failure: Failure, newest: Newest | undefined, context: When): string {
-  return withinLimit([
-    failure.status === 3 ? '### ⚠️ Lifeboat: the backup could not be verified' : `### ❌ Lifeboat: ${command} failed`,
-    `**${escape(failure.message)}**`,
-    ...failure.causes.map((cause) => `- because: ${escape(cause)}`),
-    ...(failure.hint === undefined ? [] : [`What to do: ${escape(failure.hint)}`]),
-    ...(newest === undefined ? [] : [newestSentence(newest, context)]),
-  ])
-}
-
-function newestSentence(newest: Newest, { timeZone, now }: When): string {
-  const set = `set **${escape(newest.set)}**`
-  if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`
-  const damaged = (newest.unsound ?? []).map(({ snapshot, why }) => `The earlier backup ${code(snapshot)} is damaged: ${escape(why)}.`).join(' ')
-  if ('none' in newest) return newest.none === 'empty' ? `There is no earlier backup of ${set}.` : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key. ${damaged}`.trim()
-  const which = damaged === '' ? `The newest backup of ${set} before this run` : `${damaged} The newest of ${set} that is whole`
-  return `${which} is **${formatAge(newest.time, now)} old**: ${code(newest.snapshot)}, made ${formatTime(newest.time, timeZone)}.`
 }

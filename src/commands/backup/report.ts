@@ -1,32 +1,14 @@
-import type { BackupResult } from '../commands/backup/result.ts'
-import type { RestoreResult } from '../commands/restore/result.ts'
-import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine } from './format.ts'
-import { bucketCounts, formatSources, namesByKind, restoredName, restorer, untouched } from './sources.ts'
-import { inPart, remarkLines } from './remarks.ts'
-import { nothingLeft, restoreNotes } from '../commands/restore/report.ts'
-import { prunedAfter } from '../commands/prune/report.ts'
+import type { TextContext } from '../../report/context.ts'
+import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine, parenthesised } from '../../report/format.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { inPart, remarkLines } from '../../report/remarks.ts'
+import { formatSources, namesByKind } from '../../report/sources.ts'
+import { prunedAfter } from '../prune/report.ts'
+import type { BackupResult } from './result.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
-import { restoreCommand, restoreInto, restoreVariables } from './recipe.ts'
-
-/** What a command did, for a person in a hurry; pure. Not yet redacted. */
-export interface TextContext {
-  /** How this program is called, to show the next command: `lifeboat`. */
-  program: string
-  /** `file:/mnt/backups`. */
-  destination: string
-  timeZone: string
-  /** How a command that prints either way is to print. */
-  format?: 'text' | 'markdown'
-}
 
 export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
   return `${formatSources(sources)} backed up${inPart(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
-}
-
-export function restoreHeadline(result: RestoreResult): string {
-  const { mode, target, snapshot } = result
-  const name = restoredName(result)
-  return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`
 }
 
 /** What a recipient that was added costs once. */
@@ -81,27 +63,4 @@ const block = (lines: readonly string[]): string[] => (lines.length > 0 ? ['', .
 function verifiedText({ verified: level, checked }: BackupResult): string {
   if (level === 'none') return checked === undefined ? 'no: a write key cannot read it back' : 'no (verify is none)'
   return level === 'list' ? 'list: every chunk is there and the archive is readable' : 'read: every byte was read back and compared'
-}
-
-const parenthesised = (text: string): string => (text === '' ? '' : `(${text})`)
-
-export function restoreText(result: RestoreResult, context: TextContext): string {
-  const { errors, entries, restored } = result
-  const checked = result.mode === 'verify-only'
-  const counts = bucketCounts(result)
-  const facts = [
-    ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
-    ['read', `${formatBytes(result.size)} in ${formatSeconds(result.seconds)} ${parenthesised(formatRate(result.size, result.seconds))}`],
-    ['entries', checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`],
-    ...(counts ? [['unchanged', `${counts.unchanged} of them, there already`], ['deleted', `${counts.deleted} that the backup does not have`]] : []),
-  ]
-  const headline = checked
-    ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
-    : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} into ${result.target} (${result.mode})`
-  return [
-    headline,
-    formatColumns(facts, '  '),
-    ...restoreNotes(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
-    ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from ${restorer(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
-  ].join('\n')
 }

@@ -1,6 +1,6 @@
-import type { BackupResult } from '../commands/backup/result.ts'
-import type { Shrunk } from '../sources/shrink.ts'
-import { formatBytes, formatCount, oneLine } from './format.ts'
+import type { BackupResult } from './result.ts'
+import type { Shrunk } from '../../sources/shrink.ts'
+import { formatBytes, formatCount, oneLine } from '../../report/format.ts'
 
 /** `the table public.orders of shop has about 0 rows, it had about 50,000`. */
 export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {

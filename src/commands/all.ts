@@ -1,0 +1,60 @@
+import { backup } from './backup/command.ts'
+import { check } from './check/command.ts'
+import type { CommandDefinition } from './command.ts'
+import { copy } from './copy/command.ts'
+import { diff } from './diff/command.ts'
+import { doctor } from './doctor/command.ts'
+import { forget } from './forget/command.ts'
+import { keyAdd, keyList, keyRemove } from './key-files/command.ts'
+import { pin, tag, unpin } from './label/command.ts'
+import { list } from './list/command.ts'
+import { prune } from './prune/command.ts'
+import { restore } from './restore/command.ts'
+import { show } from './show/command.ts'
+import { stats } from './stats/command.ts'
+import { verify } from './verify/command.ts'
+
+/** Every command, in the order in which people are shown them. */
+const all = [
+  backup,
+  restore,
+  verify,
+  check,
+  list,
+  doctor,
+  copy,
+  prune,
+  show,
+  diff,
+  pin,
+  unpin,
+  tag,
+  forget,
+  stats,
+  keyList,
+  keyAdd,
+  keyRemove,
+] as const
+
+type Definition = (typeof all)[number]
+
+export type Command = Definition['name']
+/** The commands that are offered as actions as well; the others are for a terminal alone. */
+export type Action = Extract<Definition, { outputs: object }>['name']
+/** The result of each command: printed by `--json`, put into the outputs and the summary. Sizes are bytes, times ISO 8601. */
+export type Results = { [D in Definition as D['name']]: Awaited<ReturnType<D['run']>> }
+/** The checked inputs of each command. */
+export type Inputs = { [D in Definition as D['name']]: Parameters<D['run']>[0] }
+
+export const commands: readonly Command[] = all.map(({ name }) => name)
+export const actions: readonly Action[] = all.filter((definition) => 'outputs' in definition).map(({ name }) => name)
+
+export function definitionOf<C extends Command>(command: C): CommandDefinition<Inputs[C], Results[C]> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- found by its name, which its types belong to
+  return all.find(({ name }) => name === command) as unknown as CommandDefinition<Inputs[C], Results[C]>
+}
+
+/** The outputs of an action with their descriptions. */
+export function outputsOf(action: Action): [name: string, help: string][] {
+  return Object.entries(definitionOf(action).outputs ?? {}).map(([name, { help }]) => [name, help])
+}

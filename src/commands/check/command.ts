@@ -1,0 +1,22 @@
+import type { Inputs } from '../../inputs.ts'
+import { asJson, type CommandDefinition } from '../command.ts'
+import { check as run } from './check.ts'
+import { checkHeadline as headline, checkSummary as summary, checkText as text } from './report.ts'
+import type { CheckResult } from './result.ts'
+
+export const check = {
+  name: 'check',
+  purpose: 'Check that the backups are fresh: fail, or keep an issue open, when the newest verified one is too old.',
+  run,
+  status: ({ problems }) => (problems.length > 0 ? 1 : 0),
+  problem: ({ problems }) => problems.join('\n'),
+  headline,
+  text,
+  summary,
+  outputs: {
+    outcome: { help: 'fresh or stale; failed when it could not be found out.', value: ({ problems }) => (problems.length > 0 ? 'stale' : 'fresh') },
+    problems: { help: 'How many of the conditions are not met.', value: ({ problems }) => `${problems.length}` },
+    'issue-url': { help: 'The issue that was opened, updated or closed; empty when there was none.', value: ({ issue }) => issue?.url ?? '' },
+    result: asJson('Everything that was found, as JSON.'),
+  },
+} as const satisfies CommandDefinition<Inputs['check'], CheckResult>

@@ -1,0 +1,40 @@
+import type { Environment } from '../environment.ts'
+import type { SummaryContext, TextContext } from '../report/context.ts'
+
+/** 0 done, 1 failed, 3 could not verify. */
+export type Status = 0 | 1 | 3
+
+/** An output of an action. */
+export interface Output<Result> {
+  help: string
+  value(result: Result): string
+}
+
+/** A command: what it is given, its work, its result, and how people are told. One folder, one line in `all.ts`. */
+export interface CommandDefinition<Given, Result extends object> {
+  readonly name: string
+  /** In one sentence. */
+  readonly purpose: string
+  run(given: Given, environment: Environment): Promise<Result>
+  /** The exit status of a command that ran to its end. Default: 0. */
+  status?(result: Result): Status
+  /** The reason where the status is not 0. */
+  problem?(result: Result): string
+  /** The result with texts of other programs redacted; the rest of a result is figures, and names that are no secrets. */
+  redact?(result: Result, apply: (texts: string[]) => string[]): Result
+  /** The achievement in one line. */
+  headline(result: Result): string
+  /** For a person at a terminal or reading a log; not yet redacted. */
+  text(result: Result, context: TextContext): string
+  /** A job summary in Markdown, below the limit that GitHub sets; the result must be redacted already. */
+  summary?(result: Result, context: SummaryContext): string
+  /** A command that has outputs is offered as an action. `outcome` and `result` are in all of them. */
+  readonly outputs?: Readonly<Record<string, Output<Result>>>
+  /** More for the summary of an action that failed, in Markdown: redacted, within some seconds, and without throwing. */
+  afterFailure?(given: Given, started: Date, environment: Environment): Promise<string>
+}
+
+/** The output `result`. */
+export function asJson(help: string): Output<unknown> {
+  return { help, value: (result) => JSON.stringify(result) }
+}

@@ -1,0 +1,31 @@
+import type { Inputs } from '../../inputs.ts'
+import { asJson, type CommandDefinition } from '../command.ts'
+import { copy as run } from './copy.ts'
+import { copyHeadline as headline, copySummary as summary, copyText as text } from './report.ts'
+import type { CopyResult } from './result.ts'
+
+export const copy = {
+  name: 'copy',
+  purpose: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
+  run,
+  status: (result) => (hasFailed(result) ? 1 : 0),
+  problem: ({ snapshots }) => snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`${snapshot}: ${problem}`])).join('\n'),
+  redact: (result, apply) => ({
+    ...result,
+    snapshots: result.snapshots.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })),
+  }),
+  headline,
+  text,
+  summary,
+  outputs: {
+    outcome: { help: 'done, or failed when a snapshot could not be copied.', value: (result) => (hasFailed(result) ? 'failed' : 'done') },
+    copied: { help: 'How many snapshots were copied.', value: ({ snapshots }) => `${snapshots.filter(({ outcome }) => outcome === 'copied').length}` },
+    bytes: { help: 'Bytes transferred.', value: ({ bytes }) => `${bytes}` },
+    duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
+    result: asJson('Everything about the copy, as JSON.'),
+  },
+} as const satisfies CommandDefinition<Inputs['copy'], CopyResult>
+
+function hasFailed({ snapshots }: CopyResult): boolean {
+  return snapshots.some(({ outcome }) => outcome === 'failed')
+}

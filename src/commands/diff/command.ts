@@ -1,0 +1,13 @@
+import type { Inputs } from '../../inputs.ts'
+import type { CommandDefinition } from '../command.ts'
+import { diff as run } from './diff.ts'
+import { diffHeadline as headline, diffText as text } from './report.ts'
+import type { DiffResult } from './result.ts'
+
+export const diff = {
+  name: 'diff',
+  purpose: 'Tell what is different between two snapshots: tables, settings, files, and how much content they share.',
+  run,
+  headline,
+  text,
+} as const satisfies CommandDefinition<Inputs['diff'], DiffResult>

@@ -1,0 +1,30 @@
+import type { Inputs } from '../../inputs.ts'
+import type { Finding } from '../../report/finding.ts'
+import { asJson, type CommandDefinition } from '../command.ts'
+import { doctor as run } from './doctor.ts'
+import { doctorHeadline as headline, doctorSummary as summary, doctorText as text } from './report.ts'
+import type { DoctorResult } from './result.ts'
+
+export const doctor = {
+  name: 'doctor',
+  purpose: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
+  run,
+  status: (result) => (ofState(result, 'bad').length > 0 ? 1 : 0),
+  problem: (result) => ofState(result, 'bad').map(({ about, check, says }) => `${about}: ${check}: ${says}`).join('\n'),
+  redact: ({ checks }, apply) => ({
+    checks: checks.map((check) => ({ ...check, says: apply([check.says])[0]!, ...(check.fix !== undefined && { fix: apply([check.fix])[0]! }) })),
+  }),
+  headline,
+  text,
+  summary,
+  outputs: {
+    outcome: { help: 'done, or failed when a check found a problem.', value: (result) => (ofState(result, 'bad').length > 0 ? 'failed' : 'done') },
+    problems: { help: 'How many problems there are.', value: (result) => `${ofState(result, 'bad').length}` },
+    warnings: { help: 'How many warnings there are.', value: (result) => `${ofState(result, 'warning').length}` },
+    result: asJson('All checks, as JSON.'),
+  },
+} as const satisfies CommandDefinition<Inputs['doctor'], DoctorResult>
+
+function ofState({ checks }: DoctorResult, wanted: Finding['state']): Finding[] {
+  return checks.filter(({ state }) => state === wanted)
+}

@@ -1,0 +1,13 @@
+import type { Inputs } from '../../inputs.ts'
+import type { CommandDefinition } from '../command.ts'
+import { forget as run } from './forget.ts'
+import { forgetHeadline as headline, forgetText as text } from './report.ts'
+import type { ForgetResult } from './result.ts'
+
+export const forget = {
+  name: 'forget',
+  purpose: 'Delete snapshots by their ids; a later prune deletes what only they needed.',
+  run,
+  headline,
+  text,
+} as const satisfies CommandDefinition<Inputs['forget'], ForgetResult>

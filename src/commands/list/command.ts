@@ -1,0 +1,20 @@
+import type { Inputs } from '../../inputs.ts'
+import { asJson, type CommandDefinition } from '../command.ts'
+import { list as run } from './list.ts'
+import { listHeadline as headline, listSummary as summary, listText as text } from './report.ts'
+import type { ListResult } from './result.ts'
+
+export const list = {
+  name: 'list',
+  purpose: 'List the backups in a store.',
+  run,
+  headline,
+  text,
+  summary,
+  outputs: {
+    outcome: { help: 'done or failed.', value: () => 'done' },
+    count: { help: 'How many snapshots there are.', value: ({ snapshots }) => `${snapshots.length}` },
+    'snapshot-id': { help: 'The id of the newest snapshot that is whole; empty when there is none.', value: ({ restorable = '' }) => restorable },
+    result: asJson('All snapshots, as JSON.'),
+  },
+} as const satisfies CommandDefinition<Inputs['list'], ListResult>

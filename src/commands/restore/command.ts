@@ -1,0 +1,24 @@
+import type { Inputs } from '../../inputs.ts'
+import { asJson, type CommandDefinition } from '../command.ts'
+import { restoreHeadline as headline, restoreSummary as summary, restoreText as text } from './report.ts'
+import { restore as run } from './restore.ts'
+import type { RestoreResult } from './result.ts'
+
+export const restore = {
+  name: 'restore',
+  purpose: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
+  run,
+  status: ({ errors }) => (errors.length > 0 ? 1 : 0),
+  problem: ({ errors }) => errors.slice(0, 10).join('\n'),
+  redact: (result, apply) => ({ ...result, errors: apply(result.errors) }),
+  headline,
+  text,
+  summary,
+  outputs: {
+    outcome: { help: 'done or failed.', value: ({ errors }) => (errors.length > 0 ? 'failed' : 'done') },
+    'snapshot-id': { help: 'The id of the snapshot that was restored.', value: ({ snapshot }) => snapshot },
+    restored: { help: 'How many archive entries were restored.', value: ({ restored }) => `${restored}` },
+    duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
+    result: asJson('Everything about the restore, as JSON.'),
+  },
+} as const satisfies CommandDefinition<Inputs['restore'], RestoreResult>

@@ -1,0 +1,77 @@
+import { rmSync } from 'node:fs'
+import type { Environment } from '../environment.ts'
+import { parseInputs } from '../inputs.ts'
+import type { SummaryContext, TextContext } from '../report/context.ts'
+import type { Redaction } from '../report/redaction.ts'
+import type { Report } from '../report/report.ts'
+import { type Action, type Command, definitionOf, type Inputs, type Results } from './all.ts'
+import type { Status } from './command.ts'
+
+type Raw = Readonly<Record<string, string | undefined>>
+
+/** A command that ran to its end, whether or not all is well: `statusOf` says. */
+export interface Outcome<C extends Command = Command> {
+  command: C
+  result: Results[C]
+  shown: Pick<TextContext, 'destination' | 'timeZone' | 'format'>
+}
+
+/** Checks the raw inputs and runs the command with them. */
+export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<Outcome<C>> {
+  const inputs = parseInputs(command, raw, environment.variables)
+  const { destination, timezone, format }: Pick<Inputs[Command], 'destination' | 'timezone'> & Pick<TextContext, 'format'> = inputs
+  // Of several, the first is the one that recipes name.
+  const first = Array.isArray(destination) ? destination[0] : destination
+  const result = await definitionOf(command).run(inputs, environment)
+  return { command, result, shown: { destination: first.text, timeZone: timezone, ...(format && { format }) } }
+}
+
+export function statusOf<C extends Command>({ command, result }: Outcome<C>): Status {
+  return definitionOf(command).status?.(result) ?? 0
+}
+
+export function problemOf<C extends Command>({ command, result }: Outcome<C>): string {
+  return definitionOf(command).problem?.(result) ?? 'failed'
+}
+
+export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Redaction): Outcome<C> {
+  const { command, result } = outcome
+  return { ...outcome, result: definitionOf(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result }
+}
+
+export function headlineOf<C extends Command>({ command, result }: Outcome<C>): string {
+  return definitionOf(command).headline(result)
+}
+
+/** For a person at a terminal or reading a log. */
+export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string): string {
+  return definitionOf(command).text(result, { program, ...shown })
+}
+
+export function summaryOf<A extends Action>({ command, result, shown }: Outcome<A>, context: Pick<SummaryContext, 'action' | 'reference' | 'now'>): string {
+  return definitionOf(command).summary?.(result, { ...shown, ...context }) ?? ''
+}
+
+/** The values of an action's outputs. */
+export function outputValues<A extends Action>({ command, result }: Outcome<A>): Record<string, string> {
+  return Object.fromEntries(Object.entries(definitionOf(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]))
+}
+
+/** More for the summary of an action that failed, in Markdown. */
+export async function afterFailure(
+  action: Action,
+  raw: Raw,
+  given: Pick<Environment, 'variables' | 'temporary'>,
+  redaction: Redaction,
+  started: Date,
+): Promise<string | undefined> {
+  const definition = definitionOf(action)
+  if (!definition.afterFailure) return undefined
+  // Nothing else is reported about a run that has failed already.
+  const report: Report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined, redacted: (text) => redaction.apply(text) }
+  try {
+    return await definition.afterFailure(parseInputs(action, raw, given.variables), started, { ...given, signal: new AbortController().signal, report, now: () => new Date() })
+  } finally {
+    rmSync(given.temporary, { recursive: true, force: true })
+  }
+}

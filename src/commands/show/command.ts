@@ -1,0 +1,13 @@
+import type { Inputs } from '../../inputs.ts'
+import type { CommandDefinition } from '../command.ts'
+import { showHeadline as headline, showText as text } from './report.ts'
+import type { ShowResult } from './result.ts'
+import { show as run } from './show.ts'
+
+export const show = {
+  name: 'show',
+  purpose: 'Tell everything that is known of one snapshot.',
+  run,
+  headline,
+  text,
+} as const satisfies CommandDefinition<Inputs['show'], ShowResult>

@@ -1,0 +1,30 @@
+import type { Inputs } from '../../inputs.ts'
+import { asJson, type CommandDefinition } from '../command.ts'
+import { verifyHeadline as headline, verifySummary as summary, verifyText as text } from './report.ts'
+import type { SnapshotVerified, VerifyResult } from './result.ts'
+import { verify as run } from './verify.ts'
+
+export const verify = {
+  name: 'verify',
+  purpose: 'Check that a backup can be read back.',
+  run,
+  status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[result],
+  problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
+  redact: (result, apply) => ({
+    ...redactedProblems(result, apply),
+    ...(result.snapshots && { snapshots: result.snapshots.map((one) => redactedProblems(one, apply)) }),
+  }),
+  headline,
+  text,
+  summary,
+  outputs: {
+    outcome: { help: 'verified, failed, or could not verify.', value: ({ result }) => result },
+    'snapshot-id': { help: 'The id of the snapshot that was checked.', value: ({ snapshot }) => snapshot },
+    duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
+    result: asJson('Everything about the verification, as JSON.'),
+  },
+} as const satisfies CommandDefinition<Inputs['verify'], VerifyResult>
+
+function redactedProblems<T extends SnapshotVerified>(result: T, apply: (texts: string[]) => string[]): T {
+  return { ...result, problems: apply(result.problems), sources: result.sources.map((source) => ({ ...source, problems: apply(source.problems) })) }
+}
