@@ -1,22 +1,15 @@
-import { type PostgresFacts, postgresFacts } from './postgres/facts.ts'
+import { formatBytes, formatCount, oneLine } from '../report/format.ts'
 import { sourceSize, type SourceRecord } from '../repository/snapshot.ts'
-import { volumeFacts } from './files/facts.ts'
+import { kindIfKnown } from './known-kinds.ts'
+import { lost } from './loss.ts'
+import type { Loss } from './source-kind.ts'
 
-/** Something that has less than half of what it had in the snapshot before. */
-export interface Shrunk {
-  /** Name and kind of the source; kind `set` is the whole backup, where no source can be compared. */
+/** Something that has less than half of what it had in the snapshot before, and where it is. */
+export interface Shrunk extends Loss {
+  /** Name and kind of the source; kind `set` is the whole backup, if no source can be compared. */
   source: string
-  kind: SourceRecord['kind'] | 'set'
-  /** `schema.table`, where it is one table of a database. */
-  table?: string
-  measure: 'rows' | 'bytes' | 'files'
-  before: number
-  /** Null: it is not there any more. */
-  now: number | null
+  kind: string
 }
-
-/** What had less than this is not compared: rows and files come and go. */
-export const LEAST = { rows: 1000, bytes: 1_000_000, files: 10 } as const
 
 /** Everything that lost more than half since the snapshot before, and sources and tables that are gone. Rows and bytes of tables are the server's estimates. */
 export function shrunken(before: readonly SourceRecord[], now: readonly SourceRecord[]): Shrunk[] {
@@ -24,50 +17,17 @@ export function shrunken(before: readonly SourceRecord[], now: readonly SourceRe
     const about = { source: old.name, kind: old.kind }
     const same = now.find(({ name, kind }) => name === old.name && kind === old.kind)
     if (!same) return [{ ...about, measure: 'bytes', before: sourceSize(old), now: null } satisfies Shrunk]
-    return [...(old.kind === 'postgres' ? databaseLoss(old, same) : volumeLoss(old, same))].map((loss) => ({ ...about, ...loss }))
+    const losses = kindIfKnown(old.kind)?.losses(old, same) ?? lost('bytes', sourceSize(old), sourceSize(same))
+    return losses.map((loss) => ({ ...about, ...loss }))
   })
 }
 
-type Loss = Omit<Shrunk, 'source' | 'kind'>
-
-function lost(measure: Loss['measure'], before: number, now: number): Loss[] {
-  return before >= LEAST[measure] && now < before / 2 ? [{ measure, before, now }] : []
-}
-
-function volumeLoss(old: SourceRecord, same: SourceRecord): Loss[] {
-  const [before, now] = [volumeFacts.safeParse(old.facts).data, volumeFacts.safeParse(same.facts).data]
-  if (!before || !now) return lost('bytes', sourceSize(old), sourceSize(same))
-  return [...lost('files', before.files, now.files), ...lost('bytes', before.bytes, now.bytes)].slice(0, 1)
-}
-
-function databaseLoss(old: SourceRecord, same: SourceRecord): Loss[] {
-  const whole = lost('bytes', sourceSize(old), sourceSize(same))
-  const [before, now] = [postgresFacts.safeParse(old.facts).data, postgresFacts.safeParse(same.facts).data]
-  if (!before || !now) return whole
-  const shrinkage = sourceSize(old) - sourceSize(same)
-  const tables = new Map(now.tables.map((table) => [nameOf(table), table]))
-  return [...whole, ...before.tables.flatMap((table) => tableLoss(table, tables.get(nameOf(table)), before, shrinkage))]
-}
-
-type Table = PostgresFacts['tables'][number]
-
-/** `shrinkage`: bytes that the archive of the database lost. */
-function tableLoss(before: Table, now: Table | undefined, facts: PostgresFacts, shrinkage: number): Loss[] {
-  const table = `${before.schema}.${before.name}`
-  if (!now) {
-    // Old partitions are dropped day by day, as is meant.
-    const [measure, amount] = before.rows === null ? (['bytes', before.bytes] as const) : (['rows', before.rows] as const)
-    return amount < LEAST[measure] || isPartition(before, facts) ? [] : [{ table, measure, before: amount, now: null }]
-  }
-  if (before.rows !== null && now.rows !== null) return lost('rows', before.rows, now.rows).map((loss) => ({ table, ...loss }))
-  // Emptied by TRUNCATE, or restored and not analysed yet: a table has no estimates in both cases, but only in the first is the archive smaller.
-  return shrinkage < before.bytes / 4 ? [] : lost('bytes', before.bytes, now.bytes).map((loss) => ({ table, ...loss }))
-}
-
-function nameOf({ schema, name }: Table): string {
-  return JSON.stringify([schema, name])
-}
-
-function isPartition({ schema, name }: Table, { entries }: PostgresFacts): boolean {
-  return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `))
+/** `the table public.orders of shop has about 0 rows, it had about 50,000 rows`. */
+export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {
+  const name = oneLine(source)
+  const whole = kind === 'set' ? 'the whole backup' : `the ${kindIfKnown(kind)?.noun ?? 'source'} ${name}`
+  const about = table === undefined ? '' : 'about '
+  const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
+  const thing = table === undefined ? whole : `the table ${oneLine(table)} of ${name}`
+  return now === null ? `${thing} is not in this backup any more; it had ${amount(before)}` : `${thing} has ${amount(now)}, it had ${amount(before)}`
 }

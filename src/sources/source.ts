@@ -1,3 +1,4 @@
+import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 
 /** Something backed up. One use: `open()`, then `streams()` once, in order, each read to its end, then `facts()`. */
@@ -29,6 +30,9 @@ export interface SourceStream {
    */
   readonly bytes: AsyncIterable<Buffer>
 }
+
+/** The streams of a source were read, and are not what was recorded of it: the backup is bad. */
+export class BadSource extends LifeboatError {}
 
 /** The source changed while a stream was read. */
 export class ReadAgain extends Error {}

@@ -1,21 +1,13 @@
 import { performance } from 'node:perf_hooks'
-import { ChildError } from '../../process/child.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { listArchive, parseWholeArchive } from '../../sources/postgres/archive.ts'
-import { restoreClient } from '../../sources/postgres/client-download/choose.ts'
-import { archiveFacts } from '../../sources/postgres/facts.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
 import { Presence } from '../../repository/presence.ts'
 import { factsOf, type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import { inParallel } from '../../net/retry.ts'
 import type { Store } from '../../stores/store.ts'
-import { localSite } from '../../sources/files/site.ts'
-import { BadTar } from '../../sources/files/tar-headers.ts'
-import { verifyVolume } from '../../sources/files/verify.ts'
 import { VERSION } from '../../version.ts'
-import type { ClientPrograms } from '../client-programs.ts'
 import { secondsSince } from '../elapsed.ts'
 import type { SnapshotVerified } from './result.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
@@ -184,43 +176,4 @@ async function* countBytes(stream: AsyncIterable<Buffer>, count: (bytes: number)
     count(piece.length)
     yield piece
   }
-}
-
-async function verifyStream(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment, versions: Record<string, string>): Promise<void> {
-  if (stream.format === 'pg_dump-custom') return verifyArchive(source, stream, level, bytes, programs, environment, versions)
-  if (level === 'list') return
-  // The reader compares every chunk and the whole; there is nothing more to ask of plain SQL.
-  for await (const _ of bytes) environment.signal.throwIfAborted()
-}
-
-async function verifyArchive(source: SourceRecord, stream: StreamRecord, level: VerifyLevel, bytes: AsyncIterable<Buffer>, programs: ClientPrograms, environment: Environment, versions: Record<string, string>): Promise<void> {
-  const { variables, signal } = environment
-  const facts = factsOf(source, archiveFacts)
-  const { client } = await restoreClient(programs.clients, Number.parseInt(facts.dumpVersion, 10), undefined, programs.provide)
-  versions['pg_restore'] = `${client.major}`
-  const context = { client, variables, signal }
-  let unread: unknown
-  const input = (async function* (): AsyncGenerator<Buffer, void, void> {
-    try {
-      yield* bytes
-    } catch (error) {
-      unread = error
-      throw error
-    }
-  })()
-  let entries: string[]
-  try {
-    if (level === 'read') return await parseWholeArchive(input, context)
-    entries = (await listArchive(input, context)).entries
-  } catch (error) {
-    // What could not be fetched, or a pg_restore that something ended, says nothing about the archive.
-    if (error === unread || !refused(error)) throw error
-    throw new BadArchive(`${stream.name}: ${messageOf(error)}`, { cause: error })
-  }
-  if (entries.length === facts.entries.length && entries.every((entry, index) => entry === facts.entries[index])) return
-  throw new BadArchive(`${stream.name} lists ${entries.length} entries that are not the ${facts.entries.length} recorded at backup time`)
-}
-
-function refused(error: unknown): boolean {
-  return !(error instanceof LifeboatError && error.cause instanceof ChildError && error.cause.exit.status === null)
 }

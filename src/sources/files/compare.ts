@@ -1,11 +1,9 @@
+import type { FileProperty } from '../source-kind.ts'
 import type { ListedFile } from './file-list.ts'
 
-/** What of a file can be different, in the order in which it is told. `content`: of an object in a bucket with another ETag. */
-export type Difference = 'kind' | 'size' | 'content' | 'target' | 'mode' | 'owner' | 'time'
-
 /** Compares all that is recorded of a file. The same size with another `time` leaves open whether its content is another. */
-export function differences(from: ListedFile, to: ListedFile): Difference[] {
-  const of: [Difference, boolean][] = [
+export function differences(from: ListedFile, to: ListedFile): FileProperty[] {
+  const properties: [FileProperty, boolean][] = [
     ['kind', from.type !== to.type],
     ['size', from.size !== to.size],
     ['content', from.type === 'f' && to.type === 'f' && from.target !== to.target],
@@ -14,7 +12,7 @@ export function differences(from: ListedFile, to: ListedFile): Difference[] {
     ['owner', from.uid !== to.uid || from.gid !== to.gid],
     ['time', from.mtime !== to.mtime],
   ]
-  return of.flatMap(([difference, is]) => (is ? [difference] : []))
+  return properties.flatMap(([property, differs]) => (differs ? [property] : []))
 }
 
 /** One part of a volume's archive: how many of the listed files are in it, and whether the other snapshot has the same bytes. */
@@ -26,7 +24,7 @@ export interface Part {
 export interface FileComparison {
   added: ListedFile[]
   removed: ListedFile[]
-  changed: { from: ListedFile; to: ListedFile; what: Difference[] }[]
+  changed: { from: ListedFile; to: ListedFile; what: FileProperty[] }[]
   /** In parts of the archive that both snapshots have, byte for byte: nothing of these files is different. */
   identical: number
   /** Recorded with the same kind, size, target, mode, owner and time; their content is not compared. */

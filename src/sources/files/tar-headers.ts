@@ -1,8 +1,8 @@
-import { LifeboatError } from '../../error.ts'
+import { BadSource } from '../source.ts'
 import { isStoredAs, type Records } from './sparse.ts'
 
-/** What lies in the way of a tar: not one at all, truncated, or of a kind that no volume has. */
-export class BadTar extends LifeboatError {}
+/** Bytes that are no tar, a truncated one, or one of a form that no volume has. */
+export class BadTar extends BadSource {}
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'link' | 'fifo' | 'other'
 

@@ -1,0 +1,12 @@
+import { bucket } from './buckets/kind.ts'
+import { postgres } from './postgres/kind.ts'
+import type { SourceKind } from './source-kind.ts'
+import { directory, docker } from './volumes/kinds.ts'
+
+/** Every kind of source, a line each. */
+export const sourceKinds: readonly SourceKind[] = [
+  postgres,
+  directory,
+  docker,
+  bucket,
+]

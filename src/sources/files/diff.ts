@@ -1,0 +1,52 @@
+import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
+import { factsOf, type SourceRecord } from '../../repository/snapshot.ts'
+import type { FilesDiff, StoredSource } from '../source-kind.ts'
+import { compareFiles, type Part } from './compare.ts'
+import { listedFiles, shownFile } from './describe.ts'
+import { volumeFacts } from './facts.ts'
+import { displayName } from './file-list.ts'
+
+export type VolumeDifferences = { files?: FilesDiff }
+
+/** Compares two sources that have lists of files, by these lists. */
+export async function compareVolumes(before: StoredSource, after: StoredSource): Promise<VolumeDifferences> {
+  if (![before, after].every(({ source }) => source.streams.some(({ format }) => format === 'tar-list'))) return {}
+  const { added, removed, changed, ...unchanged } = await compareFiles(listedFiles(before), listedFiles(after), partsOf(before.source, after.source))
+  const differing = changed.map(({ from, to, what }) => ({ path: displayName(to.path), type: to.type, from: from.size, to: to.size, what }))
+  return { files: { ...unchanged, added: added.map(shownFile), removed: removed.map(shownFile), changed: differing } }
+}
+
+/** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
+function partsOf(before: SourceRecord, after: SourceRecord): Part[] {
+  const { segments } = factsOf(after, volumeFacts)
+  const had = new Set(archivesOf(before))
+  return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }))
+}
+
+function archivesOf({ streams }: SourceRecord): string[] {
+  return streams.filter(({ format }) => format === 'tar').map(({ sha256 }) => sha256)
+}
+
+export function volumeDiffText({ files }: VolumeDifferences): string[] {
+  if (!files) return []
+  const { added, removed, changed, identical, alike } = files
+  const sizes = (from: number, to: number): string => (from === to ? formatBytes(to) : `${formatBytes(from)} -> ${formatBytes(to)}`)
+  const rows = [
+    ...removed.map(({ path, size }) => ['-', formatBytes(size), '', oneLine(path)]),
+    ...added.map(({ path, size }) => ['+', formatBytes(size), '', oneLine(path)]),
+    ...changed.map((file) => ['~', sizes(file.from, file.to), propertiesText(file), oneLine(file.path)]),
+  ]
+  const number = (count: number): string => count.toLocaleString('en-US')
+  const counts = [
+    `${formatCount(added.length, 'entry', 'entries')} added, ${number(removed.length)} removed, ${number(changed.length)} changed`,
+    ...(identical > 0 ? [`${number(identical)} identical`] : []),
+    ...(alike > 0 ? [`${number(alike)} with the same size, time, mode and owner (content not compared)`] : []),
+  ]
+  return [`  ${counts.join('; ')}`, ...(rows.length > 0 ? [formatColumns(rows, '  ')] : [])]
+}
+
+/** With the same size, another time proves neither that the content differs nor that it does not. */
+function propertiesText({ type, what }: FilesDiff['changed'][number]): string {
+  const open = type === 'f' && !what.some((one) => one === 'kind' || one === 'size' || one === 'content')
+  return what.map((one) => (one === 'time' && open ? 'time (content may differ)' : one)).join(', ')
+}

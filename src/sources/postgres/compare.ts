@@ -1,0 +1,110 @@
+import { formatBytes, formatColumns, oneLine } from '../../report/format.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
+import { rowsText } from './describe.ts'
+import { type PostgresFacts, postgresFacts } from './facts.ts'
+
+export type DatabaseDifferences = { database?: DatabaseDiff }
+
+interface Changed<T> {
+  from: T
+  to: T
+}
+
+export interface DatabaseDiff {
+  /** Versions, encoding and extensions that differ, by name; null if there was or is none. */
+  settings: (Changed<string | null> & { name: string })[]
+  /**
+   * `schema.table`. Rows and bytes are the server's estimates; rows are null if it had none. Tables with the same estimates are left out, whether or
+   * not their content is the same.
+   */
+  tables: Record<'added' | 'removed', TableSize[]> & { changed: { name: string; rows: Changed<number | null>; bytes: Changed<number> }[] }
+  /** Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. */
+  entries: { added: string[]; removed: string[] }
+}
+
+interface TableSize {
+  name: string
+  rows: number | null
+  bytes: number
+}
+
+export function compareDatabases(before: SourceRecord, after: SourceRecord): DatabaseDifferences {
+  const [from, to] = [postgresFacts.safeParse(before.facts).data, postgresFacts.safeParse(after.facts).data]
+  if (!from || !to) return {}
+  return { database: { settings: compareSettings(from, to), tables: compareTables(from, to), entries: compareEntries(from.entries, to.entries) } }
+}
+
+function compareSettings(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['settings'] {
+  const [before, after] = [settingsOf(from), settingsOf(to)]
+  const settings = [...new Set([...before.keys(), ...after.keys()])].map((name) => ({ name, from: before.get(name) ?? null, to: after.get(name) ?? null }))
+  return settings.filter(({ from, to }) => from !== to)
+}
+
+function settingsOf({ server, dumpVersion, encoding, collation, extensions }: PostgresFacts): Map<string, string> {
+  return new Map([
+    ['server', server.version],
+    ['pg_dump', dumpVersion],
+    ['encoding', encoding],
+    ['collation', collation],
+    ...extensions.map(({ name, version }): [string, string] => [`extension ${name}`, version]),
+  ])
+}
+
+function compareTables(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['tables'] {
+  const [before, after] = [tablesOf(from), tablesOf(to)]
+  const changed = [...after.values()].flatMap(({ name, rows, bytes }) => {
+    const old = before.get(name)
+    return old && (old.rows !== rows || old.bytes !== bytes) ? [{ name, rows: { from: old.rows, to: rows }, bytes: { from: old.bytes, to: bytes } }] : []
+  })
+  const without = (tables: ReadonlyMap<string, TableSize>, others: ReadonlyMap<string, TableSize>) => [...tables.values()].filter(({ name }) => !others.has(name))
+  return { added: without(after, before), removed: without(before, after), changed }
+}
+
+function tablesOf({ tables }: PostgresFacts): Map<string, TableSize> {
+  return new Map(tables.map(({ schema, name, rows, bytes }) => [`${schema}.${name}`, { name: `${schema}.${name}`, rows, bytes }]))
+}
+
+/** Without the numbers that lines of `pg_restore --list` begin with, which differ from dump to dump. */
+function compareEntries(from: readonly string[], to: readonly string[]): DatabaseDiff['entries'] {
+  const plain = (entries: readonly string[]): string[] => entries.map((entry) => entry.replace(/^\d+; \d+ \d+ /, ''))
+  const [before, after] = [plain(from), plain(to)]
+  return { added: surplus(after, before), removed: surplus(before, after) }
+}
+
+/** Those of `texts` that are not in `others`, each as often as it occurs more often. */
+function surplus(texts: readonly string[], others: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  for (const text of others) counts.set(text, (counts.get(text) ?? 0) + 1)
+  return texts.filter((text) => {
+    const left = counts.get(text) ?? 0
+    counts.set(text, left - 1)
+    return left <= 0
+  })
+}
+
+/** Only the sign distinguishes an added table from a removed one, so it comes first. */
+export function databaseDiffText({ database }: DatabaseDifferences): string[] {
+  if (!database) return []
+  const { settings, tables, entries } = database
+  const sized = ({ rows, bytes }: TableSize): string => `${rowsText(rows)} rows, ${formatBytes(bytes)}`
+  const rows = [
+    ...settings.map(({ name, from, to }) => [signOf(from, to), oneLine(name), [from, to].filter((text) => text !== null).map(oneLine).join(' -> ')]),
+    ...tables.removed.map((table) => ['-', `table ${oneLine(table.name)}`, sized(table)]),
+    ...tables.added.map((table) => ['+', `table ${oneLine(table.name)}`, sized(table)]),
+    ...tables.changed.map(({ name, rows, bytes }) => ['~', `table ${oneLine(name)}`, `${changedText(rows, rowsText)} rows, ${changedText(bytes, formatBytes)}`]),
+    ...entries.removed.map((entry) => ['-', 'entry', oneLine(entry)]),
+    ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
+  ]
+  return [
+    rows.length === 0 ? '  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive' : formatColumns(rows, '  '),
+    '  Rows of tables were not compared; their numbers and sizes are estimates of the server.',
+  ]
+}
+
+function signOf(from: string | null, to: string | null): string {
+  return from === null ? '+' : to === null ? '-' : '~'
+}
+
+function changedText<T>({ from, to }: Changed<T>, format: (value: T) => string): string {
+  return from === to ? format(to) : `${format(from)} -> ${format(to)}`
+}

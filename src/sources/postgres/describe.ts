@@ -1,0 +1,46 @@
+import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
+import type { Remarks } from '../source-kind.ts'
+import { type PostgresFacts, postgresFacts } from './facts.ts'
+
+export type DatabaseDetails = {
+  /** `entries` counts those of the archive. */
+  database?: Omit<PostgresFacts, 'entries'> & { entries: number }
+}
+
+export function describeDatabase({ facts }: SourceRecord): DatabaseDetails {
+  const database = postgresFacts.safeParse(facts).data
+  return database ? { database: { ...database, entries: database.entries.length } } : {}
+}
+
+export function databaseText({ database: described }: DatabaseDetails): string[] {
+  if (!described) return []
+  const { server, database, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals } = described
+  const facts = [
+    ['database', `${oneLine(database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
+    ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
+    ['extensions', extensions.map(({ name, version }) => `${oneLine(name)} ${oneLine(version)}`).join(', ') || 'none'],
+    ['globals', 'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`],
+    ['archive', formatCount(entries, 'entry', 'entries')],
+  ]
+  const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
+  const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [
+    `${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), formatBytes(bytes), partitioned ? 'partitioned' : '',
+  ])
+  return [formatColumns(facts, '  '), ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS, ESTIMATED', 'ON THE SERVER', ''], ...rows], '    ')] : [])]
+}
+
+/** A table that was never analysed has no estimate. */
+export function rowsText(rows: number | null): string {
+  return rows === null ? 'unknown' : rows.toLocaleString('en-US')
+}
+
+const remarked = postgresFacts.pick({ globals: true, warnings: true, omitted: true }).strip()
+
+/** A list of snapshots asks this of each, so that only these facts are parsed. */
+export function remarksOnDatabase(facts: unknown): Remarks {
+  const { globals, warnings = [], omitted = [] } = remarked.safeParse(facts).data ?? {}
+  const roles = globals && 'reason' in globals ? [`roles and tablespaces are not in it: ${globals.reason}`] : []
+  const partial = [...omitted.map((omission) => (omission.startsWith('-') ? `pg_dump ran with ${omission}` : omission)), ...roles]
+  return { ...(partial.length > 0 && { partial }), ...(warnings.length > 0 && { warnings: [...warnings] }) }
+}
