@@ -75,15 +75,18 @@ export const snapshotHeader = z.strictObject({
   manifest: z.string(),
 })
 
+/** Kinds of sources and formats of streams (docs/format.md): `postgres`, `tar-list`. Which there are is known in src/sources. */
+const name = z.string().regex(/^[a-z][a-z0-9_.-]{0,39}$/)
+
 export const manifest = z.strictObject({
   sources: z.array(
     z.strictObject({
       name: z.string().min(1),
-      kind: z.enum(['postgres', 'directory', 'docker', 'bucket']),
+      kind: name,
       streams: z.array(
         z.strictObject({
           name: z.string().min(1),
-          format: z.enum(['pg_dump-custom', 'sql', 'tar', 'tar-list']),
+          format: name,
           size,
           sha256: z.string().regex(/^[0-9a-f]{64}$/),
           /** Indices into the header's `chunks`, in the order of the stream. */

@@ -44,7 +44,7 @@ export interface SourceContext extends Environment {
 export interface StoredSource {
   readonly source: SourceRecord
   /** The bytes of one of its streams. Each is checked; iterating throws at damage. */
-  read(stream: StreamRecord): AsyncIterable<Buffer>
+  readonly read: (stream: StreamRecord) => AsyncIterable<Buffer>
 }
 
 export interface Contents {

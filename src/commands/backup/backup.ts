@@ -4,6 +4,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Inputs } from '../../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
+import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { parseDumpArguments } from '../../sources/postgres/dump-arguments.ts'
 import type { Way } from '../../sources/postgres/tunnelled.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
@@ -22,12 +23,12 @@ import { PostgresSource } from '../../sources/postgres/source.ts'
 import { LEAST } from '../../sources/loss.ts'
 import { type Shrunk, shrunken } from '../../sources/shrink.ts'
 import { remarksOf } from '../../sources/remarks.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
 import { ReadAgain, type Source } from '../../sources/source.ts'
 import { inParallel } from '../../net/retry.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { ReusedCheck } from './check-reused.ts'
-import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
 import { Destinations } from './destinations.ts'
 import { secondsSince } from '../elapsed.ts'
 import { quiesce } from './quiesce.ts'
@@ -44,7 +45,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const began = environment.now()
   const { report, signal } = environment
   parseEncryptionKey(inputs['encryption-key'])
-  const programs = await clientPrograms(inputs['client-install'], environment)
+  const context: SourceContext = { ...environment, clientInstall: inputs['client-install'] }
+  const programs = await clientPrograms(context)
   const connections = connectionsOf(inputs, environment)
   const way = wayTo(connections.map(({ connection }) => connection), inputs, environment)
   const sources: Source[] = [...databases(connections, way, inputs, programs, environment), ...volumeSources(inputs, environment)]
@@ -97,7 +99,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
     if (held !== undefined && Object.keys(inputs.retention).length > 0) report.warning(`nothing was pruned: ${held}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).')
     // What was reused was looked for before it was.
-    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), programs, { prune: !unsettled, held, damaged })
+    const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), context, { prune: !unsettled, held, damaged })
     if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks, forRecipients } = writer
     const seconds = secondsSince(started)

@@ -12,7 +12,7 @@ import { snapshotKey } from '../../repository/snapshot.ts'
 import { openStore } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
-import type { ClientPrograms } from '../client-programs.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
 import { keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupResult, DestinationResult } from './result.ts'
@@ -91,10 +91,10 @@ export class Destinations {
   }
 
   /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
-  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, programs: ClientPrograms, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
+  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, context: SourceContext, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
     for (const place of this.#places) {
-      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, programs, { prune, held })
+      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
       destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
@@ -103,11 +103,11 @@ export class Destinations {
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
   }
 
-  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
+  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, context: SourceContext, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
     const { name, store } = place
     try {
       if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
-      const verified = await this.#readBack(place, id, keys, how, programs)
+      const verified = await this.#readBack(place, id, keys, how, context)
       const pruning = prune && Object.keys(this.#inputs.retention).length > 0
       // A prune tells of it as well.
       if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(store, keys)
@@ -123,13 +123,13 @@ export class Destinations {
     }
   }
 
-  async #readBack({ store, name }: Place, id: string, keys: Keys, how: Verifying, programs: ClientPrograms): Promise<BackupResult['verified']> {
+  async #readBack({ store, name }: Place, id: string, keys: Keys, how: Verifying, context: SourceContext): Promise<BackupResult['verified']> {
     const { verify, set } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await readAuthentic(store, key, keys)
-    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, programs, this.#environment, how)
+    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, how)
     await keepProofs([found], store, keys, this.#environment)
     const { result, problems } = found
     if (result === 'verified') return verify

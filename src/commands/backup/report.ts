@@ -2,7 +2,7 @@ import type { TextContext } from '../../report/context.ts'
 import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine, parenthesised } from '../../report/format.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../report/remarks.ts'
-import { formatSources, namesByKind } from '../../report/sources.ts'
+import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { prunedAfter } from '../prune/report.ts'
 import type { BackupResult } from './result.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -18,7 +18,7 @@ export function forRecipientsText({ chunks, bytes }: NonNullable<BackupResult['f
 
 export function backupText(result: BackupResult, context: TextContext): string {
   const { snapshot, set, time, size, stored, added, seconds } = result
-  const names = namesByKind(result.sources)
+  const names = namesByNoun(result.sources)
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const where = { destination: whole[0]!.name }
   const facts = [

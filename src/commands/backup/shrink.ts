@@ -1,13 +1,16 @@
 import type { BackupResult } from './result.ts'
+import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import { formatBytes, formatCount, oneLine } from '../../report/format.ts'
 
 /** `the table public.orders of shop has about 0 rows, it had about 50,000`. */
 export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {
-  const what = kind === 'set' ? 'the whole backup' : table === undefined ? `the ${kind === 'postgres' ? 'database' : 'volume'} ${oneLine(source)}` : `the table ${oneLine(table)} of ${oneLine(source)}`
+  const name = oneLine(source)
+  const whole = kind === 'set' ? 'the whole backup' : `the ${kindIfKnown(kind)?.noun ?? 'source'} ${name}`
+  const thing = table === undefined ? whole : `the table ${oneLine(table)} of ${name}`
   const about = table === undefined ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
-  return now === null ? `${what} is not in this backup any more; it had ${amount(before)}` : `${what} has ${amount(now)}, it had ${amount(before)}`
+  return now === null ? `${thing} is not in this backup any more; it had ${amount(before)}` : `${thing} has ${amount(now)}, it had ${amount(before)}`
 }
 
 /** Whether something shrank that must not. */

@@ -3,7 +3,7 @@ import type { SummaryContext, When } from '../../report/context.ts'
 import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { inPart, remarkLines } from '../../report/remarks.ts'
-import { formatSources, namesByKind } from '../../report/sources.ts'
+import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { details, restoring } from '../../report/summary-parts.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import { prunedAfter } from '../prune/report.ts'
@@ -30,7 +30,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     ...remarkLines(sources).map((line) => `⚠️ ${escape(line)}`),
     ...destinationsOf(result),
     ...recentBackups(result, context),
-    restoring({ ...result, destination: whole[0]!.name, ...namesByKind(sources) }, context),
+    restoring({ ...result, destination: whole[0]!.name, ...namesByNoun(sources) }, context),
   ])
 }
 

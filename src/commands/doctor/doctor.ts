@@ -2,6 +2,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Inputs } from '../../inputs.ts'
 import { anyClient, dumpClient } from '../../sources/postgres/client-download/choose.ts'
+import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { diagnose, judge } from '../../sources/postgres/diagnosis.ts'
 import type { Way } from '../../sources/postgres/tunnelled.ts'
@@ -16,7 +17,6 @@ import { FileStore } from '../../stores/file/store.ts'
 import { openStore } from '../../stores/destination.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 import { tryStore } from '../../stores/trial.ts'
-import { type ClientPrograms, clientPrograms } from '../client-programs.ts'
 import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 import { storeAccess } from '../store-access.ts'
@@ -26,7 +26,7 @@ import { wayTo } from '../ssh-tunnel.ts'
 export async function doctor(inputs: Inputs['doctor'], environment: Environment): Promise<DoctorResult> {
   const { checks, free } = await tryDestination(inputs, environment)
   let size = 0
-  const programs = await clientPrograms(inputs['client-install'], environment)
+  const programs = await clientPrograms({ ...environment, clientInstall: inputs['client-install'] })
   const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
   for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
   const way = wayTo(databases.map(({ connection }) => connection), inputs, environment)

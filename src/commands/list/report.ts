@@ -2,7 +2,7 @@ import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto } from '../../report/recipe.ts'
-import { namesByKind } from '../../report/sources.ts'
+import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
@@ -41,7 +41,7 @@ function unsoundLines({ unsound }: ListResult): string[] {
 function recommendation({ snapshots, restorable, unsound }: ListResult, { destination, program }: TextContext): string[] {
   const chosen = snapshots.find(({ id }) => id === restorable)
   if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
-  const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByKind(chosen.sources ?? []) }
+  const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByNoun(chosen.sources ?? []) }
   return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
 }
 

@@ -1,4 +1,3 @@
-import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { type Report, warningOf } from '../../report/report.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
@@ -6,8 +5,8 @@ import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
 import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
-import type { ClientPrograms } from '../client-programs.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
 
@@ -15,12 +14,12 @@ import { verifySnapshot } from '../verify/verify-snapshot.ts'
  * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming the newest snapshot to restore
  * instead, unless that went well: nothing is restored from what could not be read back. Damage to other sources is a warning.
  */
-export async function requireWhole(snapshot: AuthenticSnapshot, source: string, level: VerifyLevel, store: Store, programs: ClientPrograms, environment: Environment): Promise<void> {
+export async function requireWhole(snapshot: AuthenticSnapshot, source: string, level: VerifyLevel, store: Store, context: SourceContext): Promise<void> {
   const { id, set, time } = snapshot.header
-  const { report } = environment
+  const { report } = context
   const proofs = await SetProofs.list(store, snapshot.keys, set, warningOf(report))
   const suspects = await proofs.damagedSince(new Date(time))
-  const { result, problems, damaged, good } = await verifySnapshot(snapshot, level, store, programs, environment, { only: source, suspects })
+  const { result, problems, damaged, good } = await verifySnapshot(snapshot, level, store, context, { only: source, suspects })
   const elsewhere = async (): Promise<string> => {
     const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
     const found = await newestGood(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) })

@@ -3,6 +3,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Inputs } from '../../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
+import { clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { archiveFacts } from '../../sources/postgres/facts.ts'
 import { restoreArchive, type RestoreOutcome } from '../../sources/postgres/restore.ts'
 import { rolesHint } from '../../sources/postgres/restore-output.ts'
@@ -12,7 +13,6 @@ import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { factsOf, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
 import { backupRemarks, requireWhole } from './before-restore.ts'
-import { clientPrograms } from '../client-programs.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
 import type { RestoreResult } from './result.ts'
@@ -51,8 +51,8 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     ...about, ...rest, seconds: secondsSince(started),
   })
 
-  const programs = await clientPrograms(inputs['client-install'], environment)
-  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, programs, environment)
+  const context = { ...environment, clientInstall: inputs['client-install'] }
+  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, context)
   if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
   const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
@@ -74,7 +74,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     databaseSettings: inputs['database-settings'],
     jobs: inputs.jobs,
     temporary,
-    ...programs,
+    ...(await clientPrograms(context)),
     signal,
     report,
     variables,

@@ -35,7 +35,7 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
   const size = archives.reduce((sum, archive) => sum + archive.size, 0)
   const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name, ...backupRemarks(source, report) }
   const target = inputs['verify-only'] ? undefined : inputs.target
-  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, { clients: [] }, environment)
+  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, { ...environment, clientInstall: inputs['client-install'] })
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
   if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
 

@@ -1,4 +1,7 @@
-import type { ShownFile, ShownSource, ShowResult } from './result.ts'
+import { kindIfKnown } from '../../sources/known-kinds.ts'
+import { namesByNoun } from '../../sources/nouns.ts'
+import type { ShownFile } from '../../sources/source-kind.ts'
+import type { ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
 import { remarkLines } from '../../report/remarks.ts'
@@ -10,7 +13,7 @@ export function showHeadline({ id, set, store }: ShowResult): string {
 }
 
 export function showText(result: ShowResult, context: TextContext): string {
-  const databases = result.sources?.filter(({ kind }) => kind === 'postgres').map(({ name }) => name) ?? []
+  const { databases } = namesByNoun(result.sources ?? [])
   return [
     showHeadline(result),
     formatColumns(factsOf(result, context.timeZone), '  '),
@@ -58,40 +61,16 @@ function proofsOf({ proofs, listed }: ShowResult, timeZone: string): string[] {
 }
 
 function sourceText(source: ShownSource): string[] {
-  const { name, kind, size, streams, database, volume, files } = source
+  const { name, kind, size, streams, files } = source
   return [
     `${oneLine(name)} (${kind}): ${formatBytes(size)}`,
     formatColumns(streams.map(({ name, size, chunks }) => [oneLine(name), formatBytes(size), formatCount(chunks, 'chunk')]), '  '),
     ...remarkLines([source]).map((line) => `  ${oneLine(line)}`),
-    ...(database ? databaseText(database) : []),
-    ...(volume ? [`  ${formatCount(volume.files, 'file')} of ${formatBytes(volume.bytes)} from ${oneLine(volume.where)}`, ...namesOf('changed while it was read', volume.changed), ...namesOf('could not be read', volume.unreadable)] : []),
+    ...(kindIfKnown(kind)?.describeText(source) ?? []),
     ...(files ? [formatColumns(files.map(fileRow), '  ')] : []),
   ]
 }
 
-function databaseText(database: NonNullable<ShownSource['database']>): string[] {
-  const { server, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals } = database
-  const facts = [
-    ['database', `${oneLine(database.database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
-    ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
-    ['extensions', extensions.map(({ name, version }) => `${oneLine(name)} ${oneLine(version)}`).join(', ') || 'none'],
-    ['globals', 'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`],
-    ['archive', formatCount(entries, 'entry', 'entries')],
-  ]
-  const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
-  const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [`${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), formatBytes(bytes), partitioned ? 'partitioned' : ''])
-  return [formatColumns(facts, '  '), ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS, ESTIMATED', 'ON THE SERVER', ''], ...rows], '    ')] : [])]
-}
-
-/** A table that was never analysed has no estimate. */
-export function rowsText(rows: number | null): string {
-  return rows === null ? 'unknown' : rows.toLocaleString('en-US')
-}
-
-function namesOf(what: string, paths: readonly string[]): string[] {
-  return paths.length === 0 ? [] : [`  ${what}: ${paths.map(oneLine).join(', ')}`]
-}
-
-export function fileRow({ path, type, size, mtime, target }: ShownFile): string[] {
+function fileRow({ path, type, size, mtime, target }: ShownFile): string[] {
   return [type, formatBytes(size), new Date(Number(mtime) * 1000).toISOString().slice(0, 19).replace('T', ' '), `${oneLine(path) || '.'}${target === undefined ? '' : ` -> ${oneLine(target)}`}`]
 }

@@ -1,8 +1,6 @@
 import type { Level } from '../../repository/levels.ts'
 import type { ProofDetails } from '../../repository/proofs.ts'
-import type { VolumeFacts } from '../../sources/files/facts.ts'
-import type { PostgresFacts } from '../../sources/postgres/facts.ts'
-import type { Remarks } from '../../sources/remarks.ts'
+import type { Details, Remarks, ShownFile } from '../../sources/source-kind.ts'
 import type { ListedSnapshot } from '../list/result.ts'
 import type { VerifyResult } from '../verify/result.ts'
 
@@ -24,28 +22,12 @@ export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 
   sources?: ShownSource[]
 }
 
-export interface ShownSource extends Remarks {
+/** With the members that its kind adds: `database`, `volume`. */
+export interface ShownSource extends Remarks, Details {
   name: string
   kind: string
   size: number
   streams: { name: string; format: string; size: number; sha256: string; chunks: number }[]
-  /** Of a database; `entries` counts those of the archive. */
-  database?: Omit<PostgresFacts, 'entries'> & { entries: number }
-  /** Of a volume. */
-  volume?: Omit<VolumeFacts, 'segments'>
-  /** Of a volume, when they are asked for. */
+  /** Of a source with a list of files, when they are asked for. */
   files?: ShownFile[]
-}
-
-export interface ShownFile {
-  path: string
-  /** As in a list of files: `f` file, `d` directory, `l` symbolic link, `p` pipe, `h` hard link. */
-  type: string
-  size: number
-  /** Seconds since 1970, with decimals. */
-  mtime: string
-  /** Of a link. */
-  target?: string
-  /** Of an object in a bucket. */
-  etag?: string
 }

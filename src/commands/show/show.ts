@@ -1,21 +1,21 @@
+import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { remarksOf } from '../../sources/remarks.ts'
+import type { ShownFile } from '../../sources/source-kind.ts'
 import type { Environment } from '../../environment.ts'
 import type { Inputs } from '../../inputs.ts'
-import { postgresFacts } from '../../sources/postgres/facts.ts'
 import { warningOf } from '../../report/report.ts'
 import { withChosen } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
+import { Reader } from '../../repository/reader.ts'
 import { type Proof, proofDetails, readProof, type Verdict } from '../../repository/proofs.ts'
 import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
-import { volumeFacts } from '../../sources/files/facts.ts'
-import { filesOf } from '../files.ts'
 import { expiries, standing, visiblePart, whatIsKnown } from '../list/list.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
-import type { ShownFile, ShownSource, ShowResult } from './result.ts'
+import type { ShownSource, ShowResult } from './result.ts'
 
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
 export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {
@@ -66,26 +66,26 @@ async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined
   return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await proofDetails(proof, authentic.keys))) }
 }
 
-/** With a store the files of volumes as well. */
+/** With a store the files of sources as well. */
 async function openedPart(snapshot: AuthenticSnapshot, store: Store | undefined): Promise<Pick<ShowResult, 'description' | 'run' | 'lifeboat' | 'sources'>> {
   const { description, run, lifeboat, sources } = await openManifest(snapshot)
   const shown: ShownSource[] = []
   for (const source of sources) {
-    const files: ShownFile[] = []
-    if (store) for await (const file of filesOf(source, snapshot, store)) files.push(file)
+    const files = store ? await filesOf(source, snapshot, store) : []
     shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) })
   }
   return { description, run, lifeboat, sources: shown }
 }
 
+async function filesOf(source: SourceRecord, { header, keys }: AuthenticSnapshot, store: Store): Promise<ShownFile[]> {
+  const reader = new Reader(store, keys, header.chunks)
+  const files: ShownFile[] = []
+  for await (const file of kindIfKnown(source.kind)?.files?.({ source, read: (stream) => reader.stream(stream) }) ?? []) files.push(file)
+  return files
+}
+
 function shownSource(source: SourceRecord): ShownSource {
-  const { name, kind, facts } = source
+  const { name, kind } = source
   const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }))
-  const common = { name, kind, size: sourceSize(source), streams, ...remarksOf(source) }
-  const database = kind === 'postgres' ? postgresFacts.safeParse(facts).data : undefined
-  if (database) return { ...common, database: { ...database, entries: database.entries.length } }
-  const volume = kind === 'postgres' ? undefined : volumeFacts.safeParse(facts).data
-  if (!volume) return common
-  const { segments: _, ...rest } = volume
-  return { ...common, volume: rest }
+  return { name, kind, size: sourceSize(source), streams, ...remarksOf(source), ...kindIfKnown(kind)?.describe(source) }
 }

@@ -3,7 +3,7 @@ import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, one
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../report/remarks.ts'
 import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
-import { namesByKind } from '../../report/sources.ts'
+import { formatEntries, namesByNoun } from '../../sources/nouns.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { madeWhen, restoring } from '../../report/summary-parts.ts'
 
@@ -25,7 +25,7 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
     ['level', result.level],
     ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
   ]
-  const sources = result.sources.map((source) => [oneLine(source.name), OUTCOMES[source.result], `${formatBytes(source.size)}, ${contentsOf(source)}`])
+  const sources = result.sources.map((source) => [oneLine(source.name), OUTCOMES[source.result], `${formatBytes(source.size)}, ${formatEntries(source)}`])
   const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, formatTime(one.time, context.timeZone), hitIn(one).join(', ')])
   const remarks = remarkLines(result.sources)
   return [
@@ -46,10 +46,6 @@ function headlineOfAll(snapshots: readonly SnapshotVerified[]): string {
   return `Of ${formatCount(snapshots.length, 'snapshot')}: ${parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`).join(', ')}`
 }
 
-function contentsOf({ kind, entries }: SnapshotVerified['sources'][number]): string {
-  return kind === 'postgres' ? formatCount(entries, 'archive entry', 'archive entries') : formatCount(entries, 'file or folder', 'files and folders')
-}
-
 /** The sources that are not good. */
 function hitIn({ sources, result }: SnapshotVerified): string[] {
   return result === 'verified' ? [] : sources.filter((source) => source.result !== 'verified').map(({ name }) => name)
@@ -63,7 +59,7 @@ function problemsOf({ problems }: VerifyResult): string[] {
 /** After a verification of one snapshot that found it good. */
 function nextStep(result: VerifyResult, { program, destination }: TextContext): string[] {
   if (result.result !== 'verified' || result.snapshots) return []
-  const content = { destination, set: result.set, snapshot: result.snapshot, ...namesByKind(result.sources) }
+  const content = { destination, set: result.set, snapshot: result.snapshot, ...namesByNoun(result.sources) }
   return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${verifyCommand(program, content)}`] : ['', `To restore it into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
 }
 
@@ -79,11 +75,11 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `### ${headline}`,
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
     ...result.advice.map((sentence) => `**${escape(sentence)}**`),
-    ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [`${SIGNS[source.result]} ${OUTCOMES[source.result]}`, code(source.name), formatBytes(source.size), contentsOf(source)]), ['Size'])] : []),
+    ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [`${SIGNS[source.result]} ${OUTCOMES[source.result]}`, code(source.name), formatBytes(source.size), formatEntries(source)]), ['Size'])] : []),
     ...remarkLines(result.sources).map((line) => `⚠️ ${escape(line)}`),
     ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
     ...(result.problems.length > 0 ? [fenced('text', problemsOf(result).join('\n'))] : []),
-    ...(result.result === 'verified' && !snapshots ? [restoring({ ...result, destination: context.destination, ...namesByKind(result.sources) }, context)] : []),
+    ...(result.result === 'verified' && !snapshots ? [restoring({ ...result, destination: context.destination, ...namesByNoun(result.sources) }, context)] : []),
   ])
 }
 

@@ -1,26 +1,25 @@
 import { performance } from 'node:perf_hooks'
-import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
-import { DamagedChunk, Reader } from '../../repository/reader.ts'
-import { Presence } from '../../repository/presence.ts'
-import { factsOf, type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
-import { remarksOf } from '../../sources/remarks.ts'
+import { messageOf } from '../../error.ts'
 import { inParallel } from '../../net/retry.ts'
+import type { VerifyLevel } from '../../repository/levels.ts'
+import { Presence } from '../../repository/presence.ts'
+import { DamagedChunk, Reader } from '../../repository/reader.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
+import { kindOf } from '../../sources/known-kinds.ts'
+import { remarksOf } from '../../sources/remarks.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
+import { BadSource } from '../../sources/source.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
 import type { SnapshotVerified } from './result.ts'
-import type { VerifyLevel } from '../../repository/levels.ts'
-
-/** The archive was read and is not what was recorded. */
-class BadArchive extends LifeboatError {}
 
 export interface Verifying {
   /** Keys of chunks that this run has found present already. */
   seen?: ReadonlySet<string>
-  /** The name of the source that matters; what others alone need may be missing. */
+  /** The name of the source that matters; chunks that only others need may be missing. */
   only?: string
-  /** Keys of chunks that are known to be damaged: whatever the level, they are read. */
+  /** Keys of chunks that are known to be damaged: they are read at every level. */
   suspects?: ReadonlySet<string>
 }
 
@@ -29,58 +28,110 @@ export async function verifySnapshot(
   snapshot: AuthenticSnapshot,
   level: VerifyLevel,
   store: Store,
-  programs: ClientPrograms,
-  environment: Environment,
-  { seen = new Set(), only, suspects = new Set() }: Verifying = {},
+  context: SourceContext,
+  how: Verifying = {},
 ): Promise<SnapshotVerified> {
   const started = performance.now()
   const { id, set, time, chunks } = snapshot.header
-  /** Those that are of no source alone. */
-  const problems: unknown[] = []
-  const versions: Record<string, string> = { lifeboat: VERSION }
-  const sources: CheckedSource[] = []
-  let bytes = 0
-  const reader = new Reader(store, snapshot.keys, chunks)
-  try {
-    const manifest = await openManifest(snapshot)
-    for (const source of manifest.sources) {
-      if (only !== undefined && source.name !== only) continue
-      const places = new Set(source.streams.flatMap(({ chunks }) => chunks))
-      const checked: CheckedSource = { source, entries: archiveFacts.safeParse(source.facts).data?.entries.length ?? 0, keys: keysAt(snapshot, withBases(snapshot, places)), problems: [] }
-      sources.push(checked)
-      const read = (stream: StreamRecord) =>
-        countBytes(reader.stream(stream), (count) => {
-          bytes += count
-          environment.report.progress({ activity: `verifying ${source.name}`, done: bytes, ...(level === 'read' && { total: snapshot.header.size }) })
-        })
-      // A volume's streams are one archive; those of a database stand alone.
-      for (const streams of source.kind === 'postgres' ? source.streams.map((stream) => [stream]) : [source.streams]) {
-        try {
-          if (source.kind === 'postgres') await verifyStream(source, streams[0]!, level, read(streams[0]!), programs, environment, versions)
-          else checked.entries = await verifyVolume({ source, level, read, site: localSite('/', environment.variables), signal: environment.signal })
-        } catch (error) {
-          environment.signal.throwIfAborted()
-          checked.problems.push(error)
-          if (level === 'read' && error instanceof DamagedChunk) checked.problems.push(...(await otherDamage(reader, streams, checked.problems)))
-        }
-      }
+  const verification = new Verification(snapshot, level, store, context, how)
+  const found = await verification.run()
+  return { snapshot: id, set, time, level, chunks: chunks.length, ...found, seconds: secondsSince(started) }
+}
+
+/** One verification of one snapshot, with the problems found so far. */
+class Verification {
+  readonly #snapshot: AuthenticSnapshot
+  readonly #level: VerifyLevel
+  readonly #store: Store
+  readonly #context: SourceContext
+  readonly #how: Required<Omit<Verifying, 'only'>> & Pick<Verifying, 'only'>
+  readonly #reader: Reader
+  readonly #versions: Record<string, string> = { lifeboat: VERSION }
+  readonly #sources: CheckedSource[] = []
+  /** Problems of the snapshot that are of no source alone. */
+  readonly #problems: unknown[] = []
+  #bytes = 0
+
+  constructor(snapshot: AuthenticSnapshot, level: VerifyLevel, store: Store, context: SourceContext, { only, seen = new Set(), suspects = new Set() }: Verifying) {
+    this.#snapshot = snapshot
+    this.#level = level
+    this.#store = store
+    this.#context = context
+    this.#how = { seen, suspects, ...(only !== undefined && { only }) }
+    this.#reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
+  }
+
+  async run(): Promise<Omit<SnapshotVerified, 'snapshot' | 'set' | 'time' | 'level' | 'chunks' | 'seconds'>> {
+    await this.#collecting([this.#problems], () => this.#checkSources())
+    // If the chunks cannot be looked for, no source is known to be whole.
+    await this.#collecting([this.#problems, ...this.#sources.map(({ problems }) => problems)], () => this.#checkChunks())
+    const good = [...keysAt(this.#snapshot, [...this.#reader.opened])].filter((key) => this.#how.suspects.has(key))
+    return { bytes: this.#bytes, versions: this.#versions, good, ...outcomeOf(this.#sources, this.#problems) }
+  }
+
+  /** Does work; an error is one of these lists' problems, and does not end the verification. Throws only when interrupted. */
+  async #collecting(lists: readonly unknown[][], work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#context.signal.throwIfAborted()
+      for (const problems of lists) problems.push(error)
     }
-  } catch (error) {
-    environment.signal.throwIfAborted()
-    problems.push(error)
   }
-  try {
-    const needed = new Set(sources.flatMap(({ keys }) => [...keys]))
-    const places = [...chunks.keys()].filter((place) => only === undefined || needed.has(keyAt(snapshot, place)))
-    const found = damageIn(sources)
-    if (snapshot.keys.identity !== undefined) problems.push(...(await damagedAmong(reader, places.filter((place) => suspects.has(keyAt(snapshot, place)) && !reader.opened.has(place) && !found.has(keyAt(snapshot, place))))))
-    problems.push(...(await missingChunks(snapshot, store, places.filter((place) => !reader.opened.has(place)), new Set([...seen, ...found.keys(), ...damagedKeys(problems)]))))
-  } catch (error) {
-    environment.signal.throwIfAborted()
-    // Of no source it is known then that all it needs is there.
-    for (const one of [{ problems }, ...sources]) one.problems.push(error)
+
+  async #checkSources(): Promise<void> {
+    const { sources } = await openManifest(this.#snapshot)
+    for (const source of sources) {
+      if (this.#how.only !== undefined && source.name !== this.#how.only) continue
+      const places = new Set(source.streams.flatMap(({ chunks }) => chunks))
+      const checked: CheckedSource = { source, entries: 0, keys: keysAt(this.#snapshot, withBases(this.#snapshot, places)), problems: [] }
+      this.#sources.push(checked)
+      await this.#collecting([checked.problems], () => this.#checkSource(checked))
+      if (this.#level === 'read') await this.#collecting([checked.problems], () => this.#findOtherDamage(checked))
+    }
   }
-  return { snapshot: id, set, time, level, chunks: chunks.length, bytes, seconds: secondsSince(started), versions, good: [...keysAt(snapshot, [...reader.opened])].filter((key) => suspects.has(key)), ...outcomeOf(sources, problems) }
+
+  async #checkSource(checked: CheckedSource): Promise<void> {
+    const { source } = checked
+    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(source.name, this.#reader.stream(stream))
+    const { entries, problems, versions } = await kindOf(source).verify({ source, read }, this.#level, this.#context)
+    checked.entries = entries
+    checked.problems.push(...problems)
+    Object.assign(this.#versions, versions)
+  }
+
+  /** A stream is read up to its first damaged chunk. The others must be known as well, so that the next backup stores all of them again. */
+  async #findOtherDamage({ source, problems }: CheckedSource): Promise<void> {
+    const known = damagedKeys(problems)
+    if (known.size === 0) return
+    const unread = source.streams.flatMap(({ chunks }) => chunks).filter((place) => !this.#reader.opened.has(place))
+    problems.push(...(await damagedAmong(this.#reader, unread)).filter(({ key }) => !known.has(key)))
+  }
+
+  /** Reads the suspects that no source has read, and looks for every other chunk. */
+  async #checkChunks(): Promise<void> {
+    const { opened } = this.#reader
+    const { only, seen, suspects } = this.#how
+    const found = damageIn(this.#sources)
+    const needed = new Set(this.#sources.flatMap(({ keys }) => [...keys]))
+    const key = (place: number): string => keyAt(this.#snapshot, place)
+    const places = [...this.#snapshot.header.chunks.keys()].filter((place) => only === undefined || needed.has(key(place)))
+    if (this.#snapshot.keys.identity !== undefined) {
+      const suspected = places.filter((place) => suspects.has(key(place)) && !opened.has(place) && !found.has(key(place)))
+      this.#problems.push(...(await damagedAmong(this.#reader, suspected)))
+    }
+    const known = new Set([...seen, ...found.keys(), ...damagedKeys(this.#problems)])
+    this.#problems.push(...(await missingChunks(this.#snapshot, this.#store, places.filter((place) => !opened.has(place)), known)))
+  }
+
+  async *#counted(name: string, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+    const total = this.#level === 'read' ? { total: this.#snapshot.header.size } : {}
+    for await (const piece of stream) {
+      this.#bytes += piece.length
+      this.#context.report.progress({ activity: `verifying ${name}`, done: this.#bytes, ...total })
+      yield piece
+    }
+  }
 }
 
 interface CheckedSource {
@@ -119,7 +170,7 @@ function damagedKeys(problems: readonly unknown[]): Set<string> {
 
 function verdict(problems: readonly unknown[]): SnapshotVerified['result'] {
   if (problems.length === 0) return 'verified'
-  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadArchive || problem instanceof BadTar)
+  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadSource)
   return bad ? 'failed' : 'could not verify'
 }
 
@@ -151,12 +202,6 @@ async function missingChunks({ header }: AuthenticSnapshot, store: Store, places
   )
 }
 
-/** A stream is read up to its first damaged chunk; that the next backup stores all of them anew, the others must be known as well. */
-async function otherDamage(reader: Reader, streams: readonly StreamRecord[], problems: readonly unknown[]): Promise<DamagedChunk[]> {
-  const known = damagedKeys(problems)
-  return (await damagedAmong(reader, streams.flatMap(({ chunks }) => chunks))).filter(({ key }) => !known.has(key))
-}
-
 /** Reads these chunks, by their places. Throws what says nothing about them. */
 async function damagedAmong(reader: Reader, places: readonly number[]): Promise<DamagedChunk[]> {
   const found = await inParallel(places, 2, async (place) => {
@@ -169,11 +214,4 @@ async function damagedAmong(reader: Reader, places: readonly number[]): Promise<
     }
   })
   return [...new Map(found.filter((error) => error !== undefined).map((error) => [error.key, error])).values()]
-}
-
-async function* countBytes(stream: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncGenerator<Buffer, void, void> {
-  for await (const piece of stream) {
-    count(piece.length)
-    yield piece
-  }
 }

@@ -11,7 +11,6 @@ import { type AuthenticSnapshot, DamagedSnapshot } from '../../repository/snapsh
 import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
-import { clientPrograms } from '../client-programs.ts'
 import { secondsSince } from '../elapsed.ts'
 import { compareRecoveryFiles, lookedIn, lookingAs, withStore } from '../with-store.ts'
 import { keepProofs } from './proof.ts'
@@ -26,9 +25,9 @@ export async function verify(inputs: Inputs['verify'], environment: Environment)
   const place = choice === 'all' ? inputs : lookedIn(inputs, choice)
   return withStore(place, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
-    const programs = await clientPrograms(inputs['client-install'], environment)
+    const context = { ...environment, clientInstall: inputs['client-install'] }
     const verifyOne = async (snapshot: AuthenticSnapshot, proofs: SetProofs): Promise<SnapshotVerified> =>
-      verifySnapshot(snapshot, level, store, programs, environment, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) })
+      verifySnapshot(snapshot, level, store, context, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) })
     const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))
     if (choice !== 'all') {
       const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))

@@ -30,13 +30,11 @@ function archivesOf({ streams }: SourceRecord): string[] {
 export function volumeDiffText({ files }: VolumeDifferences): string[] {
   if (!files) return []
   const { added, removed, changed, identical, alike } = files
-  const sizes = (from: number, to: number): string => (from === to ? formatBytes(to) : `${formatBytes(from)} -> ${formatBytes(to)}`)
   const rows = [
     ...removed.map(({ path, size }) => ['-', formatBytes(size), '', oneLine(path)]),
     ...added.map(({ path, size }) => ['+', formatBytes(size), '', oneLine(path)]),
-    ...changed.map((file) => ['~', sizes(file.from, file.to), propertiesText(file), oneLine(file.path)]),
+    ...changed.map((file) => ['~', sizesText(file), propertiesText(file), oneLine(file.path)]),
   ]
-  const number = (count: number): string => count.toLocaleString('en-US')
   const counts = [
     `${formatCount(added.length, 'entry', 'entries')} added, ${number(removed.length)} removed, ${number(changed.length)} changed`,
     ...(identical > 0 ? [`${number(identical)} identical`] : []),
@@ -49,4 +47,12 @@ export function volumeDiffText({ files }: VolumeDifferences): string[] {
 function propertiesText({ type, what }: FilesDiff['changed'][number]): string {
   const open = type === 'f' && !what.some((one) => one === 'kind' || one === 'size' || one === 'content')
   return what.map((one) => (one === 'time' && open ? 'time (content may differ)' : one)).join(', ')
+}
+
+function sizesText({ from, to }: { from: number; to: number }): string {
+  return from === to ? formatBytes(to) : `${formatBytes(from)} -> ${formatBytes(to)}`
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en-US')
 }

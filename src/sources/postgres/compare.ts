@@ -56,19 +56,25 @@ function compareTables(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['ta
     const old = before.get(name)
     return old && (old.rows !== rows || old.bytes !== bytes) ? [{ name, rows: { from: old.rows, to: rows }, bytes: { from: old.bytes, to: bytes } }] : []
   })
-  const without = (tables: ReadonlyMap<string, TableSize>, others: ReadonlyMap<string, TableSize>) => [...tables.values()].filter(({ name }) => !others.has(name))
   return { added: without(after, before), removed: without(before, after), changed }
+}
+
+function without(tables: ReadonlyMap<string, TableSize>, others: ReadonlyMap<string, TableSize>): TableSize[] {
+  return [...tables.values()].filter(({ name }) => !others.has(name))
 }
 
 function tablesOf({ tables }: PostgresFacts): Map<string, TableSize> {
   return new Map(tables.map(({ schema, name, rows, bytes }) => [`${schema}.${name}`, { name: `${schema}.${name}`, rows, bytes }]))
 }
 
-/** Without the numbers that lines of `pg_restore --list` begin with, which differ from dump to dump. */
 function compareEntries(from: readonly string[], to: readonly string[]): DatabaseDiff['entries'] {
-  const plain = (entries: readonly string[]): string[] => entries.map((entry) => entry.replace(/^\d+; \d+ \d+ /, ''))
-  const [before, after] = [plain(from), plain(to)]
+  const [before, after] = [from.map(withoutNumbers), to.map(withoutNumbers)]
   return { added: surplus(after, before), removed: surplus(before, after) }
+}
+
+/** Lines of `pg_restore --list` begin with numbers that differ from dump to dump. */
+function withoutNumbers(entry: string): string {
+  return entry.replace(/^\d+; \d+ \d+ /, '')
 }
 
 /** Those of `texts` that are not in `others`, each as often as it occurs more often. */
@@ -86,7 +92,6 @@ function surplus(texts: readonly string[], others: readonly string[]): string[] 
 export function databaseDiffText({ database }: DatabaseDifferences): string[] {
   if (!database) return []
   const { settings, tables, entries } = database
-  const sized = ({ rows, bytes }: TableSize): string => `${rowsText(rows)} rows, ${formatBytes(bytes)}`
   const rows = [
     ...settings.map(({ name, from, to }) => [signOf(from, to), oneLine(name), [from, to].filter((text) => text !== null).map(oneLine).join(' -> ')]),
     ...tables.removed.map((table) => ['-', `table ${oneLine(table.name)}`, sized(table)]),
@@ -99,6 +104,10 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
     rows.length === 0 ? '  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive' : formatColumns(rows, '  '),
     '  Rows of tables were not compared; their numbers and sizes are estimates of the server.',
   ]
+}
+
+function sized({ rows, bytes }: TableSize): string {
+  return `${rowsText(rows)} rows, ${formatBytes(bytes)}`
 }
 
 function signOf(from: string | null, to: string | null): string {
