@@ -19,5 +19,5 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Thrown by a parser of an input with what is wrong with the value, to be read after the input's name. */
-export class Misread extends Error {}
+/** A value that an input does not take. Thrown by parsers; the message follows the name of the input. */
+export class InvalidValue extends Error {}

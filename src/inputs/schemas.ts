@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Misread } from '../error.ts'
+import { InvalidValue } from '../error.ts'
 import type { TableName } from '../sources/postgres/selection.ts'
 import { parseDatabaseLine, parseDatabaseUrl } from '../sources/postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
@@ -14,13 +14,13 @@ import { parseVolumePlace, parseVolumes } from './volumes.ts'
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
-/** A schema out of a parser that throws `Misread`. */
+/** A schema out of a parser that throws `InvalidValue`. */
 function parsing<T>(parse: (text: string) => T): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
     try {
       return parse(text)
     } catch (error) {
-      if (!(error instanceof Misread)) throw error
+      if (!(error instanceof InvalidValue)) throw error
       context.addIssue(error.message)
       return z.NEVER
     }
@@ -30,19 +30,19 @@ function parsing<T>(parse: (text: string) => T): z.ZodType<T, string> {
 export const text = z.string()
 
 export const description = parsing((text) => {
-  if (text.length > 1000) throw new Misread(`${text.length} characters are too many`)
+  if (text.length > 1000) throw new InvalidValue(`${text.length} characters are too many`)
   return text
 })
 
 export const flag = parsing((text) => {
-  if (text !== 'true' && text !== 'false') throw new Misread(`${quote(text)} is neither true nor false`)
+  if (text !== 'true' && text !== 'false') throw new InvalidValue(`${quote(text)} is neither true nor false`)
   return text === 'true'
 })
 
 export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType<W, string> {
   return parsing((text) => {
     const word = words.find((word) => word === text)
-    if (word === undefined) throw new Misread(`${quote(text)} is not one of ${words.join(', ')}`)
+    if (word === undefined) throw new InvalidValue(`${quote(text)} is not one of ${words.join(', ')}`)
     return word
   })
 }
@@ -50,7 +50,7 @@ export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType
 export function wholeNumber(least: number, most: number): z.ZodType<number, string> {
   return parsing((text) => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || value < least || value > most) throw new Misread(`${quote(text)} is not a whole number from ${least} to ${most}`)
+    if (!/^\d+$/.test(text) || value < least || value > most) throw new InvalidValue(`${quote(text)} is not a whole number from ${least} to ${most}`)
     return value
   })
 }
@@ -58,28 +58,28 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
 /** Milliseconds, from a second to a day. */
 export const duration = parsing((text) => {
   const value = parseDuration(text, 'smh')
-  if (value === undefined || value < 1000 || value > 86_400_000) throw new Misread(`${quote(text)} is not a duration from 1s to 24h`)
+  if (value === undefined || value < 1000 || value > 86_400_000) throw new InvalidValue(`${quote(text)} is not a duration from 1s to 24h`)
   return value
 })
 
 /** Milliseconds, from an hour to 30 days. */
 export const grace = parsing((text) => {
   const value = parseDuration(text, 'hd')
-  if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000) throw new Misread(`${quote(text)} is not a duration from 1h to 30d`)
+  if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000) throw new InvalidValue(`${quote(text)} is not a duration from 1h to 30d`)
   return value
 })
 
 /** Milliseconds, from an hour to ten years. */
 export const age = parsing((text) => {
   const value = parseDuration(text, 'hdwy')
-  if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000) throw new Misread(`${quote(text)} is not an age from 1h to 10y`)
+  if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000) throw new InvalidValue(`${quote(text)} is not an age from 1h to 10y`)
   return value
 })
 
 /** A part of a whole, 0 to 1. */
 export const percentage = parsing((text) => {
   const [, number] = /^(\d{1,3})%$/.exec(text) ?? []
-  if (number === undefined || Number(number) > 100) throw new Misread(`${quote(text)} is not a percentage from 0% to 100%`)
+  if (number === undefined || Number(number) > 100) throw new InvalidValue(`${quote(text)} is not a percentage from 0% to 100%`)
   return Number(number) / 100
 })
 
@@ -87,7 +87,7 @@ export const percentage = parsing((text) => {
 export const most = parsing((text): Most => {
   if (/^\d{1,6}$/.test(text)) return { count: Number(text) }
   if (percentage.safeParse(text).success) return { part: percentage.parse(text) }
-  throw new Misread(`${quote(text)} is neither a number nor a percentage`)
+  throw new InvalidValue(`${quote(text)} is neither a number nor a percentage`)
 })
 
 export type Most = { count: number } | { part: number }
@@ -97,15 +97,15 @@ export const moment = parsing((text): Moment => {
   const ago = parseDuration(text, 'hdwy')
   if (ago !== undefined) return { ago }
   if (z.iso.datetime({ offset: true }).safeParse(text).success) return { time: new Date(text) }
-  throw new Misread(`${quote(text)} is neither a time with its offset from UTC nor an age like 7d`)
+  throw new InvalidValue(`${quote(text)} is neither a time with its offset from UTC nor an age like 7d`)
 })
 
-export const retention = parsing((text) => parseRetention(text, (problem) => new Misread(problem)))
+export const retention = parsing((text) => parseRetention(text, (problem) => new InvalidValue(problem)))
 
 /** For a command that does nothing but delete by it. */
 export const anyRetention = parsing((text) => {
-  const policy = parseRetention(text, (problem) => new Misread(problem))
-  if (Object.keys(policy).length === 0) throw new Misread('none keeps every snapshot, so there is nothing to prune')
+  const policy = parseRetention(text, (problem) => new InvalidValue(problem))
+  if (Object.keys(policy).length === 0) throw new InvalidValue('none keeps every snapshot, so there is nothing to prune')
   return policy
 })
 
@@ -114,7 +114,7 @@ export const timezone = parsing((text) => {
     return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
   } catch {
     // A RangeError is how Intl says that it knows no such zone.
-    throw new Misread(`${quote(text)} is not a time zone`)
+    throw new InvalidValue(`${quote(text)} is not a time zone`)
   }
 })
 
@@ -130,12 +130,12 @@ function parseJson<T>(text: string, schema: z.ZodType<T>): T {
   try {
     return schema.parse(JSON.parse(text))
   } catch {
-    throw new Misread(`${quote(text)} begins with [ and is not a JSON array of names`)
+    throw new InvalidValue(`${quote(text)} begins with [ and is not a JSON array of names`)
   }
 }
 export const tags = parsing((text) => {
   const words = splitWords(text)
-  if (words.length > MOST_TAGS) throw new Misread(`${words.length} tags, and a snapshot has ${MOST_TAGS} at most`)
+  if (words.length > MOST_TAGS) throw new InvalidValue(`${words.length} tags, and a snapshot has ${MOST_TAGS} at most`)
   return words.map((word) => checked(tag, word, 'a tag'))
 })
 export const oneTag = parsing((text) => checked(tag, text, 'a tag'))
@@ -148,7 +148,7 @@ function splitWords(text: string): string[] {
 }
 
 function checked(schema: z.ZodType<string>, word: string, what: string): string {
-  if (!schema.safeParse(word).success) throw new Misread(`${quote(word)} is not ${what}`)
+  if (!schema.safeParse(word).success) throw new InvalidValue(`${quote(word)} is not ${what}`)
   return word
 }
 
@@ -158,21 +158,21 @@ export const snapshotOrAll = parsing((text): 'all' | Exclude<SnapshotChoice, { k
   if (text === 'all') return text
   if (text === 'latest') return { kind: 'latest' }
   if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
-  throw new Misread(`${quote(text)} is neither all, nor latest, nor the id of a snapshot`)
+  throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot`)
 })
 
 export const snapshot = parsing((text): SnapshotChoice => {
   if (text === 'latest') return { kind: 'latest' }
   if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
   if (z.iso.datetime({ offset: true }).safeParse(text).success) return { kind: 'time', time: new Date(text) }
-  throw new Misread(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
+  throw new InvalidValue(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
 
 export const anySnapshotOrAll = parsing((text): 'all' | SnapshotChoice => {
   if (text === 'all') return text
   const parsed = snapshot.safeParse(text)
   if (parsed.success) return parsed.data
-  throw new Misread(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a time with its offset from UTC`)
+  throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
 
 export const destination = parsing(parseDestination)
@@ -180,20 +180,20 @@ export const destinations = parsing(parseDestinations)
 export const knownHosts = parsing(parseKnownHosts)
 export const sshTarget = parsing((text) => parseSshTarget(text.trim()))
 
-export const volumes = parsing((text) => parseVolumes(text, (problem) => new Misread(problem)))
-export const volumePlace = parsing((text) => parseVolumePlace(text.trim(), (problem) => new Misread(problem)))
+export const volumes = parsing((text) => parseVolumes(text, (problem) => new InvalidValue(problem)))
+export const volumePlace = parsing((text) => parseVolumePlace(text.trim(), (problem) => new InvalidValue(problem)))
 
 /** Docker containers, by name or by `label=`. */
 export const containers = parsing((text) =>
   splitWords(text).map((word) => {
     const label = /^label=(.+)$/.exec(word)?.[1]
-    if (label === undefined && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word)) throw new Misread(`${quote(word)} is neither the name of a container nor label=NAME`)
+    if (label === undefined && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word)) throw new InvalidValue(`${quote(word)} is neither the name of a container nor label=NAME`)
     return label === undefined ? { name: word } : { label }
   }),
 )
 
 export const image = parsing((text) => {
-  if (!/^[A-Za-z0-9][A-Za-z0-9./:@_-]*$/.test(text)) throw new Misread(`${quote(text)} is not the name of an image`)
+  if (!/^[A-Za-z0-9][A-Za-z0-9./:@_-]*$/.test(text)) throw new InvalidValue(`${quote(text)} is not the name of an image`)
   return text
 })
 
@@ -209,17 +209,17 @@ export interface Database {
 
 export const databases = parsing((text): Database[] => {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
-  if (lines.length === 0) throw new Misread('there is no URL in it')
+  if (lines.length === 0) throw new InvalidValue('there is no URL in it')
   const databases = lines.map(parseDatabase)
   const names = databases.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new Misread(`two databases are named ${quote(twice)}; put a different name= before each URL`)
+  if (twice !== undefined) throw new InvalidValue(`two databases are named ${quote(twice)}; put a different name= before each URL`)
   return databases
 })
 
 export const database = parsing((text): string => {
   const lines = text.trim().split(/\r?\n/)
-  if (lines.length > 1) throw new Misread(`there are ${lines.length} lines; one database is restored at a time`)
+  if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} lines; one database is restored at a time`)
   return parseDatabase(text).url
 })
 

@@ -23,7 +23,7 @@ export function parseVolumes(text: string, problem: (message: string) => Error):
   return volumes
 }
 
-/** Reads what follows the name: a path, `docker:NAME`, `ssh://user@host/path` or `s3://bucket/prefix`. Throws `Misread`, or what `problem` makes of what is wrong. */
+/** Reads what follows the name: a path, `docker:NAME`, `ssh://user@host/path` or `s3://bucket/prefix`. Throws `InvalidValue`, or what `problem` makes of what is wrong. */
 export function parseVolumePlace(text: string, problem: (message: string) => Error): VolumePlace {
   const shown = JSON.stringify(text.slice(0, 60))
   if (/^\.{0,2}(\/|$)/.test(text)) return { kind: 'directory', path: text }

@@ -1,4 +1,4 @@
-import { Misread } from '../error.ts'
+import { InvalidValue } from '../error.ts'
 
 /** A destination written as a URL, its parts decoded. */
 export interface DestinationUrl {
@@ -14,16 +14,16 @@ export interface DestinationUrl {
 
 /**
  * Reads `scheme://user:password@host:port/path?name=value`. A `+` is a plus, and only `%` needs encoding (`@`, `/`, `?` and `&` where they
- * would end their part). Throws `Misread`, which shows no value, and of names only those that resemble one of `known`.
+ * would end their part). Throws `InvalidValue`, which shows no value, and of names only those that resemble one of `known`.
  */
 export function readUrl(text: string, known: readonly string[]): DestinationUrl {
   const parts = /^([a-z][a-z0-9]*):\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:@/?[\]]*)(?::(\d{1,5}))?(\/[^?]*)?(?:\?(.*))?$/s.exec(text)
-  if (!parts) throw new Misread(`what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)`)
+  if (!parts) throw new InvalidValue(`what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)`)
   const [, scheme, user, password, host, port, path = '', query] = parts
   // What stands before the last @ may all be a password that was not encoded, and not what it seems to be.
-  if (password !== undefined && path.includes('@')) throw new Misread('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it')
-  if (!host) throw new Misread(`${scheme}:// is followed by no name`)
-  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)) throw new Misread('the port is not a number from 1 to 65535')
+  if (password !== undefined && path.includes('@')) throw new InvalidValue('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it')
+  if (!host) throw new InvalidValue(`${scheme}:// is followed by no name`)
+  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)) throw new InvalidValue('the port is not a number from 1 to 65535')
   return {
     user: user ? decode('the user', user) : undefined,
     password: password ? decode('the password', password) : undefined,
@@ -35,16 +35,16 @@ export function readUrl(text: string, known: readonly string[]): DestinationUrl 
 }
 
 function readParameters(query: string | undefined, known: readonly string[]): DestinationUrl['parameters'] {
-  if (query?.includes('?')) throw new Misread('there is a second ?; parameters are separated by &, and %3F is one within a value')
+  if (query?.includes('?')) throw new InvalidValue('there is a second ?; parameters are separated by &, and %3F is one within a value')
   const parameters: Record<string, string> = {}
   for (const pair of query ? query.split('&') : []) {
     const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(pair)!
     if (!known.includes(name)) {
       const meant = known.find((one) => bare(one) === bare(name))
-      throw new Misread(meant ? `${JSON.stringify(name)} is not a parameter of it; did you mean ${meant}?` : `it has a parameter that is none of ${known.join(', ')}`)
+      throw new InvalidValue(meant ? `${JSON.stringify(name)} is not a parameter of it; did you mean ${meant}?` : `it has a parameter that is none of ${known.join(', ')}`)
     }
-    if (!value) throw new Misread(`the parameter ${name} has no value`)
-    if (Object.hasOwn(parameters, name)) throw new Misread(`the parameter ${name} is given twice`)
+    if (!value) throw new InvalidValue(`the parameter ${name} has no value`)
+    if (Object.hasOwn(parameters, name)) throw new InvalidValue(`the parameter ${name} is given twice`)
     parameters[name] = decode(`the value of ${name}`, value)
   }
   return parameters
@@ -58,10 +58,10 @@ function decode(what: string, text: string): string {
     decoded = decodeURIComponent(text)
   } catch {
     // A URIError is how this is said; it shows the text.
-    throw new Misread(`${what} has a % that is not followed by the two hex digits of a UTF-8 byte; write %25 for a % itself`)
+    throw new InvalidValue(`${what} has a % that is not followed by the two hex digits of a UTF-8 byte; write %25 for a % itself`)
   }
   // oxlint-disable-next-line no-control-regex -- just these are refused
-  if (/[\u0000-\u001f\u007f]/.test(decoded)) throw new Misread(`${what} has a control character`)
+  if (/[\u0000-\u001f\u007f]/.test(decoded)) throw new InvalidValue(`${what} has a control character`)
   return decoded
 }
 
@@ -100,7 +100,7 @@ export function checkedEndpoint(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
   if (!url || !['http:', 'https:'].includes(url.protocol) || url.username || url.password || url.search || url.hash) {
-    throw new Misread('endpoint is not the URL of a service, https://host or https://host:port')
+    throw new InvalidValue('endpoint is not the URL of a service, https://host or https://host:port')
   }
   return url.href.replace(/\/$/, '')
 }

@@ -1,5 +1,5 @@
 import type { Environment } from '../environment.ts'
-import { Misread } from '../error.ts'
+import { InvalidValue } from '../error.ts'
 import { secretsOfUrl } from '../net/url.ts'
 import type { StoreAccess } from './access.ts'
 import { storeKinds } from './all.ts'
@@ -8,20 +8,20 @@ import type { Store } from './store.ts'
 
 export type { Destination } from './kind.ts'
 
-/** Reads the text of a destination, which is one line. Throws `Misread`. */
+/** Reads the text of a destination, which is one line. Throws `InvalidValue`. */
 export function parseDestination(text: string): Destination {
   const lines = linesOf(text)
-  if (lines.length > 1) throw new Misread(`there are ${lines.length} destinations; one is needed here`)
+  if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} destinations; one is needed here`)
   return parseLine(lines[0] ?? '')
 }
 
-/** Reads the destinations of a backup, one a line. Throws `Misread`. */
+/** Reads the destinations of a backup, one a line. Throws `InvalidValue`. */
 export function parseDestinations(text: string): [Destination, ...Destination[]] {
   const [first = '', ...others] = linesOf(text)
   const destinations: [Destination, ...Destination[]] = [parseLine(first), ...others.map(parseLine)]
   const texts = destinations.map((destination) => destination.text)
   const twice = texts.find((one, index) => texts.indexOf(one) !== index)
-  if (twice !== undefined) throw new Misread(`${twice} is there twice`)
+  if (twice !== undefined) throw new InvalidValue(`${twice} is there twice`)
   return destinations
 }
 
@@ -30,8 +30,8 @@ function parseLine(line: string): Destination {
   const name = /^([a-z][a-z0-9]{0,19})(?::.*)?$/s.exec(line)?.[1]
   const kind = kindNamed(name)
   if (kind) return kind.parse(line)
-  if (name !== undefined) throw new Misread(`${JSON.stringify(name)} is not a kind of destination`)
-  throw new Misread(`the value is not a destination${/^\.{0,2}\/[\w./-]+$/.test(line) ? `; did you mean file:${line}?` : ''}`)
+  if (name !== undefined) throw new InvalidValue(`${JSON.stringify(name)} is not a kind of destination`)
+  throw new InvalidValue(`the value is not a destination${/^\.{0,2}\/[\w./-]+$/.test(line) ? `; did you mean file:${line}?` : ''}`)
 }
 
 /** Every secret part of the text of a destination, well-formed or not: it is masked before anything is printed. */

@@ -20,7 +20,7 @@ export interface StoreKind<D extends Destination = Destination> {
   /** What the text of a destination begins with, up to a colon. */
   readonly names: readonly string[]
   readonly help: StoreHelp
-  /** Reads the whole text, with the kind's name. Throws `Misread`, which shows no part of it that could be a secret. */
+  /** Reads the whole text, with the kind's name. Throws `InvalidValue`, which shows no part of it that could be a secret. */
   parse(text: string): D
   /** Every part of a text that must be masked, as it is written there and decoded. The text may not be well-formed. */
   secrets(text: string): string[]

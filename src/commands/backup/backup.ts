@@ -6,7 +6,7 @@ import type { Inputs } from '../../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { parseDumpArguments } from '../../sources/postgres/dump-arguments.ts'
-import type { Way } from '../../sources/postgres/tunnelled.ts'
+import type { Route } from '../../sources/postgres/route.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { type Report, warningOf } from '../../report/report.ts'
 import { shrunkLines } from './shrink.ts'
@@ -33,7 +33,7 @@ import { Destinations } from './destinations.ts'
 import { secondsSince } from '../elapsed.ts'
 import { quiesce } from './quiesce.ts'
 import type { BackupResult } from './result.ts'
-import { wayTo } from '../ssh-tunnel.ts'
+import { routeTo } from '../ssh-tunnel.ts'
 import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
@@ -48,8 +48,8 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
   const context: SourceContext = { ...environment, clientInstall: inputs['client-install'] }
   const programs = await clientPrograms(context)
   const connections = connectionsOf(inputs, environment)
-  const way = wayTo(connections.map(({ connection }) => connection), inputs, environment)
-  const sources: Source[] = [...databases(connections, way, inputs, programs, environment), ...volumeSources(inputs, environment)]
+  const route = routeTo(connections.map(({ connection }) => connection), inputs, environment)
+  const sources: Source[] = [...databases(connections, route, inputs, programs, environment), ...volumeSources(inputs, environment)]
   const destinations = await Destinations.open(inputs, environment)
   const { store } = destinations
   let known: KnownChunks | undefined
@@ -108,7 +108,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
     await Promise.all(sources.map((source) => source.close()))
-    await way.close()
+    await route.close()
     await reused?.close()
     await known?.close()
     await destinations.close()
@@ -138,9 +138,9 @@ function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environm
   })
 }
 
-function databases(connections: readonly NamedConnection[], way: Way, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
+function databases(connections: readonly NamedConnection[], route: Route, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
   const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
-  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, way, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
+  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, route, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
 }
 
 async function storeSources(sources: readonly Source[], writer: Writer, known: KnownChunks, environment: Environment): Promise<{ records: SourceRecord[]; results: SourceResult[] }> {

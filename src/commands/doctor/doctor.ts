@@ -5,7 +5,7 @@ import { anyClient, dumpClient } from '../../sources/postgres/client-download/ch
 import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { diagnose, judge } from '../../sources/postgres/diagnosis.ts'
-import type { Way } from '../../sources/postgres/tunnelled.ts'
+import type { Route } from '../../sources/postgres/route.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
@@ -20,7 +20,7 @@ import { tryStore } from '../../stores/trial.ts'
 import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 import { storeAccess } from '../store-access.ts'
-import { wayTo } from '../ssh-tunnel.ts'
+import { routeTo } from '../ssh-tunnel.ts'
 
 /** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
 export async function doctor(inputs: Inputs['doctor'], environment: Environment): Promise<DoctorResult> {
@@ -29,15 +29,15 @@ export async function doctor(inputs: Inputs['doctor'], environment: Environment)
   const programs = await clientPrograms({ ...environment, clientInstall: inputs['client-install'] })
   const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
   for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
-  const way = wayTo(databases.map(({ connection }) => connection), inputs, environment)
+  const route = routeTo(databases.map(({ connection }) => connection), inputs, environment)
   try {
     for (const { name, connection } of databases) {
-      const tried = await tryDatabase(`${name} (${connection.where})`, connection, way, programs, environment)
+      const tried = await tryDatabase(`${name} (${connection.where})`, connection, route, programs, environment)
       checks.push(...tried.checks)
       size += tried.size
     }
   } finally {
-    await way.close()
+    await route.close()
   }
   if (free !== undefined) checks.push(judgeSpace(inputs.destination.text, free, size))
   return { checks }
@@ -124,16 +124,16 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
   throw problems[0]
 }
 
-async function tryDatabase(about: string, given: Connection, way: Way, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Finding[]; size: number }> {
+async function tryDatabase(about: string, given: Connection, route: Route, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Finding[]; size: number }> {
   try {
-    const connection = await way.to(given)
+    const connection = await route.to(given)
     const client = await anyClient(clients, provide)
     const facts = await diagnose({ connection, client, variables, signal })
     const port = Number(connection.environment['PGPORT'] ?? '5432')
     return { checks: [...judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size }
   } catch (error) {
     signal.throwIfAborted()
-    return { checks: [failed(about, 'connection', await way.explain(error))], size: 0 }
+    return { checks: [failed(about, 'connection', await route.causeOf(error))], size: 0 }
   }
 }
 

@@ -8,7 +8,7 @@ import { archiveFacts } from '../../sources/postgres/facts.ts'
 import { restoreArchive, type RestoreOutcome } from '../../sources/postgres/restore.ts'
 import { rolesHint } from '../../sources/postgres/restore-output.ts'
 import type { RestoreOptions } from '../../sources/postgres/restore-plan.ts'
-import type { Way } from '../../sources/postgres/tunnelled.ts'
+import type { Route } from '../../sources/postgres/route.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { factsOf, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
@@ -17,7 +17,7 @@ import { secondsSince } from '../elapsed.ts'
 import { lookedIn, lookingAs, withStore } from '../with-store.ts'
 import type { RestoreResult } from './result.ts'
 import { restoreOneVolume, type ToRestore } from './volume.ts'
-import { wayTo } from '../ssh-tunnel.ts'
+import { routeTo } from '../ssh-tunnel.ts'
 
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws when nothing could be restored, or the restore broke off;
@@ -29,21 +29,21 @@ export async function restore(inputs: Inputs['restore'], environment: Environmen
   const url = inputs['verify-only'] ? undefined : inputs['database-url']
   const target = url === undefined ? undefined : parseDatabaseUrl(url, variables)
   for (const secret of target?.secrets ?? []) report.mask(secret)
-  const way = wayTo(target ? [target] : [], inputs, environment)
+  const route = routeTo(target ? [target] : [], inputs, environment)
   try {
     return await withStore(lookedIn(inputs, inputs.snapshot), environment, async (store, keys) => {
       const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, lookingAs(environment))
       const manifest = await openManifest(snapshot)
       const given = { inputs, store, snapshot, manifest, started }
-      return inputs.volume !== undefined || inputs.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, way, environment)
+      return inputs.volume !== undefined || inputs.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, route, environment)
     })
   } finally {
-    await way.close()
+    await route.close()
   }
 }
 
 /** Verifies what a snapshot has of one of its databases, then restores it: whatever has become of the rest. Without a target it is only read. */
-async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }: ToRestore, target: Connection | undefined, way: Way, environment: Environment): Promise<RestoreResult> {
+async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }: ToRestore, target: Connection | undefined, route: Route, environment: Environment): Promise<RestoreResult> {
   const { variables, signal, report, temporary } = environment
   const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
   const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size, ...backupRemarks(source, report) }
@@ -56,12 +56,12 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
   if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
   const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-  const outcome = await restored(way, {
+  const outcome = await restored(route, {
     name: source.name,
     archive: () => reader.stream(archive),
     size: archive.size,
     dumpMajor,
-    target: await way.to(target),
+    target: await route.to(target),
     mode: databaseMode(inputs.mode),
     schemas: inputs.schemas,
     tables: inputs.tables,
@@ -85,15 +85,15 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
 }
 
 /** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
-async function restored(way: Way, options: RestoreOptions): Promise<RestoreOutcome> {
+async function restored(route: Route, options: RestoreOptions): Promise<RestoreOutcome> {
   let outcome: RestoreOutcome
   try {
     outcome = await restoreArchive(options)
   } catch (error) {
-    throw await way.explain(error)
+    throw await route.causeOf(error)
   }
   const told = new Error(outcome.errors.join('\n'))
-  const meant = await way.explain(told)
+  const meant = await route.causeOf(told)
   return meant === told ? outcome : { ...outcome, errors: [messageOf(meant), ...outcome.errors] }
 }
 

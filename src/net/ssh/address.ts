@@ -1,4 +1,4 @@
-import { Misread } from '../../error.ts'
+import { InvalidValue } from '../../error.ts'
 import { readUrl, secretsOfUrl } from '../url.ts'
 import type { SshTarget } from './connection.ts'
 
@@ -8,30 +8,30 @@ export interface SshPlace extends SshTarget {
   path: string
 }
 
-/** Reads `ssh://user@host:port/path`; `/~/path` is relative to the folder a login starts in. Throws `Misread`. */
+/** Reads `ssh://user@host:port/path`; `/~/path` is relative to the folder a login starts in. Throws `InvalidValue`. */
 export function parseSshPlace(text: string): SshPlace {
   const { path, ...target } = read(text)
   const parts = path.split('/').filter((part) => part !== '')
-  if (path === '') throw new Misread('the host is not followed by a path: /srv/files, or /~/files for a folder where a login starts')
-  if (parts.some((part) => part === '.' || part === '..')) throw new Misread('the path has a part . or ..')
+  if (path === '') throw new InvalidValue('the host is not followed by a path: /srv/files, or /~/files for a folder where a login starts')
+  if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
   return { ...target, path: parts[0] === '~' ? ['.', ...parts.slice(1)].join('/') : `/${parts.join('/')}` }
 }
 
-/** Reads `user@host` or `user@host:port`. Throws `Misread`. */
+/** Reads `user@host` or `user@host:port`. Throws `InvalidValue`. */
 export function parseSshTarget(text: string): SshTarget {
-  if (text.includes('://')) throw new Misread('it is no URL, only user@host or user@host:port')
+  if (text.includes('://')) throw new InvalidValue('it is no URL, only user@host or user@host:port')
   const { path, ...target } = read(`ssh://${text}`)
-  if (path !== '') throw new Misread('it ends with the host or its port')
+  if (path !== '') throw new InvalidValue('it ends with the host or its port')
   return target
 }
 
 function read(text: string): SshPlace {
   const { user, password, host, port = 22, path } = readUrl(text, [])
-  if (user === undefined) throw new Misread('there is no user@ before the host')
+  if (user === undefined) throw new InvalidValue('there is no user@ before the host')
   // Process lists and logs show more of these than of an input that is a secret.
-  if (password !== undefined) throw new Misread('there is a password in it; give it as ssh-password')
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$|^[0-9A-Fa-f:.]+$/.test(host)) throw new Misread('the host is neither a name nor an address')
-  if (user.startsWith('-')) throw new Misread('no user begins with -')
+  if (password !== undefined) throw new InvalidValue('there is a password in it; give it as ssh-password')
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$|^[0-9A-Fa-f:.]+$/.test(host)) throw new InvalidValue('the host is neither a name nor an address')
+  if (user.startsWith('-')) throw new InvalidValue('no user begins with -')
   return { user, host, port, path }
 }
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { LifeboatError, Misread } from '../../error.ts'
+import { LifeboatError, InvalidValue } from '../../error.ts'
 
 /** One line of a known_hosts file: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
 export interface KnownHost {
@@ -16,11 +16,11 @@ export interface HostAddress {
   port: number
 }
 
-/** Reads known_hosts lines that someone gave for this very purpose. Throws `Misread` for one that is none. */
+/** Reads known_hosts lines that someone gave for this very purpose. Throws `InvalidValue` for one that is none. */
 export function parseKnownHosts(text: string): KnownHost[] {
   return linesOf(text).map(([number, line]) => {
     const host = parseLine(line)
-    if (!host) throw new Misread(`line ${number} is none of a known_hosts file`)
+    if (!host) throw new InvalidValue(`line ${number} is none of a known_hosts file`)
     return host
   })
 }

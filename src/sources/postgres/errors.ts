@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts'
 
 type Explanation = { problem: string; hint: string }
 /** A pattern of PostgreSQL's own messages (LC_ALL=C), and what to tell. `where` is host:port/database. */
-type Rule = [pattern: RegExp, explain: (match: RegExpExecArray, where: string) => Explanation]
+type Rule = [pattern: RegExp, describe: (match: RegExpExecArray, where: string) => Explanation]
 
 const lost = new RegExp(
   ['server closed the connection unexpectedly', 'terminating connection due to', 'SSL connection has been closed unexpectedly',
@@ -94,7 +94,7 @@ const doing: Record<Activity, string> = { query: 'asking', dump: 'dumping', rest
  * What a client program's failure means to the user. Anything but a `ChildError` (an abort, our own errors) is given back as it is.
  * Messages that no rule knows pass through whole, with every secret of the connection blotted out.
  */
-export function explain(error: unknown, activity: Activity, connection: Pick<Connection, 'where' | 'secrets'>): unknown {
+export function clientError(error: unknown, activity: Activity, connection: Pick<Connection, 'where' | 'secrets'>): unknown {
   if (!(error instanceof ChildError)) return error
   const stderr = blot(error.exit.stderr, connection.secrets)
   const cause = new Error(lastLines(stderr) || error.message)
@@ -108,14 +108,14 @@ export function explain(error: unknown, activity: Activity, connection: Pick<Con
   return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, { hint: hintForEnding(error, stderr), cause })
 }
 
-/** Whether an error that `explain` gave, or the text of one, tells of a connection that could not be made or was cut. */
+/** Whether an error that `clientError` gave, or the text of one, tells of a connection that could not be made or was cut. */
 export function connectionFailed(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const text = `${error.message}\n${error.cause instanceof Error ? error.cause.message : ''}`
   return lost.test(text) || /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|no connection to the server|timeout expired/.test(text)
 }
 
-/** Whether an error that `explain` gave says that the server has no connection to give, or did not accept one in time. */
+/** Whether an error that `clientError` gave says that the server has no connection to give, or did not accept one in time. */
 export function noConnectionIsFree(error: unknown): boolean {
   if (!(error instanceof LifeboatError && error.cause instanceof Error)) return false
   return noFreeConnection.test(error.cause.message) || /timeout expired|Connection timed out/.test(error.cause.message)

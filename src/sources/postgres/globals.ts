@@ -1,7 +1,7 @@
 import { collectBytes, startChild } from '../../process/child.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
-import { explain, refusal } from './errors.ts'
+import { clientError, refusal } from './errors.ts'
 import { unexpectedLine } from './globals-script.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -35,7 +35,7 @@ export async function readGlobals({ client, connection, passwords, variables, si
   } catch (error) {
     const reason = refusal(error, connection)
     if (reason !== undefined) return { reason }
-    throw explain(error, 'dump', connection)
+    throw clientError(error, 'dump', connection)
   }
   const line = unexpectedLine(bytes)
   if (line === undefined) return { bytes, passwords, warnings }

@@ -5,7 +5,7 @@ import { LifeboatError } from '../../error.ts'
 import { formatBytes, formatSeconds } from '../../report/format.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
-import { explain } from './errors.ts'
+import { clientError } from './errors.ts'
 
 export interface QueryContext {
   connection: Connection
@@ -110,7 +110,7 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
     if (error instanceof TooMuchOutput || (error instanceof ChildError && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))) {
       throw new LifeboatError(`${connection.where} sent an answer of more than ${formatBytes(LARGEST_ANSWER)}`, { hint: 'Check that this is your PostgreSQL server.', cause: error })
     }
-    throw explain(error, 'query', connection)
+    throw clientError(error, 'query', connection)
   }
 }
 

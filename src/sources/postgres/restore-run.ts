@@ -5,7 +5,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { programOf } from './clients.ts'
 import { type Entry, withoutDrops } from './contents.ts'
 import { restoreEnvironment } from './data-only.ts'
-import { blot, explain } from './errors.ts'
+import { blot, clientError } from './errors.ts'
 import type { RestoreOutcome } from './restore.ts'
 import { hintFor, parseRestoreOutput } from './restore-output.ts'
 import { oneTransaction, type Plan, type RestoreOptions, selectionReport } from './restore-plan.ts'
@@ -64,7 +64,7 @@ async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | []
     if (options.mode === 'empty' && !oneTransaction(options)) {
       report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, DROP_FIRST)
     }
-    throw explain(error, 'restore', target)
+    throw clientError(error, 'restore', target)
   }
 }
 

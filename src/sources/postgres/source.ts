@@ -5,9 +5,9 @@ import { type Client, programOf } from './clients.ts'
 import { omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss, warningsOf } from './warnings.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
-import { explain } from './errors.ts'
+import { clientError } from './errors.ts'
 import { requireSession } from './pooler.ts'
-import { straight, type Way } from './tunnelled.ts'
+import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
 import { type PostgresFacts, readServerFacts, readTables, type ServerFacts, type Table } from './facts.ts'
 import type { Report } from '../../report/report.ts'
@@ -16,8 +16,8 @@ import type { Json, Source, SourceStream } from '../source.ts'
 export interface PostgresSourceOptions {
   name: string
   connection: Connection
-  /** How it is reached; straight unless told. */
-  way?: Way
+  /** How it is reached; direct unless told. */
+  route?: Route
   /** What `findClients` found. */
   clients: readonly Client[]
   /** Gets client programs that are not installed. */
@@ -40,7 +40,7 @@ export class PostgresSource implements Source {
   readonly #options: PostgresSourceOptions
   readonly #closing = new AbortController()
   readonly #signal: AbortSignal
-  readonly #way: Way
+  readonly #route: Route
   readonly #running: Promise<unknown>[] = []
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
@@ -51,17 +51,17 @@ export class PostgresSource implements Source {
   constructor(options: PostgresSourceOptions) {
     this.name = options.name
     this.#options = options
-    this.#way = options.way ?? straight
+    this.#route = options.route ?? direct
     this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
   }
 
   async open(): Promise<void> {
     const { clients, provide, variables, report, allowPooler = false } = this.#options
-    const connection = await this.#track(this.#way.to(this.#options.connection))
+    const connection = await this.#track(this.#route.to(this.#options.connection))
     const any = await this.#track(anyClient(clients, provide))
     const context = { connection, client: any, variables, signal: this.#signal }
-    if (!allowPooler) await this.#track(this.#explained(requireSession(context)))
-    const server = await this.#track(this.#explained(readServerFacts(context)))
+    if (!allowPooler) await this.#track(this.#withCause(requireSession(context)))
+    const server = await this.#track(this.#withCause(readServerFacts(context)))
     const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide))
     if (warning) report.warning(`${this.name}: ${warning}`)
     this.#opened = { server, client, connection }
@@ -73,8 +73,8 @@ export class PostgresSource implements Source {
     const { server, client, connection } = this.#opened
     // Read while pg_dump is at work, one after the other: with it, they take two connections.
     const context = { client, connection, variables, signal: this.#signal }
-    const reading = this.#track(this.#explained(readGlobals({ ...context, passwords: server.rolePasswords })))
-    const tables = this.#track(this.#explained(reading.then(() => readTables(context))))
+    const reading = this.#track(this.#withCause(readGlobals({ ...context, passwords: server.rolePasswords })))
+    const tables = this.#track(this.#withCause(reading.then(() => readTables(context))))
     yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
     const globals = await reading
     this.#tables = await tables
@@ -126,7 +126,7 @@ export class PostgresSource implements Source {
       this.#listing = await listing.finish()
       this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets))
     } catch (error) {
-      throw await this.#way.explain(explain(error, 'dump', connection))
+      throw await this.#route.causeOf(clientError(error, 'dump', connection))
     } finally {
       await listing.stop()
     }
@@ -137,11 +137,11 @@ export class PostgresSource implements Source {
     this.#warnings.push(...warnings)
   }
 
-  async #explained<T>(promise: Promise<T>): Promise<T> {
+  async #withCause<T>(promise: Promise<T>): Promise<T> {
     try {
       return await promise
     } catch (error) {
-      throw await this.#way.explain(error)
+      throw await this.#route.causeOf(error)
     }
   }
 

@@ -61,7 +61,7 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
     }
   } catch (error) {
     if (!(error instanceof ChildError)) throw error
-    explain(error, site, found)
+    checkComplaints(error, site, found)
   }
   if (found.entries.length === 0) throw new LifeboatError(`${site.where} could not be listed: find printed nothing`)
   found.entries.sort()
@@ -92,7 +92,7 @@ function take(found: Scan, entry: string, recent: boolean, unreadable: boolean, 
 }
 
 /** find ends badly for each directory that it may not read: they are marked. Anything else it complains of is thrown. */
-function explain(error: ChildError, site: Site, found: Scan): void {
+function checkComplaints(error: ChildError, site: Site, found: Scan): void {
   const lines = error.exit.stderr.split('\n').filter((line) => line !== '')
   const foreseen = error.exit.status === 1 && lines.length > 0 && lines.every((line) => /^find: .*: Permission denied$/.test(line))
   if (foreseen && found.unreadable.size > 0) return

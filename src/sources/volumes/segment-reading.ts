@@ -75,7 +75,7 @@ export class SegmentReading {
       await feeding
     }
     headers.end()
-    this.#explain(said)
+    this.#readComplaints(said)
   }
 
   /** Compares a member of the archive with what was asked for; gives the place of the next one. */
@@ -89,7 +89,7 @@ export class SegmentReading {
     throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(member.name)}, which it was not asked for`)
   }
 
-  #explain(said: string): void {
+  #readComplaints(said: string): void {
     const read = new Set(this.read.map(({ entry }) => entry))
     const byName = new Map<string, string>()
     if (said !== '') for (const entry of this.#entries) byName.set(toldName(memberName(entry)), entry)

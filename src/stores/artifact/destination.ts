@@ -1,4 +1,4 @@
-import { LifeboatError, Misread } from '../../error.ts'
+import { LifeboatError, InvalidValue } from '../../error.ts'
 import { secretsOfUrl } from '../../net/url.ts'
 import type { Destination, StoreKind } from '../kind.ts'
 import { artifactRetention, grantedDays } from './retention.ts'
@@ -19,7 +19,7 @@ export const artifactKind: StoreKind<ArtifactDestination> = {
   },
   parse(text) {
     if (text === 'artifact') return { kind: 'artifact', text, immutable: true }
-    throw new Misread('artifact stands alone: which artifacts they are follows from the repository and the set')
+    throw new InvalidValue('artifact stands alone: which artifacts they are follows from the repository and the set')
   },
   secrets: (text) => secretsOfUrl(text, []),
   // A workflow has both; at a terminal, where artifacts are the default as well, the user may not have thought of them.

@@ -1,4 +1,4 @@
-import { Misread } from '../../error.ts'
+import { InvalidValue } from '../../error.ts'
 import type { Destination, StoreKind } from '../kind.ts'
 import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../../net/url.ts'
 
@@ -27,11 +27,11 @@ export const azblobKind: StoreKind<AzblobDestination> = {
   help: { pattern: 'azblob://ACCOUNT/CONTAINER/PREFIX' },
   parse(text) {
     const { user, password, host: account, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET, ...SIGNED, 'sig'])
-    if (user !== undefined || password !== undefined) throw new Misread('azblob:// takes no user and password; give account-key= or a shared access signature as parameters')
-    if (port !== undefined || !/^[a-z0-9]{3,24}$/.test(account)) throw new Misread('azblob:// is followed by the name of a storage account, 3 to 24 small letters and digits; the host of a service goes into endpoint=')
+    if (user !== undefined || password !== undefined) throw new InvalidValue('azblob:// takes no user and password; give account-key= or a shared access signature as parameters')
+    if (port !== undefined || !/^[a-z0-9]{3,24}$/.test(account)) throw new InvalidValue('azblob:// is followed by the name of a storage account, 3 to 24 small letters and digits; the host of a service goes into endpoint=')
     const [container = '', ...rest] = path.replace(/^\/+|\/+$/g, '').split('/')
-    if (!/^(?:\$root|[a-z0-9](?:-?[a-z0-9]){2,62})$/.test(container)) throw new Misread('the account is not followed by / and the name of a container')
-    if (rest.some((part) => ['', '.', '..'].includes(part))) throw new Misread('the path has an empty part, . or ..')
+    if (!/^(?:\$root|[a-z0-9](?:-?[a-z0-9]){2,62})$/.test(container)) throw new InvalidValue('the account is not followed by / and the name of a container')
+    if (rest.some((part) => ['', '.', '..'].includes(part))) throw new InvalidValue('the path has an empty part, . or ..')
     const prefix = rest.join('/')
     return {
       kind: 'azblob',
@@ -50,8 +50,8 @@ export const azblobKind: StoreKind<AzblobDestination> = {
 function accessIn(parameters: Readonly<Record<string, string | undefined>>): Pick<AzblobDestination, 'key' | 'sas'> {
   const key = parameters['account-key']
   const pieces = [...SIGNED, 'sig'].flatMap((name) => (parameters[name] === undefined ? [] : [`${name}=${encodeURIComponent(parameters[name])}`]))
-  if (pieces.length > 0 && parameters['sig'] === undefined) throw new Misread('the shared access signature has no sig=')
+  if (pieces.length > 0 && parameters['sig'] === undefined) throw new InvalidValue('the shared access signature has no sig=')
   const ways = [key, parameters['sas'], pieces.length > 0 ? pieces.join('&') : undefined].filter((way) => way !== undefined)
-  if (ways.length > 1) throw new Misread('it has more than one of account-key=, sas= and the parts of a shared access signature')
+  if (ways.length > 1) throw new InvalidValue('it has more than one of account-key=, sas= and the parts of a shared access signature')
   return { key, sas: key === undefined ? ways[0]?.replace(/^\?/, '') : undefined }
 }

@@ -1,4 +1,4 @@
-import { Misread } from '../../error.ts'
+import { InvalidValue } from '../../error.ts'
 import type { Destination, StoreKind } from '../kind.ts'
 import { disksInMind } from './mount.ts'
 import { FileStore } from './store.ts'
@@ -16,8 +16,8 @@ export const fileKind: StoreKind<FileDestination> = {
   help: { pattern: 'file:PATH, a folder on a disk that outlives the run', expected: 'file: and the path of a folder' },
   parse(text) {
     const path = text.slice('file:'.length)
-    if (!path) throw new Misread('file: is not followed by a path')
-    if (path.startsWith('~')) throw new Misread(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
+    if (!path) throw new InvalidValue('file: is not followed by a path')
+    if (path.startsWith('~')) throw new InvalidValue(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
     const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
     return { kind: 'file', text, path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) }
   },

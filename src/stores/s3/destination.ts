@@ -1,4 +1,4 @@
-import { Misread } from '../../error.ts'
+import { InvalidValue } from '../../error.ts'
 import type { Destination, StoreKind } from '../kind.ts'
 import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../../net/url.ts'
 
@@ -30,16 +30,16 @@ export const s3Kind: StoreKind<S3Destination> = {
   help: { pattern: 's3://BUCKET/PREFIX?region=…' },
   parse(text) {
     const { user, password, host: bucket, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET])
-    if (user !== undefined || password !== undefined) throw new Misread('s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters')
+    if (user !== undefined || password !== undefined) throw new InvalidValue('s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters')
     // The service's own rules (Amazon S3, "General purpose bucket naming rules"); others allow more, and capitals.
-    if (port !== undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}$/.test(bucket)) throw new Misread('s3:// is followed by the name of a bucket; the host of a service goes into endpoint=')
+    if (port !== undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}$/.test(bucket)) throw new InvalidValue('s3:// is followed by the name of a bucket; the host of a service goes into endpoint=')
     const prefix = path.replace(/^\/+|\/+$/g, '')
-    if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) throw new Misread('the path has an empty part, . or ..')
+    if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) throw new InvalidValue('the path has an empty part, . or ..')
     const pathStyle = parameters['path-style']
-    if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') throw new Misread('path-style is neither true nor false')
+    if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') throw new InvalidValue('path-style is neither true nor false')
     const encryption = ENCRYPTIONS.find((one) => one === parameters['sse'])
-    if (parameters['sse'] !== undefined && encryption === undefined) throw new Misread(`sse is not one of ${ENCRYPTIONS.join(', ')}`)
-    if (parameters['sse-kms-key-id'] !== undefined && (encryption ?? 'AES256') === 'AES256') throw new Misread('sse-kms-key-id needs sse=aws:kms')
+    if (parameters['sse'] !== undefined && encryption === undefined) throw new InvalidValue(`sse is not one of ${ENCRYPTIONS.join(', ')}`)
+    if (parameters['sse-kms-key-id'] !== undefined && (encryption ?? 'AES256') === 'AES256') throw new InvalidValue('sse-kms-key-id needs sse=aws:kms')
     return {
       kind: 's3',
       text: `s3://${bucket}${prefix && `/${encodeURI(prefix)}`}${shownParameters(parameters, SHOWN)}`,
@@ -62,7 +62,7 @@ function credentialsIn(parameters: Readonly<Record<string, string | undefined>>)
   const { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey, 'session-token': sessionToken } = parameters
   if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey, sessionToken }
   if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined
-  throw new Misread('access-key-id and secret-access-key are given together or not at all')
+  throw new InvalidValue('access-key-id and secret-access-key are given together or not at all')
 }
 
 export function isS3(destination: Destination): destination is S3Destination {

@@ -1,4 +1,4 @@
-import { Misread } from '../../error.ts'
+import { InvalidValue } from '../../error.ts'
 import type { Destination, StoreKind } from '../kind.ts'
 import { readUrl, secretsOfUrl } from '../../net/url.ts'
 
@@ -18,10 +18,10 @@ export const sftpKind: StoreKind<SftpDestination> = {
   help: { pattern: 'sftp://USER@HOST/PATH' },
   parse(text) {
     const { user, password, host, port = 22, path } = readUrl(text, [])
-    if (user === undefined) throw new Misread('sftp:// is not followed by user@host')
+    if (user === undefined) throw new InvalidValue('sftp:// is not followed by user@host')
     const parts = path.split('/').filter((part) => part !== '')
-    if (parts.length === 0) throw new Misread('the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts')
-    if (parts.some((part) => part === '.' || part === '..')) throw new Misread('the path has a part . or ..')
+    if (parts.length === 0) throw new InvalidValue('the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts')
+    if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
     const shownHost = host.includes(':') ? `[${host}]` : host
     return {
       kind: 'sftp',

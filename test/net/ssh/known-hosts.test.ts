@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { LifeboatError, Misread } from '../../../src/error.ts'
+import { LifeboatError, InvalidValue } from '../../../src/error.ts'
 import { checkHostKey, fingerprint, linesAbout, parseKnownHosts, readKnownHosts } from '../../../src/net/ssh/known-hosts.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-known-hosts-'))
@@ -82,7 +82,7 @@ test('a revoked key is refused even where another line knows it, and certificate
 
 test('a line that is none is named by its number, and passed over in a file of others', () => {
   const text = `nas.example ${one.line}\n${one.line}`
-  expect(() => parseKnownHosts(text)).toThrow(Misread)
+  expect(() => parseKnownHosts(text)).toThrow(InvalidValue)
   expect(() => parseKnownHosts(text)).toThrow('line 2 is none of a known_hosts file')
   expect(() => parseKnownHosts(`nas.example ssh-rsa ${one.line.split(' ')[1]}`)).toThrow('line 1')
   expect(() => parseKnownHosts(`@unknown nas.example ${one.line}`)).toThrow('line 1')

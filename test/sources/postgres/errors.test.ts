@@ -1,12 +1,12 @@
 import { ChildError } from '../../../src/process/child.ts'
 import { LifeboatError } from '../../../src/error.ts'
-import { explain, refusal } from '../../../src/sources/postgres/errors.ts'
+import { clientError, refusal } from '../../../src/sources/postgres/errors.ts'
 
 const connection = { where: 'db.example:5432/app', secrets: ['postgres://u:hunter2@db.example/app', 'hunter2'] }
 const failed = (stderr: string, exit: Partial<ChildError['exit']> = {}) => new ChildError('pg_dump', { status: 1, signal: null, stderr, ...exit })
 
 function explained(stderr: string): LifeboatError {
-  const error = explain(failed(stderr), 'dump', connection)
+  const error = clientError(failed(stderr), 'dump', connection)
   if (error instanceof LifeboatError) return error
   throw new Error('not explained')
 }
@@ -64,7 +64,7 @@ test('no secret of the connection is left in it', () => {
 
 test('what is no failure of a program is given back as it is', () => {
   const error = new Error('interrupted')
-  expect(explain(error, 'dump', connection)).toBe(error)
+  expect(clientError(error, 'dump', connection)).toBe(error)
 })
 
 test('a refusal is the answer of a server, nothing else', () => {

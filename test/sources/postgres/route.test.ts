@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../../src/error.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { connectionFailed } from '../../../src/sources/postgres/errors.ts'
-import { byLoopback, serversOf } from '../../../src/sources/postgres/tunnelled.ts'
+import { byLoopback, serversOf } from '../../../src/sources/postgres/route.ts'
 
 test.each([
   ['postgres://u@db.internal/app', {}, [['db.internal', 5432]]],
