@@ -60,7 +60,7 @@ try {
     const record = await writer.stream('bench', 'pg_dump-custom', pieces(bytes), () => undefined)
     const sources = [{ name: 'bench', kind: 'postgres' as const, streams: [record], facts: {} }]
     await writer.commit({ format: 'lifeboat/1', id, set: 'bench', time: github.now().toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: 'bench' })
-    await store.commit(writer.reused())
+    await store.groups.commit(writer.reused())
     await store.close()
     made.push({ id, sha256: createHash('sha256').update(bytes).digest('hex') })
     const { size } = github.artifacts.at(-1)!

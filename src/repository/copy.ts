@@ -67,13 +67,13 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, g
   // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none deletes them.
   if (lacking.size > 0 && !to.groups) await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
   const carried = await damage.carry(snapshot, lacking, { from, to, now: now() })
-  if (bytes > 0 || carried) await to.commit?.([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
+  if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
   return { bytes, chunks: lacking.size, damaged: await damage.whyIn(snapshot) }
 }
 
 /** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
 async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string, number>, { now, grace, onDamaged }: { now: Date } & Pick<CopyOptions, 'grace' | 'onDamaged'>): Promise<Set<string>> {
-  const until = store.neededUntil?.()
+  const until = store.groups?.neededUntil()
   if (!until) {
     // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be due.
     for (const { key, chunks, times } of await readTrash(store, keys, onDamaged)) {

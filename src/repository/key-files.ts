@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
+import { inEach, SeveralStores } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
 import { claimedKeys } from './claimed-keys.ts'
 import { LIMITS } from './limits.ts'
@@ -42,7 +43,7 @@ export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: ()
  * `onTooMany` is told how many key files there are, where not all are tried.
  */
 export async function* keyFileCandidates(store: Store, onTooMany: (all: number) => void): AsyncGenerator<KeyFileCandidate, void, void> {
-  const found = await each(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await keyFiles(one) }))
+  const found = await inEach(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await keyFiles(one) }))
   const all = oldestOfEach(found.flatMap(({ files = [] }) => files))
   const tried = await triedKeyFiles(store, all)
   if (tried.length < all.length) onTooMany(all.length)
@@ -51,7 +52,7 @@ export async function* keyFileCandidates(store: Store, onTooMany: (all: number) 
     yield { key, fingerprint, read: () => readFromAny(holders, key) }
   }
   // Of several stores, one that fails is given up where the backup begins to write.
-  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store.each ? read().catch(() => undefined) : read())
+  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store instanceof SeveralStores ? read().catch(() => undefined) : read())
   for (const { candidates } of found) {
     for await (const { key, read } of candidates ?? []) {
       const fingerprint = fingerprintIn(key)
@@ -87,15 +88,10 @@ function oldestOfEach(files: readonly KeyFile[]): KeyFile[] {
  */
 export async function triedKeyFiles(store: Store, files: readonly KeyFile[]): Promise<KeyFile[]> {
   if (files.length <= MOST_TRIED) return [...files]
-  const claims = (await each(store, async (one) => (one.groups ? [] : claimedKeys(one)))).flat()
+  const claims = (await inEach(store, async (one) => (one.groups ? [] : claimedKeys(one)))).flat()
   const rank = ({ key, fingerprint }: KeyFile): number => (claims.includes(fingerprint) ? (key === `keys/${fingerprint}.age` ? 0 : 1) : 2)
   const chosen = files.toSorted((a, b) => rank(a) - rank(b) || a.modified.getTime() - b.modified.getTime()).slice(0, MOST_TRIED)
   return files.filter((file) => chosen.includes(file))
-}
-
-/** Does the same in a store, or, of several that are used as one, in each. */
-export function each<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T[]> {
-  return store.each ? store.each(work) : work(store).then((result) => [result])
 }
 
 /** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */

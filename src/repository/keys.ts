@@ -1,10 +1,11 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
+import { inEach, storesOf } from '../stores/several.ts'
 import { DamagedObject, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import { claimedKeys } from './claimed-keys.ts'
-import { each, type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile, whyNotTried } from './key-files.ts'
+import { type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile, whyNotTried } from './key-files.ts'
 import { LIMITS } from './limits.ts'
 import { authenticatorOf } from './signed.ts'
 
@@ -125,7 +126,7 @@ export async function openKeys(
 
 /** From here on a store to which others can add objects shows those alone that are signed with these keys. */
 async function admitted(keys: Keys, passphrase: string | undefined, { store, create }: { store: Store; create: boolean }): Promise<Keys> {
-  for (const one of store.live ?? [store]) one.groups?.authenticate(authenticatorOf(keys))
+  for (const one of storesOf(store)) one.groups?.authenticate(authenticatorOf(keys))
   if (create) await provideKeyFiles(store, keys, passphrase)
   return keys
 }
@@ -209,7 +210,7 @@ const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` s
 /** A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could not be read. */
 async function refuseWhereSnapshotsAre(store: Store): Promise<void> {
   // In artifacts each snapshot comes with the key file that it needs.
-  const found = await each(store, async (one) => {
+  const found = await inEach(store, async (one) => {
     const snapshots = one.groups ? [] : await snapshotKeys(one)
     return { one, snapshots, claims: await claimedKeys(one, snapshots) }
   })
@@ -263,7 +264,7 @@ function badKeyFile(key: string, store: Store, problem: string): LifeboatError {
 
 async function wrapNewIdentity(passphrase: string, store: Store): Promise<[string, ...string[]]> {
   const { identity, recipient } = await newIdentity()
-  const shared = await each(store, async (one) => {
+  const shared = await inEach(store, async (one) => {
     if (!one.groups) await putKeyFile(one, fingerprintOf(recipient), identity, passphrase, false)
     return !one.groups
   })
@@ -276,8 +277,8 @@ async function wrapNewIdentity(passphrase: string, store: Store): Promise<[strin
  * A store beside it that has none gets them as well, so that one passphrase opens all of them.
  */
 async function provideKeyFiles(store: Store, keys: Keys, passphrase: string | undefined): Promise<void> {
-  if (!(store.live ?? [store]).some(({ groups }) => groups)) return
-  await each(store, async (one) => {
+  if (!storesOf(store).some(({ groups }) => groups)) return
+  await inEach(store, async (one) => {
     const there = await keyFiles(one)
     for (const { fingerprint, identity } of [keys, ...keys.others]) {
       const files = there.filter((file) => file.fingerprint === fingerprint)

@@ -1,4 +1,5 @@
 import type { LifeboatError } from '../error.ts'
+import { storesOf } from '../stores/several.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, readAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
@@ -23,8 +24,8 @@ export interface KnownChunk {
   spent: number
 }
 
-/** How many of the newest snapshots of the set a backup builds on. Older content is rarely met again, and reading costs time. */
-const SNAPSHOTS_BUILT_ON = 3
+/** A backup builds on so many of the newest snapshots of its set. Older content is rarely met again, and reading costs time. */
+export const SNAPSHOTS_BUILT_ON = 3
 /** They are looked for among so many of the newest: others may be forged, or damaged. */
 const LOOKED_AT = 20
 /** Fewer, once those read list so many chunks: of a terabyte the older ones have hardly more to offer than the time and memory they take. */
@@ -170,15 +171,15 @@ async function damagedChunks(store: Store, keys: Keys, set: string, snapshots: r
   const ids = new Set(snapshots.map(idOf))
   const since = idOf(snapshots.at(-1)!)
   const wanted = (snapshot: string, proof: string): boolean => ids.has(snapshot) || proof >= since
-  const proofs = await Promise.all((store.live ?? [store]).map((one) => readProofs(one, keys, { set, wanted, onDamaged })))
+  const proofs = await Promise.all(storesOf(store).map((one) => readProofs(one, keys, { set, wanted, onDamaged })))
   return new Set(proofs.flatMap((ofOne) => [...knownDamage([...ofOne.values()].flat())]))
 }
 
 /** In a store whose objects expire, and which lists them without a request: those that will too early. */
 async function expiring(store: Store): Promise<Set<string>> {
   const keys = new Set<string>()
-  for (const one of store.live ?? [store]) {
-    const until = one.neededUntil?.()
+  for (const one of storesOf(store)) {
+    const until = one.groups?.neededUntil()
     if (until) for await (const { key, expires } of one.list('chunks/')) if (expires && expires < until) keys.add(key)
   }
   return keys

@@ -7,7 +7,7 @@ import type { Store } from '../stores/store.ts'
  */
 export async function checkListing(store: Store, set?: string): Promise<void> {
   // In artifacts, snapshots expire.
-  if (store.neededUntil) return
+  if (store.groups) return
   const moved = { hint: 'If no backup has finished here yet, run backup again. Otherwise snapshots were moved or deleted: put them back from where they are, or from a copy of the store. Nothing was changed.' }
   if (set !== undefined && (await lists(store, `proofs/${set}/`))) throw new LifeboatError(`${store.name} lists proofs of the set ${set}, but none of its snapshots`, moved)
   if (await lists(store, 'snapshots/')) return

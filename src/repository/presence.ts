@@ -20,7 +20,7 @@ export class Presence {
   constructor(store: Store, expected: Objects) {
     this.#store = store
     // What artifacts hold is known, and listed without a request.
-    const digits = store.neededUntil ? 0 : 3
+    const digits = store.groups ? 0 : 3
     this.#prefixOf = expected.size <= ASKED_FOR ? (key) => key : (key) => key.slice(0, 'chunks/'.length + digits)
     const groups = new Map<string, Map<string, number>>()
     for (const [key, size] of expected) {

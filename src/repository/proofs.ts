@@ -114,7 +114,7 @@ export async function writeProof(store: Store, keys: Keys, verification: Verific
 export async function proveSnapshot(store: Store, keys: Keys, verification: Verification): Promise<void> {
   const proof = await writeProof(store, keys, verification)
   // Artifacts are never deleted one by one, and nothing of them is there before the commit.
-  if (!store.commit && !(await isThere(store, snapshotKey(verification.set, verification.snapshot)))) await store.delete(proof)
+  if (!store.groups && !(await isThere(store, snapshotKey(verification.set, verification.snapshot)))) await store.delete(proof)
 }
 
 /** A proof that is cut short, edited, moved, or of a newer form. */

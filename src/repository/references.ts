@@ -134,7 +134,7 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
 /** Keys of the snapshots of a set, or of every set, that authentic proofs name and that the store does not have. Reads nothing of those that are listed. */
 export async function missingSnapshots(store: Store, keys: Keys, set: string | undefined, onDamaged: (error: LifeboatError) => void): Promise<string[]> {
   // In artifacts, snapshots and their proofs expire apart.
-  if (store.neededUntil) return []
+  if (store.groups) return []
   const proofs = await provenSnapshots(store, set)
   const listed = new Set(proofs.size > 0 ? await snapshotKeys(store, set) : [])
   const missing: string[] = []

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../net/retry.ts'
+import { storesOf } from '../stores/several.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
 import { LIMITS } from './limits.ts'
@@ -41,7 +42,7 @@ export interface Trash {
  * of other keys are left to them.
  */
 export async function readTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Trash[]> {
-  const read = (store.live ?? [store]).map(async (one) => {
+  const read = storesOf(store).map(async (one) => {
     const objects: StoredObject[] = []
     for await (const object of one.list('trash/')) if (KEY.test(object.key)) objects.push(object)
     return inParallel(objects, AT_ONCE, (object) => readOne(one, keys, object, onDamaged))

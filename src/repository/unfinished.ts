@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
+import { inEach, storesOf } from '../stores/several.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { FORMAT } from './format.ts'
 import { parsedJson } from './json.ts'
@@ -52,7 +53,7 @@ export interface FoundChunk {
 export async function beginRun(store: Store, keys: Keys, options: RunOptions): Promise<Unfinished> {
   const { set, id, snapshots, grace, now, onDamaged } = options
   // What was not committed is not there.
-  if ((store.live ?? [store]).some((one) => one.neededUntil !== undefined)) return new Unfinished(store, keys, options)
+  if (storesOf(store).some(({ groups }) => groups)) return new Unfinished(store, keys, options)
   const oldest = idTime(new Date(now().getTime() - grace / 2))
   const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1)
   const trash = earlier.length > 0 ? await inTrash(store, keys, onDamaged) : new Set<string>()
@@ -116,7 +117,7 @@ export class Unfinished {
         this.#options.onDamaged(new LifeboatError(`${key} could not be written: ${error.message}`, { cause: error, hint: 'If this backup is interrupted, the next one stores everything again.' }))
       }
     }
-    await (this.#store.each ? this.#store.each(put) : put(this.#store))
+    await inEach(this.#store, put)
   }
 
   /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */
@@ -133,7 +134,7 @@ export class Unfinished {
   /** In each of the stores that the backup goes to. */
   async #check(id: string, size: number, mark: string): Promise<StoredObject | undefined> {
     const look = (store: Store): Promise<StoredObject | undefined> => this.#checkIn(store, id, size, mark)
-    const found = this.#store.each ? await this.#store.each(look) : [await look(this.#store)]
+    const found = await inEach(this.#store, look)
     const [oldest] = found.flatMap((object) => object ?? []).toSorted((a, b) => a.modified.getTime() - b.modified.getTime())
     return found.every((object) => object?.size === oldest?.size) ? oldest : undefined
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
+import { inEach } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
 import { chunkId } from './chunk-id.ts'
 import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
@@ -115,7 +116,8 @@ export class Writer {
     )
     this.#check()
     await store.put(snapshotKey(header.set, header.id), object)
-    await store.commit?.(this.reused())
+    const reused = this.reused()
+    await inEach(store, async (one) => one.groups?.commit(reused))
     return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
   }
 

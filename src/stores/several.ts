@@ -77,10 +77,6 @@ export class SeveralStores implements Store {
     await this.each((store) => store.delete(key))
   }
 
-  async commit(needs: readonly string[]): Promise<void> {
-    await this.each(async (store) => store.commit?.(needs))
-  }
-
   async sweep(): Promise<void> {
     await this.each(async (store) => store.sweep?.())
   }
@@ -114,4 +110,14 @@ export class SeveralStores implements Store {
 function soonest(objects: readonly [StoredObject, ...StoredObject[]]): StoredObject {
   const times = objects.flatMap(({ expires }) => (expires ? [expires.getTime()] : []))
   return times.length > 0 ? { ...objects[0], expires: new Date(Math.min(...times)) } : objects[0]
+}
+
+/** The stores that a store stands for: those of several that are still written to, or itself. */
+export function storesOf(store: Store): readonly Store[] {
+  return store instanceof SeveralStores ? store.live : [store]
+}
+
+/** Does the same in each store that this one stands for, at the same time. One of several that fails is given up. */
+export function inEach<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T[]> {
+  return store instanceof SeveralStores ? store.each(work) : work(store).then((result) => [result])
 }

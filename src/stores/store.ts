@@ -17,23 +17,8 @@ export interface Store {
   list(prefix: string): AsyncIterable<StoredObject>
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>
-  /**
-   * Stores that gather objects make them durable here, all or none; without it, nothing of what was put stays. Others have no such method.
-   * `needs`: keys put by earlier runs that these objects rely on.
-   */
-  commit?(needs: readonly string[]): Promise<void>
-  /** Stores whose objects expire: a new snapshot may lean only on objects that are there at least until then. */
-  neededUntil?(): Date
-  /** Stores that delete only whole groups of objects: deletes those that no snapshot in `kept` (keys) needs, nor a backup that is running may need. Others have no such method. */
-  release?(kept: ReadonlySet<string>, dryRun: boolean): Promise<Released>
-  /** Stores to which others can add groups of objects (artifacts). Others have no such member. */
+  /** Present where objects lie in groups that are made, expire and are deleted as a whole (artifacts). */
   readonly groups?: Groups
-  /** Stores whose objects go by themselves: the keys of snapshots that have lost a part. */
-  wholeness?(): Promise<{ lost: string[] }>
-  /** Of several stores used as one, those that are written to: what only one of them has is seen there. Others have no such member. */
-  readonly live?: readonly Store[]
-  /** The same stores: does the same in each, at the same time. One that fails is given up. */
-  each?<T>(work: (store: Store) => Promise<T>): Promise<T[]>
   /**
    * Removes what uploads left behind: those of this run that failed, and others that were broken off at least a day ago. Takes no space itself, so
    * that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
@@ -41,7 +26,7 @@ export interface Store {
   sweep?(): Promise<void>
   /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
   free?(): Promise<number | undefined>
-  /** Ends the use of the store, and discards what was gathered and not committed. */
+  /** Ends the use of the store. Objects that wait for a `commit` of their group are discarded. */
   close(): Promise<void>
 }
 
@@ -55,25 +40,58 @@ export interface Authenticator {
 /** Objects of all groups, whoever made them, in the order to try them. `read` gives nothing for one that is damaged, or gone. */
 export type Candidates = AsyncGenerator<{ key: string; read: () => Promise<Buffer | undefined> }, void, void>
 
-/** A store whose objects lie in groups that are uploaded and deleted as a whole. Whoever can upload one can give it any name and content: it counts only if it is signed. */
+/**
+ * Objects that lie in groups. What is put becomes one group with `commit`; a group expires and is deleted as a whole, and an object may depend on
+ * those of other groups. Anyone who can add a group can give it any name and content: it counts only if it is signed.
+ */
 export interface Groups {
-  /** Whether there are any. Each has all that is needed to read it, so that there is no marker to look for. */
+  /** The folder of this machine in which objects wait for a `commit`. */
+  readonly staging: string
+  /** Whether there are any. Each has all that is needed to read it, so there is no marker of a store to look for. */
   exist(): Promise<boolean>
-  /** What there is before the keys are known: objects of at most `most` bytes whose key starts with `prefix`. */
+  /** Objects whose key starts with `prefix`, of at most `most` bytes, before the keys of the repository are known. */
   candidates(prefix: string, most: number): Candidates
   /** From now on only what is signed counts. Needed before a `commit`. */
   authenticate(authenticator: Authenticator): void
-  /** A store of the same place that reads and writes this set, and trusts the same keys: itself, or another, which the caller closes. One of every set cannot be written. */
+  /** A store of the same place that reads and writes this set, and trusts the same keys: itself, or another, which the caller closes. */
   ofSet(set: string): Store
+  /** A new snapshot may depend only on objects that exist at least until then. */
+  neededUntil(): Date
+  /** Makes what was put durable, all or none; without it nothing of it stays. `needs`: keys put by earlier runs that these objects depend on. */
+  commit(needs: readonly string[]): Promise<void>
+  /** Which snapshots depend on a group that has expired or was deleted, and the newest that does not, by key; newest first. */
+  wholeness(): Promise<Wholeness>
+  /** Deletes the groups that no snapshot to keep needs, nor a backup that is running may need. */
+  release(choice: Release): Promise<Released>
 }
 
-/** What a store with `release` deleted, or with `dryRun` would have. */
+export interface Wholeness {
+  lost: string[]
+  newestWhole: string | undefined
+}
+
+/** Which groups are to be kept. */
+export interface Release {
+  /** Keys of the snapshots to keep. */
+  kept: ReadonlySet<string>
+  /** Milliseconds that unreferenced groups are kept; longer than any backup takes. */
+  grace: number
+  /** A backup builds on so many of the snapshots that were the newest when it began. */
+  builtOn: number
+  /** Deletes nothing. */
+  dryRun: boolean
+}
+
+/** The groups that `release` chose, and how many of them it deleted. */
 export interface Released {
   artifacts: { id: number; name: string; size: number }[]
-  /** Those that hold no snapshot to keep, and stay all the same: for these snapshots (keys), or, where there are none, because a backup that is running may lean on them. */
+  /**
+   * Groups without a snapshot to keep that stay: because these snapshots (keys) need them, or, if there are none, because a backup that is running may
+   * build on them.
+   */
   staying: { id: number; name: string; size: number; neededBy: string[] }[]
   deleted: number
-  /** Whether the credentials allow for it; where they don't, nothing more was deleted. */
+  /** Whether the credentials allow for it; if not, nothing more was deleted. */
   permitted: boolean
 }
 

@@ -58,7 +58,7 @@ test('when the artifact that the newest leans on is deleted, check fails, and li
     const { id } = await backUp({ store, set, time: github.now() }, sources)
     const proof = stores.open({ set })
     await writeProof(proof, keys, { snapshot: id, set, time: github.now(), level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
-    await proof.commit([])
+    await proof.groups.commit([])
     return id
   }
   const whole = await verified('lean', { other: noise('other', 500_000) })

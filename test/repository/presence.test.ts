@@ -1,10 +1,16 @@
 import { Presence } from '../../src/repository/presence.ts'
 import { chunkKey } from '../../src/repository/snapshot.ts'
-import { NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
+import { type Groups, NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
 import { sha256 } from '../support/bytes.ts'
 
 const described = (key: string, size: number): StoredObject => ({ key, size, modified: new Date() })
 const refused = () => Promise.reject(new Error('not to be called'))
+const never = (): never => { throw new Error('not to be called') }
+
+const groups: Groups = {
+  staging: '', exist: refused, candidates: never, authenticate: never, ofSet: never,
+  neededUntil: () => new Date(), commit: refused, wholeness: refused, release: refused,
+}
 
 /** Objects and their sizes, and what is asked of them. */
 function storeOf(objects: ReadonlyMap<string, number>, more: Partial<Store> = {}) {
@@ -48,7 +54,7 @@ test.each([[10, 10, 'head'], [3000, 256, 'list']] as const)('of %d objects the m
 })
 
 test('a store that lists without a request is listed once', async () => {
-  const { store, asked } = storeOf(objectsOf(2000), { neededUntil: () => new Date() })
+  const { store, asked } = storeOf(objectsOf(2000), { groups })
   expect((await new Presence(store, objectsOf(2000)).wrong()).size).toBe(0)
   expect(asked).toEqual(['list chunks/'])
 })

@@ -32,7 +32,7 @@ const second = 'snapshots/shop/20261102T020000Z-00000002.json.zst'
 async function backUp(key: string, needs: string[] = [], store: ArtifactStore = stores.open()): Promise<void> {
   await store.put(`chunks/aa/${key.slice(-17, -9)}`, Buffer.alloc(10_000, key))
   await store.put(key, Buffer.from(key))
-  await store.commit(needs)
+  await store.groups.commit(needs)
   await store.close()
 }
 
@@ -145,7 +145,7 @@ test('after a stalled upload nothing keeps the process alive', async () => {
       signal: new AbortController().signal, report: { info() {}, warning() {} }, now: () => new Date() })
     store.groups.authenticate({ sign: (body) => Buffer.from(body), authentic: (object) => object })
     await store.put('chunks/aa/x', Buffer.alloc(20_000_000, 'x'))
-    await store.commit([]).catch((error) => console.log(error.message))
+    await store.groups.commit([]).catch((error) => console.log(error.message))
     await store.close()`
   const given = JSON.stringify({ variables: github.startRun(), token: github.token(), temporary: stores.temporary })
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given }, timeout: 50_000 })

@@ -79,7 +79,7 @@ test('a server that does not name repositories: what is signed counts, what is n
 test("a backup in the run of a fork's pull request fails, for no other run would read it", async () => {
   const store = stores.open({ variables: github.startRun('octo/shop', 'evil/shop') })
   await store.put(CHUNK, bytes)
-  await expect(store.commit([])).rejects.toThrow(/is of the run of a fork's pull request: no other run will read it/)
+  await expect(store.groups.commit([])).rejects.toThrow(/is of the run of a fork's pull request: no other run will read it/)
   expect(await keysOf()).toEqual([])
 })
 

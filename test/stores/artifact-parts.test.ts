@@ -1,9 +1,16 @@
-import { encodeParts, type Holding, parseParts, type Parts, unneeded, wholeness } from '../../src/stores/artifact/parts.ts'
+import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
+import { type Holding, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
+import { encodeParts, parseParts, type Parts } from '../../src/stores/artifact/parts.ts'
 import { artifactRetention, daysWanted, grantedDays } from '../../src/stores/artifact/retention.ts'
 
 const DAY = 86_400_000
 const snapshot = (day: number, set = 'app') => `snapshots/${set}/202601${String(day).padStart(2, '0')}T000000Z-00000000.json.zst`
 const at = (day: number) => new Date(Date.UTC(2026, 0, day))
+
+/** As a prune with the default grace decides. */
+function unneeded(holdings: readonly Holding[], kept: ReadonlySet<string>, now: Date, grace = DAY): Holding[] {
+  return unneededOf(holdings, now, { kept, grace, builtOn: SNAPSHOTS_BUILT_ON })
+}
 
 function needOf(day: number): Holding['needs'][number] {
   return { artifact: day, name: 'lifeboat-app', run: 1, expires: null, objects: [[`chunks/aa/${day}`, 1]] }
@@ -11,7 +18,7 @@ function needOf(day: number): Holding['needs'][number] {
 
 /** The artifact of the backup of a day, which needs those of other days. */
 function backup(day: number, needs: number[] = [], set = 'app'): Holding {
-  return { id: day, name: 'lifeboat-app', created: at(day), objects: new Set([snapshot(day, set), `chunks/aa/${day}`]), needs: needs.map(needOf) }
+  return { id: day, name: 'lifeboat-app', size: 1000, set, created: at(day), objects: new Set([snapshot(day, set), `chunks/aa/${day}`]), needs: needs.map(needOf) }
 }
 
 const week = [backup(1), backup(2, [1]), backup(3, [1, 2]), backup(4, [1]), backup(5), backup(6, [5]), backup(7, [5])]
@@ -29,6 +36,13 @@ test.each<[string, Holding[], number[], number, number[]]>([
   expect(unneeded(holdings, new Set(kept.map((day) => snapshot(day))), now).map(({ id }) => id)).toEqual(expected)
 })
 
+test('a longer grace keeps more: younger artifacts, and the newest before them that a backup may build on', () => {
+  const holdings = [...week, backup(8), backup(9)]
+  for (const [days, going] of [[0.5, [1, 2, 3, 4, 6]], [2.5, [1, 2, 3, 4]], [5.5, []]] as const) {
+    expect(unneeded(holdings, new Set(), at(10), days * DAY).map(({ id }) => id)).toEqual(going)
+  }
+})
+
 test('each set keeps its own newest', () => {
   const holdings = [backup(1, [], 'a'), backup(2, [], 'b'), backup(3, [], 'b'), backup(4, [], 'b'), backup(5, [], 'b')]
   expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([2])
@@ -39,7 +53,7 @@ test('an artifact without a snapshot is none of a backup, and is not deleted', (
 })
 
 test('an artifact with proofs alone goes with the last of their snapshots', () => {
-  const proofs = (id: number, ...days: number[]): Holding => ({ id, name: 'lifeboat-app', created: at(8), objects: new Set(days.map((day) => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', `.20260108T000000Z-00000000.list-verified.${'0'.repeat(32)}.json`))), needs: [] })
+  const proofs = (id: number, ...days: number[]): Holding => ({ id, name: 'lifeboat-app', size: 1000, set: 'app', created: at(8), objects: new Set(days.map((day) => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', `.20260108T000000Z-00000000.list-verified.${'0'.repeat(32)}.json`))), needs: [] })
   const holdings = [...week, proofs(21, 1), proofs(22, 1, 7), proofs(23, 7), proofs(24, 99)]
   expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 21, 24])
   expect(unneeded(holdings, new Set([snapshot(1)]), at(20)).map(({ id }) => id)).toEqual([2, 3, 4, 24])

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { artifactRetention } from '../../src/stores/artifact/retention.ts'
+import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
 import { type ArtifactStore, LostPart } from '../../src/stores/artifact/store.ts'
 import { DamagedObject, NotFound } from '../../src/stores/store.ts'
 import { LifeboatError } from '../../src/error.ts'
@@ -42,7 +43,7 @@ async function backUp(day: number, chunks: string[], needs: string[] = [], store
   await store.put('lifeboat.json', Buffer.from('{}'))
   for (const chunk of chunks) await store.put(chunk, bytes(chunk))
   await store.put(snapshot(day), bytes(`snapshot ${day}`))
-  await store.commit(needs)
+  await store.groups.commit(needs)
   return store
 }
 
@@ -95,7 +96,7 @@ test('before the commit nothing is uploaded, and closing discards what was put',
 })
 
 test('a backup that put nothing commits nothing', async () => {
-  await stores.open().commit([])
+  await stores.open().groups.commit([])
   expect(github.artifacts).toEqual([])
 })
 
@@ -105,7 +106,7 @@ test('only what a backup adds is staged, and nothing stays on disk after the com
   await store.put('chunks/bb/two', bytes('two'))
   expect(readdirSync(stores.temporary, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual(['two'])
   await store.put(snapshot(2), bytes('snapshot'))
-  await store.commit(['chunks/aa/one'])
+  await store.groups.commit(['chunks/aa/one'])
   expect(readdirSync(stores.temporary)).toEqual([])
 })
 
@@ -141,7 +142,7 @@ test('to list snapshots only ends of artifacts are read, to get a chunk only tha
   await store.put('chunks/aa/large', Buffer.alloc(3_000_000, 'x'))
   await store.put('chunks/aa/small', bytes('small'))
   await store.put(snapshot(1), bytes('snapshot'))
-  await store.commit([])
+  await store.groups.commit([])
   github.calls.length = 0
   const other = stores.open()
   expect(await keysOf(other, 'snapshots/')).toEqual([snapshot(1)])
@@ -213,7 +214,7 @@ test('a file that vanishes between staging and upload is an error, not a smaller
   await store.put('chunks/aa/two', bytes('two'))
   rmSync(staged('two'))
   await store.put(snapshot(1), bytes('snapshot'))
-  const error = await failure(store.commit([]))
+  const error = await failure(store.groups.commit([]))
   expect(error.message).toMatch(/two/)
   await store.close()
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([])
@@ -224,7 +225,7 @@ test('a staged file that is no longer what was put is an error', async () => {
   await store.put('chunks/aa/one', bytes('one'))
   truncateSync(staged('one'), 10)
   await store.put(snapshot(1), bytes('snapshot'))
-  expect((await failure(store.commit([]))).message).toMatch(/artifact lifeboat-shop \(\d+\) lacks 1 of the 3 objects put, chunks\/aa\/one among them/)
+  expect((await failure(store.groups.commit([]))).message).toMatch(/artifact lifeboat-shop \(\d+\) lacks 1 of the 3 objects put, chunks\/aa\/one among them/)
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([])
 })
 
@@ -232,7 +233,7 @@ test('what GitHub reports to have must be what was sent', async () => {
   const store = stores.open()
   await store.put(snapshot(1), bytes('snapshot'))
   github.claimedDigest = `sha256:${'00'.repeat(32)}`
-  const error = await failure(store.commit([]))
+  const error = await failure(store.groups.commit([]))
   expect(error.message).toMatch(/is not what was uploaded: GitHub has \d+ bytes, sha256:0{64}; sent were \d+ bytes, sha256:/)
 })
 
@@ -240,7 +241,7 @@ test('an artifact that GitHub lists a little late is waited for', async () => {
   const store = stores.open()
   await store.put(snapshot(1), bytes('snapshot'))
   github.hiddenListings = 2
-  await store.commit([])
+  await store.groups.commit([])
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([snapshot(1)])
 })
 
@@ -250,7 +251,7 @@ test('a backup does not commit when what it builds on was deleted while it ran',
   await keysOf(store)
   github.artifacts.length = 0
   await store.put(snapshot(2), bytes('snapshot'))
-  const error = await failure(store.commit(['chunks/aa/one']))
+  const error = await failure(store.groups.commit(['chunks/aa/one']))
   expect(error.message).toBe('chunks/aa/one, which this backup builds on, was deleted while it ran')
   expect(github.artifacts).toEqual([])
 })
@@ -259,7 +260,7 @@ test('objects carry the day they expire, and the store says until when a new sna
   await backUp(1, ['chunks/aa/one'])
   const store = stores.open()
   for await (const { expires } of store.list('chunks/')) expect(expires).toEqual(github.artifacts[0]!.expires)
-  expect(Math.round((store.neededUntil().getTime() - github.now().getTime()) / DAY)).toBe(30)
+  expect(Math.round((store.groups.neededUntil().getTime() - github.now().getTime()) / DAY)).toBe(30)
 })
 
 test('a shorter retention than asked for is reported', async () => {
@@ -284,8 +285,10 @@ test('a part that has expired: the error says which snapshots are lost and which
   const error = await store.get('chunks/aa/old', ANY_SIZE).catch((error: unknown) => error)
   expect(error).toBeInstanceOf(LostPart)
   expect(String(error)).toMatch(/chunks\/aa\/old was in artifact lifeboat-shop \(\d+\), which has expired or was deleted; it was to expire on .*Snapshots lost with it: 20261104T020000Z-00000004, 20261102T020000Z-00000002; the newest whole snapshot is 20261103T020000Z-00000003/)
-  expect(await store.wholeness()).toEqual({ lost: [snapshot(4), snapshot(2)], newestWhole: snapshot(3) })
+  expect(await store.groups.wholeness()).toEqual({ lost: [snapshot(4), snapshot(2)], newestWhole: snapshot(3) })
 })
+
+const released = { grace: DAY, builtOn: SNAPSHOTS_BUILT_ON, dryRun: false }
 
 test('releasing deletes the artifacts that nothing kept needs, and only those', async () => {
   for (const day of [1, 2, 3, 4, 5, 6]) {
@@ -295,33 +298,45 @@ test('releasing deletes the artifacts that nothing kept needs, and only those', 
   github.offset = 30 * DAY
   const [first, second, third, ...rest] = github.artifacts.map(({ id }) => id)
   const kept = new Set([4, 5, 6].map((day) => snapshot(day)))
-  const dry = await stores.open({ token: github.token('write') }).release(kept, true)
+  const dry = await stores.open({ token: github.token('write') }).groups.release({ ...released, kept, dryRun: true })
   expect(new Set(dry.artifacts.map(({ id }) => id))).toEqual(new Set([second, third]))
   // The first has no snapshot that is kept, but they lean on a chunk of it.
   expect(dry.staying).toMatchObject([{ id: first, name: 'lifeboat-shop', neededBy: [6, 5, 4].map((day) => snapshot(day)) }])
   expect(github.artifacts.length).toBe(6)
   const store = stores.open({ token: github.token('write') })
-  expect(await store.release(kept)).toMatchObject({ deleted: 2, permitted: true })
+  expect(await store.groups.release({ ...released, kept })).toMatchObject({ deleted: 2, permitted: true })
   expect(github.artifacts.map(({ id }) => id)).toEqual([first, ...rest])
   expect(await store.get('chunks/aa/1', ANY_SIZE)).toEqual(bytes('chunks/aa/1'))
-  expect((await store.wholeness()).lost).toEqual([])
+  expect((await store.groups.wholeness()).lost).toEqual([])
+})
+
+test('unneeded artifacts stay for as long as the grace says', async () => {
+  for (const day of [1, 2, 3, 4, 5]) {
+    github.offset = day * DAY
+    await backUp(day, [`chunks/aa/${day}`])
+  }
+  github.offset = 6 * DAY
+  for (const [grace, count] of [[DAY / 2, 2], [1.5 * DAY, 1], [6 * DAY, 0]] as const) {
+    const { artifacts } = await stores.open().groups.release({ ...released, grace, kept: new Set(), dryRun: true })
+    expect(artifacts).toHaveLength(count)
+  }
 })
 
 test('without actions: write it tells that nothing can be deleted', async () => {
   for (const day of [1, 2, 3, 4]) await backUp(day, [`chunks/aa/${day}`])
   github.offset = 30 * DAY
   const oldest = github.artifacts[0]!.id
-  expect(await stores.open().release(new Set([2, 3, 4].map((day) => snapshot(day))))).toMatchObject({ artifacts: [{ id: oldest, name: 'lifeboat-shop' }], deleted: 0, permitted: false })
+  expect(await stores.open().groups.release({ ...released, kept: new Set([2, 3, 4].map((day) => snapshot(day))) })).toMatchObject({ artifacts: [{ id: oldest, name: 'lifeboat-shop' }], deleted: 0, permitted: false })
   expect(github.artifacts.length).toBe(4)
 })
 
 test('what another set has put under a similar name is never deleted', async () => {
   const store = stores.open({ set: 'shop.2' })
   await store.put(snapshot(1, 'shop.2'), bytes('theirs'))
-  await store.commit([])
+  await store.groups.commit([])
   for (const day of [1, 2, 3, 4]) await backUp(day, [`chunks/aa/${day}`])
   github.offset = 30 * DAY
-  await stores.open({ token: github.token('write') }).release(new Set([4].map((day) => snapshot(day))))
+  await stores.open({ token: github.token('write') }).groups.release({ ...released, kept: new Set([snapshot(4)]) })
   expect(github.artifacts[0]!.name).toBe('lifeboat-shop.2')
 })
 
@@ -382,7 +397,7 @@ test('a folder that cannot be staged in is named, with what to do', async () => 
   const store = stores.open({ temporary: '/dev/null/nowhere' })
   const error = await failure(store.put('chunks/aa/one', bytes('one')))
   expect(error.message).toMatch(/^cannot stage chunks\/aa\/one in \/dev\/null\/nowhere.*ENOTDIR/)
-  expect(error.hint).toMatch(/free some space.*RUNNER_TEMP/)
+  expect(error.hint).toMatch(/Free some space.*RUNNER_TEMP/)
 })
 
 test('an interrupt ends an upload at once', async () => {
@@ -390,7 +405,7 @@ test('an interrupt ends an upload at once', async () => {
   const store = stores.open({ signal: controller.signal })
   await store.put(snapshot(1), bytes('snapshot'))
   github.faults.push({ match: 'CreateArtifact', kind: 'stall' })
-  const committed = failure(store.commit([]))
+  const committed = failure(store.groups.commit([]))
   while (!github.calls.some(({ path }) => path.includes('CreateArtifact'))) await new Promise((resolve) => setTimeout(resolve, 5))
   controller.abort(new LifeboatError('interrupted'))
   expect((await committed).message).toBe('interrupted')

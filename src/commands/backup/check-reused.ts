@@ -7,6 +7,7 @@ import { proveSnapshot } from '../../repository/proofs.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { SampledCheck, sampleOf } from '../../repository/sampled-check.ts'
 import { chunkKey } from '../../repository/snapshot.ts'
+import { storesOf } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
@@ -34,13 +35,13 @@ export class ReusedCheck {
     this.#environment = environment
     const chunks = (known.newest?.chunks ?? []).filter((chunk) => chunk !== undefined)
     const sample = keys.identity === undefined ? [] : sampleOf(chunks, share === undefined ? {} : { share, most: Infinity }, Math.random)
-    this.#checks = sample.length === 0 ? [] : (store.live ?? [store]).map((one) => new SampledCheck(one, keys, sample, environment.signal))
+    this.#checks = sample.length === 0 ? [] : storesOf(store).map((one) => new SampledCheck(one, keys, sample, environment.signal))
     known.checkWith(this.#checks)
   }
 
   /** Told of an object that the backup itself found damaged. */
   found(error: unknown): void {
-    if (error instanceof DamagedChunk) this.#note((this.#store.live ?? [this.#store])[0]!, error)
+    if (error instanceof DamagedChunk) this.#note(storesOf(this.#store)[0]!, error)
   }
 
   /** Waits for the reading, reports what was found, and stores proofs of it. */

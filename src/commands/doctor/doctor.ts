@@ -63,7 +63,7 @@ async function tryDestination(inputs: Inputs['doctor'], environment: Environment
       const checks = await tryStore(store, () => environment.now(), environment.signal)
       if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined) checks.push(await tryKey(inputs['encryption-key'], store))
       checks.push(...(await tryRecoveryFiles(store)))
-      return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(inputs, store, environment) }
+      return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(store, environment) }
     } finally {
       await store.close()
     }
@@ -74,8 +74,8 @@ async function tryDestination(inputs: Inputs['doctor'], environment: Environment
 }
 
 /** Artifacts are staged on this machine before they are uploaded. */
-function freeFor({ destination }: Inputs['doctor'], store: Store, { temporary, report }: Environment): Promise<number | undefined> {
-  return spaceIn(destination.immutable ? new FileStore(temporary) : store, undefined, { report })
+function freeFor(store: Store, { report }: Environment): Promise<number | undefined> {
+  return spaceIn(store.groups ? new FileStore(store.groups.staging) : store, undefined, { report })
 }
 
 /** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */

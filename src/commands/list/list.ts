@@ -97,7 +97,7 @@ export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { se
 export async function expiries(store: Store): Promise<ReadonlyMap<string, Date>> {
   const found = new Map<string, Date>()
   // Elsewhere nothing expires, and to list every object would take its time.
-  if (store.neededUntil) for await (const { key, expires } of store.list('')) if (expires) found.set(key, expires)
+  if (store.groups) for await (const { key, expires } of store.list('')) if (expires) found.set(key, expires)
   return found
 }
 

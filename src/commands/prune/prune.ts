@@ -10,6 +10,7 @@ import { carryDamage } from '../../repository/carry-damage.ts'
 import { idOf, noSuchSet, setOf } from '../../repository/catalog.ts'
 import { collectGarbage } from '../../repository/garbage.ts'
 import type { Keys } from '../../repository/keys.ts'
+import { SNAPSHOTS_BUILT_ON } from '../../repository/known.ts'
 import { readLabels } from '../../repository/labels.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { missingHint, missingText, readReferences, type References, type SnapshotSeen } from '../../repository/references.ts'
@@ -96,8 +97,9 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   }
   const staying = decisions.filter(({ keep, snapshot }) => keep && snapshot.authentic).map(({ snapshot }) => snapshot.key)
   const beforeGoing = (): Promise<void> => carryDamage(store, keys, set, { going: going.map(idOf), staying }, reading.now)
-  if (store.release) {
-    result.artifacts = await store.release(new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key)), dryRun)
+  if (store.groups) {
+    const kept = new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key))
+    result.artifacts = await store.groups.release({ kept, grace, builtOn: SNAPSHOTS_BUILT_ON, dryRun })
     if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   } else {
     result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal)
@@ -112,7 +114,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
 async function refuseWithoutSnapshots(store: Store, references: References, options: PruneOptions, { report }: Environment): Promise<void> {
   const { force, dryRun } = options
   // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
-  if (store.release || force) return
+  if (store.groups || force) return
   const problem = await whyIncomplete(store, references, options)
   if (problem && !dryRun) throw problem
   if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
@@ -153,7 +155,7 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
   const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
   const foreign = ofSet.filter(({ authentic }) => !authentic)
   if (foreign.length > 0) report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0]!.id} among them`, 'To prune those of another key, give that key.')
-  const lost = new Set((await store.wholeness?.())?.lost)
+  const lost = new Set((await store.groups?.wholeness())?.lost)
   const labels = await readLabels(store, keys, set)
   for (const { problem } of labels.values()) if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))

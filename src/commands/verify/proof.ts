@@ -18,7 +18,7 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
     for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
       await proveSnapshot(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })
     }
-    await own.commit?.([])
+    await own.groups?.commit([])
     return true
   } catch (error) {
     signal.throwIfAborted()

@@ -4,6 +4,7 @@ import { inParallel } from '../../net/retry.ts'
 import type { Authenticator } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
 import { Gone, type RestApi, type RunService, type ServiceArtifact, type Variables } from './github.ts'
+import type { Holding } from './holdings.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
 import { LeftOut } from './left-out.ts'
 import type { ZipEntry } from './zip.ts'
@@ -44,6 +45,10 @@ export interface Held {
   set: string
   entries: ReadonlyMap<string, HeldEntry>
   needs: Parts['needs']
+}
+
+export function holding({ artifact: { id, name, size, created }, set, entries, needs }: Held): Holding {
+  return { id, name, size, set, created, objects: new Set(entries.keys()), needs }
 }
 
 /** `own`: of this run, and not to be had from the REST API. */

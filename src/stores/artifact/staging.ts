@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { objectKey } from './parts.ts'
+import { objectKey, PARTS } from './parts.ts'
 import { LARGEST_DIRECTORY } from './zip.ts'
 
 export interface Staged {
@@ -19,6 +19,8 @@ export class Staging {
   readonly root: string
   readonly #folder: string
   readonly #objects = new Map<string, Staged>()
+  /** By key, what is in every artifact of a backup, so that each can be read by itself: the mark of the store, key files, how to recover. */
+  readonly #common = new Map<string, Uint8Array>()
   #made = false
   /** Bytes that the directory of the zip file will have, generously counted. */
   #directory = 0
@@ -32,7 +34,22 @@ export class Staging {
     return this.#objects
   }
 
+  /** Keys of the objects that belong to one backup. */
+  get content(): string[] {
+    return [...this.#objects.keys()].filter((key) => !isCommon(key))
+  }
+
   async put(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#stage(key, bytes)
+    if (isCommon(key)) this.#common.set(key, bytes)
+  }
+
+  /** Stages what is in every artifact of a backup, or takes it away for one without. */
+  async stageCommon(wanted: boolean): Promise<void> {
+    for (const [key, bytes] of this.#common) await (wanted ? this.#stage(key, bytes) : this.#remove(key))
+  }
+
+  async #stage(key: string, bytes: Uint8Array): Promise<void> {
     const file = path.join(this.root, objectKey.parse(key))
     const written = path.join(this.#folder, randomUUID())
     const staged = { file, size: bytes.length, crc: crc32(bytes), sha256: createHash('sha256').update(bytes).digest('hex') }
@@ -42,7 +59,10 @@ export class Staging {
       await writeFile(written, bytes, { mode: 0o600 })
       await rename(written, file)
     } catch (cause) {
-      throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, { cause, hint: 'What a backup adds is gathered there before it is uploaded: free some space, or set RUNNER_TEMP to a larger disk.' })
+      throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, {
+        cause,
+        hint: 'A backup gathers there what it adds before it uploads it. Free some space, or set RUNNER_TEMP to a larger disk.',
+      })
     }
     if (!this.#objects.has(key)) this.#directory += key.length + 80
     this.#objects.set(key, staged)
@@ -56,14 +76,25 @@ export class Staging {
   }
 
   async delete(key: string): Promise<void> {
+    this.#common.delete(key)
+    await this.#remove(key)
+  }
+
+  async #remove(key: string): Promise<void> {
     const staged = this.#objects.get(key)
     this.#objects.delete(key)
     if (staged) await rm(staged.file, { force: true })
   }
 
+  /** Removes all objects. The common ones are staged again for the next artifact. */
   async clear(): Promise<void> {
     this.#objects.clear()
     this.#directory = 0
     if (this.#made) await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+/** These do not belong to one backup. */
+function isCommon(key: string): boolean {
+  return key !== PARTS && /^(keys\/)?[^/]+$/.test(key)
 }

@@ -1,0 +1,82 @@
+import type { Release, Released, Wholeness } from '../store.ts'
+import type { Parts } from './parts.ts'
+
+/** An artifact of a backup, as far as decisions depend on it. Pure. */
+export interface Holding {
+  id: number
+  name: string
+  /** Bytes of the zip file. */
+  size: number
+  set: string
+  created: Date
+  objects: ReadonlySet<string>
+  needs: Parts['needs']
+}
+
+/** Which snapshots have lost a part, and the newest one that has not, by key; newest first. */
+export function wholeness(holdings: readonly Holding[]): Wholeness {
+  const present = new Set(holdings.flatMap(({ objects }) => [...objects]))
+  const isLost = ({ needs }: Holding): boolean => needs.some(({ objects }) => objects.some(([key]) => !present.has(key)))
+  const lost = new Set(holdings.filter(isLost).flatMap(snapshotsOf))
+  const all = [...new Set(holdings.flatMap(snapshotsOf))].toSorted(newestFirst)
+  return { lost: all.filter((key) => lost.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
+}
+
+/**
+ * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one, and no object that one needs. A backup that is running may build on
+ * the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay as well.
+ */
+export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace, builtOn }: Omit<Release, 'dryRun'>): Holding[] {
+  const isYoung = ({ created }: Pick<Holding, 'created'>): boolean => now.getTime() - created.getTime() < grace
+  const protectedKeys = new Set([...kept, ...newestOfSets(holdings, isYoung, builtOn)])
+  const needed = new Set<number>()
+  for (const holding of holdings) {
+    if (!judgedBy(holding).some((key) => protectedKeys.has(key))) continue
+    needed.add(holding.id)
+    for (const need of holding.needs) needed.add(need.artifact)
+  }
+  return holdings.filter((holding) => !needed.has(holding.id) && judgedBy(holding).length > 0 && !isYoung(holding))
+}
+
+/** Artifacts that stay although they hold snapshots and none to keep, and the snapshots to keep that need them. */
+export function stayingWithout(staying: readonly Holding[], kept: ReadonlySet<string>): Released['staying'] {
+  const keptIn = (holding: Holding): string[] => snapshotsOf(holding).filter((key) => kept.has(key))
+  const needing = (id: number): Holding[] => staying.filter(({ needs }) => needs.some(({ artifact }) => artifact === id))
+  return staying
+    .filter((holding) => snapshotsOf(holding).length > 0 && keptIn(holding).length === 0)
+    .map((holding) => ({ ...described(holding), neededBy: needing(holding.id).flatMap(keptIn) }))
+}
+
+export function described({ id, name, size }: Holding): Released['artifacts'][number] {
+  return { id, name, size }
+}
+
+/** Of each set, the snapshots that a running backup may build on: all young ones, and the newest when the oldest of these backups began. */
+function newestOfSets(holdings: readonly Holding[], isYoung: (snapshot: Pick<Holding, 'created'>) => boolean, builtOn: number): string[] {
+  const all = holdings.flatMap((holding) => snapshotsOf(holding).map((key) => ({ key, created: holding.created })))
+  return [...Map.groupBy(all, ({ key }) => key.split('/')[1]).values()].flatMap((ofSet) => {
+    const young = ofSet.filter(isYoung)
+    const old = ofSet.filter((snapshot) => !isYoung(snapshot)).toSorted((a, b) => newestFirst(a.key, b.key))
+    return [...young, ...old.slice(0, builtOn)].map(({ key }) => key)
+  })
+}
+
+/** The snapshots that decide about an artifact: those in it, and those that its proofs are of. */
+function judgedBy(holding: Holding): string[] {
+  return [...snapshotsOf(holding), ...provedBy(holding)]
+}
+
+function snapshotsOf({ objects }: Holding): string[] {
+  return [...objects].filter((key) => key.startsWith('snapshots/'))
+}
+
+/** Keys of the snapshots that proofs are of: a proof is put after its backup's artifact was made, so it has an artifact of its own. */
+function provedBy({ objects }: Holding): string[] {
+  const proofs = [...objects].filter((key) => key.startsWith('proofs/'))
+  return proofs.map((key) => key.replace(/^proofs\/([^/]+)\/([^./]+).*$/, 'snapshots/$1/$2.json.zst'))
+}
+
+function newestFirst(a: string, b: string): number {
+  const [idA, idB] = [a, b].map((key) => key.slice(key.lastIndexOf('/') + 1))
+  return idA! < idB! ? 1 : -1
+}
