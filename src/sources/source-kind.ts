@@ -1,18 +1,38 @@
 import type { Environment } from '../environment.ts'
+import type { SshAccess, SshTarget } from '../net/ssh/connection.ts'
+import type { Finding } from '../report/finding.ts'
 import type { VerifyLevel } from '../repository/levels.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
+import type { Destination } from '../stores/kind.ts'
+import type { Patterns } from './files/selection.ts'
+import type { Source } from './source.ts'
 
 /**
- * A kind of source: how its sources are verified, described, compared and listed. Everything known of a kind is in its folder, and one line in all.ts
- * adds it; no other code tests for a kind by name.
+ * A kind of source: how its sources are found, read, verified, described, compared and restored. Everything known of a kind is in its folder, and one
+ * line in all.ts adds it; no other code tests for a kind by name.
  */
-export interface SourceKind<D extends Details = Details, C extends Differences = Differences> {
+export interface SourceKind<L extends Location = Location, D extends Details = Details, C extends Differences = Differences> {
+  /** The `kind` of its locations; unique. */
+  readonly name: string
   /** The name that snapshots record (docs/format.md). Kinds that record the same name keep their data in the same way. */
   readonly recorded: string
   /** Databases are named by the inputs for databases, volumes by those for volumes. */
   readonly noun: 'database' | 'volume'
   /** Singular and plural of what `entries` counts. */
   readonly entryNoun: readonly [one: string, many: string]
+  /** The form of the text that `parse` reads, for messages: `docker: and the name of a volume`. */
+  readonly form: string
+
+  /** Reads where a source is, or is restored to. Null: the text is of another kind. Throws InvalidValue, which shows no secret. */
+  parse(text: string): L | null
+  /** Every part of such a text that must be masked. The text may be malformed. */
+  secrets(text: string): string[]
+  /** The sources of a backup. Throws for what is wrong with the settings; nothing is reached before `Source.open`. */
+  sources(given: readonly GivenSource<L>[], settings: BackupSettings, context: SourceContext): Source[]
+  /** A target to restore into. Throws for what is wrong with the settings; nothing is reached before `RestoreTarget.restore`. */
+  target(location: L, settings: RestoreSettings, context: SourceContext): RestoreTarget
+  /** Tries sources for real: whatever could keep a backup from being made, or from being whole. */
+  diagnose?(given: readonly GivenSource<L>[], settings: AccessSettings, context: SourceContext): Promise<Diagnosed>
 
   /** The data that a restore reads. Throws a LifeboatError if the record contradicts itself, or is not of this kind. */
   contents(source: SourceRecord): Contents
@@ -38,6 +58,123 @@ export interface SourceKind<D extends Details = Details, C extends Differences =
 export interface SourceContext extends Environment {
   /** Whether client programs of a database may be fetched if they are not installed. */
   readonly clientInstall: 'auto' | 'never'
+}
+
+/** Where a source is, or is restored to. Each kind adds what it needs to reach it. */
+export interface Location {
+  /** The name of the kind. */
+  readonly kind: string
+}
+
+/** A source to back up, under the name that the snapshot records. */
+export interface GivenSource<L extends Location = Location> {
+  readonly name: string
+  readonly location: L
+  /** Of its files, those to back up. */
+  readonly patterns: Patterns
+}
+
+/** How sources and targets are reached. */
+export interface AccessSettings {
+  /** An SSH server that databases are reached through. */
+  readonly tunnel: SshTarget | undefined
+  readonly ssh: SshAccess
+  /** Of a request to a service, in milliseconds. */
+  readonly timeout: number
+}
+
+/** The inputs of a backup that kinds of sources take. */
+export interface BackupSettings extends AccessSettings {
+  /** What to do about files that may not be read. */
+  readonly onUnreadable: 'fail' | 'warn'
+  /** Read every file, also those that look unchanged. */
+  readonly rescan: boolean
+  /** Of the container through which Docker volumes are reached. */
+  readonly dockerImage: string
+  /** Of pg_dump: its arguments, how long it waits for a lock in milliseconds, and whether a pooler in transaction mode is accepted. */
+  readonly dump: { readonly arguments: string; readonly lockTimeout: number; readonly allowPooler: boolean }
+  /** The stores of the backup, which no source may contain. */
+  readonly destinations: readonly Destination[]
+}
+
+/** The inputs of a restore that kinds of sources take. */
+export interface RestoreSettings extends AccessSettings {
+  readonly mode: RestoreMode
+  readonly dockerImage: string
+  /** Of volumes and buckets. */
+  readonly files: FileSettings
+  /** Of databases. */
+  readonly objects: ObjectSettings
+}
+
+export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite'
+
+export interface FileSettings {
+  /** gitignore(5) patterns of the files to restore; all if there are none. */
+  readonly paths: readonly string[]
+  /** Owners of restored files: the users with the same numbers, with the same names, or the one who restores. */
+  readonly owners: 'number' | 'name' | 'none'
+  /** Put objects of a bucket also if the target has them with the same size and ETag. */
+  readonly rewrite: boolean
+  /** Delete objects of the target bucket that are not in the backup. */
+  readonly deleteExtra: boolean
+}
+
+export interface ObjectSettings {
+  /** Only these schemas and tables; all if both are empty. */
+  readonly schemas: readonly string[]
+  readonly tables: readonly (string | readonly [schema: string, name: string])[]
+  readonly only: 'schema' | 'data' | undefined
+  readonly noOwner: boolean
+  readonly noPrivileges: boolean
+  readonly noTablespaces: boolean
+  readonly disableTriggers: boolean
+  readonly databaseSettings: boolean | undefined
+  /** Connections that restore at the same time. */
+  readonly jobs: number
+}
+
+export interface RestoreTarget {
+  /** Writes a source into the target. Throws if nothing could be restored, or the restore was interrupted. */
+  restore(stored: SourceToRestore): Promise<Restored>
+  /** Safe to call at any time and more than once. */
+  close(): Promise<void>
+}
+
+export interface SourceToRestore extends StoredSource {
+  /** The id of its snapshot. */
+  readonly snapshot: string
+}
+
+/** What a restore did. The members after `errors` are of some kinds only. */
+export interface Restored {
+  /** Host, port and database of the target, without secrets; or its folder, Docker volume or bucket. */
+  target: string
+  mode: RestoreMode
+  /** Raw bytes of the archive. */
+  size: number
+  /** Entries selected, and of these restored without an error. */
+  entries: number
+  restored: number
+  /** Every error that a program which restores printed. */
+  errors: string[]
+  /** Of a database: the content of the target now. */
+  left?: 'everything' | 'part' | 'unchanged' | 'dropped'
+  /** Of a part of a database: dependencies that were restored too or left alone, and objects left out. */
+  selection?: { added: string[]; kept: string[]; leftOut: { what: string; why: string }[] }
+  /** Owner, privileges, comment and settings of the archived database itself; absent if they were not asked for and only a part was restored. */
+  databaseSettings?: 'applied' | 'left as they are'
+  /** Materialized views that were filled after the rows were loaded. */
+  refreshed?: string[]
+  /** Of a bucket: objects that the target had already, and those deleted from it. */
+  unchanged?: number
+  deleted?: number
+}
+
+export interface Diagnosed {
+  findings: Finding[]
+  /** Bytes of the sources where they are; 0 if unknown. */
+  size: number
 }
 
 /** A source in a snapshot, with access to its streams. */

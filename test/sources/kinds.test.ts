@@ -26,7 +26,7 @@ test('a source of a kind that this version does not know is listed, shown and co
   expect(listed.result.snapshots[0]).toMatchObject({ id: second.id, sources: [{ name: 'shop', kind: 'mysql', size: 1000 }] })
   const shown = await dispatched('show', store)
   expect(shown.result.sources).toMatchObject([{ name: 'shop', kind: 'mysql', size: 1000, streams: [{ name: 'shop.sql', format: 'mysqldump' }] }])
-  expect(shown.text).toMatch(/^shop \(mysql\): 1.0 kB$/m)
+  expect(shown.text).toMatch(/^shop \(mysql\): 1.00 kB$/m)
   const compared = await dispatched('diff', { ...store, from: first.id, to: second.id })
   expect(compared.result.sources).toEqual([{ name: 'shop', kind: 'mysql', from: 1000, to: 1000, identical: false }])
   const verified = await dispatched('verify', { ...store, level: 'read' })

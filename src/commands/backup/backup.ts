@@ -140,7 +140,7 @@ function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environm
 
 function databases(connections: readonly NamedConnection[], route: Route, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
   const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
-  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, route, ...programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
+  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, route, programs: () => programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
 }
 
 async function storeSources(sources: readonly Source[], writer: Writer, known: KnownChunks, environment: Environment): Promise<{ records: SourceRecord[]; results: SourceResult[] }> {

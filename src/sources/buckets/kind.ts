@@ -1,4 +1,93 @@
+import { LifeboatError } from '../../error.ts'
+import type { Destination } from '../../stores/kind.ts'
+import { isS3, type S3Destination, s3Kind } from '../../stores/s3/destination.ts'
+import { MOST_NAMED } from '../files/facts.ts'
 import { fileArchive } from '../files/file-archive.ts'
+import { volumeParts } from '../files/verify.ts'
+import type { Location, Restored, RestoreSettings, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
+import type { BucketAccess } from './bucket.ts'
+import { restoreBucket } from './restore.ts'
+import { BucketSource } from './source.ts'
 
-/** A bucket of an S3 service, or the part of it with a prefix. */
-export const bucket = { ...fileArchive, recorded: 'bucket' }
+interface BucketLocation extends Location {
+  kind: 'bucket'
+  destination: S3Destination
+}
+
+/** A bucket of an S3 service, or the objects in it whose keys begin with a prefix. */
+export const bucket: SourceKind<BucketLocation> = {
+  ...fileArchive,
+  name: 'bucket',
+  recorded: 'bucket',
+  form: 's3://bucket/prefix',
+  parse: (text) => (text.startsWith('s3:') ? { kind: 'bucket', destination: s3Kind.parse(text) } : null),
+  secrets(text) {
+    const start = text.indexOf('s3:')
+    return start < 0 ? [] : s3Kind.secrets(text.slice(start).trim())
+  },
+  sources: (given, settings, context) =>
+    given.map(({ name, location: { destination }, patterns }) => {
+      refuseOwnStore(name, destination, settings.destinations)
+      const { onUnreadable, rescan, timeout } = settings
+      const open = (signal: AbortSignal) => openBucket(destination, timeout, { ...context, signal })
+      return new BucketSource({ name, patterns, onUnreadable, rescan, where: destination.text, open, signal: context.signal, report: context.report })
+    }),
+  target: ({ destination }, settings, context) => ({
+    restore: (stored) => restoreInto(destination, stored, settings, context),
+    close: async () => undefined,
+  }),
+}
+
+/** The SDK is large, and loaded only if there is a bucket. */
+async function openBucket(destination: S3Destination, timeout: number, { variables, signal, report }: SourceContext): Promise<BucketAccess> {
+  const { openBucket } = await import('./bucket.ts')
+  return openBucket(destination, { variables, signal, report, timeout })
+}
+
+/** A bucket that holds its own backups would grow with each of them. */
+function refuseOwnStore(name: string, volume: S3Destination, destinations: readonly Destination[]): void {
+  for (const store of destinations) {
+    if (!isS3(store) || store.bucket !== volume.bucket || store.endpoint !== volume.endpoint) continue
+    if (!store.prefix.startsWith(volume.prefix) && !volume.prefix.startsWith(store.prefix)) continue
+    throw new LifeboatError(`the volume ${name} and the store ${store.text} lie in each other`, {
+      hint: 'Store backups in another bucket, or give both a prefix of their own.', status: 2,
+    })
+  }
+}
+
+async function restoreInto(destination: S3Destination, { source, read }: SourceToRestore, settings: RestoreSettings, context: SourceContext): Promise<Restored> {
+  const { mode, files, timeout } = settings
+  if (source.kind !== bucket.recorded) {
+    const hint = 'Files are restored into a folder; from there, `aws s3 sync` or `rclone sync` copies them into a bucket.'
+    throw new LifeboatError(`the volume ${source.name} is not that of a bucket`, { hint, status: 2 })
+  }
+  if (mode !== 'empty' && mode !== 'overwrite') {
+    const hint = 'Their modes are empty and overwrite; delete-extra deletes what is not in the backup.'
+    throw new LifeboatError(`mode ${mode} is not for buckets`, { hint, status: 2 })
+  }
+  const { facts, list, archives } = volumeParts(source)
+  const access = await openBucket(destination, timeout, context)
+  const { signal, report } = context
+  try {
+    const outcome = await restoreBucket({
+      name: source.name,
+      bucket: access,
+      list: () => read(list),
+      segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, bytes: () => read(archive) })),
+      patterns: files.paths,
+      mode,
+      rewrite: files.rewrite,
+      deleteExtra: files.deleteExtra,
+      backup: {
+        patterns: facts.patterns ?? { include: [], exclude: [] },
+        leftOut: [...facts.changed, ...facts.unreadable],
+        whole: Math.max(facts.changed.length, facts.unreadable.length) < MOST_NAMED,
+      },
+      signal,
+      report,
+    })
+    return { ...outcome, target: access.name, mode, restored: outcome.entries, errors: [] }
+  } finally {
+    access.close()
+  }
+}

@@ -1,11 +1,11 @@
-import type { SourceKind } from '../source-kind.ts'
+import type { Location, SourceKind } from '../source-kind.ts'
 import { describeVolume, remarksOnVolume, shownFiles, type VolumeDetails, volumeText } from './describe.ts'
 import { compareVolumes, volumeDiffText, type VolumeDifferences } from './diff.ts'
 import { volumeLosses } from './losses.ts'
 import { localSite } from './site.ts'
 import { verifyVolume, volumeParts } from './verify.ts'
 
-type FileArchive = Omit<SourceKind<VolumeDetails, VolumeDifferences>, 'recorded'>
+type FileArchive = Omit<SourceKind<Location, VolumeDetails, VolumeDifferences>, 'name' | 'recorded' | 'form' | 'parse' | 'secrets' | 'sources' | 'target'>
 
 /** The part that all kinds share whose sources are a tar in segments and a list of its files (docs/format.md, 4.1). */
 export const fileArchive: FileArchive = {

@@ -1,14 +1,26 @@
 import type { SourceKind } from '../source-kind.ts'
 import { compareDatabases, databaseDiffText, type DatabaseDifferences } from './compare.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
+import { diagnoseDatabases } from './diagnose.ts'
+import { type DatabaseLocation, parseLocation } from './location.ts'
 import { databaseLosses } from './losses.ts'
+import { databaseSources } from './sources.ts'
+import { databaseTarget } from './target-database.ts'
 import { contentsOf, verifyDatabase } from './verify.ts'
 
 /** A PostgreSQL database: an archive of pg_dump, and the roles and tablespaces of its server as SQL. */
-export const postgres: SourceKind<DatabaseDetails, DatabaseDifferences> = {
+export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDifferences> = {
+  name: 'postgres',
   recorded: 'postgres',
   noun: 'database',
   entryNoun: ['archive entry', 'archive entries'],
+  form: 'postgres://user:password@host:port/database',
+  parse: parseLocation,
+  // The password may be any part of a malformed URL.
+  secrets: (text) => [text],
+  sources: databaseSources,
+  target: databaseTarget,
+  diagnose: diagnoseDatabases,
   contents: contentsOf,
   verify: verifyDatabase,
   describe: describeDatabase,

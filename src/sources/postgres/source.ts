@@ -1,6 +1,7 @@
 import { startChild } from '../../process/child.ts'
 import { type ArchiveListing, startListing } from './archive.ts'
-import { anyClient, dumpClient, type Provide } from './client-download/choose.ts'
+import { anyClient, dumpClient } from './client-download/choose.ts'
+import type { ClientPrograms } from './client-programs.ts'
 import { type Client, programOf } from './clients.ts'
 import { omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss, warningsOf } from './warnings.ts'
@@ -18,10 +19,8 @@ export interface PostgresSourceOptions {
   connection: Connection
   /** How it is reached; direct unless told. */
   route?: Route
-  /** What `findClients` found. */
-  clients: readonly Client[]
-  /** Gets client programs that are not installed. */
-  provide?: Provide
+  /** The client programs to choose from. */
+  programs: () => ClientPrograms | Promise<ClientPrograms>
   /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
   dumpArguments: readonly string[]
   /** Accepts a pooler in transaction mode. Default: false. */
@@ -56,7 +55,8 @@ export class PostgresSource implements Source {
   }
 
   async open(): Promise<void> {
-    const { clients, provide, variables, report, allowPooler = false } = this.#options
+    const { programs, variables, report, allowPooler = false } = this.#options
+    const { clients, provide } = await this.#track(Promise.resolve(programs()))
     const connection = await this.#track(this.#route.to(this.#options.connection))
     const any = await this.#track(anyClient(clients, provide))
     const context = { connection, client: any, variables, signal: this.#signal }
@@ -103,8 +103,10 @@ export class PostgresSource implements Source {
   }
 
   async close(): Promise<void> {
+    const first = !this.#closing.signal.aborted
     this.#closing.abort()
     await Promise.allSettled(this.#running)
+    if (first) await this.#route.close()
   }
 
   async *#dump(client: Client, connection: Connection): AsyncGenerator<Buffer> {

@@ -1,7 +1,102 @@
+import path from 'node:path'
+import { InvalidValue } from '../../error.ts'
+import { addressSecrets, parseSshPlace, type SshPlace } from '../../net/ssh/address.ts'
 import { fileArchive } from '../files/file-archive.ts'
+import { localSite } from '../files/site.ts'
+import type { BackupSettings, GivenSource, Location, SourceContext, SourceKind } from '../source-kind.ts'
+import { reachDirectory } from './directory.ts'
+import { reachDocker } from './docker.ts'
+import { storesIn } from './own-stores.ts'
+import { VolumeSource, type VolumeSourceOptions } from './source.ts'
+import { reachSsh } from './ssh.ts'
+import { targetFolder } from './target.ts'
+import { volumeTarget } from './volume-target.ts'
+
+interface DirectoryLocation extends Location {
+  kind: 'directory'
+  path: string
+}
 
 /** A folder of this machine. */
-export const directory = { ...fileArchive, recorded: 'directory' }
+export const directory: SourceKind<DirectoryLocation> = {
+  ...fileArchive,
+  name: 'directory',
+  recorded: 'directory',
+  form: 'a path that begins with / or ./',
+  parse: (text) => (/^\.{0,2}(\/|$)/.test(text) ? { kind: 'directory', path: text } : null),
+  secrets: () => [],
+  sources: (given, settings, context) =>
+    given.map(({ name, location, patterns }) => {
+      const stores = storesIn(name, location.path, settings.destinations)
+      for (const { folder } of stores) context.report.info(`${name}: the store in ${folder} is left out`)
+      const exclude = [...patterns.exclude, ...stores.map(({ pattern }) => pattern)]
+      return new VolumeSource({
+        ...optionsOf({ name, patterns: { ...patterns, exclude } }, settings, context),
+        kind: 'directory', numericOwners: false, reach: async () => ({ site: await reachDirectory(location.path, context.variables) }),
+      })
+    }),
+  target: (location, settings, context) =>
+    volumeTarget(settings, context, async () => {
+      const given = path.resolve(location.path)
+      return { site: localSite(await targetFolder(given, localSite(given, context.variables), context.signal), context.variables) }
+    }),
+}
+
+interface DockerLocation extends Location {
+  kind: 'docker'
+  volume: string
+}
 
 /** A Docker volume. */
-export const docker = { ...fileArchive, recorded: 'docker' }
+export const docker: SourceKind<DockerLocation> = {
+  ...fileArchive,
+  name: 'docker',
+  recorded: 'docker',
+  form: 'docker: and the name of a volume',
+  parse(text) {
+    if (!text.startsWith('docker:')) return null
+    const volume = text.slice('docker:'.length)
+    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(volume)) throw new InvalidValue(`${JSON.stringify(text.slice(0, 60))} does not name a Docker volume`)
+    return { kind: 'docker', volume }
+  },
+  secrets: () => [],
+  sources: (given, settings, context) =>
+    given.map((one) => {
+      const reach = () => reachDocker({ ...dockerOptions(one.location, settings, context), target: false })
+      return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'docker', numericOwners: true, reach })
+    }),
+  target: (location, settings, context) =>
+    volumeTarget(settings, context, () => reachDocker({ ...dockerOptions(location, settings, context), target: true })),
+}
+
+function dockerOptions({ volume }: DockerLocation, { dockerImage }: { dockerImage: string }, { variables, signal }: SourceContext) {
+  return { volume, image: dockerImage, variables, signal }
+}
+
+interface SshLocation extends Location, SshPlace {
+  kind: 'ssh'
+}
+
+/** A folder of another machine. */
+export const ssh: SourceKind<SshLocation> = {
+  ...fileArchive,
+  name: 'ssh',
+  recorded: 'directory',
+  form: 'ssh://user@host/path',
+  parse: (text) => (text.startsWith('ssh:') ? { kind: 'ssh', ...parseSshPlace(text) } : null),
+  secrets: addressSecrets,
+  sources: (given, settings, context) =>
+    given.map((one) => {
+      const reach = (signal: AbortSignal) => reachSsh(one.location, settings.ssh, { ...context, signal, target: false })
+      return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'directory', numericOwners: false, reach })
+    }),
+  target: (location, settings, context) => volumeTarget(settings, context, () => reachSsh(location, settings.ssh, { ...context, target: true })),
+}
+
+function optionsOf(
+  { name, patterns }: Pick<GivenSource, 'name' | 'patterns'>,
+  { onUnreadable, rescan }: BackupSettings,
+  { signal, report }: SourceContext,
+): Omit<VolumeSourceOptions, 'kind' | 'numericOwners' | 'reach'> {
+  return { name, patterns, onUnreadable, rescan, signal, report }
+}

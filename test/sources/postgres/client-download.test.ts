@@ -64,7 +64,7 @@ test('a machine that has the programs of 15 alone dumps a server of 17 with prog
     const installed = { major: 15, directory: clientDirectory(15) }
     const open = (clients: (typeof installed)[]) =>
       new PostgresSource({
-        name: 'app', connection, clients, dumpArguments: [], lockTimeout: 60_000, signal: new AbortController().signal, variables,
+        name: 'app', connection, programs: () => ({ clients }), dumpArguments: [], lockTimeout: 60_000, signal: new AbortController().signal, variables,
         report: { info: () => undefined, warning: (message) => void machine.warnings.push(message), progress: () => undefined, mask: () => undefined },
       })
     expect((await failure(open([installed]).open())).message).toContain('the server is PostgreSQL 17, and no pg_dump here is that new')

@@ -52,7 +52,7 @@ describe('text of a server is never read as a command or as SQL', () => {
     await Promise.all(names().map(async (name) => {
       const context = await contextOf((statement) => (/concat/.test(statement) ? json(name) : json(facts(name))), { standard_conforming_strings: standard })
       expect((await readServerFacts(context)).database).toBe(name)
-      const source = new PostgresSource({ name: 'shop', connection: context.connection, clients: [client], dumpArguments: [], lockTimeout: 1000, signal: new AbortController().signal, report: quiet, variables })
+      const source = new PostgresSource({ name: 'shop', connection: context.connection, programs: () => ({ clients: [client] }), dumpArguments: [], lockTimeout: 1000, signal: new AbortController().signal, report: quiet, variables })
       for (const work of [requireEmpty, requireNoRows, diagnose, () => databaseExists(name, context), () => source.open()]) await work(context).catch(() => undefined)
       await source.close()
       expect(context.fake.statements.filter((statement) => statement.includes(name) && !statement.includes(literal(name)))).toEqual([])
@@ -67,7 +67,7 @@ test('a server cannot name another one to connect to', async () => {
   await new Promise((resolve) => elsewhere.once('listening', resolve))
   try {
     const context = await contextOf(() => json(facts(`host=127.0.0.1 port=${portOf(elsewhere)}`)))
-    const source = new PostgresSource({ name: 'shop', connection: context.connection, clients: [client], dumpArguments: [], lockTimeout: 1000, signal: new AbortController().signal, report: quiet, variables })
+    const source = new PostgresSource({ name: 'shop', connection: context.connection, programs: () => ({ clients: [client] }), dumpArguments: [], lockTimeout: 1000, signal: new AbortController().signal, report: quiet, variables })
     await source.open()
     await expect((async () => { for await (const { bytes } of source.streams()) for await (const _ of bytes); })()).rejects.toThrow()
     await source.close()

@@ -19,7 +19,7 @@ afterAll(() => server.stop())
 
 const context = (url: string) => ({ connection: parseDatabaseUrl(url, variables), client, variables })
 const sourceOf = (url: string, allowPooler: boolean) =>
-  new PostgresSource({ name: 'shop', connection: parseDatabaseUrl(url, variables), clients: [client], dumpArguments: [], lockTimeout: 60_000, allowPooler, signal: new AbortController().signal, report: quiet, variables })
+  new PostgresSource({ name: 'shop', connection: parseDatabaseUrl(url, variables), programs: () => ({ clients: [client] }), dumpArguments: [], lockTimeout: 60_000, allowPooler, signal: new AbortController().signal, report: quiet, variables })
 
 async function backUp(source: PostgresSource): Promise<void> {
   try {

@@ -130,7 +130,7 @@ test.each<[string, () => Promise<unknown>]>([
 
 test('a whole backup runs no code of the database', async () => {
   const { connection } = context('shop')
-  const source = new PostgresSource({ name: 'shop', connection, clients: [client], dumpArguments: [], lockTimeout: 60_000, signal: new AbortController().signal, report: quiet, variables })
+  const source = new PostgresSource({ name: 'shop', connection, programs: () => ({ clients: [client] }), dumpArguments: [], lockTimeout: 60_000, signal: new AbortController().signal, report: quiet, variables })
   await source.open()
   for await (const { bytes } of source.streams()) for await (const _ of bytes);
   await source.close()

@@ -23,7 +23,7 @@ interface Overrides {
 
 const sourceOf = (url: string, overrides: Overrides = {}) =>
   new PostgresSource({
-    name: 'app', connection: parseDatabaseUrl(url, variables), clients, dumpArguments: [], lockTimeout: 60_000,
+    name: 'app', connection: parseDatabaseUrl(url, variables), programs: () => ({ clients }), dumpArguments: [], lockTimeout: 60_000,
     signal: new AbortController().signal, report, variables, ...overrides,
   })
 

@@ -1,0 +1,58 @@
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Finding } from '../../report/finding.ts'
+import type { AccessSettings, Diagnosed, GivenSource, SourceContext } from '../source-kind.ts'
+import { anyClient, dumpClient } from './client-download/choose.ts'
+import { type ClientPrograms, clientPrograms } from './client-programs.ts'
+import type { Connection } from './connection.ts'
+import { diagnose, judge } from './diagnosis.ts'
+import type { DatabaseLocation } from './location.ts'
+import { type Route, routeTo } from './route.ts'
+import { connectionTo } from './sources.ts'
+
+/** Connects to each database and asks for whatever could keep it from being dumped, or from being dumped whole. */
+export async function diagnoseDatabases(given: readonly GivenSource<DatabaseLocation>[], { tunnel, ssh }: AccessSettings, context: SourceContext): Promise<Diagnosed> {
+  const databases = given.map(({ name, location }) => ({ name, connection: connectionTo(location, context) }))
+  const route = routeTo(databases.map(({ connection }) => connection), tunnel && { target: tunnel, access: ssh }, context)
+  const diagnosed: Diagnosed = { findings: [], size: 0 }
+  try {
+    for (const { name, connection } of databases) {
+      const { findings, size } = await diagnoseOne(`${name} (${connection.where})`, connection, route, context)
+      diagnosed.findings.push(...findings)
+      diagnosed.size += size
+    }
+    return diagnosed
+  } finally {
+    await route.close()
+  }
+}
+
+async function diagnoseOne(about: string, given: Connection, route: Route, context: SourceContext): Promise<Diagnosed> {
+  const { variables, signal } = context
+  try {
+    const programs = await clientPrograms(context)
+    const connection = await route.to(given)
+    const client = await anyClient(programs.clients, programs.provide)
+    const facts = await diagnose({ connection, client, variables, signal })
+    const port = Number(connection.environment['PGPORT'] ?? '5432')
+    const findings = judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined)
+    return { findings: [...findings, await diagnoseClient(about, Number.parseInt(facts.version, 10), programs)], size: facts.size }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { findings: [failed(about, 'connection', await route.causeOf(error))], size: 0 }
+  }
+}
+
+async function diagnoseClient(about: string, major: number, { clients, provide }: ClientPrograms): Promise<Finding> {
+  try {
+    const { client, warning } = await dumpClient(clients, major, provide)
+    if (warning === undefined) return { about, check: 'client', state: 'good', says: `pg_dump ${client.major} in ${client.directory}` }
+    const fix = `Install the client programs of PostgreSQL ${major}, or leave client-install at auto.`
+    return { about, check: 'client', state: 'warning', says: warning, fix }
+  } catch (error) {
+    return failed(about, 'client', error)
+  }
+}
+
+function failed(about: string, check: string, error: unknown): Finding {
+  return { about, check, state: 'bad', says: messageOf(error), ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }) }
+}

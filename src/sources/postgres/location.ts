@@ -1,0 +1,15 @@
+import type { Location } from '../source-kind.ts'
+import { parseDatabaseUrl } from './connection.ts'
+
+export interface DatabaseLocation extends Location {
+  readonly kind: 'postgres'
+  /** `postgres://…`; holds the password. */
+  readonly url: string
+}
+
+/** Null for a text that is no URL of PostgreSQL. Throws a LifeboatError (status 2) for one that libpq would not take. */
+export function parseLocation(text: string): DatabaseLocation | null {
+  if (!/^postgres(?:ql)?:\/\//.test(text)) return null
+  parseDatabaseUrl(text)
+  return { kind: 'postgres', url: text }
+}

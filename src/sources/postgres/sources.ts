@@ -1,0 +1,41 @@
+import type { BackupSettings, GivenSource, SourceContext } from '../source-kind.ts'
+import type { Source } from '../source.ts'
+import { clientPrograms } from './client-programs.ts'
+import { type Connection, parseDatabaseUrl } from './connection.ts'
+import { parseDumpArguments } from './dump-arguments.ts'
+import type { DatabaseLocation } from './location.ts'
+import { type Route, routeTo } from './route.ts'
+import { PostgresSource } from './source.ts'
+
+/** Databases to back up. All are reached by one route, which is closed with the last of them. */
+export function databaseSources(given: readonly GivenSource<DatabaseLocation>[], settings: BackupSettings, context: SourceContext): Source[] {
+  const connections = given.map(({ location }) => connectionTo(location, context))
+  const { variables, signal, report } = context
+  const { dump, tunnel, ssh } = settings
+  const route = shared(routeTo(connections, tunnel && { target: tunnel, access: ssh }, context), given.length)
+  const { lockTimeout, allowPooler } = dump
+  const programs = () => clientPrograms(context)
+  const dumpArguments = parseDumpArguments(dump.arguments)
+  return given.map(({ name }, index) => {
+    return new PostgresSource({ name, connection: connections[index]!, route, programs, dumpArguments, lockTimeout, allowPooler, signal, report, variables })
+  })
+}
+
+/** The connection to a database; its secrets are masked from now on. */
+export function connectionTo({ url }: DatabaseLocation, { variables, report }: SourceContext): Connection {
+  const connection = parseDatabaseUrl(url, variables)
+  for (const secret of connection.secrets) report.mask(secret)
+  return connection
+}
+
+/** A route for several users, each of which closes it once. */
+function shared(route: Route, users: number): Route {
+  let left = users
+  return {
+    ...route,
+    close: async () => {
+      left--
+      if (left === 0) await route.close()
+    },
+  }
+}

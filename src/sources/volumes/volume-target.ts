@@ -1,0 +1,53 @@
+import { LifeboatError } from '../../error.ts'
+import type { Site } from '../files/site.ts'
+import { volumeParts } from '../files/verify.ts'
+import type { Restored, RestoreSettings, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import { restoreVolume, type VolumeMode } from './restore.ts'
+
+interface Reached {
+  site: Site
+  release?: () => Promise<void>
+}
+
+/** A folder to restore into, which is made if there is none. */
+export function volumeTarget(settings: RestoreSettings, context: SourceContext, reach: () => Promise<Reached>): RestoreTarget {
+  return { restore: (stored) => restoreInto(reach, stored, settings, context), close: async () => undefined }
+}
+
+async function restoreInto(reach: () => Promise<Reached>, { source, read }: SourceToRestore, settings: RestoreSettings, { signal, report }: SourceContext): Promise<Restored> {
+  const mode = volumeMode(settings)
+  const { facts, list, archives } = volumeParts(source)
+  const { site, release } = await reach()
+  try {
+    const { entries, size, errors } = await restoreVolume({
+      name: source.name,
+      site,
+      list: () => read(list),
+      segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive) })),
+      links: facts.links !== 0,
+      patterns: settings.files.paths,
+      mode,
+      owners: settings.files.owners,
+      signal,
+      report,
+    })
+    if (errors.length > 0) {
+      const hint = 'Owners and attributes of others need root: with owners none, the files belong to the user who restores.'
+      report.warning(`${site.where} holds the backup, but tar reported errors`, hint)
+    }
+    return { target: site.where, mode, size, entries, restored: Math.max(0, entries - errors.length), errors }
+  } finally {
+    await release?.()
+  }
+}
+
+function volumeMode({ mode, files }: RestoreSettings): VolumeMode {
+  if (mode === 'create') {
+    const hint = 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.'
+    throw new LifeboatError('mode create is for databases', { hint, status: 2 })
+  }
+  if (files.deleteExtra) {
+    throw new LifeboatError('delete-extra is for buckets', { hint: 'Mode clean replaces the content of a folder by that of the backup.', status: 2 })
+  }
+  return mode
+}
