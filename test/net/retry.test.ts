@@ -101,11 +101,11 @@ describe('a request', () => {
     answer = async (response) => {
       for (let piece = 0; piece < 8; piece++) {
         response.write('x')
-        await new Promise((resolve) => setTimeout(resolve, 60))
+        await new Promise((resolve) => setTimeout(resolve, 300))
       }
       response.end()
     }
-    expect((await request(url(), {}, options)).body.toString()).toBe('xxxxxxxx')
+    expect((await request(url(), {}, { ...options, silence: 1500 })).body.toString()).toBe('xxxxxxxx')
   })
 
   test.each([

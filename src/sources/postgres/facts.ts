@@ -18,8 +18,6 @@ export const serverFacts = z.strictObject({
   database: z.string(),
   encoding: z.string(),
   collation: z.string(),
-  /** Bytes on the server's disk; null where the role may not ask. */
-  databaseSize: z.int().min(0).nullable(),
   extensions: z.array(z.strictObject({ name: z.string(), version: z.string() })),
   /** Whether the role may read pg_authid: passwords of roles. */
   rolePasswords: z.boolean(),
@@ -28,6 +26,8 @@ export const serverFacts = z.strictObject({
 /** What a snapshot's manifest keeps of a PostgreSQL source. */
 export const postgresFacts = z.strictObject({
   ...serverFacts.omit({ rolePasswords: true }).shape,
+  /** Bytes on the server's disk; null where the role may not ask. */
+  databaseSize: z.int().min(0).nullable(),
   tables: z.array(table),
   /** The version of pg_dump that made the archive: `17.5 (Debian 17.5-1)`. */
   dumpVersion: z.string(),
@@ -54,7 +54,6 @@ const sql = `SELECT pg_catalog.json_build_object(
   'database', d.datname,
   'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
   'collation', d.datcollate,
-  'databaseSize', CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
   'extensions', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
     FROM pg_catalog.pg_extension),
@@ -88,4 +87,14 @@ FROM sizes`
 
 export function readTables(context: QueryContext): Promise<Table[]> {
   return queryJson(tablesSql, z.array(table), context)
+}
+
+/** Apart from the other facts: with 50,000 tables the server takes 0.4 s to look at all files. */
+const sizeSql = `SELECT pg_catalog.json_build_array(
+  CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END)
+FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
+
+export async function readDatabaseSize(context: QueryContext): Promise<PostgresFacts['databaseSize']> {
+  const [size] = await queryJson(sizeSql, z.tuple([postgresFacts.shape.databaseSize]), context)
+  return size
 }

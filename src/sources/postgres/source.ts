@@ -7,10 +7,11 @@ import { omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss, warningsOf } from './warnings.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
 import { clientError } from './errors.ts'
+import type { QueryContext } from './query.ts'
 import { requireSession } from './pooler.ts'
 import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
-import { type PostgresFacts, readServerFacts, readTables, type ServerFacts, type Table } from './facts.ts'
+import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
 import type { Report } from '../../report/report.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
@@ -43,7 +44,7 @@ export class PostgresSource implements Source {
   readonly #running: Promise<unknown>[] = []
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
-  #tables: Table[] | undefined
+  #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
 
@@ -74,10 +75,10 @@ export class PostgresSource implements Source {
     // Read while pg_dump is at work, one after the other: with it, they take two connections.
     const context = { client, connection, variables, signal: this.#signal }
     const reading = this.#track(this.#withCause(readGlobals({ ...context, passwords: server.rolePasswords })))
-    const tables = this.#track(this.#withCause(reading.then(() => readTables(context))))
+    const content = this.#track(this.#withCause(reading.then(() => readContent(context))))
     yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
     const globals = await reading
-    this.#tables = await tables
+    this.#content = await content
     if ('reason' in globals) {
       this.#globals = { reason: globals.reason }
       report.warning(
@@ -92,13 +93,13 @@ export class PostgresSource implements Source {
   }
 
   facts(): Json {
-    if (!this.#opened || !this.#listing || !this.#tables || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    if (!this.#opened || !this.#listing || !this.#content || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     const { rolePasswords: _, ...server } = this.#opened.server
     const { dumpVersion, entries } = this.#listing
     const warnings = this.#warnings
     const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
     return {
-      ...server, tables: this.#tables, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+      ...server, ...this.#content, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
     } satisfies PostgresFacts
   }
 
@@ -156,4 +157,10 @@ export class PostgresSource implements Source {
 
 async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes
+}
+
+type Content = Pick<PostgresFacts, 'tables' | 'databaseSize'>
+
+async function readContent(context: QueryContext): Promise<Content> {
+  return { tables: await readTables(context), databaseSize: await readDatabaseSize(context) }
 }

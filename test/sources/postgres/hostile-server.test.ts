@@ -36,7 +36,7 @@ async function contextOf(answer: (statement: string) => Answer, reports?: Record
 
 const facts = (name: string): string =>
   JSON.stringify({
-    server: { major: 17, version: name }, database: name, encoding: 'UTF8', collation: name, databaseSize: 1, extensions: [{ name, version: name }], rolePasswords: true,
+    server: { major: 17, version: name }, database: name, encoding: 'UTF8', collation: name, extensions: [{ name, version: name }], rolePasswords: true,
   })
 const json = (value: string): Answer => [heading, row(value), complete()]
 

@@ -1,6 +1,6 @@
 import { connectionFromVariables, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { diagnose } from '../../../src/sources/postgres/diagnosis.ts'
-import { readServerFacts, readTables } from '../../../src/sources/postgres/facts.ts'
+import { readDatabaseSize, readServerFacts, readTables } from '../../../src/sources/postgres/facts.ts'
 import { detectPooler } from '../../../src/sources/postgres/pooler.ts'
 import { type QueryContext, withoutTransaction } from '../../../src/sources/postgres/query.ts'
 import { createDatabase, databaseExists, detachSubscriptions, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces } from '../../../src/sources/postgres/target.ts'
@@ -100,6 +100,7 @@ test('the traps catch whoever trusts search_path', async () => {
 test.each<[string, () => Promise<unknown>]>([
   ['the facts of a backup', () => readServerFacts(context('shop'))],
   ['the tables of a backup', () => readTables(context('shop'))],
+  ['the size of a backup', () => readDatabaseSize(context('shop'))],
   ['what doctor asks', () => diagnose(context('shop'))],
   ['the question for a pooler', () => detectPooler(context('shop'))],
   ['the target of a restore', () => readTarget(context('shop'))],
