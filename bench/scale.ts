@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { prune } from '../src/commands/prune/prune.ts'
-import { parseInputs } from '../src/inputs.ts'
+import { parseInputs } from '../src/commands/all.ts'
 import { fillWithChunks, IDENTITY } from './snapshots.ts'
 
 const NOW = Date.UTC(2026, 10, 20)

@@ -1,8 +1,8 @@
 // Writes action.yml of every action, and docs/reference.md, from src/commands.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { type Action, actions, definitionOf, outputsOf } from '../src/commands/all.ts'
-import { inputsOf, type Input } from '../src/inputs.ts'
+import { type Action, actions, definitionOf, inputsOf, outputsOf } from '../src/commands/all.ts'
+import type { Input } from '../src/inputs/input.ts'
 import { referencePage } from './reference-page.ts'
 
 /** Where the action of a command is described, from the top of the repository. */

@@ -1,8 +1,9 @@
 // The text of docs/reference.md: inputs that most actions have, then each action's own and its outputs, then the commands of the terminal alone.
 import { commandHelp } from '../src/cli/help.ts'
-import { newRows, writeRows } from '../src/cli/key.ts'
-import { type Action, actions, type Command, commands, definitionOf, outputsOf } from '../src/commands/all.ts'
-import { inputsOf, type Input } from '../src/inputs.ts'
+import { newInputs, writeInputs } from '../src/cli/key.ts'
+import { type Action, actions, type Command, commands, definitionOf, inputsOf, outputsOf } from '../src/commands/all.ts'
+import { rowsOf } from '../src/inputs/group.ts'
+import type { Input } from '../src/inputs/input.ts'
 
 type Row = [name: string, input: Input]
 
@@ -42,7 +43,7 @@ export function referencePage(): string {
     '',
     'These commands have no action. Each takes `--json`.',
     ...terminal.flatMap((command) => ['', ...section(command, shared)]),
-    ...[['key new', 'Make a new key.', newRows] as const, ['key write', 'Print the write key of a key: it can back up, but not read backups.', writeRows] as const].flatMap(([name, purpose, rows]) => ['', `## ${name}`, '', purpose, '', ...table(rows)]),
+    ...[['key new', 'Make a new key.', rowsOf(newInputs)] as const, ['key write', 'Print the write key of a key: it can back up, but not read backups.', rowsOf(writeInputs)] as const].flatMap(([name, purpose, rows]) => ['', `## ${name}`, '', purpose, '', ...table(rows)]),
   ].join('\n')}\n`
 }
 

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { type Action, actions, outputsOf } from '../src/commands/all.ts'
-import { inputsOf, parseInputs } from '../src/inputs.ts'
+import { type Action, actions, inputsOf, outputsOf, parseInputs } from '../src/commands/all.ts'
 import { folderOf, step, workflow } from './support/workflow.ts'
 
 const root = path.join(import.meta.dirname, '..')

@@ -1,12 +1,14 @@
 import * as fc from 'fast-check'
 import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
-import { commands, type Command } from '../src/commands/all.ts'
-import { inputsOf, parseInput, parseInputs, secretsGiven } from '../src/inputs.ts'
+import { type Command, commands, inputsOf, parseInputs } from '../src/commands/all.ts'
+import { parseInput } from '../src/inputs/parse.ts'
+import { secretsGiven } from '../src/inputs/secrets.ts'
 import { Redaction } from '../src/report/redaction.ts'
 
 const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'
 const backup = { 'database-url': 'postgres://app:hunter22@db:5432/shop', 'encryption-key': KEY, destination: 'file:/mnt/backups' }
+const ACCESS = { token: undefined, ssh: { key: undefined, passphrase: undefined, password: undefined, knownHosts: undefined }, webdavToken: undefined, timeout: 300_000 }
 const restore = { 'encryption-key': KEY, destination: 'file:/mnt/backups', 'database-url': 'postgres://app@db/new' }
 
 function refusal(command: Command, raw: Record<string, string | undefined>, variables: Record<string, string> = {}): LifeboatError {
@@ -63,38 +65,49 @@ describe('secrets given to inputs that are not secret', () => {
 describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {
     expect(parseInputs('backup', backup, {})).toEqual({
-      'client-install': 'auto',
-      timeout: 300_000,
-      token: undefined,
-      'database-url': [{ name: 'shop', url: 'postgres://app:hunter22@db:5432/shop' }],
-      'encryption-key': KEY,
-      destination: [{ kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' }],
-      'destinations-required': 'all',
-      'ssh-key': undefined,
-      'ssh-key-passphrase': undefined,
-      'ssh-known-hosts': undefined,
-      'ssh-password': undefined,
-      'ssh-tunnel': undefined,
-      'webdav-token': undefined,
-      set: 'default', recipients: [], tags: [], description: '', verify: 'list', retention: {}, 'prune-min-size': 0.5, grace: 86_400_000, 'pg-dump-args': '',
-      'lock-timeout': 300_000, 'compression-level': 3, jobs: 1, timezone: 'UTC', 'allow-pooler': false, 'check-reused': undefined, 'on-shrink': 'warn',
-      volumes: [], include: [], exclude: [], 'on-unreadable': 'fail', rescan: false, 'stop-containers': [], 'stop-mode': 'stop', 'pre-command': '', 'post-command': '', 'docker-image': HELPER_IMAGE,
+      databases: { urls: [{ name: 'shop', url: 'postgres://app:hunter22@db:5432/shop' }], tunnel: undefined },
+      volumes: { list: [], include: [], exclude: [], onUnreadable: 'fail' },
+      hooks: { containers: [], mode: 'stop', before: '', after: '' },
+      dockerImage: HELPER_IMAGE,
+      rescan: false,
+      key: KEY,
+      destinations: [{ kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' }],
+      destinationsRequired: 'all',
+      set: 'default',
+      recipients: [],
+      tags: [],
+      description: '',
+      verify: 'list',
+      checkReused: undefined,
+      onShrink: 'warn',
+      retention: {},
+      pruning: { minimumPart: 0.5, grace: 86_400_000 },
+      dump: { arguments: '', lockTimeout: 300_000, allowPooler: false },
+      sealing: { level: 3, jobs: 1 },
+      clientInstall: 'auto',
+      access: ACCESS,
+      timeZone: 'UTC',
     })
   })
 
   test('a restore with the least given has the defaults', () => {
     expect(parseInputs('restore', restore, {})).toEqual({
-      'client-install': 'auto',
-      'delete-extra': false,
-      rewrite: false,
-      timeout: 300_000,
-      token: undefined,
-      'database-url': 'postgres://app@db/new',
-      'encryption-key': KEY,
+      server: { url: 'postgres://app@db/new', tunnel: undefined },
+      key: KEY,
       destination: { kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' },
-      set: 'default', snapshot: { kind: 'latest' }, database: undefined, mode: 'empty', schemas: [], tables: [], only: undefined,
-      'no-owner': false, 'no-privileges': false, 'no-tablespaces': false, 'disable-triggers': false, 'database-settings': undefined, jobs: 1, 'verify-only': false, timezone: 'UTC',
-      volume: undefined, target: undefined, paths: [], owners: 'number', 'docker-image': HELPER_IMAGE,
+      set: 'default',
+      snapshot: { kind: 'latest' },
+      database: undefined,
+      mode: 'empty',
+      volume: { name: undefined, target: undefined, paths: [], dockerImage: HELPER_IMAGE, rewrite: false, deleteExtra: false, owners: 'number' },
+      objects: {
+        schemas: [], tables: [], only: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false,
+        databaseSettings: undefined, jobs: 1,
+      },
+      verifyOnly: false,
+      clientInstall: 'auto',
+      access: ACCESS,
+      timeZone: 'UTC',
     })
   })
 
@@ -108,12 +121,12 @@ describe('inputs that are good', () => {
   })
 
   test('tables are words, or JSON for names that have a comma, a space or a line end', () => {
-    const tables = (text: string) => parseInputs('restore', { ...restore, tables: text }, {}).tables
+    const tables = (text: string) => parseInputs('restore', { ...restore, tables: text }, {}).objects.tables
     expect(tables(' users, billing.orders\n words')).toEqual(['users', 'billing.orders', 'words'])
     expect(tables('["a, b ", ["dotted.schema", "two\\nlines"]]')).toEqual(['a, b ', ['dotted.schema', 'two\nlines']])
     expect(() => tables('["a, b "')).toThrow('begins with [ and is not a JSON array of names')
     expect(() => tables('[["a", "b", "c"]]')).toThrow('begins with [ and is not a JSON array of names')
-    expect(parseInputs('restore', { ...restore, schemas: '["a, b"]' }, {}).schemas).toEqual(['a, b'])
+    expect(parseInputs('restore', { ...restore, schemas: '["a, b"]' }, {}).objects.schemas).toEqual(['a, b'])
   })
 
   test('an empty string means not given, as GitHub passes it', () => {
@@ -123,8 +136,8 @@ describe('inputs that are good', () => {
 
   test('environment variables stand in for the two secrets, and what is given comes first', () => {
     const variables = { DATABASE_URL: 'postgres://h/fromvariable', LIFEBOAT_ENCRYPTION_KEY: 'variable' }
-    const { 'database-url': databases, 'encryption-key': key } = parseInputs('backup', { destination: 'file:/b', 'encryption-key': 'given' }, variables)
-    expect(databases).toEqual([{ name: 'fromvariable', url: 'postgres://h/fromvariable' }])
+    const { databases, key } = parseInputs('backup', { destination: 'file:/b', 'encryption-key': 'given' }, variables)
+    expect(databases.urls).toEqual([{ name: 'fromvariable', url: 'postgres://h/fromvariable' }])
     expect(key).toBe('given')
   })
 
@@ -133,13 +146,13 @@ describe('inputs that are good', () => {
   })
 
   test("libpq's own variables name the database when no URL does", () => {
-    const { 'database-url': databases } = parseInputs('backup', { ...backup, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop' })
-    expect(databases).toEqual([{ name: 'shop', url: 'postgres:///shop' }])
+    const { databases } = parseInputs('backup', { ...backup, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop' })
+    expect(databases.urls).toEqual([{ name: 'shop', url: 'postgres:///shop' }])
   })
 
   test('several databases are named by their URL or by name=', () => {
     const text = 'postgres://u:p@one/app\n\n  billing = postgresql://u@[::1]:5433/app?sslmode=require \nold.app=postgres://h1:1,h2:2/x'
-    expect(parseInputs('backup', { ...backup, 'database-url': text }, {})['database-url']).toEqual([
+    expect(parseInputs('backup', { ...backup, 'database-url': text }, {}).databases.urls).toEqual([
       { name: 'app', url: 'postgres://u:p@one/app' },
       { name: 'billing', url: 'postgresql://u@[::1]:5433/app?sslmode=require' },
       { name: 'old.app', url: 'postgres://h1:1,h2:2/x' },
@@ -169,12 +182,12 @@ describe('inputs that are good', () => {
   })
 
   test('volumes are a name and a place each, and need no database', () => {
-    const { volumes, 'database-url': databases } = parseInputs('backup', { ...backup, 'database-url': '', volumes: 'files=/srv/a=b\n app=docker:shop_uploads\n' }, {})
-    expect([volumes, databases]).toEqual([[{ name: 'files', kind: 'directory', path: '/srv/a=b' }, { name: 'app', kind: 'docker', volume: 'shop_uploads' }], undefined])
+    const { volumes, databases } = parseInputs('backup', { ...backup, 'database-url': '', volumes: 'files=/srv/a=b\n app=docker:shop_uploads\n' }, {})
+    expect([volumes.list, databases.urls]).toEqual([[{ name: 'files', kind: 'directory', path: '/srv/a=b' }, { name: 'app', kind: 'docker', volume: 'shop_uploads' }], []])
   })
 
   test('verify-only needs no database', () => {
-    expect(parseInputs('restore', { ...restore, 'database-url': undefined, 'verify-only': 'true' }, {})['database-url']).toBeUndefined()
+    expect(parseInputs('restore', { ...restore, 'database-url': undefined, 'verify-only': 'true' }, {}).server.url).toBeUndefined()
   })
 })
 

@@ -4,9 +4,8 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { actionFile, actionYaml, defaultOf } from '../scripts/generate-actions.ts'
 import { referencePage, sharedRows } from '../scripts/reference-page.ts'
-import { actions, commands, outputsOf } from '../src/commands/all.ts'
+import { actions, commands, inputsOf, outputsOf } from '../src/commands/all.ts'
 import { commandHelp } from '../src/cli/help.ts'
-import { inputsOf } from '../src/inputs.ts'
 import { VERSION } from '../src/version.ts'
 
 const root = path.join(import.meta.dirname, '..')

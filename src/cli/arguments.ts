@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { LifeboatError, messageOf } from '../error.ts'
-import { unknownInput, type Input } from '../inputs.ts'
+import { unknownInput } from '../inputs/parse.ts'
+import type { Input } from '../inputs/input.ts'
 import { snapshotId } from '../repository/snapshot.ts'
 
 /** The arguments of one command. */

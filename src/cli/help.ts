@@ -1,5 +1,5 @@
-import { type Command, commands, definitionOf } from '../commands/all.ts'
-import { inputsOf, type Input } from '../inputs.ts'
+import { type Command, commands, definitionOf, inputsOf } from '../commands/all.ts'
+import type { Input } from '../inputs/input.ts'
 import { formatColumns } from '../report/format.ts'
 
 const WIDTH = 100

@@ -1,9 +1,13 @@
 import { fstatSync } from 'node:fs'
+import { parseInputs } from '../commands/all.ts'
 import type { Environment } from '../environment.ts'
-import { inputs, missingInput, parseInput, parseInputs, type Input } from '../inputs.ts'
+import { flag } from '../inputs/display.ts'
+import { commandInputs, one } from '../inputs/group.ts'
+import { encryptionKey, requiredKey } from '../inputs/key.ts'
+import { missingInput, parse } from '../inputs/parse.ts'
+import { destination } from '../inputs/store.ts'
 import type { Report } from '../report/report.ts'
 import { newIdentity, writeKeyOf } from '../repository/keys.ts'
-import { storeAccess } from '../commands/store-access.ts'
 import { openStore } from '../stores/destination.ts'
 
 export const keyHelp = [
@@ -19,20 +23,13 @@ export const keyHelp = [
   '      The passphrases that open a store; each has a --help of its own.',
 ].join('\n')
 
-/** The inputs of `key new`. */
-export const newRows: [string, Input][] = [
-  ['post-quantum', { ...inputs.restore['no-owner'], help: 'Make an identity that a quantum computer cannot break.' }],
-]
+export const newInputs = commandInputs({ postQuantum: one('post-quantum', { ...flag, help: 'Make an identity that a quantum computer cannot break.' }) })
 
-/** The inputs of `key write`. */
-export const writeRows: [string, Input][] = [
-  ['encryption-key', inputs.backup['encryption-key']],
-  ['destination', inputs.list.destination],
-]
+export const writeInputs = commandInputs({ key: requiredKey(), destination })
 
 /** A new identity in the form that age-keygen prints. */
 export async function newKey(raw: Record<string, string>, report: Report): Promise<string> {
-  const postQuantum = parseInput('post-quantum', newRows[0]![1], raw['post-quantum'] ?? 'false') === true
+  const { postQuantum } = parse('key new', newInputs, raw, {})
   const { identity, recipient } = await newIdentity({ postQuantum })
   const output = fstatSync(1)
   if (output.isFile() && (output.mode & 0o077) !== 0) report.warning('others can read the file that the key is written to', 'chmod 600 the file.')
@@ -44,11 +41,11 @@ export async function newKey(raw: Record<string, string>, report: Report): Promi
 export async function writeKey(raw: Record<string, string>, environment: Environment): Promise<string> {
   const { variables } = environment
   const key = raw['encryption-key'] || variables['LIFEBOAT_ENCRYPTION_KEY']
-  if (!key) throw missingInput('encryption-key', inputs.backup['encryption-key'])
+  if (!key) throw missingInput('encryption-key', encryptionKey)
   const where = raw['destination'] || variables['LIFEBOAT_DESTINATION']
   if (where === undefined) return writeKeyOf(key, undefined)
-  const given = parseInputs('list', { destination: where }, variables)
-  const store = await openStore(given.destination, storeAccess(given), environment)
+  const { destination, access } = parseInputs('list', { destination: where }, variables)
+  const store = await openStore(destination, { ...access, set: undefined }, environment)
   try {
     return await writeKeyOf(key, store)
   } finally {

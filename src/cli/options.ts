@@ -1,5 +1,4 @@
-import { commands } from '../commands/all.ts'
-import { inputsOf } from '../inputs.ts'
+import { commands, inputsOf } from '../commands/all.ts'
 
 const expected = new Map(commands.flatMap((command) => inputsOf(command)).map(([name, input]) => [name, input.expected]))
 const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|')

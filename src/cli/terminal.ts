@@ -4,8 +4,10 @@ import { inspect } from 'node:util'
 import { redacted, runCommand, statusOf, textOf } from '../commands/run-command.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
-import { type Command, commands } from '../commands/all.ts'
-import { inputsOf, secretsGiven, secretsOf, type Input } from '../inputs.ts'
+import { type Command, commands, inputsOf } from '../commands/all.ts'
+import { secretsGiven, secretsOf } from '../inputs/secrets.ts'
+import type { Input } from '../inputs/input.ts'
+import { rowsOf } from '../inputs/group.ts'
 import { nearest } from '../inputs/nearest.ts'
 import { failureOf, failureText } from '../report/failure.ts'
 import { inertJson, inertText } from '../report/inert.ts'
@@ -16,7 +18,7 @@ import { VERSION } from '../version.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { commandHelp, programHelp } from './help.ts'
 import { asOptions } from './options.ts'
-import { keyHelp, newKey, newRows, writeKey, writeRows } from './key.ts'
+import { keyHelp, newInputs, newKey, writeInputs, writeKey } from './key.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -80,7 +82,7 @@ async function runKey(args: readonly string[], variables: Variables, redaction: 
   const [word, ...rest] = args
   if (word === '--help' || word === '-h') return say(keyHelp)
   if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 })
-  const rows = word === 'new' ? newRows : writeRows
+  const rows = rowsOf(word === 'new' ? newInputs : writeInputs)
   const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
   if (switches.has('help')) return say(keyHelp)
   await takeSecrets(rows, raw, report)

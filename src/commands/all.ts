@@ -1,3 +1,6 @@
+import { rowsOf } from '../inputs/group.ts'
+import type { Input, Variables } from '../inputs/input.ts'
+import { parse } from '../inputs/parse.ts'
 import { backup } from './backup/command.ts'
 import { check } from './check/command.ts'
 import type { CommandDefinition } from './command.ts'
@@ -52,6 +55,16 @@ export const actions: readonly Action[] = all.filter((definition) => 'outputs' i
 export function definitionOf<C extends Command>(command: C): CommandDefinition<Inputs[C], Results[C]> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- found by its name, which its types belong to
   return all.find(({ name }) => name === command) as unknown as CommandDefinition<Inputs[C], Results[C]>
+}
+
+/** The inputs of a command with their dashed names, in the order in which they are shown. */
+export function inputsOf(command: Command): [name: string, input: Input][] {
+  return rowsOf(definitionOf(command).inputs)
+}
+
+/** Checks the raw inputs of a command: status 2 if one of them is invalid. */
+export function parseInputs<C extends Command>(command: C, raw: Readonly<Record<string, string | undefined>>, variables: Variables): Inputs[C] {
+  return parse(command, definitionOf(command).inputs, raw, variables)
 }
 
 /** The outputs of an action with their descriptions. */

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs'
 import type { Environment } from '../environment.ts'
-import { parseInputs } from '../inputs.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
 import type { Redaction } from '../report/redaction.ts'
 import type { Report } from '../report/report.ts'
-import { type Action, type Command, definitionOf, type Inputs, type Results } from './all.ts'
+import type { Destination } from '../stores/destination.ts'
+import { type Action, type Command, definitionOf, parseInputs, type Results } from './all.ts'
 import type { Status } from './command.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
@@ -16,14 +16,22 @@ export interface Outcome<C extends Command = Command> {
   shown: Pick<TextContext, 'destination' | 'timeZone' | 'format'>
 }
 
+/** The slices that texts need, whichever the command. */
+interface Shown {
+  timeZone: string
+  destination?: Destination
+  destinations?: readonly [Destination, ...Destination[]]
+  format?: TextContext['format']
+}
+
 /** Checks the raw inputs and runs the command with them. */
 export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<Outcome<C>> {
   const inputs = parseInputs(command, raw, environment.variables)
-  const { destination, timezone, format }: Pick<Inputs[Command], 'destination' | 'timezone'> & Pick<TextContext, 'format'> = inputs
-  // Of several, the first is the one that recipes name.
-  const first = Array.isArray(destination) ? destination[0] : destination
+  const { destination, destinations, timeZone, format }: Shown = inputs
+  // Of several destinations, the first is the one that recipes name.
+  const first = destination ?? destinations![0]
   const result = await definitionOf(command).run(inputs, environment)
-  return { command, result, shown: { destination: first.text, timeZone: timezone, ...(format && { format }) } }
+  return { command, result, shown: { destination: first.text, timeZone, ...(format && { format }) } }
 }
 
 export function statusOf<C extends Command>({ command, result }: Outcome<C>): Status {

@@ -1,5 +1,6 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
+import type { Access } from '../inputs/store.ts'
 import { warningOf } from '../report/report.ts'
 import type { Looking, SnapshotChoice } from '../repository/catalog.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
@@ -7,14 +8,17 @@ import { differingProblem, differingRecoveryFiles } from '../repository/recovery
 import { openRepository } from '../repository/repository.ts'
 import { type Destination, openStore } from '../stores/destination.ts'
 import type { Store } from '../stores/store.ts'
-import { storeAccess, type StoreInputs } from './store-access.ts'
 
-/** The inputs that say where a store is, and how to reach it. */
-type StorePlace = StoreInputs & { destination: Destination }
+/** A store, the way to it, and the set that is read; undefined reads every set. */
+export interface StoreToOpen {
+  destination: Destination
+  access: Access
+  set?: string | undefined
+}
 
-/** The inputs of a store to look for snapshots in: one that is named by its id may be of any set. */
-export function lookedIn<I extends { set: string }>(inputs: I, ...choices: SnapshotChoice[]): Omit<I, 'set'> & { set: string | undefined } {
-  return { ...inputs, set: choices.some(({ kind }) => kind === 'id') ? undefined : inputs.set }
+/** The set to look for snapshots in: one that is named by its id may be of any set. */
+export function setFor(set: string, ...choices: SnapshotChoice[]): string | undefined {
+  return choices.some(({ kind }) => kind === 'id') ? undefined : set
 }
 
 /** How commands look for a snapshot: what is passed over is a warning. */
@@ -22,14 +26,14 @@ export function lookingAs(environment: Environment): Looking {
   return { now: environment.now(), onPassedOver: warningOf(environment.report) }
 }
 
-/** Opens a store that is there already, for as long as `work` takes, and its keys; where no key is given, and none is required, `keys` is undefined. */
-export async function withStore<T>(inputs: StorePlace & { 'encryption-key': string }, environment: Environment, work: (store: Store, keys: Keys) => Promise<T>): Promise<T>
-export async function withStore<T>(inputs: StorePlace & { 'encryption-key': string | undefined }, environment: Environment, work: (store: Store, keys: Keys | undefined) => Promise<T>): Promise<T>
-export async function withStore<T>(inputs: StorePlace & { 'encryption-key': string | undefined }, environment: Environment, work: (store: Store, keys: never) => Promise<T>): Promise<T> {
-  const store = await openStore(inputs.destination, storeAccess(inputs), environment)
+/** Opens an existing store, for as long as `work` takes, and its keys, which are undefined if no key is given. */
+export async function withStore<T>(given: StoreToOpen & { key: string }, environment: Environment, work: (store: Store, keys: Keys) => Promise<T>): Promise<T>
+export async function withStore<T>(given: StoreToOpen & { key: string | undefined }, environment: Environment, work: (store: Store, keys: Keys | undefined) => Promise<T>): Promise<T>
+export async function withStore<T>(given: StoreToOpen & { key: string | undefined }, environment: Environment, work: (store: Store, keys: never) => Promise<T>): Promise<T> {
+  const { destination, access, set, key } = given
+  const store = await openStore(destination, { ...access, set }, environment)
   try {
     await openRepository(store)
-    const key = inputs['encryption-key']
     const keys = key === undefined ? undefined : await openKeys(key, { store, create: false, onDamaged: warningOf(environment.report) })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined only where the signature that was called allows for it
     return await work(store, keys as never)

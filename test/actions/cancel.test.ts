@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inputsOf } from '../../src/inputs.ts'
+import { inputsOf } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { builtProgram } from '../end-to-end/built.ts'
 import { clientDirectory } from '../support/client-programs.ts'

@@ -1,8 +1,10 @@
 import { readArguments } from '../../src/cli/arguments.ts'
-import { inputs, type Input } from '../../src/inputs.ts'
+import { type Command, inputsOf } from '../../src/commands/all.ts'
+import type { Input } from '../../src/inputs/input.ts'
 
-const place = { ...inputs.verify.snapshot, positional: true } as const satisfies Input
-const rows: [string, Input][] = [['from', place], ['more', { ...place, list: true }], ['set', inputs.list.set], ['dry-run', inputs.restore['no-owner']]]
+const input = (command: Command, name: string): Input => inputsOf(command).find(([known]) => known === name)![1]
+const place = { ...input('verify', 'snapshot'), positional: true } as const satisfies Input
+const rows: [string, Input][] = [['from', place], ['more', { ...place, list: true }], ['set', input('list', 'set')], ['dry-run', input('restore', 'no-owner')]]
 const read = (...given: string[]) => readArguments('show', rows, ['json'], given)
 
 test('values without a name fill the positional inputs in their order, the last of them, a list, with all that follow', () => {
@@ -16,10 +18,10 @@ test('an input that is given with its name and without it is given twice', () =>
 })
 
 test('without a positional input every value needs its name, and is not shown, for it may be a secret', () => {
-  expect(() => readArguments('list', [['set', inputs.list.set]], [], ['hunter22'])).toThrow('Unexpected argument 1, which may be a secret and is not shown')
+  expect(() => readArguments('list', [['set', input('list', 'set')]], [], ['hunter22'])).toThrow('Unexpected argument 1, which may be a secret and is not shown')
 })
 
 test('the id of a snapshot without its name is shown, with the option that takes it', () => {
   const id = '20261120T020000Z-5f3a9c1e'
-  expect(() => readArguments('restore', [['snapshot', inputs.restore.snapshot]], [], [id])).toThrow(expect.objectContaining({ message: `Unexpected argument "${id}"`, hint: `Give it as --snapshot ${id}. See lifeboat restore --help.` }))
+  expect(() => readArguments('restore', [['snapshot', input('restore', 'snapshot')]], [], [id])).toThrow(expect.objectContaining({ message: `Unexpected argument "${id}"`, hint: `Give it as --snapshot ${id}. See lifeboat restore --help.` }))
 })

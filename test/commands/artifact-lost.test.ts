@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { newestBefore } from '../../src/commands/backup/newest.ts'
-import { parseInputs } from '../../src/inputs.ts'
+import { parseInputs } from '../../src/commands/all.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'

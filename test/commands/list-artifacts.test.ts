@@ -1,5 +1,5 @@
 import { newestBackup } from '../../src/commands/backup/newest.ts'
-import { parseInputs } from '../../src/inputs.ts'
+import { parseInputs } from '../../src/commands/all.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { noise } from '../support/bytes.ts'

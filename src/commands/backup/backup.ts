@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
+import type { Databases } from '../../inputs/database.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { parseDumpArguments } from '../../sources/postgres/dump-arguments.ts'
-import type { Route } from '../../sources/postgres/route.ts'
+import { type Route, routeTo } from '../../sources/postgres/route.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { type Report, warningOf } from '../../report/report.ts'
+import type { BackupInputs } from './inputs.ts'
 import { shrunkLines } from './shrink.ts'
 import { atOnce, idOf, newestFirst, snapshotIfAuthentic, snapshotKeys, timeAfter } from '../../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../../repository/keys.ts'
@@ -33,23 +34,23 @@ import { Destinations } from './destinations.ts'
 import { secondsSince } from '../elapsed.ts'
 import { quiesce } from './quiesce.ts'
 import type { BackupResult } from './result.ts'
-import { routeTo } from '../ssh-tunnel.ts'
 import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
-export async function backup(inputs: Inputs['backup'], environment: Environment): Promise<BackupResult> {
+export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
   const started = performance.now()
   // Of two clocks, for one stands still while a machine sleeps, and the other may be set.
   const began = environment.now()
   const { report, signal } = environment
-  parseEncryptionKey(inputs['encryption-key'])
-  const context: SourceContext = { ...environment, clientInstall: inputs['client-install'] }
+  parseEncryptionKey(inputs.key)
+  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
   const programs = await clientPrograms(context)
-  const connections = connectionsOf(inputs, environment)
-  const route = routeTo(connections.map(({ connection }) => connection), inputs, environment)
-  const sources: Source[] = [...databases(connections, route, inputs, programs, environment), ...volumeSources(inputs, environment)]
+  const connections = connectionsOf(inputs.databases, environment)
+  const { tunnel } = inputs.databases
+  const route = routeTo(connections.map(({ connection }) => connection), tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
+  const sources: Source[] = [...databases(connections, route, inputs.dump, programs, environment), ...volumeSources(inputs, environment)]
   const destinations = await Destinations.open(inputs, environment)
   const { store } = destinations
   let known: KnownChunks | undefined
@@ -59,11 +60,11 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     for (const source of sources) await source.open()
     await destinations.prepare()
     const onDamaged = warningOf(report)
-    const keys = await openKeys(inputs['encryption-key'], { store, recipients: inputs.recipients, create: true, onDamaged })
+    const keys = await openKeys(inputs.key, { store, recipients: inputs.recipients, create: true, onDamaged })
     let largest = 0
     const before = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
-    const checking = new ReusedCheck(known, store, keys, inputs['check-reused'], environment)
+    const checking = new ReusedCheck(known, store, keys, inputs.checkReused, environment)
     reused = checking
     const onBadBase = (error: LifeboatError): void => {
       onDamaged(error)
@@ -75,16 +76,16 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     const mark = randomBytes(4)
     const time = nextTime(known.latest, inputs.set, environment)
     const id = newSnapshotId(time, mark)
-    const unfinished = await beginRun(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(idOf)), grace: inputs.grace, now: () => environment.now(), onDamaged })
-    const writer = new Writer({ store, keys, known, unfinished, level: inputs['compression-level'], mark: mark.toString('hex'), jobs: inputs.jobs, signal, onDamaged: onBadBase })
-    resume = await quiesce(inputs, environment)
+    const unfinished = await beginRun(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(idOf)), grace: inputs.pruning.grace, now: () => environment.now(), onDamaged })
+    const writer = new Writer({ store, keys, known, unfinished, ...inputs.sealing, mark: mark.toString('hex'), signal, onDamaged: onBadBase })
+    resume = await quiesce(inputs.hooks, environment)
     const { records, results } = await storeSources(sources, writer, known, environment)
     const unsettled = await failureOf(resume)
     resume = undefined
     const { checked, damaged } = await checking.conclude(inputs.set)
     const { adopted } = writer
     if (adopted.chunks > 0) report.info(`${formatCount(adopted.chunks, 'chunk')} (${formatBytes(adopted.bytes)}) of an interrupted backup were checked and used`)
-    await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.grace, now: environment.now() })
+    await lastLook(store, keys, { chunks: writer.listed(), elapsed: Math.max(performance.now() - started, environment.now().getTime() - Math.min(began.getTime(), adopted.since?.getTime() ?? Infinity)), grace: inputs.pruning.grace, now: environment.now() })
     signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
       { format: FORMAT, id, set: inputs.set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) },
@@ -103,7 +104,7 @@ export async function backup(inputs: Inputs['backup'], environment: Environment)
     if (unsettled) throw unsettled.error
     const { added, newChunks, deltaChunks, forRecipients } = writer
     const seconds = secondsSince(started)
-    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs['on-shrink'], ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before], largest, report)) }
+    return { snapshot: id, set: inputs.set, time: time.toISOString(), size, stored, added, chunks, newChunks, deltaChunks, seconds, ...(forRecipients.chunks > 0 && { forRecipients }), ...(keys.identity !== undefined && { checked }), shrunk, onShrink: inputs.onShrink, ...concluded, sources: results, ...(await recentSnapshots(store, keys, [snapshotKey(inputs.set, id), ...before], largest, report)) }
   } finally {
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
@@ -130,17 +131,17 @@ interface NamedConnection {
   connection: Connection
 }
 
-function connectionsOf(inputs: Inputs['backup'], { variables, report }: Environment): NamedConnection[] {
-  return (inputs['database-url'] ?? []).map(({ name, url }) => {
+function connectionsOf({ urls }: Databases, { variables, report }: Environment): NamedConnection[] {
+  return urls.map(({ name, url }) => {
     const connection = parseDatabaseUrl(url, variables)
     for (const secret of connection.secrets) report.mask(secret)
     return { name, connection }
   })
 }
 
-function databases(connections: readonly NamedConnection[], route: Route, inputs: Inputs['backup'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
-  const dumpArguments = parseDumpArguments(inputs['pg-dump-args'])
-  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, route, programs: () => programs, dumpArguments, lockTimeout: inputs['lock-timeout'], allowPooler: inputs['allow-pooler'], signal, report, variables }))
+function databases(connections: readonly NamedConnection[], route: Route, dump: BackupInputs['dump'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
+  const dumpArguments = parseDumpArguments(dump.arguments)
+  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, route, programs: () => programs, dumpArguments, lockTimeout: dump.lockTimeout, allowPooler: dump.allowPooler, signal, report, variables }))
 }
 
 async function storeSources(sources: readonly Source[], writer: Writer, known: KnownChunks, environment: Environment): Promise<{ records: SourceRecord[]; results: SourceResult[] }> {

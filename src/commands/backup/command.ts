@@ -1,6 +1,6 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
 import { backup as run } from './backup.ts'
+import { type BackupInputs, inputs } from './inputs.ts'
 import { fallback } from './newest.ts'
 import { backupHeadline as headline, backupText as text } from './report.ts'
 import type { BackupResult } from './result.ts'
@@ -10,6 +10,7 @@ import { backupSummary as summary } from './summary.ts'
 export const backup = {
   name: 'backup',
   purpose: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
+  inputs,
   run,
   status: (result) => (succeeded(result) ? 0 : 1),
   problem: (result) => [...(failsByShrinking(result) ? [shrinkProblem(result)] : []), ...failures(result)].join('\n'),
@@ -34,7 +35,7 @@ export const backup = {
     result: asJson('Everything about the backup, as JSON.'),
   },
   afterFailure: fallback,
-} as const satisfies CommandDefinition<Inputs['backup'], BackupResult>
+} as const satisfies CommandDefinition<BackupInputs, BackupResult>
 
 function succeeded(result: BackupResult): boolean {
   return result.complete && !failsByShrinking(result)

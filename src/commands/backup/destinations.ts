@@ -1,7 +1,6 @@
 import { readAuthentic } from '../../repository/catalog.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { warningOf } from '../../report/report.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
@@ -15,9 +14,10 @@ import type { Store } from '../../stores/store.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
+import type { BackupInputs } from './inputs.ts'
 import type { BackupResult, DestinationResult } from './result.ts'
 import { spaceIn } from '../space.ts'
-import { storeAccess } from '../store-access.ts'
+import { accessOf } from './access.ts'
 import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 
 /** One of the places that a backup goes to. */
@@ -35,10 +35,10 @@ export class Destinations {
   /** All of them, as one to write to. */
   readonly store: Store
   readonly #places: readonly Place[]
-  readonly #inputs: Inputs['backup']
+  readonly #inputs: BackupInputs
   readonly #environment: Environment
 
-  private constructor(places: readonly Place[], inputs: Inputs['backup'], environment: Environment) {
+  private constructor(places: readonly Place[], inputs: BackupInputs, environment: Environment) {
     this.#places = places
     this.#inputs = inputs
     this.#environment = environment
@@ -46,10 +46,10 @@ export class Destinations {
     this.store = places.length === 1 ? places[0]!.store : new SeveralStores(places.map(({ store }) => store), environment.signal, onFailed)
   }
 
-  static async open(inputs: Inputs['backup'], environment: Environment): Promise<Destinations> {
+  static async open(inputs: BackupInputs, environment: Environment): Promise<Destinations> {
     const places: Place[] = []
-    for (const destination of inputs.destination) {
-      places.push({ name: destination.text, store: await openStore(destination, storeAccess(inputs), environment) })
+    for (const destination of inputs.destinations) {
+      places.push({ name: destination.text, store: await openStore(destination, accessOf(inputs), environment) })
     }
     return new Destinations(places, inputs, environment)
   }
@@ -99,7 +99,7 @@ export class Destinations {
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
     if (whole.length === 0) throw this.#places[0]!.failure
-    const complete = whole.length === destinations.length || this.#inputs['destinations-required'] === 'one'
+    const complete = whole.length === destinations.length || this.#inputs.destinationsRequired === 'one'
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
   }
 

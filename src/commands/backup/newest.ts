@@ -1,6 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
+import type { BackupInputs } from './inputs.ts'
 import { type Newest, newestSentence, redactedNewest } from './newest-found.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { openKeys } from '../../repository/keys.ts'
@@ -10,10 +10,12 @@ import { SetProofs } from '../../repository/set-proofs.ts'
 import { idTime } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import { type Destination, openStore } from '../../stores/destination.ts'
-import { storeAccess } from '../store-access.ts'
+import { accessOf } from './access.ts'
+
+type Wanted = Pick<BackupInputs, 'destinations' | 'access' | 'set' | 'retention' | 'key'>
 
 /** For the summary of a backup that failed: the backup to fall back on. */
-export async function fallback(inputs: Inputs['backup'], started: Date, environment: Environment): Promise<string> {
+export async function fallback(inputs: Wanted, started: Date, environment: Environment): Promise<string> {
   const newest = await newestBefore(inputs, started, environment)
   return newestSentence(redactedNewest(newest, (text) => environment.report.redacted?.(text) ?? text), { timeZone: 'UTC', now: environment.now() })
 }
@@ -21,7 +23,7 @@ export async function fallback(inputs: Inputs['backup'], started: Date, environm
 const limitMs = 5000
 
 /** As `newestBackup`, within 5 s; never throws. */
-export async function newestBefore(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
+export async function newestBefore(inputs: Wanted, before: Date, environment: Environment): Promise<Newest> {
   const { set } = inputs
   const controller = new AbortController()
   const { promise: late, resolve } = Promise.withResolvers<Newest>()
@@ -46,8 +48,8 @@ const LOOKED_AT = 5
  * The newest snapshot of a set that is whole, not known to be damaged, and older than `before`: what there is to fall back on when a backup
  * failed, which may have stored a snapshot that did not verify.
  */
-export async function newestBackup(inputs: Inputs['backup'], before: Date, environment: Environment): Promise<Newest> {
-  const answers = await Promise.allSettled(inputs.destination.map((destination) => newestIn({ ...inputs, destination }, before, environment)))
+export async function newestBackup(inputs: Wanted, before: Date, environment: Environment): Promise<Newest> {
+  const answers = await Promise.allSettled(inputs.destinations.map((destination) => newestIn(destination, inputs, before, environment)))
   const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
   // The destination with the newest snapshot decides.
   const [best] = found.toSorted((a, b) => ('time' in b ? b.time : '').localeCompare('time' in a ? a.time : ''))
@@ -55,9 +57,9 @@ export async function newestBackup(inputs: Inputs['backup'], before: Date, envir
   throw answers.find((answer) => answer.status === 'rejected')!.reason
 }
 
-async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destination: Destination }, before: Date, environment: Environment): Promise<Newest> {
+async function newestIn(destination: Destination, inputs: Wanted, before: Date, environment: Environment): Promise<Newest> {
   const { set } = inputs
-  const store = await openStore(inputs.destination, storeAccess(inputs), environment)
+  const store = await openStore(destination, accessOf(inputs), environment)
   try {
     await openRepository(store)
     environment.signal.throwIfAborted()
@@ -65,7 +67,7 @@ async function newestIn(inputs: Omit<Inputs['backup'], 'destination'> & { destin
     if (there.length === 0) await checkListing(store, set)
     const older = (keys: readonly string[]): string[] => keys.filter((key) => idOf(key).slice(0, 16) <= idTime(before))
     if (older(there).length === 0) return { set, none: 'empty' }
-    const keys = await openKeys(inputs['encryption-key'], { store, create: false })
+    const keys = await openKeys(inputs.key, { store, create: false })
     // Where anyone can add some, only those that are signed are left once the key is known.
     const snapshots = older(store.groups ? await snapshotKeys(store, set) : there)
     const proofs = await SetProofs.list(store, keys, set, () => undefined)

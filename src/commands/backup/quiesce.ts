@@ -2,23 +2,24 @@ import { arrange } from '../../process/watchdog.ts'
 import { runChild, ChildError } from '../../process/child.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { docker, dockerEnvironment } from '../../sources/volumes/docker.ts'
+import type { BackupInputs } from './inputs.ts'
+
+type Hooks = BackupInputs['hooks']
 
 /**
  * Brings what writes to the sources to rest: runs pre-command, stops or pauses containers. The function returned brings it all back, once, however
  * often it is called; when this process dies without calling it, that happens as well (afterwards.ts).
  */
-export async function quiesce(inputs: Inputs['backup'], { variables, signal, report }: Environment): Promise<() => Promise<void>> {
-  const command = { before: inputs['pre-command'], after: inputs['post-command'] }
-  const wanted = inputs['stop-containers']
-  if (wanted.length === 0 && command.before === '' && command.after === '') return async () => undefined
+export async function quiesce(hooks: Hooks, { variables, signal, report }: Environment): Promise<() => Promise<void>> {
+  const { containers: wanted, mode, before, after } = hooks
+  if (wanted.length === 0 && before === '' && after === '') return async () => undefined
   const running = wanted.length === 0 ? [] : await runningContainers(wanted, { variables, signal })
-  const pause = inputs['stop-mode'] === 'pause'
+  const pause = mode === 'pause'
   const [start, unpause] = pause ? [[], running] : [running, []]
-  const back = await arrange({ start, unpause, command: command.after }, { ...dockerEnvironment(variables), ...hookEnvironment(variables) })
+  const back = await arrange({ start, unpause, command: after }, { ...dockerEnvironment(variables), ...hookEnvironment(variables) })
   try {
-    if (command.before !== '') await runHook(command.before, variables, signal)
+    if (before !== '') await runHook(before, variables, signal)
     if (running.length > 0) {
       report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`)
       await docker([pause ? 'pause' : 'stop', ...running], { variables, signal })
@@ -33,7 +34,7 @@ export async function quiesce(inputs: Inputs['backup'], { variables, signal, rep
 type Variables = Environment['variables']
 
 /** Names of those that run and are not paused; one that does not exist is an error, one that does not run is left as it is. */
-async function runningContainers(wanted: Inputs['backup']['stop-containers'], given: { variables: Variables; signal: AbortSignal }): Promise<string[]> {
+async function runningContainers(wanted: Hooks['containers'], given: { variables: Variables; signal: AbortSignal }): Promise<string[]> {
   const names = new Set<string>()
   for (const one of wanted) {
     const filter = one.name !== undefined ? `name=^/?${one.name.replaceAll('.', '\\.')}$` : `label=${one.label}`

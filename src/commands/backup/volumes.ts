@@ -2,10 +2,8 @@ import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { patternsFor } from '../../inputs/volumes.ts'
 import { reachDirectory } from '../../sources/volumes/directory.ts'
-import { sshAccess } from '../store-access.ts'
 import type { Destination } from '../../stores/destination.ts'
 import { folderOf } from '../../stores/file/destination.ts'
 import { isS3, type S3Destination } from '../../stores/s3/destination.ts'
@@ -14,29 +12,30 @@ import { reachSsh } from '../../sources/volumes/ssh.ts'
 import { BucketSource } from '../../sources/buckets/source.ts'
 import type { Source } from '../../sources/source.ts'
 import { VolumeSource } from '../../sources/volumes/source.ts'
+import type { BackupInputs } from './inputs.ts'
 
 /** The volumes of a backup as sources. */
-export function volumeSources(inputs: Inputs['backup'], { variables, signal, report, temporary }: Environment): Source[] {
-  const { volumes, include, exclude } = inputs
+export function volumeSources(inputs: Pick<BackupInputs, 'volumes' | 'rescan' | 'dockerImage' | 'access' | 'destinations'>, { variables, signal, report, temporary }: Environment): Source[] {
+  const { list: volumes, include, exclude, onUnreadable } = inputs.volumes
   return volumes.map((volume) => {
     const patterns = { include: patternsFor(volume.name, include, volumes), exclude: patternsFor(volume.name, exclude, volumes) }
-    const common = { name: volume.name, patterns, onUnreadable: inputs['on-unreadable'], rescan: inputs.rescan, signal, report }
+    const common = { name: volume.name, patterns, onUnreadable, rescan: inputs.rescan, signal, report }
     if (volume.kind === 'bucket') {
       const { destination } = volume
-      refuseOwnStore(volume.name, destination, inputs.destination)
+      refuseOwnStore(volume.name, destination, inputs.destinations)
       // What an SDK weighs is loaded only for those who use it.
-      const open = async (signal: AbortSignal) => (await import('../../sources/buckets/bucket.ts')).openBucket(destination, { variables, signal, report, timeout: inputs.timeout })
+      const open = async (signal: AbortSignal) => (await import('../../sources/buckets/bucket.ts')).openBucket(destination, { variables, signal, report, timeout: inputs.access.timeout })
       return new BucketSource({ ...common, where: destination.text, open })
     }
     if (volume.kind === 'docker') {
-      const reach = () => reachDocker({ volume: volume.volume, image: inputs['docker-image'], target: false, variables, signal })
+      const reach = () => reachDocker({ volume: volume.volume, image: inputs.dockerImage, target: false, variables, signal })
       return new VolumeSource({ ...common, kind: 'docker', numericOwners: true, reach })
     }
     if (volume.kind === 'ssh') {
-      const reach = (signal: AbortSignal) => reachSsh(volume, sshAccess(inputs), { variables, temporary, signal, target: false })
+      const reach = (signal: AbortSignal) => reachSsh(volume, inputs.access.ssh, { variables, temporary, signal, target: false })
       return new VolumeSource({ ...common, kind: 'directory', numericOwners: false, reach })
     }
-    const stores = storesIn(volume.name, volume.path, inputs.destination)
+    const stores = storesIn(volume.name, volume.path, inputs.destinations)
     for (const store of stores) report.info(`${volume.name}: the store in ${store} is left out`)
     return new VolumeSource({ ...common, patterns: { ...patterns, exclude: [...patterns.exclude, ...stores.map((store) => `/${literal(store)}/`)] }, kind: 'directory', numericOwners: false, reach: async () => ({ site: await reachDirectory(volume.path, variables) }) })
   })

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
+import type { Access } from '../../inputs/store.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
+import type { CheckInputs } from './inputs.ts'
 import { failureIssueText, formatDuration, issueText } from './report.ts'
 import { Repository } from '../../notify/github-issues.ts'
 import { warningOf } from '../../report/report.ts'
@@ -11,9 +12,9 @@ import { compareRecoveryFiles, withStore } from '../with-store.ts'
 import type { CheckResult } from './result.ts'
 
 /** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
-export async function check(inputs: Inputs['check'], environment: Environment): Promise<CheckResult> {
+export async function check(inputs: CheckInputs, environment: Environment): Promise<CheckResult> {
   const { report } = environment
-  const repository = repositoryOf(inputs, environment)
+  const repository = repositoryOf(inputs.access, environment)
   if (inputs.issue && !repository) report.warning('no issue is opened or closed: GITHUB_REPOSITORY or the token is missing', 'In a workflow both are there; elsewhere set GITHUB_REPOSITORY and GITHUB_TOKEN.')
   const issue = inputs.issue && repository ? issueOf(repository, inputs, environment) : undefined
   let found
@@ -25,7 +26,7 @@ export async function check(inputs: Inputs['check'], environment: Environment): 
     throw error
   }
   const now = environment.now()
-  const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs, now) }))
+  const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs.conditions, now) }))
   const problems = sets.length > 0 ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`)) : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
   const inactive = await inactiveWorkflows(repository, environment)
   const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, inactive }
@@ -37,10 +38,10 @@ function redacted(text: string, { report }: Environment): string {
   return report.redacted?.(text) ?? text
 }
 
-function look(inputs: Inputs['check'], environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
-  return withStore({ ...inputs, 'encryption-key': inputs['encryption-key'] }, environment, async (store, keys) => {
+function look(inputs: CheckInputs, environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
+  return withStore(inputs, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
-    const sets = await freshnessOf(store, keys, inputs.set, { level: inputs['proof-level'], now: environment.now(), onDamaged: warningOf(environment.report) })
+    const sets = await freshnessOf(store, keys, inputs.set, { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: warningOf(environment.report) })
     const shown = (text: string): string => redacted(text, environment)
     return {
       store: store.name,
@@ -52,8 +53,7 @@ function look(inputs: Inputs['check'], environment: Environment): Promise<{ stor
 /** As many are named one by one. */
 const MOST_UNSOUND = 3
 
-function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: Freshness, inputs: Inputs['check'], now: Date): string[] {
-  const { 'max-age': maxAge, 'max-proof-age': maxProofAge, 'proof-level': level } = inputs
+function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: Freshness, { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'], now: Date): string[] {
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
   for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
@@ -71,7 +71,7 @@ function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: F
   return problems
 }
 
-function repositoryOf({ token, timeout }: Inputs['check'], { variables, signal }: Environment): Repository | undefined {
+function repositoryOf({ token, timeout }: Access, { variables, signal }: Environment): Repository | undefined {
   const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables
   return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new Repository({ repository, api, token, signal, timeout }) : undefined
 }
@@ -91,11 +91,11 @@ async function inactiveWorkflows(repository: Repository | undefined, { report, s
 }
 
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
-function issueOf(repository: Repository, inputs: Inputs['check'], environment: Environment) {
+function issueOf(repository: Repository, inputs: CheckInputs, environment: Environment) {
   const { run, report, signal } = environment
   const place = inputs.destination.text
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
-  const shown = { destination: redacted(place, environment), timeZone: inputs.timezone, ...(run && { run: run.url }) }
+  const shown = { destination: redacted(place, environment), timeZone: inputs.timeZone, ...(run && { run: run.url }) }
   const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
   return {
     async tell(result: CheckResult): Promise<CheckResult['issue']> {

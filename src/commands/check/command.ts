@@ -1,12 +1,13 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
 import { check as run } from './check.ts'
+import { type CheckInputs, inputs } from './inputs.ts'
 import { checkHeadline as headline, checkSummary as summary, checkText as text } from './report.ts'
 import type { CheckResult } from './result.ts'
 
 export const check = {
   name: 'check',
   purpose: 'Check that the backups are fresh: fail, or keep an issue open, when the newest verified one is too old.',
+  inputs,
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
   problem: ({ problems }) => problems.join('\n'),
@@ -19,4 +20,4 @@ export const check = {
     'issue-url': { help: 'The issue that was opened, updated or closed; empty when there was none.', value: ({ issue }) => issue?.url ?? '' },
     result: asJson('Everything that was found, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['check'], CheckResult>
+} as const satisfies CommandDefinition<CheckInputs, CheckResult>

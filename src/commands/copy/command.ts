@@ -1,12 +1,13 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
 import { copy as run } from './copy.ts'
+import { type CopyInputs, inputs } from './inputs.ts'
 import { copyHeadline as headline, copySummary as summary, copyText as text } from './report.ts'
 import type { CopyResult } from './result.ts'
 
 export const copy = {
   name: 'copy',
   purpose: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
+  inputs,
   run,
   status: (result) => (hasFailed(result) ? 1 : 0),
   problem: ({ snapshots }) => snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`${snapshot}: ${problem}`])).join('\n'),
@@ -24,7 +25,7 @@ export const copy = {
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     result: asJson('Everything about the copy, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['copy'], CopyResult>
+} as const satisfies CommandDefinition<CopyInputs, CopyResult>
 
 function hasFailed({ snapshots }: CopyResult): boolean {
   return snapshots.some(({ outcome }) => outcome === 'failed')

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { warningOf } from '../../report/report.ts'
 import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
@@ -14,25 +13,25 @@ import { authenticatorOf } from '../../repository/signed.ts'
 import { openStore } from '../../stores/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
-import { storeAccess } from '../store-access.ts'
 import { lookingAs } from '../with-store.ts'
+import type { CopyInputs } from './inputs.ts'
 import type { CopyResult } from './result.ts'
 
 /**
  * Copies snapshots from one store to another, oldest first, as they are: nothing is decrypted, and only what the other store lacks is
  * transferred. A snapshot that cannot be copied whole is not put there at all; it is in the result, and the others are copied.
  */
-export async function copy(inputs: Inputs['copy'], environment: Environment): Promise<CopyResult> {
+export async function copy(inputs: CopyInputs, environment: Environment): Promise<CopyResult> {
   const started = performance.now()
-  const from = await openStore(inputs.from, storeAccess(inputs), environment)
+  const from = await openStore(inputs.from, { ...inputs.access, set: inputs.set }, environment)
   try {
     await openRepository(from)
-    const keys = await openKeys(inputs['encryption-key'], { store: from, create: false, onDamaged: warningOf(environment.report) })
+    const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
       // For each set anew: artifacts are put for one set.
-      const to = await openStore(inputs.destination, { ...storeAccess(inputs), set }, environment)
+      const to = await openStore(inputs.destination, { ...inputs.access, set }, environment)
       try {
         to.groups?.authenticate(authenticatorOf(keys))
         await openOrMakeRepository(to)
@@ -54,7 +53,7 @@ export async function copy(inputs: Inputs['copy'], environment: Environment): Pr
 }
 
 /** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
-async function choose(from: Store, keys: Keys, { set, snapshot }: Inputs['copy'], environment: Environment): Promise<string[]> {
+async function choose(from: Store, keys: Keys, { set, snapshot }: CopyInputs, environment: Environment): Promise<string[]> {
   const find = async (inSet: string, choice: SnapshotChoice): Promise<string> => (await findSnapshot(from, keys, inSet, choice, lookingAs(environment))).key
   if (snapshot !== 'all' && snapshot.kind === 'id') return [await find(set ?? '', snapshot)]
   const all = (await snapshotKeys(from, set)).toReversed()

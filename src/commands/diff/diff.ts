@@ -1,12 +1,12 @@
 import type { Environment } from '../../environment.ts'
-import type { Inputs } from '../../inputs.ts'
 import { Reader } from '../../repository/reader.ts'
 import { findSnapshot, type SnapshotChoice } from '../../repository/catalog.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { StoredSource } from '../../sources/source-kind.ts'
-import { lookedIn, lookingAs, withStore } from '../with-store.ts'
+import { lookingAs, setFor, withStore } from '../with-store.ts'
+import type { DiffInputs } from './inputs.ts'
 import type { DiffResult, SourceDiff } from './result.ts'
 
 interface Side {
@@ -15,8 +15,8 @@ interface Side {
 }
 
 /** The differences between two snapshots: sources, with what their kinds compare, and how much of their content is the same. */
-export function diff(inputs: Inputs['diff'], environment: Environment): Promise<DiffResult> {
-  return withStore(lookedIn(inputs, inputs.from, inputs.to), environment, async (store, keys) => {
+export function diff(inputs: DiffInputs, environment: Environment): Promise<DiffResult> {
+  return withStore({ ...inputs, set: setFor(inputs.set, inputs.from, inputs.to) }, environment, async (store, keys) => {
     const side = async (choice: SnapshotChoice): Promise<Side> => {
       const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
       return { snapshot, manifest: await openManifest(snapshot) }

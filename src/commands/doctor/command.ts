@@ -1,13 +1,14 @@
-import type { Inputs } from '../../inputs.ts'
 import type { Finding } from '../../report/finding.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
 import { doctor as run } from './doctor.ts'
+import { type DoctorInputs, inputs } from './inputs.ts'
 import { doctorHeadline as headline, doctorSummary as summary, doctorText as text } from './report.ts'
 import type { DoctorResult } from './result.ts'
 
 export const doctor = {
   name: 'doctor',
   purpose: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
+  inputs,
   run,
   status: (result) => (ofState(result, 'bad').length > 0 ? 1 : 0),
   problem: (result) => ofState(result, 'bad').map(({ about, check, says }) => `${about}: ${check}: ${says}`).join('\n'),
@@ -23,7 +24,7 @@ export const doctor = {
     warnings: { help: 'How many warnings there are.', value: (result) => `${ofState(result, 'warning').length}` },
     result: asJson('All checks, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['doctor'], DoctorResult>
+} as const satisfies CommandDefinition<DoctorInputs, DoctorResult>
 
 function ofState({ checks }: DoctorResult, wanted: Finding['state']): Finding[] {
   return checks.filter(({ state }) => state === wanted)

@@ -1,11 +1,10 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { anyClient, dumpClient } from '../../sources/postgres/client-download/choose.ts'
 import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { diagnose, judge } from '../../sources/postgres/diagnosis.ts'
-import type { Route } from '../../sources/postgres/route.ts'
+import { type Route, routeTo } from '../../sources/postgres/route.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
@@ -17,19 +16,19 @@ import { FileStore } from '../../stores/file/store.ts'
 import { openStore } from '../../stores/destination.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 import { tryStore } from '../../stores/trial.ts'
+import type { DoctorInputs } from './inputs.ts'
 import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
-import { storeAccess } from '../store-access.ts'
-import { routeTo } from '../ssh-tunnel.ts'
 
 /** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
-export async function doctor(inputs: Inputs['doctor'], environment: Environment): Promise<DoctorResult> {
+export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
   const { checks, free } = await tryDestination(inputs, environment)
   let size = 0
-  const programs = await clientPrograms({ ...environment, clientInstall: inputs['client-install'] })
-  const databases = (inputs['database-url'] ?? []).map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
+  const programs = await clientPrograms({ ...environment, clientInstall: inputs.clientInstall })
+  const databases = inputs.databases.urls.map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
   for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
-  const route = routeTo(databases.map(({ connection }) => connection), inputs, environment)
+  const { tunnel } = inputs.databases
+  const route = routeTo(databases.map(({ connection }) => connection), tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
   try {
     for (const { name, connection } of databases) {
       const tried = await tryDatabase(`${name} (${connection.where})`, connection, route, programs, environment)
@@ -55,13 +54,13 @@ export function judgeSpace(about: string, free: number, size: number): Finding {
 }
 
 /** `free`: bytes that still fit, where that can be known. */
-async function tryDestination(inputs: Inputs['doctor'], environment: Environment): Promise<{ checks: Finding[]; free?: number | undefined }> {
+async function tryDestination(inputs: DoctorInputs, environment: Environment): Promise<{ checks: Finding[]; free?: number | undefined }> {
   const about = inputs.destination.text
   try {
-    const store = await openStore(inputs.destination, storeAccess(inputs), environment)
+    const store = await openStore(inputs.destination, { ...inputs.access, set: inputs.set }, environment)
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
-      if (checks.every(({ state }) => state !== 'bad') && inputs['encryption-key'] !== undefined) checks.push(await tryKey(inputs['encryption-key'], store))
+      if (checks.every(({ state }) => state !== 'bad') && inputs.key !== undefined) checks.push(await tryKey(inputs.key, store))
       checks.push(...(await tryRecoveryFiles(store)))
       return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(store, environment) }
     } finally {

@@ -1,6 +1,5 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/report.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
@@ -14,10 +13,11 @@ import { survey } from '../../repository/survey.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
+import type { ForgetInputs } from './inputs.ts'
 import type { ForgetResult } from './result.ts'
 
 /** Deletes snapshots by their ids: all of them, or, when there is something to say against one, none. What only they needed goes with a later prune. */
-export function forget(inputs: Inputs['forget'], environment: Environment): Promise<ForgetResult> {
+export function forget(inputs: ForgetInputs, environment: Environment): Promise<ForgetResult> {
   const { destination, snapshots: ids, force } = inputs
   if (destination.immutable) {
     throw new LifeboatError('snapshots in artifacts cannot be forgotten one by one: an artifact may hold parts that later backups need', {
@@ -25,7 +25,7 @@ export function forget(inputs: Inputs['forget'], environment: Environment): Prom
       status: 2,
     })
   }
-  return withStore({ ...inputs, set: undefined }, environment, async (store, keys) => {
+  return withStore(inputs, environment, async (store, keys) => {
     const all = (await snapshotKeys(store)).map((key) => ({ id: idOf(key), set: setOf(key) }))
     const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id))
     if (missing.length > 0) throw new LifeboatError(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' })

@@ -1,19 +1,19 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { snapshotIfAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import { type KeyFile, keyFiles, MOST_TRIED, putKeyFile, triedKeyFiles } from '../../repository/key-files.ts'
 import { type Keys, openKeys, parseEncryptionKey, unwrapIdentity } from '../../repository/keys.ts'
 import { recoveryFiles } from '../../repository/recovery.ts'
 import type { Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
+import type { KeyAddInputs, KeyListInputs, KeyRemoveInputs } from './inputs.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './result.ts'
 
 /** Lets another passphrase open the store, beside those that do. Only small files are written: what is in the store stays as it is. */
-export async function keyAdd(inputs: Inputs['key add'], environment: Environment): Promise<KeyAddResult> {
-  const passphrase = passphraseOf(inputs['new-passphrase'], 'new-passphrase')
+export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Promise<KeyAddResult> {
+  const passphrase = passphraseOf(inputs.passphrase, 'new-passphrase')
   return within(inputs, environment, async (store) => {
-    const keys = await openKeys(inputs['encryption-key'], { store, create: false })
+    const keys = await openKeys(inputs.key, { store, create: false })
     const own = [keys, ...keys.others]
     const files = await keyFiles(store)
     if (own.some(({ identity }) => identity === undefined)) throw new LifeboatError('a write key holds no identity that could be put under a passphrase', { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 })
@@ -31,24 +31,24 @@ export async function keyAdd(inputs: Inputs['key add'], environment: Environment
 }
 
 /** Takes key files away: those that a passphrase opens, or one by its name. What is left must open all that they did, with the key given, unless that is forced. */
-export async function keyRemove(inputs: Inputs['key remove'], environment: Environment): Promise<KeyRemoveResult> {
+export async function keyRemove(inputs: KeyRemoveInputs, environment: Environment): Promise<KeyRemoveResult> {
   const { name, force } = inputs
-  const old = inputs['old-passphrase'] === undefined ? undefined : passphraseOf(inputs['old-passphrase'], 'old-passphrase')
+  const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
   if ((name === undefined) === (old === undefined)) throw new LifeboatError('either old-passphrase or name says what to remove', { hint: '`lifeboat key list` shows the names.', status: 2 })
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
     const going = old === undefined ? files.filter(({ key }) => key === `keys/${name}` || key === name) : await opened(store, files, old)
     if (going.length === 0) throw new LifeboatError(old === undefined ? `${store.name} has no key file ${name}` : `the old passphrase opens none of the ${files.length} key files of ${store.name}`, { hint: '`lifeboat key list` shows those there are. Nothing was changed.' })
     const left = files.filter((file) => !going.includes(file))
-    if (!force) await requireWayIn(store, going, left, inputs['encryption-key'])
+    if (!force) await requireWayIn(store, going, left, inputs.key)
     for (const { key } of going) await store.delete(key)
     return { store: store.name, removed: going.map(({ key }) => key), left: left.map(({ key }) => key) }
   })
 }
 
 /** The key files of a store, and which of them the key given opens. */
-export async function keyList(inputs: Inputs['key list'], environment: Environment): Promise<KeyListResult> {
-  const key = inputs['encryption-key'] === undefined ? undefined : parseEncryptionKey(inputs['encryption-key'])
+export async function keyList(inputs: KeyListInputs, environment: Environment): Promise<KeyListResult> {
+  const key = inputs.key === undefined ? undefined : parseEncryptionKey(inputs.key)
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
     const ours = key?.kind === 'passphrase' ? new Set(await opened(store, files, key.passphrase)) : undefined
@@ -56,14 +56,14 @@ export async function keyList(inputs: Inputs['key list'], environment: Environme
   })
 }
 
-async function within<T>(inputs: Inputs['key list'], environment: Environment, work: (store: Store) => Promise<T>): Promise<T> {
+async function within<T>(inputs: Pick<KeyListInputs, 'destination' | 'access'>, environment: Environment, work: (store: Store) => Promise<T>): Promise<T> {
   if (inputs.destination.immutable) {
     throw new LifeboatError('passphrases of backups in artifacts cannot be changed: every artifact holds the key file it was made with, and none can be written anew', {
       hint: 'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need them no more. With an identity as the key there is nothing to change.',
       status: 2,
     })
   }
-  return withStore({ ...inputs, set: undefined, 'encryption-key': undefined }, environment, work)
+  return withStore({ ...inputs, key: undefined }, environment, work)
 }
 
 function passphraseOf(text: string, name: string): string {

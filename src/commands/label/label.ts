@@ -1,25 +1,25 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { findSnapshot, type Looking, type SnapshotChoice } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../../repository/labels.ts'
 import { type AuthenticSnapshot, MOST_TAGS } from '../../repository/snapshot.ts'
 import { isThere, type Store } from '../../stores/store.ts'
-import { lookedIn, lookingAs, withStore } from '../with-store.ts'
+import { lookingAs, setFor, withStore } from '../with-store.ts'
+import type { LabelInputs, TagInputs } from './inputs.ts'
 import type { LabelResult } from './result.ts'
 
 /** Pins a snapshot: no retention policy deletes it from then on. */
-export function pin(inputs: Inputs['pin'], environment: Environment): Promise<LabelResult> {
+export function pin(inputs: LabelInputs, environment: Environment): Promise<LabelResult> {
   return inStore(inputs, environment, ({ tags }) => ({ pinned: true, tags }))
 }
 
-export function unpin(inputs: Inputs['unpin'], environment: Environment): Promise<LabelResult> {
+export function unpin(inputs: LabelInputs, environment: Environment): Promise<LabelResult> {
   return inStore(inputs, environment, ({ tags }) => ({ pinned: false, tags }))
 }
 
 /** Adds tags to a snapshot and takes others away, also those it was made with. */
-export function tag(inputs: Inputs['tag'], environment: Environment): Promise<LabelResult> {
+export function tag(inputs: TagInputs, environment: Environment): Promise<LabelResult> {
   const { tags: added, remove } = inputs
   if (added.length + remove.length === 0) throw new LifeboatError('no tag is given', { hint: 'Name the tags after the snapshot, or with --remove those to take away.', status: 2 })
   return inStore(inputs, environment, ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }))
@@ -28,7 +28,7 @@ export function tag(inputs: Inputs['tag'], environment: Environment): Promise<La
 /** What becomes of labels; `tags` are those that the snapshot has now. */
 type Change = (labels: Labels, tags: readonly string[]) => Labels
 
-function inStore(inputs: Inputs['pin'], environment: Environment, change: Change): Promise<LabelResult> {
+function inStore(inputs: LabelInputs, environment: Environment, change: Change): Promise<LabelResult> {
   const { snapshot: choice, destination, set } = inputs
   if (destination.immutable) {
     throw new LifeboatError('backups in artifacts can be neither pinned nor tagged: an artifact never changes, and GitHub deletes it when its days are over', {
@@ -37,7 +37,7 @@ function inStore(inputs: Inputs['pin'], environment: Environment, change: Change
     })
   }
   const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written anew.')
-  return withStore(lookedIn(inputs, choice), environment, (store, keys) => label(store, keys, set, choice, change, onDamaged, lookingAs(environment)))
+  return withStore({ ...inputs, set: setFor(set, choice) }, environment, (store, keys) => label(store, keys, set, choice, change, onDamaged, lookingAs(environment)))
 }
 
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */

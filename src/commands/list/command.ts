@@ -1,5 +1,5 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
+import { inputs, type ListInputs } from './inputs.ts'
 import { list as run } from './list.ts'
 import { listHeadline as headline, listSummary as summary, listText as text } from './report.ts'
 import type { ListResult } from './result.ts'
@@ -7,6 +7,7 @@ import type { ListResult } from './result.ts'
 export const list = {
   name: 'list',
   purpose: 'List the backups in a store.',
+  inputs,
   run,
   headline,
   text,
@@ -17,4 +18,4 @@ export const list = {
     'snapshot-id': { help: 'The id of the newest snapshot that is whole; empty when there is none.', value: ({ restorable = '' }) => restorable },
     result: asJson('All snapshots, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['list'], ListResult>
+} as const satisfies CommandDefinition<ListInputs, ListResult>

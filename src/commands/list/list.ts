@@ -1,8 +1,8 @@
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { momentOf } from '../../inputs/moment.ts'
+import type { RetentionPolicy } from '../../inputs/retention.ts'
 import { type Report, warningOf } from '../../report/report.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { isAhead, readSnapshot, snapshotKeys } from '../../repository/catalog.ts'
@@ -15,17 +15,18 @@ import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts
 import { damageIn, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
+import type { ListInputs } from './inputs.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
 /** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
-export async function list(inputs: Inputs['list'], environment: Environment): Promise<ListResult> {
-  const { set, retention } = inputs
+export async function list(inputs: ListInputs, environment: Environment): Promise<ListResult> {
+  const { set, retention, filters } = inputs
   const now = environment.now()
-  const [since, until] = [inputs.since, inputs.until].map((moment) => moment && momentOf(moment, now))
+  const [since, until] = [filters.since, filters.until].map((moment) => moment && momentOf(moment, now))
   // Ids count whole seconds.
   const wanted = (id: string): boolean => (!since || id.slice(0, 16) >= idTime(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= idTime(until))
   return withStore(inputs, environment, async (store, keys) => {
-    if (inputs.source !== undefined && keys?.identity === undefined) {
+    if (filters.source !== undefined && keys?.identity === undefined) {
       throw new LifeboatError('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 })
     }
     const { signal, report } = environment
@@ -36,13 +37,13 @@ export async function list(inputs: Inputs['list'], environment: Environment): Pr
       // A policy counts from the newest on, so with one all are read.
       survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
     ])
-    const decided = retention ? withReasons(snapshots, retention, inputs.timezone, now) : snapshots
-    const filters = [
+    const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, now) : snapshots
+    const conditions = [
       ({ id }: ListedSnapshot) => wanted(id),
-      ({ tags }: ListedSnapshot) => inputs.tag === undefined || tags.includes(inputs.tag),
-      ({ sources }: ListedSnapshot) => inputs.source === undefined || sources?.some(({ name }) => name === inputs.source) === true,
+      ({ tags }: ListedSnapshot) => filters.tag === undefined || tags.includes(filters.tag),
+      ({ sources }: ListedSnapshot) => filters.source === undefined || sources?.some(({ name }) => name === filters.source) === true,
     ]
-    const shown = decided.filter((snapshot) => filters.every((filter) => filter(snapshot)))
+    const shown = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)))
     const empty = shown.length === 0 && (await snapshotKeys(store)).length === 0
     return { ...(empty && { empty }), store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) }
   })
@@ -150,7 +151,7 @@ function listed(described: Described, snapshot: Snapshot, { labels, proofs, dama
   }
 }
 
-function withReasons(snapshots: readonly ListedSnapshot[], policy: NonNullable<Inputs['list']['retention']>, timeZone: string, now: Date): ListedSnapshot[] {
+function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPolicy, timeZone: string, now: Date): ListedSnapshot[] {
   const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }))
   const decisions = new Map(retain(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]))
   return snapshots.map((listed) => {

@@ -1,5 +1,5 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
+import { inputs, type PruneInputs } from './inputs.ts'
 import { prune as run } from './prune.ts'
 import { pruneHeadline as headline, pruneSummary as summary, pruneText as text } from './report.ts'
 import type { PruneResult } from './result.ts'
@@ -7,6 +7,7 @@ import type { PruneResult } from './result.ts'
 export const prune = {
   name: 'prune',
   purpose: 'Delete the backups of a set that a retention policy does not keep, and what no backup needs any more.',
+  inputs,
   run,
   headline,
   text,
@@ -18,4 +19,4 @@ export const prune = {
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     result: asJson('Everything about the prune, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['prune'], PruneResult>
+} as const satisfies CommandDefinition<PruneInputs, PruneResult>

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
+import type { Pruning } from '../../inputs/pruning.ts'
 import { retentionText, type RetentionPolicy } from '../../inputs/retention.ts'
 import type { Most } from '../../inputs/schemas.ts'
 import { pruneCommand } from '../../report/recipe.ts'
@@ -22,29 +22,38 @@ import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { withStore } from '../with-store.ts'
 import type { BackupResult, DestinationResult } from '../backup/result.ts'
+import type { PruneInputs } from './inputs.ts'
 import type { PruneResult } from './result.ts'
 
 /** Requests to the store at the same time. */
 const PARALLEL = 16
 
 /** Deletes the snapshots of a set that the policy does not keep, and what nothing needs any more. Throws, and deletes nothing, when a guard says no. */
-export async function prune(inputs: Inputs['prune'], environment: Environment): Promise<PruneResult> {
-  const guards = { minimumPart: inputs['prune-min-size'], most: inputs['max-delete'], force: inputs.force }
-  const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: inputs['dry-run'], ...guards }
+export async function prune(inputs: PruneInputs, environment: Environment): Promise<PruneResult> {
+  const { set, retention: policy, timeZone, pruning, dryRun, maxDelete: most, force } = inputs
+  const options = { set, policy, timeZone, ...pruning, dryRun, most, force }
   return withStore(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment))
+}
+
+/** What a backup is told about pruning. */
+export interface PolicyOfBackup {
+  set: string
+  retention: RetentionPolicy
+  timeZone: string
+  pruning: Pruning
 }
 
 /**
  * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
  * way: what is not deleted today is deleted another day.
  */
-export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs['backup'], id: string, verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
+export async function pruneAfterBackup(store: Store, keys: Keys, { set, retention: policy, timeZone, pruning }: PolicyOfBackup, id: string, verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
   const { report, signal } = environment
   const skip = (reason: string, hint: string): { skipped: string } => {
     report.warning(`nothing was pruned: ${reason}`, hint)
     return { skipped: reason }
   }
-  const options = { set: inputs.set, policy: inputs.retention, timeZone: inputs.timezone, grace: inputs.grace, dryRun: false, minimumPart: inputs['prune-min-size'], most: { part: 0.5 }, force: false, stored: snapshotKey(inputs.set, id) }
+  const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
   if (verified === 'none') return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${commandOf(store, options)}.`)
   try {
     const pruned = await pruneSet(store, keys, options, environment)
@@ -56,15 +65,11 @@ export async function pruneAfterBackup(store: Store, keys: Keys, inputs: Inputs[
   }
 }
 
-interface PruneOptions {
+interface PruneOptions extends Pruning {
   set: string
   policy: RetentionPolicy
   timeZone: string
-  /** Milliseconds. */
-  grace: number
   dryRun: boolean
-  /** Of the size of the backup before the newest. */
-  minimumPart: number
   most: Most
   force: boolean
   /** Key of a snapshot that was just stored and verified. */

@@ -1,6 +1,5 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { Reader } from '../../repository/reader.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
 import { MOST_NAMED } from '../../sources/files/facts.ts'
@@ -8,10 +7,11 @@ import type { S3Destination } from '../../stores/s3/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { restoreBucket } from '../../sources/buckets/restore.ts'
 import { volumeParts } from '../../sources/files/verify.ts'
+import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 
 export interface BucketToRestore {
-  inputs: Inputs['restore']
+  inputs: RestoreInputs
   store: Store
   snapshot: AuthenticSnapshot
   source: SourceRecord
@@ -26,17 +26,17 @@ export async function restoreIntoBucket({ inputs, store, snapshot, source, targe
   const { facts, list, archives } = volumeParts(source)
   const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
   const { openBucket } = await import('../../sources/buckets/bucket.ts')
-  const bucket = openBucket(target, { variables, signal, report, timeout: inputs.timeout })
+  const bucket = openBucket(target, { variables, signal, report, timeout: inputs.access.timeout })
   try {
     const outcome = await restoreBucket({
       name: source.name,
       bucket,
       list: () => reader.stream(list),
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, bytes: () => reader.stream(archive) })),
-      patterns: inputs.paths,
+      patterns: inputs.volume.paths,
       mode,
-      rewrite: inputs.rewrite,
-      deleteExtra: inputs['delete-extra'],
+      rewrite: inputs.volume.rewrite,
+      deleteExtra: inputs.volume.deleteExtra,
       backup: { patterns: facts.patterns ?? { include: [], exclude: [] }, leftOut: [...facts.changed, ...facts.unreadable], whole: Math.max(facts.changed.length, facts.unreadable.length) < MOST_NAMED },
       signal,
       report,

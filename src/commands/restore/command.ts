@@ -1,5 +1,5 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
+import { inputs, type RestoreInputs } from './inputs.ts'
 import { restoreHeadline as headline, restoreSummary as summary, restoreText as text } from './report.ts'
 import { restore as run } from './restore.ts'
 import type { RestoreResult } from './result.ts'
@@ -7,6 +7,7 @@ import type { RestoreResult } from './result.ts'
 export const restore = {
   name: 'restore',
   purpose: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
+  inputs,
   run,
   status: ({ errors }) => (errors.length > 0 ? 1 : 0),
   problem: ({ errors }) => errors.slice(0, 10).join('\n'),
@@ -21,4 +22,4 @@ export const restore = {
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     result: asJson('Everything about the restore, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['restore'], RestoreResult>
+} as const satisfies CommandDefinition<RestoreInputs, RestoreResult>

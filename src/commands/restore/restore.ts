@@ -1,41 +1,41 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
 import { clientPrograms } from '../../sources/postgres/client-programs.ts'
 import { archiveFacts } from '../../sources/postgres/facts.ts'
 import { restoreArchive, type RestoreOutcome } from '../../sources/postgres/restore.ts'
 import { rolesHint } from '../../sources/postgres/restore-output.ts'
 import type { RestoreOptions } from '../../sources/postgres/restore-plan.ts'
-import type { Route } from '../../sources/postgres/route.ts'
+import { type Route, routeTo } from '../../sources/postgres/route.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { factsOf, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
 import { backupRemarks, requireWhole } from './before-restore.ts'
 import { secondsSince } from '../elapsed.ts'
-import { lookedIn, lookingAs, withStore } from '../with-store.ts'
+import { lookingAs, setFor, withStore } from '../with-store.ts'
+import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 import { restoreOneVolume, type ToRestore } from './volume.ts'
-import { routeTo } from '../ssh-tunnel.ts'
 
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws when nothing could be restored, or the restore broke off;
  * the errors of single entries are in the result, and with any of them the restore has failed.
  */
-export async function restore(inputs: Inputs['restore'], environment: Environment): Promise<RestoreResult> {
+export async function restore(inputs: RestoreInputs, environment: Environment): Promise<RestoreResult> {
   const started = performance.now()
   const { variables, report } = environment
-  const url = inputs['verify-only'] ? undefined : inputs['database-url']
+  const url = inputs.verifyOnly ? undefined : inputs.server.url
   const target = url === undefined ? undefined : parseDatabaseUrl(url, variables)
   for (const secret of target?.secrets ?? []) report.mask(secret)
-  const route = routeTo(target ? [target] : [], inputs, environment)
+  const { tunnel } = inputs.server
+  const route = routeTo(target ? [target] : [], tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
   try {
-    return await withStore(lookedIn(inputs, inputs.snapshot), environment, async (store, keys) => {
+    return await withStore({ ...inputs, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
       const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, lookingAs(environment))
       const manifest = await openManifest(snapshot)
       const given = { inputs, store, snapshot, manifest, started }
-      return inputs.volume !== undefined || inputs.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, route, environment)
+      return inputs.volume.name !== undefined || inputs.volume.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, route, environment)
     })
   } finally {
     await route.close()
@@ -51,7 +51,7 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     ...about, ...rest, seconds: secondsSince(started),
   })
 
-  const context = { ...environment, clientInstall: inputs['client-install'] }
+  const context = { ...environment, clientInstall: inputs.clientInstall }
   await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, context)
   if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
 
@@ -63,16 +63,8 @@ async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }
     dumpMajor,
     target: await route.to(target),
     mode: databaseMode(inputs.mode),
-    schemas: inputs.schemas,
-    tables: inputs.tables,
-    only: inputs.only,
     roles: rolesHint(about.snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
-    noOwner: inputs['no-owner'],
-    noPrivileges: inputs['no-privileges'],
-    noTablespaces: inputs['no-tablespaces'],
-    disableTriggers: inputs['disable-triggers'],
-    databaseSettings: inputs['database-settings'],
-    jobs: inputs.jobs,
+    ...inputs.objects,
     temporary,
     ...(await clientPrograms(context)),
     signal,
@@ -97,7 +89,7 @@ async function restored(route: Route, options: RestoreOptions): Promise<RestoreO
   return meant === told ? outcome : { ...outcome, errors: [messageOf(meant), ...outcome.errors] }
 }
 
-function databaseMode(mode: Inputs['restore']['mode']): 'empty' | 'create' | 'clean' {
+function databaseMode(mode: RestoreInputs['mode']): 'empty' | 'create' | 'clean' {
   if (mode !== 'overwrite') return mode
   throw new LifeboatError('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 })
 }

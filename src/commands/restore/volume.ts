@@ -1,11 +1,10 @@
 import path from 'node:path'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
+import type { VolumePlace } from '../../inputs/volumes.ts'
 import { Reader } from '../../repository/reader.ts'
 import type { AuthenticSnapshot, Manifest, SourceRecord } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
-import { sshAccess } from '../store-access.ts'
 import { reachDocker } from '../../sources/volumes/docker.ts'
 import { localSite, type Site } from '../../sources/files/site.ts'
 import { restoreVolume } from '../../sources/volumes/restore.ts'
@@ -15,11 +14,12 @@ import { volumeParts } from '../../sources/files/verify.ts'
 import { backupRemarks, requireWhole } from './before-restore.ts'
 import { secondsSince } from '../elapsed.ts'
 import { restoreIntoBucket } from './bucket.ts'
+import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 
 /** A snapshot that was asked for, and where it lies. */
 export interface ToRestore {
-  inputs: Inputs['restore']
+  inputs: RestoreInputs
   store: Store
   snapshot: AuthenticSnapshot
   manifest: Manifest
@@ -30,17 +30,17 @@ export interface ToRestore {
 /** Verifies what a snapshot has of one of its volumes, then restores it: whatever has become of the rest. */
 export async function restoreOneVolume({ inputs, store, snapshot, manifest, started }: ToRestore, environment: Environment): Promise<RestoreResult> {
   const { report, signal } = environment
-  const source = chooseVolume(manifest, inputs.volume, snapshot.header.id)
+  const source = chooseVolume(manifest, inputs.volume.name, snapshot.header.id)
   const { facts, list, archives } = volumeParts(source)
   const size = archives.reduce((sum, archive) => sum + archive.size, 0)
   const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, volume: source.name, ...backupRemarks(source, report) }
-  const target = inputs['verify-only'] ? undefined : inputs.target
-  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, { ...environment, clientInstall: inputs['client-install'] })
+  const target = inputs.verifyOnly ? undefined : inputs.volume.target
+  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, { ...environment, clientInstall: inputs.clientInstall })
   if (!target) return { ...about, size, target: 'none', mode: 'verify-only', entries: facts.entries, restored: 0, errors: [], seconds: secondsSince(started) }
   if (inputs.mode === 'create') throw new LifeboatError('mode create is for databases', { hint: 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.', status: 2 })
 
   if (target.kind === 'bucket') return { ...about, ...(await restoreIntoBucket({ inputs, store, snapshot, source, target: target.destination }, environment)), seconds: secondsSince(started) }
-  if (inputs['delete-extra']) throw new LifeboatError('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 })
+  if (inputs.volume.deleteExtra) throw new LifeboatError('delete-extra is for buckets', { hint: 'Mode clean puts a volume in place of what is in a folder.', status: 2 })
   const { site, release } = await reachTarget(target, inputs, environment)
   try {
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
@@ -50,9 +50,9 @@ export async function restoreOneVolume({ inputs, store, snapshot, manifest, star
       list: () => reader.stream(list),
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => reader.stream(archive) })),
       links: facts.links !== 0,
-      patterns: inputs.paths,
+      patterns: inputs.volume.paths,
       mode: inputs.mode,
-      owners: inputs.owners,
+      owners: inputs.volume.owners,
       signal,
       report,
     })
@@ -73,9 +73,9 @@ function chooseVolume(manifest: Manifest, name: string | undefined, id: string):
   return source
 }
 
-async function reachTarget(target: Exclude<NonNullable<Inputs['restore']['target']>, { kind: 'bucket' }>, inputs: Inputs['restore'], { variables, signal, temporary }: Environment): Promise<{ site: Site; release?: () => Promise<void> }> {
-  if (target.kind === 'docker') return reachDocker({ volume: target.volume, image: inputs['docker-image'], target: true, variables, signal })
-  if (target.kind === 'ssh') return reachSsh(target, sshAccess(inputs), { variables, temporary, signal, target: true })
+async function reachTarget(target: Exclude<VolumePlace, { kind: 'bucket' }>, { volume, access }: Pick<RestoreInputs, 'volume' | 'access'>, { variables, signal, temporary }: Environment): Promise<{ site: Site; release?: () => Promise<void> }> {
+  if (target.kind === 'docker') return reachDocker({ volume: target.volume, image: volume.dockerImage, target: true, variables, signal })
+  if (target.kind === 'ssh') return reachSsh(target, access.ssh, { variables, temporary, signal, target: true })
   const given = path.resolve(target.path)
   return { site: localSite(await targetFolder(given, localSite(given, variables), signal), variables) }
 }

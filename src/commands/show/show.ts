@@ -2,7 +2,6 @@ import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { ShownFile } from '../../sources/source-kind.ts'
 import type { Environment } from '../../environment.ts'
-import type { Inputs } from '../../inputs.ts'
 import { warningOf } from '../../report/report.ts'
 import { withChosen } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
@@ -14,13 +13,14 @@ import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
 import { expiries, standing, visiblePart, whatIsKnown } from '../list/list.ts'
-import { lookedIn, lookingAs, withStore } from '../with-store.ts'
+import { lookingAs, setFor, withStore } from '../with-store.ts'
+import type { ShowInputs } from './inputs.ts'
 import type { ShownSource, ShowResult } from './result.ts'
 
 /** Everything known of one snapshot: what anyone can read, and with a key that can decrypt the rest. */
-export function show(inputs: Inputs['show'], environment: Environment): Promise<ShowResult> {
+export function show(inputs: ShowInputs, environment: Environment): Promise<ShowResult> {
   const { snapshot: choice, set, files } = inputs
-  return withStore(lookedIn(inputs, choice), environment, async (store, keys) => {
+  return withStore({ ...inputs, set: setFor(set, choice) }, environment, async (store, keys) => {
     // By its id, also one of another key is shown; `latest` is the newest of this one.
     const decode = (key: string, object: Buffer): Promise<Surveyed> => (choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys))
     const { snapshot, authentic } = await withChosen(store, set, choice, decode, lookingAs(environment))

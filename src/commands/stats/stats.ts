@@ -1,16 +1,16 @@
 import type { Environment } from '../../environment.ts'
-import type { Inputs } from '../../inputs.ts'
 import { warningOf } from '../../report/report.ts'
 import { storedBytes } from '../../repository/snapshot.ts'
 import { Tally } from '../../repository/statistics.ts'
 import { survey } from '../../repository/survey.ts'
 import { withStore } from '../with-store.ts'
+import type { StatsInputs } from './inputs.ts'
 import type { StatsResult } from './result.ts'
 
 type Growth = StatsResult['sets'][number]['growth'][number]
 
 /** What the snapshots of a store take, together and by set, and how that grew. With a key, of the snapshots whose signature it can check. */
-export function stats(inputs: Inputs['stats'], environment: Environment): Promise<StatsResult> {
+export function stats(inputs: StatsInputs, environment: Environment): Promise<StatsResult> {
   return withStore(inputs, environment, async (store, keys) => {
     const total = new Tally()
     const tallies = new Map<string, Tally>()
@@ -28,7 +28,7 @@ export function stats(inputs: Inputs['stats'], environment: Environment): Promis
       oldest: snapshots.at(-1)!.time,
       newest: snapshots[0]!.time,
       ...tallies.get(set)!.sum,
-      growth: growthOf(snapshots, inputs.timezone),
+      growth: growthOf(snapshots, inputs.timeZone),
     }))
     return { store: store.name, total: total.sum, sets: sets.toSorted((a, b) => a.set.localeCompare(b.set)), others: found.length - counted.length }
   })

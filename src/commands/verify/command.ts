@@ -1,5 +1,5 @@
-import type { Inputs } from '../../inputs.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
+import { inputs, type VerifyInputs } from './inputs.ts'
 import { verifyHeadline as headline, verifySummary as summary, verifyText as text } from './report.ts'
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { verify as run } from './verify.ts'
@@ -7,6 +7,7 @@ import { verify as run } from './verify.ts'
 export const verify = {
   name: 'verify',
   purpose: 'Check that a backup can be read back.',
+  inputs,
   run,
   status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[result],
   problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
@@ -23,7 +24,7 @@ export const verify = {
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     result: asJson('Everything about the verification, as JSON.'),
   },
-} as const satisfies CommandDefinition<Inputs['verify'], VerifyResult>
+} as const satisfies CommandDefinition<VerifyInputs, VerifyResult>
 
 function redactedProblems<T extends SnapshotVerified>(result: T, apply: (texts: string[]) => string[]): T {
   return { ...result, problems: apply(result.problems), sources: result.sources.map((source) => ({ ...source, problems: apply(source.problems) })) }

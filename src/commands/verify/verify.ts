@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Inputs } from '../../inputs.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/report.ts'
 import { findSnapshot, idOf, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
@@ -12,20 +11,21 @@ import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
-import { compareRecoveryFiles, lookedIn, lookingAs, withStore } from '../with-store.ts'
+import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-store.ts'
+import type { VerifyInputs } from './inputs.ts'
 import { keepProofs } from './proof.ts'
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
 
 /** Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
-export async function verify(inputs: Inputs['verify'], environment: Environment): Promise<VerifyResult> {
+export async function verify(inputs: VerifyInputs, environment: Environment): Promise<VerifyResult> {
   const started = performance.now()
   const { snapshot: choice, level } = inputs
-  const place = choice === 'all' ? inputs : lookedIn(inputs, choice)
-  return withStore(place, environment, async (store, keys) => {
+  const set = choice === 'all' ? inputs.set : setFor(inputs.set, choice)
+  return withStore({ ...inputs, set }, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
-    const context = { ...environment, clientInstall: inputs['client-install'] }
+    const context = { ...environment, clientInstall: inputs.clientInstall }
     const verifyOne = async (snapshot: AuthenticSnapshot, proofs: SetProofs): Promise<SnapshotVerified> =>
       verifySnapshot(snapshot, level, store, context, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) })
     const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))

@@ -1,0 +1,217 @@
+import { LifeboatError } from '../../error.ts'
+import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
+import { flag, jobs, retentionTimeZone } from '../../inputs/display.ts'
+import { dockerImageInput } from '../../inputs/docker.ts'
+import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
+import { requiredKey } from '../../inputs/key.ts'
+import { missingInput } from '../../inputs/parse.ts'
+import { pruning, retentionInput } from '../../inputs/pruning.ts'
+import * as schema from '../../inputs/schemas.ts'
+import { set, tagsInput } from '../../inputs/snapshot.ts'
+import { access, destinationInput, requireStore } from '../../inputs/store.ts'
+import { volumeSecrets } from '../../inputs/volumes.ts'
+import { VERIFIABLE } from '../../repository/levels.ts'
+
+const volumes = group(
+  {
+    volumes: {
+      help: 'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, ssh://USER@HOST/PATH, a folder of another machine, or s3://BUCKET/PREFIX, the objects of a bucket, with the parameters of a destination.',
+      expected: 'one name=/path, name=./path, name=docker:VOLUME, name=ssh://USER@HOST/PATH or name=s3://BUCKET/PREFIX per line',
+      example: 'uploads=/srv/app/uploads',
+      schema: schema.volumes,
+      secrets: volumeSecrets,
+      default: '',
+      list: true,
+    },
+    include: {
+      help: 'Only these files of the volumes, one pattern of gitignore syntax per line; name=PATTERN is for one volume.',
+      expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
+      example: '*.jpg',
+      schema: schema.lines,
+      default: '',
+      list: true,
+    },
+    exclude: {
+      help: 'All but these files of the volumes, one pattern of gitignore syntax per line; name=PATTERN is for one volume. A file .lifeboatignore at the top of a volume has more of them.',
+      expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
+      example: 'uploads=cache/',
+      schema: schema.lines,
+      default: '',
+      list: true,
+    },
+    'on-unreadable': {
+      help: 'What to do about files of a volume that may not be read: fail, or warn and leave them out.',
+      expected: 'fail or warn',
+      example: 'warn',
+      schema: schema.oneOf('fail', 'warn'),
+      default: 'fail',
+    },
+  },
+  (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude, onUnreadable: values['on-unreadable'] }),
+)
+
+const hooks = group(
+  {
+    'stop-containers': {
+      help: 'Docker containers that are stopped while the backup reads, and started again whatever happens: names, or label=NAME or label=NAME=VALUE, separated by commas or line ends.',
+      expected: 'names of containers or label=NAME[=VALUE], separated by commas or line ends',
+      example: 'app, label=backup=stop',
+      schema: schema.containers,
+      default: '',
+      list: true,
+    },
+    'stop-mode': {
+      help: 'How stop-containers are stopped: stop, which ends their programs, or pause, which freezes them where they are.',
+      expected: 'stop or pause',
+      example: 'pause',
+      schema: schema.oneOf('stop', 'pause'),
+      default: 'stop',
+    },
+    'pre-command': {
+      help: 'A shell command that runs before anything is read; the backup fails when it does.',
+      expected: 'a command for sh',
+      example: 'app maintenance on',
+      schema: schema.text,
+      default: '',
+    },
+    'post-command': {
+      help: 'A shell command that runs when everything has been read, and in every other case too: when the backup fails, is cancelled or killed.',
+      expected: 'a command for sh',
+      example: 'app maintenance off',
+      schema: schema.text,
+      default: '',
+    },
+  },
+  (values) => ({ containers: values['stop-containers'], mode: values['stop-mode'], before: values['pre-command'], after: values['post-command'] }),
+)
+
+const dump = group(
+  {
+    'pg-dump-args': {
+      help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused; those that leave something out mark the snapshot as partial.',
+      expected: 'arguments as on a command line',
+      example: '--exclude-table-data=public.sessions',
+      schema: schema.text,
+      default: '',
+    },
+    'lock-timeout': {
+      help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
+      expected: 'a number and a unit (s, m or h), from 1s to 24h',
+      example: '5m',
+      schema: schema.duration,
+      default: '5m',
+    },
+    'allow-pooler': {
+      ...flag,
+      help: 'Back up through a pooler in transaction mode. Only for one that resets its sessions after each transaction: the settings of pg_dump stay in other sessions, and break applications that use them.',
+    },
+  },
+  (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }),
+)
+
+const sealing = group(
+  {
+    'compression-level': {
+      help: 'The level of zstd, from 1 (fast) to 19 (small).',
+      expected: 'a whole number from 1 to 19',
+      example: '3',
+      schema: schema.wholeNumber(1, 19),
+      default: '3',
+    },
+    jobs: { ...jobs, help: 'How many threads compress and encrypt, beside the one that reads. One keeps up with it at level 3.', default: '1' },
+  },
+  (values) => ({ level: values['compression-level'], jobs: values.jobs }),
+)
+
+export const inputs = commandInputs(
+  {
+    databases: databases('The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.'),
+    volumes,
+    hooks,
+    dockerImage: one('docker-image', dockerImageInput),
+    rescan: one('rescan', { ...flag, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' }),
+    key: requiredKey(),
+    destinations: one('destination', {
+      ...destinationInput,
+      help: `${destinationInput.help} Several, one per line: each gets the whole backup.`,
+      expected: `${destinationInput.expected}; one per line`,
+      schema: schema.destinations,
+      list: true,
+    }),
+    destinationsRequired: one('destinations-required', {
+      help: 'With several destinations: all, the step fails when one of them could not be reached or written, though the others have the backup; one, it then only warns.',
+      expected: 'all or one',
+      example: 'one',
+      schema: schema.oneOf('all', 'one'),
+      default: 'all',
+    }),
+    set,
+    recipients: one('recipients', {
+      help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup. Give them in every backup: one that is left out cannot open it, which is a warning.',
+      expected: 'age recipients (age1…), separated by commas or line ends',
+      example: 'age1…, as `lifeboat key new` prints it',
+      schema: schema.recipients,
+      default: '',
+      list: true,
+    }),
+    tags: one('tags', {
+      ...tagsInput,
+      help: 'Words kept with the snapshot, separated by commas or line ends. They are stored unencrypted.',
+    }),
+    description: one('description', {
+      help: 'A sentence kept with the snapshot, encrypted.',
+      expected: 'at most 1000 characters',
+      example: 'before the migration to 2.0',
+      schema: schema.description,
+      default: '',
+    }),
+    verify: one('verify', {
+      help: 'How the new snapshot is checked by reading it back: list (everything there, the archive readable), read (every byte), or none.',
+      expected: 'none, list or read',
+      example: 'list',
+      schema: schema.oneOf('none', ...VERIFIABLE),
+      default: 'list',
+    }),
+    checkReused: one('check-reused', {
+      help: 'How much of what the newest backup stored, and this one can reuse, is read back beside it, chosen by chance: a part of its bytes, at least 8 chunks. Damage found is stored anew and reported. If not given, 2%, and at most 64 MiB. 0% reads nothing back, as does a write key, which cannot: then only presence and size are checked.',
+      expected: 'a percentage from 0% to 100%',
+      example: '10%',
+      schema: schema.percentage,
+    }),
+    onShrink: one('on-shrink', {
+      help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
+      expected: 'warn or fail',
+      example: 'fail',
+      schema: schema.oneOf('warn', 'fail'),
+      default: 'warn',
+    }),
+    retention: one('retention', {
+      ...retentionInput,
+      help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
+      default: 'none',
+    }),
+    pruning,
+    dump,
+    sealing,
+    clientInstall,
+    access: access(),
+    timeZone: retentionTimeZone,
+  },
+  (slices, variables) => {
+    const { databases, volumes, destinations, access } = slices
+    requireSources([...databases.urls, ...volumes.list])
+    requireDatabase(databases.tunnel, databases.urls.length > 0)
+    for (const destination of destinations) requireStore({ destination, access }, variables)
+  },
+)
+
+export type BackupInputs = SlicesOf<typeof inputs>
+
+/** Something to back up, each under a name of its own. */
+function requireSources(sources: readonly { name: string }[]): void {
+  const names = sources.map(({ name }) => name)
+  if (names.length === 0) throw missingInput('database-url', { ...databaseInput, expected: `${databasesExpected}; or volumes` })
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice === undefined) return
+  throw new LifeboatError(`a database and a volume are both named ${JSON.stringify(twice)}`, { hint: 'Put a different name= before one of them.', status: 2 })
+}

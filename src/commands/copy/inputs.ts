@@ -1,0 +1,32 @@
+import { timeZone } from '../../inputs/display.ts'
+import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
+import { requiredKey } from '../../inputs/key.ts'
+import { graceInput } from '../../inputs/pruning.ts'
+import * as schema from '../../inputs/schemas.ts'
+import { setInput } from '../../inputs/snapshot.ts'
+import { access, destinationInput, requireStore } from '../../inputs/store.ts'
+
+export const inputs = commandInputs(
+  {
+    from: one('from', { ...destinationInput, help: 'The store to copy from, written like a destination.', variable: undefined, default: undefined, required: true }),
+    destination: one('destination', { ...destinationInput, help: `The store to copy to; it is made where there is none. ${destinationInput.help}` }),
+    key: requiredKey('The key of the backups; a write key will do, for nothing is decrypted.'),
+    set: one('set', { ...setInput, help: 'Copy only this set; without it, every set there is.' }),
+    snapshot: one('snapshot', {
+      help: 'Which backups: all, latest (of each set that is copied), or the id of one.',
+      expected: 'all, latest or the id of a snapshot',
+      example: 'latest',
+      schema: schema.snapshotOrAll,
+      default: 'all',
+    }),
+    grace: one('grace', {
+      ...graceInput,
+      help: 'How long unreferenced data stays in the store that is copied to: the same for every backup, copy and prune of it.',
+    }),
+    access: access(),
+    timeZone,
+  },
+  requireStore,
+)
+
+export type CopyInputs = SlicesOf<typeof inputs>

@@ -1,0 +1,24 @@
+import { clientInstall, databases, requireDatabase } from '../../inputs/database.ts'
+import { timeZone } from '../../inputs/display.ts'
+import { commandInputs, type SlicesOf } from '../../inputs/group.ts'
+import { optionalKey } from '../../inputs/key.ts'
+import { set } from '../../inputs/snapshot.ts'
+import { access, destination, requireStore } from '../../inputs/store.ts'
+
+export const inputs = commandInputs(
+  {
+    destination,
+    databases: databases('The databases to look at: postgres:// URLs, one per line, each optionally preceded by name=.'),
+    key: optionalKey('Optional: whether it opens the store is tried too.'),
+    set,
+    clientInstall,
+    access: access(),
+    timeZone,
+  },
+  (slices, variables) => {
+    requireDatabase(slices.databases.tunnel, slices.databases.urls.length > 0)
+    requireStore(slices, variables)
+  },
+)
+
+export type DoctorInputs = SlicesOf<typeof inputs>

@@ -1,0 +1,22 @@
+import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
+import { oneSnapshot } from '../../inputs/one-snapshot.ts'
+import { chosenInput, tagsInput } from '../../inputs/snapshot.ts'
+import { requireStore } from '../../inputs/store.ts'
+
+const snapshot = one('snapshot', chosenInput)
+
+/** Of pin and unpin. */
+export const inputs = commandInputs({ snapshot, ...oneSnapshot }, requireStore)
+
+export const tagInputs = commandInputs(
+  {
+    snapshot,
+    tags: one('tags', { ...tagsInput, help: 'The tags to add, after the snapshot.', positional: true }),
+    remove: one('remove', { ...tagsInput, help: 'Tags to take away, also those the snapshot was made with.' }),
+    ...oneSnapshot,
+  },
+  requireStore,
+)
+
+export type LabelInputs = SlicesOf<typeof inputs>
+export type TagInputs = SlicesOf<typeof tagInputs>

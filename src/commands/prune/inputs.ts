@@ -1,0 +1,37 @@
+import { flag, retentionTimeZone } from '../../inputs/display.ts'
+import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
+import { encryptionKey, requiredKey } from '../../inputs/key.ts'
+import { pruning, retentionInput } from '../../inputs/pruning.ts'
+import * as schema from '../../inputs/schemas.ts'
+import { set } from '../../inputs/snapshot.ts'
+import { access, destination, requireStore } from '../../inputs/store.ts'
+
+export const inputs = commandInputs(
+  {
+    destination,
+    key: requiredKey(`${encryptionKey.help} A write key will do: nothing is decrypted.`),
+    set,
+    retention: one('retention', {
+      ...retentionInput,
+      help: 'Which snapshots of the set to keep.',
+      expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, or within= with an age (h, d, w, y)',
+      schema: schema.anyRetention,
+      required: true,
+    }),
+    dryRun: one('dry-run', { ...flag, help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
+    maxDelete: one('max-delete', {
+      help: 'Delete nothing when more snapshots of the set would go than so many, or so large a part of them.',
+      expected: 'a number, or a percentage from 0% to 100%',
+      example: '10',
+      schema: schema.most,
+      default: '50%',
+    }),
+    pruning,
+    force: one('force', { ...flag, help: 'Prune all the same where max-delete, prune-min-size or missing snapshots would not let it.' }),
+    access: access('For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.'),
+    timeZone: retentionTimeZone,
+  },
+  requireStore,
+)
+
+export type PruneInputs = SlicesOf<typeof inputs>

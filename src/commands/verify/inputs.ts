@@ -1,0 +1,36 @@
+import { clientInstall } from '../../inputs/database.ts'
+import { timeZone } from '../../inputs/display.ts'
+import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
+import { requiredKey } from '../../inputs/key.ts'
+import * as schema from '../../inputs/schemas.ts'
+import { set } from '../../inputs/snapshot.ts'
+import { access, destination, requireStore } from '../../inputs/store.ts'
+import { levelsText, VERIFIABLE } from '../../repository/levels.ts'
+
+export const inputs = commandInputs(
+  {
+    key: requiredKey(),
+    destination,
+    set,
+    snapshot: one('snapshot', {
+      help: 'Which backup: latest, the id of a snapshot, a time, which means the newest one not after it, or all, each of the set.',
+      expected: 'latest, the id of a snapshot, a time with its offset from UTC, or all',
+      example: 'all',
+      schema: schema.anySnapshotOrAll,
+      default: 'latest',
+    }),
+    level: one('level', {
+      help: levelsText(VERIFIABLE),
+      expected: 'list or read',
+      example: 'read',
+      schema: schema.oneOf(...VERIFIABLE),
+      default: 'list',
+    }),
+    clientInstall,
+    access: access(),
+    timeZone,
+  },
+  requireStore,
+)
+
+export type VerifyInputs = SlicesOf<typeof inputs>

@@ -1,0 +1,38 @@
+import type { z } from 'zod'
+
+/** Environment variables by their names. */
+export type Variables = Readonly<Record<string, string | undefined>>
+
+/** One input: the source of action.yml, of the help at a terminal, of the reference and of the checks. */
+export interface Input {
+  /** One or two plain sentences. */
+  readonly help: string
+  /** A good value, read after "expected": `a whole number from 1 to 19`. */
+  readonly expected: string
+  readonly example: string
+  readonly schema: z.ZodType<unknown, string>
+  readonly required?: true
+  readonly default?: string
+  /** The default in action.yml alone, an expression that the runner evaluates. */
+  readonly actionDefault?: string
+  /** Never shown; may be read from standard input or an environment variable. */
+  readonly secret?: true
+  /** The parts to mask in the value of an input that is otherwise shown; the value may not be well-formed. */
+  readonly secrets?: (text: string) => string[]
+  /** The environment variable that is used if the input is not given. */
+  readonly variable?: string
+  /** The value if neither the input nor its variable is given; before `default`. */
+  readonly fallback?: (variables: Variables) => string | undefined
+  /** At a terminal, may be given without its name; several such inputs in the order of the rows, of which the last may be a list. */
+  readonly positional?: true
+  /** May be given more than once at a terminal. */
+  readonly list?: true
+  /** `true` or `false`; at a terminal the name alone means `true`. */
+  readonly flag?: true
+}
+
+/** Inputs by their dashed names, in the order in which they are shown. */
+export type Rows = Readonly<Record<string, Input>>
+
+export type Value<I extends Input> = I extends { required: true } | { default: string } ? z.output<I['schema']> : z.output<I['schema']> | undefined
+export type Values<R extends Rows> = { readonly [Name in keyof R]: Value<R[Name]> }

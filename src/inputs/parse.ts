@@ -1,0 +1,73 @@
+import { LifeboatError } from '../error.ts'
+import { keysIn, likelySecrets } from '../report/redaction.ts'
+import { type Inputs, readGroups, rowsOf } from './group.ts'
+import type { Input, Variables } from './input.ts'
+import { nearest } from './nearest.ts'
+
+type Raw = Readonly<Record<string, string | undefined>>
+
+/**
+ * Checks the raw inputs of a command. An empty string means not given, as GitHub passes it.
+ * Throws a `LifeboatError` of status 2 that names the input; the value of a secret is never part of it.
+ */
+export function parse<Slices extends object>(command: string, inputs: Inputs<Slices>, raw: Raw, variables: Variables): Slices {
+  const slices = readGroups(inputs, parseRows(command, rowsOf(inputs), raw, variables))
+  inputs.check?.(slices, variables)
+  return slices
+}
+
+/** Checks the raw inputs one by one; those that nobody gave, and that have no default, are undefined. */
+export function parseRows(command: string, rows: readonly [name: string, input: Input][], raw: Raw, variables: Variables): Record<string, unknown> {
+  const names = rows.map(([name]) => name)
+  for (const name of Object.keys(raw)) if (!names.includes(name)) throw unknownInput(command, name, names)
+  const given = rows.map(([name, input]) => ({ name, input, text: givenText(name, input, raw, variables) }))
+  const missing = given.find(({ input, text }) => input.positional && input.required && text === undefined)
+  if (missing) {
+    const places = given.flatMap(({ name, input }) => (input.positional ? [name.toUpperCase()] : []))
+    throw missingInput(`${command} ${places.join(' ')}: ${missing.name}`, missing.input)
+  }
+  return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text)]))
+}
+
+function givenText(name: string, input: Input, raw: Raw, variables: Variables): string | undefined {
+  return raw[name] || (input.variable && variables[input.variable]) || input.fallback?.(variables) || input.default
+}
+
+/** Checks the text of one input; undefined if nobody gave it. */
+export function parseInput(name: string, input: Input, text: string | undefined): unknown {
+  if (text === undefined) {
+    if (input.required) throw missingInput(name, input)
+    return undefined
+  }
+  const expected = expectedText(input)
+  if (!input.secret && keysIn(text).length > 0) {
+    throw new LifeboatError(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as encryption-key.`, status: 2 })
+  }
+  const parsed = input.schema.safeParse(text)
+  if (parsed.success) return parsed.data
+  const problem = parsed.error.issues[0]?.message ?? 'the value is invalid'
+  // The parsers of secrets quote nothing. Others may quote the beginning of a password.
+  const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '')
+  const leaks = likelySecrets(text).some((secret) => quoted.includes(secret.slice(0, 4)))
+  throw new LifeboatError(`${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 })
+}
+
+/** The error for an input that has to be given. */
+export function missingInput(name: string, input: Input): LifeboatError {
+  return new LifeboatError(`${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`, { hint: expectedText(input), status: 2 })
+}
+
+/** The error for a name that is none of `names`. */
+export function unknownInput(command: string, name: string, names: readonly string[]): LifeboatError {
+  const near = nearest(name, names)
+  // Anything else than a name may be a secret in the wrong place.
+  const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown'
+  return new LifeboatError(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
+    hint: `The inputs of ${command} are ${names.join(', ')}.`,
+    status: 2,
+  })
+}
+
+function expectedText({ expected, example }: Input): string {
+  return `Expected ${expected}; for example: ${example}.`
+}
