@@ -69,24 +69,44 @@ export interface Found {
  * were not verified, where that is asked for, and those of another key are passed over in silence; but the newest is always looked at.
  */
 export async function newestGood(store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, damaged = new Set() }: Search): Promise<Found> {
-  const found: Found = { good: undefined, unsound: [] }
-  let read = 0
-  for (const key of snapshots) {
-    const verdict = await proofs.verdict(idOf(key))
-    const counts = !verified || verdict?.result === 'verified'
-    if (!counts && verdict?.result !== 'failed' && key !== snapshots[0]) continue
-    if (read++ >= most) break
-    const looked = await look(store, key, keys)
-    if (looked === undefined || (before && 'header' in looked && new Date(looked.header.time) >= before)) continue
-    if ('other' in looked) {
-      if (key === snapshots[0]) found.other = looked.other
-      continue
+  interface Candidate { key: string; verdict: Verdict | undefined; counts: boolean }
+  async function* candidates(): AsyncGenerator<Candidate> {
+    for (const key of snapshots) {
+      const verdict = await proofs.verdict(idOf(key))
+      const counts = !verified || verdict?.result === 'verified'
+      if (counts || verdict?.result === 'failed' || key === snapshots[0]) yield { key, verdict, counts }
     }
-    const why = 'damage' in looked ? looked.damage : await flawIn(looked, verdict, store, new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged]))
-    if (why !== undefined) found.unsound.push({ snapshot: idOf(key), why })
-    else if (counts && 'header' in looked) return { ...found, good: { snapshot: looked, verdict } }
   }
-  return found
+  let other: string | undefined
+  const found = await firstGood(candidates(), most, async ({ key, verdict, counts }) => {
+    const looked = await look(store, key, keys)
+    if (looked === undefined || (before && 'header' in looked && new Date(looked.header.time) >= before)) return undefined
+    if ('damage' in looked) return { why: looked.damage, snapshot: idOf(key) }
+    if ('other' in looked) {
+      if (key === snapshots[0]) other = looked.other
+      return undefined
+    }
+    const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
+    const why = await flawIn(looked, verdict, store, known)
+    if (why !== undefined) return { why, snapshot: idOf(key) }
+    return counts ? { good: { snapshot: looked, verdict } } : undefined
+  })
+  return { ...found, ...(other !== undefined && { other }) }
+}
+
+/** The first candidate that is good, and those before it that are damaged. At most `most` are looked at; `look` gives undefined for one to pass over. */
+export async function firstGood<C, G>(
+  candidates: Iterable<C> | AsyncIterable<C>, most: number, look: (candidate: C) => Promise<{ good: G } | Unsound | undefined>,
+): Promise<{ good: G | undefined; unsound: Unsound[] }> {
+  const unsound: Unsound[] = []
+  let looks = 0
+  for await (const candidate of candidates) {
+    if (looks++ >= most) break
+    const found = await look(candidate)
+    if (found && 'good' in found) return { good: found.good, unsound }
+    if (found) unsound.push(found)
+  }
+  return { good: undefined, unsound }
 }
 
 async function flawIn(snapshot: AuthenticSnapshot, verdict: Verdict | undefined, store: Store, damaged: ReadonlySet<string>): Promise<string | undefined> {

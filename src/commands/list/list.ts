@@ -12,7 +12,7 @@ import { retain } from '../../repository/retention.ts'
 import { chunkKey, idTime, openDescription, type Snapshot, snapshotKey, sourceSize, storedBytes } from '../../repository/snapshot.ts'
 import { knownDamage, tellingSince } from '../../repository/set-proofs.ts'
 import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts'
-import { damageIn, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
+import { damageIn, firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
 import type { ListInputs } from './inputs.ts'
@@ -54,23 +54,21 @@ const LOOKED_AT = 5
 
 /** The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. */
 async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined, now: Date): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
-  const unsound: Unsound[] = []
   const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now)).toSorted((a, b) => b.time.localeCompare(a.time))
-  for (const { id, set, damage } of own.slice(0, LOOKED_AT)) {
-    const why = damage ?? (await missingFrom(snapshotKey(set, id), store, keys))
-    if (why === undefined) return { restorable: id, unsound }
-    unsound.push({ snapshot: id, why })
-  }
-  return { unsound }
+  const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
+  return { ...(good !== undefined && { restorable: good }), unsound }
 }
 
-/** Why not all of a snapshot is there. */
-async function missingFrom(key: string, store: Store, keys: Keys | undefined): Promise<string | undefined> {
+/** The id of a snapshot that is whole, or why it is not; undefined if it was deleted meanwhile. */
+async function lookAt({ id, set, damage }: ListedSnapshot, store: Store, keys: Keys | undefined): Promise<{ good: string } | Unsound | undefined> {
+  if (damage !== undefined) return { snapshot: id, why: damage }
+  const key = snapshotKey(set, id)
   try {
     const { snapshot } = await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))
-    return await whyNotWhole(store, snapshot, new Set())
+    const why = await whyNotWhole(store, snapshot, new Set())
+    return why === undefined ? { good: id } : { snapshot: id, why }
   } catch (error) {
-    if (error instanceof NotFound) return 'it was deleted meanwhile'
+    if (error instanceof NotFound) return undefined
     throw error
   }
 }
