@@ -32,8 +32,8 @@ export interface GarbageOptions {
   now: () => Date
   dryRun: boolean
   signal: AbortSignal
-  /** Called once the trash that is due was deleted, before the first snapshot is. */
-  beforeGoing?: () => Promise<void>
+  /** Called with the keys of snapshots, gone or going, before their proofs are deleted; the trash that is due was deleted by then. */
+  beforeGoing?: (snapshots: readonly string[]) => Promise<void>
   /** Requests at the same time. */
   parallel: number
   onDamaged: (error: LifeboatError) => void
@@ -71,7 +71,7 @@ export async function collectGarbage(store: Store, keys: Keys, references: Refer
   if (trash) await sweep(store, references, going, trash.states, unneeded, garbage, options)
   if (dryRun) return garbage
   if (trash) await deleteAll(trash.done)
-  if (going.size > 0) await options.beforeGoing?.()
+  if (going.size + references.missing.length > 0) await options.beforeGoing?.([...going, ...references.missing])
   const proofs = going.size > 0 ? await proofKeys(store) : new Map<string, string[]>()
   // The oldest first: wherever this ends, the newest are there. A proof without a snapshot would say that the snapshot was lost.
   for (const key of [...going].toSorted()) {

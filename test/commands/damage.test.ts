@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newestSentence } from '../../src/commands/backup/newest-found.ts'
@@ -120,6 +120,11 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
   test.each([
     ['a prune', async () => void (await run('prune', { retention: 'last=1', force: 'true' }))],
     ['forget', async () => void (await run('forget', { snapshots: ids.slice(0, 2).join(','), force: 'true' }))],
+    ['someone, and a forced prune its proofs,', async () => {
+      for (const id of ids.slice(0, 2)) rmSync(path.join(root, `snapshots/app/${id}.json.zst`))
+      await run('prune', { retention: 'last=5', force: 'true' })
+      expect(readdirSync(path.join(root, 'proofs/app')).filter((name) => !name.startsWith(ids[2]!))).toEqual([])
+    }],
   ])('then it stays known when %s deletes the snapshot whose verification found it', async (_, remove) => {
     await remove()
     expect((await run('list')).result.snapshots).toMatchObject([{ id: ids[2], verified: false, damage: expect.stringContaining(keyOf(shared)) }])

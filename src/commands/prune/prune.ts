@@ -100,8 +100,13 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     snapshots: decisions.map(({ snapshot: { id, time, size }, keep, reasons }) => ({ id, time: time.toISOString(), size, keep, reasons })),
     seconds: 0,
   }
-  const staying = decisions.filter(({ keep, snapshot }) => keep && snapshot.authentic).map(({ snapshot }) => snapshot.key)
-  const beforeGoing = (): Promise<void> => carryDamage(store, keys, set, { going: going.map(idOf), staying }, reading.now)
+  const beforeGoing = async (gone: readonly string[]): Promise<void> => {
+    const staying = references.snapshots.filter(({ authentic, key }) => authentic && !going.includes(key))
+    for (const [one, keysOfSet] of Map.groupBy(gone, setOf)) {
+      const others = staying.filter((snapshot) => snapshot.set === one).map(({ key }) => key)
+      await carryDamage(store, keys, one, { going: keysOfSet.map(idOf), staying: others }, reading.now)
+    }
+  }
   if (store.groups) {
     const kept = new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key))
     result.artifacts = await store.groups.release({ kept, grace, builtOn: SNAPSHOTS_BUILT_ON, dryRun })
