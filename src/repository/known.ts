@@ -69,13 +69,18 @@ export class KnownChunks {
     return chunk && (await this.isThere(chunk)) ? chunk : undefined
   }
 
-  /** What this run has stored itself is. The first call for another sets off the look at all of them, beside the backup. Throws when the store cannot be asked. */
+  /**
+   * Whether a chunk and its base are in the store with their sizes and not known to be damaged. Chunks that this run stored are present. The
+   * first call for another chunk starts the look at all of them, beside the backup. Throws when the store cannot be asked.
+   */
   async isThere({ id, mark, base }: KnownChunk): Promise<boolean> {
     const key = chunkKey(id, mark)
-    if (!this.#store || !this.#listed.has(key)) return true
-    this.#presence ??= new Presence(this.#store, this.#listed)
-    if (this.#damaged.has(key) || !(await this.#presence.has(key))) return false
-    for (const check of this.#checks) if (!(await check.isGood(key))) return false
+    if (this.#damaged.has(key)) return false
+    if (this.#store && this.#listed.has(key)) {
+      this.#presence ??= new Presence(this.#store, this.#listed)
+      if (!(await this.#presence.has(key))) return false
+      for (const check of this.#checks) if (!(await check.isGood(key))) return false
+    }
     return base === undefined || (await this.isThere(base))
   }
 
@@ -84,9 +89,14 @@ export class KnownChunks {
     this.#checks = checks
   }
 
-  /** An object that was found damaged: from now on it is not there. */
+  /** Notes that an object was found damaged: from now on it counts as missing. */
   lose(key: string): void {
     this.#damaged.add(key)
+  }
+
+  /** Whether `lose` was told of the object. */
+  isLost(key: string): boolean {
+    return this.#damaged.has(key)
   }
 
   /** To be called for everything that snapshots list, before the first look. */

@@ -9,7 +9,7 @@ import { isSealedToAll } from './known.ts'
 import { LIMITS } from './limits.ts'
 import { DamagedChunk, openChunk } from './reader.ts'
 import { sign, signerOf, splitSigned } from './signed.ts'
-import { chunkKey, idTime, setName, snapshotId } from './snapshot.ts'
+import { chunkKey, idTime, markOf, setName, snapshotId } from './snapshot.ts'
 import { inTrash } from './trash.ts'
 
 /** The latest runs of a set, newest first. A run whose snapshot does not exist was interrupted, or is still running. */
@@ -123,7 +123,7 @@ export class Unfinished {
   /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */
   async find(id: string, size: number): Promise<FoundChunk | undefined> {
     for (const { id: run, recipients } of this.#runs) {
-      const mark = run.slice(-8)
+      const mark = markOf(run)
       if (this.#trash.has(chunkKey(id, mark))) continue
       const found = await this.#check(id, size, mark)
       if (found) return { mark, storedSize: found.size, modified: found.modified, recipients }

@@ -6,11 +6,15 @@ import { chunkId } from './chunk-id.ts'
 import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
 import type { Keys } from './keys.ts'
 import type { KnownChunk, KnownChunks } from './known.ts'
+import { LIMITS } from './limits.ts'
 import { DamagedChunk, openChunk } from './reader.ts'
 import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
-import { type ChunkEntry, chunkKey, encodeSnapshot, type Manifest, type SealedTo, type SnapshotHeader, snapshotKey, sourceSize, storedBytes, type StreamRecord } from './snapshot.ts'
+import {
+  type ChunkEntry, chunkKey, encodeSnapshot, listedBytes, type Manifest, type SealedTo, type SnapshotHeader, snapshotKey, sourceSize, storedBytes,
+  type StreamRecord, tooLarge,
+} from './snapshot.ts'
 import type { Unfinished } from './unfinished.ts'
 
 /** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
@@ -34,6 +38,8 @@ export interface WriterOptions {
   /** How many threads seal chunks. With bases, results and zstd's tables each takes up to 100 MiB. */
   jobs: number
   signal: AbortSignal
+  /** Bytes that the snapshot object may have. Default: `LIMITS.snapshot`. */
+  largestSnapshot?: number
   /** Told of a chunk in the store that turned out damaged. */
   onDamaged(error: LifeboatError): void
 }
@@ -48,9 +54,13 @@ export class Writer {
   readonly #listed = new Map<string, number>()
   readonly #fresh = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
+  /** About how large the snapshot object will be. */
+  #snapshotBytes = 0
   #putting = 0
   readonly #waiting: (() => void)[] = []
   #failure: { error: unknown } | undefined
+  /** Marks of the objects that this run put: one for each time that it began. */
+  readonly #ownMarks = new Set<string>()
   /** Bytes put, objects put, and how many of these are differences. */
   added = 0
   newChunks = 0
@@ -62,6 +72,7 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options
+    this.#ownMarks.add(options.mark)
     // One more is being filled meanwhile, and two are full already when a thread is done.
     this.#pool = new BufferPool(options.jobs + 3)
   }
@@ -97,8 +108,32 @@ export class Writer {
     const chunks = record.chunks.map((index) => known.newest?.chunks[index])
     if (!chunks.every((chunk) => chunk !== undefined)) return undefined
     for (const chunk of chunks) if (!(await known.isThere(chunk))) return undefined
+    const indexes = chunks.map((chunk) => this.#reference(chunk))
+    this.#check()
     onBytes(record.size)
-    return { ...record, name, chunks: chunks.map((chunk) => this.#reference(chunk)) }
+    return { ...record, name, chunks: indexes }
+  }
+
+  /**
+   * Keys of objects that this run has listed and found damaged afterwards, while it read them as bases. Their content has passed, so the
+   * snapshot would be damaged too: the sources must be read once more, with the writer that `again` gives.
+   */
+  lost(): string[] {
+    return [...this.#listed.keys()].filter((key) => this.#options.known.isLost(key))
+  }
+
+  /** A writer that begins again, under another mark; it uses everything that this one stored and that is not damaged. */
+  again(mark: string): Writer {
+    const { known, keys } = this.#options
+    const next = new Writer({ ...this.#options, mark })
+    for (const one of this.#ownMarks) {
+      next.#ownMarks.add(one)
+      known.recipients.set(one, keys.recipientTags)
+    }
+    for (const chunk of this.#chunks) if (this.#ownMarks.has(chunk.mark)) known.add(chunk)
+    Object.assign(next.forRecipients, this.forRecipients)
+    Object.assign(next.adopted, this.adopted)
+    return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks })
   }
 
   /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (DESIGN invariant 1). */
@@ -123,9 +158,10 @@ export class Writer {
 
   /** Of the marks among the objects, those sealed to extra recipients: all that this run put, and what it reused of others, where that says so. */
   #recipients(): SealedTo[] {
-    const { keys, known, mark } = this.#options
+    const { keys, known } = this.#options
     const marks = [...new Set(this.#entries.map((entry) => entry[4]))].toSorted()
-    return marks.map((one): SealedTo => [one, ...(one === mark ? keys.recipientTags : (known.recipients.get(one) ?? []))]).filter(({ length }) => length > 1)
+    const tagsOf = (mark: string): readonly string[] => (this.#ownMarks.has(mark) ? keys.recipientTags : (known.recipients.get(mark) ?? []))
+    return marks.map((mark): SealedTo => [mark, ...tagsOf(mark)]).filter(({ length }) => length > 1)
   }
 
   /** Keys and stored sizes of all objects the snapshot needs. */
@@ -135,7 +171,7 @@ export class Writer {
 
   /** The objects the snapshot needs that this run did not put. */
   reused(): string[] {
-    return this.#entries.filter((entry) => entry[4] !== this.#options.mark).map((entry) => chunkKey(entry[0], entry[4]))
+    return this.#entries.filter((entry) => !this.#ownMarks.has(entry[4])).map((entry) => chunkKey(entry[0], entry[4]))
   }
 
   /** The chunk's index in the snapshot; starts storing it if it is new. */
@@ -148,18 +184,18 @@ export class Writer {
       return index
     }
     const fresh: KnownChunk = { id, size: chunk.bytes.length, storedSize: 0, mark: this.#options.mark, base: undefined, anchors: encodeAnchors(chunk.anchors), spent: 0 }
+    const listed = this.#reference(fresh)
+    this.#fresh.set(id, listed)
     const task = this.#store(fresh, chunk, earlier)
       .catch((error: unknown) => {
         this.#failure ??= { error }
       })
       .finally(() => this.#running.delete(task))
     this.#running.add(task)
-    const listed = this.#reference(fresh)
-    this.#fresh.set(id, listed)
     return listed
   }
 
-  /** Lists a chunk, after its base, in the snapshot. */
+  /** Lists a chunk, after its base, in the snapshot. The backup fails as soon as that would be larger than any reader accepts. */
   #reference(chunk: KnownChunk): number {
     const key = chunkKey(chunk.id, chunk.mark)
     const listed = this.#listed.get(key)
@@ -168,6 +204,8 @@ export class Writer {
     const index = this.#entries.push([chunk.id, chunk.size, chunk.storedSize, base, chunk.mark]) - 1
     this.#chunks.push(chunk)
     this.#listed.set(key, index)
+    this.#snapshotBytes += listedBytes(chunk.anchors)
+    if (this.#snapshotBytes > (this.#options.largestSnapshot ?? LIMITS.snapshot)) this.#failure ??= { error: tooLarge(this.#entries.length) }
     return index
   }
 

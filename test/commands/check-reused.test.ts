@@ -45,8 +45,8 @@ function backup(raw: Record<string, string> = {}, store = root) {
 const given = (store = root) => ({ destination: `file:${store}`, 'encryption-key': identity, set: 'app' })
 const key = (): string => chunkKey(damagedEntry[0], damagedEntry[4])
 
-function flipBit(store = root): void {
-  const file = path.join(store, key())
+function flipBit(store = root, object = key()): void {
+  const file = path.join(store, object)
   const bytes = readFileSync(file)
   bytes[bytes.length - 100]! ^= 1
   writeFileSync(file, bytes)
@@ -77,14 +77,67 @@ test('without damage every chunk of a small backup is read, and nothing is store
   expect(text).toMatch(/checked +\d chunks of earlier backups read back, .*: none damaged/)
 })
 
-test('what is found damaged only after the snapshot lists it fails the backup, also where nothing is to be verified; the next one stores it anew', async () => {
-  flipBit()
-  mkdirSync(path.join(folder, 'similar'), { recursive: true })
-  writeFileSync(path.join(folder, 'similar/file'), changed(noise('never changes', 3_000_000), 400_000, 'later'))
-  const raw = { volumes: `files=${folder}/volume\nsimilar=${folder}/similar`, verify: 'none', 'check-reused': '0%' }
-  await expect(backup(raw)).rejects.toThrow('was stored but does not verify')
-  const { result } = await backup(raw)
-  expect(await verified(result.snapshot)).toBe('verified')
+const listedBy = async (snapshot: string): Promise<string[]> => (await entriesOf(new FileStore(root), snapshot)).map(([id, , , , mark]) => chunkKey(id, mark))
+/** Volumes that never change, the chunks of the second being differences from those of the first. */
+const unchanged = (): string => `files=${folder}/volume\ncopy=${folder}/copy`
+/** A volume like these, which no backup has stored yet. */
+const similar = (): string => `similar=${folder}/similar`
+
+describe('a base that is found damaged while a difference is made from it', () => {
+  let base: string
+  let dependants: string[]
+
+  beforeAll(async () => {
+    const content = noise('never changes', 3_000_000)
+    const past = new Date('2026-01-01T00:00:00Z')
+    for (const [name, place] of [['copy', 400_000], ['similar', 250_000]] as const) {
+      mkdirSync(path.join(folder, name))
+      writeFileSync(path.join(folder, name, 'file'), changed(content, place, name))
+      for (const one of [path.join(name, 'file'), name]) utimesSync(path.join(folder, one), past, past)
+    }
+  })
+
+  beforeEach(async () => {
+    const { snapshot } = (await backup({ volumes: unchanged() })).result
+    const entries = await entriesOf(new FileStore(root), snapshot)
+    const bases = new Set(entries.flatMap(([, , , base]) => base ?? []))
+    base = ''
+    for (const index of bases) if (entries[index]![1] > 500_000) base = chunkKey(entries[index]![0], entries[index]![4])
+    dependants = entries.flatMap(([id, , , from, mark]) => (from !== null && chunkKey(entries[from]![0], entries[from]![4]) === base ? [chunkKey(id, mark)] : []))
+    expect([base, dependants.length]).toEqual([expect.stringMatching(/^chunks/), 1])
+    flipBit(root, base)
+  })
+
+  const raw = { verify: 'read', 'check-reused': '0%' }
+
+  test.each([
+    ['after the backup has listed it and its dependants', () => `${unchanged()}\n${similar()}`, 1],
+    ['before the backup lists it', () => `${similar()}\n${unchanged()}`, 0],
+  ])('%s: the backup stores its content again, and verifies', async (_, volumes, again) => {
+    const { result, warnings } = await backup({ ...raw, volumes: volumes() })
+    expect(warnings.filter((text) => text.includes('the sources are read once more'))).toHaveLength(again)
+    expect(warnings).toContainEqual(expect.stringContaining(`chunk ${base} in file:${root} is damaged`))
+    expect(result).toMatchObject({ verified: 'read', checked: { damaged: 1 } })
+    const listed = await listedBy(result.snapshot)
+    expect([base, ...dependants].filter((key) => listed.includes(key))).toEqual([])
+    expect(await verified(result.snapshot)).toBe('verified')
+    const { result: next } = await backup({ ...raw, volumes: volumes() })
+    expect([next.newChunks, await verified(next.snapshot)]).toEqual([0, 'verified'])
+  })
+
+  test('also where nothing is to be verified, and commands around the reading run once', async () => {
+    const log = path.join(folder, `hooks-${count}`)
+    const { result } = await backup({ ...raw, verify: 'none', volumes: `${unchanged()}\n${similar()}`, 'pre-command': `echo before >> ${log}`, 'post-command': `echo after >> ${log}` })
+    expect(await verified(result.snapshot)).toBe('verified')
+    expect(readFileSync(log, 'utf8')).toBe('before\nafter\n')
+  })
+
+  test('the sample waits for the base of whatever it chooses: every dependant is stored again', async () => {
+    const { result } = await backup({ volumes: unchanged(), verify: 'read' })
+    expect(result).toMatchObject({ verified: 'read', checked: { damaged: 1 } })
+    const listed = await listedBy(result.snapshot)
+    expect([base, ...dependants].filter((key) => listed.includes(key))).toEqual([])
+  })
 })
 
 test('with 0% nothing is read back', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { KnownChunks } from '../../src/repository/known.ts'
-import { chunkKey } from '../../src/repository/snapshot.ts'
+import { chunkKey, decodeSnapshot, listedBytes, openManifest } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, changed, noise, rows } from '../support/bytes.ts'
@@ -337,6 +337,34 @@ test('aborted while chunks are compressed and put, a stream ends with the reason
     await expect(run.commit()).rejects.toThrow('interrupted')
     expect(await all(store.list('snapshots/'))).toEqual([])
   }
+})
+
+test('a backup whose snapshot would be larger than readers accept fails while it reads, puts no snapshot, and says what to do', async () => {
+  const store = freshStore()
+  let read = 0
+  const endless = turnsOf(1024 * MIB, (bytes) => (read += bytes), (offset) => noise(`${offset}`, MIB))
+  const run = await Run.begin({ store, largestSnapshot: 2000 })
+  await expect(run.source('app', endless)).rejects.toMatchObject({ message: expect.stringContaining('do not fit into one snapshot'), hint: expect.stringContaining('several sets') })
+  expect(read).toBeLessThan(100 * MIB)
+  await expect(run.commit()).rejects.toThrow('do not fit')
+  expect(await all(store.list('snapshots/'))).toEqual([])
+  // The same limit where nothing is new, as for the next backup of a set that is too large.
+  const { writer } = await backUp({ store }, { app: noise('enough', 30 * MIB) })
+  expect(writer.listed().size).toBeGreaterThan(5)
+  const again = await Run.begin({ store, largestSnapshot: 1000 })
+  await expect(again.source('app', noise('enough', 30 * MIB))).rejects.toThrow('do not fit into one snapshot')
+})
+
+test('the estimate of a snapshot is about what it takes', async () => {
+  const store = freshStore()
+  const { id, writer } = await backUp({ store }, { app: rows('estimate', 40 * MIB) })
+  const object = await store.get(`snapshots/app/${id}.json.zst`, ANY_SIZE)
+  const { anchors } = await openManifest(await decodeSnapshot(`snapshots/app/${id}.json.zst`, object, keys))
+  expect(writer.listed().size).toBeGreaterThan(20)
+  // A signature, an age header and a name have some hundreds of bytes.
+  const estimate = 700 + anchors.reduce((sum, one) => sum + listedBytes(one), 0)
+  expect(object.length / estimate).toBeGreaterThan(0.85)
+  expect(object.length / estimate).toBeLessThan(1.15)
 })
 
 test('a difference that would save little is not kept', async () => {

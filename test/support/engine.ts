@@ -29,6 +29,7 @@ export interface RunOptions {
   set?: string
   time?: Date
   jobs?: number
+  largestSnapshot?: number
   signal?: AbortSignal
   /** The run uses what interrupted ones left, by this clock. */
   resume?: () => Date
@@ -46,12 +47,12 @@ export class Run {
   readonly #sources: SourceRecord[] = []
 
   private constructor(options: RunOptions, id: string, time: Date, known: KnownChunks, unfinished: Unfinished | undefined, damage: string[]) {
-    const { store, set = 'app', jobs = 2, signal = new AbortController().signal } = options
+    const { store, set = 'app', jobs = 2, largestSnapshot, signal = new AbortController().signal } = options
     this.#options = { store, set, time }
     this.damage = damage
     this.id = id
     const onDamaged = (error: Error): void => void damage.push(error.message)
-    this.writer = new Writer({ store, keys: options.keys ?? keys, known, ...(unfinished && { unfinished }), level: 3, mark: this.id.slice(-8), jobs, signal, onDamaged })
+    this.writer = new Writer({ store, keys: options.keys ?? keys, known, ...(unfinished && { unfinished }), level: 3, mark: this.id.slice(-8), jobs, ...(largestSnapshot && { largestSnapshot }), signal, onDamaged })
   }
 
   static async begin(options: RunOptions): Promise<Run> {

@@ -14,9 +14,10 @@ import { shrunkLines } from './shrink.ts'
 import { atOnce, idOf, newestFirst, snapshotIfAuthentic, snapshotKeys, timeAfter } from '../../repository/catalog.ts'
 import { type Keys, openKeys, parseEncryptionKey } from '../../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../../repository/known.ts'
+import { LIMITS } from '../../repository/limits.ts'
 import { lastLook } from '../../repository/last-look.ts'
 import { FORMAT } from '../../repository/format.ts'
-import { newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../../repository/snapshot.ts'
+import { markOf, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, storedBytes, type StreamRecord } from '../../repository/snapshot.ts'
 import { Tally } from '../../repository/statistics.ts'
 import { beginRun } from '../../repository/unfinished.ts'
 import { Writer } from '../../repository/writer.ts'
@@ -38,6 +39,11 @@ import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
 
+const NEARLY_FULL = 0.8
+/** How often the sources are read, where damage is found in chunks that the backup has listed already. */
+const MOST_READINGS = 3
+const ONCE_MORE = 'The content of the damaged object is stored again. `lifeboat verify --level read` looks for more damage.'
+
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
   const started = performance.now()
@@ -50,7 +56,11 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
   const connections = connectionsOf(inputs.databases, environment)
   const { tunnel } = inputs.databases
   const route = routeTo(connections.map(({ connection }) => connection), tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
-  const sources: Source[] = [...databases(connections, route, inputs.dump, programs, environment), ...volumeSources(inputs, environment)]
+  const newSources = (): Source[] => [
+    ...databases(connections, route, inputs.dump, programs, environment),
+    ...volumeSources(inputs, environment),
+  ]
+  const sources = newSources()
   const destinations = await Destinations.open(inputs, environment)
   const { store } = destinations
   let known: KnownChunks | undefined
@@ -63,6 +73,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     const keys = await openKeys(inputs.key, { store, recipients: inputs.recipients, create: true, onDamaged })
     let largest = 0
     const before = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
+    if (largest > NEARLY_FULL * LIMITS.snapshot) report.warning(nearlyFull(inputs.set, largest), 'Back up the sources in several sets.')
     known = await loadKnown(store, keys, inputs.set, onDamaged, before)
     const checking = new ReusedCheck(known, store, keys, inputs.checkReused, environment)
     reused = checking
@@ -73,13 +84,21 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     tellOfRecipients(known, environment)
     await destinations.lookForSpace(known.newest?.added)
 
-    const mark = randomBytes(4)
     const time = nextTime(known.latest, inputs.set, environment)
-    const id = newSnapshotId(time, mark)
+    let id = newSnapshotId(time, randomBytes(4))
     const unfinished = await beginRun(store, keys, { set: inputs.set, id, snapshots: new Set(before.map(idOf)), grace: inputs.pruning.grace, now: () => environment.now(), onDamaged })
-    const writer = new Writer({ store, keys, known, unfinished, ...inputs.sealing, mark: mark.toString('hex'), signal, onDamaged: onBadBase })
+    let writer = new Writer({ store, keys, known, unfinished, ...inputs.sealing, mark: markOf(id), signal, onDamaged: onBadBase })
     resume = await quiesce(inputs.hooks, environment)
-    const { records, results } = await storeSources(sources, writer, known, environment)
+    let { records, results } = await storeSources(sources, writer, known, environment)
+    for (let reading = 2; reading <= MOST_READINGS && writer.lost().length > 0; reading++) {
+      report.warning(`${writer.lost()[0]} was found damaged after this backup had relied on it: the sources are read once more`, ONCE_MORE)
+      id = newSnapshotId(time, randomBytes(4))
+      writer = writer.again(markOf(id))
+      await Promise.all(sources.splice(0).map((source) => source.close()))
+      sources.push(...newSources())
+      for (const source of sources) await source.open()
+      ;({ records, results } = await storeSources(sources, writer, known, environment))
+    }
     const unsettled = await failureOf(resume)
     resume = undefined
     const { checked, damaged } = await checking.conclude(inputs.set)
@@ -114,6 +133,10 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     await known?.close()
     await destinations.close()
   }
+}
+
+function nearlyFull(set: string, largest: number): string {
+  return `a snapshot of set ${set} has ${formatBytes(largest)}, and none may have more than ${formatBytes(LIMITS.snapshot)}`
 }
 
 /** What goes wrong after the reading is told, but is no reason to throw away what has been read. */
