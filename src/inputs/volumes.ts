@@ -1,4 +1,4 @@
-import { type S3Destination, s3Kind } from '../stores/s3/destination.ts'
+import { parseS3, type S3Destination, s3Secrets } from '../stores/s3/destination.ts'
 import { addressSecrets, parseSshPlace, type SshPlace } from '../net/ssh/address.ts'
 
 /** A volume to back up: the name it has in the snapshot, and what it is. */
@@ -33,7 +33,7 @@ export function parseVolumePlace(text: string, problem: (message: string) => Err
     return { kind, volume: rest }
   }
   if (kind === 'ssh') return { kind, ...parseSshPlace(text) }
-  if (kind === 's3') return { kind: 'bucket', destination: s3Kind.parse(text) }
+  if (kind === 's3') return { kind: 'bucket', destination: parseS3(text) }
   if (kind !== undefined && PLANNED.includes(kind)) throw problem(`${kind} is not available for volumes in this version`)
   if (text.startsWith('~')) throw problem(`${shown} would be a folder named ~; write the whole path`)
   throw problem(`${shown} is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix`)
@@ -41,7 +41,7 @@ export function parseVolumePlace(text: string, problem: (message: string) => Err
 
 /** What is to be masked of the text of volumes or of a place, well-formed or not. */
 export function volumeSecrets(text: string): string[] {
-  return text.split(/\r?\n/).flatMap((line) => (/s3:/.test(line) ? s3Kind.secrets(line.slice(line.indexOf('s3:')).trim()) : addressSecrets(line)))
+  return text.split(/\r?\n/).flatMap((line) => (/s3:/.test(line) ? s3Secrets(line.slice(line.indexOf('s3:')).trim()) : addressSecrets(line)))
 }
 
 /** The patterns of one volume among lines `PATTERN` for all and `NAME=PATTERN` for one. */

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { LifeboatError } from '../../src/error.ts'
 import { federatedToken } from '../../src/stores/azblob/identity.ts'
 import { openAzblob } from '../../src/stores/azblob/store.ts'
-import { type AzblobDestination, azblobKind } from '../../src/stores/azblob/destination.ts'
+import { type AzblobDestination, parseAzblob } from '../../src/stores/azblob/destination.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE } from '../support/bytes.ts'
 import { type Azurite, startAzurite } from '../support/github/azurite.ts'
@@ -28,7 +28,7 @@ async function newContainer(): Promise<string> {
 }
 
 function destinationOf(path: string, more = `&account-key=${encodeURIComponent(azurite.key)}`, port = new URL(azurite.url).port): AzblobDestination {
-  return azblobKind.parse(`azblob://${ACCOUNT}/${path}?endpoint=http://127.0.0.1:${port}/${ACCOUNT}${more}`)
+  return parseAzblob(`azblob://${ACCOUNT}/${path}?endpoint=http://127.0.0.1:${port}/${ACCOUNT}${more}`)
 }
 
 const PATIENT = { timeout: 30_000, pause: 20, signal: new AbortController().signal }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { rcloneKind } from '../../src/stores/rclone/destination.ts'
+import { parseRclone } from '../../src/stores/rclone/destination.ts'
 import { RcloneStore } from '../../src/stores/rclone/store.ts'
 import { NotFound, type Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
@@ -40,7 +40,7 @@ interface Given {
 }
 
 function open(port: number, { timeout = 30_000, pause = 10, signal = new AbortController().signal, place = `${bucket}/store` }: Given = {}): RcloneStore {
-  const destination = rcloneKind.parse(`rclone:away:${place}`)
+  const destination = parseRclone(`rclone:away:${place}`)
   const remote = { TYPE: 's3', PROVIDER: 'Ceph', ENDPOINT: `http://127.0.0.1:${port}`, ACCESS_KEY_ID: ceph.accessKey, SECRET_ACCESS_KEY: ceph.secretKey }
   const variables = {
     ...Object.fromEntries(Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_AWAY_${name}`, value])),

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { rcloneKind } from '../../src/stores/rclone/destination.ts'
+import { parseRclone } from '../../src/stores/rclone/destination.ts'
 import { RcloneStore } from '../../src/stores/rclone/store.ts'
 import { failureIn, RcloneLog } from '../../src/stores/rclone/log.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let count = 0
 
 function storeAt(text: string, { variables = {}, signal = new AbortController().signal }: { variables?: Record<string, string>; signal?: AbortSignal } = {}): RcloneStore {
-  return new RcloneStore(rcloneKind.parse(text), { timeout: 30_000, pause: 50, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
+  return new RcloneStore(parseRclone(text), { timeout: 30_000, pause: 50, signal, variables: { PATH: process.env['PATH'], HOME: folder, RCLONE_CONFIG: config, ...variables } })
 }
 
 /** The processes that serve a remote, by their arguments as everyone on the machine sees them. */

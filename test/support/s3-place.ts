@@ -1,5 +1,5 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { type S3Destination, s3Kind } from '../../src/stores/s3/destination.ts'
+import { parseS3, type S3Destination } from '../../src/stores/s3/destination.ts'
 import { openS3, type S3Store } from '../../src/stores/s3/store.ts'
 import type { Ceph, CephUser } from './ceph.ts'
 import { quiet } from './quiet.ts'
@@ -24,7 +24,7 @@ export function clientOf(ceph: Ceph): S3Client {
 /** What a person would write for a bucket, or a part of it, of this gateway. */
 export function destinationOf(ceph: Pick<Ceph, 'endpoint'> & CephUser, bucket: string, more = ''): S3Destination {
   const { endpoint, accessKey, secretKey } = ceph
-  return s3Kind.parse(`s3://${bucket}?endpoint=${endpoint}&path-style=true&access-key-id=${accessKey}&secret-access-key=${encodeURIComponent(secretKey)}${more}`)
+  return parseS3(`s3://${bucket}?endpoint=${endpoint}&path-style=true&access-key-id=${accessKey}&secret-access-key=${encodeURIComponent(secretKey)}${more}`)
 }
 
 export interface Patience {

@@ -1,5 +1,5 @@
 import { InvalidValue } from '../../error.ts'
-import type { Destination, StoreKind } from '../kind.ts'
+import type { Destination } from '../kind.ts'
 import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../../net/url.ts'
 
 /** A container of Azure Blob Storage, or a part of one. */
@@ -22,29 +22,28 @@ const SECRET = ['account-key', 'sas']
 /** What a shared access signature is made of; only `sig` is a secret. (Azure Storage, "Create an account SAS", "Create a service SAS", "Create a user delegation SAS".) */
 const SIGNED = ['sv', 'ss', 'srt', 'sr', 'sp', 'st', 'se', 'spr', 'sip', 'si', 'skoid', 'sktid', 'skt', 'ske', 'sks', 'skv', 'saoid', 'suoid', 'scid', 'ses', 'sdd']
 
-export const azblobKind: StoreKind<AzblobDestination> = {
-  names: ['azblob'],
-  help: { pattern: 'azblob://ACCOUNT/CONTAINER/PREFIX' },
-  parse(text) {
-    const { user, password, host: account, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET, ...SIGNED, 'sig'])
-    if (user !== undefined || password !== undefined) throw new InvalidValue('azblob:// takes no user and password; give account-key= or a shared access signature as parameters')
-    if (port !== undefined || !/^[a-z0-9]{3,24}$/.test(account)) throw new InvalidValue('azblob:// is followed by the name of a storage account, 3 to 24 small letters and digits; the host of a service goes into endpoint=')
-    const [container = '', ...rest] = path.replace(/^\/+|\/+$/g, '').split('/')
-    if (!/^(?:\$root|[a-z0-9](?:-?[a-z0-9]){2,62})$/.test(container)) throw new InvalidValue('the account is not followed by / and the name of a container')
-    if (rest.some((part) => ['', '.', '..'].includes(part))) throw new InvalidValue('the path has an empty part, . or ..')
-    const prefix = rest.join('/')
-    return {
-      kind: 'azblob',
-      text: `azblob://${account}/${container}${prefix && `/${encodeURI(prefix)}`}${shownParameters(parameters, SHOWN)}`,
-      account,
-      container,
-      prefix: prefix && `${prefix}/`,
-      endpoint: checkedEndpoint(parameters['endpoint']),
-      ...accessIn(parameters),
-    }
-  },
-  secrets: (text) => secretsOfUrl(text, [...SHOWN, ...SIGNED]),
-  open: async (destination, { timeout }, environment) => (await import('./store.ts')).openAzblob(destination, { timeout, ...environment }),
+/** Reads the whole text, with the kind's name. Throws `InvalidValue`. */
+export function parseAzblob(text: string): AzblobDestination {
+  const { user, password, host: account, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET, ...SIGNED, 'sig'])
+  if (user !== undefined || password !== undefined) throw new InvalidValue('azblob:// takes no user and password; give account-key= or a shared access signature as parameters')
+  if (port !== undefined || !/^[a-z0-9]{3,24}$/.test(account)) throw new InvalidValue('azblob:// is followed by the name of a storage account, 3 to 24 small letters and digits; the host of a service goes into endpoint=')
+  const [container = '', ...rest] = path.replace(/^\/+|\/+$/g, '').split('/')
+  if (!/^(?:\$root|[a-z0-9](?:-?[a-z0-9]){2,62})$/.test(container)) throw new InvalidValue('the account is not followed by / and the name of a container')
+  if (rest.some((part) => ['', '.', '..'].includes(part))) throw new InvalidValue('the path has an empty part, . or ..')
+  const prefix = rest.join('/')
+  return {
+    kind: 'azblob',
+    text: `azblob://${account}/${container}${prefix && `/${encodeURI(prefix)}`}${shownParameters(parameters, SHOWN)}`,
+    account,
+    container,
+    prefix: prefix && `${prefix}/`,
+    endpoint: checkedEndpoint(parameters['endpoint']),
+    ...accessIn(parameters),
+  }
+}
+
+export function azblobSecrets(text: string): string[] {
+  return secretsOfUrl(text, [...SHOWN, ...SIGNED])
 }
 
 function accessIn(parameters: Readonly<Record<string, string | undefined>>): Pick<AzblobDestination, 'key' | 'sas'> {

@@ -1,7 +1,5 @@
 import { InvalidValue } from '../../error.ts'
-import type { Destination, StoreKind } from '../kind.ts'
-import { disksInMind } from './mount.ts'
-import { FileStore } from './store.ts'
+import type { Destination } from '../kind.ts'
 
 /** A folder of this machine. */
 export interface FileDestination extends Destination {
@@ -11,18 +9,13 @@ export interface FileDestination extends Destination {
   mounted?: boolean | undefined
 }
 
-export const fileKind: StoreKind<FileDestination> = {
-  names: ['file'],
-  help: { pattern: 'file:PATH, a folder on a disk that outlives the run', expected: 'file: and the path of a folder' },
-  parse(text) {
-    const path = text.slice('file:'.length)
-    if (!path) throw new InvalidValue('file: is not followed by a path')
-    if (path.startsWith('~')) throw new InvalidValue(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
-    const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
-    return { kind: 'file', text, path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) }
-  },
-  secrets: () => [],
-  open: ({ path, mounted }, _, { variables }) => new FileStore(path, { mounted, remembered: disksInMind(variables) }),
+/** Reads the whole text, with the kind's name. Throws `InvalidValue`. */
+export function parseFile(text: string): FileDestination {
+  const path = text.slice('file:'.length)
+  if (!path) throw new InvalidValue('file: is not followed by a path')
+  if (path.startsWith('~')) throw new InvalidValue(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
+  const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
+  return { kind: 'file', text, path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) }
 }
 
 /** The folder on this machine that holds a store; undefined for other kinds. */

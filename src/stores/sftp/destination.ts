@@ -1,6 +1,6 @@
 import { InvalidValue } from '../../error.ts'
-import type { Destination, StoreKind } from '../kind.ts'
-import { readUrl, secretsOfUrl } from '../../net/url.ts'
+import type { Destination } from '../kind.ts'
+import { readUrl } from '../../net/url.ts'
 
 /** A folder on an SFTP server. */
 export interface SftpDestination extends Destination {
@@ -13,31 +13,21 @@ export interface SftpDestination extends Destination {
   path: string
 }
 
-export const sftpKind: StoreKind<SftpDestination> = {
-  names: ['sftp'],
-  help: { pattern: 'sftp://USER@HOST/PATH' },
-  parse(text) {
-    const { user, password, host, port = 22, path } = readUrl(text, [])
-    if (user === undefined) throw new InvalidValue('sftp:// is not followed by user@host')
-    const parts = path.split('/').filter((part) => part !== '')
-    if (parts.length === 0) throw new InvalidValue('the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts')
-    if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
-    const shownHost = host.includes(':') ? `[${host}]` : host
-    return {
-      kind: 'sftp',
-      text: `sftp://${encodeURIComponent(user)}@${shownHost}${port === 22 ? '' : `:${port}`}/${encodeURI(parts.join('/'))}`,
-      user,
-      password,
-      host,
-      port,
-      path: parts[0] === '~' ? parts.slice(1).join('/') : `/${parts.join('/')}`,
-    }
-  },
-  secrets: (text) => secretsOfUrl(text, []),
-  async open(destination, { ssh, timeout }, { variables, signal }) {
-    const { SftpStore } = await import('./store.ts')
-    const { text, path, password = ssh?.password } = destination
-    // A password in the URL is meant for its host, and takes precedence.
-    return new SftpStore({ text, target: destination, path, access: { ...ssh, password }, timeout, variables, signal })
-  },
+/** Reads the whole text, with the kind's name. Throws `InvalidValue`. */
+export function parseSftp(text: string): SftpDestination {
+  const { user, password, host, port = 22, path } = readUrl(text, [])
+  if (user === undefined) throw new InvalidValue('sftp:// is not followed by user@host')
+  const parts = path.split('/').filter((part) => part !== '')
+  if (parts.length === 0) throw new InvalidValue('the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts')
+  if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
+  const shownHost = host.includes(':') ? `[${host}]` : host
+  return {
+    kind: 'sftp',
+    text: `sftp://${encodeURIComponent(user)}@${shownHost}${port === 22 ? '' : `:${port}`}/${encodeURI(parts.join('/'))}`,
+    user,
+    password,
+    host,
+    port,
+    path: parts[0] === '~' ? parts.slice(1).join('/') : `/${parts.join('/')}`,
+  }
 }

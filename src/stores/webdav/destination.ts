@@ -1,6 +1,6 @@
 import { InvalidValue } from '../../error.ts'
-import type { Destination, StoreKind } from '../kind.ts'
-import { readUrl, secretsOfUrl } from '../../net/url.ts'
+import type { Destination } from '../kind.ts'
+import { readUrl } from '../../net/url.ts'
 
 /** A folder (collection) of a WebDAV server. */
 export interface WebdavDestination extends Destination {
@@ -11,20 +11,15 @@ export interface WebdavDestination extends Destination {
   password: string | undefined
 }
 
-export const webdavKind: StoreKind<WebdavDestination> = {
-  names: ['webdav', 'webdavs'],
-  help: { pattern: 'webdavs://USER:PASSWORD@HOST/PATH' },
-  parse(text) {
-    const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav'
-    const { user, password, host, port, path } = readUrl(text, [])
-    if ((user === undefined) !== (password === undefined)) throw new InvalidValue(`${kind}://user:password@host has a user or a password alone; for a token, give webdav-token`)
-    const parts = path.split('/').filter((part) => part !== '')
-    if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
-    const place = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}/${parts.map((part) => `${encodeURIComponent(part)}/`).join('')}`
-    const base = URL.parse(`${kind === 'webdavs' ? 'https' : 'http'}://${place}`)
-    if (!base) throw new InvalidValue('the name after :// is not that of a host')
-    return { kind, text: `${kind}://${place.replace(/\/$/, '')}`, base: base.href, user, password }
-  },
-  secrets: (text) => secretsOfUrl(text, []),
-  open: async (destination, { webdavToken, timeout }, { signal }) => new (await import('./store.ts')).WebdavStore({ ...destination, token: webdavToken, timeout, signal }),
+/** Reads the whole text, with the kind's name. Throws `InvalidValue`. */
+export function parseWebdav(text: string): WebdavDestination {
+  const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav'
+  const { user, password, host, port, path } = readUrl(text, [])
+  if ((user === undefined) !== (password === undefined)) throw new InvalidValue(`${kind}://user:password@host has a user or a password alone; for a token, give webdav-token`)
+  const parts = path.split('/').filter((part) => part !== '')
+  if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
+  const place = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}/${parts.map((part) => `${encodeURIComponent(part)}/`).join('')}`
+  const base = URL.parse(`${kind === 'webdavs' ? 'https' : 'http'}://${place}`)
+  if (!base) throw new InvalidValue('the name after :// is not that of a host')
+  return { kind, text: `${kind}://${place.replace(/\/$/, '')}`, base: base.href, user, password }
 }

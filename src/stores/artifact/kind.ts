@@ -1,0 +1,35 @@
+import { LifeboatError } from '../../error.ts'
+import { secretsOfUrl } from '../../net/url.ts'
+import type { StoreKind } from '../kind.ts'
+import { type ArtifactDestination, parseArtifact } from './destination.ts'
+import { artifactRetention, grantedDays } from './retention.ts'
+import { ArtifactStore } from './store.ts'
+
+export const artifactKind: StoreKind<ArtifactDestination> = {
+  names: ['artifact'],
+  help: {
+    pattern: 'artifact, the artifacts of the repository',
+    expected: 'artifact',
+    variables: ['GITHUB_TOKEN', 'GITHUB_REPOSITORY'],
+    permissions: 'actions: read',
+  },
+  parse: parseArtifact,
+  secrets: (text) => secretsOfUrl(text, []),
+  // A workflow has both; at a terminal, where artifacts are the default as well, the user may not have thought of them.
+  requireAccess({ token }, variables) {
+    if (variables['ACTIONS_RUNTIME_TOKEN']) return
+    const missing = [...(variables['GITHUB_REPOSITORY'] ? [] : ['GITHUB_REPOSITORY']), ...(token === undefined ? ['a token'] : [])]
+    if (missing.length === 0) return
+    const are = missing.length > 1 ? 'are' : 'is'
+    throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${missing.join(' and ')} ${are} not given`, {
+      hint:
+        'Give a destination, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN ' +
+        '(a token that may read the actions of that repository).',
+      status: 2,
+    })
+  },
+  open(_, { set, token, timeout, keptDays }, { variables, temporary, signal, report, now }) {
+    const retention = artifactRetention(keptDays, grantedDays(variables))
+    return new ArtifactStore({ set, token, timeout, retention, variables, temporary, signal, report, now })
+  },
+}

@@ -1,0 +1,10 @@
+import type { StoreKind } from '../kind.ts'
+import { type AzblobDestination, azblobSecrets, parseAzblob } from './destination.ts'
+
+export const azblobKind: StoreKind<AzblobDestination> = {
+  names: ['azblob'],
+  help: { pattern: 'azblob://ACCOUNT/CONTAINER/PREFIX' },
+  parse: parseAzblob,
+  secrets: azblobSecrets,
+  open: async (destination, { timeout }, environment) => (await import('./store.ts')).openAzblob(destination, { timeout, ...environment }),
+}
