@@ -6,7 +6,7 @@ import { writeProof } from '../src/repository/proofs.ts'
 import { openOrMakeRepository } from '../src/repository/repository.ts'
 import { type ChunkEntry, chunkKey, encodeSnapshot, snapshotKey } from '../src/repository/snapshot.ts'
 import { FileStore } from '../src/stores/file/store.ts'
-import { inParallel } from '../src/net/retry.ts'
+import { inParallel } from '../src/process/parallel.ts'
 import type { Store } from '../src/stores/store.ts'
 
 export const IDENTITY = 'AGE-SECRET-KEY-18TQHRSHQTKZEVH952RYVPHU07DE394GRAYT6AVFNYMUX0X7XJEDSELEQD3'

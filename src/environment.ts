@@ -1,5 +1,3 @@
-import type { Report } from './report/report.ts'
-
 /** What a command needs of the world around it; nothing below `actions` and `cli` reads `process.env` or exits. */
 export interface Environment {
   /** Environment variables: `PATH`, `PG*`, `RUNNER_TOOL_CACHE`. */
@@ -12,4 +10,29 @@ export interface Environment {
   now(): Date
   /** The workflow run this happens in, kept in the snapshot. */
   readonly run?: { repository: string; workflow: string; id: string; attempt: string; url: string }
+}
+
+/** Where a command tells people what it does. Implementations: a terminal, a workflow log, silence in tests. */
+export interface Report {
+  /** Something worth a line of its own. */
+  info(message: string): void
+  /** Something the user should act on; an annotation in a workflow. */
+  warning(message: string, hint?: string): void
+  /** How far the running activity is; called often, shown at the implementation's own pace. */
+  progress(progress: Progress): void
+  /** A secret learnt on the way (a password out of a URL): never printed from now on. */
+  mask(secret: string): void
+  /** A text without the secrets known by now, for what leaves the program by another way. Whoever shows reports to people has it. */
+  redacted?(text: string): string
+}
+
+export interface Progress {
+  /** What runs, to what: `backing up app`, `restoring app`. */
+  activity: string
+  /** Bytes read from the source, or written to the target, so far. */
+  done: number
+  /** Bytes expected in all, where that is known. */
+  total?: number
+  /** Bytes put into the store so far. */
+  stored?: number
 }

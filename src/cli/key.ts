@@ -1,12 +1,11 @@
 import { fstatSync } from 'node:fs'
 import { parseInputs } from '../commands/all.ts'
-import type { Environment } from '../environment.ts'
+import type { Environment, Report } from '../environment.ts'
 import { flag } from '../inputs/display.ts'
 import { commandInputs, one } from '../inputs/group.ts'
 import { encryptionKey, requiredKey } from '../inputs/key.ts'
 import { missingInput, parse } from '../inputs/parse.ts'
 import { destination } from '../inputs/store.ts'
-import type { Report } from '../report/report.ts'
 import { newIdentity, writeKeyOf } from '../repository/keys.ts'
 import { openStore } from '../stores/destination.ts'
 

@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { Access } from '../inputs/store.ts'
-import { warningOf } from '../report/report.ts'
+import { warningOf } from '../report/warnings.ts'
 import type { Looking, SnapshotChoice } from '../repository/catalog.ts'
 import { type Keys, openKeys } from '../repository/keys.ts'
 import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'

@@ -38,7 +38,7 @@ const LARGEST_REFUSAL = 1024 * 1024
 export class TooLong extends LifeboatError {}
 
 /**
- * One HTTP request, through the proxy if there is one (src/net/proxy.ts), redirects not followed. Throws a `Transient` for a lost or silent
+ * One HTTP request, through the proxy if there is one (src/process/proxy.ts), redirects not followed. Throws a `Transient` for a lost or silent
  * connection, and for the statuses that ask to come back later (408, 429, 5xx). Messages name the host alone: the rest of a signed URL is a secret.
  */
 export async function request(url: URL, asked: Asked, options: RequestOptions): Promise<Answer> {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from './exit.ts'
-import { useProxy } from '../net/proxy.ts'
+import { useProxy } from './proxy.ts'
 import { newRunId, removeAbandoned, stagingFolder } from './staging.ts'
 
 /** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */

@@ -1,5 +1,5 @@
 import { formatBytes, formatRate, formatSeconds } from './format.ts'
-import type { Progress } from './report.ts'
+import type { Progress } from '../environment.ts'
 
 /** Decides when progress is worth showing, and says it in one line. Times are milliseconds of `now`. */
 export class ProgressPace {

@@ -1,7 +1,7 @@
 import { inertText } from './inert.ts'
 import { ProgressPace } from './progress.ts'
 import type { Redaction } from './redaction.ts'
-import type { Report } from './report.ts'
+import type { Report } from '../environment.ts'
 
 /** The part of a stream that a terminal's report needs; `process.stderr` is one. */
 export interface TerminalStream {

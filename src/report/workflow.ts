@@ -1,7 +1,7 @@
 import { inertText } from './inert.ts'
 import { ProgressPace, progressLine } from './progress.ts'
 import type { Redaction } from './redaction.ts'
-import type { Progress, Report } from './report.ts'
+import type { Progress, Report } from '../environment.ts'
 
 /** How a workflow's log is written to; the actions give it what their toolkit offers. */
 export interface WorkflowLog {

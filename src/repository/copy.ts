@@ -1,6 +1,6 @@
 import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { isThere, NotFound, type Store } from '../stores/store.ts'
 import type { CopiedDamage } from './copy-damage.ts'
 import type { Keys } from './keys.ts'

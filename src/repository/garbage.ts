@@ -1,5 +1,5 @@
 import { LifeboatError } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { isThere, type Store } from '../stores/store.ts'
 import { idOf, setOf } from './catalog.ts'
 import type { Keys } from './keys.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { messageOf } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'

@@ -1,4 +1,4 @@
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 
 /** Up to so many objects are asked for one by one; beyond, listing by the first two digits of the chunks takes fewer requests. */

@@ -1,6 +1,6 @@
 import type { LifeboatError } from '../error.ts'
 import { randomFillSync } from 'node:crypto'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { atOnce, readSnapshot, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'

@@ -1,5 +1,5 @@
 import { messageOf } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import type { Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import type { KnownChunk } from './known.ts'

@@ -1,5 +1,5 @@
 import type { LifeboatError } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import type { Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { parseProofKey, proofKeys, readVerdict, type Verdict, verdictAt } from './proofs.ts'

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { atOnce, idOf, readSnapshot, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { storesOf } from '../stores/several.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { parsedJson } from './json.ts'

@@ -1,4 +1,4 @@
-import { inParallel } from '../net/retry.ts'
+import { inParallel } from '../process/parallel.ts'
 import { checkKey, isKey, type StoredObject } from './store.ts'
 
 /** What a folder holds directly, by names without slashes. */

@@ -1,6 +1,6 @@
 import { identity } from '../support/engine.ts'
 import type { Fault } from '../support/github/emulator.ts'
-import { inParallel } from '../../src/net/retry.ts'
+import { inParallel } from '../../src/process/parallel.ts'
 import { type Action, problemOf, type Ran, WorkflowRuns } from './workflow-runs.ts'
 
 /** Every call that the actions make to the services of artifacts; the first test records them. */

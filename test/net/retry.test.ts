@@ -1,6 +1,7 @@
 import http from 'node:http'
 import { request } from '../../src/net/http.ts'
-import { inParallel, retry, Transient } from '../../src/net/retry.ts'
+import { inParallel } from '../../src/process/parallel.ts'
+import { retry, Transient } from '../../src/net/retry.ts'
 
 const signal = new AbortController().signal
 

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseKnownHosts } from '../../src/net/ssh/known-hosts.ts'
-import { inParallel } from '../../src/net/retry.ts'
+import { inParallel } from '../../src/process/parallel.ts'
 import { SftpStore, type SftpOptions } from '../../src/stores/sftp/store.ts'
 import { all, noise } from '../support/bytes.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'

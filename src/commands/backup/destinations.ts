@@ -1,7 +1,7 @@
 import { readAuthentic } from '../../repository/catalog.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { warningOf } from '../../report/report.ts'
+import { warningOf } from '../../report/warnings.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { missingHint, missingSnapshots, missingText } from '../../repository/references.ts'

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { warningOf } from '../../report/report.ts'
+import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { copyKeyFiles } from '../../repository/key-files.ts'

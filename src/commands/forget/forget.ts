@@ -1,7 +1,7 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { formatCount } from '../../report/format.ts'
-import { warningOf } from '../../report/report.ts'
+import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
 import { idOf, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import { forgetSnapshot } from '../../repository/forget.ts'

@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
-import { type Report, warningOf } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
+import { warningOf } from '../../report/warnings.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'

@@ -1,5 +1,5 @@
 import type { Environment } from '../../environment.ts'
-import { warningOf } from '../../report/report.ts'
+import { warningOf } from '../../report/warnings.ts'
 import { storedBytes } from '../../repository/snapshot.ts'
 import { Tally } from '../../repository/statistics.ts'
 import { survey } from '../../repository/survey.ts'

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { messageOf } from '../../error.ts'
-import { inParallel } from '../../net/retry.ts'
+import { inParallel } from '../../process/parallel.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
 import { Presence } from '../../repository/presence.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'

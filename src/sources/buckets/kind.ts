@@ -1,6 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import type { Destination } from '../../stores/kind.ts'
-import { isS3, type S3Destination, s3Kind } from '../../stores/s3/destination.ts'
+import { isS3, parseS3, type S3Destination, s3Secrets } from '../../stores/s3/destination.ts'
 import { MOST_NAMED } from '../files/facts.ts'
 import { fileArchive } from '../files/file-archive.ts'
 import { volumeParts } from '../files/verify.ts'
@@ -20,10 +20,10 @@ export const bucket: SourceKind<BucketLocation> = {
   name: 'bucket',
   recorded: 'bucket',
   form: 's3://bucket/prefix',
-  parse: (text) => (text.startsWith('s3:') ? { kind: 'bucket', destination: s3Kind.parse(text) } : null),
+  parse: (text) => (text.startsWith('s3:') ? { kind: 'bucket', destination: parseS3(text) } : null),
   secrets(text) {
     const start = text.indexOf('s3:')
-    return start < 0 ? [] : s3Kind.secrets(text.slice(start).trim())
+    return start < 0 ? [] : s3Secrets(text.slice(start).trim())
   },
   sources: (given, settings, context) =>
     given.map(({ name, location: { destination }, patterns }) => {

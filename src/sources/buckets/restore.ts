@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
 import { pathOf } from '../files/entry.ts'
 import { type Candidate, type Patterns, selected } from '../files/selection.ts'

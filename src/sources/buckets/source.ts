@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
 import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from './entries.ts'

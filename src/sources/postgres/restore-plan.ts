@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'

@@ -1,5 +1,5 @@
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'

@@ -12,7 +12,7 @@ import { requireSession } from './pooler.ts'
 import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
 import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface PostgresSourceOptions {

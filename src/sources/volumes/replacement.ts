@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import { shownName } from '../files/file-list.ts'
 import { output } from './output.ts'
 import type { Site } from '../files/site.ts'

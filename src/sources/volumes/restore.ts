@@ -1,6 +1,6 @@
 import { ChildError, type Child, feed } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import { formatBytes } from '../../report/format.ts'
 import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
 import { Gate } from '../files/gate.ts'

@@ -1,7 +1,7 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { oneLine } from '../../report/format.ts'
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import { emptyFacts, MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
 import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'

@@ -1,6 +1,6 @@
 import { messageOf } from '../../error.ts'
-import type { Report } from '../../report/report.ts'
-import { inParallel } from '../../net/retry.ts'
+import type { Report } from '../../environment.ts'
+import { inParallel } from '../../process/parallel.ts'
 import type { Authenticator } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
 import { Gone, type RestApi, type RunService, type ServiceArtifact, type Variables } from './github.ts'

@@ -1,4 +1,4 @@
-import type { Report } from '../../report/report.ts'
+import type { Report } from '../../environment.ts'
 import type { DamagedArtifact } from './archive.ts'
 import type { ServiceArtifact } from './github.ts'
 

@@ -6,7 +6,7 @@ import { maximum, Requests } from './requests.ts'
 import type { AzblobDestination } from './destination.ts'
 import { TooLong } from '../../net/http.ts'
 import type { StoreEnvironment } from '../kind.ts'
-import { Persistence, type PersistenceOptions } from '../persistence.ts'
+import { Attempts, type AttemptOptions } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject, tooLarge } from '../store.ts'
 
@@ -15,13 +15,13 @@ export class AzblobStore implements Store {
   readonly name: string
   readonly #prefix: string
   readonly #container: ContainerClient
-  readonly #persistence: Persistence
+  readonly #attempts: Attempts
 
-  constructor(destination: AzblobDestination, container: ContainerClient, options: PersistenceOptions) {
+  constructor(destination: AzblobDestination, container: ContainerClient, options: AttemptOptions) {
     this.name = destination.text
     this.#prefix = destination.prefix
     this.#container = container
-    this.#persistence = new Persistence(options)
+    this.#attempts = new Attempts(options)
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -92,7 +92,7 @@ export class AzblobStore implements Store {
 
   async #try<T>(operation: Operation, key: string, attempt: () => Promise<T>): Promise<T> {
     const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
-    return this.#persistence.try(what, async () => {
+    return this.#attempts.try(what, async () => {
       try {
         return await attempt()
       } catch (error) {
@@ -146,7 +146,7 @@ function toldBy(error: unknown): { code: string; status: number; message: string
 }
 
 /** Nothing is asked of the service yet. Throws when there are no credentials. */
-export function openAzblob(destination: AzblobDestination, options: Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & PersistenceOptions): AzblobStore {
+export function openAzblob(destination: AzblobDestination, options: Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & AttemptOptions): AzblobStore {
   const { variables, signal, report, timeout } = options
   const access = accessTo(destination, variables)
   for (const secret of access.secrets) report.mask(secret)

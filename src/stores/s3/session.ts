@@ -1,7 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3Destination } from './destination.ts'
 import type { StoreEnvironment } from '../kind.ts'
-import { Persistence, type PersistenceOptions } from '../persistence.ts'
+import { Attempts, type AttemptOptions } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
 import { NotFound } from '../store.ts'
 import { Direct } from './direct.ts'
@@ -9,7 +9,7 @@ import { explained, isAbsent, isExpired, type Operation } from './errors.ts'
 import { workflowIdentity } from './identity.ts'
 import { Requests } from './requests.ts'
 
-export type S3Environment = Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & PersistenceOptions
+export type S3Environment = Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & AttemptOptions
 
 /** Amazon's client for one bucket, and how patiently it is asked. */
 export class S3Session {
@@ -18,19 +18,19 @@ export class S3Session {
   readonly direct: Direct
   /** The bucket, or the part of it, as people know it. */
   readonly name: string
-  readonly #persistence: Persistence
+  readonly #attempts: Attempts
 
-  constructor(name: string, client: S3Client, requests: Requests, options: PersistenceOptions) {
+  constructor(name: string, client: S3Client, requests: Requests, options: AttemptOptions) {
     this.name = name
     this.client = client
     this.direct = new Direct(client, requests)
-    this.#persistence = new Persistence(options)
+    this.#attempts = new Attempts(options)
   }
 
   /** Calls `attempt` until it ends with anything but trouble that passes. Throws NotFound for an object that is not there, and LifeboatError. */
   async try<T>(operation: Operation, key: string, attempt: (silence: number) => Promise<T>): Promise<T> {
     const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
-    return this.#persistence.try(what, async (silence) => {
+    return this.#attempts.try(what, async (silence) => {
       try {
         return await attempt(silence)
       } catch (error) {
@@ -67,7 +67,7 @@ export function openSession(destination: S3Destination, options: S3Environment):
     responseChecksumValidation: 'WHEN_REQUIRED',
     followRegionRedirects: true,
     expectContinueHeader: false,
-    // Tried again in one place, by `Persistence`.
+    // Tried again in one place, by `Attempts`.
     maxAttempts: 1,
   })
   return new S3Session(destination.text, client, requests, options)

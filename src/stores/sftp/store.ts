@@ -4,8 +4,9 @@ import type { FileEntryWithStats, Stats } from 'ssh2'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { SshAccess, SshTarget } from '../../net/ssh/connection.ts'
 import type { StoreEnvironment } from '../kind.ts'
-import { Persistence } from '../persistence.ts'
-import { inParallel, Transient } from '../../net/retry.ts'
+import { Attempts } from '../attempts.ts'
+import { inParallel } from '../../process/parallel.ts'
+import { Transient } from '../../net/retry.ts'
 import { AT_ONCE, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, SftpSession, status } from './session.ts'
 import { checkKey, checkSize, NotFound, type Store, type StoredObject } from '../store.ts'
 import { type FolderContents, INCOMING, isAbandoned, walk } from '../walk.ts'
@@ -36,7 +37,7 @@ const PIECE = 30_000
 export class SftpStore implements Store {
   readonly name: string
   readonly #options: SftpOptions
-  readonly #persistence: Persistence
+  readonly #attempts: Attempts
   #session: Promise<SftpSession> | undefined
   /** Temporary files of puts that failed, as far as they were not removed at once. */
   readonly #left = new Set<string>()
@@ -45,7 +46,7 @@ export class SftpStore implements Store {
 
   constructor(options: SftpOptions) {
     this.#options = options
-    this.#persistence = new Persistence(options)
+    this.#attempts = new Attempts(options)
     this.name = options.text
   }
 
@@ -159,7 +160,7 @@ export class SftpStore implements Store {
 
   async #attempt<T>(what: string, work: (session: SftpSession) => Promise<T>, { upload = false } = {}): Promise<T> {
     try {
-      return await this.#persistence.try(what, async (silence) => work(await this.#connected(silence)), { upload })
+      return await this.#attempts.try(what, async (silence) => work(await this.#connected(silence)), { upload })
     } catch (cause) {
       this.#options.signal.throwIfAborted()
       if (status(cause) === undefined) throw cause

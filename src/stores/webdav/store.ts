@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer, request, TooLong } from '../../net/http.ts'
-import { Persistence } from '../persistence.ts'
+import { Attempts } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
 import { checkKey, NotFound, tooLarge, type Store, type StoredObject } from '../store.ts'
 import { type FolderContents, INCOMING, isAbandoned, walk } from '../walk.ts'
@@ -47,7 +47,7 @@ export class WebdavStore implements Store {
   readonly name: string
   readonly #options: WebdavOptions
   readonly #base: URL
-  readonly #persistence: Persistence
+  readonly #attempts: Attempts
   /** Folders that something was put into: a 500 from there has another reason than that they are missing. */
   readonly #folders = new Set<string>()
   /** Names of temporary files of puts that failed, and that may be there. */
@@ -60,7 +60,7 @@ export class WebdavStore implements Store {
   constructor(options: WebdavOptions) {
     this.#options = options
     this.#base = new URL(options.base)
-    this.#persistence = new Persistence(options)
+    this.#attempts = new Attempts(options)
     this.name = options.text
   }
 
@@ -271,7 +271,7 @@ export class WebdavStore implements Store {
   async #attempt<T>(what: string, work: (silence: number) => Promise<T>, { upload = false } = {}): Promise<T> {
     const { silence, signal } = this.#options
     try {
-      return await this.#persistence.try(what, (limit, left) => work(silence === undefined ? limit : Math.min(silence, left)), { upload })
+      return await this.#attempts.try(what, (limit, left) => work(silence === undefined ? limit : Math.min(silence, left)), { upload })
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof Refused) throw new LifeboatError(`cannot ${what}: ${error.message}`, { cause: error, hint: error.hint })

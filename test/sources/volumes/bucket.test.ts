@@ -6,7 +6,7 @@ import { DeleteObjectCommand, GetObjectCommand, type GetObjectCommandOutput, Put
 import * as fc from 'fast-check'
 import { BucketSource } from '../../../src/sources/buckets/source.ts'
 import { ReadAgain } from '../../../src/sources/source.ts'
-import { inParallel } from '../../../src/net/retry.ts'
+import { inParallel } from '../../../src/process/parallel.ts'
 import { type BucketAccess, openBucket } from '../../../src/sources/buckets/bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from '../../../src/sources/buckets/keys.ts'
 import { type VolumeFacts, volumeFacts } from '../../../src/sources/files/facts.ts'

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf } from '../../../error.ts'
-import type { Report } from '../../../report/report.ts'
+import type { Report } from '../../../environment.ts'
 
 /** One folder in the cache that GitHub keeps between runs. Its trouble is a warning, never a failure. */
 export interface RunCache {

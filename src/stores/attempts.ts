@@ -2,7 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { retry, Transient } from '../net/retry.ts'
 import { Uploads } from './uploads.ts'
 
-export interface PersistenceOptions {
+export interface AttemptOptions {
   signal: AbortSignal
   /** Milliseconds for one operation with all its tries and pauses. */
   timeout: number
@@ -16,12 +16,12 @@ const FIRST_TRIES = 4
 const TRIES = 8
 
 /** How patiently the operations of one store on a network are tried. */
-export class Persistence {
-  readonly #options: PersistenceOptions
+export class Attempts {
+  readonly #options: AttemptOptions
   readonly #uploads = new Uploads()
   #answered = false
 
-  constructor(options: PersistenceOptions) {
+  constructor(options: AttemptOptions) {
     this.#options = options
   }
 

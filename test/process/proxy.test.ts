@@ -1,6 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
-import { useProxy } from '../../src/net/proxy.ts'
+import { useProxy } from '../../src/process/proxy.ts'
 import { request } from '../../src/net/http.ts'
 import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.ts'
 
