@@ -4,7 +4,7 @@ import { type Answer, request } from '../net/http.ts'
 import { retry, Transient } from '../net/retry.ts'
 
 /** What a run needs to speak with GitHub about its repository. */
-export interface Access {
+export interface RepositoryAccess {
   /** `owner/name`. */
   repository: string
   /** `https://api.github.com` unless told. */
@@ -37,11 +37,11 @@ export interface Issue {
 }
 
 /** The issues and workflows of a repository, over GitHub's REST API. */
-export class Repository {
-  readonly #access: Access
+export class GitHubRepository {
+  readonly #access: RepositoryAccess
   readonly #base: string
 
-  constructor(access: Access) {
+  constructor(access: RepositoryAccess) {
     this.#access = access
     this.#base = `${(access.api || 'https://api.github.com').replace(/\/+$/, '')}/repos/${access.repository}`
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { LifeboatError } from '../error.ts'
 
-export interface Afterwards {
+export interface FinalSteps {
   /** Docker containers to start, and to unpause. */
   start: readonly string[]
   unpause: readonly string[]
@@ -39,7 +39,7 @@ trap '' HUP INT TERM PIPE
  * Sees to it that something is done when the work ends: a process of its own, no child of this one, does it when it is told to or when
  * this process is gone, even killed. The function returned tells it, and waits; it throws when what was to be done failed.
  */
-export async function arrange({ start, unpause, command }: Afterwards, environment: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
+export async function arrangeFinalSteps({ start, unpause, command }: FinalSteps, environment: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
   const watch = spawn('sh', ['-c', WATCH], {
     env: { ...environment, LIFEBOAT_START: start.join(' '), LIFEBOAT_UNPAUSE: unpause.join(' '), LIFEBOAT_COMMAND: command },
     stdio: ['ignore', 'pipe', 'ignore', 'pipe'],

@@ -3,7 +3,7 @@ import { LifeboatError } from '../error.ts'
 import { request } from '../net/http.ts'
 import { retry } from '../net/retry.ts'
 
-interface Access {
+interface TokenContext {
   signal: AbortSignal
   /** Milliseconds. */
   timeout: number
@@ -11,7 +11,7 @@ interface Access {
 }
 
 /** The token that says which job this is (GitHub, "About security hardening with OpenID Connect"). */
-export async function jobToken(asked: { url: string; bearer: string; audience: string }, { signal, timeout, mask }: Access): Promise<string> {
+export async function jobToken(asked: { url: string; bearer: string; audience: string }, { signal, timeout, mask }: TokenContext): Promise<string> {
   const url = new URL(asked.url)
   url.searchParams.set('audience', asked.audience)
   const answer = await retry((silence) => request(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout })

@@ -1,6 +1,5 @@
 import http from 'node:http'
 import { request } from '../../src/net/http.ts'
-import { inParallel } from '../../src/process/parallel.ts'
 import { retry, Transient } from '../../src/net/retry.ts'
 
 const signal = new AbortController().signal
@@ -59,26 +58,6 @@ test('pauses double and half of each is chance', async () => {
   }
   expect(pauses[0]).toBeGreaterThanOrEqual(34)
   expect(pauses[1]).toBeGreaterThanOrEqual(69)
-})
-
-test('work in parallel keeps the order of results and the limit, and a failure stops what has not begun', async () => {
-  let running = 0
-  let most = 0
-  const work = async (item: number): Promise<number> => {
-    most = Math.max(most, ++running)
-    await new Promise((resolve) => setImmediate(resolve))
-    running--
-    return item * 2
-  }
-  expect(await inParallel([1, 2, 3, 4, 5], 2, work)).toEqual([2, 4, 6, 8, 10])
-  expect(most).toBe(2)
-  const begun: number[] = []
-  const failing = async (item: number): Promise<void> => {
-    begun.push(item)
-    if (item === 2) throw new Error('the second')
-  }
-  await expect(inParallel([1, 2, 3, 4], 1, failing)).rejects.toThrow('the second')
-  expect(begun).toEqual([1, 2])
 })
 
 describe('a request', () => {

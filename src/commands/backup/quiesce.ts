@@ -1,4 +1,4 @@
-import { arrange } from '../../process/watchdog.ts'
+import { arrangeFinalSteps } from '../../process/watchdog.ts'
 import { runChild, ChildError } from '../../process/child.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
@@ -17,7 +17,7 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
   const running = wanted.length === 0 ? [] : await runningContainers(wanted, { variables, signal })
   const pause = mode === 'pause'
   const [start, unpause] = pause ? [[], running] : [running, []]
-  const back = await arrange({ start, unpause, command: after }, { ...dockerEnvironment(variables), ...hookEnvironment(variables) })
+  const back = await arrangeFinalSteps({ start, unpause, command: after }, { ...dockerEnvironment(variables), ...hookEnvironment(variables) })
   try {
     if (before !== '') await runHook(before, variables, signal)
     if (running.length > 0) {

@@ -5,7 +5,7 @@ import type { Access } from '../../inputs/store.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
 import type { CheckInputs } from './inputs.ts'
 import { failureIssueText, formatDuration, issueText } from './report.ts'
-import { Repository } from '../../notify/github-issues.ts'
+import { GitHubRepository } from '../../notify/github-issues.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
@@ -71,13 +71,13 @@ function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: F
   return problems
 }
 
-function repositoryOf({ token, timeout }: Access, { variables, signal }: Environment): Repository | undefined {
+function repositoryOf({ token, timeout }: Access, { variables, signal }: Environment): GitHubRepository | undefined {
   const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables
-  return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new Repository({ repository, api, token, signal, timeout }) : undefined
+  return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new GitHubRepository({ repository, api, token, signal, timeout }) : undefined
 }
 
 /** A schedule that was switched off is why a backup will be missing; that it could not be looked up says nothing about the backups there are. */
-async function inactiveWorkflows(repository: Repository | undefined, { report, signal }: Environment): Promise<CheckResult['inactive']> {
+async function inactiveWorkflows(repository: GitHubRepository | undefined, { report, signal }: Environment): Promise<CheckResult['inactive']> {
   if (!repository) return []
   try {
     const inactive = await repository.inactiveWorkflows()
@@ -91,7 +91,7 @@ async function inactiveWorkflows(repository: Repository | undefined, { report, s
 }
 
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
-function issueOf(repository: Repository, inputs: CheckInputs, environment: Environment) {
+function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment: Environment) {
   const { run, report, signal } = environment
   const place = inputs.destination.text
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`

@@ -79,7 +79,7 @@ export async function connectSsh(target: SshTarget, access: SshAccess, { variabl
     }
     const abort = (): void => fail(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
-    client.on('error', (error) => fail(refused ?? explain(target, error, methods)))
+    client.on('error', (error) => fail(refused ?? connectionError(target, error, methods)))
     client.on('close', () => fail(new Transient(`${host}:${port} closed the connection before the sign-in was done`)))
     client.on('ready', () => {
       client.setNoDelay(true)
@@ -155,7 +155,7 @@ function hostKeyAlgorithms(lines: readonly KnownHost[]): NonNullable<NonNullable
   return wanted.length > 0 ? wanted : [...all]
 }
 
-function explain({ user, host, port }: SshTarget, error: Error & { level?: string; code?: unknown }, methods: readonly Method[]): Error {
+function connectionError({ user, host, port }: SshTarget, error: Error & { level?: string; code?: unknown }, methods: readonly Method[]): Error {
   const where = `${host}:${port}`
   if (error.level === 'client-authentication') return signInRefused({ user, host, port }, methods, error)
   if (error.level === 'agent') return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, { cause: error, hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.' })

@@ -109,7 +109,7 @@ export async function openSsh(target: SshTarget, access: SshAccess, parameters: 
     } catch (error) {
       await close()
       signal.throwIfAborted()
-      throw error instanceof Unconnected ? await explain(target, access, methods, await child.exit, context) : error
+      throw error instanceof Unconnected ? await connectionFailure(target, access, methods, await child.exit, context) : error
     }
     return { folder, environment, ended: child.exit, said: () => said, close }
   } catch (error) {
@@ -164,7 +164,7 @@ async function connected(child: Child, signal: AbortSignal): Promise<void> {
 }
 
 /** What kept ssh from connecting. */
-async function explain(target: SshTarget, access: SshAccess, methods: readonly Method[], { stderr, failure }: Exit, { variables, signal }: SshContext): Promise<LifeboatError> {
+async function connectionFailure(target: SshTarget, access: SshAccess, methods: readonly Method[], { stderr, failure }: Exit, { variables, signal }: SshContext): Promise<LifeboatError> {
   const where = `${target.host}:${target.port}`
   const said = lastLine(stderr)
   const cause = new Error(said || 'ssh said nothing')

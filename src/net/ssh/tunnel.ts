@@ -37,7 +37,7 @@ export class Tunnel {
 
   /** What the failure of a connection through the tunnel is: that the tunnel was lost, or leads nowhere, or just this error. */
   async explain(error: unknown): Promise<unknown> {
-    const ssh = await this.#opened()
+    const ssh = await this.#connection()
     if (ssh === undefined || this.#closed || this.#context.signal.aborted) return error
     const end = await endWithin(ssh, END_MS)
     if (end) return lostError(`the SSH tunnel through ${targetText(this.#target)}`, end, error)
@@ -51,11 +51,11 @@ export class Tunnel {
 
   async close(): Promise<void> {
     this.#closed = true
-    const ssh = await this.#opened()
+    const ssh = await this.#connection()
     await ssh?.close()
   }
 
-  async #opened(): Promise<SshProgram | undefined> {
+  async #connection(): Promise<SshProgram | undefined> {
     try {
       return (await this.#opening)?.ssh
     } catch {

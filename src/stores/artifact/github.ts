@@ -21,7 +21,7 @@ export interface ServiceArtifact {
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
-interface Access {
+interface ServiceContext {
   variables: Variables
   signal: AbortSignal
   /** Milliseconds that a call may take with all its retries. */
@@ -48,12 +48,12 @@ const page = z.object({ artifacts: z.array(described) })
 
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
 export class RestApi {
-  readonly #access: Access
+  readonly #access: ServiceContext
   readonly #token: string
   readonly #base: string
 
   /** Throws when the environment does not say which repository. */
-  constructor(token: string, access: Access) {
+  constructor(token: string, access: ServiceContext) {
     const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = access.variables
     if (!repository || !/^[\w.-]+\/[\w.-]+$/.test(repository)) {
       throw new LifeboatError('the artifacts of which repository? GITHUB_REPOSITORY is not set to owner/name', {
@@ -162,13 +162,13 @@ const ownLocation = z.object({ signed_url: z.string() })
 
 /** The artifacts of this very run, over the service that the artifact client talks to; the token every step gets is enough. */
 export class RunService {
-  readonly #access: Access
+  readonly #access: ServiceContext
   readonly #base: string
   readonly #token: string
   readonly #run: { workflow_run_backend_id: string; workflow_job_run_backend_id: string }
   readonly #run_id: number | undefined
 
-  constructor(access: Access, url: string, token: string) {
+  constructor(access: ServiceContext, url: string, token: string) {
     this.#access = access
     this.#token = token
     this.#base = `${new URL(url).origin}/twirp/github.actions.results.api.v1.ArtifactService`
@@ -177,7 +177,7 @@ export class RunService {
   }
 
   /** Undefined outside of a workflow. */
-  static of(access: Access): RunService | undefined {
+  static of(access: ServiceContext): RunService | undefined {
     const { ACTIONS_RESULTS_URL: url, ACTIONS_RUNTIME_TOKEN: token } = access.variables
     return url && token ? new RunService(access, url, token) : undefined
   }

@@ -65,10 +65,10 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
   worker.on('message', (message: unknown) => {
     const result = outcome.safeParse(message)
     if (!result.success) reject(new LifeboatError('the artifact client gave no size and digest for what it uploaded'))
-    else if ('failure' in result.data) reject(explain(upload.name, result.data.failure, result.data.code))
+    else if ('failure' in result.data) reject(uploadError(upload.name, result.data.failure, result.data.code))
     else resolve({ ...result.data.uploaded, digest: `sha256:${result.data.uploaded.digest}` })
   })
-  worker.on('error', (error) => reject(explain(upload.name, messageOf(error))))
+  worker.on('error', (error) => reject(uploadError(upload.name, messageOf(error))))
   worker.on('exit', () => reject(new LifeboatError(`the upload of artifact ${upload.name} ended without a result`)))
   try {
     return await promise
@@ -87,7 +87,7 @@ function forClient(variables: Variables): Record<string, string> {
   return Object.fromEntries(Object.entries(variables).filter((pair): pair is [string, string] => pair[1] !== undefined && wanted.test(pair[0])))
 }
 
-function explain(name: string, failure: string, code?: string): LifeboatError {
+function uploadError(name: string, failure: string, code?: string): LifeboatError {
   const what = cleaned(failure)
   if (/quota has been hit/i.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: the storage for artifacts is used up`, {

@@ -5,7 +5,7 @@ import { request } from '../../net/http.ts'
 import { retry } from '../../net/retry.ts'
 import { jobToken } from '../workflow-identity.ts'
 
-interface Access {
+interface TokenContext {
   variables: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
   /** Milliseconds. */
@@ -25,7 +25,7 @@ const refused = z.object({ error_description: z.string() })
  * `permissions: id-token: write`, for one of Azure Storage, and again whenever it runs out. Undefined where that is not so. (Microsoft
  * identity platform, "Access token request with a federated credential".)
  */
-export function federatedToken(access: Access): (() => Promise<string>) | undefined {
+export function federatedToken(access: TokenContext): (() => Promise<string>) | undefined {
   const { AZURE_CLIENT_ID: client, AZURE_TENANT_ID: tenant, AZURE_FEDERATED_TOKEN_FILE: file, ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = access.variables
   if (!client || !tenant || !(file || (url && bearer))) return undefined
   let current: { token: string; until: number } | undefined
@@ -44,7 +44,7 @@ export function federatedToken(access: Access): (() => Promise<string>) | undefi
   }
 }
 
-async function exchange(client: string, tenant: string, assertion: string, { variables, signal, timeout, mask }: Access): Promise<z.infer<typeof granted>> {
+async function exchange(client: string, tenant: string, assertion: string, { variables, signal, timeout, mask }: TokenContext): Promise<z.infer<typeof granted>> {
   const authority = variables['AZURE_AUTHORITY_HOST'] || 'https://login.microsoftonline.com'
   const url = new URL(`${authority.replace(/\/+$/, '')}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`)
   const body = new URLSearchParams({

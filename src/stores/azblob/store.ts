@@ -159,10 +159,10 @@ export function openAzblob(destination: AzblobDestination, options: Pick<StoreEn
   return new AzblobStore(destination, service.getContainerClient(destination.container), options)
 }
 
-type Access = { secrets: string[] } & ({ kind: 'key'; key: string } | { kind: 'sas'; sas: string } | { kind: 'connection'; text: string } | { kind: 'identity' })
+type Credentials = { secrets: string[] } & ({ kind: 'key'; key: string } | { kind: 'sas'; sas: string } | { kind: 'connection'; text: string } | { kind: 'identity' })
 
 /** What the destination says comes first, then the variables that Azure's own tools know. */
-function accessTo({ key, sas }: AzblobDestination, variables: Readonly<Record<string, string | undefined>>): Access {
+function accessTo({ key, sas }: AzblobDestination, variables: Readonly<Record<string, string | undefined>>): Credentials {
   const { AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING } = variables
   if (key !== undefined) return { kind: 'key', key, secrets: [key] }
   if (sas !== undefined) return { kind: 'sas', sas, secrets: [sas] }
@@ -177,7 +177,7 @@ function accessTo({ key, sas }: AzblobDestination, variables: Readonly<Record<st
 
 type PipelineOptions = NonNullable<Parameters<typeof newPipeline>[1]>
 
-function serviceOf({ account, endpoint, text }: AzblobDestination, access: Access, options: PipelineOptions): BlobServiceClient {
+function serviceOf({ account, endpoint, text }: AzblobDestination, access: Credentials, options: PipelineOptions): BlobServiceClient {
   const url = endpoint ?? `https://${account}.blob.core.windows.net`
   if (access.kind === 'key') return new BlobServiceClient(url, newPipeline(new StorageSharedKeyCredential(account, access.key), options))
   if (access.kind === 'sas') return new BlobServiceClient(`${url}?${access.sas}`, newPipeline(new AnonymousCredential(), options))

@@ -28,7 +28,7 @@ export function isFull(error: unknown): boolean {
   return isErrno(error) && (error.code === 'ENOSPC' || isQuota(error))
 }
 
-export function explain(message: string, cause: unknown): unknown {
+export function fileError(message: string, cause: unknown): unknown {
   if (!isErrno(cause)) return cause
   const quota = isQuota(cause)
   return new LifeboatError(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, { cause, hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')] })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { lstat, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { makeFolders, readUpTo, refuseLinks, syncFolder, writeDurably } from './disk.ts'
-import { ABSENT, explain, isErrno, isFull, linkedFolder } from './errors.ts'
+import { ABSENT, fileError, isErrno, isFull, linkedFolder } from './errors.ts'
 import { type Mounting, refuseUnmounted } from './mount.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject } from '../store.ts'
 import { INCOMING, isAbandoned } from '../walk.ts'
@@ -49,7 +49,7 @@ export class FileStore implements Store {
     } catch (cause) {
       this.#left.add(name)
       await this.#discard(name)
-      throw explain(`cannot write ${key} to ${this.name}`, cause)
+      throw fileError(`cannot write ${key} to ${this.name}`, cause)
     }
   }
 
@@ -60,7 +60,7 @@ export class FileStore implements Store {
       return await readUpTo(file, most, key, this.name)
     } catch (cause) {
       if (isErrno(cause, ...ABSENT)) throw new NotFound(key, this.name, { cause })
-      throw explain(`cannot read ${key} from ${this.name}`, cause)
+      throw fileError(`cannot read ${key} from ${this.name}`, cause)
     }
   }
 
@@ -71,7 +71,7 @@ export class FileStore implements Store {
       const found = await lstat(file)
       if (!found.isDirectory()) return { key, size: found.size, modified: found.mtime }
     } catch (cause) {
-      if (!isErrno(cause, ...ABSENT)) throw explain(`cannot read ${key} from ${this.name}`, cause)
+      if (!isErrno(cause, ...ABSENT)) throw fileError(`cannot read ${key} from ${this.name}`, cause)
     }
     throw new NotFound(key, this.name)
   }
@@ -86,7 +86,7 @@ export class FileStore implements Store {
         yield { key, size, modified: mtime }
       } catch (cause) {
         // Deleted by another run since its folder was read: not there any more.
-        if (!isErrno(cause, 'ENOENT')) throw explain(`cannot list ${this.name}`, cause)
+        if (!isErrno(cause, 'ENOENT')) throw fileError(`cannot list ${this.name}`, cause)
       }
     }
   }
@@ -98,7 +98,7 @@ export class FileStore implements Store {
       entries = await readdir(path.join(this.#root, folder), { withFileTypes: true })
     } catch (cause) {
       if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return
-      throw explain(`cannot list ${this.name}`, cause)
+      throw fileError(`cannot list ${this.name}`, cause)
     }
     for (const entry of entries) {
       // What no key can name was put there by someone else: a file manager, a NAS.
@@ -121,7 +121,7 @@ export class FileStore implements Store {
       await this.#refuseLinks(path.dirname(key))
       await unlink(file)
     } catch (cause) {
-      if (!isErrno(cause, ...ABSENT)) throw explain(`cannot delete ${key} from ${this.name}`, cause)
+      if (!isErrno(cause, ...ABSENT)) throw fileError(`cannot delete ${key} from ${this.name}`, cause)
     }
   }
 
@@ -132,7 +132,7 @@ export class FileStore implements Store {
         const { bavail, bsize } = await statfs(folder)
         return bavail * bsize
       } catch (cause) {
-        if (!isErrno(cause, 'ENOENT') || folder === path.dirname(folder)) throw explain(`cannot ask ${this.name} for its free space`, cause)
+        if (!isErrno(cause, 'ENOENT') || folder === path.dirname(folder)) throw fileError(`cannot ask ${this.name} for its free space`, cause)
       }
     }
   }
@@ -148,7 +148,7 @@ export class FileStore implements Store {
       }
     } catch (cause) {
       // Another run finished or removed one, or it is another user's to remove.
-      if (!isErrno(cause, ...ABSENT, 'EACCES', 'EPERM', 'EROFS')) throw explain(`cannot clean up ${this.name}`, cause)
+      if (!isErrno(cause, ...ABSENT, 'EACCES', 'EPERM', 'EROFS')) throw fileError(`cannot clean up ${this.name}`, cause)
     }
   }
 

@@ -5,7 +5,7 @@ import { jobToken } from '../workflow-identity.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-interface Access {
+interface RoleContext {
   variables: Variables
   signal: AbortSignal
   /** Milliseconds. */
@@ -28,14 +28,14 @@ const HINT = 'The role must trust the identity provider token.actions.githubuser
  * In a job with `permissions: id-token: write` and with AWS_ROLE_ARN set: exchanges the job's own identity for credentials of that role, and again whenever
  * they run out. Undefined where that is not so, or where other variables say how to get credentials.
  */
-export function workflowIdentity(access: Access): (() => Promise<RoleCredentials>) | undefined {
+export function workflowIdentity(access: RoleContext): (() => Promise<RoleCredentials>) | undefined {
   const { AWS_ROLE_ARN: role, ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer, AWS_WEB_IDENTITY_TOKEN_FILE: file, AWS_ACCESS_KEY_ID: key } = access.variables
   if (!role || !url || !bearer || file || key) return undefined
   return async () => assumeRole(role, await jobToken({ url, bearer, audience: 'sts.amazonaws.com' }, access), access)
 }
 
 /** AWS Security Token Service, AssumeRoleWithWebIdentity. */
-async function assumeRole(role: string, token: string, { variables, signal, timeout, region, mask }: Access): Promise<RoleCredentials> {
+async function assumeRole(role: string, token: string, { variables, signal, timeout, region, mask }: RoleContext): Promise<RoleCredentials> {
   const url = new URL(variables['AWS_ENDPOINT_URL_STS'] || `https://sts.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/`)
   const name = (variables['AWS_ROLE_SESSION_NAME'] || `lifeboat-${variables['GITHUB_RUN_ID'] ?? 'run'}`).slice(0, 64)
   const body = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', Version: '2011-06-15', RoleArn: role, RoleSessionName: name, WebIdentityToken: token }).toString()

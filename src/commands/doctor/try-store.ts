@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { LifeboatError, messageOf } from '../error.ts'
-import type { Finding } from '../report/finding.ts'
-import { isThere, type Store, type StoredObject } from './store.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import type { Finding } from '../../report/finding.ts'
+import { isThere, type Store, type StoredObject } from '../../stores/store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */
 const FOLDER = 'doctor'

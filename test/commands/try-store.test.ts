@@ -4,7 +4,7 @@ import path from 'node:path'
 import { LifeboatError } from '../../src/error.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { tryStore } from '../../src/stores/trial.ts'
+import { tryStore } from '../../src/commands/doctor/try-store.ts'
 import { all } from '../support/bytes.ts'
 import { through } from '../support/engine.ts'
 
