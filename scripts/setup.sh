@@ -114,7 +114,9 @@ modules_match() {
     const { readFileSync } = require("fs")
     const packages = (file) => JSON.parse(readFileSync(file, "utf8")).packages
     const wanted = packages("package-lock.json"), there = packages("node_modules/.package-lock.json")
-    const lacks = ([name, { integrity, optional }]) => name !== "" && (there[name] ? there[name].integrity !== integrity : !optional)
+    // The servers are optional for npm, so that it installs the rest on macOS; here they are needed.
+    const needed = (name, optional) => !optional || /^node_modules\/pg\d+$/.test(name)
+    const lacks = ([name, { integrity, optional }]) => name !== "" && (there[name] ? there[name].integrity !== integrity : needed(name, optional))
     process.exit(Object.entries(wanted).some(lacks) || Object.keys(there).some((name) => !wanted[name]) ? 1 : 0)'
 }
 

