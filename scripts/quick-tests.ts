@@ -33,7 +33,7 @@ export function startersOf(file: string, read: (file: string) => string = (name)
     if (reached.has(name)) return
     const text = read(name)
     reached.set(name, text)
-    for (const [, imported] of text.matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.{1,2}\/[^']+)'/g)) {
+    for (const [, imported] of text.matchAll(/(?:^(?:import|export|\})[^'\n]*|\bimport\()'(\.{1,2}\/[^']+)'/gm)) {
       const found = path.join(path.dirname(name), imported!)
       if (found.startsWith('test/')) reach(found)
     }
