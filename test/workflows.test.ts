@@ -4,8 +4,7 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { changesOf, releaseNotes } from '../scripts/release-notes.ts'
-import { actions, outputsOf } from '../src/commands/all.ts'
-import { parseInputs } from '../src/inputs.ts'
+import { actions, outputsOf, parseInputs } from '../src/commands/all.ts'
 import { actionlint } from './support/actionlint.ts'
 
 const root = path.join(import.meta.dirname, '..')
