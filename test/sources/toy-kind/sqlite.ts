@@ -1,0 +1,126 @@
+import { createReadStream } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { backup, DatabaseSync } from 'node:sqlite'
+import { z } from 'zod'
+import { LifeboatError } from '../../../src/error.ts'
+import { factsOf, type SourceRecord, sourceSize } from '../../../src/repository/snapshot.ts'
+import { lost } from '../../../src/sources/loss.ts'
+import type { Location, SourceContext, SourceKind, StoredSource } from '../../../src/sources/source-kind.ts'
+import { BadSource, type Source, type SourceStream } from '../../../src/sources/source.ts'
+
+/** A file of SQLite, `sqlite:/path`: one stream, as SQLite's own online backup copies it. */
+export const sqlite: SourceKind<SqliteLocation> = {
+  name: 'sqlite',
+  recorded: 'sqlite',
+  noun: 'volume',
+  entryNoun: ['table', 'tables'],
+  form: 'sqlite: and the path of a file',
+
+  parse: (text) => (text.startsWith('sqlite:') ? { kind: 'sqlite', path: text.slice('sqlite:'.length) } : null),
+  secrets: () => [],
+  sources: (given, _, context) => given.map(({ name, location }) => new SqliteSource(name, location.path, context)),
+  target: ({ path }, { mode }, context) => ({
+    async restore({ source, read }) {
+      if (mode === 'empty' && (await stat(path).catch(() => undefined))) throw new LifeboatError(`${path} is there already`, { status: 2 })
+      const { entries, size } = sqlite.contents(source)
+      await inFile({ source, read }, context, (copy) => copyFile(copy, path))
+      return { target: path, mode, size, entries, restored: entries, errors: [] }
+    },
+    close: async () => undefined,
+  }),
+
+  contents: (source) => ({ entries: Object.keys(factsOf(source, facts).tables).length, size: sourceSize(source) }),
+  async verify(stored, level, context) {
+    const recorded = factsOf(stored.source, facts).tables
+    const entries = Object.keys(recorded).length
+    if (level === 'list') return { entries, problems: [] }
+    const found = await inFile(stored, context, async (copy) => tablesOf(copy))
+    const problems = JSON.stringify(found) === JSON.stringify(recorded) ? [] : [new BadSource(`${stored.source.name} does not have the tables that were recorded`)]
+    return { entries, problems, versions: { sqlite: process.versions.sqlite } }
+  },
+  describe: (source) => ({ tables: factsOf(source, facts).tables }),
+  describeText: (details) => linesOf(details, (name, rows) => `  table ${name} of ${rows} rows`),
+  remarks: () => ({}),
+  compare: async (before, after) => ({ tables: differences(factsOf(before.source, facts).tables, factsOf(after.source, facts).tables) }),
+  compareText: (details) => linesOf(details, (name, rows) => `  table ${name}: ${rows > 0 ? '+' : ''}${rows} rows`),
+  losses: (before, now) => lost('bytes', sourceSize(before), sourceSize(now)),
+}
+
+interface SqliteLocation extends Location {
+  kind: 'sqlite'
+  path: string
+}
+
+const rowsByTable = z.record(z.string(), z.int())
+const facts = z.object({ tables: rowsByTable })
+
+class SqliteSource implements Source {
+  readonly kind = 'sqlite'
+  readonly name: string
+  readonly #path: string
+  readonly #context: SourceContext
+  #copy = ''
+  #tables: z.infer<typeof rowsByTable> = {}
+
+  constructor(name: string, path: string, context: SourceContext) {
+    this.name = name
+    this.#path = path
+    this.#context = context
+  }
+
+  async open(): Promise<void> {
+    this.#copy = path.join(await folderIn(this.#context), 'copy')
+    const database = new DatabaseSync(this.#path, { readOnly: true })
+    await backup(database, this.#copy)
+    database.close()
+    this.#tables = tablesOf(this.#copy)
+  }
+
+  async *streams(): AsyncGenerator<SourceStream> {
+    yield { name: `${this.name}.sqlite`, format: 'sqlite', bytes: createReadStream(this.#copy) }
+  }
+
+  facts() {
+    return { tables: this.#tables }
+  }
+
+  async close(): Promise<void> {
+    if (this.#copy !== '') await rm(path.dirname(this.#copy), { recursive: true, force: true })
+  }
+}
+
+async function folderIn({ temporary }: SourceContext): Promise<string> {
+  await mkdir(temporary, { recursive: true })
+  return mkdtemp(path.join(temporary, 'sqlite-'))
+}
+
+/** Works with a file that has the bytes of a recorded source. */
+async function inFile<T>({ source, read }: StoredSource, context: SourceContext, work: (file: string) => Promise<T>): Promise<T> {
+  const folder = await folderIn(context)
+  try {
+    const file = path.join(folder, 'copy')
+    await writeFile(file, read(source.streams[0]!))
+    return await work(file)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function tablesOf(file: string): Record<string, number> {
+  const database = new DatabaseSync(file, { readOnly: true })
+  try {
+    const names = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()
+    return Object.fromEntries(names.map(({ name }) => [`${name}`, Number(database.prepare(`SELECT count(*) AS rows FROM "${name}"`).get()!['rows'])]))
+  } finally {
+    database.close()
+  }
+}
+
+function differences(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(after).map(([name, rows]) => [name, rows - (before[name] ?? 0)]))
+}
+
+function linesOf({ tables }: { tables?: unknown }, line: (name: string, rows: number) => string): string[] {
+  return Object.entries(rowsByTable.parse(tables)).map(([name, rows]) => line(name, rows))
+}

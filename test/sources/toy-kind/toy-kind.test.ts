@@ -1,0 +1,65 @@
+import { jest } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { sourceKinds } from '../../../src/sources/all.ts'
+import { identity } from '../../support/engine.ts'
+import { sqlite } from './sqlite.ts'
+
+// A line in the list of kinds. Everything that reads the list is imported after it.
+jest.unstable_mockModule('../../../src/sources/all.ts', () => ({ sourceKinds: [...sourceKinds, sqlite] }))
+const { dispatched, refusal } = await import('../../support/dispatched.ts')
+
+let folder: string
+let file: string
+let run: <C extends Parameters<typeof dispatched>[0]>(command: C, raw?: Record<string, string>) => ReturnType<typeof dispatched<C>>
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-toy-'))
+  file = path.join(folder, 'shop.db')
+  execute(file, 'CREATE TABLE orders (id INTEGER); CREATE TABLE people (name TEXT); INSERT INTO orders VALUES (1), (2)')
+  const common = { destination: `file:${folder}/store`, 'encryption-key': identity, set: 'app' }
+  run = (command, raw = {}) => dispatched(command, { ...common, ...raw }, new Date(), { temporary: path.join(folder, 'temporary') })
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function execute(database: string, sql: string): void {
+  const open = new DatabaseSync(database)
+  open.exec(sql)
+  open.close()
+}
+
+test('a kind in a folder of its own, and a line in the list, is backed up, verified, shown, compared and restored', async () => {
+  const first = await run('backup', { volumes: `shop=sqlite:${file}` })
+  expect(first.result).toMatchObject({ verified: 'list', sources: [{ name: 'shop', kind: 'sqlite' }] })
+  execute(file, 'INSERT INTO orders VALUES (3), (4), (5); DELETE FROM people')
+  const second = await run('backup', { volumes: `shop=sqlite:${file}` })
+  expect(second.text).toMatch(/^Backed up shop to file:/)
+
+  const verified = await run('verify', { level: 'read' })
+  expect(verified.result).toMatchObject({ result: 'verified', sources: [{ name: 'shop', kind: 'sqlite', entries: 2 }], versions: { sqlite: process.versions.sqlite } })
+  expect(verified.text).toMatch(/shop +verified +.*, 2 tables$/m)
+
+  const shown = await run('show')
+  expect(shown.result.sources).toMatchObject([{ name: 'shop', kind: 'sqlite', tables: { orders: 5, people: 0 }, streams: [{ format: 'sqlite' }] }])
+  expect(shown.text).toMatch(/^ {2}table orders of 5 rows$/m)
+
+  const compared = await run('diff', { from: first.result.snapshot, to: second.result.snapshot })
+  expect(compared.result.sources).toMatchObject([{ name: 'shop', kind: 'sqlite', identical: false, tables: { orders: 3, people: 0 } }])
+  expect(compared.text).toMatch(/^ {2}table orders: \+3 rows$/m)
+
+  const target = path.join(folder, 'restored.db')
+  const checked = await run('restore', { volume: 'shop', 'verify-only': 'true' })
+  expect(checked.result).toMatchObject({ volume: 'shop', mode: 'verify-only', entries: 2, restored: 0 })
+  const restored = await run('restore', { volume: 'shop', snapshot: first.result.snapshot, target: `sqlite:${target}` })
+  expect(restored.result).toMatchObject({ volume: 'shop', target, entries: 2, restored: 2, errors: [] })
+  const database = new DatabaseSync(target)
+  expect(database.prepare('SELECT count(*) AS rows FROM orders').get()).toMatchObject({ rows: 2 })
+  database.close()
+  expect(await refusal(run('restore', { volume: 'shop', target: `sqlite:${target}` }))).toContain(`${target} is there already`)
+})
+
+test('a source is not restored into a target of a kind that cannot take it', async () => {
+  await run('backup', { volumes: `shop=sqlite:${file}` })
+  expect(await refusal(run('restore', { volume: 'shop', target: `${folder}/elsewhere` }))).toMatch(/^error: the source shop is of the kind sqlite, which is not restored into a directory$/m)
+})
