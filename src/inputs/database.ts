@@ -1,6 +1,8 @@
 import { LifeboatError } from '../error.ts'
 import { addressSecrets } from '../net/ssh/address.ts'
 import type { SshTarget } from '../net/ssh/connection.ts'
+import { parseLocation } from '../sources/known-kinds.ts'
+import type { Location } from '../sources/source-kind.ts'
 import { type Group, group, one } from './group.ts'
 import type { Input, Variables } from './input.ts'
 import * as schema from './schemas.ts'
@@ -21,6 +23,11 @@ export const tunnelInput = {
   schema: schema.sshTarget,
   secrets: addressSecrets,
 } as const satisfies Input
+
+/** Where a database is. The URL has been checked. */
+export function databaseLocation(url: string): Location {
+  return parseLocation('database', url)!
+}
 
 export const databasesExpected = 'one URL postgres://user:password@host:port/database per line, optionally preceded by name='
 

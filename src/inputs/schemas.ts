@@ -10,7 +10,7 @@ import { parseDestination, parseDestinations } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
 import type { Moment } from './moment.ts'
-import { parseVolumePlace, parseVolumes } from './volumes.ts'
+import { parseVolumeLocation, parseVolumes } from './volumes.ts'
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
@@ -181,7 +181,7 @@ export const knownHosts = parsing(parseKnownHosts)
 export const sshTarget = parsing((text) => parseSshTarget(text.trim()))
 
 export const volumes = parsing((text) => parseVolumes(text, (problem) => new InvalidValue(problem)))
-export const volumePlace = parsing((text) => parseVolumePlace(text.trim(), (problem) => new InvalidValue(problem)))
+export const volumePlace = parsing((text) => parseVolumeLocation(text.trim(), (problem) => new InvalidValue(problem)))
 
 /** Docker containers, by name or by `label=`. */
 export const containers = parsing((text) =>

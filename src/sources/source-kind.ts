@@ -135,6 +135,8 @@ export interface ObjectSettings {
 }
 
 export interface RestoreTarget {
+  /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */
+  require(source: SourceRecord): void
   /** Writes a source into the target. Throws if nothing could be restored, or the restore was interrupted. */
   restore(stored: SourceToRestore): Promise<Restored>
   /** Safe to call at any time and more than once. */

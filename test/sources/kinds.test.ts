@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { sourceKinds } from '../../src/sources/all.ts'
 import { backUp } from '../support/backup.ts'
 import { noise } from '../support/bytes.ts'
-import { dispatched } from '../support/dispatched.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 
 let folder: string
@@ -14,14 +15,14 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const unknown = (seed: string) =>
+const unknown = (seed: string, time: Date) =>
   backUp({
-    folder, encryptionKey: identity, kind: { kind: 'mysql', facts: { where: 'elsewhere' } },
+    folder, encryptionKey: identity, time, kind: { kind: 'mysql', facts: { where: 'elsewhere' } },
     sources: { shop: [{ name: 'shop.sql', format: 'mysqldump', bytes: noise(seed, 1000) }] },
   })
 
 test('a source of a kind that this version does not know is listed, shown and compared by its size, and is not called verified', async () => {
-  const [first, second] = [await unknown('first'), await unknown('second')]
+  const [first, second] = [await unknown('first', new Date(0)), await unknown('second', new Date(1000))]
   const listed = await dispatched('list', store)
   expect(listed.result.snapshots[0]).toMatchObject({ id: second.id, sources: [{ name: 'shop', kind: 'mysql', size: 1000 }] })
   const shown = await dispatched('show', store)
@@ -32,4 +33,28 @@ test('a source of a kind that this version does not know is listed, shown and co
   const verified = await dispatched('verify', { ...store, level: 'read' })
   expect(verified.result).toMatchObject({ result: 'could not verify', damaged: [], sources: [{ name: 'shop', result: 'could not verify' }] })
   expect(verified.result.problems).toEqual(['the source shop is of the kind mysql, which this version of Lifeboat does not know'])
+})
+
+test('a source of a kind that this version does not know is not restored', async () => {
+  await unknown('only', new Date(0))
+  const refused = await refusal(dispatched('restore', { ...store, volume: 'shop', target: `${folder}/target` }))
+  expect(refused).toMatch(/^error: the source shop is of the kind mysql, which this version of Lifeboat does not know\nhint: Use the version that made the backup\./)
+})
+
+test('no code outside of the folders of the kinds tests for a kind by its name', () => {
+  const root = path.join(import.meta.dirname, '../../src')
+  const names = new Set(sourceKinds.flatMap(({ name, recorded }) => [name, recorded]))
+  const byName = new RegExp(`\\bkind\\b.{0,3}[!=]==? ?'(?:${[...names].join('|')})'|case '(?:${[...names].join('|')})'`)
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && !/^sources\/(?:postgres|volumes|buckets)\//.test(file))
+  expect(files.length).toBeGreaterThan(100)
+  expect(files.filter((file) => byName.test(readFileSync(path.join(root, file), 'utf8')))).toEqual([])
+})
+
+test('each kind has a name of its own, and the kinds that record the same name keep their data in the same way', () => {
+  expect(new Set(sourceKinds.map(({ name }) => name)).size).toBe(sourceKinds.length)
+  for (const kinds of Map.groupBy(sourceKinds, ({ recorded }) => recorded).values()) {
+    for (const member of ['contents', 'verify', 'describe', 'files', 'compare', 'losses']) {
+      expect(new Set(kinds.map((kind) => new Map<string, unknown>(Object.entries(kind)).get(member))).size).toBe(1)
+    }
+  }
 })

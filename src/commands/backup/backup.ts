@@ -2,11 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Environment, Report } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Databases } from '../../inputs/database.ts'
-import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
-import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
-import { parseDumpArguments } from '../../sources/postgres/dump-arguments.ts'
-import { type Route, routeTo } from '../../sources/postgres/route.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -21,7 +16,6 @@ import { markOf, newSnapshotId, snapshotKey, type SourceRecord, sourceSize, stor
 import { Tally } from '../../repository/statistics.ts'
 import { beginRun } from '../../repository/unfinished.ts'
 import { Writer } from '../../repository/writer.ts'
-import { PostgresSource } from '../../sources/postgres/source.ts'
 import { LEAST } from '../../sources/loss.ts'
 import { type Shrunk, shrunken } from '../../sources/shrink.ts'
 import { remarksOf } from '../../sources/remarks.ts'
@@ -33,9 +27,9 @@ import { VERSION } from '../../version.ts'
 import { ReusedCheck } from './check-reused.ts'
 import { Destinations } from './destinations.ts'
 import { secondsSince } from '../elapsed.ts'
+import { sourcesOf } from './sources.ts'
 import { quiesce } from './quiesce.ts'
 import type { BackupResult } from './result.ts'
-import { volumeSources } from './volumes.ts'
 
 type SourceResult = BackupResult['sources'][number]
 
@@ -52,14 +46,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
   const { report, signal } = environment
   parseEncryptionKey(inputs.key)
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
-  const programs = await clientPrograms(context)
-  const connections = connectionsOf(inputs.databases, environment)
-  const { tunnel } = inputs.databases
-  const route = routeTo(connections.map(({ connection }) => connection), tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
-  const newSources = (): Source[] => [
-    ...databases(connections, route, inputs.dump, programs, environment),
-    ...volumeSources(inputs, environment),
-  ]
+  const newSources = (): Source[] => sourcesOf(inputs, context)
   const sources = newSources()
   const destinations = await Destinations.open(inputs, environment)
   const { store } = destinations
@@ -128,7 +115,6 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     const unsettled = await failureOf(resume)
     if (unsettled) report.warning(messageOf(unsettled.error), unsettled.error instanceof LifeboatError ? unsettled.error.hint : undefined)
     await Promise.all(sources.map((source) => source.close()))
-    await route.close()
     await reused?.close()
     await known?.close()
     await destinations.close()
@@ -147,24 +133,6 @@ async function failureOf(work: (() => Promise<void>) | undefined): Promise<{ err
   } catch (error) {
     return { error }
   }
-}
-
-interface NamedConnection {
-  name: string
-  connection: Connection
-}
-
-function connectionsOf({ urls }: Databases, { variables, report }: Environment): NamedConnection[] {
-  return urls.map(({ name, url }) => {
-    const connection = parseDatabaseUrl(url, variables)
-    for (const secret of connection.secrets) report.mask(secret)
-    return { name, connection }
-  })
-}
-
-function databases(connections: readonly NamedConnection[], route: Route, dump: BackupInputs['dump'], programs: ClientPrograms, { variables, signal, report }: Environment): Source[] {
-  const dumpArguments = parseDumpArguments(dump.arguments)
-  return connections.map(({ name, connection }) => new PostgresSource({ name, connection, route, programs: () => programs, dumpArguments, lockTimeout: dump.lockTimeout, allowPooler: dump.allowPooler, signal, report, variables }))
 }
 
 async function storeSources(sources: readonly Source[], writer: Writer, known: KnownChunks, environment: Environment): Promise<{ records: SourceRecord[]; results: SourceResult[] }> {

@@ -1,10 +1,8 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { anyClient, dumpClient } from '../../sources/postgres/client-download/choose.ts'
-import { type ClientPrograms, clientPrograms } from '../../sources/postgres/client-programs.ts'
-import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
-import { diagnose, judge } from '../../sources/postgres/diagnosis.ts'
-import { type Route, routeTo } from '../../sources/postgres/route.ts'
+import { databaseLocation } from '../../inputs/database.ts'
+import { groupedByKind } from '../../sources/known-kinds.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
@@ -24,19 +22,13 @@ import { spaceIn } from '../space.ts'
 export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
   const { checks, free } = await tryDestination(inputs, environment)
   let size = 0
-  const programs = await clientPrograms({ ...environment, clientInstall: inputs.clientInstall })
-  const databases = inputs.databases.urls.map(({ name, url }) => ({ name, connection: parseDatabaseUrl(url, environment.variables) }))
-  for (const secret of databases.flatMap(({ connection }) => connection.secrets)) environment.report.mask(secret)
-  const { tunnel } = inputs.databases
-  const route = routeTo(databases.map(({ connection }) => connection), tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
-  try {
-    for (const { name, connection } of databases) {
-      const tried = await tryDatabase(`${name} (${connection.where})`, connection, route, programs, environment)
-      checks.push(...tried.checks)
-      size += tried.size
-    }
-  } finally {
-    await route.close()
+  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
+  const { urls, tunnel } = inputs.databases
+  const given = urls.map(({ name, url }) => ({ name, location: databaseLocation(url), patterns: { include: [], exclude: [] } }))
+  for (const [kind, some] of groupedByKind(given)) {
+    const diagnosed = await kind.diagnose?.(some, { tunnel, ssh: inputs.access.ssh, timeout: inputs.access.timeout }, context)
+    checks.push(...(diagnosed?.findings ?? []))
+    size += diagnosed?.size ?? 0
   }
   if (free !== undefined) checks.push(judgeSpace(inputs.destination.text, free, size))
   return { checks }
@@ -121,30 +113,6 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
     }
   }
   throw problems[0]
-}
-
-async function tryDatabase(about: string, given: Connection, route: Route, { clients, provide }: ClientPrograms, { variables, signal }: Environment): Promise<{ checks: Finding[]; size: number }> {
-  try {
-    const connection = await route.to(given)
-    const client = await anyClient(clients, provide)
-    const facts = await diagnose({ connection, client, variables, signal })
-    const port = Number(connection.environment['PGPORT'] ?? '5432')
-    return { checks: [...judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined), await tryClient(about, Number.parseInt(facts.version, 10), { clients, provide })], size: facts.size }
-  } catch (error) {
-    signal.throwIfAborted()
-    return { checks: [failed(about, 'connection', await route.causeOf(error))], size: 0 }
-  }
-}
-
-async function tryClient(about: string, major: number, { clients, provide }: ClientPrograms): Promise<Finding> {
-  try {
-    const { client, warning } = await dumpClient(clients, major, provide)
-    return warning === undefined
-      ? { about, check: 'client', state: 'good', says: `pg_dump ${client.major} in ${client.directory}` }
-      : { about, check: 'client', state: 'warning', says: warning, fix: `Install the client programs of PostgreSQL ${major}, or leave client-install at auto.` }
-  } catch (error) {
-    return failed(about, 'client', error)
-  }
 }
 
 function failed(about: string, check: string, error: unknown): Finding {

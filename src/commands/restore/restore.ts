@@ -1,117 +1,80 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
-import { type Connection, parseDatabaseUrl } from '../../sources/postgres/connection.ts'
-import { clientPrograms } from '../../sources/postgres/client-programs.ts'
-import { archiveFacts } from '../../sources/postgres/facts.ts'
-import { restoreArchive, type RestoreOutcome } from '../../sources/postgres/restore.ts'
-import { rolesHint } from '../../sources/postgres/restore-output.ts'
-import type { RestoreOptions } from '../../sources/postgres/restore-plan.ts'
-import { type Route, routeTo } from '../../sources/postgres/route.ts'
+import { LifeboatError } from '../../error.ts'
+import { databaseLocation } from '../../inputs/database.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
-import { factsOf, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
-import { backupRemarks, requireWhole } from './before-restore.ts'
+import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { kindAt, kindOf } from '../../sources/known-kinds.ts'
+import { isDatabase } from '../../sources/nouns.ts'
+import type { RestoreSettings, RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
+import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
+import { backupRemarks, requireWhole } from './before-restore.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
-import { restoreOneVolume, type ToRestore } from './volume.ts'
+
+type Noun = SourceKind['noun']
 
 /**
- * Verifies a snapshot, then restores one of its databases or volumes. Throws when nothing could be restored, or the restore broke off;
+ * Verifies a snapshot, then restores one of its databases or volumes. Throws if nothing could be restored, or the restore was interrupted;
  * the errors of single entries are in the result, and with any of them the restore has failed.
  */
 export async function restore(inputs: RestoreInputs, environment: Environment): Promise<RestoreResult> {
   const started = performance.now()
-  const { variables, report } = environment
-  const url = inputs.verifyOnly ? undefined : inputs.server.url
-  const target = url === undefined ? undefined : parseDatabaseUrl(url, variables)
-  for (const secret of target?.secrets ?? []) report.mask(secret)
-  const { tunnel } = inputs.server
-  const route = routeTo(target ? [target] : [], tunnel && { target: tunnel, access: inputs.access.ssh }, environment)
+  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
+  const { volume, verifyOnly } = inputs
+  const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database'
+  const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
   try {
     return await withStore({ ...inputs, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
       const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, lookingAs(environment))
-      const manifest = await openManifest(snapshot)
-      const given = { inputs, store, snapshot, manifest, started }
-      return inputs.volume.name !== undefined || inputs.volume.target !== undefined ? restoreOneVolume(given, environment) : restoreOneDatabase(given, target, route, environment)
+      const source = choose(noun, noun === 'database' ? inputs.database : volume.name, await openManifest(snapshot), snapshot.header.id)
+      return { ...(await restoreOne(noun, source, snapshot, target, store, context)), seconds: secondsSince(started) }
     })
   } finally {
-    await route.close()
+    await target?.close()
   }
 }
 
-/** Verifies what a snapshot has of one of its databases, then restores it: whatever has become of the rest. Without a target it is only read. */
-async function restoreOneDatabase({ inputs, store, snapshot, manifest, started }: ToRestore, target: Connection | undefined, route: Route, environment: Environment): Promise<RestoreResult> {
-  const { variables, signal, report, temporary } = environment
-  const { source, archive, dumpMajor, entries } = chooseDatabase(manifest, inputs.database, snapshot.header.id)
-  const about = { snapshot: snapshot.header.id, set: snapshot.header.set, time: snapshot.header.time, database: source.name, size: archive.size, ...backupRemarks(source, report) }
-  const done = (rest: Omit<RestoreResult, keyof typeof about | 'seconds'>): RestoreResult => ({
-    ...about, ...rest, seconds: secondsSince(started),
-  })
+/** Undefined if none is given: then the source is only read. */
+function targetOf(noun: Noun, { server, volume, mode, objects, access }: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
+  const location = noun === 'volume' ? volume.target : server.url === undefined ? undefined : databaseLocation(server.url)
+  if (location === undefined) return undefined
+  const settings: RestoreSettings = {
+    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, dockerImage: volume.dockerImage, files: volume, objects,
+  }
+  return kindAt(location).target(location, settings, context)
+}
 
-  const context = { ...environment, clientInstall: inputs.clientInstall }
+/** Verifies the data of one source, then restores it, whatever the state of the others. */
+async function restoreOne(
+  noun: Noun,
+  source: SourceRecord,
+  snapshot: AuthenticSnapshot,
+  target: RestoreTarget | undefined,
+  store: Store,
+  context: SourceContext,
+): Promise<Omit<RestoreResult, 'seconds'>> {
+  const { entries, size } = kindOf(source).contents(source)
+  target?.require(source)
+  const { id, set, time } = snapshot.header
+  const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
   await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, context)
-  if (!target) return done({ target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
-
+  if (!target) return { ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }
   const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-  const outcome = await restored(route, {
-    name: source.name,
-    archive: () => reader.stream(archive),
-    size: archive.size,
-    dumpMajor,
-    target: await route.to(target),
-    mode: databaseMode(inputs.mode),
-    roles: rolesHint(about.snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
-    ...inputs.objects,
-    temporary,
-    ...(await clientPrograms(context)),
-    signal,
-    report,
-    variables,
-  })
-  if (outcome.errors.length > 0) report.warning(LEFT[outcome.left](target.where), outcome.hint)
-  const { hint: _, ...rest } = outcome
-  return done({ target: target.where, mode: inputs.mode, ...rest })
+  return { ...about, ...(await target.restore({ source, snapshot: id, read: (stream) => reader.stream(stream) })) }
 }
 
-/** What kept the database from being reached is told, also where pg_restore only has errors to show for it. */
-async function restored(route: Route, options: RestoreOptions): Promise<RestoreOutcome> {
-  let outcome: RestoreOutcome
-  try {
-    outcome = await restoreArchive(options)
-  } catch (error) {
-    throw await route.causeOf(error)
+function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id: string): SourceRecord {
+  const candidates = sources.filter((source) => isDatabase(source) === (noun === 'database'))
+  const names = candidates.map((source) => source.name).join(', ')
+  if (name === undefined && candidates.length > 1) {
+    throw new LifeboatError(`snapshot ${id} has several ${noun}s: ${names}`, { hint: `Name one of them with the input ${noun}.`, status: 2 })
   }
-  const told = new Error(outcome.errors.join('\n'))
-  const meant = await route.causeOf(told)
-  return meant === told ? outcome : { ...outcome, errors: [messageOf(meant), ...outcome.errors] }
-}
-
-function databaseMode(mode: RestoreInputs['mode']): 'empty' | 'create' | 'clean' {
-  if (mode !== 'overwrite') return mode
-  throw new LifeboatError('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 })
-}
-
-const LEFT = {
-  everything: (where: string) => `${where} holds everything that was selected, but pg_restore reported errors`,
-  part: (where: string) => `${where} holds a part of the backup: what pg_restore reported errors for is missing`,
-  unchanged: (where: string) => `${where} is as it was before: nothing was restored`,
-  dropped: (where: string) => `nothing was restored: the new database ${where} was dropped again`,
-}
-
-function chooseDatabase(manifest: Manifest, name: string | undefined, id: string): { source: SourceRecord; archive: StreamRecord; dumpMajor: number; entries: number } {
-  const databases = manifest.sources.filter((source) => source.kind === 'postgres')
-  const names = databases.map((source) => source.name).join(', ')
-  if (name === undefined && databases.length > 1) {
-    throw new LifeboatError(`snapshot ${id} has several databases: ${names}`, { hint: 'Name one of them with the input database.', status: 2 })
-  }
-  const source = databases.find((database) => name === undefined || database.name === name)
-  const archive = source?.streams.find((stream) => stream.format === 'pg_dump-custom')
-  if (!source || !archive) {
-    throw new LifeboatError(`snapshot ${id} has no database ${name ?? ''}`, { hint: databases.length > 0 ? `It has ${names}.` : 'Choose another snapshot; `lifeboat list` shows them.', status: 2 })
-  }
-  const facts = factsOf(source, archiveFacts)
-  return { source, archive, dumpMajor: Number.parseInt(facts.dumpVersion, 10), entries: facts.entries.length }
+  const source = candidates.find((candidate) => name === undefined || candidate.name === name)
+  if (source) return source
+  const hint = names === '' ? 'Choose another snapshot; `lifeboat list` shows them.' : `It has ${names}.`
+  throw new LifeboatError(`snapshot ${id} has no ${noun} ${name ?? ''}`, { hint, status: 2 })
 }

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Destination } from '../../stores/kind.ts'
 import { isS3, parseS3, type S3Destination, s3Secrets } from '../../stores/s3/destination.ts'
 import { MOST_NAMED } from '../files/facts.ts'
@@ -6,7 +7,7 @@ import { fileArchive } from '../files/file-archive.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { Location, Restored, RestoreSettings, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
 import type { BucketAccess } from './bucket.ts'
-import { restoreBucket } from './restore.ts'
+import { type BucketRestore, restoreBucket } from './restore.ts'
 import { BucketSource } from './source.ts'
 
 interface BucketLocation extends Location {
@@ -32,10 +33,10 @@ export const bucket: SourceKind<BucketLocation> = {
       const open = (signal: AbortSignal) => openBucket(destination, timeout, { ...context, signal })
       return new BucketSource({ name, patterns, onUnreadable, rescan, where: destination.text, open, signal: context.signal, report: context.report })
     }),
-  target: ({ destination }, settings, context) => ({
-    restore: (stored) => restoreInto(destination, stored, settings, context),
-    close: async () => undefined,
-  }),
+  target({ destination }, settings, context) {
+    const mode = bucketMode(settings)
+    return { require: requireBucket, restore: (stored) => restoreInto(destination, stored, { ...settings, mode }, context), close: async () => undefined }
+  },
 }
 
 /** The SDK is large, and loaded only if there is a bucket. */
@@ -55,16 +56,26 @@ function refuseOwnStore(name: string, volume: S3Destination, destinations: reado
   }
 }
 
-async function restoreInto(destination: S3Destination, { source, read }: SourceToRestore, settings: RestoreSettings, context: SourceContext): Promise<Restored> {
-  const { mode, files, timeout } = settings
-  if (source.kind !== bucket.recorded) {
-    const hint = 'Files are restored into a folder; from there, `aws s3 sync` or `rclone sync` copies them into a bucket.'
-    throw new LifeboatError(`the volume ${source.name} is not that of a bucket`, { hint, status: 2 })
-  }
-  if (mode !== 'empty' && mode !== 'overwrite') {
-    const hint = 'Their modes are empty and overwrite; delete-extra deletes what is not in the backup.'
-    throw new LifeboatError(`mode ${mode} is not for buckets`, { hint, status: 2 })
-  }
+function requireBucket({ name, kind }: SourceRecord): void {
+  if (kind === bucket.recorded) return
+  const hint = 'Files are restored into a folder; from there, `aws s3 sync` or `rclone sync` copies them into a bucket.'
+  throw new LifeboatError(`the volume ${name} is not that of a bucket`, { hint, status: 2 })
+}
+
+type BucketMode = BucketRestore['mode']
+
+function bucketMode({ mode }: RestoreSettings): BucketMode {
+  if (mode === 'empty' || mode === 'overwrite') return mode
+  const hint = 'Their modes are empty and overwrite; delete-extra deletes objects that are not in the backup.'
+  throw new LifeboatError(`mode ${mode} is not for buckets`, { hint, status: 2 })
+}
+
+async function restoreInto(
+  destination: S3Destination,
+  { source, read }: SourceToRestore,
+  { mode, files, timeout }: RestoreSettings & { mode: BucketMode },
+  context: SourceContext,
+): Promise<Restored> {
   const { facts, list, archives } = volumeParts(source)
   const access = await openBucket(destination, timeout, context)
   const { signal, report } = context

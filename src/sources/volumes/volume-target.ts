@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { Restored, RestoreSettings, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
@@ -11,11 +12,16 @@ interface Reached {
 
 /** A folder to restore into, which is made if there is none. */
 export function volumeTarget(settings: RestoreSettings, context: SourceContext, reach: () => Promise<Reached>): RestoreTarget {
-  return { restore: (stored) => restoreInto(reach, stored, settings, context), close: async () => undefined }
+  const mode = volumeMode(settings)
+  return { require: requireFiles, restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context), close: async () => undefined }
 }
 
-async function restoreInto(reach: () => Promise<Reached>, { source, read }: SourceToRestore, settings: RestoreSettings, { signal, report }: SourceContext): Promise<Restored> {
-  const mode = volumeMode(settings)
+async function restoreInto(
+  reach: () => Promise<Reached>,
+  { source, read }: SourceToRestore,
+  { mode, files: { paths, owners } }: RestoreSettings & { mode: VolumeMode },
+  { signal, report }: SourceContext,
+): Promise<Restored> {
   const { facts, list, archives } = volumeParts(source)
   const { site, release } = await reach()
   try {
@@ -25,9 +31,9 @@ async function restoreInto(reach: () => Promise<Reached>, { source, read }: Sour
       list: () => read(list),
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive) })),
       links: facts.links !== 0,
-      patterns: settings.files.paths,
+      patterns: paths,
       mode,
-      owners: settings.files.owners,
+      owners,
       signal,
       report,
     })
@@ -39,6 +45,12 @@ async function restoreInto(reach: () => Promise<Reached>, { source, read }: Sour
   } finally {
     await release?.()
   }
+}
+
+function requireFiles({ name, kind, streams }: SourceRecord): void {
+  if (streams.some(({ format }) => format === 'tar-list')) return
+  const hint = 'Give a target of the same kind as the source.'
+  throw new LifeboatError(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 })
 }
 
 function volumeMode({ mode, files }: RestoreSettings): VolumeMode {

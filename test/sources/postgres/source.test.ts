@@ -15,7 +15,7 @@ const warnings: string[] = []
 const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
 
 interface Overrides {
-  clients?: readonly Client[]
+  programs?: () => { clients: readonly Client[] }
   dumpArguments?: string[]
   lockTimeout?: number
   signal?: AbortSignal
@@ -129,7 +129,7 @@ describe('what goes wrong', () => {
   const asReader = () => server.url('app', 'reader', 'readers password')
 
   test('a server newer than every client is an error before anything is read', async () => {
-    const error = await failure(read(sourceOf(server.url('app'), { clients: clients.filter(({ major }) => major === 15) })))
+    const error = await failure(read(sourceOf(server.url('app'), { programs: () => ({ clients: clients.filter(({ major }) => major === 15) }) })))
     expect(error.message).toBe(`the server is PostgreSQL 17, and no pg_dump here is that new: found 15 in ${clientDirectory(15)}`)
   })
 

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import { LifeboatError } from '../../../src/error.ts'
-import { factsOf, type SourceRecord, sourceSize } from '../../../src/repository/snapshot.ts'
+import { factsOf, sourceSize } from '../../../src/repository/snapshot.ts'
 import { lost } from '../../../src/sources/loss.ts'
 import type { Location, SourceContext, SourceKind, StoredSource } from '../../../src/sources/source-kind.ts'
 import { BadSource, type Source, type SourceStream } from '../../../src/sources/source.ts'
@@ -21,6 +21,7 @@ export const sqlite: SourceKind<SqliteLocation> = {
   secrets: () => [],
   sources: (given, _, context) => given.map(({ name, location }) => new SqliteSource(name, location.path, context)),
   target: ({ path }, { mode }, context) => ({
+    require: (source) => void factsOf(source, facts),
     async restore({ source, read }) {
       if (mode === 'empty' && (await stat(path).catch(() => undefined))) throw new LifeboatError(`${path} is there already`, { status: 2 })
       const { entries, size } = sqlite.contents(source)
@@ -36,14 +37,14 @@ export const sqlite: SourceKind<SqliteLocation> = {
     const entries = Object.keys(recorded).length
     if (level === 'list') return { entries, problems: [] }
     const found = await inFile(stored, context, async (copy) => tablesOf(copy))
-    const problems = JSON.stringify(found) === JSON.stringify(recorded) ? [] : [new BadSource(`${stored.source.name} does not have the tables that were recorded`)]
-    return { entries, problems, versions: { sqlite: process.versions.sqlite } }
+    const same = JSON.stringify(found) === JSON.stringify(recorded)
+    return { entries, problems: same ? [] : [new BadSource(`${stored.source.name} does not have the tables that were recorded`)], versions: { sqlite: VERSION } }
   },
   describe: (source) => ({ tables: factsOf(source, facts).tables }),
-  describeText: (details) => linesOf(details, (name, rows) => `  table ${name} of ${rows} rows`),
+  describeText: (details) => linesOf(details['tables'], (name, rows) => `  table ${name} of ${rows} rows`),
   remarks: () => ({}),
   compare: async (before, after) => ({ tables: differences(factsOf(before.source, facts).tables, factsOf(after.source, facts).tables) }),
-  compareText: (details) => linesOf(details, (name, rows) => `  table ${name}: ${rows > 0 ? '+' : ''}${rows} rows`),
+  compareText: (details) => linesOf(details['tables'], (name, rows) => `  table ${name}: ${rows > 0 ? '+' : ''}${rows} rows`),
   losses: (before, now) => lost('bytes', sourceSize(before), sourceSize(now)),
 }
 
@@ -52,6 +53,7 @@ interface SqliteLocation extends Location {
   path: string
 }
 
+const VERSION = process.versions.sqlite ?? 'unknown'
 const rowsByTable = z.record(z.string(), z.int())
 const facts = z.object({ tables: rowsByTable })
 
@@ -110,8 +112,8 @@ async function inFile<T>({ source, read }: StoredSource, context: SourceContext,
 function tablesOf(file: string): Record<string, number> {
   const database = new DatabaseSync(file, { readOnly: true })
   try {
-    const names = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()
-    return Object.fromEntries(names.map(({ name }) => [`${name}`, Number(database.prepare(`SELECT count(*) AS rows FROM "${name}"`).get()!['rows'])]))
+    const names = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all().map(({ name }) => String(name))
+    return Object.fromEntries(names.map((name) => [name, Number(database.prepare(`SELECT count(*) AS rows FROM "${name}"`).get()!['rows'])]))
   } finally {
     database.close()
   }
@@ -121,6 +123,6 @@ function differences(before: Record<string, number>, after: Record<string, numbe
   return Object.fromEntries(Object.entries(after).map(([name, rows]) => [name, rows - (before[name] ?? 0)]))
 }
 
-function linesOf({ tables }: { tables?: unknown }, line: (name: string, rows: number) => string): string[] {
+function linesOf(tables: unknown, line: (name: string, rows: number) => string): string[] {
   return Object.entries(rowsByTable.parse(tables)).map(([name, rows]) => line(name, rows))
 }

@@ -61,5 +61,5 @@ test('a kind in a folder of its own, and a line in the list, is backed up, verif
 
 test('a source is not restored into a target of a kind that cannot take it', async () => {
   await run('backup', { volumes: `shop=sqlite:${file}` })
-  expect(await refusal(run('restore', { volume: 'shop', target: `${folder}/elsewhere` }))).toMatch(/^error: the source shop is of the kind sqlite, which is not restored into a directory$/m)
+  expect(await refusal(run('restore', { volume: 'shop', target: `${folder}/elsewhere` }))).toMatch(/^error: the source shop is of the kind sqlite, which is not restored into a folder$/m)
 })

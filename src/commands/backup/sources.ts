@@ -1,0 +1,31 @@
+import { databaseLocation } from '../../inputs/database.ts'
+import { patternsFor } from '../../inputs/volumes.ts'
+import { groupedByKind } from '../../sources/known-kinds.ts'
+import type { BackupSettings, GivenSource, SourceContext } from '../../sources/source-kind.ts'
+import type { Source } from '../../sources/source.ts'
+import type { BackupInputs } from './inputs.ts'
+
+/** The sources of a backup, the databases first, in the order in which they are given. Nothing is reached yet. */
+export function sourcesOf(inputs: BackupInputs, context: SourceContext): Source[] {
+  const given = [...databasesIn(inputs), ...volumesIn(inputs)]
+  const sources = new Map<GivenSource, Source>()
+  for (const [kind, some] of groupedByKind(given)) {
+    for (const [index, source] of kind.sources(some, settingsOf(inputs), context).entries()) sources.set(some[index]!, source)
+  }
+  return given.map((one) => sources.get(one)!)
+}
+
+function databasesIn({ databases }: BackupInputs): GivenSource[] {
+  return databases.urls.map(({ name, url }) => ({ name, location: databaseLocation(url), patterns: { include: [], exclude: [] } }))
+}
+
+function volumesIn({ volumes: { list, include, exclude } }: BackupInputs): GivenSource[] {
+  return list.map(({ name, ...location }) => ({
+    name, location, patterns: { include: patternsFor(name, include, list), exclude: patternsFor(name, exclude, list) },
+  }))
+}
+
+function settingsOf({ databases, volumes, dockerImage, rescan, dump, destinations, access }: BackupInputs): BackupSettings {
+  const { ssh, timeout } = access
+  return { tunnel: databases.tunnel, ssh, timeout, onUnreadable: volumes.onUnreadable, rescan, dockerImage, dump, destinations }
+}
