@@ -8,8 +8,29 @@ import type { BackupInputs } from './inputs.ts'
 type Hooks = BackupInputs['hooks']
 
 /**
+ * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, that failure is returned:
+ * it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the other is a warning.
+ */
+export async function whileQuiet<T>(hooks: Hooks, environment: Environment, work: () => Promise<T>): Promise<{ result: T; failure?: { error: unknown } }> {
+  const resume = await quiesce(hooks, environment)
+  let result: T
+  try {
+    result = await work()
+  } catch (error) {
+    await resume().catch((failure: unknown) => environment.report.warning(messageOf(failure), failure instanceof LifeboatError ? failure.hint : undefined))
+    throw error
+  }
+  try {
+    await resume()
+    return { result }
+  } catch (error) {
+    return { result, failure: { error } }
+  }
+}
+
+/**
  * Brings what writes to the sources to rest: runs pre-command, stops or pauses containers. The function returned brings it all back, once, however
- * often it is called; when this process dies without calling it, that happens as well (afterwards.ts).
+ * often it is called; when this process dies without calling it, that happens as well (process/watchdog.ts).
  */
 export async function quiesce(hooks: Hooks, { variables, signal, report }: Environment): Promise<() => Promise<void>> {
   const { containers: wanted, mode, before, after } = hooks

@@ -1,5 +1,6 @@
 import type { BackupResult } from './result.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
+import { LEAST } from '../../sources/loss.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import { formatBytes, formatCount, oneLine } from '../../report/format.ts'
 
@@ -28,4 +29,10 @@ export function shrunkLines(shrunk: readonly Shrunk[]): string[] {
 /** Why the step fails though there is a backup. */
 export function shrinkProblem({ shrunk, snapshot }: Pick<BackupResult, 'shrunk' | 'snapshot'>): string {
   return `the backup exists (snapshot ${snapshot}), but has lost more than half of something since the one before: ${shrunkLines(shrunk).join('; ')}`
+}
+
+/** `before`: the newest snapshot, of which only the size is known. */
+export function shrunkenAsAWhole(before: { size: number } | undefined, size: number, set: string): Shrunk[] {
+  if (!before || before.size < LEAST.bytes || size >= before.size / 2) return []
+  return [{ source: set, kind: 'set', measure: 'bytes', before: before.size, now: size }]
 }

@@ -1,0 +1,50 @@
+import type { Environment } from '../../environment.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
+import type { KnownChunks } from '../../repository/known.ts'
+import { LIMITS } from '../../repository/limits.ts'
+import type { Shrunk } from '../../sources/shrink.ts'
+import { shrunkLines } from './shrink.ts'
+
+type Reporting = Pick<Environment, 'report'>
+
+/** A recipient that was added can open only objects that are sealed again; one that was left out cannot open this backup. */
+export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { report }: Reporting): void {
+  if (dropped.length > 0) {
+    report.warning(
+      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
+      'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If not, give recipients in every backup, and back up again.',
+    )
+  }
+  const chunks = unsealed.ids.size
+  if (chunks === 0) return
+  report.warning(
+    `${formatCount(chunks, 'chunk')} of the newest snapshot (${formatBytes(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} not sealed to every recipient: what this backup needs of them is stored once more`,
+    'A recipient was added. It opens the snapshots from this one on, not those before.',
+  )
+}
+
+/** `id`: of the newest snapshot of the set. */
+export function warnOfSkew(id: string | undefined, set: string, { report }: Reporting): void {
+  report.warning(`the newest snapshot of set ${set}, ${id}, is dated in the future: \`latest\` passes over it`, 'Set the clock of the machine that is wrong.')
+}
+
+export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting): void {
+  for (const text of shrunkLines(shrunk)) {
+    report.warning(
+      `since the backup before: ${text}`,
+      'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.',
+    )
+  }
+}
+
+export function warnOfHeldPrune(reason: string, { report }: Reporting): void {
+  report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).')
+}
+
+/** `largest`: bytes of the largest snapshot of the set. */
+export function warnOfLargeSnapshot(set: string, largest: number, { report }: Reporting): void {
+  report.warning(
+    `a snapshot of set ${set} has ${formatBytes(largest)}, and none may have more than ${formatBytes(LIMITS.snapshot)}`,
+    'Back up the sources in several sets.',
+  )
+}
