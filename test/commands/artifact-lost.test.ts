@@ -47,7 +47,8 @@ test('the artifact that the newest leans on is deleted: no command calls it good
   expect((await jobs.run('verify', { level: 'list' })).status).toBe(1)
   // In the summary of a backup that failed.
   const raw = { destination: 'artifact', 'encryption-key': jobs.key, token: github.token('read'), volumes: `files=${jobs.data}` }
-  const newest = await newestBefore(parseInputs('backup', raw, {}), github.now(), { variables: github.startRun(), temporary: `${jobs.folder}/failed`, signal: new AbortController().signal, report: quiet, now: () => github.now() })
+  const variables = github.startRun()
+  const newest = await newestBefore(parseInputs('backup', raw, variables), github.now(), { variables, temporary: `${jobs.folder}/failed`, signal: new AbortController().signal, report: quiet, now: () => github.now() })
   expect(newest).toMatchObject({ set: 'default', snapshot: ids[1], unsound: [{ snapshot: ids[3] }] })
   // The next backup does not lean on what is gone.
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
