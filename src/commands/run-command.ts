@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Environment, Report } from '../environment.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
-import type { Redaction } from '../report/redaction.ts'
+import { type Redaction, withoutKeys } from '../report/redaction.ts'
 import type { Destination } from '../stores/destination.ts'
 import { type Action, type Command, definitionOf, parseInputs, type Results } from './all.ts'
 import type { Status } from './command.ts'
@@ -41,9 +41,11 @@ export function problemOf<C extends Command>({ command, result }: Outcome<C>): s
   return definitionOf(command).problem?.(result) ?? 'failed'
 }
 
+/** Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold some. */
 export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Redaction): Outcome<C> {
   const { command, result } = outcome
-  return { ...outcome, result: definitionOf(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result }
+  const clean = definitionOf(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result
+  return { ...outcome, result: withoutKeys(clean) }
 }
 
 export function headlineOf<C extends Command>({ command, result }: Outcome<C>): string {

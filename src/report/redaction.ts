@@ -27,11 +27,20 @@ export class Redaction {
 }
 
 /** age identities and write keys, also without their end. */
-const KEYS = /AGE-SECRET-KEY-1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9:_-]{8,}/gi
+const KEYS = /AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9:_-]{8,}/gi
 
 /** The keys to stores in the value of an input that should not have one. */
 export function keysIn(text: string): string[] {
   return text.match(KEYS) ?? []
+}
+
+/** The same plain JSON with keys to stores replaced by `***` in all its strings: a description or a name in a store may hold one by mistake. */
+export function withoutKeys<T>(value: T): T
+export function withoutKeys(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(KEYS, '***')
+  if (Array.isArray(value)) return value.map(withoutKeys)
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [withoutKeys(name), withoutKeys(one)]))
 }
 
 /** Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs. */
