@@ -30,8 +30,14 @@ const ids: string[] = []
 let number = 0
 
 const program = path.join(import.meta.dirname, '../cli/lifeboat.ts')
-/** Prints the most memory that the process had, in MiB, where nothing else prints. Not `maxRSS`: that begins with what the parent had when it forked. */
-const measuring = `data:text/javascript,${encodeURIComponent("import { readFileSync, writeSync } from 'node:fs'; process.on('exit', () => writeSync(2, 'peak ' + Math.round(/VmHWM:\\s*(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024) + ' MiB\\n'))")}`
+/** Prints the most memory that the process had, in MiB, and its CPU time. Not `maxRSS`: that begins with what the parent had when it forked. */
+const measure = `import { readFileSync, writeSync } from 'node:fs'
+process.on('exit', () => {
+  const { user, system } = process.cpuUsage()
+  const peak = Math.round(/VmHWM:\\s*(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024)
+  writeSync(2, 'peak ' + peak + ' MiB, ' + (user + system) / 1e6 + ' s of CPU time\\n')
+})`
+const measuring = `data:text/javascript,${encodeURIComponent(measure)}`
 
 interface Outcome {
   status: number
@@ -40,6 +46,8 @@ interface Outcome {
   /** MiB. */
   peak: number
   seconds: number
+  /** Seconds of CPU time, which does not grow with the load of the machine. */
+  cpu: number
 }
 
 function run(store: string, command: string, args: string[] = [], key: string | null = passphrase): Promise<Outcome> {
@@ -47,7 +55,7 @@ function run(store: string, command: string, args: string[] = [], key: string | 
   const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, ...(key !== null && { LIFEBOAT_ENCRYPTION_KEY: key }) }
   return new Promise((resolve) => {
     execFile(process.execPath, ['--import', measuring, program, command, '--destination', `file:${store}`, ...args], { env, maxBuffer: 64 * MIB, timeout: 120_000 }, (error, out, err) => {
-      resolve({ status: error ? Number(error.code ?? 99) : 0, out, err, peak: Number(/peak (\d+) MiB/.exec(err)?.[1] ?? Number.NaN), seconds: (performance.now() - started) / 1000 })
+      resolve({ status: error ? Number(error.code ?? 99) : 0, out, err, peak: Number(/peak (\d+) MiB/.exec(err)?.[1] ?? Number.NaN), cpu: Number(/([\d.]+) s of CPU time/.exec(err)?.[1] ?? Number.NaN), seconds: (performance.now() - started) / 1000 })
     })
   })
 }
@@ -198,6 +206,52 @@ describe('with everything hostile in the store at once', () => {
     const pruned = await run(store, 'prune', ['--retention', 'last=1', '--json'])
     expect(`${pruned.status} ${pruned.err}`).not.toContain('no chunks are deleted')
   }, 120_000)
+})
+
+describe('each bomb alone costs less than two seconds of CPU time more than an honest store, and one warning', () => {
+  const plain: Record<string, number> = {}
+  const args: Record<string, string[]> = { list: [], check: [], prune: ['--retention', 'last=9'] }
+  beforeAll(async () => {
+    const store = copyOfStore()
+    for (const command of ['list', 'check', 'prune']) plain[command] = (await run(store, command, args[command])).cpu
+    plain['list without a key'] = (await run(store, 'list', [], null)).cpu
+  }, 60_000)
+
+  async function expectCheap(store: string, command: string, planted: string, key: string | null = passphrase): Promise<void> {
+    const { err, peak, cpu } = await run(store, command, args[command], key)
+    expect(err.split('\n').filter((text) => text.startsWith('warning: ') && text.includes(planted))).toHaveLength(1)
+    expect(cpu - plain[key === null ? `${command} without a key` : command]!).toBeLessThan(2)
+    expect(peak).toBeLessThan(300)
+  }
+
+  test.each(bodies)('a snapshot: %s, under this key', async (_, body) => {
+    const store = copyOfStore()
+    const planted = put(store, snapshotKeyOf(laterId()), Buffer.concat([Buffer.from(line(fingerprint)), body]))
+    await expectCheap(store, 'list', planted)
+    await expectCheap(store, 'list', planted, null)
+    await expectCheap(store, 'prune', planted)
+  }, 60_000)
+
+  test.each(bodies)('a snapshot: %s, under another key', async (_, body) => {
+    const store = copyOfStore()
+    const planted = put(store, snapshotKeyOf(laterId()), Buffer.concat([Buffer.from(line('0123456789abcdef')), body]))
+    await expectCheap(store, 'list', planted)
+    await expectCheap(store, 'prune', planted)
+  }, 60_000)
+
+  test.each<[string, () => string, number, 'list' | 'prune']>([
+    ['labels', () => `labels/default/${ids[1]}.json`, LIMITS.labels, 'list'],
+    ['a proof', () => `proofs/default/${ids[1]}.20991231T000000Z-00000001.read-failed-chunks.${'0'.repeat(32)}.json`, LIMITS.proof, 'list'],
+    ['trash', () => 'trash/20200101T000000Z-00000001.json', LIMITS.trash, 'prune'],
+    ['a key file', () => 'keys/0000000000000001.age', LIMITS.keyFile, 'list'],
+  ])('%s of nested lists, and of zeros, as large as is read', async (_, name, size, command) => {
+    const key = name()
+    for (const body of [Buffer.alloc(size - 100, '['), Buffer.alloc(size - 100)]) {
+      const store = copyOfStore()
+      put(store, key, Buffer.concat([Buffer.from(line(fingerprint)), body]))
+      await expectCheap(store, command, key)
+    }
+  }, 60_000)
 })
 
 test('snapshots as large as is read, which take no disk, are not in memory together', async () => {
