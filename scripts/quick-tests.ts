@@ -9,7 +9,9 @@ const STARTS = /child_process|\bcreateServer\b|\.listen\(/
 
 /** Tests that start nothing themselves, and are not quick. */
 export const left: Readonly<Record<string, string>> = {
-  'test/commands/damage.test.ts': 'restores a volume, which needs GNU tar and df',
+  'test/commands/check-reused.test.ts': 'backs up a folder, which needs GNU tar and find',
+  'test/commands/damage.test.ts': 'the same',
+  'test/commands/recovery-files.test.ts': 'the same',
   'test/report/summary-page.test.ts': 'needs Chromium',
   'test/repository/invariants.test.ts': 'takes half a minute',
   'test/repository/references.test.ts': 'measures memory, which takes half a minute',
