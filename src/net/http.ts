@@ -1,4 +1,4 @@
-import http, { type IncomingMessage } from 'node:http'
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { LifeboatError } from '../error.ts'
 import { Transient } from './retry.ts'
@@ -10,11 +10,11 @@ export interface Answer {
 }
 
 export interface Asked {
-  /** GET unless told. */
+  /** Default: GET. */
   method?: string
   headers?: Readonly<Record<string, string>>
   body?: string | Uint8Array
-  /** Path and query as they are sent, for those that a URL would not leave as they are: it resolves `..`. */
+  /** Path and query as they are sent. Needed for those that a URL changes: it resolves `..`. */
   path?: string
 }
 
@@ -56,66 +56,102 @@ export async function request(url: URL, asked: Asked, options: RequestOptions): 
 class Stale extends Transient {}
 
 async function requestOnce(url: URL, asked: Asked, options: RequestOptions): Promise<Answer> {
-  const { signal, silence, maximum, sink, final = [] } = options
-  signal.throwIfAborted()
-  const { method = 'GET', headers = {} } = asked
-  const body = asked.body === undefined ? undefined : bytesOf(asked.body)
-  const sized = body && { 'content-length': `${body.length}` }
-  const sent = (url.protocol === 'https:' ? https : http).request(url, { method, headers: { ...sized, ...headers }, ...(asked.path !== undefined && { path: asked.path }) })
-  let stalled = false
-  let responded = false
-  const interrupt = (): void => void sent.destroy()
-  const timer = setTimeout(() => {
-    stalled = true
-    sent.destroy()
-  }, silence)
-  signal.addEventListener('abort', interrupt)
-  const lost = (cause: unknown): unknown => {
-    if (signal.aborted) return signal.reason
-    if (stalled) return new Transient(`${url.host} has not answered for ${Math.round(silence / 100) / 10} s`, { hint: `${AGAIN} If it is only slow, raise the timeout.` })
-    if (CERTIFICATE.test(reasonOf(cause))) {
-      return new LifeboatError(`the certificate of ${url.host} cannot be verified: ${reasonOf(cause)}`, { cause, hint: 'If an authority of your own signed it, set NODE_EXTRA_CA_CERTS to the file with its certificate.' })
-    }
-    const Lost = sent.reusedSocket && !responded && ['ECONNRESET', 'EPIPE'].includes(reasonOf(cause)) ? Stale : Transient
-    return new Lost(`the connection to ${url.host} failed: ${reasonOf(cause)}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN })
-  }
+  options.signal.throwIfAborted()
+  const exchange = new Exchange(url, asked, options)
   try {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-    sent.on('response', resolve)
-    sent.on('error', (cause) => reject(lost(cause)))
-    // In pieces, each of which shows that the other side still takes some.
-    for (const piece of piecesOf(body)) sent.write(piece, () => timer.refresh())
-    sent.end()
-    const response = await promise
-    responded = true
-    const [status, answered] = [response.statusCode!, headersOf(response)]
-    const isGood = status >= 200 && status < 300
-    const most = isGood ? maximum : Math.max(maximum, LARGEST_REFUSAL)
-    const taken: Uint8Array[] = []
-    let size = 0
-    for await (const piece of received(response, lost)) {
-      timer.refresh()
-      size += piece.length
-      if (size > most) throw new TooLong(`${url.host} answered with more than the ${most} bytes expected`)
-      if (sink && isGood) await sink(piece, { status, headers: answered })
-      else taken.push(piece)
-    }
-    const answer = { status, headers: answered, body: Buffer.concat(taken) }
-    if (status === 408 || status === 429 || (status >= 500 && !final.includes(status))) throw busy(url, answer)
+    const answer = await exchange.receive(await exchange.send(asked.body))
+    if (asksToComeBack(answer, options)) throw busy(url, answer)
     return answer
   } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', interrupt)
-    // Nothing may go on once the request has failed or its answer was refused; after a good end this does nothing.
-    sent.destroy()
+    exchange.close()
   }
 }
 
-async function* received(response: IncomingMessage, lost: (cause: unknown) => unknown): AsyncGenerator<Buffer, void, void> {
-  try {
-    yield* response
-  } catch (cause) {
-    throw lost(cause)
+/** One request and its answer. It is given up after `silence` milliseconds in which no byte moved either way. */
+class Exchange {
+  readonly #url: URL
+  readonly #options: RequestOptions
+  readonly #sent: ClientRequest
+  readonly #silence: NodeJS.Timeout
+  readonly #interrupt = (): void => void this.#sent.destroy()
+  #stalled = false
+  #responded = false
+
+  constructor(url: URL, { method = 'GET', headers = {}, body, path }: Asked, options: RequestOptions) {
+    this.#url = url
+    this.#options = options
+    const sized = body !== undefined && { 'content-length': `${bytesOf(body).length}` }
+    const { request: start } = url.protocol === 'https:' ? https : http
+    this.#sent = start(url, { method, headers: { ...sized, ...headers }, ...(path !== undefined && { path }) })
+    this.#silence = setTimeout(() => {
+      this.#stalled = true
+      this.#sent.destroy()
+    }, options.silence)
+    options.signal.addEventListener('abort', this.#interrupt)
+  }
+
+  async send(body: Asked['body']): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    this.#sent.on('response', resolve)
+    this.#sent.on('error', (cause) => reject(this.#failure(cause)))
+    // In pieces, each of which shows that the other side still takes some.
+    for (const piece of piecesOf(body === undefined ? undefined : bytesOf(body))) this.#sent.write(piece, () => this.#silence.refresh())
+    this.#sent.end()
+    const response = await promise
+    this.#responded = true
+    return response
+  }
+
+  async receive(response: IncomingMessage): Promise<Answer> {
+    const { maximum, sink } = this.#options
+    const [status, headers] = [response.statusCode!, headersOf(response)]
+    const isGood = status >= 200 && status < 300
+    const most = isGood ? maximum : Math.max(maximum, LARGEST_REFUSAL)
+    const kept: Uint8Array[] = []
+    let size = 0
+    for await (const piece of this.#pieces(response)) {
+      this.#silence.refresh()
+      size += piece.length
+      if (size > most) throw new TooLong(`${this.#url.host} answered with more than the ${most} bytes expected`)
+      if (sink && isGood) await sink(piece, { status, headers })
+      else kept.push(piece)
+    }
+    return { status, headers, body: Buffer.concat(kept) }
+  }
+
+  /** Nothing goes on once the request has failed or its answer was refused; after a good end this does nothing. */
+  close(): void {
+    clearTimeout(this.#silence)
+    this.#options.signal.removeEventListener('abort', this.#interrupt)
+    this.#sent.destroy()
+  }
+
+  async *#pieces(response: IncomingMessage): AsyncGenerator<Buffer, void, void> {
+    try {
+      yield* response
+    } catch (cause) {
+      throw this.#failure(cause)
+    }
+  }
+
+  /** The error for a connection that was lost. */
+  #failure(cause: unknown): unknown {
+    const { host } = this.#url
+    const { signal, silence } = this.#options
+    const reason = reasonOf(cause)
+    if (signal.aborted) return signal.reason
+    if (this.#stalled) {
+      return new Transient(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, { hint: `${AGAIN} If it is only slow, raise the timeout.` })
+    }
+    if (CERTIFICATE.test(reason)) {
+      return new LifeboatError(`the certificate of ${host} cannot be verified: ${reason}`, {
+        cause,
+        hint: 'If an authority of your own signed it, set NODE_EXTRA_CA_CERTS to the file with its certificate.',
+      })
+    }
+    const isStale = this.#sent.reusedSocket && !this.#responded && ['ECONNRESET', 'EPIPE'].includes(reason)
+    const Lost = isStale ? Stale : Transient
+    return new Lost(`the connection to ${host} failed: ${reason}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN })
   }
 }
 
@@ -133,15 +169,19 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
   return headers
 }
 
+function asksToComeBack({ status }: Answer, { final = [] }: RequestOptions): boolean {
+  return status === 408 || status === 429 || (status >= 500 && !final.includes(status))
+}
+
 function busy(url: URL, { status, headers }: Answer): Transient {
   const seconds = Number(headers.get('retry-after') ?? 0)
   return new Transient(`${url.host} answered with status ${status}`, { hint: AGAIN, after: Number.isFinite(seconds) ? seconds * 1000 : 0 })
 }
 
-/** Codes of OpenSSL's verification, and of Node's for names. */
+/** Codes of OpenSSL's verification, and of Node's for host names. */
 const CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERR_TLS_CERT_ALTNAME_INVALID)/
 
-/** What a proxy said, else the code: Node's messages are no shorter, and some are for programmers. */
+/** The words of a proxy, or else the code: Node's messages are no shorter, and some are for programmers. */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   if (!('code' in cause) || typeof cause.code !== 'string') return cause.message
@@ -152,6 +192,6 @@ function isRefusedByProxy(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ERR_PROXY_TUNNEL'
 }
 
-const PROXY = 'HTTPS_PROXY names the proxy; hosts to be reached without it belong into NO_PROXY.'
-/** What to do about trouble that may pass. */
-export const AGAIN = 'Run it again. If that does not help, see whether the service has trouble, or what lies between it and this machine: a proxy, a firewall.'
+const PROXY = 'HTTPS_PROXY names the proxy; NO_PROXY takes the hosts that are reached without it.'
+/** The hint for trouble that may pass. */
+export const AGAIN = 'Run it again. If that does not help, check the service, and what is between it and this machine: a proxy, a firewall.'

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import path from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { giveBack, giveBackLarge } from './buffers.ts'
@@ -10,19 +10,22 @@ export interface ChildOptions {
   signal?: AbortSignal
   /** Default: SIGTERM. */
   stopSignal?: NodeJS.Signals
-  /** Most bytes of memory that the child may allocate, where the system can limit that (Linux). */
+  /** The most bytes that the child may allocate, where the system can limit that (Linux). */
   memory?: number
-  /** How much of the end of stderr is kept, in bytes; 64 KiB unless told. */
+  /** Bytes of the end of stderr that are kept. Default: 64 KiB. */
   stderrLimit?: number
-  /** The folder it is started in; that of this process unless told. */
+  /** The folder it is started in. Default: that of this process. */
   folder?: string
-  /** Told what it writes to stderr, as it comes. */
+  /** Called with each piece of stderr, as it comes. */
   onStderr?: (text: string) => void
 }
 
-/** A running program. Whoever starts one reads `stdout` to its end, or awaits `exit`, or awaits `stop()`. */
+/** A running program. Its owner reads `stdout` to its end, or awaits `exit`, or awaits `stop()`. */
 export interface Child {
-  /** What it prints, to be read at once, each piece valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0, and the signal's reason after an abort; leaving the loop early stops it. */
+  /**
+   * Its output, to be read at once; each piece is valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0, and the
+   * signal's reason after an abort. Leaving the loop early stops the child.
+   */
   readonly stdout: AsyncIterable<Buffer>
   /** Resolves when it has ended and its pipes are closed, however it ended. Needs `stdout` to be read or ignored. */
   readonly exit: Promise<Exit>
@@ -30,14 +33,14 @@ export interface Child {
   readonly write: (bytes: Uint8Array) => Promise<boolean>
   /** Ends stdin. */
   readonly end: () => void
-  /** `stopSignal`, then SIGKILL after `graceMs`; resolves when it is gone. Does nothing to one that has ended. */
+  /** Sends `stopSignal`, then SIGKILL after `graceMs`; resolves when it is gone. Does nothing if it has ended. */
   readonly stop: () => Promise<void>
 }
 
 export interface Exit {
   status: number | null
   signal: NodeJS.Signals | null
-  /** The end of what it wrote to stderr. */
+  /** The end of its stderr. */
   stderr: string
   /** Why it could not be started at all. */
   failure?: Error
@@ -68,72 +71,86 @@ function marks(): Record<string, string> {
 
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
-  const { environment, signal, stopSignal = 'SIGTERM', stderrLimit = 64 * 1024, onStderr, folder, memory } = options
+  const { environment, signal, stopSignal = 'SIGTERM', folder, memory } = options
   signal?.throwIfAborted()
   const child = spawn(...limited(program, parameters, memory), { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder })
+  // A write error means that the child reads no more: write() answers false, and the exit status tells why.
+  child.stdin.on('error', () => undefined)
+  const exit = exitOf(child, options)
+  const stop = stopOf(child, stopSignal, exit)
+  if (signal) stopOnAbort(signal, stop, exit)
+  return {
+    stdout: { [Symbol.asyncIterator]: () => outputOf(path.basename(program), child, { exit, stop, signal }) },
+    exit,
+    write: (bytes) => new Promise((resolve) => child.stdin.write(bytes, (error) => resolve(!error))),
+    end: () => void child.stdin.end(),
+    stop,
+  }
+}
 
+function exitOf(child: ChildProcessWithoutNullStreams, { stderrLimit = 64 * 1024, onStderr }: ChildOptions): Promise<Exit> {
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))
-  // A write error means the child reads no more; write() answers false and the exit status tells the rest.
-  child.stdin.on('error', () => undefined)
-  let kill: NodeJS.Timeout | undefined
   const stderr = tail(child.stderr, stderrLimit)
   if (onStderr) child.stderr.on('data', (bytes: Buffer) => onStderr(bytes.toString()))
-
-  // Whoever exits without waiting, on a second SIGINT, takes its children along.
-  const killAtOnce = () => child.kill('SIGKILL')
+  // If this process exits without waiting, on a second SIGINT, its children end with it.
+  const killAtOnce = (): void => void child.kill('SIGKILL')
   process.on('exit', killAtOnce)
-
-  const exit = new Promise<Exit>((resolve) => {
-    child.on('close', (status, ended) => {
-      clearTimeout(kill)
+  return new Promise((resolve) => {
+    child.on('close', (status, signal) => {
       process.off('exit', killAtOnce)
-      signal?.removeEventListener('abort', abort)
-      resolve({ status, signal: ended, stderr: stderr(), ...(failure && { failure }) })
+      resolve({ status, signal, stderr: stderr(), ...(failure && { failure }) })
     })
   })
+}
 
-  async function stop(): Promise<void> {
+/** Asks the child to end, and kills it when it has not after `graceMs`. */
+function stopOf(child: ChildProcessWithoutNullStreams, stopSignal: NodeJS.Signals, exit: Promise<Exit>): () => Promise<void> {
+  let kill: NodeJS.Timeout | undefined
+  return async () => {
     if (child.exitCode === null && child.signalCode === null && kill === undefined) {
       child.kill(stopSignal)
       kill = setTimeout(() => child.kill('SIGKILL'), graceMs)
     }
     child.stdout.destroy()
     await exit
+    clearTimeout(kill)
   }
-  const abort = () => void stop()
-  signal?.addEventListener('abort', abort, { once: true })
+}
 
-  async function* read(): AsyncGenerator<Buffer> {
-    // What nobody reads is dropped when the program ends (node:child_process): whoever comes late would take what is left for all.
-    if (child.stdout.readableFlowing) throw new Error(`the output of ${path.basename(program)} was dropped before it was read`)
-    let complete = false
-    let broken: unknown
-    try {
-      // Reading the socket this way takes 1 to 2 GB/s; wider reads and other ways to iterate gain nothing over it.
-      for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
-        yield bytes
-        if (bytes.length === bytes.buffer.byteLength) giveBack(bytes.buffer)
-      }
-      complete = true
-    } catch (error) {
-      broken = error
-    } finally {
-      if (!complete) await stop()
+function stopOnAbort(signal: AbortSignal, stop: () => Promise<void>, exit: Promise<Exit>): void {
+  const abort = (): void => void stop()
+  signal.addEventListener('abort', abort, { once: true })
+  void exit.then(() => signal.removeEventListener('abort', abort))
+}
+
+interface Running {
+  exit: Promise<Exit>
+  stop: () => Promise<void>
+  signal: AbortSignal | undefined
+}
+
+async function* outputOf(name: string, { stdout }: ChildProcessWithoutNullStreams, { exit, stop, signal }: Running): AsyncGenerator<Buffer> {
+  // Node drops unread output when the program ends (node:child_process): a late reader would take the rest for the whole.
+  if (stdout.readableFlowing) throw new Error(`the output of ${name} was dropped before it was read`)
+  let complete = false
+  let broken: unknown
+  try {
+    // Reading the socket this way takes 1 to 2 GB/s; wider reads and other ways to iterate are no faster.
+    for await (const bytes of stdout as AsyncIterable<Buffer>) {
+      yield bytes
+      if (bytes.length === bytes.buffer.byteLength) giveBack(bytes.buffer)
     }
-    const ended = await exit
-    signal?.throwIfAborted()
-    if (ended.status !== 0 || ended.failure) throw new ChildError(path.basename(program), ended)
-    if (broken) throw broken
+    complete = true
+  } catch (error) {
+    broken = error
+  } finally {
+    if (!complete) await stop()
   }
-
-  return {
-    stdout: { [Symbol.asyncIterator]: read },
-    exit,
-    write: (bytes) => new Promise((resolve) => child.stdin.write(bytes, (error) => resolve(!error))),
-    end: () => void child.stdin.end(),
-    stop,
-  }
+  const ended = await exit
+  signal?.throwIfAborted()
+  if (ended.status !== 0 || ended.failure) throw new ChildError(name, ended)
+  if (broken) throw broken
 }
 
 /** Node cannot set limits of a child; a shell can, and is then replaced by the program. */
@@ -144,8 +161,8 @@ function limited(program: string, parameters: readonly string[], memory?: number
 
 /**
  * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
- * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, nobody has a use for a piece
- * of it any more once it is written: large ones are given back.
+ * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, no other code uses a piece
+ * after it is written: large ones are given back.
  * When the input throws, the child is stopped before its stdin closes, so that it never takes half of an input for the whole, and the error is thrown.
  */
 export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false, spent = false } = {}): Promise<void> {

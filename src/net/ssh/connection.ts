@@ -155,12 +155,15 @@ function hostKeyAlgorithms(lines: readonly KnownHost[]): NonNullable<NonNullable
   return wanted.length > 0 ? wanted : [...all]
 }
 
+/** The hint for a refused connection. */
+export const NOT_LISTENING = 'Check that the SSH server is running there, and that the port is right.'
+
 function connectionError({ user, host, port }: SshTarget, error: Error & { level?: string; code?: unknown }, methods: readonly Method[]): Error {
   const where = `${host}:${port}`
   if (error.level === 'client-authentication') return signInRefused({ user, host, port }, methods, error)
   if (error.level === 'agent') return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, { cause: error, hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.' })
   if (error.code === 'ENOTFOUND') return new LifeboatError(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' })
-  const hint = error.code === 'ECONNREFUSED' ? 'Is the SSH server running there, and the port right?' : undefined
+  const hint = error.code === 'ECONNREFUSED' ? NOT_LISTENING : undefined
   if (error.level === 'client-timeout') return new Transient(`${where} has not answered in time`, { cause: error, hint: 'Check host and port, and that no firewall drops the connection.' })
   if (/no matching/.test(error.message)) return new LifeboatError(`${where} and this program have no way of encryption in common: ${error.message}`, { cause: error, hint: 'The server is too old, or allows too little; compare what it offers: ssh -v.' })
   return new Transient(`the connection to ${where} failed: ${error.message}`, { cause: error, ...(hint && { hint }) })
