@@ -87,8 +87,8 @@ function hintsIn(line: string): string[] {
 }
 
 const looked = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', '.github', 'docs', 'src', 'test', 'scripts', 'bench', 'workflows-examples']
-/** Files that quote the expressions, and one that is made from texts in src. */
-const leftOut = ['scripts/check-language.ts', 'test/check-language.test.ts', 'CONTRIBUTING.md', 'docs/reference.md']
+/** Files that quote the expressions, one that is made from texts in src, and stores that earlier versions wrote. */
+const leftOut = /^(scripts\/check-language\.ts|test\/check-language\.test\.ts|CONTRIBUTING\.md|docs\/reference\.md|test\/golden\/.*)$/
 
 /** Every text that is checked, by its path from the top of the repository. */
 export function checkedFiles(root: string): string[] {
@@ -97,7 +97,7 @@ export function checkedFiles(root: string): string[] {
     if (found?.isDirectory()) return readdirSync(path.join(root, name)).flatMap((entry) => inside(`${name}/${entry}`))
     return found && /\.(ts|md|yml|sh)$/.test(name) ? [name] : []
   }
-  return looked.flatMap(inside).filter((file) => !leftOut.includes(file)).toSorted()
+  return looked.flatMap(inside).filter((file) => !leftOut.test(file)).toSorted()
 }
 
 /** How many findings each folder at the top, or file there, has; long lines are counted apart. */

@@ -3,7 +3,7 @@ import type { Input } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const dockerImageInput = {
-  help: 'The image of the helper container through which Docker volumes are read and written. It has to have GNU tar and GNU find.',
+  help: 'The image of the helper container that reads and writes Docker volumes. It must have GNU tar and GNU find.',
   expected: 'the name of an image',
   example: 'registry.example.com/debian:bookworm-slim',
   schema: schema.image,

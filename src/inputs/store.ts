@@ -5,7 +5,7 @@ import type { Input, Variables } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const destinationInput = {
-  help: `Where the store is: ${destinationPatterns()}. What each service needs is in docs/stores.md.`,
+  help: `Where the store is: ${destinationPatterns()}. docs/stores.md has the requirements of each service.`,
   expected: destinationExpected(),
   example: 's3://backups/app?region=eu-central-1',
   schema: schema.destination,
@@ -53,7 +53,7 @@ const token = {
 } as const satisfies Input
 
 const timeout = {
-  help: 'How long a request to the store may take, or an upload stand still, before the command fails.',
+  help: 'How long a request to the store may take, or an upload may make no progress, before the command fails.',
   expected: 'a number and a unit (s, m or h), from 1s to 24h',
   example: '5m',
   schema: schema.duration,
@@ -78,7 +78,7 @@ const remote = {
     variable: 'LIFEBOAT_SSH_KEY_PASSPHRASE',
   },
   'ssh-password': {
-    help: 'The password for SSH servers that take one. One in the URL comes before it.',
+    help: 'The password for SSH servers that take one. A password in the URL takes precedence.',
     expected: 'a password',
     example: '${{ secrets.SSH_PASSWORD }}',
     schema: schema.text,

@@ -24,7 +24,7 @@ const volumes = group(
       list: true,
     },
     include: {
-      help: 'Only these files of the volumes, one pattern of gitignore syntax per line; name=PATTERN is for one volume.',
+      help: 'Backs up only files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is for one volume.',
       expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
       example: '*.jpg',
       schema: schema.lines,
@@ -32,7 +32,7 @@ const volumes = group(
       list: true,
     },
     exclude: {
-      help: 'All but these files of the volumes, one pattern of gitignore syntax per line; name=PATTERN is for one volume. A file .lifeboatignore at the top of a volume has more of them.',
+      help: 'Leaves out files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is for one volume. A file .lifeboatignore at the top of a volume adds patterns.',
       expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
       example: 'uploads=cache/',
       schema: schema.lines,
@@ -40,7 +40,7 @@ const volumes = group(
       list: true,
     },
     'on-unreadable': {
-      help: 'What to do about files of a volume that may not be read: fail, or warn and leave them out.',
+      help: 'The reaction to files of a volume that cannot be read: fail, or warn and leave them out.',
       expected: 'fail or warn',
       example: 'warn',
       schema: schema.oneOf('fail', 'warn'),
@@ -53,7 +53,7 @@ const volumes = group(
 const hooks = group(
   {
     'stop-containers': {
-      help: 'Docker containers that are stopped while the backup reads, and started again whatever happens: names, or label=NAME or label=NAME=VALUE, separated by commas or line ends.',
+      help: 'Docker containers that are stopped while the backup reads, and started again in every case: names, or label=NAME or label=NAME=VALUE, separated by commas or line ends.',
       expected: 'names of containers or label=NAME[=VALUE], separated by commas or line ends',
       example: 'app, label=backup=stop',
       schema: schema.containers,
@@ -61,21 +61,21 @@ const hooks = group(
       list: true,
     },
     'stop-mode': {
-      help: 'How stop-containers are stopped: stop, which ends their programs, or pause, which freezes them where they are.',
+      help: 'How stop-containers are stopped: stop ends their programs, pause suspends them.',
       expected: 'stop or pause',
       example: 'pause',
       schema: schema.oneOf('stop', 'pause'),
       default: 'stop',
     },
     'pre-command': {
-      help: 'A shell command that runs before anything is read; the backup fails when it does.',
+      help: 'A shell command that runs before anything is read. If it fails, the backup fails.',
       expected: 'a command for sh',
       example: 'app maintenance on',
       schema: schema.text,
       default: '',
     },
     'post-command': {
-      help: 'A shell command that runs when everything has been read, and in every other case too: when the backup fails, is cancelled or killed.',
+      help: 'A shell command that runs when everything has been read, and also when the backup fails, is cancelled or killed.',
       expected: 'a command for sh',
       example: 'app maintenance off',
       schema: schema.text,
@@ -88,7 +88,7 @@ const hooks = group(
 const dump = group(
   {
     'pg-dump-args': {
-      help: 'More arguments for pg_dump. Those that would change the format or the place of its output are refused; those that leave something out mark the snapshot as partial.',
+      help: 'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments that leave something out mark the snapshot as partial.',
       expected: 'arguments as on a command line',
       example: '--exclude-table-data=public.sessions',
       schema: schema.text,
@@ -103,7 +103,7 @@ const dump = group(
     },
     'allow-pooler': {
       ...flag,
-      help: 'Back up through a pooler in transaction mode. Only for one that resets its sessions after each transaction: the settings of pg_dump stay in other sessions, and break applications that use them.',
+      help: 'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: otherwise the settings of pg_dump stay in sessions of applications, and break them.',
     },
   },
   (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }),
@@ -118,7 +118,7 @@ const sealing = group(
       schema: schema.wholeNumber(1, 19),
       default: '3',
     },
-    jobs: { ...jobs, help: 'How many threads compress and encrypt, beside the one that reads. One keeps up with it at level 3.', default: '1' },
+    jobs: { ...jobs, help: 'How many threads compress and encrypt, in addition to the thread that reads. One is enough for level 3.', default: '1' },
   },
   (values) => ({ level: values['compression-level'], jobs: values.jobs }),
 )
@@ -139,7 +139,7 @@ export const inputs = commandInputs(
       list: true,
     }),
     destinationsRequired: one('destinations-required', {
-      help: 'With several destinations: all, the step fails when one of them could not be reached or written, though the others have the backup; one, it then only warns.',
+      help: 'With several destinations: all fails the step if one of them could not be reached or written, although the others have the backup; one only warns then.',
       expected: 'all or one',
       example: 'one',
       schema: schema.oneOf('all', 'one'),
@@ -147,7 +147,7 @@ export const inputs = commandInputs(
     }),
     set,
     recipients: one('recipients', {
-      help: 'More age recipients that every object is sealed to, so that a lost key is not a lost backup. Give them in every backup: one that is left out cannot open it, which is a warning.',
+      help: 'More age recipients that every object is encrypted to, so that a lost key is not a lost backup. Give them in every backup: a recipient that is left out cannot open it, which causes a warning.',
       expected: 'age recipients (age1…), separated by commas or line ends',
       example: 'age1…, as `lifeboat key new` prints it',
       schema: schema.recipients,
@@ -166,20 +166,20 @@ export const inputs = commandInputs(
       default: '',
     }),
     verify: one('verify', {
-      help: 'How the new snapshot is checked by reading it back: list (everything there, the archive readable), read (every byte), or none.',
+      help: 'How the new snapshot is read back: list (everything is there, the archive is readable), read (every byte), or none.',
       expected: 'none, list or read',
       example: 'list',
       schema: schema.oneOf('none', ...VERIFIABLE),
       default: 'list',
     }),
     checkReused: one('check-reused', {
-      help: 'How much of what the newest backup stored, and this one can reuse, is read back beside it, chosen by chance: a part of its bytes, at least 8 chunks. Damage found is stored anew and reported. If not given, 2%, and at most 64 MiB. 0% reads nothing back, as does a write key, which cannot: then only presence and size are checked.',
+      help: 'How much of the reused data of the newest backup is read back, chosen at random: a part of its bytes, at least 8 chunks. Damaged chunks are stored again and reported. Default: 2%, and at most 64 MiB. With 0%, or with a write key, which cannot read, only presence and size are checked.',
       expected: 'a percentage from 0% to 100%',
       example: '10%',
       schema: schema.percentage,
     }),
     onShrink: one('on-shrink', {
-      help: 'What to do when a database, a table, a volume or a bucket has less than half of what it had in the newest snapshot of the set, or is gone: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. Compared is what had at least 1,000 rows (as the server estimates them), 10 files or 1 MB; partitions that are gone do not count. A write key compares only the size of the whole.',
+      help: 'The reaction to a database, a table, a volume or a bucket that is gone or has less than half of what it had in the newest snapshot of the set: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. Only sources with at least 1,000 rows (as the server estimates them), 10 files or 1 MB are compared; removed partitions do not count. A write key compares only the size of the whole.',
       expected: 'warn or fail',
       example: 'fail',
       schema: schema.oneOf('warn', 'fail'),
@@ -187,7 +187,7 @@ export const inputs = commandInputs(
     }),
     retention: one('retention', {
       ...retentionInput,
-      help: 'Which snapshots of the set to keep; the others are deleted after a backup that was verified, and with them what no snapshot needs any more. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, one third if not given.',
+      help: 'Which snapshots of the set to keep. After a verified backup the others are deleted, and later the data that only they needed. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, by default one third.',
       default: 'none',
     }),
     pruning,

@@ -6,7 +6,7 @@ import type { CheckResult } from './result.ts'
 
 export const check = {
   name: 'check',
-  purpose: 'Check that the backups are fresh: fail, or keep an issue open, when the newest verified one is too old.',
+  purpose: 'Check that the backups are fresh: fail, or keep an issue open, if the newest verified one is too old.',
   inputs,
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
@@ -15,7 +15,7 @@ export const check = {
   text,
   summary,
   outputs: {
-    outcome: { help: 'fresh or stale; failed when it could not be found out.', value: ({ problems }) => (problems.length > 0 ? 'stale' : 'fresh') },
+    outcome: { help: 'fresh or stale; failed if that could not be determined.', value: ({ problems }) => (problems.length > 0 ? 'stale' : 'fresh') },
     problems: { help: 'How many of the conditions are not met.', value: ({ problems }) => `${problems.length}` },
     'issue-url': { help: 'The issue that was opened, updated or closed; empty when there was none.', value: ({ issue }) => issue?.url ?? '' },
     result: asJson('Everything that was found, as JSON.'),

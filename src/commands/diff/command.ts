@@ -6,7 +6,7 @@ import type { DiffResult } from './result.ts'
 
 export const diff = {
   name: 'diff',
-  purpose: 'Tell what is different between two snapshots: tables, settings, files, and how much content they share.',
+  purpose: 'Show the differences between two snapshots: tables, settings, files, and how much content they share.',
   inputs,
   run,
   headline,

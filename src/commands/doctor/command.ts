@@ -7,7 +7,7 @@ import type { DoctorResult } from './result.ts'
 
 export const doctor = {
   name: 'doctor',
-  purpose: 'Try a destination and databases for real, and say what to mend before a backup depends on it.',
+  purpose: 'Test a destination and databases for real, and say what to fix before a backup depends on them.',
   inputs,
   run,
   status: (result) => (ofState(result, 'bad').length > 0 ? 1 : 0),

@@ -9,7 +9,7 @@ export const inputs = commandInputs(
   {
     destination,
     databases: databases('The databases to look at: postgres:// URLs, one per line, each optionally preceded by name=.'),
-    key: optionalKey('Optional: whether it opens the store is tried too.'),
+    key: optionalKey('Optional: doctor also checks that it opens the store.'),
     set,
     clientInstall,
     access: access(),

@@ -15,7 +15,7 @@ export const keyList = {
 
 export const keyAdd = {
   name: 'key add',
-  purpose: 'Let one more passphrase open a store; nothing in it is written anew.',
+  purpose: 'Let one more passphrase open a store; nothing in it is written again.',
   inputs: addInputs,
   run: keyFiles.keyAdd,
   headline: keyAddText,
@@ -24,7 +24,7 @@ export const keyAdd = {
 
 export const keyRemove = {
   name: 'key remove',
-  purpose: 'Take a passphrase away from a store.',
+  purpose: 'Remove a passphrase from a store.',
   inputs: removeInputs,
   run: keyFiles.keyRemove,
   headline: keyRemoveText,

@@ -38,7 +38,7 @@ export const addInputs = commandInputs(
 export const removeInputs = commandInputs(
   {
     passphrase: one('old-passphrase', {
-      help: 'The passphrase to take away: every key file that it opens.',
+      help: 'The passphrase to remove: every key file that it opens.',
       expected: 'a passphrase of at least 16 characters',
       example: 'the passphrase that was used so far',
       schema: schema.text,
@@ -46,7 +46,7 @@ export const removeInputs = commandInputs(
       variable: 'LIFEBOAT_OLD_PASSPHRASE',
     }),
     name: one('name', {
-      help: 'In place of old-passphrase: the key file to take away.',
+      help: 'Instead of old-passphrase: the key file to remove.',
       expected: 'a name that `lifeboat key list` shows',
       example: '87d7b0a058d94072-5f3a9c1e.age',
       schema: schema.text,

@@ -24,7 +24,7 @@ export const unpin = {
 
 export const tag = {
   name: 'tag',
-  purpose: 'Add tags to a snapshot, or take some away.',
+  purpose: 'Add tags to a snapshot, or remove some.',
   inputs: tagInputs,
   run: label.tag,
   headline,

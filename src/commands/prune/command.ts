@@ -6,7 +6,7 @@ import type { PruneResult } from './result.ts'
 
 export const prune = {
   name: 'prune',
-  purpose: 'Delete the backups of a set that a retention policy does not keep, and what no backup needs any more.',
+  purpose: 'Delete the backups of a set that a retention policy does not keep, and unreferenced data.',
   inputs,
   run,
   headline,

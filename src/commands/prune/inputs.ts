@@ -9,7 +9,7 @@ import { access, destination, requireStore } from '../../inputs/store.ts'
 export const inputs = commandInputs(
   {
     destination,
-    key: requiredKey(`${encryptionKey.help} A write key will do: nothing is decrypted.`),
+    key: requiredKey(`${encryptionKey.help} A write key is enough: nothing is decrypted.`),
     set,
     retention: one('retention', {
       ...retentionInput,
@@ -20,14 +20,14 @@ export const inputs = commandInputs(
     }),
     dryRun: one('dry-run', { ...flag, help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
     maxDelete: one('max-delete', {
-      help: 'Delete nothing when more snapshots of the set would go than so many, or so large a part of them.',
+      help: 'Delete nothing if more snapshots of the set would be deleted than this number, or this part of them.',
       expected: 'a number, or a percentage from 0% to 100%',
       example: '10',
       schema: schema.most,
       default: '50%',
     }),
     pruning,
-    force: one('force', { ...flag, help: 'Prune all the same where max-delete, prune-min-size or missing snapshots would not let it.' }),
+    force: one('force', { ...flag, help: 'Prune also if max-delete, prune-min-size or missing snapshots would prevent it.' }),
     access: access('For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.'),
     timeZone: retentionTimeZone,
   },

@@ -12,7 +12,7 @@ import { volumeSecrets } from '../../inputs/volumes.ts'
 const databaseUrl = { ...databaseInput, help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.' } as const
 
 const target = {
-  help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, each made if it is not there; or, for what was one, s3://BUCKET/PREFIX, a bucket.',
+  help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, each created if it is missing; or, for the objects of a bucket, s3://BUCKET/PREFIX.',
   expected: 'a path that begins with / or ./, docker: and the name of a volume, ssh://USER@HOST/PATH or s3://BUCKET/PREFIX',
   example: '/srv/app/uploads',
   schema: schema.volumePlace,
@@ -33,7 +33,7 @@ export const inputs = commandInputs(
       schema: schema.text,
     }),
     mode: one('mode', {
-      help: 'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is there, a database in one transaction, a volume once the new content is extracted. overwrite: over the files of a volume, what else is there stays.',
+      help: 'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is there, a database in one transaction, a volume after the new content has been extracted. overwrite: extract over the files of a volume; other files stay.',
       expected: 'empty, create, clean or overwrite',
       example: 'create',
       schema: schema.oneOf('empty', 'create', 'clean', 'overwrite'),
@@ -60,7 +60,7 @@ export const inputs = commandInputs(
         rewrite: { ...flag, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
         'delete-extra': { ...flag, help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With mode overwrite.' },
         owners: {
-          help: 'Whom the restored files of a volume belong to: the users with the same number, those with the same name, or (none) whoever restores. The first two need root.',
+          help: 'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the same names; none, the user who restores. The first two need root.',
           expected: 'number, name or none',
           example: 'none',
           schema: schema.oneOf('number', 'name', 'none'),
@@ -93,7 +93,7 @@ export const inputs = commandInputs(
           example: 'schema',
           schema: schema.oneOf('schema', 'data'),
         },
-        'no-owner': { ...flag, help: 'Leave out who owns what: everything belongs to the user who restores.' },
+        'no-owner': { ...flag, help: 'Leave out owners: everything belongs to the user who restores.' },
         'no-privileges': { ...flag, help: 'Leave out GRANT and REVOKE.' },
         'no-tablespaces': { ...flag, help: 'Put everything into the default tablespace.' },
         'disable-triggers': { ...flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. Needs a superuser.' },

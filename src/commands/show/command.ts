@@ -6,7 +6,7 @@ import { show as run } from './show.ts'
 
 export const show = {
   name: 'show',
-  purpose: 'Tell everything that is known of one snapshot.',
+  purpose: 'Show everything that is known of one snapshot.',
   inputs,
   run,
   headline,

@@ -6,7 +6,7 @@ import { stats as run } from './stats.ts'
 
 export const stats = {
   name: 'stats',
-  purpose: 'Tell what the snapshots of a store take, what is saved, and how that grows.',
+  purpose: 'Show how much space the snapshots of a store take, how much is saved, and how that grows.',
   inputs,
   run,
   headline,

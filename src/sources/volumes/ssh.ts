@@ -6,7 +6,7 @@ import { endWithin, lostError, openSsh, SOCKET, type SshContext, type SshProgram
 import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 import { targetFolder } from './target.ts'
 
-/** A folder of another machine. One connection serves all programs that are started there. `target`: it is made where there is none. */
+/** A folder of another machine. One connection serves all programs that are started there. `target`: it is created if it is missing. */
 export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...context }: SshContext & { target: boolean }): Promise<{ site: Site; release(): Promise<void> }> {
   const ssh = await openSsh(given, access, ['-M', '-S', SOCKET], context)
   const site: Site = {
