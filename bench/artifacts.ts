@@ -1,4 +1,4 @@
-// What daily backups into GitHub artifacts take, against an emulator of GitHub's services: 30 days of a 300 MB database, 1 % of its rows
+// The cost of daily backups into GitHub artifacts, against an emulator of GitHub's services: 30 days of a 300 MB database, 1 % of its rows
 // changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [typical|scattered].
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -47,7 +47,7 @@ try {
     github.offset = day * DAY
     if (day > 0) rows.change(0.01)
     const { bytes } = rows
-    // What `pg_dump -Fc` stores at its default level.
+    // The size that `pg_dump -Fc` stores at its default level.
     if (day === 0 || day === days - 1) dumps.push((await promisify(gzip)(bytes, { level: 6 })).length)
     const started = performance.now()
     const calls = github.calls.length

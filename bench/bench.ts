@@ -96,7 +96,7 @@ async function firstBackup(program: Program, database: string): Promise<Sample> 
   return sample
 }
 
-/** Into a copy of the store that the first backup made; in the same place, since borg minds. */
+/** Into a copy of the store that the first backup made; in the same place, because borg checks the place. */
 async function secondBackup(program: Program, database: string): Promise<Sample> {
   rmSync(store, { recursive: true, force: true })
   execFileSync('cp', ['-a', kept(program), store])

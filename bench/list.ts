@@ -1,4 +1,4 @@
-// How long `list`, `stats` and `show` take over a store of many snapshots, in a folder: the built program, started anew for each.
+// How long `list`, `stats` and `show` take over a store of many snapshots, in a folder: the built program, started once for each.
 // Run by hand: npm run bench:list -- [snapshots] [chunks of each] [folder].
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

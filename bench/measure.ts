@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 
-/** What one run of a program took, from its start to its exit. */
+/** The cost of one run of a program, from its start to its exit. */
 export interface Measurement {
   seconds: number
   /** User and system time of the program and of all it started; the database server's is not in it. */

@@ -9,7 +9,7 @@ export interface Sample extends Measurement {
   added: number
 }
 
-/** What was measured, a sample for each round. */
+/** The measurements, a sample for each round. */
 export class Samples {
   readonly #samples = new Map<string, Sample[]>()
 

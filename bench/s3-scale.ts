@@ -24,7 +24,7 @@ export interface Where {
   tell: (line: string) => void
 }
 
-/** What a person gives for a bucket of a service on loopback; the secret goes by the environment. */
+/** The destination of a bucket of a service on loopback; the secret is in the environment. */
 export function addressOf(endpoint: string, bucket: string, prefix = ''): string {
   return `s3://${bucket}/${prefix}?endpoint=${endpoint}&path-style=true`
 }

@@ -1,4 +1,4 @@
-// What planning and carrying out a prune takes of a set of 10,000 snapshots in a store of 1,000,000 chunk objects, in a folder.
+// The cost of planning and carrying out a prune of a set of 10,000 snapshots in a store of 1,000,000 chunk objects, in a folder.
 // Run by hand: npm run bench:scale -- [snapshots] [chunks] [folder].
 // oxlint-disable-next-line import/no-unassigned-import -- the program's own settings of the process, which its memory depends on
 import '../src/process/v8-flags.ts'

@@ -36,7 +36,7 @@ const expressions: readonly { pattern: RegExp; instead: string }[] = [
 ]
 
 /** A sentence that begins with a relative clause in place of a noun; a question is none. */
-const RELATIVE = /^(What|Whatever|Who|Whoever|Whom|That which) (?![^.!]*\?)/
+const RELATIVE = /^(What|Whatever|Who|Whoever|Whom|That which) (?!to |[^.!]*\?)/
 
 const LONGEST = 140
 const SHORTER = `at most ${LONGEST}`

@@ -65,7 +65,7 @@ async function story(): Promise<void> {
   tell(`${formatBytes(second.size)} dumped, ${formatBytes(second.added)} stored (${formatShare(second.added, second.size)}), in ${formatSeconds(second.seconds)}`)
   tell(`${second.chunks} chunks: ${second.chunks - second.newChunks} known, ${second.newChunks} new, of these ${second.deltaChunks} stored as differences`)
 
-  heading('What the store holds')
+  heading('The backups in the store')
   tell(await lifeboat(['list', '--destination', destination], environment('shop')))
 
   heading('Every byte of the second read back and checked')

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Unpacks packages of another suite of this distribution, with all they depend on, into a folder, and leaves the system
-# as it is. No root needed. Takes the first SUITE that has PACKAGE in version MINIMUM or newer:
+# unchanged. No root needed. Takes the first SUITE that has PACKAGE in version MINIMUM or newer:
 #   [PROGRAMS="PROGRAM..."] scripts/private-root.sh FOLDER "PACKAGE [MORE...]" MINIMUM SUITE...
-# The PROGRAMS in FOLDER/usr/bin (the package's own name unless told) and those in FOLDER/usr/lib/postgresql/*/bin then run with
+# The PROGRAMS in FOLDER/usr/bin (default: the package's own name) and those in FOLDER/usr/lib/postgresql/*/bin then run with
 # the folder's own loader and libraries, since a newer program wants a newer libc than the system's.
 set -euo pipefail
 folder=$1 packages=$2 package=${2%% *} minimum=$3
@@ -73,7 +73,7 @@ WRAPPER
 is_program() { [ -f "$1" ] && [ ! -L "$1" ] && [ "$(head -c 4 "$1" | tail -c 3)" = ELF ]; }
 for program in "$work"/usr/lib/postgresql/*/bin/*; do ! is_program "$program" || wrap "$program" ../../../../..; done
 for program in ${PROGRAMS:-$package}; do ! is_program "$work/usr/bin/$program" || wrap "$work/usr/bin/$program" ../..; done
-# What else came along cannot run from here, and takes room.
+# The other programs cannot run from here, and take space.
 for program in "$work"/usr/bin/* "$work"/usr/sbin/*; do [[ " ${PROGRAMS:-$package} " == *" ${program##*/} "* ]] || rm -rf "$program"; done
 rm -rf "$work"/usr/lib/python3* "$work"/usr/share/{ceph,perl,python3,zoneinfo}
 

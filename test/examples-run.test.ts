@@ -97,7 +97,7 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
   expect(failures(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([])
   expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
-  // What it was restored into is not empty any more.
+  // The target is not empty any more.
   expect(statuses(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([0, 1])
 })
 

@@ -40,7 +40,7 @@ function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record
   return Object.fromEntries(Object.entries(given ?? {}).map(([name, value]) => [name, String(value).replaceAll(/\$\{\{.*?\}\}/g, (expression) => stand(name, expression))]))
 }
 
-/** What a step of a workflow has without asking for it. */
+/** The variables that every step of a workflow has. */
 const WORKFLOW = { GITHUB_REPOSITORY: 'octo/shop', GITHUB_TOKEN: 'a token' }
 
 test('there are examples for every occasion, and one in the README', () => {

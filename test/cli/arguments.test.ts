@@ -17,7 +17,7 @@ test('an input that is given with its name and without it is given twice', () =>
   expect(() => read('a', '--from', 'b')).toThrow('--from is given 2 times')
 })
 
-test('without a positional input every value needs its name, and is not shown, for it may be a secret', () => {
+test('without a positional input every value needs its name, and is not shown, because it may be a secret', () => {
   expect(() => readArguments('list', [['set', input('list', 'set')]], [], ['hunter22'])).toThrow('Unexpected argument 1, which may be a secret and is not shown')
 })
 

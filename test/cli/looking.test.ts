@@ -102,7 +102,7 @@ test('diff tells what was added, removed and changed between two snapshots, and 
   expect((await lifeboat(['diff', ids[1], 'latest', '--set', 'app'])).out).toMatch(/^files \(directory\): \d+\.\d+ kB\n {2}identical, byte for byte$/m)
 }, 60_000)
 
-test('a pin is made, listed, and stands in the way of forget; stats count; force forgets', async () => {
+test('a pin is made, listed, and prevents forget; stats count; force forgets', async () => {
   const pinned = await lifeboat(['pin', ids[0]])
   expect(pinned).toMatchObject({ status: 0, err: '', out: expect.stringContaining(`Snapshot ${ids[0]} of set app is pinned, tagged #nightly.`) })
   expect((await lifeboat(['tag', ids[0], 'kept', 'release=1', '--remove', 'nightly'])).out).toContain('is pinned, tagged #kept #release=1')

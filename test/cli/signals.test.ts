@@ -39,7 +39,7 @@ test('an error that nobody catches ends the work as a failure, and staging is re
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('what runs staged that were killed is removed by the next, but not what one stages that still runs, nor what may be of another container', async () => {
+test('a run removes the staging of killed runs, but not that of a run that still works, nor that of other containers', async () => {
   const living = spawn(process.execPath, [path.join(import.meta.dirname, 'waiting.ts'), folder, 'stops'], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(living.stdout, 'data')
   const [staged = ''] = readdirSync(folder)

@@ -46,7 +46,7 @@ async function strangersKey() {
 
 const bodyOf = (parts: Buffer) => parts.toString().slice(parts.indexOf('\n') + 1)
 
-/** What each attacker uploads, and the warning that every command gives of it. */
+/** The upload of each attacker, and the warning that every command gives of it. */
 const attacks: [string, () => Promise<unknown>, RegExp][] = [
   [
     "the artifact of a fork's pull request with the newest name, shadowed chunks and a poisoned recover.sh",

@@ -24,7 +24,7 @@ function keyFilesIn(files: Files): [string, Buffer][] {
   return Object.entries(files).filter(([name]) => name.startsWith('keys/'))
 }
 
-test('a backup with a passphrase writes the key file anew, and it opens what later backups make, when all earlier ones are gone', async () => {
+test('a backup with a passphrase writes the key file again, and it opens later backups when all earlier ones are gone', async () => {
   const before = keyFilesIn(await jobs.files())
   expect(before).toHaveLength(1)
   jobs.change()

@@ -15,7 +15,7 @@ let github: GitHub
 let jobs: Jobs
 const ids: string[] = []
 
-/** Of four backups the second leans on the first; the third stores all anew, for the first will expire too soon, and the fourth leans on that. */
+/** Four backups: the second depends on the first; the third stores everything again, because the first will expire too soon; the fourth depends on the third. */
 beforeAll(async () => {
   github = await GitHub.start()
   jobs = new Jobs(github, 'octo/shop')

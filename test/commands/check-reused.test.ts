@@ -22,7 +22,7 @@ beforeAll(async () => {
   original = path.join(folder, 'original')
   mkdirSync(path.join(folder, 'volume'))
   writeFileSync(path.join(folder, 'volume/file'), noise('never changes', 3_000_000))
-  // What was modified a moment ago is read again in any case.
+  // Files that were modified a moment ago are read again in any case.
   const past = new Date('2026-01-01T00:00:00Z')
   for (const name of ['volume/file', 'volume']) utimesSync(path.join(folder, name), past, past)
   first = (await backup({}, original)).result.snapshot
@@ -54,7 +54,7 @@ function flipBit(store = root, object = key()): void {
 
 const verified = async (snapshot: string, store = root) => (await dispatched('verify', { ...given(store), snapshot, level: 'read' }, now(), environment())).result.result
 
-test('what a backup reuses is read back: a damaged chunk is reported and stored anew in the same backup, and earlier ones are known to be damaged', async () => {
+test('a backup reads back the data it reuses: a damaged chunk is reported and stored again in the same backup, and earlier ones are known to be damaged', async () => {
   flipBit()
   const { result, text, warnings } = await backup()
   expect(result.checked).toMatchObject({ damaged: 1 })
@@ -69,7 +69,7 @@ test('what a backup reuses is read back: a damaged chunk is reported and stored 
   expect(await verified(first)).toBe('failed')
 })
 
-test('without damage every chunk of a small backup is read, and nothing is stored anew', async () => {
+test('without damage every chunk of a small backup is read, and nothing is stored again', async () => {
   const { result, text, warnings } = await backup()
   const entries = await entriesOf(new FileStore(original), first)
   expect(result.checked).toEqual({ chunks: entries.length, bytes: entries.reduce((sum, [, , stored]) => sum + stored, 0), damaged: 0 })
@@ -154,7 +154,7 @@ test('a write key reads nothing back, and says so', async () => {
   expect(text).toContain('a write key cannot read it back')
 })
 
-test('with several destinations each is read, and what is damaged in one of them is stored anew in all', async () => {
+test('with several destinations each is read, and a chunk that is damaged in one of them is stored again in all', async () => {
   const other = `${root}-other`
   cpSync(original, other, { recursive: true })
   flipBit(other)

@@ -164,7 +164,7 @@ test('an issue whose answer was lost is not opened twice, and what a stranger op
   expect(github.issues.open().map(({ user }) => user.login)).toEqual(['stranger', 'github-actions[bot]'])
 })
 
-test('what the token may not do is said, with the permission that is missing', async () => {
+test('a token without a permission is an error that names the missing permission', async () => {
   await snapshot('app', 30)
   expect(await failure({ issue: 'true' }, inRepository(github.token()))).toMatch(/the token may not write .*\/issues on GitHub \(status 403\)\nhint: .*issues: write/)
   github.issues.enabled = false

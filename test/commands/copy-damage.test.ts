@@ -58,7 +58,7 @@ test('a copy names the snapshots that need a damaged object, and the copied stor
   expect([...(await readProofs(to, keys, { onDamaged: () => undefined })).values()].flat().map(({ result: said }) => said)).toEqual(['failed'])
 })
 
-test('what is known goes along with one snapshot alone, and once: the next copy writes no more proofs', async () => {
+test('a copy carries known damage with one snapshot only, and once: the next copy writes no more proofs', async () => {
   await damage()
   expect((await copy({ snapshot: ids[1]! })).result.snapshots).toMatchObject([{ snapshot: ids[1], damaged: expect.stringMatching(isThereDamaged) }])
   expect(await knownIn(to)).toEqual([shared])

@@ -131,7 +131,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     expect((await run('check')).result.problems).toEqual([expect.stringContaining(ids[2]!), expect.stringContaining('no snapshot is verified and whole')])
   })
 
-  test('the next backup stores it anew, and is the one that all of them name from then on', async () => {
+  test('the next backup stores it again, and all commands name that backup from then on', async () => {
     const { result } = await dispatched('backup', { ...given(), volumes: `large=${folder}/large\nsmall=${folder}/small`, 'client-install': 'never', verify: 'read' }, now(), { variables: process.env, temporary: path.join(folder, 'tmp') })
     expect((await run('check')).result).toMatchObject({ problems: [], sets: [{ verified: { snapshot: result.snapshot } }] })
     const listed = (await run('list')).result

@@ -44,7 +44,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 
 const files = (): string[] => readdirSync(path.join(store, 'keys')).toSorted()
 
-/** What is read back with a key. */
+/** The content, read back with a key. */
 async function readWith(encryptionKey: string, id: string): Promise<Buffer> {
   const reading = new FileStore(store)
   const snapshot = await findSnapshot(reading, await openKeys(encryptionKey, { store: reading, create: false }), 'app', { kind: 'id', id })
@@ -52,7 +52,7 @@ async function readWith(encryptionKey: string, id: string): Promise<Buffer> {
   return Buffer.concat(await all(new Reader(reading, snapshot.keys, snapshot.header.chunks).stream(manifest.sources[0]!.streams[0]!)))
 }
 
-test('a passphrase is exchanged: the new one reads old snapshots and makes new ones, the old one opens nothing, and no data is written anew', async () => {
+test('a passphrase is exchanged: the new one reads old snapshots and makes new ones, the old one opens nothing, and no data is written again', async () => {
   const before = await backUp({ folder: store, encryptionKey: first, sources, time: new Date('2026-11-20T02:00:00Z') })
   const data = (): string[] => ['chunks', 'snapshots'].flatMap((name) => readdirSync(path.join(store, name), { recursive: true }).map(String)).toSorted()
   const untouched = data()
@@ -90,7 +90,7 @@ test('recover.sh asks for each passphrase of the key until one opens it', async 
   expect((await recoverOnTerminal(store, ['extract', id, 'app.dump', '-o', path.join(folder, 'no')], third)).status).toBe(1)
 }, 60_000)
 
-test('what is listed: names, keys, times, and which a passphrase opens', async () => {
+test('the list has names, keys, times, and which a passphrase opens', async () => {
   await backUp({ folder: store, encryptionKey: first, sources })
   await key('add', { 'encryption-key': first, 'new-passphrase': second })
   const { keys } = await key('list')
@@ -130,7 +130,7 @@ test('an identity gets a passphrase, and stays a way in when that is taken away'
   expect((await key('remove', { 'encryption-key': identity, 'old-passphrase': second })).left).toEqual([])
 })
 
-test('what cannot be added, and why', async () => {
+test('passphrases that cannot be added, and why', async () => {
   await backUp({ folder: store, encryptionKey: identity, sources })
   const added = (raw: Record<string, string>) => refusal(key('add', { 'encryption-key': identity, 'new-passphrase': second, ...raw }))
   expect(await added({ 'encryption-key': (await newIdentity()).identity })).toMatch(/no snapshot of file:\S+ is of the key given/)

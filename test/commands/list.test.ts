@@ -82,7 +82,7 @@ test('with a policy each is listed with the reasons to keep it or to let it go, 
   expect(aged.map(({ expires }) => expires)).toEqual([undefined, undefined, '2026-11-21T02:00:00.000Z', undefined, undefined])
 })
 
-test('without a key the list shows what the store claims, and says that nothing vouches for it', async () => {
+test('without a key the list shows what the store claims, and says that it is not authenticated', async () => {
   const { result, text } = await list({ set: 'app' }, '')
   expect(result.snapshots).toHaveLength(5)
   expect(result.snapshots[4]).toMatchObject({ authentic: false, pinned: true, tags: ['before-2.0'], size: 100_000 })

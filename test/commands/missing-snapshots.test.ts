@@ -173,7 +173,7 @@ test('snapshots that were deleted by prunes and by forget are not missed', async
   expect(objects('chunks')).toHaveLength(2)
 })
 
-test('what others wrote about snapshots that never were stops no prune', async () => {
+test('forged proofs of snapshots that never existed stop no prune', async () => {
   const store = new FileStore(root)
   await prove(store, 'app', '20200101T000000Z-00000000', otherKeys)
   // Genuine bytes in the name of another snapshot.

@@ -81,7 +81,7 @@ test('deletes nothing when more would go than max-delete allows, unless forced',
   expect(left()).toEqual(ids.slice(0, 1))
 })
 
-test('deletes nothing when the newest backup is much smaller than the one before, unless told otherwise', async () => {
+test('deletes nothing by default when the newest backup is much smaller than the one before', async () => {
   const small = (await backUp({ store: new FileStore(root), time: new Date(NEWEST + 60_000) }, { app: noise('small', 900) })).id
   await expect(run()).rejects.toThrow('the newest backup of set app has 900 bytes, less than 50 % of the 2000 of the one before')
   expect(left()).toEqual([small, ...ids])

@@ -57,7 +57,7 @@ test('an empty store has figures too', async () => {
   expect((await stats()).text).toContain('1 snapshot of 0 B takes 0 B')
 })
 
-test('what one snapshot lists twice, under two marks, is two objects of one chunk', () => {
+test('a chunk that one snapshot lists twice, under two marks, is two objects of one chunk', () => {
   const tally = new Tally()
   const id = 'a'.repeat(64)
   tally.add({ size: 100, chunks: [[id, 100, 40, null, '00000001'], ['b'.repeat(64), 50, 10, 0, '00000002']] })

@@ -39,7 +39,7 @@ test('a store that gives back other bytes than it was given is not one to back u
   expect(await states(store)).toMatchObject({ get: 'bad' })
 })
 
-test('what a store does not list at once, and does not delete, is found out', async () => {
+test('doctor notices a store that does not list an object at once, or does not delete it', async () => {
   const real = fresh()
   const lagging: Store = { ...through(real, (_, __, perform) => perform()), async *list() {}, delete: async () => undefined }
   expect(await states(lagging)).toMatchObject({ put: 'good', find: 'warning', delete: 'bad' })

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(() => runs.close())
 
-test('what one run backs up others list, verify and restore; nothing else is asked of the services than is made to fail below', async () => {
+test('other runs list, verify and restore the backup of a run; the services get no other requests than those that fail below', async () => {
   const { server, github } = runs
   const repository = runs.copy()
   const backup = await runs.run('backup', repository)

@@ -36,7 +36,7 @@ test('a store is copied with its key, day by day, and restored when the first is
   expect(await server.sql(count, 'restored')).toBe(await server.sql(count, 'shop'))
 })
 
-test('what cannot be copied is told, in outputs and summary too, and the status is 1', async () => {
+test('a snapshot that cannot be copied is named, in outputs and summary too, and the status is 1', async () => {
   await sandbox.backup()
   const chunks = path.join(sandbox.store, 'chunks')
   rmSync(chunks, { recursive: true })

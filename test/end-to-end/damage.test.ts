@@ -76,7 +76,7 @@ async function expectRefused(level: 'list' | 'read', problem: RegExp): Promise<v
   for (const as of both) expectFailure(await sandbox.run('restore', target, { as }), 1, problem, /./)
 }
 
-/** The next backup stores what it can tell is damaged anew, though nothing has changed in the database. */
+/** The next backup stores chunks that are known to be damaged again, although nothing has changed in the database. */
 async function expectHealed(): Promise<void> {
   const { snapshot } = await sandbox.backup({ ...given, verify: 'read' })
   expect(await verify('read')).toMatchObject({ status: 0, result: 'verified', snapshot })
@@ -111,7 +111,7 @@ describe('a chunk', () => {
     await expectHealed()
   })
 
-  test('found damaged is stored anew even by a runner whose key reads nothing', async () => {
+  test('found damaged is stored again even by a runner whose key reads nothing', async () => {
     flipBit(objectOf(inTheMiddle()))
     expect(await verify('read')).toMatchObject({ status: 1 })
     const { snapshot } = await sandbox.backup({ ...given, 'encryption-key': await writeKeyOf(sandbox.key, undefined), verify: 'none' })

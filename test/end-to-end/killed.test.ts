@@ -29,7 +29,7 @@ function tampered(call: string, how: string, count: number | string): Promise<En
 const chunks = (): string[] => Object.keys(contentOf(sandbox.store)).filter((file) => file.startsWith('chunks/'))
 const snapshots = (): string[] => Object.keys(contentOf(sandbox.store)).filter((file) => file.startsWith('snapshots/'))
 
-/** What was there is still there; whatever the store holds now can be read, and a backup succeeds. */
+/** All earlier objects are still there, everything in the store can be read, and a backup succeeds. */
 async function expectUsable(before: Record<string, string>): Promise<void> {
   expect(contentOf(sandbox.store)).toMatchObject(withoutNotes(before))
   const committed = snapshots().filter((file) => !(file in before))

@@ -58,7 +58,7 @@ describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
   }, 180_000)
 })
 
-describe('what is restored', () => {
+describe('a restored database', () => {
   let server: Server
   beforeAll(async () => {
     server = await startServer(15)
@@ -158,7 +158,7 @@ describe('what is restored', () => {
     expect(await compareDatabases({ server, database: 'shop' }, { server, database: 'unlocked' })).toEqual([])
   })
 
-  test('what a write key has backed up, deduplicated, by the identity it came from', async () => {
+  test('a backup with a write key, deduplicated, by the identity it came from', async () => {
     await server.createDatabase('noise')
     await loadIncompressible(server, 'noise', 8)
     const sandbox = await open(server.url('noise'))

@@ -195,7 +195,7 @@ interface Step {
   summary?: string
 }
 
-/** What is in a folder: mode and SHA-256 of every file. */
+/** The content of a folder: mode and SHA-256 of every file. */
 export function contentOf(folder: string): Record<string, string> {
   if (!existsSync(folder)) return {}
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory())

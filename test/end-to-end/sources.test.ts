@@ -73,7 +73,7 @@ describe.each(both)('a source that is out of reach (%s)', (as) => {
   })
 })
 
-/** What the distribution has installed is hidden but for 15. */
+/** The client programs of the distribution are hidden, except those of 15. */
 const only15 = (folder: string): string[] =>
   mounting('mount --rbind "$1" "$2/15"; [ ! -d /usr/lib/postgresql ] || mount --rbind "$2" /usr/lib/postgresql', path.dirname(clientDirectory(15)), folder)
 

@@ -51,7 +51,7 @@ test('the doctor looks at databases through it', async () => {
   expect([status, out]).toEqual([0, expect.stringMatching(/ok +session +one session, one server process/)])
 })
 
-test('what the SSH server cannot or may not reach is told as such', async () => {
+test('an address that the SSH server cannot or may not reach is named as the reason', async () => {
   const refused = await sandbox.run('backup', { ...through(), 'database-url': server.url('shop').replace(String(server.port), '1') }, access())
   expectFailure(refused, 1, new RegExp(`${bastion.user}@127.0.0.1:${bastion.port} cannot connect to 127.0.0.1:1: connect failed: Connection refused`), /that the SSH server knows/)
   const forbidden = await sandbox.run('backup', { ...through(), 'database-url': server.url('shop').replace('127.0.0.1', '127.0.0.2') }, access())

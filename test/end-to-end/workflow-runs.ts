@@ -103,7 +103,7 @@ export class WorkflowRuns {
   }
 }
 
-/** What a step that failed said, its hint with it; undefined of one that did not. Throws for a step that ended otherwise, left something, or said it badly. */
+/** The error of a failed step, with its hint; undefined if it did not fail. Throws if the step ended in another way, left something behind, or printed the error badly. */
 export function problemOf({ status, signal, log, outputs, summary, left }: Ran): string | undefined {
   expect([signal, left]).toEqual([null, []])
   const errors = [...log.matchAll(/^::error title=[^:]*::(.*)$/gm)].map((match) => match[1]!.replaceAll('%0A', '\n'))

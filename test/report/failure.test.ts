@@ -22,7 +22,7 @@ test('several errors at once are all told, and a circle of causes ends', () => {
   expect(failureOf(new AggregateError([circle, new Error('c')], 'two things failed')).causes).toEqual(['b', 'c'])
 })
 
-test('what is thrown need not be an error', () => {
+test('a thrown value need not be an error', () => {
   expect(failureText(failureOf('just text'))).toContain('error: just text')
   expect(failureText(failureOf(undefined))).toContain('error: ')
 })

@@ -33,6 +33,6 @@ test('columns line up', () => {
   expect(formatColumns([['a', 'bb', ''], ['ccc', 'd', 'e']], ' ')).toBe(' a    bb\n ccc  d   e')
 })
 
-test.each([[59, '59 s'], [60, '1 min'], [7199, '119 min'], [7200, '2 h'], [48 * 3600 - 1, '47 h'], [48 * 3600, '2 days'], [-5, '0 s']])('what is %d seconds old is %s old', (seconds, text) => {
+test.each([[59, '59 s'], [60, '1 min'], [7199, '119 min'], [7200, '2 h'], [48 * 3600 - 1, '47 h'], [48 * 3600, '2 days'], [-5, '0 s']])('an age of %d seconds is shown as %s', (seconds, text) => {
   expect(formatAge('2026-11-20T02:00:00Z', new Date(Date.parse('2026-11-20T02:00:00Z') + seconds * 1000))).toBe(text)
 })

@@ -31,7 +31,7 @@ test('a secret that contains another leaves nothing behind, whichever is known f
   expect(redaction.apply('a secret and more')).toBe('a ***')
 })
 
-test('whoever is told of secrets hears of each once, and of none that is too short to hide', () => {
+test('each secret is passed on once, and none that is too short to hide', () => {
   const told: string[] = []
   const redaction = new Redaction((secret) => told.push(secret))
   for (const secret of ['long enough', 'long enough', 'abc', '']) redaction.add(secret)

@@ -7,7 +7,7 @@ const result: RestoreResult = {
 const text = (more: Partial<RestoreResult>): string => restoreText({ ...result, ...more }, { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC' })
 const summary = (more: Partial<RestoreResult>): string => restoreSummary({ ...result, ...more }, { action: 'o/lifeboat', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: new Date('2026-11-21') })
 
-test('what came with a selection, what stayed, and what was left out and why, is said', () => {
+test('the text names the additions to a selection, the kept objects, and the omitted ones with the reason', () => {
   const selection = { added: ['type app.status'], kept: ['schema app'], leftOut: [{ what: 'foreign key app.orders of_tenant', why: 'table app.tenants is not selected' }] }
   expect(text({ selection })).toContain('\n  Restored too, as the selection depends on it: type app.status.\n')
   expect(text({ selection })).toContain('  Left as the target has it, though the selection depends on it: schema app.\n')

@@ -64,7 +64,7 @@ const summaries: Record<string, string> = {
   list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed.map((one, index) => (index === 0 ? { ...one, damage: HOSTILE } : one)), unsound: [{ snapshot: listed[0]!.id, why: `${HOSTILE}${LONG}` }], restorable: listed[1]!.id }, context),
 }
 
-/** What is wrong with a page: errors, scripts and links that came with names, boxes wider than the page, text that is still markup. */
+/** The faults of a page: errors, scripts and links that came with names, boxes wider than the page, text that is still markup. */
 async function faults({ page, problems }: ShownPage): Promise<string[]> {
   const found: string[] = await page.evaluate(`[
     ...[...document.querySelectorAll('body a:not([href="https://github.com/someone/something/actions/runs/1234567"]), body img, body script:not([src]), body iframe, [onerror]')].filter((e) => e.textContent.includes('evil') || e.tagName !== 'SCRIPT').map((e) => 'element ' + e.outerHTML),

@@ -28,7 +28,7 @@ const verify: VerifyResult = { snapshot: backup.snapshot, set: 'app', time: back
 const listed = { pinned: false, authentic: true, verified: false, proofs: [] }
 const listing = { store: 'file:/b', listed: '2026-11-20T05:00:00.000Z', unsound: [] }
 
-/** What a hostile name would need to become markup: none of it may be left as it is. */
+/** The characters that a hostile name needs to become markup: none of them may stay. */
 const MARKUP = /[<>|`*_[\]{}~!\\#@"']/
 
 test("a backup's summary says what was stored and how to restore that very snapshot", () => {
@@ -145,7 +145,7 @@ test.each([
   expect(failureSummary('backup', { message: 'x', causes: [], status: 1 }, newestSentence(newest, context))).toContain(sentence)
 })
 
-test('what could not be verified is neither a success nor a failure', () => {
+test('a backup that could not be verified is neither a success nor a failure', () => {
   expect(failureSummary('backup', { message: 'x', causes: [], status: 3 })).toMatch(/^### ⚠️ Lifeboat: the backup could not be verified\n/)
 })
 

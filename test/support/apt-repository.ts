@@ -8,7 +8,7 @@ import { clientDirectory, type Major, run } from './client-programs.ts'
 
 /** A Debian archive on loopback, signed with a throw-away key. */
 export interface AptRepository {
-  /** What a source of it names: `http://127.0.0.1:<port>/debian`. */
+  /** The URL of its source: `http://127.0.0.1:<port>/debian`. */
   readonly uri: string
   /** The public key in ASCII armour, and a file with it. */
   readonly key: string

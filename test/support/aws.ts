@@ -5,13 +5,13 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { startCeph } from './ceph.ts'
 import { clientOf } from './s3-place.ts'
 
-/** What a job sees of GitHub's identity provider and of Amazon: an emulated token service for both, and buckets of Ceph. */
+/** GitHub's identity provider and Amazon, as a job sees them: an emulated token service for both, and buckets of Ceph. */
 export interface Aws {
   /** The role that the emulated token service gives credentials of. */
   role: string
   /** Of a job that may ask for its own identity. */
   identity: Record<string, string>
-  /** What brings Amazon's client to these services in place of Amazon's. */
+  /** The variables that make Amazon's client use these services. */
   services: Record<string, string>
   /** How often credentials were asked for. */
   exchanges(): number

@@ -20,7 +20,7 @@ export interface GivenBackup {
   time?: Date
   /** Streams by the name of their source. */
   sources: Record<string, GivenStream[]>
-  /** What they are, where they are no databases. */
+  /** Their kinds, if they are not databases. */
   kind?: Pick<SourceRecord, 'kind' | 'facts'>
 }
 

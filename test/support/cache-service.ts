@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 /** The part of GitHub's cache service that @actions/cache asks for, and the blobs behind it, in memory. */
 export interface CacheService {
-  /** What a runner tells an action of the service. */
+  /** The variables by which a runner announces the service to an action. */
   readonly variables: Readonly<Record<string, string>>
   /** Keys of the entries, the newest last. */
   keys(): string[]

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
 
-/** Who may use the gateway. */
+/** The users of the gateway. */
 export interface CephUser {
   accessKey: string
   secretKey: string

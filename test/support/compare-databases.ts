@@ -9,8 +9,8 @@ interface Place {
 }
 
 /**
- * What differs between two databases, a line each; empty when they are equal: definitions as pg_dump writes them, the
- * rows of every table in any order, large objects, where sequences stand. Roles are not compared, only their names as owners.
+ * The differences between two databases, a line each; empty if they are equal: definitions as pg_dump writes them, the
+ * rows of every table in any order, large objects, the values of sequences. Roles are not compared, only their names as owners.
  */
 export async function compareDatabases(a: Place, b: Place): Promise<string[]> {
   // One program for both: every major of pg_dump has its own way of writing. So do servers, 15 and 16 for views: compare those of one major.

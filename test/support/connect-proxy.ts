@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls'
 /** A forward proxy on loopback, as a company has one between its runners and the world. */
 export interface ConnectProxy {
   readonly url: string
-  /** What it was asked to connect to, or for: `host:port`. */
+  /** The requested targets: `host:port`. */
   readonly asked: string[]
   stop(): Promise<void>
 }

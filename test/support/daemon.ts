@@ -12,9 +12,9 @@ export interface Daemon {
   readonly port: number
   /** Of its own, for configuration and files; removed in the end. */
   readonly folder: string
-  /** What it wrote to its outputs so far. */
+  /** Its output so far. */
   log(): string
-  /** Ends it and everything it started, at once, and starts it anew on the same port and files. */
+  /** Ends it and everything it started, at once, and starts it again on the same port and files. */
   restart(): Promise<void>
   stop(): Promise<void>
 }

@@ -19,7 +19,7 @@ export async function dispatched<C extends Command>(command: C, raw: Record<stri
   return { result: outcome.result, text: inertText(textOf(outcome, 'lifeboat')), warnings }
 }
 
-/** What a command that fails says. */
+/** The error of a failed command. */
 export async function refusal(running: Promise<unknown>): Promise<string> {
   return running.then(
     () => 'nothing was refused',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What the helper container of a volume runs, and a program for other containers. */
+/** The programs of the helper container of a volume, and one for other containers. */
 const PROGRAMS = ['sh', 'cat', 'tar', 'find', 'df', 'id', 'mkdir', 'chmod', 'chown', 'cp', 'sync', 'touch', 'stat', 'mv', 'rm', 'rmdir', 'sleep', 'ls', 'ln']
 
 /** A Docker daemon of its own, with an image made of this machine's programs: there is no registry. */
@@ -43,7 +43,7 @@ export class DockerDaemon {
     return daemon
   }
 
-  /** What the client needs to find it. */
+  /** The variables by which the client finds it. */
   get variables(): Record<string, string> {
     return { PATH: process.env['PATH']!, HOME: this.folder, DOCKER_HOST: `unix://${this.folder}/docker.sock` }
   }

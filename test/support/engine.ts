@@ -33,7 +33,7 @@ export interface RunOptions {
   signal?: AbortSignal
   /** The run uses what interrupted ones left, by this clock. */
   resume?: () => Date
-  /** What the run builds on, where it is not what the store has now. */
+  /** The known chunks that the run reuses. Default: those that the store has now. */
   known?: KnownChunks
 }
 
@@ -41,7 +41,7 @@ export interface RunOptions {
 export class Run {
   readonly writer: Writer
   readonly id: string
-  /** What was reported as damaged. */
+  /** The objects that were reported as damaged. */
   readonly damage: string[]
   readonly #options: Required<Pick<RunOptions, 'store' | 'set' | 'time'>>
   readonly #sources: SourceRecord[] = []

@@ -13,7 +13,7 @@ export interface FakePostgres {
   stop(): Promise<void>
 }
 
-/** What it sends in answer to a statement, in order; a message that is a promise or an endless iterable is awaited. */
+/** The messages that answer a statement, in order; a message that is a promise or an endless iterable is awaited. */
 export type Answer = Iterable<Buffer> | AsyncIterable<Buffer>
 
 function message(type: string, body: Buffer = Buffer.alloc(0)): Buffer {
@@ -76,7 +76,7 @@ export async function startFakePostgres(answer: (statement: string) => Answer, r
     sockets.add(socket)
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))
-    // Whoever leaves in the middle of an answer has had enough.
+    // A client may close the connection in the middle of an answer.
     serve(socket).catch(() => socket.destroy())
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -16,7 +16,7 @@ export interface Answered {
   body: Buffer
 }
 
-/** What is done to a request: answered without the server; or, once the server has done it, `lose` its answer, `cut` the body after so many bytes, `change` it, or have it go on as an `endless` one, of no announced length. */
+/** The treatment of a request: answered without the server; or, once the server has done it, `lose` its answer, `cut` the body after so many bytes, `change` it, or have it go on as an `endless` one, of no announced length. */
 export type Fault = Partial<Answered> & { status: number } | { lose: true } | { cut: number } | { endless: true } | { change: (answer: Answered) => Answered }
 
 /** A proxy before any HTTP server on loopback, which answers as services in trouble do. The `Host` that was asked is passed on, as signatures cover it. */

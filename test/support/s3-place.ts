@@ -21,7 +21,7 @@ export function clientOf(ceph: Ceph): S3Client {
   return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } })
 }
 
-/** What a person would write for a bucket, or a part of it, of this gateway. */
+/** The destination of a bucket of this gateway, or of a part of it. */
 export function destinationOf(ceph: Pick<Ceph, 'endpoint'> & CephUser, bucket: string, more = ''): S3Destination {
   const { endpoint, accessKey, secretKey } = ceph
   return parseS3(`s3://${bucket}?endpoint=${endpoint}&path-style=true&access-key-id=${accessKey}&secret-access-key=${encodeURIComponent(secretKey)}${more}`)

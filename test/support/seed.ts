@@ -1,4 +1,4 @@
 import { configureGlobal } from 'fast-check'
 
-// What decides whether work lands tries the same cases each time; SEED tries others, of which a failure tells the seed.
+// The same cases are tried each time, so that a result can be repeated; SEED tries others, and a failure names the seed.
 configureGlobal({ seed: Number(process.env['SEED'] ?? 20_261_120) })

@@ -15,7 +15,7 @@ export interface SshServer {
   knownHosts: { ed25519: string; rsa: string }
   /** A folder of its own for files and keys, removed in the end. */
   folder: string
-  /** What it wrote to its log so far. */
+  /** Its log so far. */
   log(): string
   /** Ends every connection there is, as when the network goes. */
   cut(): Promise<void>

@@ -73,6 +73,6 @@ export class Browser {
 
 export interface ShownPage {
   page: Page
-  /** What scripts and Mermaid complained of, or did that they should not have. */
+  /** Complaints of scripts and Mermaid, and actions that they should not have taken. */
   problems: string[]
 }

@@ -97,7 +97,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       from.on('end', () => {
         void before.then(() => (connection.stalled || to.destroyed ? to : to.end()))
       })
-      // What one side suffers the other sees as its end.
+      // An error on one side ends the other side.
       from.on('error', () => to.destroy())
       from.on('close', () => {
         if (!connection.stalled) to.destroy()

@@ -12,7 +12,7 @@ export interface WebdavServer {
   user: string
   password: string
   token: string
-  /** What it serves under /dav/. */
+  /** The folder that it serves under /dav/. */
   files: string
   /** The certificate it shows, which signs itself; only with `tls`. */
   certificate: string

@@ -6,7 +6,7 @@ import { type Daemon, startDaemon } from './daemon.ts'
 export interface OpenWebdavServer extends Daemon {
   /** Ends with a slash. */
   base: string
-  /** What it serves there. */
+  /** The folder that it serves there. */
   files: string
 }
 

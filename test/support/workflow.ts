@@ -31,7 +31,7 @@ const action = z.looseObject({
   runs: z.looseObject({ main: z.string(), post: z.string() }),
 })
 
-/** What the expressions of a workflow can refer to: `secrets.NAME`, `inputs.name`, `github.token`. */
+/** The contexts that expressions of a workflow can use: `secrets.NAME`, `inputs.name`, `github.token`. */
 export type Contexts = Record<string, unknown>
 
 /** The folder of an action of ours in this repository, empty for the one at its top; undefined for another's. */

@@ -3,7 +3,7 @@ import { all } from './bytes.ts'
 
 type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
 
-/** What happens to one operation. `answer lost`: performed, but it seems to fail. `twice`: repeated later, as a retry whose first try had got through. */
+/** The fate of one operation. `answer lost`: performed, but it seems to fail. `twice`: repeated later, as a retry whose first try had got through. */
 type Fate = 'performed' | 'answer lost' | 'refused' | 'twice' | 'killed before' | 'killed after'
 
 interface Waiting {
@@ -194,7 +194,7 @@ export class World {
   /** One operation of one of those that run, once all of them wait for their turn. */
   async step(): Promise<void> {
     for (;;) {
-      // Whoever goes on does so before this comes back, unless it compresses or encrypts meanwhile.
+      // Every other task that can continue does so before this returns, unless it compresses or encrypts.
       await new Promise((resolve) => setImmediate(resolve))
       this.#runners.splice(0, this.#runners.length, ...this.#runners.filter(({ ended }) => !ended))
       if (this.#runners.every(({ waiting }) => waiting.length > 0)) break
@@ -211,5 +211,5 @@ export class World {
   }
 }
 
-/** What must never be. */
+/** A state that must never occur. */
 export class Violation extends Error {}

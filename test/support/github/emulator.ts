@@ -18,7 +18,7 @@ export interface Fault {
   repository?: string
   /** So many of the calls that match go well before. */
   skip?: number
-  /** How often; once unless told. */
+  /** How often. Default: once. */
   times?: number
   kind: number | 'reset' | 'stall' | 'slow' | 'html'
   headers?: Record<string, string>
@@ -81,13 +81,13 @@ export class GitHub {
   readonly faults: Fault[] = []
   /** A server that does not say which repositories a run is of. */
   withoutRepositoryIds = false
-  /** What the repository's settings grant. */
+  /** The permissions that the repository's settings grant. */
   maximumRetentionDays = 90
   /** Blob storage that knows no ranges. */
   ignoreRanges = false
   /** The call that is carried out once while its answer is lost. */
   loseAnswerOf: string | undefined
-  /** What the service claims to be the digest of every artifact, instead of the truth. */
+  /** A wrong digest that the service claims for every artifact. */
   claimedDigest: string | undefined
   /** So many listings of a run that has artifacts do not have them yet. */
   hiddenListings = 0

@@ -26,7 +26,7 @@ export class Issues {
     return issue
   }
 
-  /** `path` follows `/repos/<owner>/<name>`; undefined for what is none of these. */
+  /** `path` follows `/repos/<owner>/<name>`; undefined for any other path. */
   answer(method: string, path: string, query: URLSearchParams, content: string, may: { issues: boolean }): { status: number; body?: object } | undefined {
     if (path === '/actions/workflows' && method === 'GET') return { status: 200, body: { total_count: this.workflows.length, workflows: this.workflows.map((workflow, index) => ({ id: index + 1, ...workflow })) } }
     const [, number] = /^\/issues(?:\/(\d+))?$/.exec(path) ?? []

@@ -8,9 +8,9 @@ export interface Step {
   /** The JavaScript file that `runs.main` or `runs.post` of an action.yml names. */
   main: string
   inputs?: Record<string, string>
-  /** What the run and the workflow give: GITHUB_*, ACTIONS_*, `env:`. */
+  /** The variables of the run and the workflow: GITHUB_*, ACTIONS_*, `env:`. */
   variables?: Record<string, string>
-  /** What `main` saved for `post`. */
+  /** The state that `main` saved for `post`. */
   state?: Record<string, string>
 }
 
@@ -32,7 +32,7 @@ export interface StartedStep {
   result: Promise<StepResult>
   /** Resolves when the log matches; rejects when the step ends before. */
   logged(pattern: RegExp): Promise<void>
-  /** What it has saved for `post` so far. */
+  /** The state that it has saved for `post` so far. */
   saved(): Promise<Record<string, string>>
   /** Cancels as the runner does: SIGINT to this process alone, SIGTERM after 7.5 s, SIGKILL after 2.5 s more. Gives the list of what it has sent, which grows. */
   cancel(): readonly NodeJS.Signals[]

@@ -27,7 +27,7 @@ export class ArtifactStores {
     return new ArtifactStores(github, await mkdtemp(path.join(tmpdir(), 'artifacts-')))
   }
 
-  /** As a step of a new run sees it, with a token that may read and the key, unless told otherwise (null: none). */
+  /** As a step of a new run sees it. Default: with a token that may read, and with the key (null: none). */
   open({ key = authenticator, ...given }: Partial<ArtifactStoreOptions> & { key?: Authenticator | null } = {}): ArtifactStore {
     const github = this.#github
     const store = new ArtifactStore({
