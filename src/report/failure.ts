@@ -24,7 +24,7 @@ export function failureOf(error: unknown): Failure {
   return {
     message: messageOf(error) || 'an error without a message',
     causes,
-    hint: hint ?? (known.length === 0 ? 'This was not foreseen. LIFEBOAT_DEBUG=1 shows where it happened.' : undefined),
+    hint: hint ?? (known.length === 0 ? 'Unexpected error. Please report it with the log; LIFEBOAT_DEBUG=1 shows where it happened.' : undefined),
     status: error instanceof LifeboatError ? error.status : 1,
   }
 }

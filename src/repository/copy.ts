@@ -91,7 +91,7 @@ async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string,
 /** A prune that has begun may delete these at any moment, and what is put in their place with them, for a copy has the names of the original. */
 function aboutToGo(chunks: readonly string[], trash: string, store: Store): LifeboatError {
   return new LifeboatError(`${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`, {
-    hint: 'Prune that store first, once the grace is over, and copy again: then they are put anew.',
+    hint: 'Prune that store first, once the grace is over, and copy again: then they are put again.',
   })
 }
 

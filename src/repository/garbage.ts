@@ -101,7 +101,7 @@ interface SortedTrash {
 
 /**
  * What is old enough is expired. What lists a chunk that is in use again, or will be for one prune more, is dropped, and the rest of it written
- * down anew, so that chunks stay for the whole grace after the last snapshot that listed them has gone.
+ * down again, so that chunks stay for the whole grace after the last snapshot that listed them has gone.
  */
 function sorted(trash: readonly Trash[], references: References, { grace }: GarbageOptions): SortedTrash {
   const time = references.asOf.getTime()

@@ -273,7 +273,7 @@ async function wrapNewIdentity(passphrase: string, store: Store): Promise<[strin
 }
 
 /**
- * Gives each group that this run adds (an artifact) its key files: made anew of the passphrase; with another key, those that are there and signed.
+ * Gives each group that this run adds (an artifact) its key files: made again of the passphrase; with another key, those that are there and signed.
  * A store beside it that has none gets them as well, so that one passphrase opens all of them.
  */
 async function provideKeyFiles(store: Store, keys: Keys, passphrase: string | undefined): Promise<void> {

@@ -38,7 +38,7 @@ export class KnownChunks {
   newest: { id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
   /** The extra recipients that what is known is sealed to, by mark. */
   readonly recipients = new Map<string, readonly string[]>()
-  /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored anew, and the bytes of their content. */
+  /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored again, and the bytes of their content. */
   readonly unsealed = { ids: new Set<string>(), bytes: 0 }
   /** Tags of extra recipients that all of the newest snapshot is sealed to, and that are not asked for now. */
   dropped: readonly string[] = []
@@ -84,7 +84,7 @@ export class KnownChunks {
     return base === undefined || (await this.isThere(base))
   }
 
-  /** What these find damaged is not there any more, and is stored anew. To be called before the first look. */
+  /** What these find damaged is not there any more, and is stored again. To be called before the first look. */
   checkWith(checks: readonly SampledCheck[]): void {
     this.#checks = checks
   }

@@ -25,7 +25,7 @@ export async function lastLook(store: Store, keys: Keys, { chunks, elapsed, grac
   const gone = new Set([...doomed, ...(await new Presence(store, chunks).wrong()).keys()])
   if (gone.size === 0) return
   throw new LifeboatError(`${gone.size} chunks this backup needs were deleted while it ran, or are about to be: ${[...gone][0]} among them`, {
-    hint: `Run the backup again: it will store them anew. Nothing was lost. A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer grace, the same for every backup and prune of the store.`,
+    hint: `Run the backup again: it will store them again. Nothing was lost. A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer grace, the same for every backup and prune of the store.`,
   })
 }
 

@@ -89,7 +89,7 @@ export class DamagedChunk extends LifeboatError {
   readonly key: string
 
   constructor(key: string, message: string, cause?: unknown) {
-    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each, and the next backup stores anew what was found damaged.'
+    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each, and the next backup stores again what was found damaged.'
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
     this.key = key

@@ -25,7 +25,7 @@ export async function differingRecoveryFiles(store: Store): Promise<string[]> {
 /** What to say of them: people are told to run the script of a store with their key. */
 export function differingProblem(store: Store, differing: readonly string[]): LifeboatError {
   return new LifeboatError(`${differing.join(' and ')} in ${store.name} ${differing.length === 1 ? 'is' : 'are'} not as this version of Lifeboat writes ${differing.length === 1 ? 'it' : 'them'}`, {
-    hint: `Another version may have written the store, or someone changed it. The next backup writes ${differing.length === 1 ? 'it' : 'them'} anew. Run no recover.sh whose SHA-256 is not ${SCRIPT_SHA256}, or that of the version you use, in its docs/recovery.md.`,
+    hint: `Another version may have written the store, or someone changed it. The next backup writes ${differing.length === 1 ? 'it' : 'them'} again. Run no recover.sh whose SHA-256 is not ${SCRIPT_SHA256}, or that of the version you use, in its docs/recovery.md.`,
   })
 }
 

@@ -17,7 +17,7 @@ export async function openRepository(store: Store): Promise<void> {
   })
 }
 
-/** The same, and makes the store where there is none: the recovery instructions first, its marker last. Where objects lie in groups, each gets them anew. */
+/** The same, and makes the store where there is none: the recovery instructions first, its marker last. Where objects lie in groups, each gets them again. */
 export async function openOrMakeRepository(store: Store): Promise<void> {
   if (!store.groups) {
     if (await hasMarker(store)) return

@@ -62,7 +62,7 @@ export async function beginRun(store: Store, keys: Keys, options: RunOptions): P
   return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => isSealedToAll(recipients, keys)) })
 }
 
-/** Empty where there is none, or none that can be believed: it is written anew, and nothing else depends on it. */
+/** Empty where there is none, or none that can be believed: it is written again, and nothing else depends on it. */
 async function readRuns(store: Store, keys: Keys, set: string): Promise<Begun[]> {
   let object: Buffer
   try {
@@ -148,7 +148,7 @@ export class Unfinished {
       await openChunk(store, this.#keys, [id, size, object.size, null, mark])
       return object
     } catch (error) {
-      // Damaged, gone meanwhile, or a difference: the chunk is stored anew.
+      // Damaged, gone meanwhile, or a difference: the chunk is stored again.
       if (error instanceof NotFound || error instanceof DamagedChunk) return undefined
       throw error
     }

@@ -77,7 +77,7 @@ test('without a key show tells what anyone can read, and says so', async () => {
   const { status, out } = await lifeboat(['show', ids[0]], { LIFEBOAT_ENCRYPTION_KEY: '' })
   expect(status).toBe(0)
   expect(out).toContain('signature NOT checked: this is what the store claims')
-  expect(out).toContain('What is in it can be read only with the key it was made with.')
+  expect(out).toContain('Its content can be read only with the key that it was made with.')
   expect(out).not.toContain('orders')
   expect(out).not.toContain('release')
 })

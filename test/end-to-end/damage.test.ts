@@ -106,7 +106,7 @@ describe('a chunk', () => {
     const damaged = chunks.filter((_, index) => chunks.some(([, , , base]) => base === index)).slice(-2)
     for (const chunk of damaged) flipBit(objectOf(chunk))
     const failed = await sandbox.run('backup', { ...given, verify: 'read', 'check-reused': '0%' }, { as })
-    expectFailure(failed, 1, /snapshot \S+ was stored but does not verify: chunk chunks\/\S+ in file:\S+ is damaged/, /run the backup again: it stores anew what was found damaged/i)
+    expectFailure(failed, 1, /snapshot \S+ was stored but does not verify: chunk chunks\/\S+ in file:\S+ is damaged/, /run the backup again: it stores again what was found damaged/i)
     for (const [id] of damaged) expect(`${failed.err}${failed.out}`).toContain(id)
     await expectHealed()
   })

@@ -162,7 +162,7 @@ describe.each(signals)('%s', (signal) => {
 
     test('into an empty database: it says that a part may be there', async () => {
       await server.createDatabase(target)
-      expectInterrupted(await restoring({}), `warning: the restore broke off: 127.0.0.1:${server.port}/${target} may hold a part of the archive now\nhint: Drop and create that database before you restore again.\n`)
+      expectInterrupted(await restoring({}), `warning: the restore broke off: 127.0.0.1:${server.port}/${target} may be partly restored\nhint: Drop and create that database before you restore again.\n`)
     })
   })
 })

@@ -9,7 +9,7 @@ test('the causes are told as far as they add something', () => {
 
 test('the status is that of the error, and 1 for what nobody foresaw', () => {
   expect(failureOf(new LifeboatError('x', { status: 3 })).status).toBe(3)
-  expect(failureOf(new TypeError('x is not a function'))).toEqual({ message: 'x is not a function', causes: [], hint: 'This was not foreseen. LIFEBOAT_DEBUG=1 shows where it happened.', status: 1 })
+  expect(failureOf(new TypeError('x is not a function'))).toEqual({ message: 'x is not a function', causes: [], hint: 'Unexpected error. Please report it with the log; LIFEBOAT_DEBUG=1 shows where it happened.', status: 1 })
 })
 
 test('a hint further down the chain is not lost', () => {

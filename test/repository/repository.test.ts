@@ -42,7 +42,7 @@ test('what is no store is not taken for one, and nothing is made', async () => {
   expect(await all(store.list(''))).toEqual([])
 })
 
-test('snapshots without a marker are left alone: a backup does not make the store anew around them', async () => {
+test('snapshots without a marker are left alone: a backup does not make the store again around them', async () => {
   const store = freshStore()
   await store.put('snapshots/app/20261120T020000Z-5f3a9c1e.json.zst', Buffer.from('x'))
   await expect(openOrMakeRepository(store)).rejects.toThrow('holds snapshots/app/20261120T020000Z-5f3a9c1e.json.zst but no lifeboat.json')

@@ -156,7 +156,7 @@ test.each<[string, (note: Buffer) => Buffer | undefined]>([
   ['cut short', (note) => note.subarray(0, 60)],
   ['larger than any', () => Buffer.alloc(1024 * 1024)],
   ['missing', () => undefined],
-])('a note of earlier runs that is %s is written anew, and stops no backup', async (_, spoil) => {
+])('a note of earlier runs that is %s is written again, and stops no backup', async (_, spoil) => {
   await interrupted(['one'])
   const spoiled = spoil(store.objects.get(runsKey('app'))!.bytes)
   if (spoiled) await store.put(runsKey('app'), spoiled)

@@ -105,7 +105,7 @@ test('a write key builds on what is there, but makes no differences', async () =
   expect(third.writer.deltaChunks).toBe(1)
 })
 
-test('a chunk that is gone or shorter than listed is not built on but stored anew', async () => {
+test('a chunk that is gone or shorter than listed is not built on but stored again', async () => {
   for (const harm of ['gone', 'truncated']) {
     const root = freshFolder()
     const store = new FileStore(root)
@@ -120,7 +120,7 @@ test('a chunk that is gone or shorter than listed is not built on but stored ane
   }
 })
 
-test('a difference whose base is gone is stored anew, with no word of the base', async () => {
+test('a difference whose base is gone is stored again, with no word of the base', async () => {
   const store = freshStore()
   const first = await backUp({ store }, { app: single })
   const later = changed(single, 100_000, 'changed')

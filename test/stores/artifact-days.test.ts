@@ -61,7 +61,7 @@ async function restore(store: ArtifactStore, id: string): Promise<string> {
   return hash.digest('hex')
 }
 
-test('daily backups of a database store what changed, each is restored from another run, and content is stored anew before it expires', async () => {
+test('daily backups of a database store what changed, each is restored from another run, and content is stored again before it expires', async () => {
   const retention = artifactRetention(30, 90)
   const rows = new ChangingRows(SIZE, 'scattered')
   const made = new Map<string, string>()

@@ -119,7 +119,7 @@ if (asRoot) {
     })
   })
 
-  test('a store that was on a disk of its own is not made anew beside it: this machine keeps it in mind', async () => {
+  test('a store that was on a disk of its own is not made again beside it: this machine keeps it in mind', async () => {
     const remembered = freshFolder()
     let root = ''
     await inSmallFileSystem('size=1m', async (mounted) => {

@@ -15,7 +15,7 @@ import type { BackupResult } from './result.ts'
 
 /**
  * The check of what a backup reuses: damage in chunks that earlier backups put would otherwise be found only by a verification of every byte, while backup
- * after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. What is damaged is stored anew by this very backup,
+ * after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. What is damaged is stored again by this very backup,
  * and a proof tells later runs about it. With a write key nothing can be read.
  */
 export class ReusedCheck {
@@ -54,7 +54,7 @@ export class ReusedCheck {
       checked.bytes += bytes
       for (const error of check.damage) {
         this.#note(check.store, error)
-        report.warning(`${error.message}; earlier backups that need it are damaged, this one stores its content anew if it still needs it`, '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.')
+        report.warning(`${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`, '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.')
       }
       if (check.obstacles.length > 0) report.warning(`${check.obstacles.length} of the chunks that were to be checked could not be read: ${check.obstacles[0]}`, 'That they are there was checked; that they are undamaged was not.')
     }

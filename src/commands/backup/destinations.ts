@@ -59,7 +59,7 @@ export class Destinations {
     const all = this.store
     if (!(all instanceof SeveralStores)) return this.#prepareOne(all)
     await all.each((store) => this.#prepareOne(store))
-    // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them anew.
+    // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them again.
     const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat()
     const names = await each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
     const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
@@ -143,7 +143,7 @@ export class Destinations {
     throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
       hint:
         result === 'failed'
-          ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores anew what was found damaged.'
+          ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores again what was found damaged.'
           : 'Do not count on it before a verify has succeeded.',
       status: result === 'failed' ? 1 : 3,
     })

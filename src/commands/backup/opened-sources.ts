@@ -1,6 +1,6 @@
 import type { Source } from '../../sources/source.ts'
 
-/** The sources of a backup. They are made anew if they must be read once more. */
+/** The sources of a backup. They are made again if they must be read once more. */
 export class OpenedSources {
   readonly #make: () => Source[]
   #all: Source[]

@@ -30,7 +30,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
-      // For each set anew: artifacts are put for one set.
+      // For each set again: artifacts are put for one set.
       const to = await openStore(inputs.destination, { ...inputs.access, set }, environment)
       try {
         to.groups?.authenticate(authenticatorOf(keys))

@@ -58,7 +58,7 @@ export async function keyList(inputs: KeyListInputs, environment: Environment): 
 
 async function within<T>(inputs: Pick<KeyListInputs, 'destination' | 'access'>, environment: Environment, work: (store: Store) => Promise<T>): Promise<T> {
   if (inputs.destination.immutable) {
-    throw new LifeboatError('passphrases of backups in artifacts cannot be changed: every artifact holds the key file it was made with, and none can be written anew', {
+    throw new LifeboatError('passphrases of backups in artifacts cannot be changed: every artifact holds the key file it was made with, and none can be written again', {
       hint: 'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need them no more. With an identity as the key there is nothing to change.',
       status: 2,
     })

@@ -36,7 +36,7 @@ function inStore(inputs: LabelInputs, environment: Environment, change: Change):
       status: 2,
     })
   }
-  const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written anew.')
+  const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written again.')
   return withStore({ ...inputs, set: setFor(set, choice) }, environment, (store, keys) => label(store, keys, set, choice, change, onDamaged, lookingAs(environment)))
 }
 

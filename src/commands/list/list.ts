@@ -88,7 +88,7 @@ export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { se
     readLabels(store, keys, of.set),
     readProofs(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: warningOf(report) }),
   ])
-  for (const [id, { problem }] of labels) if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
+  for (const [id, { problem }] of labels) if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
   return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
 }
 

@@ -167,7 +167,7 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
   if (foreign.length > 0) report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0]!.id} among them`, 'To prune those of another key, give that key.')
   const lost = new Set((await store.groups?.wholeness())?.lost)
   const labels = await readLabels(store, keys, set)
-  for (const { problem } of labels.values()) if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them anew.')
+  for (const { problem } of labels.values()) if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
   const counted = own.filter(({ time }) => time <= now)
   const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report)

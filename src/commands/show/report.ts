@@ -19,7 +19,7 @@ export function showText(result: ShowResult, context: TextContext): string {
     formatColumns(factsOf(result, context.timeZone), '  '),
     ...proofsOf(result, context.timeZone),
     ...(result.sources ?? []).flatMap((source) => ['', ...sourceText(source)]),
-    ...(result.sources === undefined ? ['', 'What is in it can be read only with the key it was made with.'] : []),
+    ...(result.sources === undefined ? ['', 'Its content can be read only with the key that it was made with.'] : []),
     ...(databases.length === 0 || result.damage !== undefined ? [] : [
       '',
       `To restore it into an empty database, with ${restoreVariables(context)} set:`,

@@ -10,7 +10,7 @@ export interface SnapshotVerified {
   /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
   result: 'verified' | 'failed' | 'could not verify'
   problems: string[]
-  /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold anew. */
+  /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold again. */
   damaged: string[]
   /** Keys of those that an earlier verification found damaged, and this one good. */
   good: string[]

@@ -109,8 +109,8 @@ async function aboutBackups(failed: ReadonlySet<string>, damaged: ReadonlySet<st
   const hit = failed.has(id) || (newest !== undefined && 'header' in newest && damageIn(newest, damaged) !== undefined)
   if (!hit) return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`]
   if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
-  const anew = `${formatCount(damaged.size, 'damaged object')} anew`
-  return [kept ? `Back up again: the next backup stores ${anew}, so its snapshot is whole. Snapshots that are there already stay damaged.` : `The next backup does not know of the damage, as this result could not be kept. Verify again where it can be, then back up: that stores ${anew}.`]
+  const again = `${formatCount(damaged.size, 'damaged object')} again`
+  return [kept ? `Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.` : `The next backup does not know of the damage, as this result could not be kept. Verify again where it can be, then back up: that stores ${again}.`]
 }
 
 function aboutRestores(good: AuthenticSnapshot | undefined, failed: number, set: string): string {

@@ -102,7 +102,7 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   const keys = lines.filter(({ marker }) => marker === undefined)
   if (keys.length > 0) {
     throw new LifeboatError(`${name} shows another host key than the one that is known: ${shown}; known: ${keys.map((line) => `${line.type} ${fingerprint(line.key)}`).join(', ')}`, {
-      hint: `Another machine may be answering in its place. If the server was set up anew, get its fingerprint from whoever runs it, and if it is the one shown, replace the line in ${where} by: ${own}`,
+      hint: `Another machine may be answering in its place. If the server was set up again, get its fingerprint from whoever runs it, and if it is the one shown, replace the line in ${where} by: ${own}`,
     })
   }
   const authority = lines.some(({ marker }) => marker === 'cert-authority')

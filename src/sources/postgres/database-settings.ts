@@ -4,7 +4,7 @@ import { ofDatabase } from './contents.ts'
 import { identifier, literal } from './query.ts'
 import { statementsOf, type Token, Tokens, tokensOf } from './tokens.ts'
 
-/** An archive's statements about the database itself, made anew for another name out of what was read from them. */
+/** An archive's statements about the database itself, made again for another name out of what was read from them. */
 export interface DatabaseSettings {
   /** For CREATE DATABASE. */
   options: DatabaseOption[]

@@ -12,7 +12,7 @@ import { requireReplaceable, TargetObjects } from './target-objects.ts'
 export interface RestoreOptions {
   /** For progress: the source's name. */
   name: string
-  /** Reads the archive from its beginning, anew at each call. Its bytes are checked; iterating throws on damage. */
+  /** Reads the archive from its beginning, again at each call. Its bytes are checked; iterating throws on damage. */
   archive: () => AsyncIterable<Buffer>
   /** Bytes of the archive. */
   size: number

@@ -62,7 +62,7 @@ async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | []
     return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
   } catch (error) {
     if (options.mode === 'empty' && !oneTransaction(options)) {
-      report.warning(`the restore broke off: ${target.where} may hold a part of the archive now`, DROP_FIRST)
+      report.warning(`the restore broke off: ${target.where} may be partly restored`, DROP_FIRST)
     }
     throw clientError(error, 'restore', target)
   }

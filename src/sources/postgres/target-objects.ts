@@ -47,7 +47,7 @@ export class TargetObjects {
   }
 }
 
-/** Throws unless these objects can be dropped and made anew, before anything is touched. */
+/** Throws unless these objects can be dropped and made again, before anything is touched. */
 export async function requireReplaceable(entries: readonly Entry[], objects: TargetObjects, where: string): Promise<void> {
   const dependents = await objects.dependents(entries)
   if (dependents.length === 0) return

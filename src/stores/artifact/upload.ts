@@ -91,7 +91,7 @@ function uploadError(name: string, failure: string, code?: string): LifeboatErro
   const what = cleaned(failure)
   if (/quota has been hit/i.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: the storage for artifacts is used up`, {
-      hint: 'Delete artifacts or wait until some expire (GitHub counts anew every 6 to 12 hours), raise the limit in the billing settings, or use another destination. Earlier backups are whole.',
+      hint: 'Delete artifacts or wait until some expire (GitHub counts again every 6 to 12 hours), raise the limit in the billing settings, or use another destination. Earlier backups are whole.',
     })
   }
   if (/\(409\)/.test(what)) return new NameTaken(`this run already has an artifact ${name}`)

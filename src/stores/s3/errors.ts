@@ -43,7 +43,7 @@ const HINTS: Readonly<Record<string, string>> = {
   PermanentRedirect: 'Give the region of the bucket as region= in the destination, or its endpoint as endpoint=.',
   IllegalLocationConstraintException: 'Give the region of the bucket as region= in the destination.',
   NotImplemented: 'The service does not have what was asked of it; leave out storage-class= and sse= in the destination.',
-  ExpiredToken: 'Temporary credentials end after their hour or so. Give them anew; in a workflow, set AWS_ROLE_ARN and `permissions: id-token: write` instead, and they are renewed while the backup runs.',
+  ExpiredToken: 'Temporary credentials end after their hour or so. Give them again; in a workflow, set AWS_ROLE_ARN and `permissions: id-token: write` instead, and they are renewed while the backup runs.',
 }
 
 /** The error of a person for one of the SDK's or of ours. A `Transient` may be tried again. */

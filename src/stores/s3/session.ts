@@ -41,7 +41,7 @@ export class S3Session {
     }, { upload: operation === 'put' })
   }
 
-  /** Asks for credentials anew; false when they are the same as before. */
+  /** Asks for credentials again; false when they are the same as before. */
   async #renewed(): Promise<boolean> {
     const credentials = this.client.config.credentials
     const before = await credentials()

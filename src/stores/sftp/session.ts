@@ -147,7 +147,7 @@ export class SftpSession {
 
   #abort = (): void => this.#end(this.#options.signal.reason)
 
-  /** The time begins anew with every answer, and runs only while one is due. */
+  /** The time begins again with every answer, and runs only while one is due. */
   #watch(): void {
     clearTimeout(this.#stall)
     if (this.#waiting.size === 0 || this.ended) return

@@ -177,7 +177,7 @@ export class SftpStore implements Store {
       const opening = SftpSession.open(target, access, { variables, signal, limit })
       this.#session = opening
       opening.catch(() => {
-        // Whoever waits for it is told; the next one tries anew.
+        // Whoever waits for it is told; the next one tries again.
         if (this.#session === opening) this.#session = undefined
       })
     }

@@ -93,7 +93,7 @@ test('the same connection on another database', () => {
   expect(other).toMatchObject({ database: `o'ther`, where: `h:5432/o'ther` })
 })
 
-test('the whole URL and the password, as written, decoded and encoded anew, are secrets', () => {
+test('the whole URL and the password, as written, decoded and encoded again, are secrets', () => {
   const url = 'postgres://u:p%40%61ss@h/d'
   expect(parseDatabaseUrl(url).secrets).toEqual([url, 'p%40%61ss', 'p@ass', 'p%40ass'])
   expect(parseDatabaseUrl('postgres://h/d?password=x%2Fy').secrets).toContain('x/y')

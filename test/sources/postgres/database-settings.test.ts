@@ -6,7 +6,7 @@ const entry = (kind: string, definition: string, name = 'shop', owner = ''): Ent
 const DEFINITION = "CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C.UTF-8';\n"
 const settingsOf = (...more: Entry[]) => databaseSettings([entry('DATABASE', DEFINITION), ...more], 'new', choice)!
 
-test('every form that pg_dump writes is read, and made anew for the new name', () => {
+test('every form that pg_dump writes is read, and made again for the new name', () => {
   const settings = databaseSettings([
     entry('STDSTRINGS', "SET standard_conforming_strings = 'on';\n", 'STDSTRINGS'),
     entry('DATABASE', `CREATE DATABASE "my ""shop" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = icu LOCALE = 'C' ICU_LOCALE = 'de' ICU_RULES = E'&a < \\\\b' TABLESPACE = fast;\n`, 'my "shop', 'The Owner'),

@@ -226,7 +226,7 @@ describe('on one server', () => {
     test.each(cases)('%s is an error in an empty database too, with a warning of what it holds', async (_, archive) => {
       const error = await failure(restore(server, database, big, { archive: archive() }))
       expect(error.message).toBe('chunk chunks/aa/aabb is damaged')
-      expect(told).toContain(`the restore broke off: 127.0.0.1:${server.port}/${database} may hold a part of the archive now`)
+      expect(told).toContain(`the restore broke off: 127.0.0.1:${server.port}/${database} may be partly restored`)
     })
 
     test.each(cases)('%s does not reach a parallel restore', async (_, archive) => {

@@ -23,7 +23,7 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** Writes the snapshot anew with something else in its manifest, as only who has the key can. */
+/** Writes the snapshot again with something else in its manifest, as only who has the key can. */
 async function forge(change: (source: Manifest['sources'][number]) => void): Promise<void> {
   const store = new FileStore(volumes.store)
   const key = snapshotKey('default', id)

@@ -58,7 +58,7 @@ const MONTH = 30 * 24 * 3600 * 1000
 /**
  * Client programs of a major that is not installed, or, for `newest`, of the newest that can be had: kept from an earlier run, out of the
  * distribution's archive or the PostgreSQL project's, each checked by apt against its signature, or, where there is no apt, in the official Docker image.
- * Needs no root and changes nothing of the system. Programs older than a month are fetched anew. Throws `LifeboatError` with every reason.
+ * Needs no root and changes nothing of the system. Programs older than a month are fetched again. Throws `LifeboatError` with every reason.
  */
 export async function provideClient(major: number | 'newest', options: ProvideOptions): Promise<Client> {
   const { variables, signal, report, temporary, now } = options
