@@ -8,6 +8,7 @@ import { Redaction } from '../src/report/redaction.ts'
 
 const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'
 const backup = { 'database-url': 'postgres://app:hunter22@db:5432/shop', 'encryption-key': KEY, destination: 'file:/mnt/backups' }
+const ID = '20261120T020000Z-5f3a9c1e'
 const ACCESS = { token: undefined, ssh: { key: undefined, passphrase: undefined, password: undefined, knownHosts: undefined }, webdavToken: undefined, timeout: 300_000 }
 const restore = { 'encryption-key': KEY, destination: 'file:/mnt/backups', 'database-url': 'postgres://app@db/new' }
 
@@ -296,4 +297,10 @@ describe('inputs that are refused', () => {
 
 test('the secrets of a command are known before anything is checked', () => {
   expect(secretsGiven(inputsOf('backup'), { 'database-url': 'nonsense', tags: 'open' }, { LIFEBOAT_ENCRYPTION_KEY: 'k', DATABASE_URL: 'u' })).toEqual(['nonsense', 'u', 'k'])
+})
+
+test.each(commands.filter((command) => inputsOf(command).some(([name]) => name === 'destination')))('%s refuses artifacts where there is no repository', (command) => {
+  const given: Record<string, string> = { ...backup, destination: 'artifact' }
+  const raw = Object.fromEntries(inputsOf(command).flatMap(([name, input]) => (name in given || input.required ? [[name, given[name] ?? (input.list ? ID : input.example)]] : [])))
+  expect(refusal(command, { ...raw, ...(command === 'restore' && { 'verify-only': 'true' }) }).message).toContain('destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given')
 })

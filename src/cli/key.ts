@@ -3,8 +3,8 @@ import { parseInputs } from '../commands/all.ts'
 import type { Environment, Report } from '../environment.ts'
 import { flag } from '../inputs/display.ts'
 import { commandInputs, one } from '../inputs/group.ts'
-import { encryptionKey, requiredKey } from '../inputs/key.ts'
-import { missingInput, parse } from '../inputs/parse.ts'
+import { requiredKey } from '../inputs/key.ts'
+import { parse } from '../inputs/parse.ts'
 import { destination } from '../inputs/store.ts'
 import { newIdentity, writeKeyOf } from '../repository/keys.ts'
 import { openStore } from '../stores/destination.ts'
@@ -39,8 +39,7 @@ export async function newKey(raw: Record<string, string>, report: Report): Promi
 /** The write key of the key that is given. */
 export async function writeKey(raw: Record<string, string>, environment: Environment): Promise<string> {
   const { variables } = environment
-  const key = raw['encryption-key'] || variables['LIFEBOAT_ENCRYPTION_KEY']
-  if (!key) throw missingInput('encryption-key', encryptionKey)
+  const { key } = parse('key write', writeInputs, raw, variables)
   const where = raw['destination'] || variables['LIFEBOAT_DESTINATION']
   if (where === undefined) return writeKeyOf(key, undefined)
   const { destination, access } = parseInputs('list', { destination: where }, variables)
