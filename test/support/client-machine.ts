@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Client } from '../../src/sources/postgres/clients.ts'
-import { type Places, provideClient, type ProvideOptions } from '../../src/sources/postgres/client-download/provide.ts'
+import type { Places, ProvideOptions } from '../../src/sources/postgres/client-download/options.ts'
+import { provideClient } from '../../src/sources/postgres/client-download/provide.ts'
 import type { AptRepository } from './apt-repository.ts'
 
 /** A Debian 12 that knows one archive as its distribution's, and a runner's folders. Its programs and installed packages are this machine's. */

@@ -6,7 +6,7 @@ import { type QueryContext, queryJson } from './query.ts'
 
 const names = z.array(z.string())
 
-/** What could keep a dump from being made, or from being whole. Names are `schema.table`, at most 20 of each kind. */
+/** Facts that could keep a dump from being made, or from being whole. Names are `schema.table`, at most 20 of each sort. */
 const diagnosis = z.strictObject({
   version: z.string(),
   user: z.string(),
@@ -18,9 +18,9 @@ const diagnosis = z.strictObject({
   port: z.int().nullable(),
   standby: z.boolean(),
   unreadable: names,
-  /** Of which row-level security hides rows from this role. */
+  /** Tables of which row-level security hides rows from this role. */
   hidden: names,
-  /** Large objects that are another role's. */
+  /** How many large objects belong to another role. */
   foreignLargeObjects: z.int(),
   superuser: z.boolean(),
   /** Bytes on the server's disk, indexes included, which a dump leaves out. */
@@ -33,8 +33,15 @@ export type Diagnosis = z.infer<typeof diagnosis>
 const tables = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'`
 const name = `pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)`
-const some = (condition: string): string =>
-  `(SELECT coalesce(pg_catalog.json_agg(name ORDER BY name), '[]') FROM (SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20) AS s)`
+const some = (condition: string): string => {
+  const found = `SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20`
+  return `(SELECT coalesce(pg_catalog.json_agg(name ORDER BY name), '[]') FROM (${found}) AS s)`
+}
+
+const schemaUsable = "pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+const unreadable = `(
+  (c.relkind IN ('r', 'p') AND NOT (${schemaUsable} AND pg_catalog.has_table_privilege(c.oid, 'SELECT')))
+  OR (c.relkind = 'S' AND NOT (${schemaUsable} AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT'))))`
 
 const sql = `SELECT pg_catalog.json_build_object(
   'version', pg_catalog.current_setting('server_version'),
@@ -43,55 +50,110 @@ const sql = `SELECT pg_catalog.json_build_object(
   'local', pg_catalog.inet_server_addr() IS NULL,
   'port', pg_catalog.inet_server_port(),
   'standby', pg_catalog.pg_is_in_recovery(),
-  'unreadable', ${some(`((c.relkind IN ('r', 'p') AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')))
-    OR (c.relkind = 'S' AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT'))))`)},
+  'unreadable', ${some(unreadable)},
   'hidden', ${some(`c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)`)},
-  'foreignLargeObjects', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata WHERE NOT pg_catalog.pg_has_role(lomowner, 'USAGE')),
+  'foreignLargeObjects', (
+    SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata WHERE NOT pg_catalog.pg_has_role(lomowner, 'USAGE')),
   'superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
   'size', pg_catalog.pg_database_size(pg_catalog.current_database()),
   'locks', (
-    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', l.relation::pg_catalog.regclass::pg_catalog.text, 'pid', l.pid,
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'table', l.relation::pg_catalog.regclass::pg_catalog.text, 'pid', l.pid,
       'seconds', coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start), 0))), '[]')
     FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
-      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND l.relation >= 16384))`
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+      AND l.relation >= 16384))`
 
-/** Asks the server for all of it, and whether a pooler is in between. */
+/** Asks the server for these facts, and whether a pooler is in between. */
 export async function diagnose(context: QueryContext): Promise<Diagnosis & Pooling> {
   return { ...(await queryJson(sql, diagnosis, context)), ...(await detectPooler(context)) }
 }
 
-/** What the facts mean for a backup; pure. `server` is the one that was connected to, `port` its port. */
-export function judge(about: string, facts: Diagnosis & Pooling, server: string, port: number | undefined): Finding[] {
-  const check = (name: string, state: Finding['state'], says: string, fix?: string): Finding => ({ about, check: name, state, says, ...(fix !== undefined && { fix }) })
-  const role = `the role ${facts.user}`
-  return [
-    check('connection', 'good', `PostgreSQL ${facts.version}, as ${facts.user}`),
-    facts.tls !== null || facts.local
-      ? check('encryption', 'good', facts.tls ?? 'a local socket')
-      : check('encryption', 'warning', 'the connection is in the clear', 'Unless the network is private, add sslmode=require to the URL, or better sslmode=verify-full.'),
-    facts.pooled
-      ? check('session', 'bad', 'sessions share server processes: this is a pooler in transaction mode', `${useInstead({ server }, facts.direct)}: pg_dump needs a session.`)
-      : port !== undefined && facts.port !== null && facts.port !== port
-        ? check('session', 'warning', `the server listens on port ${facts.port}, not on ${port}: a pooler, a proxy or a forwarded port is in between`, 'If it is a pooler, use its session mode, or the direct URL.')
-        : check('session', 'good', 'one session, one server process'),
-    facts.unreadable.length > 0
-      ? check('privileges', 'bad', `${role} may not read ${list(facts.unreadable)}`, `GRANT pg_read_all_data TO ${facts.user}`)
-      : check('privileges', 'good', `${role} may read every table and sequence`),
-    facts.hidden.length > 0
-      ? check('row security', 'bad', `rows of ${list(facts.hidden)} are hidden from ${role}`, `ALTER ROLE ${facts.user} BYPASSRLS, or dump as the owner.`)
-      : check('row security', 'good', `hides nothing from ${role}`),
-    ...(facts.foreignLargeObjects > 0 && !facts.superuser
-      ? [check('large objects', 'warning', `${formatCount(facts.foreignLargeObjects, 'large object')} of other roles may not be readable`, 'Dump as their owner or a superuser, or GRANT SELECT ON LARGE OBJECT.')]
-      : []),
-    facts.locks.length > 0
-      ? check('locks', 'warning', facts.locks.slice(0, 5).map(({ table, pid, seconds }) => `${table} has been locked for ${formatSeconds(Math.round(seconds))} by process ${pid}`).join('; '), 'A dump waits for lock-timeout at most: end that session, or run at another time.')
-      : check('locks', 'good', 'no table is locked'),
-    ...(facts.standby ? [check('standby', 'warning', 'this server is a standby, which cancels long queries that stand in the way of replay', 'Set max_standby_streaming_delay or hot_standby_feedback there, or dump from the primary.')] : []),
-    check('size', 'good', `${formatBytes(facts.size)} on the server's disk; a dump is smaller, for it has no indexes, and a first backup stores a quarter to a third of that`),
+type Facts = Diagnosis & Pooling
+type Judgement = Omit<Finding, 'about'>
+
+/** The meaning of the facts for a backup; pure. `server` is the one that was connected to, `port` its port. */
+export function judge(about: string, facts: Facts, server: string, port: number | undefined): Finding[] {
+  const judgements = [
+    good('connection', `PostgreSQL ${facts.version}, as ${facts.user}`),
+    encryption(facts),
+    session(facts, server, port),
+    privileges(facts),
+    rowSecurity(facts),
+    ...largeObjects(facts),
+    locks(facts),
+    ...standby(facts),
+    size(facts),
   ]
+  return judgements.map((judgement) => ({ about, ...judgement }))
 }
 
-function list(names: readonly string[]): string {
+function good(check: string, says: string): Judgement {
+  return { check, state: 'good', says }
+}
+
+function warning(check: string, says: string, fix: string): Judgement {
+  return { check, state: 'warning', says, fix }
+}
+
+function bad(check: string, says: string, fix: string): Judgement {
+  return { check, state: 'bad', says, fix }
+}
+
+function encryption({ tls, local }: Facts): Judgement {
+  if (tls !== null) return good('encryption', tls)
+  if (local) return good('encryption', 'a local socket')
+  const fix = 'Unless the network is private, add sslmode=require to the URL, or better sslmode=verify-full.'
+  return warning('encryption', 'the connection is in the clear', fix)
+}
+
+function session({ pooled, direct, port: listens }: Facts, server: string, port: number | undefined): Judgement {
+  if (pooled) {
+    const fix = `${useInstead({ server }, direct)}: pg_dump needs a session.`
+    return bad('session', 'sessions share server processes: this is a pooler in transaction mode', fix)
+  }
+  if (port === undefined || listens === null || listens === port) return good('session', 'one session, one server process')
+  const says = `the server listens on port ${listens}, not on ${port}: a pooler, a proxy or a forwarded port is in between`
+  return warning('session', says, 'If it is a pooler, use its session mode, or the direct URL.')
+}
+
+function privileges({ user, unreadable }: Facts): Judgement {
+  if (unreadable.length === 0) return good('privileges', `the role ${user} may read every table and sequence`)
+  return bad('privileges', `the role ${user} may not read ${namesText(unreadable)}`, `GRANT pg_read_all_data TO ${user}`)
+}
+
+function rowSecurity({ user, hidden }: Facts): Judgement {
+  if (hidden.length === 0) return good('row security', `hides nothing from the role ${user}`)
+  const fix = `ALTER ROLE ${user} BYPASSRLS, or dump as the owner.`
+  return bad('row security', `rows of ${namesText(hidden)} are hidden from the role ${user}`, fix)
+}
+
+function largeObjects({ foreignLargeObjects, superuser }: Facts): Judgement[] {
+  if (foreignLargeObjects === 0 || superuser) return []
+  const says = `${formatCount(foreignLargeObjects, 'large object')} of other roles may not be readable`
+  return [warning('large objects', says, 'Dump as their owner or a superuser, or GRANT SELECT ON LARGE OBJECT.')]
+}
+
+function locks({ locks }: Facts): Judgement {
+  if (locks.length === 0) return good('locks', 'no table is locked')
+  const told = locks.slice(0, 5).map(({ table, pid, seconds }) => {
+    return `${table} has been locked for ${formatSeconds(Math.round(seconds))} by process ${pid}`
+  })
+  return warning('locks', told.join('; '), 'A dump waits for lock-timeout at most: end that session, or run at another time.')
+}
+
+function standby({ standby }: Facts): Judgement[] {
+  if (!standby) return []
+  const says = 'this server is a standby, which cancels long queries that block replay'
+  return [warning('standby', says, 'Set max_standby_streaming_delay or hot_standby_feedback there, or dump from the primary.')]
+}
+
+function size({ size }: Facts): Judgement {
+  const smaller = 'a dump is smaller, because it has no indexes, and a first backup stores a quarter to a third of that'
+  return good('size', `${formatBytes(size)} on the server's disk; ${smaller}`)
+}
+
+function namesText(names: readonly string[]): string {
   return names.length === 20 ? `${names.join(', ')} and perhaps others` : names.join(', ')
 }

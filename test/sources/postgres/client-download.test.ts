@@ -110,7 +110,7 @@ test('programs kept for a month are fetched again, and used on if that does not 
   project.requests()
   project.tamper('.deb', () => Buffer.from('not a package'))
   expect(await machine.provide(17)).toEqual(first)
-  expect(machine.warnings.join()).toContain('the kept PostgreSQL 17 client programs are more than a month old, and newer ones could not be had')
+  expect(machine.warnings.join()).toContain('the kept PostgreSQL 17 client programs are more than a month old, and newer ones are not available')
   project.tamper('.deb', (bytes) => bytes)
   expect(await machine.provide(17)).toEqual(first)
   expect(project.requests()).not.toEqual([])

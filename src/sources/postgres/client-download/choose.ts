@@ -1,6 +1,7 @@
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { type Client, type ClientChoice, clientForDump, clientForRestore, newestClient } from '../clients.ts'
-import { provideClient, type ProvideOptions } from './provide.ts'
+import type { ProvideOptions } from './options.ts'
+import { provideClient } from './provide.ts'
 
 /** Gets client programs of a major that is not installed; throws `LifeboatError` when they are not to be had. */
 export type Provide = (major: number | 'newest') => Promise<Client>
