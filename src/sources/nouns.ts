@@ -10,7 +10,9 @@ export function isDatabase({ kind }: { kind: string }): boolean {
 export function formatSources(sources: readonly { kind: string }[]): string {
   const databases = sources.filter(isDatabase).length
   const volumes = sources.length - databases
-  return [...(databases > 0 ? [formatCount(databases, 'database')] : []), ...(volumes > 0 ? [formatCount(volumes, 'volume')] : [])].join(' and ')
+  return [...(databases > 0 ? [formatCount(databases, 'database')] : []), ...(volumes > 0 ? [formatCount(volumes, 'volume')] : [])].join(
+    ' and ',
+  )
 }
 
 /** The names of a snapshot's databases, and of its volumes. */

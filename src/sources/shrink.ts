@@ -10,7 +10,10 @@ export interface Shrunk extends Loss {
   kind: string
 }
 
-/** Everything that lost more than half since the snapshot before, and sources and tables that are gone. Rows and bytes of tables are estimates. */
+/**
+ * Everything that lost more than half since the snapshot before, and sources and tables that are gone. Rows and bytes of tables are
+ * estimates.
+ */
 export function shrunken(before: readonly SourceRecord[], now: readonly SourceRecord[]): Shrunk[] {
   return before.flatMap((old) => {
     const about = { source: old.name, kind: old.kind }

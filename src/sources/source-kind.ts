@@ -8,8 +8,8 @@ import type { Patterns } from './files/selection.ts'
 import type { Source } from './source.ts'
 
 /**
- * A kind of source: how its sources are found, read, verified, described, compared and restored. Everything known of a kind is in its folder, and one
- * line in all.ts adds it; no other code tests for a kind by name.
+ * A kind of source: how its sources are found, read, verified, described, compared and restored. Everything known of a kind is in its
+ * folder, and one line in all.ts adds it; no other code tests for a kind by name.
  */
 export interface SourceKind<L extends Location = Location, D extends Details = Details, C extends Differences = Differences> {
   /** The `kind` of its locations; unique. */
@@ -164,7 +164,10 @@ export interface Restored {
   left?: 'everything' | 'part' | 'unchanged' | 'dropped'
   /** Of a part of a database: dependencies that were restored too or left alone, and objects left out. */
   selection?: { added: string[]; kept: string[]; leftOut: { what: string; why: string }[] }
-  /** Owner, privileges, comment and settings of the archived database itself; absent if they were not asked for and only a part was restored. */
+  /**
+   * Owner, privileges, comment and settings of the archived database itself; absent if they were not asked for and only a part was
+   * restored.
+   */
   databaseSettings?: 'applied' | 'left as they are'
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
@@ -239,7 +242,9 @@ export type FileProperty = 'kind' | 'size' | 'content' | 'target' | 'mode' | 'ow
 export interface FilesDiff {
   added: ShownFile[]
   removed: ShownFile[]
-  /** Files with a recorded property that differs. `from` and `to` are sizes. With the same size and another time, the content may differ. */
+  /**
+   * Files with a recorded property that differs. `from` and `to` are sizes. With the same size and another time, the content may differ.
+   */
   changed: { path: string; type: string; from: number; to: number; what: FileProperty[] }[]
   /** In parts of the archive that both snapshots have, byte for byte. */
   identical: number

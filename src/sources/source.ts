@@ -8,8 +8,8 @@ export interface Source {
   /** Reaches the source and learns what it is, before anything is stored: throws for what can be known to fail already now. */
   open(): Promise<void>
   /**
-   * The streams of this source, opened one after the other. `before` is what the newest snapshot of the set has of it, for a source that need not
-   * read again what has not changed. Throws when the source cannot be read.
+   * The streams of this source, opened one after the other. `before` is what the newest snapshot of the set has of it, for a source that
+   * need not read again what has not changed. Throws when the source cannot be read.
    */
   streams(before?: SourceRecord): AsyncIterable<SourceStream>
   /** What is known of the source once all its streams have ended well: plain JSON, kept sealed in the snapshot. */
@@ -25,8 +25,8 @@ export interface SourceStream {
   /** The stream of `before` that has the same bytes: where all of it is still in the store, `bytes` is not iterated. */
   readonly same?: StreamRecord
   /**
-   * The bytes, each piece valid until the next is asked for. Iterating throws unless the source ended well; a clean end is a promise that nothing is
-   * missing. When it throws `ReadAgain`, what it yielded is to be dropped, and the source yields the stream once more.
+   * The bytes, each piece valid until the next is asked for. Iterating throws unless the source ended well; a clean end is a promise that
+   * nothing is missing. When it throws `ReadAgain`, what it yielded is to be dropped, and the source yields the stream once more.
    */
   readonly bytes: AsyncIterable<Buffer>
 }

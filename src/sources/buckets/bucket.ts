@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto'
-import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CreateMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, UploadPartCommand, type StorageClass } from '@aws-sdk/client-s3'
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  UploadPartCommand,
+  type StorageClass,
+} from '@aws-sdk/client-s3'
 import { LifeboatError } from '../../error.ts'
 import type { S3Destination } from '../../stores/s3/destination.ts'
 import { Transient } from '../../net/retry.ts'
@@ -54,7 +65,13 @@ export class BucketAccess {
     do {
       const page = await this.#session.try('list', '', async (requestTimeout) => {
         // Plain XML has no room for every key.
-        const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token, EncodingType: 'url', MaxKeys: limit })
+        const command = new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          ContinuationToken: token,
+          EncodingType: 'url',
+          MaxKeys: limit,
+        })
         const page = await this.#session.client.send(command, { requestTimeout })
         if (page.IsTruncated === undefined) throw new Transient('the answer is not that of an S3 service')
         return page
@@ -62,11 +79,15 @@ export class BucketAccess {
       const decoded = page.EncodingType === 'url' ? (key: string) => decodeURIComponent(key.replaceAll('+', ' ')) : (key: string) => key
       for (const { Key = '', Size: size = 0, ETag = '', LastModified: modified = new Date(0) } of page.Contents ?? []) {
         const key = decoded(Key)
-        if (!key.startsWith(prefix)) throw new LifeboatError(`${this.name} lists ${JSON.stringify(key)}, which does not begin with its prefix`)
+        if (!key.startsWith(prefix))
+          throw new LifeboatError(`${this.name} lists ${JSON.stringify(key)}, which does not begin with its prefix`)
         yield { key: key.slice(prefix.length), size, modified, etag: bare(ETag) }
       }
       const next = page.IsTruncated ? page.NextContinuationToken : undefined
-      if (page.IsTruncated && limit === undefined && (!next || next === token)) throw new LifeboatError(`${this.name} does not say how its listing goes on`, { hint: 'The service lacks ListObjectsV2, which is needed.' })
+      if (page.IsTruncated && limit === undefined && (!next || next === token))
+        throw new LifeboatError(`${this.name} does not say how its listing goes on`, {
+          hint: 'The service lacks ListObjectsV2, which is needed.',
+        })
       token = limit === undefined ? next : undefined
     } while (token !== undefined)
   }
@@ -80,7 +101,8 @@ export class BucketAccess {
         const answer = await this.#session.client.send(command, { requestTimeout })
         const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? [])
         const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? bytes.length)
-        if (range !== undefined && bytes.length !== Math.min(range.end, size) - range.start) throw new Transient(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`)
+        if (range !== undefined && bytes.length !== Math.min(range.end, size) - range.start)
+          throw new Transient(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`)
         // Not every service knows conditions.
         if (etag !== '' && bare(answer.ETag ?? '') !== etag) throw new ChangedObject('it has changed')
         return { bytes, size, metadata: metadataOf(key, answer) }
@@ -90,7 +112,8 @@ export class BucketAccess {
       const code = error instanceof LifeboatError && error.cause instanceof Error ? error.cause.name : ''
       // The second is what is left of a range in something that has become shorter.
       if (code === 'PreconditionFailed' || code === 'InvalidRange') throw new ChangedObject('it has changed', { cause: error })
-      if (code === 'AccessDenied' || code === 'InvalidObjectState') throw new ClosedObject(code === 'AccessDenied' ? 'access is denied' : 'its storage class cannot be read at once', { cause: error })
+      if (code === 'AccessDenied' || code === 'InvalidObjectState')
+        throw new ClosedObject(code === 'AccessDenied' ? 'access is denied' : 'its storage class cannot be read at once', { cause: error })
       throw error
     }
   }
@@ -99,7 +122,11 @@ export class BucketAccess {
   async look(key: string): Promise<BucketObject | undefined> {
     try {
       return await this.#session.try('head', shown(key), async (requestTimeout) => {
-        const { ContentLength: size, LastModified: modified, ETag = '' } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
+        const {
+          ContentLength: size,
+          LastModified: modified,
+          ETag = '',
+        } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
         if (size === undefined || modified === undefined) throw new Transient('the answer is not that of an S3 service')
         return { key, size, modified, etag: bare(ETag) }
       })
@@ -113,21 +140,32 @@ export class BucketAccess {
   async put(key: string, bytes: Buffer, metadata: Metadata): Promise<void> {
     const ContentMD5 = md5(bytes)
     await this.#session.try('put', shown(key), (requestTimeout) =>
-      this.#session.client.send(new PutObjectCommand({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, ...this.#headers(metadata) }), { requestTimeout }),
+      this.#session.client.send(
+        new PutObjectCommand({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, ...this.#headers(metadata) }),
+        { requestTimeout },
+      ),
     )
   }
 
   /** An object whose bytes come in parts, each of at least 5 MiB but the last. There once it is completed, and not before. */
   async begin(key: string, metadata: Metadata): Promise<Upload> {
     const at = this.#at(key)
-    const send = <T>(attempt: (options: { requestTimeout: number }) => Promise<T>): Promise<T> => this.#session.try('put', shown(key), (requestTimeout) => attempt({ requestTimeout }))
+    const send = <T>(attempt: (options: { requestTimeout: number }) => Promise<T>): Promise<T> =>
+      this.#session.try('put', shown(key), (requestTimeout) => attempt({ requestTimeout }))
     const { client } = this.#session
-    const { UploadId } = await send((options) => client.send(new CreateMultipartUploadCommand({ ...at, ...this.#headers(metadata) }), options))
+    const { UploadId } = await send((options) =>
+      client.send(new CreateMultipartUploadCommand({ ...at, ...this.#headers(metadata) }), options),
+    )
     const parts: { ETag: string | undefined; PartNumber: number }[] = []
     return {
       part: async (PartNumber, bytes) => {
         const ContentMD5 = md5(bytes)
-        const { ETag } = await send((options) => client.send(new UploadPartCommand({ ...at, UploadId, PartNumber, Body: bytes, ContentLength: bytes.length, ContentMD5 }), options))
+        const { ETag } = await send((options) =>
+          client.send(
+            new UploadPartCommand({ ...at, UploadId, PartNumber, Body: bytes, ContentLength: bytes.length, ContentMD5 }),
+            options,
+          ),
+        )
         parts.push({ ETag, PartNumber })
       },
       complete: async () => {
@@ -140,7 +178,9 @@ export class BucketAccess {
 
   async delete(key: string): Promise<void> {
     try {
-      await this.#session.try('delete', shown(key), (requestTimeout) => this.#session.client.send(new DeleteObjectCommand(this.#at(key)), { requestTimeout }))
+      await this.#session.try('delete', shown(key), (requestTimeout) =>
+        this.#session.client.send(new DeleteObjectCommand(this.#at(key)), { requestTimeout }),
+      )
     } catch (error) {
       if (!(error instanceof NotFound)) throw error
     }
@@ -158,7 +198,13 @@ export class BucketAccess {
   #headers(metadata: Metadata): object {
     const { storageClass, encryption: ServerSideEncryption, kmsKey: SSEKMSKeyId } = this.#destination
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- services have classes that the SDK does not know
-    return { ...headersOf(metadata), ...(storageClass !== undefined && { StorageClass: storageClass as StorageClass }), ServerSideEncryption, SSEKMSKeyId }
+    const StorageClass = storageClass as StorageClass | undefined
+    return {
+      ...headersOf(metadata),
+      ...(StorageClass !== undefined && { StorageClass }),
+      ServerSideEncryption,
+      SSEKMSKeyId,
+    }
   }
 }
 

@@ -16,7 +16,8 @@ export function entriesOf(objects: readonly BucketObject[]): string[] {
 
 /** The ETag stands in for the inode, which tells files apart that look the same. */
 export function entryOf({ size, modified, etag }: BucketObject, path: string): string {
-  return `${sortKey(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${/^[\u0021-\u007e]+$/.test(etag) ? etag : '-'} 1 644 0 0 `
+  const inode = /^[\u0021-\u007e]+$/.test(etag) ? etag : '-'
+  return `${sortKey(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${inode} 1 644 0 0 `
 }
 
 export function keyOf(entry: string): string {

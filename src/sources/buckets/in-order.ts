@@ -11,7 +11,10 @@ export interface AheadOptions {
   bytes: number
 }
 
-/** What is fetched, in order, the next ones fetched meanwhile. The first failure is thrown in its turn; what is still under way then, or when the loop is left, is awaited and dropped. */
+/**
+ * What is fetched, in order, the next ones fetched meanwhile. The first failure is thrown in its turn; what is still under way then, or
+ * when the loop is left, is awaited and dropped.
+ */
 export async function* inOrder<T>(fetches: Iterable<Fetch<T>>, { most, bytes }: AheadOptions): AsyncGenerator<T, void, void> {
   const ahead: { size: number; result: Promise<T> }[] = []
   let held = 0

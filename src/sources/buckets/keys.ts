@@ -1,6 +1,7 @@
 /**
- * How keys of objects become paths of an archive, and paths keys (docs/format.md, 4.1). A key is its path, but for the parts between its slashes that no
- * file could be named by, or that begin with `=`: these get a `=` before them, and percent signs. An object whose key is also a folder of other keys lies in that folder, as `=-`.
+ * How keys of objects become paths of an archive, and paths keys (docs/format.md, 4.1). A key is its path, but for the parts between its
+ * slashes that no file could be named by, or that begin with `=`: these get a `=` before them, and percent signs. An object whose key is
+ * also a folder of other keys lies in that folder, as `=-`.
  */
 const MARK = '='
 /** The rest of a part follows in the next one. */
@@ -10,6 +11,9 @@ const ITSELF = '=-'
 const LONGEST = 255
 /** Pieces of a part that is longer, at most 240 bytes each, none cut within an escape. */
 const PIECES = /(?:%[0-9A-F]{2}|[^%]){1,80}/g
+
+// oxlint-disable-next-line no-control-regex -- names of files should have none
+const CONTROL = /[\u0000-\u001f\u007f]/
 
 /** The path for a key; bytes as latin1 has them. `isFolder` tells of a path whether others lie below it. */
 export function pathOfKey(key: string, isFolder: (path: string) => boolean): string {
@@ -28,15 +32,18 @@ export function keyOfPath(path: string): string {
   if (parts.at(-1) === ITSELF) parts.pop()
   let key = ''
   for (const [index, part] of parts.entries()) {
-    key += part.startsWith(CONTINUED) ? decode(part.slice(CONTINUED.length)) : part.startsWith(MARK) ? decode(part.slice(MARK.length)) : part
+    key += part.startsWith(CONTINUED)
+      ? decode(part.slice(CONTINUED.length))
+      : part.startsWith(MARK)
+        ? decode(part.slice(MARK.length))
+        : part
     if (index < parts.length - 1 && !part.startsWith(CONTINUED)) key += '/'
   }
   return Buffer.from(key, 'latin1').toString()
 }
 
 function encodePart(part: string): string {
-  // oxlint-disable-next-line no-control-regex -- which no name of a file should have
-  if (part !== '' && part !== '.' && part !== '..' && part.length <= LONGEST && !part.startsWith(MARK) && !/[\u0000-\u001f\u007f]/.test(part)) return part
+  if (!['', '.', '..'].includes(part) && part.length <= LONGEST && !part.startsWith(MARK) && !CONTROL.test(part)) return part
   // oxlint-disable-next-line no-control-regex -- control characters are what it escapes
   const pieces = part.replaceAll(/[\u0000-\u001f\u007f%]/g, escape).match(PIECES) ?? ['']
   // What begins with these would be taken for a mark.

@@ -31,16 +31,33 @@ export const bucket: SourceKind<BucketLocation> = {
       refuseOwnStore(name, destination, settings.destinations)
       const { onUnreadable, rescan, timeout } = settings
       const open = (signal: AbortSignal) => openBucket(destination, timeout, { ...context, signal })
-      return new BucketSource({ name, patterns, onUnreadable, rescan, where: destination.text, open, signal: context.signal, report: context.report })
+      return new BucketSource({
+        name,
+        patterns,
+        onUnreadable,
+        rescan,
+        where: destination.text,
+        open,
+        signal: context.signal,
+        report: context.report,
+      })
     }),
   target({ destination }, settings, context) {
     const mode = bucketMode(settings)
-    return { require: requireBucket, restore: (stored) => restoreInto(destination, stored, { ...settings, mode }, context), close: async () => undefined }
+    return {
+      require: requireBucket,
+      restore: (stored) => restoreInto(destination, stored, { ...settings, mode }, context),
+      close: async () => undefined,
+    }
   },
 }
 
 /** The SDK is large, and loaded only if there is a bucket. */
-async function openBucket(destination: S3Destination, timeout: number, { variables, signal, report }: SourceContext): Promise<BucketAccess> {
+async function openBucket(
+  destination: S3Destination,
+  timeout: number,
+  { variables, signal, report }: SourceContext,
+): Promise<BucketAccess> {
   const { openBucket } = await import('./bucket.ts')
   return openBucket(destination, { variables, signal, report, timeout })
 }

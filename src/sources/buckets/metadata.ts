@@ -37,15 +37,28 @@ export function recordsOf(metadata: Metadata): Record<string, string> {
 
 /** The reverse, out of all records of a member. */
 export function metadataIn(attributes: ReadonlyMap<string, string>): Metadata {
-  return Object.fromEntries([...attributes].flatMap(([name, value]) => (name.startsWith(VENDOR) ? [[utf8(name.slice(VENDOR.length)), utf8(value)]] : [])))
+  return Object.fromEntries(
+    [...attributes].flatMap(([name, value]) => (name.startsWith(VENDOR) ? [[utf8(name.slice(VENDOR.length)), utf8(value)]] : [])),
+  )
 }
 
 /** What an object is put with. */
-export function headersOf(metadata: Metadata): { [name: string]: string | Date | Record<string, string> | undefined; Metadata?: Record<string, string> } {
-  const headers = Object.entries(KEPT).flatMap(([keyword, name]) => (metadata[keyword] === undefined || name === 'ExpiresString' ? [] : [[name, metadata[keyword]] as const]))
+export function headersOf(metadata: Metadata): {
+  [name: string]: string | Date | Record<string, string> | undefined
+  Metadata?: Record<string, string>
+} {
+  const headers = Object.entries(KEPT).flatMap(([keyword, name]) =>
+    metadata[keyword] === undefined || name === 'ExpiresString' ? [] : [[name, metadata[keyword]] as const],
+  )
   const expires = new Date(metadata['expires'] ?? '')
-  const own = Object.entries(metadata).flatMap(([keyword, value]) => (keyword.startsWith(USER) ? [[keyword.slice(USER.length), value] as const] : []))
-  return { ...Object.fromEntries(headers), ...(!Number.isNaN(expires.getTime()) && { Expires: expires }), ...(own.length > 0 && { Metadata: Object.fromEntries(own) }) }
+  const own = Object.entries(metadata).flatMap(([keyword, value]) =>
+    keyword.startsWith(USER) ? [[keyword.slice(USER.length), value] as const] : [],
+  )
+  return {
+    ...Object.fromEntries(headers),
+    ...(!Number.isNaN(expires.getTime()) && { Expires: expires }),
+    ...(own.length > 0 && { Metadata: Object.fromEntries(own) }),
+  }
 }
 
 /** An ETag without its quotes. */

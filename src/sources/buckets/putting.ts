@@ -6,7 +6,10 @@ import { keyOfPath } from './keys.ts'
 import { type Metadata, metadataIn } from './metadata.ts'
 import { Transfers } from './transfers.ts'
 
-/** Objects up to this size, in bytes, are put in one piece, larger ones in parts of this size: as most clients do, so that ETags come out the same. */
+/**
+ * Objects up to this size, in bytes, are put in one piece, larger ones in parts of this size: as most clients do, so that ETags come out
+ * the same.
+ */
 const PART = 8 * 1024 * 1024
 /** Amazon S3, "Multipart upload limits". */
 const MOST_PARTS = 10_000
@@ -86,7 +89,8 @@ export class Putting {
     const file = this.#needed.get(path)
     if (file === undefined) return undefined
     const [key, metadata] = [keyOfPath(path), metadataIn(attributes)]
-    if (type !== 'file' || size !== file.size || metadata['key'] !== key) throw new BadTar(`the archive has something else than its list where that has ${shownName(path)}`)
+    if (type !== 'file' || size !== file.size || metadata['key'] !== key)
+      throw new BadTar(`the archive has something else than its list where that has ${shownName(path)}`)
     this.taken++
     return { key, metadata, partSize: Math.max(PART, Math.ceil(size / MOST_PARTS)), left: size, pieces: [], held: 0, parts: 0 }
   }

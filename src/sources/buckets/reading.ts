@@ -68,7 +68,17 @@ export class BucketReading {
     const { type, size, mode, uid, gid, mtime } = metaOf(entry)
     const path = pathOf(entry)
     const name = type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`
-    return memberHead({ name, type: type === 'd' ? '5' : '0', size, mode, uid, gid, mtime, linked: '', ...(piece && { records: recordsOf(piece.metadata) }) })
+    return memberHead({
+      name,
+      type: type === 'd' ? '5' : '0',
+      size,
+      mode,
+      uid,
+      gid,
+      mtime,
+      linked: '',
+      ...(piece && { records: recordsOf(piece.metadata) }),
+    })
   }
 
   *#fetches(): Generator<Fetch<Fetched>, void, void> {
@@ -76,7 +86,9 @@ export class BucketReading {
       const { size } = metaOf(entry)
       if (!isObject(entry)) yield { size: 0, fetch: async () => ({ entry, start: undefined }) }
       else if (size <= PIECE) yield { size, fetch: () => this.#small(entry) }
-      else for (let start = 0; start < size; start += PIECE) yield { size: Math.min(PIECE, size - start), fetch: () => this.#large(entry, start, Math.min(start + PIECE, size)) }
+      else
+        for (let start = 0; start < size; start += PIECE)
+          yield { size: Math.min(PIECE, size - start), fetch: () => this.#large(entry, start, Math.min(start + PIECE, size)) }
     }
   }
 

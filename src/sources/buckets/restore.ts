@@ -48,10 +48,18 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   const present: BucketObject[] = []
   for await (const object of bucket.list()) present.push(object)
   if (mode === 'empty' && present.length > 0) {
-    throw new LifeboatError(`${bucket.name} is not empty`, { hint: 'Restore into another bucket or prefix, or set mode to overwrite: it puts the objects that differ; what else is there stays, unless delete-extra is set.', status: 2 })
+    throw new LifeboatError(`${bucket.name} is not empty`, {
+      hint: 'Restore into another bucket or prefix, or set mode to overwrite: it puts the objects that differ; what else is there ' +
+        'stays, unless delete-extra is set.',
+      status: 2,
+    })
   }
   const wanted = new Map(meant(files, patterns).map((file) => [file.path, file]))
-  if (patterns.length > 0 && wanted.size === 0) throw new LifeboatError(`no object of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 })
+  if (patterns.length > 0 && wanted.size === 0)
+    throw new LifeboatError(`no object of ${name} matches ${patterns.join(', ')}`, {
+      hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.',
+      status: 2,
+    })
   const extra = deleteExtra ? extraOf(given, files, present) : []
   const there = new Map(present.map((object) => [object.key, object]))
   const needed = new Map([...wanted].filter(([path, file]) => rewrite || !isSame(file, there.get(keyOfPath(path)))))
@@ -61,7 +69,9 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
 }
 
 function meant(files: readonly ListedFile[], include: readonly string[]): ListedFile[] {
-  return selected(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] }).filter(({ type }) => type === 'f')
+  return selected(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] }).filter(
+    ({ type }) => type === 'f',
+  )
 }
 
 /** An ETag of several parts is that of the same parts of the same bytes; where it is another, the bytes may be the same all the same. */
@@ -74,17 +84,31 @@ function candidate(entry: string): Candidate {
 }
 
 /** What is in the target and not in the backup, of what both were to hold. */
-function extraOf({ name, bucket, patterns, backup }: BucketRestore, files: readonly ListedFile[], present: readonly BucketObject[]): string[] {
+function extraOf(
+  { name, bucket, patterns, backup }: BucketRestore,
+  files: readonly ListedFile[],
+  present: readonly BucketObject[],
+): string[] {
   const keys = new Set(files.filter(({ type }) => type === 'f').map(({ path }) => keyOfPath(path)))
-  if (keys.size === 0) throw new LifeboatError(`${name} has no objects in this snapshot: with delete-extra, all of ${bucket.name} would be deleted`, { hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.' })
-  if (!backup.whole) throw new LifeboatError(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, { hint: 'Choose another snapshot, or restore without delete-extra.' })
+  if (keys.size === 0)
+    throw new LifeboatError(`${name} has no objects in this snapshot: with delete-extra, all of ${bucket.name} would be deleted`, {
+      hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.',
+    })
+  if (!backup.whole)
+    throw new LifeboatError(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, {
+      hint: 'Choose another snapshot, or restore without delete-extra.',
+    })
   const leftOut = new Set(backup.leftOut)
   const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })
   return covered.filter((entry) => isObject(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
 }
 
 /** Reads only the segments that have something to put. */
-async function putAll({ name, bucket, segments, signal, report }: BucketRestore, files: readonly ListedFile[], needed: ReadonlyMap<string, ListedFile>): Promise<number> {
+async function putAll(
+  { name, bucket, segments, signal, report }: BucketRestore,
+  files: readonly ListedFile[],
+  needed: ReadonlyMap<string, ListedFile>,
+): Promise<number> {
   const putting = new Putting(bucket, needed)
   let [size, start, expected] = [0, 0, 0]
   try {

@@ -58,7 +58,9 @@ export class BucketSource implements Source {
       const name = segmentName(this.name, facts)
       const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts)
       list.add(read.map((entry) => counted(entry, facts)))
-      const certain = read.length === segment.entries.length && read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
+      const certain =
+        read.length === segment.entries.length &&
+        read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
       facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' })
     }
     yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() }
@@ -84,7 +86,13 @@ export class BucketSource implements Source {
   }
 
   /** Yields a segment until it has been read well, or taken from the snapshot before. */
-  async *#segment(bucket: BucketAccess, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, readonly string[]> {
+  async *#segment(
+    bucket: BucketAccess,
+    segment: Segment,
+    name: string,
+    same: StreamRecord | undefined,
+    facts: VolumeFacts,
+  ): AsyncGenerator<SourceStream, readonly string[]> {
     let { entries } = segment
     const begun = new Map<string, number>()
     for (let attempt = 1; ; attempt++) {
@@ -107,9 +115,13 @@ export class BucketSource implements Source {
     if (unreadable.length > 0 && this.#options.onUnreadable === 'fail') {
       const names = unreadable.map(({ entry }) => JSON.stringify(keyOf(entry)))
       const { reason } = unreadable[0]!
-      throw new LifeboatError(`${bucket.name} has ${names.length === 1 ? 'an object' : `${names.length} objects`} that could not be read: ${someNames(names)}${reason ? `: ${reason.message}` : ''}`, {
-        cause: reason, hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with exclude, or set on-unreadable to warn.`,
-      })
+      throw new LifeboatError(
+        `${bucket.name} has ${objects(names.length)} that could not be read: ${someNames(names)}${reason ? `: ${reason.message}` : ''}`,
+        {
+          cause: reason,
+          hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with exclude, or set on-unreadable to warn.`,
+        },
+      )
     }
     for (const { entry } of unreadable) remember(facts.unreadable, entry)
     for (const entry of changed) remember(facts.changed, entry)
@@ -117,8 +129,16 @@ export class BucketSource implements Source {
 
   #warn({ changed, unreadable }: VolumeFacts): void {
     const { report } = this.#options
-    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.')
-    if (changed.length > 0) report.warning(`${this.name}: not in this backup, as they vanished or went on changing while they were read: ${someNames(changed)}`, 'What replaced them will be in the next backup. With versioning and a pre-command, an application can be held still meanwhile.')
+    if (unreadable.length > 0)
+      report.warning(
+        `${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`,
+        'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.',
+      )
+    if (changed.length > 0)
+      report.warning(
+        `${this.name}: not in this backup, as they vanished or went on changing while they were read: ${someNames(changed)}`,
+        'What replaced them will be in the next backup. With versioning and a pre-command, an application can be held still meanwhile.',
+      )
   }
 }
 
@@ -132,4 +152,8 @@ function counted(entry: string, facts: VolumeFacts): string {
   if (isObject(entry)) facts.files++
   facts.bytes += metaOf(entry).size
   return encodeFile(listedEntry(entry))
+}
+
+function objects(count: number): string {
+  return count === 1 ? 'an object' : `${count} objects`
 }

@@ -32,7 +32,11 @@ export interface FileComparison {
 }
 
 /** Remembers the files of `from`; those of `to`, in the order of its `parts`, pass by. */
-export async function compareFiles(from: AsyncIterable<ListedFile>, to: AsyncIterable<ListedFile>, parts: readonly Part[]): Promise<FileComparison> {
+export async function compareFiles(
+  from: AsyncIterable<ListedFile>,
+  to: AsyncIterable<ListedFile>,
+  parts: readonly Part[],
+): Promise<FileComparison> {
   // By the bytes of their paths: those that are not UTF-8 can look the same.
   const left = new Map<string, ListedFile>()
   for await (const file of from) left.set(file.path, file)

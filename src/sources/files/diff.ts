@@ -11,7 +11,11 @@ export type VolumeDifferences = { files?: FilesDiff }
 /** Compares two sources that have lists of files, by these lists. */
 export async function compareVolumes(before: StoredSource, after: StoredSource): Promise<VolumeDifferences> {
   if (![before, after].every(({ source }) => source.streams.some(({ format }) => format === 'tar-list'))) return {}
-  const { added, removed, changed, ...unchanged } = await compareFiles(listedFiles(before), listedFiles(after), partsOf(before.source, after.source))
+  const { added, removed, changed, ...unchanged } = await compareFiles(
+    listedFiles(before),
+    listedFiles(after),
+    partsOf(before.source, after.source),
+  )
   const differing = changed.map(({ from, to, what }) => ({ path: displayName(to.path), type: to.type, from: from.size, to: to.size, what }))
   return { files: { ...unchanged, added: added.map(shownFile), removed: removed.map(shownFile), changed: differing } }
 }

@@ -1,6 +1,6 @@
 /*
- * An entry of a volume: one string, compact enough for a million of them. It is its sort key, a zero, and the fields that `find` printed for it:
- * type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
+ * An entry of a volume: one string, compact enough for a million of them. It is its sort key, a zero, and the fields that `find` printed
+ * for it: type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
  */
 
 export interface Meta {
@@ -19,7 +19,9 @@ export interface Meta {
   target: string
 }
 
-/** Exchanges slashes and the byte 1, so that slashes sort before all else and a directory comes right before its content. Its own inverse. */
+/**
+ * Exchanges slashes and the byte 1, so that slashes sort before all else and a directory comes right before its content. Its own inverse.
+ */
 export function sortKey(path: string): string {
   if (!path.includes('\u0001')) return path.replaceAll('/', '\u0001')
   if (!path.includes('/')) return path.replaceAll('\u0001', '/')

@@ -53,7 +53,8 @@ export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>): AsyncGener
 
 function decodeFile(line: string): ListedFile {
   const [type = '', mode = '', uid = '', gid = '', size = '', mtime = '', path = '', target, ...more] = line.split('\t')
-  if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0) throw new Error('the list of files has a line that is none')
+  if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0)
+    throw new Error('the list of files has a line that is none')
   return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) }
 }
 
@@ -80,5 +81,7 @@ function escaped(text: string): string {
 }
 
 function unescaped(text: string): string {
-  return text.includes('\\') ? text.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))) : text
+  return text.includes('\\')
+    ? text.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    : text
 }

@@ -3,8 +3,9 @@ import { sortKey } from './entry.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
 /**
- * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without `..`, each
- * in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive alone.
+ * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without
+ * `..`, each in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of
+ * the archive alone.
  */
 export class Gate {
   readonly #wanted: ReadonlySet<string> | undefined
@@ -30,8 +31,8 @@ export class Gate {
   }
 
   /**
-   * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than a
-   * part of its headers, with which tar does nothing.
+   * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than
+   * a part of its headers, with which tar does nothing.
    */
   push(bytes: Buffer): Buffer {
     this.#through = []
@@ -47,7 +48,9 @@ export class Gate {
   #passes(entry: TarEntry): boolean {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
-      throw new BadTar(`the archive has ${shownName(entry.name)}, ${why}: nothing more of it can be restored`, { hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.' })
+      throw new BadTar(`the archive has ${shownName(entry.name)}, ${why}: nothing more of it can be restored`, {
+        hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.',
+      })
     }
     if (path === undefined) return refuse('which would lie outside the target')
     if (entry.type === 'other') return refuse('which is neither a file, a folder, a link nor a pipe')
@@ -57,9 +60,11 @@ export class Gate {
       if (this.#lastLink !== undefined && key <= this.#lastLink) return refuse('which is out of order')
       this.#lastLink = key
       const target = pathIn(entry.target)
-      if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target)) return refuse(`a hard link to ${shownName(entry.target)}, which is not a file of the archive`)
+      if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
+        return refuse(`a hard link to ${shownName(entry.target)}, which is not a file of the archive`)
     } else {
-      if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last)) return refuse('which is there twice or out of order')
+      if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
+        return refuse('which is there twice or out of order')
       this.#last = key
     }
     if (path !== '' && !this.#folders.has(parentOf(path))) return refuse('in a folder that it did not make')
@@ -76,7 +81,8 @@ function pathIn(name: string): string | undefined {
   if (name === '.' || name === './') return ''
   const [first, ...parts] = name.split('/')
   if (parts.at(-1) === '') parts.pop()
-  const inside = first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0')
+  const inside =
+    first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0')
   return inside ? parts.join('/') : undefined
 }
 

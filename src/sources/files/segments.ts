@@ -44,7 +44,9 @@ function segment(entries: readonly string[]): Segment {
   return { entries, digest: hash.digest('hex') }
 }
 
-/** A number from 0 to 1 out of a path: 32-bit FNV-1a and the finalizer of MurmurHash3, for its high bits depend too little on a path's end. */
+/**
+ * A number from 0 to 1 out of a path: 32-bit FNV-1a and the finalizer of MurmurHash3, for its high bits depend too little on a path's end.
+ */
 function fraction(path: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < path.length; index++) hash = Math.imul(hash ^ path.charCodeAt(index), 0x01000193)

@@ -22,7 +22,11 @@ export const STDERR_LIMIT = 8 * 1024 * 1024
 
 /** A folder of this machine. `prefix` is a program with its arguments that starts the others. */
 export function localSite(root: string, variables: Variables, prefix: readonly string[] = []): Site {
-  const environment = { PATH: variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', ...(variables['HOME'] !== undefined && { HOME: variables['HOME'] }), ...PLAIN }
+  const environment = {
+    PATH: variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    ...(variables['HOME'] !== undefined && { HOME: variables['HOME'] }),
+    ...PLAIN,
+  }
   return {
     where: root,
     root,

@@ -2,13 +2,14 @@
 export type Records = readonly (readonly [keyword: string, value: string])[]
 
 /**
- * Whether tar takes as many bytes for the content of a file with these records as the file has `stored`: it goes by the map of a sparse file, not by
- * that size. Only maps of GNU tar's version 0.0 are read, whole and in its order; a file without one is as it is stored.
+ * Whether tar takes as many bytes for the content of a file with these records as the file has `stored`: it goes by the map of a sparse
+ * file, not by that size. Only maps of GNU tar's version 0.0 are read, whole and in its order; a file without one is as it is stored.
  */
 export function isStoredAs(records: Records, stored: number): boolean {
   const [size, count, ...map] = records.filter(([keyword]) => keyword.startsWith('GNU.'))
   if (!size) return true
-  if (size[0] !== 'GNU.sparse.size' || count?.[0] !== 'GNU.sparse.numblocks' || map.length === 0 || count[1] !== String(map.length / 2)) return false
+  if (size[0] !== 'GNU.sparse.size' || count?.[0] !== 'GNU.sparse.numblocks' || map.length === 0 || count[1] !== String(map.length / 2))
+    return false
   let blocks = 0
   for (const [index, [keyword, value]] of map.entries()) {
     if (keyword !== (index % 2 === 0 ? 'GNU.sparse.offset' : 'GNU.sparse.numbytes') || !/^\d{1,15}$/.test(value)) return false

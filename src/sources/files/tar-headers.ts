@@ -25,8 +25,8 @@ const MOST_HEADER = 16 * 1024 * 1024
 
 /**
  * Reads the headers of a POSIX tar (IEEE 1003.1, "pax Interchange Format") or of several one after the other, as its bytes go by, and keeps
- * none of its content. `onEntry` is told of a member when all its headers have passed, with the bytes it began with; `onBytes` of everything else.
- * What GNU tar would read in another way is refused, so that no member is hidden in what is taken for content here.
+ * none of its content. `onEntry` is told of a member when all its headers have passed, with the bytes it began with; `onBytes` of
+ * everything else. What GNU tar would read in another way is refused, so that no member is hidden in what is taken for content here.
  */
 export class TarHeaders {
   readonly #onEntry: OnEntry
@@ -122,7 +122,8 @@ export class TarHeaders {
     // To tar it would be a folder, without content.
     if (known === 'file' && name.endsWith('/')) throw new BadTar('the tar has a file with the name of a folder')
     const sparse = records.some(([keyword]) => keyword.startsWith('GNU.'))
-    if (sparse && (known !== 'file' || !isPosix(block) || !isStoredAs(records, stored))) throw new BadTar('the tar has a sparse file of a kind that no volume has')
+    if (sparse && (known !== 'file' || !isPosix(block) || !isStoredAs(records, stored)))
+      throw new BadTar('the tar has a sparse file of a kind that no volume has')
     this.entries++
     this.#onEntry(
       {
@@ -137,7 +138,15 @@ export class TarHeaders {
   }
 }
 
-const TYPES: Readonly<Record<string, EntryType>> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'link', '2': 'symlink', '5': 'directory', '6': 'fifo' }
+const TYPES: Readonly<Record<string, EntryType>> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '1': 'link',
+  '2': 'symlink',
+  '5': 'directory',
+  '6': 'fifo',
+}
 
 function isZero(block: Buffer): boolean {
   return block[0] === 0 && block.every((byte) => byte === 0)

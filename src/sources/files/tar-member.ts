@@ -27,7 +27,11 @@ export function memberHead(member: TarMember): Buffer {
   if (extended === '') return header(member)
   const content = Buffer.alloc(paddedSize(extended.length))
   content.write(extended, 'latin1')
-  return Buffer.concat([header({ name: './PaxHeaders/link', type: 'x', size: extended.length, mode: '644', uid: '0', gid: '0', mtime: '0', linked: '' }), content, header(member)])
+  return Buffer.concat([
+    header({ name: './PaxHeaders/link', type: 'x', size: extended.length, mode: '644', uid: '0', gid: '0', mtime: '0', linked: '' }),
+    content,
+    header(member),
+  ])
 }
 
 /** Bytes that content takes with its padding. */
@@ -56,7 +60,14 @@ function record(key: string, value: string): string {
 
 function header(of: TarMember): Buffer {
   const block = Buffer.alloc(512)
-  const octal = (value: number, start: number, digits: number): void => void block.write(`${Math.min(value, 8 ** digits - 1).toString(8).padStart(digits, '0')}\0`, start, 'latin1')
+  const octal = (value: number, start: number, digits: number): void =>
+    void block.write(
+      `${Math.min(value, 8 ** digits - 1)
+        .toString(8)
+        .padStart(digits, '0')}\0`,
+      start,
+      'latin1',
+    )
   block.write(of.name.slice(0, 100), 0, 'latin1')
   octal(Number.parseInt(of.mode, 8), 100, 7)
   octal(Number(of.uid) > MOST ? 0 : Number(of.uid), 108, 7)

@@ -19,12 +19,17 @@ export interface VolumeCheck {
 }
 
 /** The parts of a volume's record. Throws BadTar when they contradict each other. */
-export function volumeParts(source: SourceRecord): { facts: ReturnType<typeof volumeFacts.parse>; list: StreamRecord; archives: StreamRecord[] } {
+export function volumeParts(source: SourceRecord): {
+  facts: ReturnType<typeof volumeFacts.parse>
+  list: StreamRecord
+  archives: StreamRecord[]
+} {
   const facts = factsOf(source, volumeFacts)
   const archives = source.streams.filter(({ format }) => format === 'tar')
   const list = source.streams.find(({ format }) => format === 'tar-list')
   const entries = facts.segments.reduce((sum, segment) => sum + segment.entries, 0)
-  if (!list || archives.length !== facts.segments.length || entries !== facts.entries) throw new BadTar(`what is recorded of the volume ${source.name} contradicts itself`)
+  if (!list || archives.length !== facts.segments.length || entries !== facts.entries)
+    throw new BadTar(`what is recorded of the volume ${source.name} contradicts itself`)
   return { facts, list, archives }
 }
 
@@ -50,11 +55,15 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
         const before = gate.passed
         await checkWhole(archive, read(archive), files, { passing, tar: tar! })
         gate.end()
-        if (gate.passed - before !== entries) throw new BadTar(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`)
+        if (gate.passed - before !== entries)
+          throw new BadTar(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`)
       }
     }
     if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
-      throw new BadTar(`the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded are ${facts.entries}, ${facts.files}, of ${facts.bytes}`)
+      throw new BadTar(
+        `the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded ` +
+          `are ${facts.entries}, ${facts.files}, of ${facts.bytes}`,
+      )
     }
     await tar?.finish(facts.entries, source.name)
   } finally {
@@ -64,7 +73,10 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
   return facts.entries
 }
 
-async function* counting(files: AsyncIterable<ListedFile>, counted: { entries: number; files: number; bytes: number }): AsyncGenerator<ListedFile, void, void> {
+async function* counting(
+  files: AsyncIterable<ListedFile>,
+  counted: { entries: number; files: number; bytes: number },
+): AsyncGenerator<ListedFile, void, void> {
   for await (const file of files) {
     counted.entries++
     if (file.type === 'f') counted.files++
@@ -73,7 +85,12 @@ async function* counting(files: AsyncIterable<ListedFile>, counted: { entries: n
   }
 }
 
-async function checkHead(archive: StreamRecord, bytes: AsyncIterable<Buffer>, files: AsyncGenerator<ListedFile, void, void>, entries: number): Promise<void> {
+async function checkHead(
+  archive: StreamRecord,
+  bytes: AsyncIterable<Buffer>,
+  files: AsyncGenerator<ListedFile, void, void>,
+  entries: number,
+): Promise<void> {
   let first: TarEntry | undefined
   const headers = new TarHeaders((entry) => (first ??= entry))
   for await (const piece of bytes) {
@@ -87,7 +104,12 @@ async function checkHead(archive: StreamRecord, bytes: AsyncIterable<Buffer>, fi
 }
 
 /** Through all that a restore takes it through: the gate, and tar. */
-async function checkWhole(archive: StreamRecord, bytes: AsyncIterable<Buffer>, files: AsyncGenerator<ListedFile, void, void>, { passing, tar }: { passing: (bytes: Buffer) => readonly TarEntry[]; tar: Listing }): Promise<void> {
+async function checkWhole(
+  archive: StreamRecord,
+  bytes: AsyncIterable<Buffer>,
+  files: AsyncGenerator<ListedFile, void, void>,
+  { passing, tar }: { passing: (bytes: Buffer) => readonly TarEntry[]; tar: Listing },
+): Promise<void> {
   for await (const piece of bytes) {
     for (const entry of passing(piece)) compare(archive, entry, (await files.next()).value ?? undefined)
     await tar.push(piece)
@@ -100,7 +122,8 @@ function compare(archive: StreamRecord, entry: TarEntry | undefined, file: Liste
   const told = entry && `${entry.type} ${entry.name} of ${entry.size} bytes`
   const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`
   const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`
-  if (told !== listed) throw new BadTar(`${archive.name} has ${shownName(told ?? 'nothing')} where ${shownName(listed ?? 'nothing')} is recorded`)
+  if (told !== listed)
+    throw new BadTar(`${archive.name} has ${shownName(told ?? 'nothing')} where ${shownName(listed ?? 'nothing')} is recorded`)
 }
 
 interface Listing {
@@ -111,7 +134,9 @@ interface Listing {
 
 /** tar's own word on all the archives, one after the other. */
 function startListing(site: Site, signal: AbortSignal): Listing {
-  const child = site.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], { signal })
+  const child = site.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], {
+    signal,
+  })
   let lines = 0
   const listing = (async () => {
     try {
@@ -119,7 +144,11 @@ function startListing(site: Site, signal: AbortSignal): Listing {
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof ChildError) || error.exit.status === null) throw error
-      if (error.exit.failure) throw new LifeboatError('there is no tar to read the volumes with', { cause: error, hint: 'Install GNU tar, or verify at level list.' })
+      if (error.exit.failure)
+        throw new LifeboatError('there is no tar to read the volumes with', {
+          cause: error,
+          hint: 'Install GNU tar, or verify at level list.',
+        })
       throw new BadTar(`tar cannot read the archive: ${error.exit.stderr.trim().split('\n').slice(0, 3).join('; ')}`, { cause: error })
     }
   })()

@@ -67,11 +67,16 @@ export interface Restorable {
 }
 
 /**
- * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`: settings of its session and
- * the database itself, which it lists too, left out. Reads no more of `bytes` than listing does. `unknown`: the format is one that only pg_restore reads; then there are
- * no entries, and the count includes settings.
+ * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`:
+ * settings of its session and the database itself, which it lists too, left out. Reads no more of `bytes` than listing does. `unknown`: the
+ * format is one that only pg_restore reads; then there are no entries, and the count includes settings.
  */
-export async function readContents(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[], keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean): Promise<{ entries: Entry[]; restorable: Restorable; unknown?: UnknownFormat }> {
+export async function readContents(
+  bytes: AsyncIterable<Uint8Array>,
+  context: ArchiveContext,
+  filters: readonly string[],
+  keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean,
+): Promise<{ entries: Entry[]; restorable: Restorable; unknown?: UnknownFormat }> {
   const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
   const contents = new ContentsReader({ keeps: (entry) => isSetting(entry) || ofDatabase(entry) || keeps(entry) })
   let broken: unknown
@@ -95,7 +100,8 @@ export async function readContents(bytes: AsyncIterable<Uint8Array>, context: Ar
   child.end()
   // For an archive that neither can read, pg_restore's words are the ones that people look up.
   const ids = await printed()
-  if (broken instanceof UnknownFormat) return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
+  if (broken instanceof UnknownFormat)
+    return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
   if (broken !== undefined) throw broken
   const entries = contents.finish()
   for (const entry of entries) if (isSetting(entry) || ofDatabase(entry)) ids.delete(entry.id)
@@ -114,7 +120,8 @@ async function readListing(child: Child): Promise<ArchiveListing> {
   const comment = (name: string) => comments.find((line) => line.includes(`${name}: `))?.split(`${name}: `)[1]?.trim() ?? ''
   const dumpVersion = comment('Dumped by pg_dump version')
   const dumpMajor = Number.parseInt(dumpVersion, 10)
-  if (!dumpMajor) throw new LifeboatError(`pg_restore --list printed something unexpected: ${[...comments, ...entries].join('\n').slice(0, 200)}`)
+  if (!dumpMajor)
+    throw new LifeboatError(`pg_restore --list printed something unexpected: ${[...comments, ...entries].join('\n').slice(0, 200)}`)
   return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries }
 }
 
@@ -131,7 +138,11 @@ async function idsOf(child: Child): Promise<Ids> {
 }
 
 /** A pg_restore that needs no server. `printed` throws when it did not end well; its rejection waits until it is asked for. */
-function startRestore<T>(parameters: string[], { client, variables, signal }: ArchiveContext, read: (child: Child) => Promise<T>): { child: Child; printed: () => Promise<T> } {
+function startRestore<T>(
+  parameters: string[],
+  { client, variables, signal }: ArchiveContext,
+  read: (child: Child) => Promise<T>,
+): { child: Child; printed: () => Promise<T> } {
   const environment = clientEnvironment({ environment: {} }, variables)
   const child = startChild(programOf(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) })
   const output = read(child).then((value) => ({ value }), (error: unknown) => ({ error }))
@@ -149,8 +160,13 @@ function unreadable(error: ChildError, client: Client): LifeboatError {
   const told = error.exit.stderr.trim() || messageOf(error)
   const newer = /unsupported version \((\S+)\) in file header/.exec(told)
   if (newer) {
-    return new LifeboatError(`the archive has format ${newer[1]}, which pg_restore ${client.major} cannot read: it was made by a newer pg_dump`, {
-      hint: 'install the client programs of the version that made it, or newer', cause: error })
+    return new LifeboatError(
+      `the archive has format ${newer[1]}, which pg_restore ${client.major} cannot read: it was made by a newer pg_dump`,
+      {
+        hint: 'install the client programs of the version that made it, or newer',
+        cause: error,
+      },
+    )
   }
   return new LifeboatError(`pg_restore ${client.major} cannot read the archive: ${told}`, { cause: error })
 }

@@ -45,25 +45,30 @@ export async function findClients(variables: Variables, debian = '/usr/lib/postg
 export function clientForDump(clients: readonly Client[], serverMajor: number): ClientChoice {
   const client = lowestFrom(clients, serverMajor)
   if (!client) {
-    throw new LifeboatError(`the server is PostgreSQL ${serverMajor}, and no pg_dump here is that new: ${found(clients)}`, { hint: installHint(serverMajor) })
+    throw new LifeboatError(`the server is PostgreSQL ${serverMajor}, and no pg_dump here is that new: ${found(clients)}`, {
+      hint: installHint(serverMajor),
+    })
   }
   if (client.major === serverMajor) return { client }
   return {
     client,
-    warning: `dumping a PostgreSQL ${serverMajor} server with pg_dump ${client.major}: restore such a backup with pg_restore ${client.major} or newer`,
+    warning: `dumping a PostgreSQL ${serverMajor} server with pg_dump ${client.major}: restore such a backup with pg_restore ` +
+      `${client.major} or newer`,
   }
 }
 
 /**
- * For pg_restore: the target server's own major if it can read the archive, else the lowest that can.
- * `serverMajor` is undefined where nothing is restored, only read.
+ * For pg_restore: the target server's own major if it can read the archive, else the lowest that can. `serverMajor` is undefined where
+ * nothing is restored, only read.
  */
 export function clientForRestore(clients: readonly Client[], dumpMajor: number, serverMajor?: number): ClientChoice {
   const exact = clients.find((client) => client.major === serverMajor)
   if (exact && exact.major >= dumpMajor) return { client: exact }
   const client = lowestFrom(clients, dumpMajor)
   if (!client) {
-    throw new LifeboatError(`the archive was made by pg_dump ${dumpMajor}, and no pg_restore here is that new: ${found(clients)}`, { hint: installHint(dumpMajor) })
+    throw new LifeboatError(`the archive was made by pg_dump ${dumpMajor}, and no pg_restore here is that new: ${found(clients)}`, {
+      hint: installHint(dumpMajor),
+    })
   }
   if (serverMajor === undefined || client.major === serverMajor) return { client }
   return { client, warning: `restoring into a PostgreSQL ${serverMajor} server with pg_restore ${client.major}` }
@@ -72,7 +77,10 @@ export function clientForRestore(clients: readonly Client[], dumpMajor: number, 
 /** The newest, for what any version can do: psql reads every server's facts. */
 export function newestClient(clients: readonly Client[]): Client {
   const [newest] = clients
-  if (!newest) throw new LifeboatError('no PostgreSQL client programs (pg_dump, pg_dumpall, pg_restore, psql) were found', { hint: installHint(undefined) })
+  if (!newest)
+    throw new LifeboatError('no PostgreSQL client programs (pg_dump, pg_dumpall, pg_restore, psql) were found', {
+      hint: installHint(undefined),
+    })
   return newest
 }
 
@@ -85,7 +93,9 @@ export function installHint(major: number | undefined): string {
 }
 
 function found(clients: readonly Client[]): string {
-  return clients.length === 0 ? 'none is installed' : `found ${clients.map(({ major, directory }) => `${major} in ${directory}`).join(', ')}`
+  return clients.length === 0
+    ? 'none is installed'
+    : `found ${clients.map(({ major, directory }) => `${major} in ${directory}`).join(', ')}`
 }
 
 function lowestFrom(clients: readonly Client[], major: number): Client | undefined {
@@ -107,7 +117,9 @@ function clientFolder(folder: string): string[] {
 
 function subfolders(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() || entry.isSymbolicLink() ? [entry.name] : []))
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() || entry.isSymbolicLink() ? [entry.name] : [],
+    )
   } catch {
     return [] // A folder that is not there holds no clients.
   }
@@ -125,12 +137,15 @@ function binFolders(folder: string, depth: number): string[] {
 /** `…/postgresql/17/bin`, `/usr/pgsql-17/bin`, `…/postgresql@17/bin`, `…/postgresql-client/17.5/x64/bin`. */
 function majorInPath(directory: string): number | undefined {
   const major =
-    /\/(?:postgresql\/|pgsql-|postgresql@)(\d+)(?:\.\d+)*\/bin$/.exec(directory) ?? /\/postgresql-client\/(\d+)(?:\.\d+)*\/(?:.*\/)?bin$/.exec(directory)
+    /\/(?:postgresql\/|pgsql-|postgresql@)(\d+)(?:\.\d+)*\/bin$/.exec(directory) ??
+    /\/postgresql-client\/(\d+)(?:\.\d+)*\/(?:.*\/)?bin$/.exec(directory)
   return major ? Number(major[1]) : undefined
 }
 
 async function askMajor(program: string, variables: Variables): Promise<number | undefined> {
-  const env = Object.fromEntries(['PATH', 'LD_LIBRARY_PATH'].flatMap((name) => (variables[name] === undefined ? [] : [[name, variables[name]]])))
+  const env = Object.fromEntries(
+    ['PATH', 'LD_LIBRARY_PATH'].flatMap((name) => (variables[name] === undefined ? [] : [[name, variables[name]]])),
+  )
   const { exitCode, stdout } = await getExecOutput(`"${program}"`, ['--version'], { silent: true, ignoreReturnCode: true, env })
   const major = /\(PostgreSQL\) (\d+)/.exec(stdout)
   return exitCode === 0 && major ? Number(major[1]) : undefined

@@ -14,8 +14,8 @@ export interface DatabaseDiff {
   /** Versions, encoding and extensions that differ, by name; null if there was or is none. */
   settings: (Changed<string | null> & { name: string })[]
   /**
-   * `schema.table`. Rows and bytes are the server's estimates; rows are null if it had none. Tables with the same estimates are left out, whether or
-   * not their content is the same.
+   * `schema.table`. Rows and bytes are the server's estimates; rows are null if it had none. Tables with the same estimates are left out,
+   * whether or not their content is the same.
    */
   tables: Record<'added' | 'removed', TableSize[]> & { changed: { name: string; rows: Changed<number | null>; bytes: Changed<number> }[] }
   /** Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. */
@@ -31,12 +31,18 @@ interface TableSize {
 export function compareDatabases(before: SourceRecord, after: SourceRecord): DatabaseDifferences {
   const [from, to] = [postgresFacts.safeParse(before.facts).data, postgresFacts.safeParse(after.facts).data]
   if (!from || !to) return {}
-  return { database: { settings: compareSettings(from, to), tables: compareTables(from, to), entries: compareEntries(from.entries, to.entries) } }
+  return {
+    database: { settings: compareSettings(from, to), tables: compareTables(from, to), entries: compareEntries(from.entries, to.entries) },
+  }
 }
 
 function compareSettings(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['settings'] {
   const [before, after] = [settingsOf(from), settingsOf(to)]
-  const settings = [...new Set([...before.keys(), ...after.keys()])].map((name) => ({ name, from: before.get(name) ?? null, to: after.get(name) ?? null }))
+  const settings = [...new Set([...before.keys(), ...after.keys()])].map((name) => ({
+    name,
+    from: before.get(name) ?? null,
+    to: after.get(name) ?? null,
+  }))
   return settings.filter(({ from, to }) => from !== to)
 }
 
@@ -54,7 +60,9 @@ function compareTables(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['ta
   const [before, after] = [tablesOf(from), tablesOf(to)]
   const changed = [...after.values()].flatMap(({ name, rows, bytes }) => {
     const old = before.get(name)
-    return old && (old.rows !== rows || old.bytes !== bytes) ? [{ name, rows: { from: old.rows, to: rows }, bytes: { from: old.bytes, to: bytes } }] : []
+    return old && (old.rows !== rows || old.bytes !== bytes)
+      ? [{ name, rows: { from: old.rows, to: rows }, bytes: { from: old.bytes, to: bytes } }]
+      : []
   })
   return { added: without(after, before), removed: without(before, after), changed }
 }
@@ -93,15 +101,28 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
   if (!database) return []
   const { settings, tables, entries } = database
   const rows = [
-    ...settings.map(({ name, from, to }) => [signOf(from, to), oneLine(name), [from, to].filter((text) => text !== null).map(oneLine).join(' -> ')]),
+    ...settings.map(({ name, from, to }) => [
+      signOf(from, to),
+      oneLine(name),
+      [from, to]
+        .filter((text) => text !== null)
+        .map(oneLine)
+        .join(' -> '),
+    ]),
     ...tables.removed.map((table) => ['-', `table ${oneLine(table.name)}`, sized(table)]),
     ...tables.added.map((table) => ['+', `table ${oneLine(table.name)}`, sized(table)]),
-    ...tables.changed.map(({ name, rows, bytes }) => ['~', `table ${oneLine(name)}`, `${changedText(rows, rowsText)} rows, ${changedText(bytes, formatBytes)}`]),
+    ...tables.changed.map(({ name, rows, bytes }) => [
+      '~',
+      `table ${oneLine(name)}`,
+      `${changedText(rows, rowsText)} rows, ${changedText(bytes, formatBytes)}`,
+    ]),
     ...entries.removed.map((entry) => ['-', 'entry', oneLine(entry)]),
     ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
   ]
   return [
-    rows.length === 0 ? '  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive' : formatColumns(rows, '  '),
+    rows.length === 0
+      ? '  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive'
+      : formatColumns(rows, '  '),
     '  Rows of tables were not compared; their numbers and sizes are estimates of the server.',
   ]
 }

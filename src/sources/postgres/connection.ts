@@ -52,14 +52,17 @@ export function parseDatabaseLine(line: string): { name?: string; url: string } 
   if (!named) return { url: trimmed }
   const name = named[1]!.trim()
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-    throw wrong('the name before = must be 1 to 100 letters, digits, dots, dashes or underscores', 'write app=postgres://user:password@host/app')
+    throw wrong(
+      'the name before = must be 1 to 100 letters, digits, dots, dashes or underscores',
+      'write app=postgres://user:password@host/app',
+    )
   }
   return { name, url: named[2]!.trim() }
 }
 
 /**
- * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` apply where it is silent.
- * Throws `LifeboatError` (status 2) for anything else; the message shows no part of the URL that could belong to a password.
+ * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` apply where it is silent. Throws
+ * `LifeboatError` (status 2) for anything else; the message shows no part of the URL that could belong to a password.
  */
 export function parseDatabaseUrl(url: string, variables: Variables = {}): Connection {
   const scheme = /^postgres(?:ql)?:\/\//.exec(url)
@@ -90,7 +93,8 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
 
 /** The connection that `PG*` variables alone describe, as `psql` without arguments would make it. */
 export function connectionFromVariables(variables: Variables): Connection {
-  if (!validPorts(variables.PGPORT)) throw new LifeboatError(`PGPORT is ${JSON.stringify(variables.PGPORT)}, not a number from 1 to 65535`, { status: 2 })
+  if (!validPorts(variables.PGPORT))
+    throw new LifeboatError(`PGPORT is ${JSON.stringify(variables.PGPORT)}, not a number from 1 to 65535`, { status: 2 })
   return connection({}, variables, [])
 }
 
@@ -105,7 +109,10 @@ export function onDatabase(connection: Connection, database: string): Connection
   }
 }
 
-/** Everything a client program sees of the environment: what it needs to run and to connect, and nothing of the workflow's inputs and tokens. */
+/**
+ * Everything a client program sees of the environment: what it needs to run and to connect, and nothing of the workflow's inputs and
+ * tokens.
+ */
 export function clientEnvironment(connection: Pick<Connection, 'environment'>, variables: Variables): Record<string, string> {
   const kept = Object.entries(variables).filter(
     (entry): entry is [string, string] =>
@@ -129,7 +136,10 @@ function connection(given: Record<string, string>, variables: Variables, secrets
   for (const [name, value] of Object.entries(settings)) {
     const variable = variableOf[name]
     if (variable) environment[variable] = value
-    if (!variable || (settings.service !== undefined && given[name] !== undefined && !['password', 'service', 'servicefile'].includes(name))) {
+    if (
+      !variable ||
+      (settings.service !== undefined && given[name] !== undefined && !['password', 'service', 'servicefile'].includes(name))
+    ) {
       strings[name] = value
     }
   }
@@ -213,7 +223,9 @@ const bare = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '')
 
 function nearest(name: string): string {
   const known = [...Object.keys(variableOf), ...withoutVariable].find((known) => bare(known) === bare(name))
-  return known ? `did you mean ${known}?` : 'remove it; parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL\'s own programs'
+  return known
+    ? `did you mean ${known}?`
+    : "remove it; parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs"
 }
 
 function decode(what: string, text: string): string {
@@ -230,7 +242,8 @@ function decode(what: string, text: string): string {
   return decoded
 }
 
-const encodeHint = 'percent-encode special characters of the user name and the password: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %'
+const encodeHint =
+  'percent-encode special characters of the user name and the password: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %'
 
 function wrong(problem: string, hint = 'write postgres://user:password@host:5432/database'): LifeboatError {
   return new LifeboatError(`database URL: ${problem}`, { hint, status: 2 })

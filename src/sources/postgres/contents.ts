@@ -28,8 +28,8 @@ export interface Entry {
 export class UnknownFormat extends LifeboatError {}
 
 /**
- * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list` prints
- * only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
+ * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list`
+ * prints only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
  */
 export class ContentsReader {
   readonly #dropless: ReadonlySet<number>
@@ -43,8 +43,14 @@ export class ContentsReader {
   #count = 0
   #read = 0
 
-  /** `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: which entries are wanted, of perhaps hundreds of thousands. */
-  constructor({ dropless = new Set(), keeps = () => true }: { dropless?: ReadonlySet<number>; keeps?: (entry: Pick<Entry, 'kind' | 'name'>) => boolean } = {}) {
+  /**
+   * `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: which entries are wanted, of perhaps
+   * hundreds of thousands.
+   */
+  constructor({
+    dropless = new Set(),
+    keeps = () => true,
+  }: { dropless?: ReadonlySet<number>; keeps?: (entry: Pick<Entry, 'kind' | 'name'>) => boolean } = {}) {
     this.#dropless = dropless
     this.#keeps = keeps
   }
@@ -152,7 +158,10 @@ export class ContentsReader {
   }
 }
 
-/** The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer true. */
+/**
+ * The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer
+ * true.
+ */
 export async function* withoutDrops(archive: AsyncIterable<Buffer>, dropless: ReadonlySet<number>): AsyncGenerator<Buffer> {
   const reader = new ContentsReader({ dropless, keeps: () => false })
   let reading = dropless.size > 0
@@ -168,7 +177,9 @@ export async function* withoutDrops(archive: AsyncIterable<Buffer>, dropless: Re
 
 /** Entries of the database itself: pg_restore leaves them out unless it creates the database. */
 export function ofDatabase({ kind, name }: Pick<Entry, 'kind' | 'name'>): boolean {
-  return kind === 'DATABASE' || kind === 'DATABASE PROPERTIES' || (/^(?:ACL|COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('DATABASE '))
+  return (
+    kind === 'DATABASE' || kind === 'DATABASE PROPERTIES' || (/^(?:ACL|COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('DATABASE '))
+  )
 }
 
 /** Settings of the session that restores. */
@@ -246,8 +257,13 @@ function readHead(cursor: Cursor): [Format, entries: number] {
   const [integer, position, format] = [cursor.byte(), cursor.byte(), cursor.byte()]
   // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
   if (major !== 1 || minor < 12 || minor > 16) {
-    throw new UnknownFormat(`the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`, {
-      hint: 'Create a database and restore everything into it with mode empty, for which pg_restore is enough; or use a newer version of Lifeboat.' })
+    throw new UnknownFormat(
+      `the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`,
+      {
+        hint: 'Create a database and restore everything into it with mode empty, for which pg_restore is enough; or use a newer version ' +
+          'of Lifeboat.',
+      },
+    )
   }
   if (format !== 1 || integer < 4 || integer > 6 || position < 4 || position > 8) throw unreadable('it is not a custom-format archive')
   if (minor >= 15) cursor.byte() // The compression.
@@ -272,11 +288,29 @@ function decoderOf(encoding: string): Decode {
 
 /** Names that PostgreSQL's encodings have in the WHATWG's Encoding Standard. */
 const LABELS: Readonly<Record<string, string>> = {
-  LATIN2: 'iso-8859-2', LATIN3: 'iso-8859-3', LATIN4: 'iso-8859-4', LATIN6: 'iso-8859-10', LATIN7: 'iso-8859-13', LATIN8: 'iso-8859-14', LATIN9: 'iso-8859-15', LATIN10: 'iso-8859-16',
-  ISO_8859_5: 'iso-8859-5', ISO_8859_6: 'iso-8859-6', ISO_8859_7: 'iso-8859-7', ISO_8859_8: 'iso-8859-8', KOI8R: 'koi8-r', KOI8U: 'koi8-u', WIN866: 'ibm866', WIN874: 'windows-874',
-  EUC_JP: 'euc-jp', EUC_KR: 'euc-kr', EUC_CN: 'gbk',
+  LATIN2: 'iso-8859-2',
+  LATIN3: 'iso-8859-3',
+  LATIN4: 'iso-8859-4',
+  LATIN6: 'iso-8859-10',
+  LATIN7: 'iso-8859-13',
+  LATIN8: 'iso-8859-14',
+  LATIN9: 'iso-8859-15',
+  LATIN10: 'iso-8859-16',
+  ISO_8859_5: 'iso-8859-5',
+  ISO_8859_6: 'iso-8859-6',
+  ISO_8859_7: 'iso-8859-7',
+  ISO_8859_8: 'iso-8859-8',
+  KOI8R: 'koi8-r',
+  KOI8U: 'koi8-u',
+  WIN866: 'ibm866',
+  WIN874: 'windows-874',
+  EUC_JP: 'euc-jp',
+  EUC_KR: 'euc-kr',
+  EUC_CN: 'gbk',
 }
 
 function unreadable(why: string): LifeboatError {
-  return new LifeboatError(`the table of contents of the archive cannot be read: ${why}`, { hint: 'Verify the snapshot at level read; restore another one if it is damaged.' })
+  return new LifeboatError(`the table of contents of the archive cannot be read: ${why}`, {
+    hint: 'Verify the snapshot at level read; restore another one if it is damaged.',
+  })
 }

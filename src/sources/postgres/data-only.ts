@@ -12,7 +12,10 @@ const inTheWay = z.strictObject({
   others: z.array(z.strictObject({ name: relation, kind: z.string() })),
   /** `root`: the oid of the table that these are partitions of, at the top. */
   partitions: z.array(z.strictObject({ name: relation, root: z.string() })),
-  /** Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R fire then too. */
+  /**
+   * Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R
+   * fire then too.
+   */
   triggers: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
   /** Those for INSERT, enabled like triggers. */
   rules: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
@@ -21,15 +24,23 @@ const inTheWay = z.strictObject({
 })
 
 /**
- * Throws where the target has something else in place of a table: a view or partitions may lose its rows without an error. Throws, too, where triggers or
- * foreign keys would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the order of the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
+ * Throws where the target has something else in place of a table: a view or partitions may lose its rows without an error. Throws, too,
+ * where triggers or foreign keys would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the order of
+ * the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
  */
-export async function requireLoadable(entries: readonly Entry[], { disableTriggers, target }: Pick<RestoreOptions, 'disableTriggers' | 'target'>, context: QueryContext): Promise<void> {
+export async function requireLoadable(
+  entries: readonly Entry[],
+  { disableTriggers, target }: Pick<RestoreOptions, 'disableTriggers' | 'target'>,
+  context: QueryContext,
+): Promise<void> {
   const found = await queryJson(IN_THE_WAY, inTheWay, context)
   requireTables(entries, found, target.where)
   const roots = rootsOf(entries, found)
-  const places = new Map(entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])))
-  const fires = ({ table, root, mode }: InTheWay['rules'][number]) => (places.has(keyOf(table)) || roots.has(root)) && (mode === 'A' || (mode === 'R') === disableTriggers)
+  const places = new Map(
+    entries.flatMap(({ kind, schema, name }, place) => (kind === 'TABLE DATA' ? [[keyOf([schema, name]), place]] : [])),
+  )
+  const fires = ({ table, root, mode }: InTheWay['rules'][number]) =>
+    (places.has(keyOf(table)) || roots.has(root)) && (mode === 'A' || (mode === 'R') === disableTriggers)
   const rules = entries.some(({ inserts }) => inserts) ? found.rules : []
   const triggers = [...found.triggers, ...rules].filter(fires)
   const keys = disableTriggers ? [] : found.keys.filter(({ table, target }) => {
@@ -37,7 +48,11 @@ export async function requireLoadable(entries: readonly Entry[], { disableTrigge
     return own !== undefined && target.some((other) => (places.get(keyOf(other)) ?? -1) > own)
   })
   if (triggers.length + keys.length > 0) throw refusal(triggers, keys, target.where, disableTriggers)
-  if (disableTriggers) await requireReplica(target.where, { ...context, connection: { ...context.connection, environment: replica(context.connection.environment) } })
+  if (disableTriggers)
+    await requireReplica(target.where, {
+      ...context,
+      connection: { ...context.connection, environment: replica(context.connection.environment) },
+    })
 }
 
 type InTheWay = z.infer<typeof inTheWay>
@@ -60,17 +75,25 @@ function rootsOf(entries: readonly Entry[], { partitions }: InTheWay): Set<strin
   return new Set(through.size === 0 ? [] : partitions.flatMap(({ name, root }) => (through.has(keyOf(name)) ? [root] : [])))
 }
 
-const some = (names: readonly string[]): string => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
+const some = (names: readonly string[]): string =>
+  `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
 
 function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: string, disabled: boolean): LifeboatError {
   const parts = [
-    ...(triggers.length > 0 ? [`triggers would fire for the restored rows: ${some(triggers.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
-    ...(keys.length > 0 ? [`foreign keys need rows that come later in the archive: ${some(keys.map(({ table, name }) => `${name} of ${table.join('.')}`))}`] : []),
+    ...(triggers.length > 0
+      ? [`triggers would fire for the restored rows: ${some(triggers.map(({ table, name }) => `${name} of ${table.join('.')}`))}`]
+      : []),
+    ...(keys.length > 0
+      ? [`foreign keys need rows that come later in the archive: ${some(keys.map(({ table, name }) => `${name} of ${table.join('.')}`))}`]
+      : []),
   ]
   return new LifeboatError(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {
     hint: disabled
-      ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER (or RULE), and enable them afterwards.'
-      : 'Set disable-triggers: true, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints apply all the same. Or drop the keys and disable the triggers first.' })
+      ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER (or RULE), and enable ' +
+        'them afterwards.'
+      : 'Set disable-triggers: true, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints ' +
+        'apply all the same. Or drop the keys and disable the triggers first.',
+  })
 }
 
 async function requireReplica(where: string, context: QueryContext): Promise<void> {
@@ -78,13 +101,16 @@ async function requireReplica(where: string, context: QueryContext): Promise<voi
     await queryJson(`SELECT pg_catalog.to_json(pg_catalog.current_setting('session_replication_role'))`, z.literal('replica'), context)
   } catch (cause) {
     throw new LifeboatError(`disable-triggers is not possible at ${where}: session_replication_role cannot be set (${messageOf(cause)})`, {
-      hint: 'It needs a superuser, or a role with GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), and a direct connection.', cause })
+      hint: 'It needs a superuser, or a role with GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), and a direct ' +
+        'connection.',
+      cause,
+    })
   }
 }
 
 /**
- * For the pg_restore of `disable-triggers`. Its own --disable-triggers enables every trigger afterwards, also those that were disabled before; this setting
- * changes nothing at the server.
+ * For the pg_restore of `disable-triggers`. Its own --disable-triggers enables every trigger afterwards, also those that were disabled
+ * before; this setting changes nothing at the server.
  */
 export function restoreEnvironment({ target, variables, disableTriggers }: RestoreOptions): Record<string, string> {
   return clientEnvironment(disableTriggers ? { environment: replica(target.environment) } : target, variables)
@@ -95,7 +121,12 @@ function replica(environment: Readonly<Record<string, string>>): Record<string, 
 }
 
 /** Fills the materialized views that had rows when the backup was made, each after those that it reads. */
-export async function refreshViews(outcome: RestoreOutcome, { only, report }: RestoreOptions, { contents, selection }: Plan, context: QueryContext): Promise<RestoreOutcome> {
+export async function refreshViews(
+  outcome: RestoreOutcome,
+  { only, report }: RestoreOptions,
+  { contents, selection }: Plan,
+  context: QueryContext,
+): Promise<RestoreOutcome> {
   if (only !== 'data' || outcome.errors.length > 0) return outcome
   // The archive has them in the order of their dependencies.
   const filled = (selection?.entries ?? contents).filter(({ kind }) => kind === 'MATERIALIZED VIEW DATA')
@@ -126,7 +157,8 @@ export async function refreshViews(outcome: RestoreOutcome, { only, report }: Re
 const keyOf = ([schema, name]: readonly [string, string]): string => `${schema}\0${name}`
 
 const named = (oid: string): string =>
-  `(SELECT pg_catalog.json_build_array(n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid})`
+  `(SELECT pg_catalog.json_build_array(n.nspname, c.relname) FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid})`
 
 const VIEWS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname)), '[]')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm'`
@@ -135,17 +167,24 @@ const rootOf = (oid: string): string => `coalesce(pg_catalog.pg_partition_root($
 
 // The trigger of a key is internal and enabled like any other. So is, before PostgreSQL 15, the copy of a trigger that each partition has.
 const IN_THE_WAY = `SELECT pg_catalog.json_build_object(
-  'others', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', pg_catalog.json_build_array(n.nspname, c.relname), 'kind', CASE c.relkind
-      WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table' WHEN 'S' THEN 'a sequence' ELSE 'no table' END)), '[]')
+  'others', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+    'name', pg_catalog.json_build_array(n.nspname, c.relname), 'kind', CASE c.relkind
+      WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+      WHEN 'f' THEN 'a foreign table' WHEN 'S' THEN 'a sequence' ELSE 'no table' END)), '[]')
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind <> 'r'),
-  'partitions', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', pg_catalog.json_build_array(n.nspname, c.relname), 'root', ${rootOf('c.oid')})), '[]')
+  'partitions', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+    'name', pg_catalog.json_build_array(n.nspname, c.relname), 'root', ${rootOf('c.oid')})), '[]')
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relispartition),
-  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('t.tgrelid')}, 'root', ${rootOf('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
+  'triggers', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+    'table', ${named('t.tgrelid')}, 'root', ${rootOf('t.tgrelid')}, 'name', t.tgname, 'mode', t.tgenabled)), '[]')
     FROM pg_catalog.pg_trigger t WHERE t.tgenabled <> 'D' AND (t.tgtype & 4) <> 0
       AND (NOT t.tgisinternal OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't'))),
-  'rules', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('r.ev_class')}, 'root', ${rootOf('r.ev_class')}, 'name', 'rule ' || r.rulename, 'mode', r.ev_enabled)), '[]')
+  'rules', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+    'table', ${named('r.ev_class')}, 'root', ${rootOf('r.ev_class')}, 'name', 'rule ' || r.rulename, 'mode', r.ev_enabled)), '[]')
     FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D'),
   'keys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', ${named('k.conrelid')}, 'name', k.conname, 'target',
-      coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf), pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
+      coalesce((SELECT pg_catalog.json_agg(${named('p.relid')}) FROM pg_catalog.pg_partition_tree(k.confrelid) p WHERE p.isleaf),
+        pg_catalog.json_build_array(${named('k.confrelid')})))), '[]')
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND NOT k.condeferred AND k.conrelid <> k.confrelid
-      AND EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.conrelid AND t.tgenabled IN ('O', 'A'))))`
+      AND EXISTS (SELECT FROM pg_catalog.pg_trigger t
+        WHERE t.tgconstraint = k.oid AND t.tgrelid = k.conrelid AND t.tgenabled IN ('O', 'A'))))`

@@ -30,8 +30,9 @@ export interface SettingsOptions {
 }
 
 /**
- * Reads the entries of the database itself. Their SQL came from a server: none of it is run, but statements are made from names and values that were
- * read with the few forms pg_dump writes (pg_dump.c: dumpDatabase, dumpDatabaseConfig; dumputils.c). Throws `LifeboatError` for every other.
+ * Reads the entries of the database itself. Their SQL came from a server: none of it is run, but statements are made from names and values
+ * that were read with the few forms pg_dump writes (pg_dump.c: dumpDatabase, dumpDatabaseConfig; dumputils.c). Throws `LifeboatError` for
+ * every other.
  */
 export function databaseSettings(entries: readonly Entry[], database: string, choice: SettingsOptions): DatabaseSettings | undefined {
   const own = entries.filter(ofDatabase)
@@ -58,7 +59,9 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
   return settings
 }
 
-/** `CREATE DATABASE name WITH …` for this server: what older ones do not know is left out where it says nothing, and refused where it does. */
+/**
+ * `CREATE DATABASE name WITH …` for this server: what older ones do not know is left out where it says nothing, and refused where it does.
+ */
 export function createStatement(database: string, options: readonly DatabaseOption[], serverMajor: number): string {
   const known = options.filter(({ name, value }) => {
     const since = SINCE[name] ?? 0
@@ -98,7 +101,18 @@ function readDefinition(tokens: Tokens, { noTablespaces }: SettingsOptions): Dat
   return options
 }
 
-const DEFINITION_OPTIONS = new Set(['template', 'encoding', 'locale_provider', 'locale', 'lc_collate', 'lc_ctype', 'icu_locale', 'icu_rules', 'builtin_locale', 'tablespace'])
+const DEFINITION_OPTIONS = new Set([
+  'template',
+  'encoding',
+  'locale_provider',
+  'locale',
+  'lc_collate',
+  'lc_ctype',
+  'icu_locale',
+  'icu_rules',
+  'builtin_locale',
+  'tablespace',
+])
 
 interface Made {
   sql: string
@@ -108,7 +122,12 @@ interface Made {
 
 function translate(tokens: Tokens, database: string): Made | undefined {
   const made =
-    alterDatabase(tokens, database) ?? alterRole(tokens, database) ?? comment(tokens, database) ?? label(tokens, database) ?? privileges(tokens, database) ?? grantor(tokens)
+    alterDatabase(tokens, database) ??
+    alterRole(tokens, database) ??
+    comment(tokens, database) ??
+    label(tokens, database) ??
+    privileges(tokens, database) ??
+    grantor(tokens)
   return tokens.ended ? made : undefined
 }
 
@@ -130,7 +149,13 @@ function alterRole(tokens: Tokens, database: string): Made | undefined {
   const role = tokens.name()
   if (role === undefined || !tokens.words('in database') || tokens.name() === undefined || !tokens.words('set')) return undefined
   const setting = readSetting(tokens)
-  return setting && { sql: `ALTER ROLE ${identifier(role)} IN DATABASE ${database} SET ${setting.sql}`, role, late: setting.name === 'default_transaction_read_only' }
+  return (
+    setting && {
+      sql: `ALTER ROLE ${identifier(role)} IN DATABASE ${database} SET ${setting.sql}`,
+      role,
+      late: setting.name === 'default_transaction_read_only',
+    }
+  )
 }
 
 function readSetting(tokens: Tokens): { name: string; sql: string } | undefined {
@@ -165,7 +190,11 @@ function privileges(tokens: Tokens, database: string): Made | undefined {
   const role = everyone ? 'PUBLIC' : tokens.name()
   if (role === undefined) return undefined
   const grantOption = verb === 'GRANT' && tokens.words('with grant option') ? ' WITH GRANT OPTION' : ''
-  return { sql: `${verb} ${option}${names.join(', ').toUpperCase()} ON DATABASE ${database} ${verb === 'GRANT' ? 'TO' : 'FROM'} ${everyone ? role : identifier(role)}${grantOption}`, ...(!everyone && { role }) }
+  return {
+    sql: `${verb} ${option}${names.join(', ').toUpperCase()} ON DATABASE ${database} ${verb === 'GRANT' ? 'TO' : 'FROM'} ` +
+      `${everyone ? role : identifier(role)}${grantOption}`,
+    ...(!everyone && { role }),
+  }
 }
 
 const PRIVILEGES = new Set(['all', 'create', 'connect', 'temporary', 'temp'])

@@ -20,14 +20,20 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
     ['database', `${oneLine(database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
     ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
     ['extensions', extensions.map(({ name, version }) => `${oneLine(name)} ${oneLine(version)}`).join(', ') || 'none'],
-    ['globals', 'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`],
+    [
+      'globals',
+      'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`,
+    ],
     ['archive', formatCount(entries, 'entry', 'entries')],
   ]
   const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
   const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [
     `${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), formatBytes(bytes), partitioned ? 'partitioned' : '',
   ])
-  return [formatColumns(facts, '  '), ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS, ESTIMATED', 'ON THE SERVER', ''], ...rows], '    ')] : [])]
+  return [
+    formatColumns(facts, '  '),
+    ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS, ESTIMATED', 'ON THE SERVER', ''], ...rows], '    ')] : []),
+  ]
 }
 
 /** A table that was never analysed has no estimate. */

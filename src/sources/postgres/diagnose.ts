@@ -10,7 +10,11 @@ import { type Route, routeTo } from './route.ts'
 import { connectionTo } from './sources.ts'
 
 /** Connects to each database and asks for whatever could keep it from being dumped, or from being dumped whole. */
-export async function diagnoseDatabases(given: readonly GivenSource<DatabaseLocation>[], { tunnel, ssh }: AccessSettings, context: SourceContext): Promise<Diagnosed> {
+export async function diagnoseDatabases(
+  given: readonly GivenSource<DatabaseLocation>[],
+  { tunnel, ssh }: AccessSettings,
+  context: SourceContext,
+): Promise<Diagnosed> {
   const databases = given.map(({ name, location }) => ({ name, connection: connectionTo(location, context) }))
   const route = routeTo(databases.map(({ connection }) => connection), tunnel && { target: tunnel, access: ssh }, context)
   const diagnosed: Diagnosed = { findings: [], size: 0 }
@@ -54,5 +58,11 @@ async function diagnoseClient(about: string, major: number, { clients, provide }
 }
 
 function failed(about: string, check: string, error: unknown): Finding {
-  return { about, check, state: 'bad', says: messageOf(error), ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }) }
+  return {
+    about,
+    check,
+    state: 'bad',
+    says: messageOf(error),
+    ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }),
+  }
 }

@@ -28,8 +28,8 @@ const refused: { letter?: string; long: string; why: string }[] = [
 ]
 
 /**
- * Splits `pg-dump-args` like a shell would (quotes and backslashes; nothing is expanded) and refuses what would break the stream or
- * change the connection, in every spelling getopt_long takes: `-f x`, `-fx`, `-Ofx`, `--file x`, `--file=x`, `--fil x`.
+ * Splits `pg-dump-args` like a shell would (quotes and backslashes; nothing is expanded) and refuses what would break the stream or change
+ * the connection, in every spelling getopt_long takes: `-f x`, `-fx`, `-Ofx`, `--file x`, `--file=x`, `--fil x`.
  */
 export function parseDumpArguments(text: string): string[] {
   const words = splitWords(text)
@@ -43,13 +43,41 @@ export function parseDumpArguments(text: string): string[] {
 
 /** Options that leave nothing of the database out: they change how the archive is written, or add to it. */
 const COMPLETE = new Set([
-  '--attribute-inserts', '--blobs', '--clean', '--column-inserts', '--create', '--disable-dollar-quoting', '--disable-triggers', '--encoding', '--if-exists', '--include-foreign-data', '--inserts',
-  '--large-objects', '--load-via-partition-root', '--no-statistics', '--no-sync', '--on-conflict-do-nothing', '--quote-all-identifiers', '--restrict-key', '--role', '--rows-per-insert',
-  '--sequence-data', '--serializable-deferrable', '--snapshot', '--statistics', '--strict-names', '--superuser', '--sync-method', '--use-set-session-authorization',
+  '--attribute-inserts',
+  '--blobs',
+  '--clean',
+  '--column-inserts',
+  '--create',
+  '--disable-dollar-quoting',
+  '--disable-triggers',
+  '--encoding',
+  '--if-exists',
+  '--include-foreign-data',
+  '--inserts',
+  '--large-objects',
+  '--load-via-partition-root',
+  '--no-statistics',
+  '--no-sync',
+  '--on-conflict-do-nothing',
+  '--quote-all-identifiers',
+  '--restrict-key',
+  '--role',
+  '--rows-per-insert',
+  '--sequence-data',
+  '--serializable-deferrable',
+  '--snapshot',
+  '--statistics',
+  '--strict-names',
+  '--superuser',
+  '--sync-method',
+  '--use-set-session-authorization',
 ])
 const COMPLETE_LETTERS = new Set(['b', 'c', 'C', 'E', 'S'])
 
-/** Those of the arguments that `parseDumpArguments` gave by which pg_dump may leave something out, with their values; others than the ones known to be harmless count. */
+/**
+ * Those of the arguments that `parseDumpArguments` gave by which pg_dump may leave something out, with their values; others than the ones
+ * known to be harmless count.
+ */
 export function omissionsOf(words: readonly string[]): string[] {
   const omissions: string[] = []
   for (let at = 0; at < words.length; at++) {

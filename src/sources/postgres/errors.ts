@@ -18,73 +18,192 @@ const noFreeConnection = new RegExp(
     'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections'].join('|'), 'i',
 )
 
+const transactionPooler = new RegExp(
+  ['prepared statement ".*" (?:already exists|does not exist)', 'unsupported startup parameter', 'transaction pool',
+    'transaction blocks not allowed in statement pooling'].join('|'),
+  'i',
+)
+
 // The first that matches wins: causes before their consequences.
 const rules: Rule[] = [
-  [/server version: (\S+).*; pg_dump version: (\S+)/, (m) => ({
-    problem: `the server is PostgreSQL ${m[1]}, newer than pg_dump ${m[2]}`, hint: installHint(Number.parseInt(m[1]!, 10)) })],
-  [/password authentication failed for user "(.*?)"/, (m, where) => ({
-    problem: `${where} refused the password of user "${m[1]}"`,
-    hint: 'check user name and password of the URL; special characters of a password must be percent-encoded (%40 for @, %2F for /)' })],
-  [/no password supplied|empty password returned/, (_, where) => ({
-    problem: `${where} wants a password and none was given`, hint: 'put it into the URL (postgres://user:password@host/database) or into PGPASSWORD' })],
-  [/role "(.*?)" does not exist/, (m, where) => ({
-    problem: `${where} has no role "${m[1]}"`, hint: 'check the user name of the URL' })],
-  [/database "(.*?)" does not exist/, (m, where) => ({
-    problem: `there is no database "${m[1]}" at ${where}`, hint: 'check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it' })],
-  [/could not translate host name "(.*?)" to address/, (m) => ({
-    problem: `unknown host "${m[1]}"`, hint: 'check the host of the URL; a host of a private network is not known to hosted runners' })],
-  [/Network is unreachable|Cannot assign requested address/, (_, where) => ({
-    problem: `cannot connect to ${where}: network unreachable`,
-    hint: 'if this host has only an IPv6 address, hosted runners cannot reach it: use the URL of the provider\'s session pooler ' +
-      '(Supabase: port 5432 of the pooler host), or a self-hosted runner' })],
-  [/Connection refused/, (_, where) => ({
-    problem: `cannot connect to ${where}: connection refused`,
-    hint: 'no server listens there: check host and port, and that the server is started and reachable from here' })],
-  [/No such file or directory\s+Is the server running locally/, (_, where) => ({
-    problem: `cannot connect to ${where}: there is no such socket`, hint: 'give a host in the URL or PGHOST, or check the socket directory' })],
-  [/timeout expired|Connection timed out|No route to host/, (_, where) => ({
-    problem: `cannot connect to ${where}: no answer`,
-    hint: 'a firewall may drop the connection: allow this machine\'s address, or raise connect_timeout in the URL' })],
-  [/no pg_hba\.conf entry for .*(?:no encryption|SSL off)/, (_, where) => ({
-    problem: `${where} does not accept this user from here without encryption`, hint: 'add sslmode=require to the URL, or an entry to pg_hba.conf' })],
-  [/no pg_hba\.conf entry for (.*)/, (m, where) => ({
-    problem: `${where} does not accept this connection: no pg_hba.conf entry for ${m[1]}`,
-    hint: 'allow this address, user and database in pg_hba.conf or in the provider\'s network settings' })],
-  [/server does not support SSL, but SSL was required/, (_, where) => ({
-    problem: `${where} does not offer encryption, and the URL requires it`,
-    hint: 'enable SSL at the server, or (inside a private network only) use sslmode=prefer' })],
-  [/(?:SSL\/TLS|SSL) (?:connection )?(?:is )?required|connection is insecure/i, (_, where) => ({
-    problem: `${where} accepts encrypted connections only`, hint: 'add sslmode=require to the URL' })],
-  [/certificate verify failed|root certificate file ".*" does not exist|server certificate for ".*" .*does not match host name/, (m, where) => ({
-    problem: `cannot trust the certificate of ${where}: ${m[0]}`,
-    hint: 'give the provider\'s root certificate with sslrootcert=FILE, or sslrootcert=system' })],
-  [noFreeConnection, (_, where) => ({
-    problem: `${where} has no free connection`, hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two' })],
-  [/prepared statement ".*" (?:already exists|does not exist)|unsupported startup parameter|transaction pool|transaction blocks not allowed in statement pooling/i, (m, where) => ({
-    problem: `${where} seems to be a pooler in transaction mode, or in statement mode: ${m[0]}`,
-    hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session' })],
-  [/permission denied to create database/, (_, where) => ({
-    problem: `this role may not create a database at ${where}`,
-    hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty' })],
-  [/query would be affected by row-level security policy for table "(.*?)"/, (m) => ({
-    problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
-    hint: 'use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table' })],
-  [/permission denied for large object (\d+)/, (m, where) => ({
-    problem: `permission denied for large object ${m[1]} at ${where}`,
-    hint: `dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role` })],
-  [/permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/, (m, where) => ({
-    problem: `permission denied for ${m[1]} ${m[2]} at ${where}`, hint: 'let the role read everything: GRANT pg_read_all_data TO the_role' })],
+  [
+    /server version: (\S+).*; pg_dump version: (\S+)/,
+    (m) => ({
+      problem: `the server is PostgreSQL ${m[1]}, newer than pg_dump ${m[2]}`,
+      hint: installHint(Number.parseInt(m[1]!, 10)),
+    }),
+  ],
+  [
+    /password authentication failed for user "(.*?)"/,
+    (m, where) => ({
+      problem: `${where} refused the password of user "${m[1]}"`,
+      hint: 'check user name and password of the URL; special characters of a password must be percent-encoded (%40 for @, %2F for /)',
+    }),
+  ],
+  [
+    /no password supplied|empty password returned/,
+    (_, where) => ({
+      problem: `${where} wants a password and none was given`,
+      hint: 'put it into the URL (postgres://user:password@host/database) or into PGPASSWORD',
+    }),
+  ],
+  [
+    /role "(.*?)" does not exist/,
+    (m, where) => ({
+      problem: `${where} has no role "${m[1]}"`,
+      hint: 'check the user name of the URL',
+    }),
+  ],
+  [
+    /database "(.*?)" does not exist/,
+    (m, where) => ({
+      problem: `there is no database "${m[1]}" at ${where}`,
+      hint: 'check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it',
+    }),
+  ],
+  [
+    /could not translate host name "(.*?)" to address/,
+    (m) => ({
+      problem: `unknown host "${m[1]}"`,
+      hint: 'check the host of the URL; a host of a private network is not known to hosted runners',
+    }),
+  ],
+  [
+    /Network is unreachable|Cannot assign requested address/,
+    (_, where) => ({
+      problem: `cannot connect to ${where}: network unreachable`,
+      hint:
+        "if this host has only an IPv6 address, hosted runners cannot reach it: use the URL of the provider's session pooler " +
+        '(Supabase: port 5432 of the pooler host), or a self-hosted runner',
+    }),
+  ],
+  [
+    /Connection refused/,
+    (_, where) => ({
+      problem: `cannot connect to ${where}: connection refused`,
+      hint: 'no server listens there: check host and port, and that the server is started and reachable from here',
+    }),
+  ],
+  [
+    /No such file or directory\s+Is the server running locally/,
+    (_, where) => ({
+      problem: `cannot connect to ${where}: there is no such socket`,
+      hint: 'give a host in the URL or PGHOST, or check the socket directory',
+    }),
+  ],
+  [
+    /timeout expired|Connection timed out|No route to host/,
+    (_, where) => ({
+      problem: `cannot connect to ${where}: no answer`,
+      hint: "a firewall may drop the connection: allow this machine's address, or raise connect_timeout in the URL",
+    }),
+  ],
+  [
+    /no pg_hba\.conf entry for .*(?:no encryption|SSL off)/,
+    (_, where) => ({
+      problem: `${where} does not accept this user from here without encryption`,
+      hint: 'add sslmode=require to the URL, or an entry to pg_hba.conf',
+    }),
+  ],
+  [
+    /no pg_hba\.conf entry for (.*)/,
+    (m, where) => ({
+      problem: `${where} does not accept this connection: no pg_hba.conf entry for ${m[1]}`,
+      hint: "allow this address, user and database in pg_hba.conf or in the provider's network settings",
+    }),
+  ],
+  [
+    /server does not support SSL, but SSL was required/,
+    (_, where) => ({
+      problem: `${where} does not offer encryption, and the URL requires it`,
+      hint: 'enable SSL at the server, or (inside a private network only) use sslmode=prefer',
+    }),
+  ],
+  [
+    /(?:SSL\/TLS|SSL) (?:connection )?(?:is )?required|connection is insecure/i,
+    (_, where) => ({
+      problem: `${where} accepts encrypted connections only`,
+      hint: 'add sslmode=require to the URL',
+    }),
+  ],
+  [
+    /certificate verify failed|root certificate file ".*" does not exist|server certificate for ".*" .*does not match host name/,
+    (m, where) => ({
+      problem: `cannot trust the certificate of ${where}: ${m[0]}`,
+      hint: "give the provider's root certificate with sslrootcert=FILE, or sslrootcert=system",
+    }),
+  ],
+  [
+    noFreeConnection,
+    (_, where) => ({
+      problem: `${where} has no free connection`,
+      hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two',
+    }),
+  ],
+  [
+    transactionPooler,
+    (m, where) => ({
+      problem: `${where} seems to be a pooler in transaction mode, or in statement mode: ${m[0]}`,
+      hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session',
+    }),
+  ],
+  [
+    /permission denied to create database/,
+    (_, where) => ({
+      problem: `this role may not create a database at ${where}`,
+      hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty',
+    }),
+  ],
+  [
+    /query would be affected by row-level security policy for table "(.*?)"/,
+    (m) => ({
+      problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
+      hint: 'use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table',
+    }),
+  ],
+  [
+    /permission denied for large object (\d+)/,
+    (m, where) => ({
+      problem: `permission denied for large object ${m[1]} at ${where}`,
+      hint: `dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role`,
+    }),
+  ],
+  [
+    /permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/,
+    (m, where) => ({
+      problem: `permission denied for ${m[1]} ${m[2]} at ${where}`,
+      hint: 'let the role read everything: GRANT pg_read_all_data TO the_role',
+    }),
+  ],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.
-  [/canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/, (_, where) => ({
-    problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
-    hint: 'run when no migration or ALTER TABLE does, or raise lock-timeout' })],
-  [/max_locks_per_transaction/, (_, where) => ({
-    problem: `${where} has too small a lock table for this many tables`, hint: 'raise max_locks_per_transaction at the server' })],
-  [/No space left on device/, (m, where) => ({
-    problem: `a disk is full at ${where}: ${m[0]}`, hint: 'free space at the server' })],
-  [lost, (_, where) => ({
-    problem: `the connection to ${where} was cut`,
-    hint: 'the server restarted, ended the session, or the network failed: look into its log and try again' })],
+  [
+    /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/,
+    (_, where) => ({
+      problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
+      hint: 'run when no migration or ALTER TABLE does, or raise lock-timeout',
+    }),
+  ],
+  [
+    /max_locks_per_transaction/,
+    (_, where) => ({
+      problem: `${where} has too small a lock table for this many tables`,
+      hint: 'raise max_locks_per_transaction at the server',
+    }),
+  ],
+  [
+    /No space left on device/,
+    (m, where) => ({
+      problem: `a disk is full at ${where}: ${m[0]}`,
+      hint: 'free space at the server',
+    }),
+  ],
+  [
+    lost,
+    (_, where) => ({
+      problem: `the connection to ${where} was cut`,
+      hint: 'the server restarted, ended the session, or the network failed: look into its log and try again',
+    }),
+  ],
 ]
 
 export type Activity = 'query' | 'dump' | 'restore'
@@ -105,14 +224,22 @@ export function clientError(error: unknown, activity: Activity, connection: Pick
     return new LifeboatError(`${problem}${named(stderr)}`, { hint, cause })
   }
   const text = lastLines(stderr)
-  return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, { hint: hintForEnding(error, stderr), cause })
+  return new LifeboatError(`${doing[activity]} ${connection.where}: ${error.message}${text && `\n${text}`}`, {
+    hint: hintForEnding(error, stderr),
+    cause,
+  })
 }
 
 /** Whether an error that `clientError` gave, or the text of one, tells of a connection that could not be made or was cut. */
 export function connectionFailed(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const text = `${error.message}\n${error.cause instanceof Error ? error.cause.message : ''}`
-  return lost.test(text) || /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|no connection to the server|timeout expired/.test(text)
+  return (
+    lost.test(text) ||
+    /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|no connection to the server|timeout expired/.test(
+      text,
+    )
+  )
 }
 
 /** Whether an error that `clientError` gave says that the server has no connection to give, or did not accept one in time. */
@@ -138,7 +265,9 @@ export function refusal(error: unknown, connection: Pick<Connection, 'secrets'>)
 
 /** A text without the secrets in it, but for those too short to be told from other text. */
 export function blot(text: string, secrets: readonly string[]): string {
-  return secrets.toSorted((a, b) => b.length - a.length).reduce((text, secret) => (secret.length > 3 ? text.replaceAll(secret, '***') : text), text)
+  return secrets
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((text, secret) => (secret.length > 3 ? text.replaceAll(secret, '***') : text), text)
 }
 
 /** The table a failed LOCK TABLE or COPY names, which the message itself may not. */

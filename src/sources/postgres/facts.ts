@@ -6,7 +6,9 @@ const table = z.strictObject({
   name: z.string(),
   /** The planner's estimate; null where the table was never analysed. */
   rows: z.int().min(0).nullable(),
-  /** With indexes and TOAST, as of the last VACUUM or ANALYZE: exact sizes would wait for locks. A partitioned table has none of its own. */
+  /**
+   * With indexes and TOAST, as of the last VACUUM or ANALYZE: exact sizes would wait for locks. A partitioned table has none of its own.
+   */
   bytes: z.int().min(0),
   partitioned: z.boolean(),
   rowSecurity: z.boolean(),
@@ -50,7 +52,8 @@ export type PostgresFacts = z.infer<typeof postgresFacts>
 
 const sql = `SELECT pg_catalog.json_build_object(
   'server', pg_catalog.json_build_object(
-    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000, 'version', pg_catalog.current_setting('server_version')),
+    'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
+    'version', pg_catalog.current_setting('server_version')),
   'database', d.datname,
   'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
   'collation', d.datcollate,

@@ -1,5 +1,8 @@
-/** PostgreSQL documentation, "Character Set Support": in encodings that a server may have, no byte of a longer character looks like a quote. */
-const serverEncodings = /^(?:UTF8|SQL_ASCII|MULE_INTERNAL|LATIN\d+|ISO_8859_[5-8]|WIN(?:866|874|125\d)|KOI8[RU]|EUC_(?:JP|CN|KR|TW|JIS_2004))$/
+/**
+ * PostgreSQL documentation, "Character Set Support": in encodings that a server may have, no byte of a longer character looks like a quote.
+ */
+const serverEncodings =
+  /^(?:UTF8|SQL_ASCII|MULE_INTERNAL|LATIN\d+|ISO_8859_[5-8]|WIN(?:866|874|125\d)|KOI8[RU]|EUC_(?:JP|CN|KR|TW|JIS_2004))$/
 
 /** What `pg_dumpall --globals-only` writes, of every major. */
 const known = [
@@ -27,8 +30,8 @@ const token = new RegExp(
 )
 
 /**
- * The first line of a globals script that people should not give to psql: one with a backslash outside of quotes, by which psql runs commands of its
- * own (and with them a shell), or with anything else that pg_dumpall does not write. Undefined where there is none.
+ * The first line of a globals script that people should not give to psql: one with a backslash outside of quotes, by which psql runs
+ * commands of its own (and with them a shell), or with anything else that pg_dumpall does not write. Undefined where there is none.
  */
 export function unexpectedLine(script: Buffer): { number: number; text: string } | undefined {
   // A character for each byte: psql looks for quotes in bytes, too.

@@ -28,7 +28,11 @@ export async function readGlobals({ client, connection, passwords, variables, si
   let bytes: Buffer
   let warnings: string[]
   try {
-    const child = startChild(programOf(client, 'pg_dumpall'), parameters, { environment: clientEnvironment(connection, variables), signal, memory: 4 * LARGEST })
+    const child = startChild(programOf(client, 'pg_dumpall'), parameters, {
+      environment: clientEnvironment(connection, variables),
+      signal,
+      memory: 4 * LARGEST,
+    })
     child.end()
     bytes = await collectBytes(child, LARGEST)
     warnings = warningsOf((await child.exit).stderr, 'pg_dumpall', connection.secrets)
@@ -41,6 +45,7 @@ export async function readGlobals({ client, connection, passwords, variables, si
   if (line === undefined) return { bytes, passwords, warnings }
   return {
     reason: `line ${line.number} of what pg_dumpall ${client.major} wrote could run commands in psql: ${JSON.stringify(line.text)}`,
-    hint: 'look for a role, a tablespace or a comment with a line break or a backslash in it, and update the client programs: current ones write such names safely',
+    hint: 'look for a role, a tablespace or a comment with a line break or a backslash in it, and update the client programs: current ' +
+      'ones write such names safely',
   }
 }

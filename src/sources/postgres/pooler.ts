@@ -30,8 +30,8 @@ const filler = `SELECT pg_catalog.repeat('#', 1048576)`
 const SECOND_SESSION = 10_000
 
 /**
- * Asks whether a session keeps its server process, also while it is idle and a second session runs: a pooler in transaction mode then gives the
- * second one the process of the first.
+ * Asks whether a session keeps its server process, also while it is idle and a second session runs: a pooler in transaction mode then gives
+ * the second one the process of the first.
  */
 export async function detectPooler(context: QueryContext): Promise<Pooling> {
   let second: Sighting[] | undefined
@@ -66,12 +66,18 @@ function parse(printed: Buffer): Sighting[] {
 export async function requireSession(context: QueryContext): Promise<void> {
   const { pooled, direct } = await detectPooler(context)
   if (!pooled) return
-  throw new LifeboatError(`${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`, {
-    hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, allow-pooler: true allows it.` })
+  throw new LifeboatError(
+    `${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`,
+    {
+      hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, allow-pooler: true allows it.`,
+    },
+  )
 }
 
 export function useInstead({ server }: Pick<Connection, 'server'>, direct: string | undefined): string {
-  return direct === undefined ? 'Use the URL of the server itself, or that of a pooler in session mode' : `Use the same URL with ${direct} in place of ${server}`
+  return direct === undefined
+    ? 'Use the URL of the server itself, or that of a pooler in session mode'
+    : `Use the same URL with ${direct} in place of ${server}`
 }
 
 /** Whether one session had several processes, or two sessions had the same one at the same time; pure. */
@@ -88,7 +94,10 @@ export function sharesProcesses(sessions: readonly (readonly Sighting[])[]): boo
 }
 
 /** Where to connect in place of a pooler: by what its provider documents, or as the server says. Pure. */
-export function directServer({ environment, server }: Pick<Connection, 'environment' | 'server'>, seen?: Pick<Sighting, 'address' | 'port'>): string | undefined {
+export function directServer(
+  { environment, server }: Pick<Connection, 'environment' | 'server'>,
+  seen?: Pick<Sighting, 'address' | 'port'>,
+): string | undefined {
   const [host = '', port = '5432'] = [environment['PGHOST'], environment['PGPORT']]
   if (host.endsWith('.pooler.supabase.com') && port === '6543') return `${host}:5432`
   if (/^[^.]+-pooler\..*neon\.tech$/.test(host)) return `${host.replace('-pooler.', '.')}:${port}`

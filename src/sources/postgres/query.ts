@@ -19,8 +19,8 @@ export interface QueryContext {
 }
 
 /**
- * pg_temp comes last: where it is not listed, it is searched first for tables and types (PostgreSQL documentation, `search_path`).
- * Names in SQL_ASCII and MULE_INTERNAL databases cannot be converted to UTF-8: they are sent as they are.
+ * pg_temp comes last: where it is not listed, it is searched first for tables and types (PostgreSQL documentation, `search_path`). Names in
+ * SQL_ASCII and MULE_INTERNAL databases cannot be converted to UTF-8: they are sent as they are.
  */
 const settings = (timeLimit: number): string[] => [
   'SET LOCAL search_path = pg_catalog, pg_temp',
@@ -30,8 +30,9 @@ const settings = (timeLimit: number): string[] => [
 ]
 
 /**
- * Runs statements in one read-only transaction, with settings that end with it, and gives what they printed, unaligned and without headings.
- * Functions, types and relations in a statement have their schema; text of a user is a `literal` or an `identifier`. Throws `LifeboatError`.
+ * Runs statements in one read-only transaction, with settings that end with it, and gives what they printed, unaligned and without
+ * headings. Functions, types and relations in a statement have their schema; text of a user is a `literal` or an `identifier`. Throws
+ * `LifeboatError`.
  */
 export async function query(statements: string | readonly string[], context: QueryContext): Promise<Buffer> {
   return psql(transaction('BEGIN READ ONLY', statements, context), context)
@@ -42,8 +43,14 @@ export async function change(statements: string | readonly string[], context: Qu
   await psql(transaction('BEGIN', statements, context), context)
 }
 
-/** Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. `onPiece` as in `collectBytes`. */
-export async function withoutTransaction(statements: string | readonly string[], context: QueryContext, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
+/**
+ * Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. `onPiece` as in `collectBytes`.
+ */
+export async function withoutTransaction(
+  statements: string | readonly string[],
+  context: QueryContext,
+  onPiece?: (bytes: Buffer) => Promise<void>,
+): Promise<Buffer> {
   return psql([statements].flat(), context, onPiece)
 }
 
@@ -51,7 +58,11 @@ export async function withoutTransaction(statements: string | readonly string[],
 export async function queryJson<T>(statements: string | readonly string[], shape: z.ZodType<T>, context: QueryContext): Promise<T> {
   const bytes = await query(statements, context)
   try {
-    return shape.parse(isUtf8(bytes) ? JSON.parse(bytes.toString()) : JSON.parse(bytes.toString('latin1'), (_, value: unknown) => (typeof value === 'string' ? escaped(value) : value)))
+    return shape.parse(
+      isUtf8(bytes)
+        ? JSON.parse(bytes.toString())
+        : JSON.parse(bytes.toString('latin1'), (_, value: unknown) => (typeof value === 'string' ? escaped(value) : value)),
+    )
   } catch (cause) {
     throw new LifeboatError(`${context.connection.where} sent an unexpected answer: ${bytes.toString('utf8', 0, 200)}`, { cause })
   }
@@ -87,10 +98,19 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
   }
   const { connection, client, variables, signal, timeLimit = TIME_LIMIT } = context
   const limit = timeLimit === Infinity ? undefined : AbortSignal.timeout(timeLimit)
-  // The name of a new database is converted to the encoding of the server's; with all other texts, SQL_ASCII reaches databases of every encoding.
+  // The name of a new database is converted to the encoding of the server's; with all other texts, SQL_ASCII reaches databases of every
+  // encoding.
   const encoding = statements.every((statement) => /^\p{ASCII}*$/u.test(statement)) ? 'SQL_ASCII' : 'UTF8'
   const parameters = [
-    '-X', '-q', '-A', '-t', '-w', '-v', 'ON_ERROR_STOP=1', `--dbname=${connection.parameters}`, ...statements.map((statement) => `--command=${statement}`),
+    '-X',
+    '-q',
+    '-A',
+    '-t',
+    '-w',
+    '-v',
+    'ON_ERROR_STOP=1',
+    `--dbname=${connection.parameters}`,
+    ...statements.map((statement) => `--command=${statement}`),
   ]
   try {
     const child = startChild(programOf(client, 'psql'), parameters, {
@@ -107,8 +127,14 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
       throw new NoAnswerInTime(`${connection.where} did not answer within ${formatSeconds(timeLimit / 1000)}`, {
         hint: 'The query was cancelled. Look for waiting sessions and for high load at the server, then try again.' })
     }
-    if (error instanceof TooMuchOutput || (error instanceof ChildError && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))) {
-      throw new LifeboatError(`${connection.where} sent an answer of more than ${formatBytes(LARGEST_ANSWER)}`, { hint: 'Check that this is your PostgreSQL server.', cause: error })
+    if (
+      error instanceof TooMuchOutput ||
+      (error instanceof ChildError && /^(?:psql: error: )?out of memory|cannot allocate memory for input buffer/m.test(error.exit.stderr))
+    ) {
+      throw new LifeboatError(`${connection.where} sent an answer of more than ${formatBytes(LARGEST_ANSWER)}`, {
+        hint: 'Check that this is your PostgreSQL server.',
+        cause: error,
+      })
     }
     throw clientError(error, 'query', connection)
   }

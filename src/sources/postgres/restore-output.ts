@@ -9,7 +9,10 @@ export interface RestoreOutput {
   unknownSettings: string[]
 }
 
-/** Reads pg_restore's stderr (LC_ALL=C; what it passes on of a server is in that one's language). A statement that may hold a password is left out. */
+/**
+ * Reads pg_restore's stderr (LC_ALL=C; what it passes on of a server is in that one's language). A statement that may hold a password is
+ * left out.
+ */
 export function parseRestoreOutput(stderr: string): RestoreOutput {
   const output: RestoreOutput = { errors: [], warnings: [], finished: false, unknownSettings: [] }
   // Every message starts with the program's name; what follows without it belongs to the message.
@@ -45,7 +48,8 @@ export function rolesHint(snapshot: string, source: string, stored: boolean): st
 export function hintFor(errors: readonly string[], roles: string): string | undefined {
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
-    return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with no-owner and no-privileges, which is enough unless policies name roles.`
+    return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with no-owner and ` +
+      'no-privileges, which is enough unless policies name roles.'
   }
   if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
     return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database'
@@ -53,7 +57,8 @@ export function hintFor(errors: readonly string[], roles: string): string | unde
   if (has(/extension ".*" is not available|could not open extension control file/)) {
     return 'install the missing extension at the target server, then restore again'
   }
-  if (has(/unrecognized configuration parameter/)) return 'the target server is older than the backup: restore into the same major version or a newer one'
+  if (has(/unrecognized configuration parameter/))
+    return 'the target server is older than the backup: restore into the same major version or a newer one'
   if (has(/max_locks_per_transaction/)) return 'raise max_locks_per_transaction at the target server, or restore with mode create'
   if (has(/No space left on device/)) return 'the disk of the target server is full'
   return undefined

@@ -20,8 +20,8 @@ export interface RestoreOptions {
   dumpMajor: number
   target: Connection
   /**
-   * `empty`: refuses a database that has user objects; every error is collected while the rest is restored.
-   * `create`: makes the database, and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
+   * `empty`: refuses a database that has user objects; every error is collected while the rest is restored. `create`: makes the database,
+   * and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
    */
   mode: 'empty' | 'create' | 'clean'
   /** Only what is in one of these schemas, and these tables with all that belongs to them; all when both are empty. */
@@ -71,7 +71,10 @@ export interface SelectionReport {
   leftOut: LeftOut[]
 }
 
-/** Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a selection replaces. */
+/**
+ * Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a
+ * selection replaces.
+ */
 export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<Plan> {
   const archive = await archiveContext(options, serverMajor)
   const parameters = [
@@ -82,10 +85,17 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   ]
   const { schemas, tables, mode, only } = options
   const filtered = schemas.length + tables.length > 0
-  const { entries: contents, restorable, unknown } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
+  const {
+    entries: contents,
+    restorable,
+    unknown,
+  } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
   if (unknown) {
     if (filtered || mode !== 'empty' || only === 'data') throw unknown
-    options.report.warning(unknown.message, 'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.')
+    options.report.warning(
+      unknown.message,
+      'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.',
+    )
   }
   if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
 
@@ -93,7 +103,8 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   const selection = select(contents, { schemas, tables }, present(only, objects))
   const entries = selection.entries.filter(restorable.has)
   const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ')
-  if (entries.length === 0) throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
+  if (entries.length === 0)
+    throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
   if (objects) await requireReplaceable(entries, objects, options.target.where)
   return { archive, parameters, contents, entries, count: entries.length, selection }
 }
@@ -118,7 +129,11 @@ export function selectionReport({ selection, entries }: Plan, only: RestoreOptio
   if (!selection) return undefined
   if (only === 'data') return { added: [], kept: [], leftOut: [] }
   const restored = new Set(entries)
-  return { added: selection.added.filter((entry) => restored.has(entry)).map(nameOf), kept: selection.kept.map(nameOf), leftOut: selection.leftOut }
+  return {
+    added: selection.added.filter((entry) => restored.has(entry)).map(nameOf),
+    kept: selection.kept.map(nameOf),
+    leftOut: selection.leftOut,
+  }
 }
 
 async function archiveContext(options: RestoreOptions, serverMajor: number): Promise<ArchiveContext> {
@@ -144,7 +159,10 @@ export function oneTransaction({ mode, only }: RestoreOptions): boolean {
 export function checkOptions(options: RestoreOptions): void {
   const { mode, only, jobs, disableTriggers } = options
   if (disableTriggers && only !== 'data') {
-    throw new LifeboatError('disable-triggers is for only: data', { hint: 'Elsewhere triggers and foreign keys are made after the rows are loaded: leave it out.', status: 2 })
+    throw new LifeboatError('disable-triggers is for only: data', {
+      hint: 'Elsewhere triggers and foreign keys are made after the rows are loaded: leave it out.',
+      status: 2,
+    })
   }
   if (only === 'data' && mode !== 'empty') {
     throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, {

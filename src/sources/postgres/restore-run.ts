@@ -23,7 +23,8 @@ export async function runRestore(options: RestoreOptions, plan: Plan): Promise<R
     if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
     if (oneTransaction(options)) parameters.push('--single-transaction')
     if (plan.selection) parameters.push(await useList(folder, plan.entries))
-    const clean = (bytes: AsyncGenerator<Buffer>) => (options.mode === 'clean' ? withoutDrops(bytes, droppedWithTable(plan.contents)) : bytes)
+    const clean = (bytes: AsyncGenerator<Buffer>) =>
+      options.mode === 'clean' ? withoutDrops(bytes, droppedWithTable(plan.contents)) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
       if (options.jobs === 1) return pgRestore(parameters, heldBack(clean(followed(options, 'restoring'))), options, plan)
       const file = path.join(folder, 'archive.dump')
@@ -48,16 +49,34 @@ async function makeStaging(temporary: string): Promise<string> {
     await mkdir(temporary, { recursive: true, mode: 0o700 })
     return await mkdtemp(path.join(temporary, 'restore-'))
   } catch (cause) {
-    throw new LifeboatError(`cannot make a folder for staging: ${messageOf(cause)}`, { hint: 'point TMPDIR (RUNNER_TEMP) to a folder that can be written to', cause })
+    throw new LifeboatError(`cannot make a folder for staging: ${messageOf(cause)}`, {
+      hint: 'point TMPDIR (RUNNER_TEMP) to a folder that can be written to',
+      cause,
+    })
   }
 }
 
-async function pgRestore(parameters: string[], input: AsyncIterable<Buffer> | [], options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
+async function pgRestore(
+  parameters: string[],
+  input: AsyncIterable<Buffer> | [],
+  options: RestoreOptions,
+  plan: Plan,
+): Promise<RestoreOutcome> {
   const { target, signal, report } = options
   try {
-    const child = startChild(programOf(plan.archive.client, 'pg_restore'), ['--no-password', `--dbname=${target.parameters}`, ...parameters], {
-      environment: restoreEnvironment(options), signal, stderrLimit: 4 * 1024 * 1024 })
-    const ended = collect(child).then(() => undefined, (error: unknown) => error)
+    const child = startChild(
+      programOf(plan.archive.client, 'pg_restore'),
+      ['--no-password', `--dbname=${target.parameters}`, ...parameters],
+      {
+        environment: restoreEnvironment(options),
+        signal,
+        stderrLimit: 4 * 1024 * 1024,
+      },
+    )
+    const ended = collect(child).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
     await feed(child, input, { toTheEnd: true, spent: true })
     return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
   } catch (error) {
@@ -83,8 +102,8 @@ function judge(error: unknown, stderr: string, options: RestoreOptions, entries:
 }
 
 /**
- * Hands each piece on only when the next, or a clean end, has come. pg_restore cannot complete, and commit, an archive whose
- * last bytes it is not given: they wait for the check of the whole stream at its end.
+ * Hands each piece on only when the next, or a clean end, has come. pg_restore cannot complete, and commit, an archive whose last bytes it
+ * is not given: they wait for the check of the whole stream at its end.
  */
 async function* heldBack(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer | undefined
@@ -116,6 +135,9 @@ async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> 
   } catch (cause) {
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause
     throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
-      hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set the input jobs to 1', cause })
+      hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set the input ' +
+        'jobs to 1',
+      cause,
+    })
   }
 }

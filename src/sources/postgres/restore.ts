@@ -7,7 +7,16 @@ import { change, type QueryContext } from './query.ts'
 import { checkOptions, type Plan, planRestore, type RestoreOptions, type SelectionReport } from './restore-plan.ts'
 import { runRestore } from './restore-run.ts'
 import {
-  createDatabase, databaseExists, detachSubscriptions, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces,
+  createDatabase,
+  databaseExists,
+  detachSubscriptions,
+  dropDatabase,
+  findMaintenance,
+  readTarget,
+  requireEmpty,
+  requireNoRows,
+  requireRoles,
+  requireTablespaces,
 } from './target.ts'
 
 export interface RestoreOutcome {
@@ -49,19 +58,29 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   return settings === undefined || plan.selection || only !== undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' }
 }
 
-async function applied(outcome: RestoreOutcome, { early, late, entries }: DatabaseSettings, context: QueryContext): Promise<RestoreOutcome> {
+async function applied(
+  outcome: RestoreOutcome,
+  { early, late, entries }: DatabaseSettings,
+  context: QueryContext,
+): Promise<RestoreOutcome> {
   try {
     await change([...early, ...late], context)
     return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied' }
   } catch (error) {
-    return { ...outcome, entries: outcome.entries + entries, errors: [`the settings of the database were not applied: ${messageOf(error)}`], left: 'part' }
+    return {
+      ...outcome,
+      entries: outcome.entries + entries,
+      errors: [`the settings of the database were not applied: ${messageOf(error)}`],
+      left: 'part',
+    }
   }
 }
 
 async function restoreIntoNew(options: RestoreOptions, context: QueryContext): Promise<RestoreOutcome> {
   const { target, signal, report } = options
   const { database } = target
-  if (database === undefined) throw new LifeboatError('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 })
+  if (database === undefined)
+    throw new LifeboatError('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 })
   const maintenance = await findMaintenance(context)
   const { major } = maintenance.target
   const plan = await planRestore(options, major, maintenance)
@@ -69,7 +88,10 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     throw new LifeboatError(`${target.where} exists already`, { hint: 'give another name, or restore with mode empty or clean' })
   }
   const settings = databaseSettings(plan.contents, database, options)
-  if (!settings) throw new LifeboatError('the archive does not say how its database was made', { hint: 'create the database yourself and restore with mode empty' })
+  if (!settings)
+    throw new LifeboatError('the archive does not say how its database was made', {
+      hint: 'create the database yourself and restore with mode empty',
+    })
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
   await requireOnServer(plan, wanted, options, maintenance)
@@ -97,17 +119,32 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
 }
 
 /** What else the server must have, asked for before anything is touched. */
-async function requireOnServer({ entries }: Plan, settings: DatabaseSettings | undefined, { noTablespaces, target, roles }: RestoreOptions, context: QueryContext): Promise<void> {
+async function requireOnServer(
+  { entries }: Plan,
+  settings: DatabaseSettings | undefined,
+  { noTablespaces, target, roles }: RestoreOptions,
+  context: QueryContext,
+): Promise<void> {
   if (settings) await requireRoles([...settings.roles], target.where, roles, context)
   if (noTablespaces) return
-  const tablespaces = [...entries.map(({ tablespace }) => tablespace), ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : ''))]
-  await requireTablespaces([...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default'), target.where, context)
+  const tablespaces = [
+    ...entries.map(({ tablespace }) => tablespace),
+    ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : '')),
+  ]
+  await requireTablespaces(
+    [...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default'),
+    target.where,
+    context,
+  )
 }
 
 /** pg_dump writes subscriptions so that they are made without a connection: nothing is copied, and no slot of the publisher is moved on. */
 function tellSubscriptions({ entries }: Plan, report: Report): void {
   for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
-    report.warning(`subscription "${name}" was restored disabled`, 'Enable it once its publisher is to be followed from here: ALTER SUBSCRIPTION … ENABLE, then REFRESH PUBLICATION.')
+    report.warning(
+      `subscription "${name}" was restored disabled`,
+      'Enable it once its publisher is to be followed from here: ALTER SUBSCRIPTION … ENABLE, then REFRESH PUBLICATION.',
+    )
   }
 }
 

@@ -51,7 +51,9 @@ export function serversOf({ environment, where }: Connection): HostAddress[] {
   })
 }
 
-/** The connection by other ports, of loopback, in the order of its servers. Their names stay, because certificates are checked against them. */
+/**
+ * The connection by other ports, of loopback, in the order of its servers. Their names stay, because certificates are checked against them.
+ */
 export function byLoopback(connection: Connection, ports: readonly number[]): Connection {
   const addresses = ports.map(() => '127.0.0.1').join(',')
   return { ...connection, parameters: `${connection.parameters} hostaddr='${addresses}' port='${ports.join(',')}'`.trim() }

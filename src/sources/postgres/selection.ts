@@ -32,13 +32,20 @@ const NAMED_AFTER_TABLE = new Set(['DEFAULT', 'CONSTRAINT', 'CHECK CONSTRAINT', 
 const NAMED_AS_TABLE = new Set(['TABLE DATA', 'MATERIALIZED VIEW DATA', 'ROW SECURITY', 'SEQUENCE SET'])
 const OF_ANYTHING = new Set(['COMMENT', 'ACL', 'SECURITY LABEL', 'STATISTICS DATA'])
 /** They connect two objects, and make sense only where both are. */
-const LINKS = new Set(['FK CONSTRAINT', 'TABLE ATTACH', 'INDEX ATTACH', 'SEQUENCE OWNED BY', 'PUBLICATION TABLE', 'PUBLICATION TABLES IN SCHEMA'])
+const LINKS = new Set([
+  'FK CONSTRAINT',
+  'TABLE ATTACH',
+  'INDEX ATTACH',
+  'SEQUENCE OWNED BY',
+  'PUBLICATION TABLE',
+  'PUBLICATION TABLES IN SCHEMA',
+])
 /** Where a schema or an extension exists, it is never replaced. */
 const SHARED = new Set(['SCHEMA', 'EXTENSION'])
 
 /**
- * Computes what the filters select: named tables with all that belongs to them, and what these depend on, transitively.
- * `present`: whether the target has an object already that may stay; never asked about what is named, schemas and extensions excepted.
+ * Computes what the filters select: named tables with all that belongs to them, and what these depend on, transitively. `present`: whether
+ * the target has an object already that may stay; never asked about what is named, schemas and extensions excepted.
  */
 export function select(entries: readonly Entry[], filters: Filters, present: (entry: Entry) => boolean = () => false): Selection {
   return new Selecting(entries, present).run(filters)
@@ -73,12 +80,17 @@ class Selecting {
   }
 
   /**
-   * A partition is attached to a table that stays in the target when its indexes are there: they take the place of those that the server would make.
-   * Elsewhere the parent's indexes come after it.
+   * A partition is attached to a table that stays in the target when its indexes are there: they take the place of those that the server
+   * would make. Elsewhere the parent's indexes come after it.
    */
   #inOrder(): Entry[] {
     const entries = this.#entries.filter((entry) => this.#chosen.has(entry))
-    const late = new Set(entries.filter((entry) => /^(TABLE|INDEX) ATTACH$/.test(entry.kind) && this.#endsOf(entry).some((end) => END_KINDS.has(end.kind) && !this.#chosen.has(end))))
+    const late = new Set(
+      entries.filter(
+        (entry) =>
+          /^(TABLE|INDEX) ATTACH$/.test(entry.kind) && this.#endsOf(entry).some((end) => END_KINDS.has(end.kind) && !this.#chosen.has(end)),
+      ),
+    )
     return [...entries.filter((entry) => !late.has(entry)), ...late]
   }
 
@@ -89,7 +101,9 @@ class Selecting {
   }
 
   #chooseSchema(schema: string): void {
-    const found = this.#entries.filter((entry) => (entry.schema === schema && !isSetting(entry)) || (entry.kind === 'SCHEMA' && entry.name === schema))
+    const found = this.#entries.filter(
+      (entry) => (entry.schema === schema && !isSetting(entry)) || (entry.kind === 'SCHEMA' && entry.name === schema),
+    )
     if (found.length === 0) throw nothing(`entries in schema ${schema}`)
     for (const entry of found) this.#include(entry)
   }
@@ -139,9 +153,17 @@ class Selecting {
   /** A partition is made as a table of its own, and its indexes as indexes of their own; what belongs to a table comes with that table. */
   #mustExist(entry: Entry, need: Entry): boolean {
     // Such a sequence is made alone, and an entry of its own lets a table own it. That of an identity column is made by ALTER TABLE.
-    if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.of(entry).some(({ kind }) => kind === 'SEQUENCE OWNED BY')) return false
+    if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.of(entry).some(({ kind }) => kind === 'SEQUENCE OWNED BY'))
+      return false
     if (OF_ANYTHING.has(entry.kind) || this.#parents.get(entry.id)?.has(need.id)) return false
-    return !OF_ANYTHING.has(need.kind) && !NAMED_AFTER_TABLE.has(need.kind) && !NAMED_AS_TABLE.has(need.kind) && !LINKS.has(need.kind) && need.kind !== 'INDEX' && need.kind !== 'STATISTICS'
+    return (
+      !OF_ANYTHING.has(need.kind) &&
+      !NAMED_AFTER_TABLE.has(need.kind) &&
+      !NAMED_AS_TABLE.has(need.kind) &&
+      !LINKS.has(need.kind) &&
+      need.kind !== 'INDEX' &&
+      need.kind !== 'STATISTICS'
+    )
   }
 
   #belongs(entry: Entry, to: Entry): boolean {
@@ -167,7 +189,8 @@ class Selecting {
         if (!own) continue
         const missing = ends.find((end) => END_KINDS.has(end.kind) && !there(end))
         if (missing === undefined) this.#link(entry)
-        else if (entry.kind !== 'INDEX ATTACH' && entry.kind !== 'SEQUENCE OWNED BY') leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` })
+        else if (entry.kind !== 'INDEX ATTACH' && entry.kind !== 'SEQUENCE OWNED BY')
+          leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` })
       } else if (entry.kind.endsWith('VIEW')) {
         const table = ends.find((end) => this.#chosen.has(end) && RELATIONS.has(end.kind))
         if (table) leftOut.push({ what: nameOf(entry), why: `it reads ${nameOf(table)}, and is not selected` })
@@ -223,12 +246,16 @@ function isEnd({ kind, schema, name }: Entry, end: Entry): boolean {
 }
 
 /**
- * Constraints and indexes of partitions and partitioned tables: pg_restore --clean fails to drop them one by one (`cannot drop inherited constraint`),
- * and they go with their table.
+ * Constraints and indexes of partitions and partitioned tables: pg_restore --clean fails to drop them one by one (`cannot drop inherited
+ * constraint`), and they go with their table.
  */
 export function droppedWithTable(entries: readonly Entry[]): Set<number> {
   const tables = new Set(entries.flatMap(({ kind, needs }) => (kind === 'TABLE ATTACH' ? needs : [])))
-  return new Set(entries.filter(({ kind, needs }) => (kind === 'CONSTRAINT' || kind === 'INDEX') && needs.some((id) => tables.has(id))).map(({ id }) => id))
+  return new Set(
+    entries
+      .filter(({ kind, needs }) => (kind === 'CONSTRAINT' || kind === 'INDEX') && needs.some((id) => tables.has(id)))
+      .map(({ id }) => id),
+  )
 }
 
 function linkText(entry: Entry): string {
@@ -246,10 +273,22 @@ export function nameOf({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | '
 /** Whether a selection gives more than a table's own parts: it is what people see named. */
 export function isObject(entry: Entry): boolean {
   const { kind } = entry
-  return !ofDatabase(entry) && !isSetting(entry) && !OF_ANYTHING.has(kind) && !NAMED_AFTER_TABLE.has(kind) && !NAMED_AS_TABLE.has(kind) && !LINKS.has(kind) && kind !== 'INDEX' && kind !== 'STATISTICS'
+  return (
+    !ofDatabase(entry) &&
+    !isSetting(entry) &&
+    !OF_ANYTHING.has(kind) &&
+    !NAMED_AFTER_TABLE.has(kind) &&
+    !NAMED_AS_TABLE.has(kind) &&
+    !LINKS.has(kind) &&
+    kind !== 'INDEX' &&
+    kind !== 'STATISTICS'
+  )
 }
 
 function nothing(what: string): LifeboatError {
   return new LifeboatError(`the archive has no ${what}`, {
-    hint: 'Names are case-sensitive and without quotation marks: orders, or app.orders. A name with a comma or a line end needs JSON: ["a, b", ["schema", "name"]].', status: 2 })
+    hint: 'Names are case-sensitive and without quotation marks: orders, or app.orders. A name with a comma or a line end needs JSON: ' +
+      '["a, b", ["schema", "name"]].',
+    status: 2,
+  })
 }

@@ -93,13 +93,20 @@ export class PostgresSource implements Source {
   }
 
   facts(): Json {
-    if (!this.#opened || !this.#listing || !this.#content || !this.#globals) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
+    if (!this.#opened || !this.#listing || !this.#content || !this.#globals)
+      throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     const { rolePasswords: _, ...server } = this.#opened.server
     const { dumpVersion, entries } = this.#listing
     const warnings = this.#warnings
     const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
     return {
-      ...server, ...this.#content, dumpVersion, entries, globals: this.#globals, ...(warnings.length > 0 && { warnings }), ...(omitted.length > 0 && { omitted }),
+      ...server,
+      ...this.#content,
+      dumpVersion,
+      entries,
+      globals: this.#globals,
+      ...(warnings.length > 0 && { warnings }),
+      ...(omitted.length > 0 && { omitted }),
     } satisfies PostgresFacts
   }
 
@@ -114,9 +121,17 @@ export class PostgresSource implements Source {
     const { variables, dumpArguments, lockTimeout } = this.#options
     const listing = startListing({ client, variables, signal: this.#signal })
     const parameters = [
-      '--format=custom', '--compress=0', '--no-password', `--lock-wait-timeout=${lockTimeout}`, `--dbname=${connection.parameters}`, ...dumpArguments,
+      '--format=custom',
+      '--compress=0',
+      '--no-password',
+      `--lock-wait-timeout=${lockTimeout}`,
+      `--dbname=${connection.parameters}`,
+      ...dumpArguments,
     ]
-    const child = startChild(programOf(client, 'pg_dump'), parameters, { environment: clientEnvironment(connection, variables), signal: this.#signal })
+    const child = startChild(programOf(client, 'pg_dump'), parameters, {
+      environment: clientEnvironment(connection, variables),
+      signal: this.#signal,
+    })
     this.#running.push(listing.exit, child.exit)
     child.end()
     try {

@@ -8,7 +8,11 @@ import { type Route, routeTo } from './route.ts'
 import { PostgresSource } from './source.ts'
 
 /** Databases to back up. All are reached by one route, which is closed with the last of them. */
-export function databaseSources(given: readonly GivenSource<DatabaseLocation>[], settings: BackupSettings, context: SourceContext): Source[] {
+export function databaseSources(
+  given: readonly GivenSource<DatabaseLocation>[],
+  settings: BackupSettings,
+  context: SourceContext,
+): Source[] {
   const connections = given.map(({ location }) => connectionTo(location, context))
   const { variables, signal, report } = context
   const { dump, tunnel, ssh } = settings
@@ -17,7 +21,18 @@ export function databaseSources(given: readonly GivenSource<DatabaseLocation>[],
   const programs = () => clientPrograms(context)
   const dumpArguments = parseDumpArguments(dump.arguments)
   return given.map(({ name }, index) => {
-    return new PostgresSource({ name, connection: connections[index]!, route, programs, dumpArguments, lockTimeout, allowPooler, signal, report, variables })
+    return new PostgresSource({
+      name,
+      connection: connections[index]!,
+      route,
+      programs,
+      dumpArguments,
+      lockTimeout,
+      allowPooler,
+      signal,
+      report,
+      variables,
+    })
   })
 }
 

@@ -12,12 +12,17 @@ import { archiveOf } from './verify.ts'
 
 /** A database to restore into. */
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
-  if (settings.mode === 'overwrite') throw new LifeboatError('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 })
+  if (settings.mode === 'overwrite')
+    throw new LifeboatError('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 })
   const { mode } = settings
   const target = connectionTo(location, context)
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
-  return { require: archiveOf, restore: (stored) => restoreInto(target, route, stored, { ...settings, mode }, context), close: () => route.close() }
+  return {
+    require: archiveOf,
+    restore: (stored) => restoreInto(target, route, stored, { ...settings, mode }, context),
+    close: () => route.close(),
+  }
 }
 
 async function restoreInto(

@@ -24,7 +24,14 @@ export class TargetObjects {
 
   /** What would keep these objects from being dropped: others that depend on them, as PostgreSQL describes them. */
   async dependents(entries: readonly Entry[]): Promise<string[]> {
-    const oids = [...new Set(entries.filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION').map((entry) => this.#oid(entry)).filter((oid) => oid !== undefined))]
+    const oids = [
+      ...new Set(
+        entries
+          .filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION')
+          .map((entry) => this.#oid(entry))
+          .filter((oid) => oid !== undefined),
+      ),
+    ]
     const found = new Set<string>()
     for (const dependent of await this.#dependents(oids)) found.add(dependent)
     return [...found]
@@ -52,8 +59,13 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
   const dependents = await objects.dependents(entries)
   if (dependents.length === 0) return
   const some = `${dependents.slice(0, 10).join(', ')}${dependents.length > 10 ? ` and ${dependents.length - 10} more` : ''}`
-  throw new LifeboatError(`the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`, {
-    hint: 'Select these tables and views too, or drop them first. Or restore the tables into a new database (mode create) and copy the rows from there.' })
+  throw new LifeboatError(
+    `the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`,
+    {
+      hint: 'Select these tables and views too, or drop them first. Or restore the tables into a new database (mode create) and copy ' +
+        'the rows from there.',
+    },
+  )
 }
 
 /** Of 11 characters each, so many fit into one argument of psql. */
@@ -62,10 +74,32 @@ const OIDS_AT_ONCE = 8000
 const keyOf = (...parts: string[]): string => parts.join('\0')
 
 const CATALOGS: Readonly<Record<string, string>> = {
-  TABLE: 'class', 'FOREIGN TABLE': 'class', VIEW: 'class', 'MATERIALIZED VIEW': 'class', SEQUENCE: 'class', TYPE: 'type', DOMAIN: 'type', 'SHELL TYPE': 'type',
-  FUNCTION: 'proc', PROCEDURE: 'proc', AGGREGATE: 'proc', SCHEMA: 'namespace', EXTENSION: 'extension', PUBLICATION: 'publication', COLLATION: 'collation', OPERATOR: 'operator',
-  'OPERATOR CLASS': 'opclass', 'OPERATOR FAMILY': 'opfamily', SERVER: 'server', 'FOREIGN DATA WRAPPER': 'wrapper', 'PROCEDURAL LANGUAGE': 'language',
-  'TEXT SEARCH CONFIGURATION': 'tsconfig', 'TEXT SEARCH DICTIONARY': 'tsdict', 'TEXT SEARCH PARSER': 'tsparser', 'TEXT SEARCH TEMPLATE': 'tstemplate', 'ACCESS METHOD': 'am',
+  TABLE: 'class',
+  'FOREIGN TABLE': 'class',
+  VIEW: 'class',
+  'MATERIALIZED VIEW': 'class',
+  SEQUENCE: 'class',
+  TYPE: 'type',
+  DOMAIN: 'type',
+  'SHELL TYPE': 'type',
+  FUNCTION: 'proc',
+  PROCEDURE: 'proc',
+  AGGREGATE: 'proc',
+  SCHEMA: 'namespace',
+  EXTENSION: 'extension',
+  PUBLICATION: 'publication',
+  COLLATION: 'collation',
+  OPERATOR: 'operator',
+  'OPERATOR CLASS': 'opclass',
+  'OPERATOR FAMILY': 'opfamily',
+  SERVER: 'server',
+  'FOREIGN DATA WRAPPER': 'wrapper',
+  'PROCEDURAL LANGUAGE': 'language',
+  'TEXT SEARCH CONFIGURATION': 'tsconfig',
+  'TEXT SEARCH DICTIONARY': 'tsdict',
+  'TEXT SEARCH PARSER': 'tsparser',
+  'TEXT SEARCH TEMPLATE': 'tstemplate',
+  'ACCESS METHOD': 'am',
 }
 
 const own = `n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`
@@ -79,12 +113,16 @@ const ofDatabase = (catalog: string, table: string, name: string): string =>
 
 /** The arguments of a function are those that pg_dump writes (dumputils of pg_dump: format_function_signature). */
 const signature = `o.proname || '(' || CASE WHEN o.prokind = 'a' AND o.pronargs = 0 THEN '*' ELSE
-  pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.format_type(a.type, NULL) FROM pg_catalog.unnest(o.proargtypes) WITH ORDINALITY AS a (type, place) ORDER BY a.place), ', ') END || ')'`
+  pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.format_type(a.type, NULL)
+    FROM pg_catalog.unnest(o.proargtypes) WITH ORDINALITY AS a (type, place) ORDER BY a.place), ', ') END || ')'`
 
 const OBJECTS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]') FROM (
   ${[
     inSchema('class', 'pg_class', 'o.relname', `relnamespace`).replace(/$/, ` AND o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')`),
-    inSchema('type', 'pg_type', 'o.typname', 'typnamespace').replace(/$/, ` AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`),
+    inSchema('type', 'pg_type', 'o.typname', 'typnamespace').replace(
+      /$/,
+      ` AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`,
+    ),
     inSchema('proc', 'pg_proc', signature, 'pronamespace'),
     inSchema('collation', 'pg_collation', 'o.collname', 'collnamespace'),
     inSchema('operator', 'pg_operator', 'o.oprname', 'oprnamespace'),
@@ -104,10 +142,12 @@ const OBJECTS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array
   ].join('\n  UNION ALL ')}) AS objects`
 
 /**
- * Each object that a DROP without CASCADE would stop at, with the oid of the object that it belongs to: of a constraint, a default, a rule or a policy
- * the table. A table stands for its row types, its indexes and the sequences that it owns.
+ * Each object that a DROP without CASCADE would stop at, with the oid of the object that it belongs to: of a constraint, a default, a rule
+ * or a policy the table. A table stands for its row types, its indexes and the sequences that it owns.
  */
-const dependentsOf = (oids: readonly number[]): string => `WITH chosen AS (SELECT pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[]) AS oid),
+const dependentsOf = (
+  oids: readonly number[],
+): string => `WITH chosen AS (SELECT pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[]) AS oid),
   parts AS (
     SELECT oid, oid AS part FROM chosen
     UNION SELECT t.typrelid, t.oid FROM pg_catalog.pg_type t JOIN chosen c ON c.oid = t.typrelid
@@ -116,22 +156,28 @@ const dependentsOf = (oids: readonly number[]): string => `WITH chosen AS (SELEC
     UNION SELECT i.indrelid, i.indexrelid FROM pg_catalog.pg_index i JOIN chosen c ON c.oid = i.indrelid
     UNION SELECT k.conrelid, k.oid FROM pg_catalog.pg_constraint k JOIN chosen c ON c.oid = k.conrelid
     UNION SELECT d.refobjid, d.objid FROM pg_catalog.pg_depend d JOIN chosen c ON c.oid = d.refobjid
-      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
+      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
         AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.oid = d.objid AND s.relkind = 'S')),
   found AS (SELECT DISTINCT d.classid, d.objid, CASE d.classid
-      WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = d.objid), d.objid)
-      WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN (SELECT CASE k.conrelid WHEN 0 THEN k.contypid ELSE k.conrelid END FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid)
+      WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN
+        coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = d.objid), d.objid)
+      WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN
+        (SELECT CASE k.conrelid WHEN 0 THEN k.contypid ELSE k.conrelid END FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid)
       WHEN 'pg_catalog.pg_attrdef'::pg_catalog.regclass THEN (SELECT a.adrelid FROM pg_catalog.pg_attrdef a WHERE a.oid = d.objid)
       WHEN 'pg_catalog.pg_trigger'::pg_catalog.regclass THEN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)
       WHEN 'pg_catalog.pg_policy'::pg_catalog.regclass THEN (SELECT p.polrelid FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
       WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN (SELECT r.ev_class FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
-      WHEN 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN (SELECT s.stxrelid FROM pg_catalog.pg_statistic_ext s WHERE s.oid = d.objid)
-      WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN (SELECT CASE t.typrelid WHEN 0 THEN t.oid ELSE t.typrelid END FROM pg_catalog.pg_type t WHERE t.oid = d.objid)
+      WHEN 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN
+        (SELECT s.stxrelid FROM pg_catalog.pg_statistic_ext s WHERE s.oid = d.objid)
+      WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN
+        (SELECT CASE t.typrelid WHEN 0 THEN t.oid ELSE t.typrelid END FROM pg_catalog.pg_type t WHERE t.oid = d.objid)
       ELSE d.objid END AS owner
     FROM pg_catalog.pg_depend d JOIN parts p ON p.part = d.refobjid
     WHERE d.deptype = 'n' AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass,
       'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass))
   SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(CASE f.classid
-      WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, f.owner, 0)
+      WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN
+        pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, f.owner, 0)
       ELSE pg_catalog.pg_describe_object(f.classid, f.objid, 0) END, f.owner::pg_catalog.int8)), '[]')
     FROM found f WHERE f.owner NOT IN (SELECT oid FROM parts) AND f.owner NOT IN (SELECT part FROM parts)`

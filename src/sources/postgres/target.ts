@@ -24,10 +24,12 @@ export function readTarget(context: QueryContext): Promise<Target> {
 const users = (schema: string): string => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`
 // An extension's objects come with it.
 const ofNoExtension = (catalog: string, oid: string): string =>
-  `NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`
+  `NOT EXISTS (SELECT FROM pg_catalog.pg_depend
+    WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`
 
 const objects = `
-  SELECT 'schema ' || pg_catalog.quote_ident(nspname) AS object FROM pg_catalog.pg_namespace WHERE nspname <> 'public' AND ${users('nspname')}
+  SELECT 'schema ' || pg_catalog.quote_ident(nspname) AS object FROM pg_catalog.pg_namespace
+  WHERE nspname <> 'public' AND ${users('nspname')}
   UNION ALL SELECT 'extension ' || pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
   UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END
       || c.oid::pg_catalog.regclass::pg_catalog.text
@@ -48,9 +50,13 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   const few = `SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${objects} LIMIT 6) o`
   const found = await queryJson(few, z.array(z.string()), context)
   if (found.length === 0) return
-  throw new LifeboatError(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
-    hint: 'If an earlier restore broke off in it, drop and create this database first. Otherwise restore into another, new database with mode create, or replace what the backup has with mode clean.',
-  })
+  throw new LifeboatError(
+    `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
+    {
+      hint: 'If an earlier restore broke off in it, drop and create this database first. Otherwise restore into another, new database ' +
+        'with mode create, or replace what the backup has with mode clean.',
+    },
+  )
 }
 
 // A heap without blocks has no rows, and asking for its size leaves no lock behind. The loop ends at the sixth table with rows.
@@ -64,7 +70,9 @@ BEGIN
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
     WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
       AND (pg_catalog.current_setting('lifeboat.tables') = 'all' OR (n.nspname::pg_catalog.text, c.relname::pg_catalog.text) IN (
-        SELECT wanted ->> 0, wanted ->> 1 FROM pg_catalog.json_array_elements(CASE pg_catalog.current_setting('lifeboat.tables') WHEN 'all' THEN '[]' ELSE pg_catalog.current_setting('lifeboat.tables') END::pg_catalog.json) AS wanted))
+        SELECT wanted ->> 0, wanted ->> 1 FROM pg_catalog.json_array_elements(
+          CASE pg_catalog.current_setting('lifeboat.tables') WHEN 'all' THEN '[]'
+          ELSE pg_catalog.current_setting('lifeboat.tables') END::pg_catalog.json) AS wanted))
   LOOP
     EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
     IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
@@ -78,19 +86,30 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
   const full: string[] = []
   for (const some of tables ? batchesOf(tables) : ['all']) {
     const found = `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`
-    full.push(...(await queryJson([`SELECT WHERE pg_catalog.set_config('lifeboat.tables', ${literal(some)}, true) IS NULL`, findRows, found], z.array(z.string()), context)))
+    full.push(
+      ...(await queryJson(
+        [`SELECT WHERE pg_catalog.set_config('lifeboat.tables', ${literal(some)}, true) IS NULL`, findRows, found],
+        z.array(z.string()),
+        context,
+      )),
+    )
     if (full.length > 5) break
   }
   if (full.length === 0) return
-  throw new LifeboatError(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
-    hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
-  })
+  throw new LifeboatError(
+    `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`,
+    {
+      hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
+    },
+  )
 }
 
 /** As JSON, of which each fits into an argument of psql. */
 function batchesOf(tables: readonly { schema: string; name: string }[]): string[] {
   const most = 500 // A name has at most 63 bytes, and every one of these may be escaped.
-  return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) => JSON.stringify(tables.slice(part * most, (part + 1) * most).map(({ schema, name }) => [schema, name])))
+  return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) =>
+    JSON.stringify(tables.slice(part * most, (part + 1) * most).map(({ schema, name }) => [schema, name])),
+  )
 }
 
 /** A database of the same server that one can be made from: `postgres`, else `template1`. */
@@ -108,7 +127,11 @@ export async function findMaintenance(context: QueryContext): Promise<QueryConte
 }
 
 export async function databaseExists(database: string, maintenance: QueryContext): Promise<boolean> {
-  return queryJson(`SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)}))`, z.boolean(), maintenance)
+  return queryJson(
+    `SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)}))`,
+    z.boolean(),
+    maintenance,
+  )
 }
 
 /** `statement`: CREATE DATABASE, as `createStatement` makes it. */
@@ -117,7 +140,8 @@ export async function createDatabase(connection: Connection, statement: string, 
     await withoutTransaction(statement, { ...maintenance, timeLimit: Infinity })
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error
-    const hint = 'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create'
+    const hint =
+      'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create'
     throw new LifeboatError(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error })
   }
 }
@@ -140,7 +164,9 @@ export async function requireTablespaces(tablespaces: readonly string[], where: 
 
 async function lacking(names: readonly string[], all: string, context: QueryContext): Promise<string[]> {
   if (names.length === 0) return []
-  const found = new Set(await queryJson(`SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (${all}) AS all_of_them (name)`, z.array(z.string()), context))
+  const found = new Set(
+    await queryJson(`SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (${all}) AS all_of_them (name)`, z.array(z.string()), context),
+  )
   return names.filter((name) => !found.has(name))
 }
 
@@ -153,7 +179,8 @@ const detach = `DO LANGUAGE plpgsql $detach$
 DECLARE
   one pg_catalog.name;
 BEGIN
-  FOR one IN SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
+  FOR one IN SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+    WHERE d.datname = pg_catalog.current_database()
   LOOP
     EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', one);
     EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', one);

@@ -2,8 +2,8 @@
 export type Token = { word: string } | { name: string } | { text: string } | { symbol: string } | { number: string }
 
 /**
- * Reads SQL as the server would (PostgreSQL documentation, "Lexical Structure"), and knows no more of it than pg_dump needs for statements of databases.
- * `standardStrings`: a backslash in '…' is a backslash. Returns undefined for text with anything else in it.
+ * Reads SQL as the server would (PostgreSQL documentation, "Lexical Structure"), and knows no more of it than pg_dump needs for statements
+ * of databases. `standardStrings`: a backslash in '…' is a backslash. Returns undefined for text with anything else in it.
  */
 export function tokensOf(sql: string, standardStrings: boolean): Token[] | undefined {
   const pattern = /\s+|(E?)'((?:[^']|'')*)'|"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(\d+)|([;,=])/gsy

@@ -64,7 +64,12 @@ async function verifyArchive(
 }
 
 /** The entries that pg_restore lists; undefined if it parsed the whole archive. Throws BadSource if it refuses the archive. */
-async function listed(stream: StreamRecord, bytes: AsyncIterable<Buffer>, level: VerifyLevel, context: ArchiveContext): Promise<string[] | undefined> {
+async function listed(
+  stream: StreamRecord,
+  bytes: AsyncIterable<Buffer>,
+  level: VerifyLevel,
+  context: ArchiveContext,
+): Promise<string[] | undefined> {
   let unread: unknown
   const input = (async function* (): AsyncGenerator<Buffer, void, void> {
     try {

@@ -12,7 +12,10 @@ export async function reachDirectory(given: string, variables: Variables): Promi
     root = await realpath(path.resolve(given))
     if (!(await stat(root)).isDirectory()) throw new Error('it is not a folder')
   } catch (cause) {
-    throw new LifeboatError(`${given} cannot be backed up: ${messageOf(cause)}`, { cause, hint: 'Check the path: is it spelled right, and the disk mounted?' })
+    throw new LifeboatError(`${given} cannot be backed up: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Check the path: is it spelled right, and the disk mounted?',
+    })
   }
   return localSite(root, variables)
 }

@@ -11,11 +11,16 @@ type Variables = Readonly<Record<string, string | undefined>>
 /** What the docker client needs of the environment: DOCKER_HOST, contexts and their ssh keys, proxies. */
 export function dockerEnvironment(variables: Variables): Record<string, string> {
   const wanted = /^(PATH|HOME|USER|SSH_AUTH_SOCK|XDG_RUNTIME_DIR|DOCKER_\w+|BUILDKIT_\w+|https?_proxy|no_proxy)$/i
-  return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value !== undefined && wanted.test(name) ? [[name, value]] : [])))
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) => (value !== undefined && wanted.test(name) ? [[name, value]] : [])),
+  )
 }
 
 /** Runs the docker client to its end. Throws a LifeboatError with what it said. */
-export async function docker(parameters: readonly string[], { variables, signal }: { variables: Variables; signal?: AbortSignal }): Promise<string> {
+export async function docker(
+  parameters: readonly string[],
+  { variables, signal }: { variables: Variables; signal?: AbortSignal },
+): Promise<string> {
   try {
     const { stdout } = await runChild('docker', parameters, { environment: dockerEnvironment(variables), ...(signal && { signal }) })
     return stdout
@@ -27,8 +32,17 @@ export async function docker(parameters: readonly string[], { variables, signal 
 
 function dockerError(error: unknown, what: string): unknown {
   if (!(error instanceof ChildError)) return error
-  if (error.exit.failure) return new LifeboatError(`${what}: ${error.message}`, { cause: error, hint: 'Docker volumes are reached through the docker client: install it (package docker-cli or docker.io).' })
-  const said = error.exit.stderr.trim().split('\n').filter((line) => !line.startsWith('See ')).slice(-3).join('; ')
+  if (error.exit.failure)
+    return new LifeboatError(`${what}: ${error.message}`, {
+      cause: error,
+      hint: 'Docker volumes are reached through the docker client: install it (package docker-cli or docker.io).',
+    })
+  const said = error.exit.stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('See '))
+    .slice(-3)
+    .join('; ')
   const hint = /Cannot connect|permission denied|connection refused/i.test(said)
     ? 'Does `docker ps` work for this user? DOCKER_HOST and docker contexts are used as given.'
     : /pull|manifest|No such image|Unable to find image/i.test(said)
@@ -51,12 +65,23 @@ const LABEL = 'io.github.lifeboat=volume'
 const PATIENCE_MS = 3000
 
 /**
- * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its standard input, so that it is gone as
- * well when this process is killed; what runs in it ends with it.
+ * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its
+ * standard input, so that it is gone as well when this process is killed; what runs in it ends with it.
  */
-export async function reachDocker({ volume, image, target, variables, signal }: DockerVolume): Promise<{ site: Site; release(): Promise<void> }> {
-  const known = (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal })).split('\n').includes(volume)
-  if (!known && !target) throw new LifeboatError(`there is no Docker volume ${volume}`, { hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.' })
+export async function reachDocker({
+  volume,
+  image,
+  target,
+  variables,
+  signal,
+}: DockerVolume): Promise<{ site: Site; release(): Promise<void> }> {
+  const known = (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal }))
+    .split('\n')
+    .includes(volume)
+  if (!known && !target)
+    throw new LifeboatError(`there is no Docker volume ${volume}`, {
+      hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.',
+    })
   if (!known) await docker(['volume', 'create', volume], { variables, signal })
   const name = `lifeboat-${randomBytes(6).toString('hex')}`
   const environment = dockerEnvironment(variables)
@@ -64,8 +89,24 @@ export async function reachDocker({ volume, image, target, variables, signal }: 
   const holder = startChild(
     'docker',
     [
-      'run', '--rm', '--interactive', '--log-driver=none', '--network=none', '--read-only', '--quiet', '--name', name, '--label', LABEL, '--user', '0:0',
-      '--volume', `${volume}:/v${target ? '' : ':ro'}`, '--entrypoint', 'cat', image,
+      'run',
+      '--rm',
+      '--interactive',
+      '--log-driver=none',
+      '--network=none',
+      '--read-only',
+      '--quiet',
+      '--name',
+      name,
+      '--label',
+      LABEL,
+      '--user',
+      '0:0',
+      '--volume',
+      `${volume}:/v${target ? '' : ':ro'}`,
+      '--entrypoint',
+      'cat',
+      image,
     ],
     { environment },
   )
@@ -88,7 +129,12 @@ export async function reachDocker({ volume, image, target, variables, signal }: 
       where: `docker:${volume}`,
       root: '/v',
       isolated: true,
-      start: (program, parameters, { signal }) => startChild('docker', ['exec', '--interactive', ...plain, name, program, ...parameters], { environment, signal, stderrLimit: STDERR_LIMIT }),
+      start: (program, parameters, { signal }) =>
+        startChild('docker', ['exec', '--interactive', ...plain, name, program, ...parameters], {
+          environment,
+          signal,
+          stderrLimit: STDERR_LIMIT,
+        }),
     },
     release,
   }

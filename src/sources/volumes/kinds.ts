@@ -56,7 +56,8 @@ export const docker: SourceKind<DockerLocation> = {
   parse(text) {
     if (!text.startsWith('docker:')) return null
     const volume = text.slice('docker:'.length)
-    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(volume)) throw new InvalidValue(`${JSON.stringify(text.slice(0, 60))} does not name a Docker volume`)
+    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(volume))
+      throw new InvalidValue(`${JSON.stringify(text.slice(0, 60))} does not name a Docker volume`)
     return { kind: 'docker', volume }
   },
   secrets: () => [],
@@ -90,7 +91,8 @@ export const ssh: SourceKind<SshLocation> = {
       const reach = (signal: AbortSignal) => reachSsh(one.location, settings.ssh, { ...context, signal, target: false })
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'directory', numericOwners: false, reach })
     }),
-  target: (location, settings, context) => volumeTarget(settings, context, () => reachSsh(location, settings.ssh, { ...context, target: true })),
+  target: (location, settings, context) =>
+    volumeTarget(settings, context, () => reachSsh(location, settings.ssh, { ...context, target: true })),
 }
 
 function optionsOf(

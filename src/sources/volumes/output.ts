@@ -13,7 +13,10 @@ export async function output(site: Site, program: string, parameters: readonly s
     return (await collectBytes(child, MOST_OUTPUT)).toString()
   } catch (cause) {
     if (!(cause instanceof TooMuchOutput)) throw cause
-    throw new LifeboatError(`${program} printed more than a mebibyte for ${site.where}`, { cause, hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?' })
+    throw new LifeboatError(`${program} printed more than a mebibyte for ${site.where}`, {
+      cause,
+      hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?',
+    })
   }
 }
 
@@ -31,7 +34,9 @@ export async function requireTar(site: Site, signal: AbortSignal): Promise<void>
   }
   if (version.startsWith('tar (GNU tar)')) return
   if (version.includes('tar (GNU tar)')) {
-    throw new LifeboatError(`programs for ${site.where} print more than their own output: ${version.split('\n')[0]}`, { hint: 'The start-up files of the account there (.bashrc) must print nothing.' })
+    throw new LifeboatError(`programs for ${site.where} print more than their own output: ${version.split('\n')[0]}`, {
+      hint: 'The start-up files of the account there (.bashrc) must print nothing.',
+    })
   }
   throw new LifeboatError(`the tar for ${site.where} is not GNU tar: ${version.split('\n')[0]}`, { hint })
 }

@@ -1,10 +1,10 @@
 import { IN_TARGET, REFUSE } from './target.ts'
 
 /*
- * Scripts for sh. Each gets the real path of the target as $1 and the name of the folder it works in, which lies in the target, as $2. It goes into
- * that folder first, and names everything from there: the target is `..`. Another user who may write in the target can give that folder another
- * name, but can neither enter it nor move it out of the target. So no name that a program of these scripts is given leads through a folder
- * that others can change, and the last part of a name is not followed by rename(2).
+ * Scripts for sh. Each gets the real path of the target as $1 and the name of the folder it works in, which lies in the target, as $2. It
+ * goes into that folder first, and names everything from there: the target is `..`. Another user who may write in the target can give that
+ * folder another name, but can neither enter it nor move it out of the target. So no name that a program of these scripts is given leads
+ * through a folder that others can change, and the last part of a name is not followed by rename(2).
  */
 
 /** Said of the folder to work in when other users may write in it. */
@@ -79,7 +79,10 @@ if [ "$3" = all ]; then touch -r new time; fi
 mv -T new whole
 `
 
-/** $3: a pattern for the names of such folders. $4 `empty`: nothing may be in the target. lost+found belongs to a file system, not to what is in it. */
+/**
+ * $3: a pattern for the names of such folders. $4 `empty`: nothing may be in the target. lost+found belongs to a file system, not to what
+ * is in it.
+ */
 export const EXCHANGE = String.raw`
 trap '' HUP INT TERM
 ${HOLD}

@@ -10,16 +10,16 @@ import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan } from './scan.ts'
 
 /**
- * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else can enter. What it has in it tells how far
- * it has come, so that one that was killed can be cleared away, or brought to its end:
+ * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else
+ * can enter. What it has in it tells how far it has come, so that one that was killed can be cleared away, or brought to its end:
  *
  * - `new`: the backup is being extracted; all that was there before is in place.
  * - `whole`: it is extracted, and on the disk; what was there before moves to `old`.
  * - `in`: all of that is in `old`; the backup moves into its place.
  * - none of them: the backup is in place, and `old` can go.
  *
- * Each step is a rename, so that at any moment one of the two is whole. Where the folder itself is restored as well, `time` has the time it gets, and `top`, in
- * the end, all its other attributes.
+ * Each step is a rename, so that at any moment one of the two is whole. Where the folder itself is restored as well, `time` has the time it
+ * gets, and `top`, in the end, all its other attributes.
  */
 const NAME = '.lifeboat-restore-'
 const WORK = /^\.lifeboat-restore-[0-9a-f]{8}$/
@@ -29,10 +29,13 @@ const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
 const UNFINISHED: readonly string[] = ['whole', 'in']
 
 /**
- * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that
- * things are being moved, or cannot be looked into: what the place has then is not a whole, or may be none.
+ * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that things are
+ * being moved, or cannot be looked into: what the place has then is not a whole, or may be none.
  */
-export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>, site: Site): { entries: string[]; left: string[] } {
+export function withoutWork(
+  { entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>,
+  site: Site,
+): { entries: string[]; left: string[] } {
   if (!entries.some((entry) => entry.includes(NAME))) return { entries, left: [] }
   const left = new Set<string>()
   const kept = entries.filter((entry) => {
@@ -47,9 +50,13 @@ export function withoutWork({ entries, unreadable }: Pick<Scan, 'entries' | 'unr
       })
     }
     if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth]!)) {
-      throw new LifeboatError(`${site.where} is in the middle of a restore, and holds neither what was there before nor the backup as a whole: see ${shownName(work)}`, {
-        hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put things right by hand, and remove that folder.',
-      })
+      throw new LifeboatError(
+        `${site.where} is in the middle of a restore, and is neither the old content nor the whole backup: see ${shownName(work)}`,
+        {
+          hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put ' +
+            'things right by hand, and remove that folder.',
+        },
+      )
     }
     return false
   })
@@ -67,17 +74,24 @@ export interface Replacing {
   report: Report
 }
 
-/** A program that runs in the folder that a replacement works in: a script for sh that is given the target, that folder and these `parameters`. */
+/**
+ * A program that runs in the folder that a replacement works in: a script for sh that is given the target, that folder and these
+ * `parameters`.
+ */
 export interface Work {
   script: string
   given: readonly string[]
 }
 
 /**
- * Puts what `extract` extracts in place of what is in the volume's folder. Throws, with all as it was, when that fails. Other users who may write in
- * that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
+ * Puts what `extract` extracts in place of what is in the volume's folder. Throws, with all as it was, when that fails. Other users who may
+ * write in that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
  */
-export async function replaceContent<T>(site: Site, { mode, all, signal, report }: Replacing, extract: (into: Work) => Promise<T>): Promise<T> {
+export async function replaceContent<T>(
+  site: Site,
+  { mode, all, signal, report }: Replacing,
+  extract: (into: Work) => Promise<T>,
+): Promise<T> {
   const work = `${NAME}${randomBytes(4).toString('hex')}`
   let outcome: T
   try {
@@ -91,25 +105,39 @@ export async function replaceContent<T>(site: Site, { mode, all, signal, report 
       await run(site, UNDO, [work], AbortSignal.timeout(UNDO_MS))
     } catch {
       // The first error tells why; often there is no way to the place any more.
-      report.warning(`${site.where} may still have what was extracted so far, in ${work}`, 'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.')
+      report.warning(
+        `${site.where} may still have what was extracted so far, in ${work}`,
+        'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.',
+      )
     }
     throw error
   }
   try {
     await run(site, CLEAR, [work], signal)
   } catch (error) {
-    report.warning(`${site.where} is restored, but not all of what was there before is removed: ${messageOf(error)}`, `Remove ${work}, or restore again in mode clean.`)
+    report.warning(
+      `${site.where} is restored, but not all of what was there before is removed: ${messageOf(error)}`,
+      `Remove ${work}, or restore again in mode clean.`,
+    )
     signal.throwIfAborted()
   }
   return outcome
 }
 
 /**
- * Clears away what restores in place of something left when they were killed. One that had begun to move things is brought to its end if `finish`,
- * and is an error otherwise, for that removes what was there before.
+ * Clears away what restores in place of something left when they were killed. One that had begun to move things is brought to its end if
+ * `finish`, and is an error otherwise, for that removes what was there before.
  */
-export async function clearKilled(site: Site, { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report }): Promise<void> {
-  const works = await output(site, 'find', ['-H', site.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f %U\n`], signal)
+export async function clearKilled(
+  site: Site,
+  { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report },
+): Promise<void> {
+  const works = await output(
+    site,
+    'find',
+    ['-H', site.root, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', PATTERN, '-printf', String.raw`%f %U\n`],
+    signal,
+  )
   for (const line of works.split('\n')) {
     const [work, owner] = line.split(' ')
     if (work === undefined || !WORK.test(work)) continue
@@ -119,17 +147,22 @@ export async function clearKilled(site: Site, { finish, signal, report }: { fini
         status: 2,
       })
     }
-    const state = (await output(site, 'find', [`${site.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)).split('\n')
+    const state = (
+      await output(site, 'find', [`${site.root}/${work}`, '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%f\n`], signal)
+    ).split('\n')
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {
       throw new LifeboatError(`${site.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
-        hint: `Restore in mode clean, which brings it to its end first. What was there before is in ${work}/old, or has not been moved yet.`,
+        hint: `Restore in mode clean, which brings it to its end first. What was there before is in ${work}/old, or has not been moved ` +
+          'yet.',
         status: 2,
       })
     }
     if (unfinished) await run(site, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
     await run(site, CLEAR, [work], signal)
-    report.info(`${site.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`)
+    report.info(
+      `${site.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`,
+    )
   }
 }
 
@@ -142,7 +175,13 @@ async function run(site: Site, script: string, given: readonly string[], signal:
   } catch (cause) {
     if (!(cause instanceof ChildError)) throw cause
     const said = cause.exit.stderr.trim().split('\n').at(-1)
-    const hint = said?.includes(NOT_ALONE) ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere and copy from there; a Docker volume can be restored with mode overwrite.' : undefined
-    throw new LifeboatError(`the content of ${site.where} could not be replaced: ${said || cause.message}`, { cause, ...(hint !== undefined && { hint }) })
+    const hint = said?.includes(NOT_ALONE)
+      ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere ' +
+        'and copy from there; a Docker volume can be restored with mode overwrite.'
+      : undefined
+    throw new LifeboatError(`the content of ${site.where} could not be replaced: ${said || cause.message}`, {
+      cause,
+      ...(hint !== undefined && { hint }),
+    })
   }
 }

@@ -23,7 +23,9 @@ export interface VolumeRestore {
   links: boolean
   /** gitignore(5) patterns of what to restore; everything when there are none. */
   patterns: readonly string[]
-  /** `empty`: only into an empty folder. `clean`: in place of what is there. Both once all is extracted. `overwrite`: over what is there. */
+  /**
+   * `empty`: only into an empty folder. `clean`: in place of what is there. Both once all is extracted. `overwrite`: over what is there.
+   */
   mode: VolumeMode
   /** Whom the files belong to: those with the same numbers, with the same names, or whoever restores. */
   owners: 'number' | 'name' | 'none'
@@ -48,7 +50,11 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   await requireTar(site, signal)
   await clearKilled(site, { finish: mode === 'clean', signal, report })
   if (mode === 'empty' && (await hasContent(site, signal))) {
-    throw new LifeboatError(`${site.where} is not empty`, { hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the backup is extracted).', status: 2 })
+    throw new LifeboatError(`${site.where} is not empty`, {
+      hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the ' +
+        'backup is extracted).',
+      status: 2,
+    })
   }
   const choice = await choose(given)
   await requireSpace(site, choice.size, signal)
@@ -58,7 +64,8 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   }
   return replaceContent(site, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
     const outcome = await extract(given, choice, into)
-    if (mode === 'clean' && outcome.errors.length > 0) throw new LifeboatError(`${site.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
+    if (mode === 'clean' && outcome.errors.length > 0)
+      throw new LifeboatError(`${site.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
     return outcome
   })
 }
@@ -84,13 +91,21 @@ interface Choice {
 async function choose({ list, segments, patterns, name }: VolumeRestore): Promise<Choice> {
   if (patterns.length === 0) {
     const counts = segments.map(({ entries }) => entries)
-    return { wanted: undefined, counts, entries: counts.reduce((sum, count) => sum + count, 0), size: segments.reduce((sum, { size }) => sum + size, 0) }
+    return {
+      wanted: undefined,
+      counts,
+      entries: counts.reduce((sum, count) => sum + count, 0),
+      size: segments.reduce((sum, { size }) => sum + size, 0),
+    }
   }
   const files: ListedFile[] = []
   for await (const file of decodeFiles(list())) files.push(file)
   const sorted = files.map((file) => ({ file, key: sortKey(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
   const include = (patterns: readonly string[]): ListedFile[] =>
-    selected(sorted, ({ file: { path, type } }) => ({ path: displayName(path), directory: type === 'd' }), { include: patterns, exclude: [] }).map(({ file }) => file)
+    selected(sorted, ({ file: { path, type } }) => ({ path: displayName(path), directory: type === 'd' }), {
+      include: patterns,
+      exclude: [],
+    }).map(({ file }) => file)
   const chosen = include(patterns)
   const wanted = new Set(chosen.map(({ path }) => path))
   // A hard link needs the file it is a link to, and that the folders it lies in.
@@ -98,7 +113,10 @@ async function choose({ list, segments, patterns, name }: VolumeRestore): Promis
   // The volume's own folder stays as it is where only a part is restored.
   wanted.delete('')
   if (!chosen.some(({ path, type }) => path !== '' && type !== 'd') && wanted.size === 0) {
-    throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, { hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.', status: 2 })
+    throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, {
+      hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.',
+      status: 2,
+    })
   }
   const counts: number[] = []
   let start = 0
@@ -117,7 +135,9 @@ function foldersOf(path: string): string[] {
 async function requireSpace(site: Site, needed: number, signal: AbortSignal): Promise<void> {
   const free = Number((await output(site, 'df', ['-P', '-k', site.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
   if (Number.isNaN(free) || free >= needed) return
-  throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, { hint: 'Make room, restore somewhere else, or only a part with paths.' })
+  throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, {
+    hint: 'Make room, restore somewhere else, or only a part with paths.',
+  })
 }
 
 async function isRoot(site: Site, signal: AbortSignal): Promise<boolean> {
@@ -125,31 +145,58 @@ async function isRoot(site: Site, signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after it has made
- * that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
+ * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after
+ * it has made that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
  */
 async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal): Promise<void> {
   if (site.isolated || !(await isRoot(site, signal))) return
   for await (const { path, owner } of foldersOfOthers(site, signal)) {
     if (path !== '' && wanted && !wanted.has(path)) continue
+    const whose = owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`
     const folder = path === '' ? site.where : `${shownName(path)} in ${site.where}`
-    throw new LifeboatError(`root does not restore over folders that other users can write: ${folder} ${owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`}`, {
-      hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from there, or as that user with owners none.',
-      status: 2,
-    })
+    throw new LifeboatError(
+      `root does not restore over folders that other users can write: ${folder} ${whose}`,
+      {
+        hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from ' +
+          'there, or as that user with owners none.',
+        status: 2,
+      },
+    )
   }
 }
 
-async function extract({ name, site, owners, segments, links, mode, signal, report }: VolumeRestore, { wanted, counts, entries }: Choice, { script, given }: Work): Promise<VolumeOutcome> {
+async function extract(
+  { name, site, owners, segments, links, mode, signal, report }: VolumeRestore,
+  { wanted, counts, entries }: Choice,
+  { script, given }: Work,
+): Promise<VolumeOutcome> {
   const root = await isRoot(site, signal)
-  const child = site.start('sh', [
-    '-euc', script, 'sh', ...given,
-    '--extract', '--ignore-zeros', '--preserve-permissions', '--xattrs', `--xattrs-include=${root ? '*' : 'user.*'}`, '--acls', '--sparse',
-    // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more there are.
-    ...(links ? ['--delay-directory-restore'] : []),
-    ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']), ...(owners === 'number' ? ['--numeric-owner'] : []),
-    '--warning=no-timestamp', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-',
-  ], { signal })
+  const child = site.start(
+    'sh',
+    [
+      '-euc',
+      script,
+      'sh',
+      ...given,
+      '--extract',
+      '--ignore-zeros',
+      '--preserve-permissions',
+      '--xattrs',
+      `--xattrs-include=${root ? '*' : 'user.*'}`,
+      '--acls',
+      '--sparse',
+      // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more
+      // there are.
+      ...(links ? ['--delay-directory-restore'] : []),
+      ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']),
+      ...(owners === 'number' ? ['--numeric-owner'] : []),
+      '--warning=no-timestamp',
+      '--warning=no-unknown-keyword',
+      '--quoting-style=escape',
+      '--file=-',
+    ],
+    { signal },
+  )
   const extracting = drained(child, site)
   extracting.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   let [size, whole] = [0, false]
@@ -189,8 +236,11 @@ async function drained(child: Child, site: Site): Promise<string[]> {
     return []
   } catch (error) {
     if (!(error instanceof ChildError) || error.exit.status === null || error.exit.failure) throw error
-    const lines = error.exit.stderr.split('\n').filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors')
-    if (!started || error.exit.status >= NOT_FOUND) throw new LifeboatError(`nothing could be restored into ${site.where}: ${lines.at(-1) ?? error.message}`, { cause: error })
+    const lines = error.exit.stderr
+      .split('\n')
+      .filter((line) => line !== '' && line !== 'tar: Exiting with failure status due to previous errors')
+    if (!started || error.exit.status >= NOT_FOUND)
+      throw new LifeboatError(`nothing could be restored into ${site.where}: ${lines.at(-1) ?? error.message}`, { cause: error })
     return lines.length > 0 ? lines : [error.message]
   }
 }

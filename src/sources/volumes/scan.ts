@@ -24,10 +24,39 @@ export interface Skipped {
 
 // Marks that say nothing about the content; then the path, and what tells whether it is the same as before.
 const EXPRESSION = [
-  '-printf', '%D ',
-  '(', '-newerct', '1 second ago', '-printf', 'n', '-o', '-printf', 'o', ')',
-  '(', '(', '-type', 'l', '-o', '-readable', ')', '(', '!', '-type', 'd', '-o', '-executable', ')', '-printf', 'r', '-o', '-printf', 'u', ')',
-  '-printf', String.raw`%P\0%y %s %T@ %C@ %i %n %m %U %G %l\0`,
+  '-printf',
+  '%D ',
+  '(',
+  '-newerct',
+  '1 second ago',
+  '-printf',
+  'n',
+  '-o',
+  '-printf',
+  'o',
+  ')',
+  '(',
+  '(',
+  '-type',
+  'l',
+  '-o',
+  '-readable',
+  ')',
+  '(',
+  '!',
+  '-type',
+  'd',
+  '-o',
+  '-executable',
+  ')',
+  '-printf',
+  'r',
+  '-o',
+  '-printf',
+  'u',
+  ')',
+  '-printf',
+  String.raw`%P\0%y %s %T@ %C@ %i %n %m %U %G %l\0`,
 ]
 
 /** Two paths, of 4096 bytes on Linux, and a few numbers. */
@@ -57,7 +86,8 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
         offset = end + 1
       }
       rest = Buffer.from(buffer.subarray(offset))
-      if (rest.length > MOST_ENTRY) throw new LifeboatError(`${site.where} could not be listed: find printed an entry of more than ${MOST_ENTRY} bytes`)
+      if (rest.length > MOST_ENTRY)
+        throw new LifeboatError(`${site.where} could not be listed: find printed an entry of more than ${MOST_ENTRY} bytes`)
     }
   } catch (error) {
     if (!(error instanceof ChildError)) throw error
@@ -98,9 +128,17 @@ function checkComplaints(error: ChildError, site: Site, found: Scan): void {
   if (foreseen && found.unreadable.size > 0) return
   const said = lines.slice(0, 3).join('; ')
   // How shells, env and Docker end for a program that is not there.
-  if (error.exit.failure || error.exit.status === 127) throw new LifeboatError(`${site.where} could not be listed: ${said || error.message}`, { cause: error, hint: 'Volumes are read with GNU find and GNU tar; install findutils and tar.' })
+  if (error.exit.failure || error.exit.status === 127)
+    throw new LifeboatError(`${site.where} could not be listed: ${said || error.message}`, {
+      cause: error,
+      hint: 'Volumes are read with GNU find and GNU tar; install findutils and tar.',
+    })
   throw new LifeboatError(`${site.where} could not be listed: ${said || error.message}`, {
     cause: error,
-    hint: /No such file or directory/.test(said) ? 'Check the path: is it spelled right, and the disk mounted?' : /unrecognized|unknown predicate|invalid option/.test(said) ? 'GNU find is needed (findutils).' : 'Run as a user who may read all of it, or leave it out with exclude.',
+    hint: /No such file or directory/.test(said)
+      ? 'Check the path: is it spelled right, and the disk mounted?'
+      : /unrecognized|unknown predicate|invalid option/.test(said)
+        ? 'GNU find is needed (findutils).'
+        : 'Run as a user who may read all of it, or leave it out with exclude.',
   })
 }

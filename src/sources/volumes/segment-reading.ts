@@ -7,8 +7,8 @@ import { metaOf, pathOf } from '../files/entry.ts'
 import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
 
 /**
- * The archive of the same files is the same bytes, whoever makes it, when and where: no times but those of the content, no process id (in the names
- * of extended headers, and in those of sparse files but in this version).
+ * The archive of the same files is the same bytes, whoever makes it, when and where: no times but those of the content, no process id (in
+ * the names of extended headers, and in those of sparse files but in this version).
  */
 const CREATE = [
   '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
@@ -56,14 +56,17 @@ export class SegmentReading {
     let next = 0
     const headers = new TarHeaders((entry) => (next = this.#take(entry, next)))
     const owners = this.#numeric ? ['--numeric-owner'] : []
-    const child = this.#site.start('tar', [...CREATE, ...owners, '--directory', this.#site.root, '--null', '--files-from=-', '--file=-'], { signal: this.#signal })
+    const child = this.#site.start('tar', [...CREATE, ...owners, '--directory', this.#site.root, '--null', '--files-from=-', '--file=-'], {
+      signal: this.#signal,
+    })
     const feeding = feed(child, namesOf(this.#entries))
     let said = ''
     try {
       for await (const bytes of child.stdout) {
         const before = headers.passed
         headers.push(bytes)
-        // Of the zeros to the end of tar's last record, as large as it is for the sake of fewer writes, two blocks are the end of the archive.
+        // Of the zeros to the end of tar's last record, as large as it is for the sake of fewer writes, two blocks are the end of the
+        // archive.
         const end = headers.zerosAt === undefined ? bytes.length : headers.zerosAt + END - before
         if (end > 0) yield end < bytes.length ? bytes.subarray(0, end) : bytes
       }
@@ -96,14 +99,18 @@ export class SegmentReading {
     const changed = new Set<string>()
     for (const line of said.split('\n')) {
       if (line === '' || line === 'tar: Exiting with failure status due to previous errors' || /: Warning: /.test(line)) continue
-      const [, name = '', what = ''] = /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ?? []
+      const [, name = '', what = ''] =
+        /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ??
+        []
       const entry = byName.get(name) ?? byName.get(`${name}/`)
       if (entry === undefined) throw new LifeboatError(`${this.#site.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
       if (/^(file changed|File shrank|File removed)|No such file or directory$/.test(what)) changed.add(entry)
       else this.unreadable.push(entry)
     }
     const accounted = new Set([...changed, ...this.unreadable])
-    for (const entry of this.#entries) if (!read.has(entry) && !accounted.has(entry)) throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
+    for (const entry of this.#entries)
+      if (!read.has(entry) && !accounted.has(entry))
+        throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
     this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last)
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)
@@ -117,15 +124,27 @@ function memberName(entry: string): string {
 }
 
 /**
- * As tar's messages have a name with `--quoting-style=escape` (gnulib's quotearg, locale C): in one line, and with no colon of its own, so that no name
- * can look like a message about another file.
+ * As tar's messages have a name with `--quoting-style=escape` (gnulib's quotearg, locale C): in one line, and with no colon of its own, so
+ * that no name can look like a message about another file.
  */
 function toldName(name: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped
-  return name.replace(/[\u0000-\u001f\u007f-\u00ff\\:]/g, (character) => `\\${ESCAPES[character] ?? character.charCodeAt(0).toString(8).padStart(3, '0')}`)
+  return name.replace(ESCAPED, (character) => `\\${ESCAPES[character] ?? character.charCodeAt(0).toString(8).padStart(3, '0')}`)
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\', ':': ':', '\u0007': 'a', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't', '\v': 'v' }
+// oxlint-disable-next-line no-control-regex -- control characters are escaped
+const ESCAPED = /[\u0000-\u001f\u007f-\u00ff\\:]/g
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\',
+  ':': ':',
+  '\u0007': 'a',
+  '\b': 'b',
+  '\f': 'f',
+  '\n': 'n',
+  '\r': 'r',
+  '\t': 't',
+  '\v': 'v',
+}
 
 const FED_AT_ONCE = 1000
 

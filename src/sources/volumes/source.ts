@@ -13,7 +13,7 @@ import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
 import { SegmentReading } from './segment-reading.ts'
 import { hardLinksIn, type HardLink, knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
-import { type Patterns, selected } from '../files/selection.ts'
+import { type Candidate, type Patterns, selected } from '../files/selection.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface VolumeSourceOptions {
@@ -95,24 +95,36 @@ export class VolumeSource implements Source {
     await release?.()
   }
 
-  /** What is there and meant, with what may not be read left out. */
+  /** The entries to back up. Unreadable ones are left out, with all that is in them, or are an error. */
   async #scan(site: Site): Promise<Omit<Scan, 'unreadable'> & { unreadable: string[] }> {
-    const { patterns, onUnreadable, report } = this.#options
-    const scanned = await scan(site, this.#signal)
-    // Before anything is chosen: while things are moved, what is meant may be there in part.
+    const scanned = this.#withoutWork(await scan(site, this.#signal), site)
+    const selected = await this.#select(scanned.entries, site)
+    const closed = selected.filter((entry) => scanned.unreadable.has(entry))
+    const unreadable = closed.map((entry) => displayName(pathOf(entry)) || '.')
+    // Without the volume's own folder, nothing is left.
+    if (closed.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
+    return { ...scanned, entries: withoutAll(selected, closed), unreadable }
+  }
+
+  /** Before anything is selected: while a restore moves things, only a part of the selection may be there. */
+  #withoutWork(scanned: Scan, site: Site): Scan {
     const { entries, left } = withoutWork(scanned, site)
-    if (left.length > 0) report.warning(`${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(left.map(displayName))}`, 'The next restore into that folder removes it; or remove it yourself.')
-    const found = { ...scanned, entries }
-    if (metaOf(found.entries[0]!).type !== 'd') throw new LifeboatError(`${site.where} is not a folder`, { hint: 'A volume is a folder; name the one the file is in, and the file with include.', status: 2 })
-    const ignoreFile = found.entries.find((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
-    const exclude = [...(ignoreFile === undefined ? [] : await this.#ignored(site)), ...patterns.exclude]
-    const meant = selected(found.entries, (entry) => ({ path: displayName(pathOf(entry)), directory: metaOf(entry).type === 'd' }), { ...patterns, exclude })
-    const closed = meant.filter((entry) => found.unreadable.has(entry))
-    if (closed.length === 0) return { ...found, entries: meant, unreadable: [] }
-    const names = closed.map((entry) => displayName(pathOf(entry)) || '.')
-    if (onUnreadable === 'fail' || names[0] === '.') throw unreadableError(site, names)
-    const folders = closed.filter((entry) => metaOf(entry).type === 'd').map((entry) => `${pathOf(entry)}/`)
-    return { ...found, entries: meant.filter((entry) => !found.unreadable.has(entry) && !folders.some((folder) => pathOf(entry).startsWith(folder))), unreadable: names }
+    if (left.length > 0) {
+      this.#options.report.warning(
+        `${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(left.map(displayName))}`,
+        'The next restore into that folder removes it; or remove it yourself.',
+      )
+    }
+    if (metaOf(entries[0]!).type === 'd') return { ...scanned, entries }
+    const hint = 'A volume is a folder; name the one the file is in, and the file with include.'
+    throw new LifeboatError(`${site.where} is not a folder`, { hint, status: 2 })
+  }
+
+  /** By the patterns of the inputs, and those of the volume itself. */
+  async #select(entries: readonly string[], site: Site): Promise<string[]> {
+    const { include, exclude } = this.#options.patterns
+    const ignores = entries.some((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
+    return selected(entries, candidateOf, { include, exclude: [...(ignores ? await this.#ignored(site) : []), ...exclude] })
   }
 
   /** Patterns of the volume's own. */
@@ -123,12 +135,21 @@ export class VolumeSource implements Source {
       return (await output(site, 'sh', ['-euc', script, 'sh', `${site.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
     } catch (cause) {
       if (!(cause instanceof ChildError)) throw cause
-      throw new LifeboatError(`${IGNORE_FILE} of ${site.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, { cause, hint: 'It says what to leave out; without it more would be backed up than is meant.' })
+      throw new LifeboatError(`${IGNORE_FILE} of ${site.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, {
+        cause,
+        hint: 'It says what to leave out; without it more would be backed up than is meant.',
+      })
     }
   }
 
   /** Yields a segment until it has been read well, or taken from the snapshot before; what changes is read a second time. */
-  async *#segment(site: Site, segment: Segment, name: string, same: StreamRecord | undefined, facts: VolumeFacts): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
+  async *#segment(
+    site: Site,
+    segment: Segment,
+    name: string,
+    same: StreamRecord | undefined,
+    facts: VolumeFacts,
+  ): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
     let { entries } = segment
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
     for (let attempt = 1; ; attempt++) {
@@ -150,14 +171,37 @@ export class VolumeSource implements Source {
 
   #warn({ changed, unreadable, skipped }: VolumeFacts): void {
     const { report } = this.#options
-    if (unreadable.length > 0) report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Run as a user who may read them, or name them in exclude.')
-    if (changed.length > 0) report.warning(`${this.name}: these changed or vanished while they were read, twice: ${someNames(changed)}`, 'Back up while nothing writes there: pre-command, post-command and stop-containers are for that.')
-    if (skipped.sockets + skipped.devices > 0) report.info(`${this.name}: ${skipped.sockets} sockets and ${skipped.devices} devices are left out`)
+    if (unreadable.length > 0)
+      report.warning(
+        `${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`,
+        'Run as a user who may read them, or name them in exclude.',
+      )
+    if (changed.length > 0)
+      report.warning(
+        `${this.name}: these changed or vanished while they were read, twice: ${someNames(changed)}`,
+        'Back up while nothing writes there: pre-command, post-command and stop-containers are for that.',
+      )
+    if (skipped.sockets + skipped.devices > 0)
+      report.info(`${this.name}: ${skipped.sockets} sockets and ${skipped.devices} devices are left out`)
   }
 }
 
-function unreadableError(site: Site, names: readonly string[]): LifeboatError {
-  return new LifeboatError(`${site.where} has ${names.length === 1 ? 'a file' : `${names.length} files`} that could not be read: ${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`, {
+function candidateOf(entry: string): Candidate {
+  return { path: displayName(pathOf(entry)), directory: metaOf(entry).type === 'd' }
+}
+
+/** Without the entries that are `closed`, and everything in those that are folders. */
+function withoutAll(entries: readonly string[], closed: readonly string[]): string[] {
+  if (closed.length === 0) return [...entries]
+  const left = new Set(closed)
+  const folders = closed.filter((entry) => metaOf(entry).type === 'd').map((entry) => `${pathOf(entry)}/`)
+  return entries.filter((entry) => !left.has(entry) && !folders.some((folder) => pathOf(entry).startsWith(folder)))
+}
+
+function unreadableError({ where }: Site, names: readonly string[]): LifeboatError {
+  const files = names.length === 1 ? 'a file' : `${names.length} files`
+  const shown = `${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`
+  return new LifeboatError(`${where} has ${files} that could not be read: ${shown}`, {
     hint: 'Run as a user who may read everything, leave it out with exclude, or set on-unreadable to warn.',
   })
 }
@@ -168,7 +212,16 @@ function listed(entry: string, size: number, facts: VolumeFacts, link?: HardLink
   facts.entries++
   if (type === 'f' && !link) facts.files++
   facts.bytes += size
-  return encodeFile({ type: link ? 'h' : type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: link?.target ?? target })
+  return encodeFile({
+    type: link ? 'h' : type,
+    mode,
+    uid: Number(uid),
+    gid: Number(gid),
+    size,
+    mtime,
+    path: pathOf(entry),
+    target: link?.target ?? target,
+  })
 }
 
 async function* fromArray(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, void> {

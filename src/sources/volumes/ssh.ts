@@ -7,7 +7,11 @@ import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 import { targetFolder } from './target.ts'
 
 /** A folder of another machine. One connection serves all programs that are started there. `target`: it is created if it is missing. */
-export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...context }: SshContext & { target: boolean }): Promise<{ site: Site; release(): Promise<void> }> {
+export async function reachSsh(
+  given: SshPlace,
+  access: SshAccess,
+  { target, ...context }: SshContext & { target: boolean },
+): Promise<{ site: Site; release(): Promise<void> }> {
   const ssh = await openSsh(given, access, ['-M', '-S', SOCKET], context)
   const site: Site = {
     where: placeText(given),
@@ -17,7 +21,12 @@ export async function reachSsh(given: SshPlace, access: SshAccess, { target, ...
       const command = ['exec', 'env', ...plain, ...[program, ...parameters].map(quoted)].join(' ')
       // Where the connection has gone, ssh would make another, to another port and by other rules.
       const options = ['-F', 'none', '-S', SOCKET, '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'LogLevel=ERROR', '-T']
-      const child = startChild('ssh', [...options, '--', given.host, command], { environment: ssh.environment, folder: ssh.folder, signal, stderrLimit: STDERR_LIMIT })
+      const child = startChild('ssh', [...options, '--', given.host, command], {
+        environment: ssh.environment,
+        folder: ssh.folder,
+        signal,
+        stderrLimit: STDERR_LIMIT,
+      })
       return { ...child, stdout: { [Symbol.asyncIterator]: () => watched(child, program, given, ssh) } }
     },
   }
@@ -41,7 +50,10 @@ async function* watched(child: Child, program: string, given: SshPlace, ssh: Ssh
     if (!(error instanceof ChildError) || error.exit.status !== OWN_STATUS) throw error
     const end = await endWithin(ssh, END_MS)
     if (end) throw lostError(`the connection to ${targetText(given)}`, end, error)
-    throw new LifeboatError(`${program} was ended on ${targetText(given)} before it was done`, { cause: error, hint: 'Something there ended it, often the system when memory runs out, or the server refuses more sessions (MaxSessions).' })
+    throw new LifeboatError(`${program} was ended on ${targetText(given)} before it was done`, {
+      cause: error,
+      hint: 'Something there ended it, often the system when memory runs out, or the server refuses more sessions (MaxSessions).',
+    })
   }
 }
 

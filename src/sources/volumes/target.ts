@@ -7,8 +7,8 @@ import type { Site } from '../files/site.ts'
 export const REFUSE = 'refuse() { echo "$1" >&2; exit 1; }\n'
 
 /**
- * Goes into the folder whose real path is $1, and into no other: a symbolic link that somebody has put in its way since is noticed. From there on a script
- * holds the folder itself, whatever becomes of its path.
+ * Goes into the folder whose real path is $1, and into no other: a symbolic link that somebody has put in its way since is noticed. From
+ * there on a script holds the folder itself, whatever becomes of its path.
  */
 export const IN_TARGET = String.raw`
 cd -P -- "$1"
@@ -16,8 +16,10 @@ cd -P -- "$1"
 ." ] || refuse "a symbolic link has come into the way to $1"
 `
 
-// Every folder on the way to a target, one after the other, made where it is missing. Root follows a symbolic link only if no other user can change
-// it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no link was followed.
+// Every folder on the way to a target, one after the other, made where it is missing. Root follows a symbolic link only if no other user
+// can change
+// it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no link was
+// followed.
 const WALK = String.raw`
 ${REFUSE}
 if [ "$(id -u)" != 0 ]; then
@@ -55,7 +57,9 @@ done
 pwd -P
 `
 
-/** The real path of a folder to restore into, which is made where there is none. As root, no link is followed that another user can change. */
+/**
+ * The real path of a folder to restore into, which is made where there is none. As root, no link is followed that another user can change.
+ */
 export async function targetFolder(given: string, { where, start }: Pick<Site, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
   try {
     return (await output({ where, root: given, start }, 'sh', ['-euc', WALK, 'sh', given], signal)).slice(0, -1)
@@ -69,7 +73,10 @@ export async function targetFolder(given: string, { where, start }: Pick<Site, '
   }
 }
 
-/** The paths (latin1) of the folders in the target, itself among them as the empty text, in which users other than root can make or move entries. */
+/**
+ * The paths (latin1) of the folders in the target, itself among them as the empty text, in which users other than root can make or move
+ * entries.
+ */
 export async function* foldersOfOthers(site: Site, signal: AbortSignal): AsyncGenerator<{ path: string; owner: string }, void, void> {
   const child = site.start('sh', ['-euc', `${REFUSE}${IN_TARGET}${FIND_FOLDERS}`, 'sh', site.root], { signal })
   child.end()

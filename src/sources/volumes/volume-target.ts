@@ -13,7 +13,11 @@ interface Reached {
 /** A folder to restore into, which is made if there is none. */
 export function volumeTarget(settings: RestoreSettings, context: SourceContext, reach: () => Promise<Reached>): RestoreTarget {
   const mode = volumeMode(settings)
-  return { require: requireFiles, restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context), close: async () => undefined }
+  return {
+    require: requireFiles,
+    restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context),
+    close: async () => undefined,
+  }
 }
 
 async function restoreInto(
@@ -29,7 +33,11 @@ async function restoreInto(
       name: source.name,
       site,
       list: () => read(list),
-      segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive) })),
+      segments: archives.map((archive, index) => ({
+        entries: facts.segments[index]!.entries,
+        size: archive.size,
+        bytes: () => read(archive),
+      })),
       links: facts.links !== 0,
       patterns: paths,
       mode,
@@ -59,7 +67,10 @@ function volumeMode({ mode, files }: RestoreSettings): VolumeMode {
     throw new LifeboatError('mode create is for databases', { hint, status: 2 })
   }
   if (files.deleteExtra) {
-    throw new LifeboatError('delete-extra is for buckets', { hint: 'Mode clean replaces the content of a folder by that of the backup.', status: 2 })
+    throw new LifeboatError('delete-extra is for buckets', {
+      hint: 'Mode clean replaces the content of a folder by that of the backup.',
+      status: 2,
+    })
   }
   return mode
 }

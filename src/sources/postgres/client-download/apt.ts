@@ -3,7 +3,10 @@ import path from 'node:path'
 import { ChildError, startChild } from '../../../process/child.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 
-/** An apt of our own in `folder`: the machine's sources, keys and proxies, but its own lists, cache and record of what is installed. Needs no root and changes nothing of the system. */
+/**
+ * An apt of our own in `folder`: the machine's sources, keys and proxies, but its own lists, cache and record of what is installed. Needs
+ * no root and changes nothing of the system.
+ */
 export interface Apt {
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
@@ -28,10 +31,33 @@ export interface AptSettings {
 }
 
 /** Sets up the private apt. */
-export async function openApt({ folder, machine, status, architecture, variables, signal, timeLimit, withSources }: AptSettings): Promise<Apt> {
-  for (const name of ['sources', 'lists/partial', 'cache/archives/partial']) await mkdir(path.join(folder, name), { recursive: true, mode: 0o700 })
+export async function openApt({
+  folder,
+  machine,
+  status,
+  architecture,
+  variables,
+  signal,
+  timeLimit,
+  withSources,
+}: AptSettings): Promise<Apt> {
+  for (const name of ['sources', 'lists/partial', 'cache/archives/partial'])
+    await mkdir(path.join(folder, name), { recursive: true, mode: 0o700 })
   const configuration = path.join(folder, 'apt.conf')
-  const kept = ['PATH', 'HOME', 'TMPDIR', 'http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY']
+  const kept = [
+    'PATH',
+    'HOME',
+    'TMPDIR',
+    'http_proxy',
+    'https_proxy',
+    'ftp_proxy',
+    'no_proxy',
+    'all_proxy',
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'NO_PROXY',
+    'ALL_PROXY',
+  ]
   const inherited = Object.fromEntries(kept.flatMap((name) => (variables[name] === undefined ? [] : [[name, variables[name]]])))
   const environment = { ...inherited, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
   const apt = { folder, environment: { ...environment, APT_CONFIG: configuration }, signal, timeLimit }
@@ -57,7 +83,14 @@ export interface Source {
 }
 
 export function addSource(apt: Apt, name: string, { uri, suite, components, signedBy, options = {} }: Source): Promise<void> {
-  const key = typeof signedBy === 'string' ? signedBy.trimEnd().split('\n').map((line) => `\n ${line || '.'}`).join('') : ` ${signedBy.join(' ')}`
+  const key =
+    typeof signedBy === 'string'
+      ? signedBy
+          .trimEnd()
+          .split('\n')
+          .map((line) => `\n ${line || '.'}`)
+          .join('')
+      : ` ${signedBy.join(' ')}`
   const fields = [
     'Types: deb', `URIs: ${uri}`, `Suites: ${suite}`, `Components: ${components.join(' ')}`,
     ...Object.entries(options).map(([field, value]) => `${field}: ${value}`), `Signed-By:${key}`,
@@ -65,7 +98,10 @@ export function addSource(apt: Apt, name: string, { uri, suite, components, sign
   return writeFile(path.join(apt.folder, 'sources', `${name}.sources`), `${fields.join('\n')}\n`)
 }
 
-/** Fetches the indices. Gives what apt complained about: it goes on with the sources that are well, and uses nothing of one whose signature is not. */
+/**
+ * Fetches the indices. Gives what apt complained about: it goes on with the sources that are well, and uses nothing of one whose signature
+ * is not.
+ */
 export async function updateLists(apt: Apt): Promise<string[]> {
   try {
     return complaints(await runApt(apt, 'apt-get', ['update']))
@@ -82,7 +118,10 @@ export async function majorsOffered(apt: Apt): Promise<number[]> {
   return majors.toSorted((a, b) => b - a)
 }
 
-/** Downloads a package and what it needs beyond the base system, checked by apt against the signed indices. Gives the paths of the `.deb` files. */
+/**
+ * Downloads a package and what it needs beyond the base system, checked by apt against the signed indices. Gives the paths of the `.deb`
+ * files.
+ */
 export async function downloadPackages(apt: Apt, name: string): Promise<string[]> {
   await runApt(apt, 'apt-get', ['-y', '--no-install-recommends', '--download-only', 'install', name])
   const archives = path.join(apt.folder, 'cache/archives')
@@ -165,15 +204,23 @@ function networkSettings(dump: string): string[] {
 }
 
 /**
- * What is installed, as the private apt is to see it: without PostgreSQL's own packages, which it shall fetch, and without the needs of
- * the rest, so that nothing of the machine's is ever upgraded, removed or found broken. The wrappers that a client package asks for are not used.
+ * What is installed, as the private apt is to see it: without PostgreSQL's own packages, which it shall fetch, and without the needs of the
+ * rest, so that nothing of the machine's is ever upgraded, removed or found broken. The wrappers that a client package asks for are not
+ * used.
  */
 function baseSystem(status: string, architecture: string): string {
-  const installed = status.split('\n\n').filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq.*|postgresql.*|sensible-utils)$/m.test(stanza))
+  const installed = status
+    .split('\n\n')
+    .filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq.*|postgresql.*|sensible-utils)$/m.test(stanza))
   const stubs = ['postgresql-client-common', 'sensible-utils'].map(
     (name) => `Package: ${name}\nStatus: install ok installed\nVersion: 9999\nArchitecture: ${architecture}\nMulti-Arch: foreign`,
   )
-  const kept = installed.map((stanza) => stanza.split('\n').filter((line) => /^(?:Package|Status|Version|Architecture|Multi-Arch|Provides): /.test(line)).join('\n'))
+  const kept = installed.map((stanza) =>
+    stanza
+      .split('\n')
+      .filter((line) => /^(?:Package|Status|Version|Architecture|Multi-Arch|Provides): /.test(line))
+      .join('\n'),
+  )
   return `${[...kept, ...stubs].join('\n\n')}\n`
 }
 

@@ -28,14 +28,26 @@ export async function dumpClient(clients: readonly Client[], serverMajor: number
   return choose(clients, serverMajor, (among) => clientForDump(among, serverMajor), provide)
 }
 
-/** For pg_restore: what `clientForRestore` would take if every major were installed. Where an archive is only read, any that can is as good. */
-export async function restoreClient(clients: readonly Client[], dumpMajor: number, serverMajor?: number, provide?: Provide): Promise<ClientChoice> {
+/**
+ * For pg_restore: what `clientForRestore` would take if every major were installed. Where an archive is only read, any that can is as good.
+ */
+export async function restoreClient(
+  clients: readonly Client[],
+  dumpMajor: number,
+  serverMajor?: number,
+  provide?: Provide,
+): Promise<ClientChoice> {
   const best = Math.max(dumpMajor, serverMajor ?? dumpMajor)
   const enough = serverMajor === undefined && clients.some(({ major }) => major >= dumpMajor)
   return choose(clients, best, (among) => clientForRestore(among, dumpMajor, serverMajor), enough ? undefined : provide)
 }
 
-async function choose(clients: readonly Client[], wanted: number, among: (clients: readonly Client[]) => ClientChoice, provide?: Provide): Promise<ClientChoice> {
+async function choose(
+  clients: readonly Client[],
+  wanted: number,
+  among: (clients: readonly Client[]) => ClientChoice,
+  provide?: Provide,
+): Promise<ClientChoice> {
   if (!provide || clients.some(({ major }) => major === wanted)) return among(clients)
   let failure: unknown
   try {

@@ -21,7 +21,8 @@ export interface Fetched {
   programs: string
 }
 
-export const majorText = (major: Major): string => (major === 'newest' ? 'PostgreSQL client programs' : `the PostgreSQL ${major} client programs`)
+export const majorText = (major: Major): string =>
+  major === 'newest' ? 'PostgreSQL client programs' : `the PostgreSQL ${major} client programs`
 
 /** From the cache of earlier runs, or else from the archives, and then into that cache. */
 export async function fetchClient(major: Major, folder: string, system: System, context: ProvideContext): Promise<Fetched> {
@@ -40,7 +41,13 @@ export async function fetchClient(major: Major, folder: string, system: System, 
   return fetched
 }
 
-async function fromCache(cache: RunCache, major: Major, folder: string, system: System, context: ProvideContext): Promise<Fetched | undefined> {
+async function fromCache(
+  cache: RunCache,
+  major: Major,
+  folder: string,
+  system: System,
+  context: ProvideContext,
+): Promise<Fetched | undefined> {
   const mirror = path.join(folder, 'kept')
   try {
     const apt = await privateApt(mirror, system, context, false)
@@ -68,7 +75,12 @@ async function save(cache: RunCache, key: string, apt: Apt, packages: string[], 
 }
 
 /** From the distribution's own archive, as the machine's sources name it, or else with the PostgreSQL project's beside it. */
-async function fromArchives(major: Major, folder: string, system: System, context: ProvideContext): Promise<{ apt: Apt; packages: string[] }> {
+async function fromArchives(
+  major: Major,
+  folder: string,
+  system: System,
+  context: ProvideContext,
+): Promise<{ apt: Apt; packages: string[] }> {
   const { project } = context.places
   const apt = await privateApt(path.join(folder, 'apt'), system, context, true)
   const reasons: string[] = []
@@ -107,7 +119,12 @@ async function choose(apt: Apt, major: Major): Promise<{ chosen: number | undefi
 
 const packageOf = (major: number): string => `postgresql-client-${major}`
 
-async function privateApt(folder: string, { architecture }: System, { places, variables, signal }: ProvideContext, withSources: boolean): Promise<Apt> {
+async function privateApt(
+  folder: string,
+  { architecture }: System,
+  { places, variables, signal }: ProvideContext,
+  withSources: boolean,
+): Promise<Apt> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const { machine, status, timeLimit } = places
   return openApt({ folder, machine, status, architecture, variables, signal, timeLimit, withSources })

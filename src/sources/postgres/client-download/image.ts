@@ -9,8 +9,8 @@ import { smokeTest, type Surroundings, writePrograms } from './programs.ts'
 const pullLimit = 300_000
 
 /**
- * Client programs that run in the official image: scripts in `folder`, which must outlive their use. `readable` is a folder of this machine whose files
- * the programs are given by name (staged archives, lists); it has the same path inside.
+ * Client programs that run in the official image: scripts in `folder`, which must outlive their use. `readable` is a folder of this machine
+ * whose files the programs are given by name (staged archives, lists); it has the same path inside.
  */
 export async function clientFromImage(major: number, folder: string, readable: string, surroundings: Surroundings): Promise<Client> {
   const { variables, signal } = surroundings
@@ -19,7 +19,8 @@ export async function clientFromImage(major: number, folder: string, readable: s
   for (const [name, value] of Object.entries(variables)) {
     if (value !== undefined && /^(?:PATH|HOME|DOCKER_\w+|XDG_RUNTIME_DIR)$/.test(name)) environment[name] = value
   }
-  const docker = (parameters: string[]) => runChild('docker', parameters, { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(pullLimit)]) })
+  const docker = (parameters: string[]) =>
+    runChild('docker', parameters, { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(pullLimit)]) })
   try {
     await docker(['pull', '--quiet', image])
   } catch (error) {
@@ -36,7 +37,10 @@ export async function clientFromImage(major: number, folder: string, readable: s
   return smokeTest(path.join(folder, 'bin'), major, surroundings)
 }
 
-/** Settings and the password go in by the names of their variables alone; files and socket folders that settings name are mounted under the same path. */
+/**
+ * Settings and the password go in by the names of their variables alone; files and socket folders that settings name are mounted under the
+ * same path.
+ */
 const script = (program: string, image: string, readable: string, engine: [string, string][]) => `#!/bin/sh
 ${engine.map(([name, value]) => `export ${name}=${quoted(value)}`).join('\n')}
 mount() {

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
-// The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>, complete once <arch>.complete is beside it. The toolkit's own
-// functions are not for this: `cacheDir` first removes what is there and then copies file by file, so another job on the machine would lose the programs
+// The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>, complete once <arch>.complete is beside it. The
+// toolkit's own
+// functions are not for this: `cacheDir` first removes what is there and then copies file by file, so another job on the machine would lose
+// the programs
 // that it is running; and `find` prints workflow commands on stdout, which at a terminal belongs to the result.
 
 // Not the name that installed programs are looked for under: these fit one distribution, and a container may share the runner's cache.

@@ -5,7 +5,8 @@ import { LifeboatError } from '../../../error.ts'
 import { addSource, type Apt, runApt, sourceFiles } from './apt.ts'
 
 // What is kept across runs is a small mirror: the packages, and of the archives they came from the signed release file and the index that
-// names them. A kept mirror is read by apt like any archive, with the keys of this machine, so whoever can write to the cache can forge nothing.
+// names them. A kept mirror is read by apt like any archive, with the keys of this machine, so whoever can write to the cache can forge
+// nothing.
 
 /** Names that are sure to mean one folder; archives with other ones (flat ones, `stable/updates`) are not mirrored. */
 const plain = /^[A-Za-z0-9][\w.+-]*$/
@@ -13,8 +14,25 @@ const plain = /^[A-Za-z0-9][\w.+-]*$/
 /** Copies into `folder` what apt needs to verify and install `packages` again. Throws if they are of an archive that cannot be mirrored. */
 export async function keepMirror(apt: Apt, packages: readonly string[], folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
-  const targets = await runApt(apt, 'apt-get', ['indextargets', '--format', '$(FILENAME)|$(METAKEY)|$(RELEASE)|$(COMPONENT)', 'Created-By: Packages'])
-  const missing = new Map(await Promise.all(packages.map(async (file) => [createHash('sha256').update(await readFile(file)).digest('hex'), file] as const)))
+  const targets = await runApt(apt, 'apt-get', [
+    'indextargets',
+    '--format',
+    '$(FILENAME)|$(METAKEY)|$(RELEASE)|$(COMPONENT)',
+    'Created-By: Packages',
+  ])
+  const missing = new Map(
+    await Promise.all(
+      packages.map(
+        async (file) =>
+          [
+            createHash('sha256')
+              .update(await readFile(file))
+              .digest('hex'),
+            file,
+          ] as const,
+      ),
+    ),
+  )
   for (const [number, target] of targets.trim().split('\n').entries()) {
     if (missing.size === 0) break
     const [file = '', key = '', release = '', component = ''] = target.split('|')
@@ -25,7 +43,8 @@ export async function keepMirror(apt: Apt, packages: readonly string[], folder: 
     await place(file, path.join(root, 'dists', release, key))
     const prefix = file.slice(0, file.indexOf(`_${key.replaceAll('/', '_')}`))
     for (const name of ['InRelease', 'Release', 'Release.gpg']) {
-      if ((await readdir(path.dirname(file))).includes(`${path.basename(prefix)}_${name}`)) await place(`${prefix}_${name}`, path.join(root, 'dists', release, name))
+      if ((await readdir(path.dirname(file))).includes(`${path.basename(prefix)}_${name}`))
+        await place(`${prefix}_${name}`, path.join(root, 'dists', release, name))
     }
     for (const [hash, deb] of held) {
       const stanza = text.split('\n\n').find((stanza) => `${stanza}\n`.includes(`\nSHA256: ${hash}\n`))
@@ -35,12 +54,13 @@ export async function keepMirror(apt: Apt, packages: readonly string[], folder: 
       missing.delete(hash)
     }
   }
-  if (missing.size > 0) throw new LifeboatError(`no index that can be kept names ${[...missing.values()].map((file) => path.basename(file)).join(', ')}`)
+  if (missing.size > 0)
+    throw new LifeboatError(`no index that can be kept names ${[...missing.values()].map((file) => path.basename(file)).join(', ')}`)
 }
 
 /**
- * Makes a kept mirror the sources of a private apt that has none. Nothing the mirror says about itself is believed: the names of its folders only tell
- * which of the keys trusted here to check it with, the PostgreSQL project's or the machine's.
+ * Makes a kept mirror the sources of a private apt that has none. Nothing the mirror says about itself is believed: the names of its
+ * folders only tell which of the keys trusted here to check it with, the PostgreSQL project's or the machine's.
  */
 export async function useMirror(apt: Apt, folder: string, machine: readonly string[], project: string): Promise<void> {
   for (const number of await readdir(folder)) {
@@ -58,9 +78,13 @@ export async function useMirror(apt: Apt, folder: string, machine: readonly stri
 
 /** The files of all keys that the machine's apt trusts for one source or for all. */
 export async function machineKeys(machine: string): Promise<string[]> {
-  const named = (await sourceFiles(machine)).flatMap(({ text }) => [...text.matchAll(/^[^#\n]*signed-by[:=]\s*(\/[^\s\]]+)/gim)].flatMap((match) => match[1]!.split(',')))
+  const named = (await sourceFiles(machine)).flatMap(({ text }) =>
+    [...text.matchAll(/^[^#\n]*signed-by[:=]\s*(\/[^\s\]]+)/gim)].flatMap((match) => match[1]!.split(',')),
+  )
   const folder = path.join(machine, 'trusted.gpg.d')
-  const general = (await readdir(machine)).includes('trusted.gpg.d') ? (await readdir(folder)).filter((name) => /\.(?:gpg|asc)$/.test(name)) : []
+  const general = (await readdir(machine)).includes('trusted.gpg.d')
+    ? (await readdir(folder)).filter((name) => /\.(?:gpg|asc)$/.test(name))
+    : []
   return [...new Set([...named, ...general.map((name) => path.join(folder, name))])]
 }
 

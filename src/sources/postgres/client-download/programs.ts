@@ -16,20 +16,27 @@ export interface Surroundings {
 }
 
 /**
- * Unpacks packages into `folder` and makes `folder/bin`: small scripts that run the programs with the libpq that came with them. Of the system
- * only the libraries are used that the packages did not bring.
+ * Unpacks packages into `folder` and makes `folder/bin`: small scripts that run the programs with the libpq that came with them. Of the
+ * system only the libraries are used that the packages did not bring.
  */
 export async function unpack(packages: readonly string[], folder: string, { variables, signal }: Surroundings): Promise<void> {
   await mkdir(folder, { recursive: true })
   const environment = { PATH: variables.PATH ?? '', LC_ALL: 'C' }
   for (const file of packages) {
-    await runChild('dpkg-deb', ['--extract', file, folder], { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(unpackLimit)]) })
+    await runChild('dpkg-deb', ['--extract', file, folder], {
+      environment,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(unpackLimit)]),
+    })
   }
   for (const name of ['doc', 'man', 'locale', 'lintian']) await rm(path.join(folder, 'usr/share', name), { recursive: true, force: true })
-  const inside = (await readdir(folder, { recursive: true, withFileTypes: true })).map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+  const inside = (await readdir(folder, { recursive: true, withFileTypes: true })).map((entry) =>
+    path.relative(folder, path.join(entry.parentPath, entry.name)),
+  )
   const dump = inside.find((name) => /^usr\/lib\/postgresql\/\d+\/bin\/pg_dump$/.test(name))
   if (dump === undefined) throw new LifeboatError(`the packages hold no pg_dump: ${packages.map((file) => path.basename(file)).join(', ')}`)
-  const libraries = [...new Set(inside.filter((name) => /^(?:usr\/)?lib\/[^/]+\/lib[^/]+\.so\.[\d.]+$/.test(name)).map((name) => path.dirname(name)))]
+  const libraries = [
+    ...new Set(inside.filter((name) => /^(?:usr\/)?lib\/[^/]+\/lib[^/]+\.so\.[\d.]+$/.test(name)).map((name) => path.dirname(name))),
+  ]
   await writePrograms(path.join(folder, 'bin'), (program) => wrapper(path.join(path.dirname(dump), program), libraries))
 }
 
@@ -51,7 +58,9 @@ export async function smokeTest(directory: string, major: number, { variables, s
       throw new LifeboatError(`the ${program} of PostgreSQL ${major} that was fetched does not run here: ${reason}`, { cause: error })
     })
     if (Number(/\(PostgreSQL\) (\d+)/.exec(told.stdout)?.[1]) !== major) {
-      throw new LifeboatError(`the ${program} that was fetched is not of PostgreSQL ${major}: it says ${JSON.stringify(told.stdout.trim().slice(0, 100))}`)
+      throw new LifeboatError(
+        `the ${program} that was fetched is not of PostgreSQL ${major}: it says ${JSON.stringify(told.stdout.trim().slice(0, 100))}`,
+      )
     }
   }
   return { major, directory }

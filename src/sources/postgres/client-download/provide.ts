@@ -26,13 +26,15 @@ const MONTH = 30 * 24 * 3600 * 1000
 
 /**
  * Client programs of a major that is not installed, or, for `newest`, of the newest that is available: kept from an earlier run, out of the
- * distribution's archive or the PostgreSQL project's, each checked by apt against its signature, or, if there is no apt, in the official Docker image.
- * Needs no root and changes nothing of the system. Programs older than a month are fetched again. Throws `LifeboatError` with every reason.
+ * distribution's archive or the PostgreSQL project's, each checked by apt against its signature, or, if there is no apt, in the official
+ * Docker image. Needs no root and changes nothing of the system. Programs older than a month are fetched again. Throws `LifeboatError` with
+ * every reason.
  */
 export async function provideClient(major: Major, options: ProvideOptions): Promise<Client> {
   const context = { ...options, places: { ...defaults, ...options.places } }
   const { variables, signal, report, now } = context
-  if (!['apt-get', 'apt-cache', 'apt-config', 'dpkg', 'dpkg-deb'].every((program) => onPath(program, variables))) return withoutApt(major, context)
+  if (!['apt-get', 'apt-cache', 'apt-config', 'dpkg', 'dpkg-deb'].every((program) => onPath(program, variables)))
+    return withoutApt(major, context)
   const system = await systemOf(context.places, context)
   const root = keptProgramsRoot(variables)
   const kept = root === undefined ? undefined : await usableKept(root, major, system, context)
@@ -44,19 +46,29 @@ export async function provideClient(major: Major, options: ProvideOptions): Prom
     signal.throwIfAborted()
     if (!kept) throw error instanceof LifeboatError ? new LifeboatError(error.message, { hint: hintFor(major), cause: error.cause }) : error
     const why = messageOf(error)
-    report.warning(`the kept PostgreSQL ${kept.client.major} client programs are more than a month old, and newer ones are not available: ${why}`)
+    report.warning(
+      `the kept PostgreSQL ${kept.client.major} client programs are more than a month old, and newer ones are not available: ${why}`,
+    )
     return kept.client
   }
 }
 
 async function withoutApt(major: Major, context: ProvideContext): Promise<Client> {
   const { variables, temporary } = context
-  if (onPath('docker', variables)) return clientFromImage(major === 'newest' ? NEWEST_IMAGE : major, await ownFolder(temporary), temporary, context)
-  throw new LifeboatError(`${majorText(major)} are not installed, and neither apt nor docker is here to fetch them with`, { hint: hintFor(major) })
+  if (onPath('docker', variables))
+    return clientFromImage(major === 'newest' ? NEWEST_IMAGE : major, await ownFolder(temporary), temporary, context)
+  throw new LifeboatError(`${majorText(major)} are not installed, and neither apt nor docker is here to fetch them with`, {
+    hint: hintFor(major),
+  })
 }
 
 /** Programs that an earlier run kept, if they run. */
-async function usableKept(root: string, major: Major, system: System, context: ProvideContext): Promise<{ client: Client; since: Date } | undefined> {
+async function usableKept(
+  root: string,
+  major: Major,
+  system: System,
+  context: ProvideContext,
+): Promise<{ client: Client; since: Date } | undefined> {
   const kept = await findKept(root, major, system.id).catch((error: unknown) => complain(context, `cannot read ${root}`, error))
   const client = kept && (await runnable(kept.folder, kept.major, context))
   return client && { client, since: kept.since }
@@ -80,7 +92,9 @@ async function fetchAndKeep(major: Major, system: System, root: string | undefin
 }
 
 async function runnable(folder: string, major: number, context: ProvideContext): Promise<Client | undefined> {
-  return smokeTest(path.join(folder, 'bin'), major, context).catch((error: unknown) => complain(context, `${folder} is of no use, remove it`, error))
+  return smokeTest(path.join(folder, 'bin'), major, context).catch((error: unknown) =>
+    complain(context, `${folder} is of no use, remove it`, error),
+  )
 }
 
 async function ownFolder(temporary: string): Promise<string> {

@@ -13,10 +13,15 @@ export interface RunCache {
 }
 
 /**
- * Undefined outside of a workflow, and where the runner has no cache service. `limit` is for a restore or a save, in milliseconds: the toolkit's own
- * patience with a service that is down is longer than a few MB are worth.
+ * Undefined outside of a workflow, and where the runner has no cache service. `limit` is for a restore or a save, in milliseconds: the
+ * toolkit's own patience with a service that is down is longer than a few MB are worth.
  */
-export async function openRunCache(variables: Readonly<Record<string, string | undefined>>, name: string, limit: number, report: Report): Promise<RunCache | undefined> {
+export async function openRunCache(
+  variables: Readonly<Record<string, string | undefined>>,
+  name: string,
+  limit: number,
+  report: Report,
+): Promise<RunCache | undefined> {
   const temporary = variables.RUNNER_TEMP
   if (!temporary || !variables.ACTIONS_RUNTIME_TOKEN) return undefined
   const { isFeatureAvailable, restoreCache, saveCache } = await import('@actions/cache')
@@ -29,7 +34,10 @@ export async function openRunCache(variables: Readonly<Record<string, string | u
       return await within(limit, work())
     } catch (error) {
       usable = false // What timed out may still be writing into the folder.
-      report.warning(`the PostgreSQL client programs could not be ${what} GitHub's cache: ${messageOf(error)}`, 'The programs are fetched again in the next run; nothing else is affected.')
+      report.warning(
+        `the PostgreSQL client programs could not be ${what} GitHub's cache: ${messageOf(error)}`,
+        'The programs are fetched again in the next run; nothing else is affected.',
+      )
       return undefined
     }
   }
@@ -39,7 +47,9 @@ export async function openRunCache(variables: Readonly<Record<string, string | u
     restore: async (prefix) => {
       await rm(folder, { recursive: true, force: true })
       await mkdir(folder, { recursive: true })
-      const found = await attempt('restored from', () => restoreCache([folder], prefix, [prefix], { timeoutInMs: 15_000, segmentTimeoutInMs: 30_000 }))
+      const found = await attempt('restored from', () =>
+        restoreCache([folder], prefix, [prefix], { timeoutInMs: 15_000, segmentTimeoutInMs: 30_000 }),
+      )
       return found !== undefined && (await readdir(folder)).length > 0
     },
     save: async (key) => {
