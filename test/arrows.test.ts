@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** The floors of the house (docs/architecture.md), from the ground up. What has no folder here stands on the floor of its own path. */
+const floors: readonly (readonly string[])[] = [
+  ['error.ts', 'version.ts', 'environment.ts'],
+  ['process/', 'net/'],
+  ['stores/'],
+  ['report/', 'repository/', 'notify/', 'sources/'],
+  ['inputs/', 'inputs.ts'],
+  ['commands/'],
+  ['actions/', 'cli/', 'main.ts'],
+]
+
+/** Imports from a lower floor to a higher one that are there for a reason, or still to be removed: file, imported file or folder. */
+const allowed: readonly (readonly [file: string, imported: string])[] = []
+
+const source = path.join(import.meta.dirname, '../src')
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+
+/** The files of src/ that each imports, `import type` included. */
+const imports = new Map(
+  files.map((file) => {
+    const text = readFileSync(path.join(source, file), 'utf8')
+    const names = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+\.ts)'/g)].map((match) => path.join(path.dirname(file), match[1]!))
+    return [file, [...new Set(names)].filter((name) => !name.startsWith('..') && files.includes(name))]
+  }),
+)
+
+function floorOf(file: string): number {
+  const floor = floors.findIndex((parts) => parts.some((part) => (part.endsWith('/') ? file.startsWith(part) : file === part)))
+  if (floor < 0) throw new Error(`src/${file} is on no floor: name its folder in this test`)
+  return floor
+}
+
+/** Groups of files that import each other in a circle (Tarjan's algorithm). */
+function circles(): string[][] {
+  const found: string[][] = []
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const open: string[] = []
+  const visit = (file: string): void => {
+    order.set(file, order.size)
+    lowest.set(file, order.get(file)!)
+    open.push(file)
+    for (const next of imports.get(file)!) {
+      if (!order.has(next)) visit(next)
+      if (open.includes(next)) lowest.set(file, Math.min(lowest.get(file)!, lowest.get(next)!))
+    }
+    if (lowest.get(file) !== order.get(file)) return
+    const group = open.splice(open.indexOf(file))
+    if (group.length > 1 || imports.get(file)!.includes(file)) found.push(group.toSorted())
+  }
+  for (const file of files) if (!order.has(file)) visit(file)
+  return found.toSorted((a, b) => (a[0]! < b[0]! ? -1 : 1))
+}
+
+test('no files import each other in a circle', () => {
+  expect(circles()).toEqual([])
+})
+
+test('imports lead to the same floor or to a lower one', () => {
+  const up = [...imports].flatMap(([file, names]) => names.filter((name) => floorOf(name) > floorOf(file)).map((name) => `${file} -> ${name}`))
+  const excepted = (arrow: string): boolean => allowed.some(([file, imported]) => arrow.startsWith(`${file} -> ${imported}`))
+  expect(up.filter((arrow) => !excepted(arrow))).toEqual([])
+})
