@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** The floors of the house (docs/architecture.md), from the ground up. What has no folder here stands on the floor of its own path. */
+/** The floors of the house (docs/architecture.md), from the ground up. */
 const floors: readonly (readonly string[])[] = [
   ['error.ts', 'version.ts', 'environment.ts'],
   ['process/', 'net/'],
@@ -12,8 +12,20 @@ const floors: readonly (readonly string[])[] = [
   ['actions/', 'cli/', 'main.ts'],
 ]
 
-/** Imports from a lower floor to a higher one that are there for a reason, or still to be removed: file, imported file or folder. */
-const allowed: readonly (readonly [file: string, imported: string])[] = []
+/** Files of circles that are still to be removed. */
+const knownCircles: readonly (readonly string[])[] = [
+  ['catalog', 'claimed-keys', 'key-files', 'keys', 'signed', 'snapshot'].map((name) => `repository/${name}.ts`),
+  ['data-only', 'restore-run', 'restore'].map((name) => `sources/postgres/${name}.ts`),
+]
+
+/** Folders of one floor that know nothing of each other. */
+const apart: readonly (readonly [folder: string, other: string])[] = [
+  ['repository/', 'sources/'],
+  ['repository/', 'report/'],
+  ['repository/', 'notify/'],
+  ['notify/', 'sources/'],
+  ['process/', 'net/'],
+]
 
 const source = path.join(import.meta.dirname, '../src')
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
@@ -56,11 +68,17 @@ function circles(): string[][] {
 }
 
 test('no files import each other in a circle', () => {
-  expect(circles()).toEqual([])
+  expect(circles().filter((circle) => !knownCircles.some((known) => circle.every((file) => known.includes(file))))).toEqual([])
 })
 
 test('imports lead to the same floor or to a lower one', () => {
-  const up = [...imports].flatMap(([file, names]) => names.filter((name) => floorOf(name) > floorOf(file)).map((name) => `${file} -> ${name}`))
-  const excepted = (arrow: string): boolean => allowed.some(([file, imported]) => arrow.startsWith(`${file} -> ${imported}`))
-  expect(up.filter((arrow) => !excepted(arrow))).toEqual([])
+  expect(arrows((file, name) => floorOf(name) > floorOf(file))).toEqual([])
 })
+
+test('folders that are apart import nothing of each other', () => {
+  expect(arrows((file, name) => apart.some(([folder, other]) => file.startsWith(folder) && name.startsWith(other)))).toEqual([])
+})
+
+function arrows(wanted: (file: string, imported: string) => boolean): string[] {
+  return [...imports].flatMap(([file, names]) => names.filter((name) => wanted(file, name)).map((name) => `${file} -> ${name}`))
+}

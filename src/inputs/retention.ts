@@ -1,15 +1,6 @@
+import type { RetentionPolicy } from '../repository/retention.ts'
 import { parseDuration } from './duration.ts'
 import { nearest } from './nearest.ts'
-
-/** Which snapshots to keep: so many of each kind, and all not older than `within` milliseconds. Empty: all of them. */
-export interface RetentionPolicy {
-  last?: number
-  daily?: number
-  weekly?: number
-  monthly?: number
-  yearly?: number
-  within?: number
-}
 
 const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly'] as const
 

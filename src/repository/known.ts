@@ -5,7 +5,6 @@ import { idOf, readAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
-import type { SampledCheck } from './sampled-check.ts'
 import { knownDamage } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, type Manifest, openManifest, OtherKey, type SourceRecord } from './snapshot.ts'
@@ -31,6 +30,12 @@ const LOOKED_AT = 20
 /** Fewer, once those read list so many chunks: of a terabyte the older ones have hardly more to offer than the time and memory they take. */
 const ENOUGH_CHUNKS = 50_000
 
+/** A check of chunk objects by their content. */
+export interface ChunkCheck {
+  /** False for an object that was found damaged. */
+  isGood(key: string): Promise<boolean>
+}
+
 /** What a backup need not store again, and what it can store differences from. */
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
@@ -49,7 +54,7 @@ export class KnownChunks {
   readonly #listed = new Map<string, number>()
   readonly #store: Store | undefined
   #presence: Presence | undefined
-  #checks: readonly SampledCheck[] = []
+  #checks: readonly ChunkCheck[] = []
   /** Keys of objects found damaged while they were read as bases. */
   readonly #damaged = new Set<string>()
 
@@ -85,7 +90,7 @@ export class KnownChunks {
   }
 
   /** What these find damaged is not there any more, and is stored again. To be called before the first look. */
-  checkWith(checks: readonly SampledCheck[]): void {
+  checkWith(checks: readonly ChunkCheck[]): void {
     this.#checks = checks
   }
 

@@ -1,4 +1,12 @@
-import type { RetentionPolicy } from '../inputs/retention.ts'
+/** Which snapshots to keep: so many of each kind, and all not older than `within` milliseconds. Empty: all of them. */
+export interface RetentionPolicy {
+  last?: number
+  daily?: number
+  weekly?: number
+  monthly?: number
+  yearly?: number
+  within?: number
+}
 
 /** What deciding needs to know of a snapshot. */
 export interface Candidate {
@@ -93,4 +101,10 @@ function isoWeek(day: Date): string {
   const year = thursday.getUTCFullYear()
   const week = Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * 86_400_000)) + 1
   return `${year}-W${String(week).padStart(2, '0')}`
+}
+
+/** Days that a policy keeps the longest-lived snapshot, if there is a backup a day; undefined for a policy that keeps all. Pure. */
+export function daysWanted({ last = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0, within = 0 }: RetentionPolicy): number | undefined {
+  const days = Math.max(last, daily, weekly * 7, monthly * 31, yearly * 366, within / 86_400_000)
+  return days > 0 ? days : undefined
 }

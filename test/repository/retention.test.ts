@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
-import { parseRetention, retentionText, type RetentionPolicy } from '../../src/inputs/retention.ts'
-import { type Candidate, retain } from '../../src/repository/retention.ts'
+import { parseRetention, retentionText } from '../../src/inputs/retention.ts'
+import { type Candidate, daysWanted, retain, type RetentionPolicy } from '../../src/repository/retention.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -178,4 +178,14 @@ describe('whatever the snapshots, the policy, the zone and the clock', () => {
       }),
     )
   })
+})
+
+test.each([
+  [{}, undefined],
+  [{ within: 30 * DAY }, 30],
+  [{ last: 3, daily: 7, weekly: 4 }, 28],
+  [{ monthly: 12 }, 372],
+  [{ yearly: 1 }, 366],
+])('the days that a policy wants: %j', (policy, days) => {
+  expect(daysWanted(policy)).toBe(days)
 })

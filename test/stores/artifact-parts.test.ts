@@ -1,7 +1,7 @@
 import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
 import { type Holding, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
 import { encodeParts, parseParts, type Parts } from '../../src/stores/artifact/parts.ts'
-import { artifactRetention, daysWanted, grantedDays } from '../../src/stores/artifact/retention.ts'
+import { artifactRetention, grantedDays } from '../../src/stores/artifact/retention.ts'
 
 const DAY = 86_400_000
 const snapshot = (day: number, set = 'app') => `snapshots/${set}/202601${String(day).padStart(2, '0')}T000000Z-00000000.json.zst`
@@ -77,16 +77,6 @@ test.each([
   { wanted: 7, granted: 1, artifact: 1, snapshot: 1, short: 6 },
 ])('$wanted days wanted where GitHub grants $granted', ({ wanted, granted, ...expected }) => {
   expect(artifactRetention(wanted, granted)).toEqual(expected)
-})
-
-test.each([
-  [{}, undefined],
-  [{ within: 30 * DAY }, 30],
-  [{ last: 3, daily: 7, weekly: 4 }, 28],
-  [{ monthly: 12 }, 372],
-  [{ yearly: 1 }, 366],
-])('the days that a policy wants: %j', (policy, days) => {
-  expect(daysWanted(policy)).toBe(days)
 })
 
 test.each([['14', 14], ['400', 400], ['', 90], [undefined, 90], ['0', 90], ['ninety', 90]])('the runner tells that %j days are granted', (text, days) => {

@@ -1,4 +1,4 @@
-import { daysWanted } from '../../stores/artifact/retention.ts'
+import { daysWanted } from '../../repository/retention.ts'
 import type { StoreAccess } from '../../stores/access.ts'
 import type { BackupInputs } from './inputs.ts'
 

@@ -28,10 +28,3 @@ export function grantedDays(variables: Readonly<Record<string, string | undefine
   const text = variables['GITHUB_RETENTION_DAYS'] ?? ''
   return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : GITHUB_DEFAULT
 }
-
-/** Days that a retention policy keeps its longest-lived snapshot, a backup a day assumed; undefined for a policy that keeps all. */
-export function daysWanted(policy: { last?: number; daily?: number; weekly?: number; monthly?: number; yearly?: number; within?: number }): number | undefined {
-  const { last = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0, within = 0 } = policy
-  const days = Math.max(last, daily, weekly * 7, monthly * 31, yearly * 366, within / 86_400_000)
-  return days > 0 ? days : undefined
-}
