@@ -96,7 +96,7 @@ async function writeSummary(markdown: string): Promise<void> {
   try {
     await core.summary.addRaw(markdown).write()
   } catch (error) {
-    // What was done is done, whether or not it could be summarised.
+    // The command has done its work, whether or not the summary can be written.
     core.warning(`the summary could not be written: ${messageOf(error)}`)
   }
 }

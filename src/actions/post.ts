@@ -23,7 +23,7 @@ async function stopProcesses(mark: string): Promise<number> {
   const found = marked(mark)
   for (const pid of found) kill(pid, 'SIGTERM')
   await untilNone(mark, () => undefined)
-  // Again and again, as one of them may have started another since it was looked for.
+  // Repeated, because one of them may have started another meanwhile.
   await untilNone(mark, (pid) => kill(pid, 'SIGKILL'))
   return found.length
 }

@@ -11,7 +11,7 @@ import { openStore } from '../stores/destination.ts'
 
 export const keyHelp = [
   'lifeboat key new [--post-quantum true]',
-  '      Print a new key: an age identity, and in a comment its recipient. Whoever has the identity can read every',
+  '      Print a new key: an age identity, and in a comment its recipient. Anyone who has the identity can read every',
   '      backup made with it; without it nobody can. --post-quantum needs age 1.3 or newer for recovery without Lifeboat.',
   '',
   'lifeboat key write [--encryption-key -] [--destination file:PATH]',

@@ -124,7 +124,7 @@ function say(text: string): number {
   return 0
 }
 
-/** A pipe takes 64 KiB at a time, and the exit does not wait for the rest. Who reads no more (`head`) has all it wanted. */
+/** A pipe takes 64 KiB at a time, and the exit does not wait for the rest. A reader that closes its end (`head`) has read enough. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     stream.on('error', () => resolve())

@@ -57,7 +57,7 @@ export function missingInput(name: string, input: Input): LifeboatError {
   return new LifeboatError(`${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`, { hint: expectedText(input), status: 2 })
 }
 
-/** The error for a name that is none of `names`. */
+/** The error for an unknown name; `names` are known. */
 export function unknownInput(command: string, name: string, names: readonly string[]): LifeboatError {
   const near = nearest(name, names)
   // Anything else than a name may be a secret in the wrong place.

@@ -1,15 +1,15 @@
-/** What the text of a result needs beside the result itself. */
+/** The facts that the text of a result needs beside the result. */
 export interface TextContext {
   /** How this program is called, to show the next command: `lifeboat`. */
   program: string
   /** `file:/mnt/backups`. */
   destination: string
   timeZone: string
-  /** How a command that prints either way is to print. */
+  /** The format of a command that has a choice. */
   format?: 'text' | 'markdown'
 }
 
-/** What a job summary needs beside the result. */
+/** The facts that a job summary needs beside the result. */
 export interface SummaryContext {
   /** How a workflow names this action: `owner/repository`, and what follows `@`. */
   action: string

@@ -4,7 +4,7 @@ import { escapeMarkdown as escape, withinLimit } from './markdown.ts'
 /** Why a command did not do what it was told, for people; not yet redacted. */
 export interface Failure {
   message: string
-  /** What lies beneath, outermost first; only what the messages above don't say already. */
+  /** The messages of the causes, outermost first, without those that are part of a message above. */
   causes: string[]
   hint?: string
   /** The exit status. */

@@ -55,7 +55,7 @@ export function secretsIn(value: string): string[] {
   return [...new Set(lines.flatMap((line) => [line, ...urlSecrets(line.replace(/^[^=:/?@]*=(?=[a-z]+:\/\/)/i, ''))]))]
 }
 
-/** A secret as it is, and as it stands in JSON, in a URL and in base64. */
+/** A secret as it is, and as it is in JSON, in a URL and in base64. */
 function spellings(secret: string): string[] {
   return [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret.toWellFormed()), ...base64(secret)]
 }

@@ -10,7 +10,7 @@ export const inPart = (sources: readonly Remarks[]): string => (sources.some(({ 
 export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): string[] {
   const lines = sources.flatMap(({ name, partial = [], warnings = [] }) => [
     ...partial.map((text) => `${name}: in part: ${text}`),
-    // What is lacking is said once.
+    // A missing part is named once.
     ...warnings.filter((text) => !partial.includes(text)).map((text) => `${name}: warning: ${text}`),
   ])
   return lines.length > MOST ? [...lines.slice(0, MOST), `and ${lines.length - MOST} more`] : lines

@@ -1,6 +1,6 @@
 import type { Report } from '../environment.ts'
 
-/** Whoever can write to a store could otherwise fill the log. */
+/** Without a limit, anyone who can write to a store could fill the log. */
 const MOST_WARNINGS = 50
 const warned = new WeakMap<Pick<Report, 'warning'>, Set<string>>()
 

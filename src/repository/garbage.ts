@@ -8,7 +8,7 @@ import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
 import { readTrash, type Trash, TrashWriter } from './trash.ts'
 
-export interface Tally {
+export interface Amount {
   objects: number
   /** As stored. */
   bytes: number
@@ -17,10 +17,10 @@ export interface Tally {
 /** What became of the chunks that no snapshot lists; with `dryRun`, what would have. */
 export interface Garbage {
   /** Needed by no snapshot that stays: written down now, to be deleted by a later prune. */
-  trashed: Tally
+  trashed: Amount
   /** Written down before, or too young to be told from what a running backup puts: left for a later prune. */
-  waiting: Tally
-  deleted: Tally
+  waiting: Amount
+  deleted: Amount
   /** Why nothing was done about chunks: snapshots that cannot be read. */
   obstacles: string[]
 }
@@ -145,11 +145,11 @@ async function sweep(store: Store, references: References, going: ReadonlySet<st
   })
 }
 
-function tally(): Tally {
+function tally(): Amount {
   return { objects: 0, bytes: 0 }
 }
 
-function count(tally: Tally, size: number): void {
+function count(tally: Amount, size: number): void {
   tally.objects++
   tally.bytes += size
 }

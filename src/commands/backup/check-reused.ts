@@ -15,7 +15,7 @@ import type { BackupResult } from './result.ts'
 
 /**
  * The check of what a backup reuses: damage in chunks that earlier backups put would otherwise be found only by a verification of every byte, while backup
- * after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. What is damaged is stored again by this very backup,
+ * after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. Damaged content is stored again by this backup,
  * and a proof tells later runs about it. With a write key nothing can be read.
  */
 export class ReusedCheck {

@@ -20,8 +20,8 @@ import { spaceIn } from '../space.ts'
 import { accessOf } from './access.ts'
 import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 
-/** One of the places that a backup goes to. */
-interface Place {
+/** A destination while a backup runs. */
+interface OpenDestination {
   name: string
   store: Store
   /** Why it is given up. */
@@ -34,24 +34,24 @@ interface Place {
 export class Destinations {
   /** All of them, as one to write to. */
   readonly store: Store
-  readonly #places: readonly Place[]
+  readonly #opened: readonly OpenDestination[]
   readonly #inputs: BackupInputs
   readonly #environment: Environment
 
-  private constructor(places: readonly Place[], inputs: BackupInputs, environment: Environment) {
-    this.#places = places
+  private constructor(opened: readonly OpenDestination[], inputs: BackupInputs, environment: Environment) {
+    this.#opened = opened
     this.#inputs = inputs
     this.#environment = environment
-    const onFailed = ({ store, error }: { store: Store; error: unknown }): void => this.#giveUp(places.find((place) => place.store === store)!, error)
-    this.store = places.length === 1 ? places[0]!.store : new SeveralStores(places.map(({ store }) => store), environment.signal, onFailed)
+    const onFailed = ({ store, error }: { store: Store; error: unknown }): void => this.#giveUp(opened.find((one) => one.store === store)!, error)
+    this.store = opened.length === 1 ? opened[0]!.store : new SeveralStores(opened.map(({ store }) => store), environment.signal, onFailed)
   }
 
   static async open(inputs: BackupInputs, environment: Environment): Promise<Destinations> {
-    const places: Place[] = []
+    const opened: OpenDestination[] = []
     for (const destination of inputs.destinations) {
-      places.push({ name: destination.text, store: await openStore(destination, accessOf(inputs), environment) })
+      opened.push({ name: destination.text, store: await openStore(destination, accessOf(inputs), environment) })
     }
-    return new Destinations(places, inputs, environment)
+    return new Destinations(opened, inputs, environment)
   }
 
   /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
@@ -87,27 +87,27 @@ export class Destinations {
 
   /** `lastAdded`: bytes that the last backup stored, if there is one. */
   async lookForSpace(lastAdded: number | undefined): Promise<void> {
-    for (const place of this.#places) if (place.failure === undefined) place.free = await spaceIn(place.store, lastAdded, this.#environment)
+    for (const one of this.#opened) if (one.failure === undefined) one.free = await spaceIn(one.store, lastAdded, this.#environment)
   }
 
   /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
   async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, context: SourceContext, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
-    for (const place of this.#places) {
-      const result = await this.#concludeIn(place, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
-      destinations.push({ ...result, ...(place.free !== undefined && { free: place.free }) })
+    for (const one of this.#opened) {
+      const result = await this.#concludeIn(one, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
+      destinations.push({ ...result, ...(one.free !== undefined && { free: one.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
-    if (whole.length === 0) throw this.#places[0]!.failure
+    if (whole.length === 0) throw this.#opened[0]!.failure
     const complete = whole.length === destinations.length || this.#inputs.destinationsRequired === 'one'
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
   }
 
-  async #concludeIn(place: Place, id: string, keys: Keys, how: Verifying, context: SourceContext, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
-    const { name, store } = place
+  async #concludeIn(one: OpenDestination, id: string, keys: Keys, how: Verifying, context: SourceContext, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
+    const { name, store } = one
     try {
-      if (place.failure !== undefined) return { name, verified: 'none', problem: messageOf(place.failure) }
-      const verified = await this.#readBack(place, id, keys, how, context)
+      if (one.failure !== undefined) return { name, verified: 'none', problem: messageOf(one.failure) }
+      const verified = await this.#readBack(one, id, keys, how, context)
       const pruning = prune && Object.keys(this.#inputs.retention).length > 0
       // A prune tells of it as well.
       if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(store, keys)
@@ -117,13 +117,13 @@ export class Destinations {
     } catch (error) {
       const { signal, report } = this.#environment
       if (signal.aborted) report.warning(`snapshot ${id} was stored in ${name} before the interruption, and is whole; only its verification was not finished`)
-      if (signal.aborted || this.#places.length === 1) throw error
-      this.#giveUp(place, error)
+      if (signal.aborted || this.#opened.length === 1) throw error
+      this.#giveUp(one, error)
       return { name, verified: 'none', problem: messageOf(error) }
     }
   }
 
-  async #readBack({ store, name }: Place, id: string, keys: Keys, how: Verifying, context: SourceContext): Promise<BackupResult['verified']> {
+  async #readBack({ store, name }: OpenDestination, id: string, keys: Keys, how: Verifying, context: SourceContext): Promise<BackupResult['verified']> {
     const { verify, set } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
@@ -155,9 +155,9 @@ export class Destinations {
     if (missing.length > 0) report.warning(missingText(store, missing), missingHint('prune the set once with --force'))
   }
 
-  #giveUp(place: Place, error: unknown): void {
-    place.failure = error
-    this.#environment.report.warning(`${place.name} is given up, the backup goes on without it: ${messageOf(error)}`, error instanceof LifeboatError ? error.hint : undefined)
+  #giveUp(one: OpenDestination, error: unknown): void {
+    one.failure = error
+    this.#environment.report.warning(`${one.name} is given up, the backup goes on without it: ${messageOf(error)}`, error instanceof LifeboatError ? error.hint : undefined)
   }
 
   async close(): Promise<void> {

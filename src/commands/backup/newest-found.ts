@@ -3,7 +3,7 @@ import { formatAge, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape } from '../../report/markdown.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 
-/** What is known of the newest backup of a set from before a run that failed. */
+/** The newest backup of a set from before a run that failed, as far as it is known. */
 export type Newest =
   /** `unsound`: newer ones that are damaged, newest first. */
   | { set: string; snapshot: string; time: string; unsound?: Unsound[] }

@@ -64,7 +64,7 @@ export class PreviousBackups {
     this.reused.found(error)
   }
 
-  /** What lost more than half since the newest snapshot. With a write key nothing is known of its sources, and only the size of the whole is compared. */
+  /** Everything that lost more than half since the newest snapshot. With a write key its sources are unknown, and only the size of the whole is compared. */
   async shrunk(records: readonly SourceRecord[], size: number): Promise<Shrunk[]> {
     const { newest } = this.known
     if (newest) return shrunken(newest.sources, records)

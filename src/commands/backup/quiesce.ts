@@ -29,8 +29,8 @@ export async function whileQuiet<T>(hooks: Hooks, environment: Environment, work
 }
 
 /**
- * Brings what writes to the sources to rest: runs pre-command, stops or pauses containers. The function returned brings it all back, once, however
- * often it is called; when this process dies without calling it, that happens as well (process/watchdog.ts).
+ * Brings everything that writes to the sources to rest: runs the pre-command, stops or pauses containers. The returned function brings it back, once,
+ * even if it is called more often. If this process dies without calling it, another process does that (process/watchdog.ts).
  */
 export async function quiesce(hooks: Hooks, { variables, signal, report }: Environment): Promise<() => Promise<void>> {
   const { containers: wanted, mode, before, after } = hooks
@@ -69,7 +69,7 @@ async function runningContainers(wanted: Hooks['containers'], given: { variables
   return [...names]
 }
 
-/** What a command of the user sees: all but what is ours alone. */
+/** The environment of a command of the user: without the variables that are Lifeboat's or the runner's own. */
 function hookEnvironment(variables: Variables): Record<string, string> {
   return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined || /^(INPUT_|STATE_|LIFEBOAT_|RUNNER_TRACKING_ID$)/.test(name) ? [] : [[name, value]])))
 }

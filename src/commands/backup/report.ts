@@ -11,7 +11,7 @@ export function backupHeadline({ sources, verified, size, added, snapshot }: Bac
   return `${formatSources(sources)} backed up${inPart(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
 }
 
-/** What a recipient that was added costs once. */
+/** The cost, once, of a recipient that was added. */
 export function forRecipientsText({ chunks, bytes }: NonNullable<BackupResult['forRecipients']>): string {
   return `${formatCount(chunks, 'chunk')} (${formatBytes(bytes)}) stored once more, sealed to the recipients that were added; snapshots before this one stay closed to them`
 }

@@ -12,7 +12,7 @@ export interface BackupResult {
   size: number
   /** Everything the snapshot needs, as stored. */
   stored: number
-  /** What this run put. */
+  /** Bytes that this run put. */
   added: number
   chunks: number
   newChunks: number
@@ -31,14 +31,14 @@ export interface BackupResult {
   sources: ({ name: string; kind: string; size: number; added: number; seconds: number } & Remarks)[]
   /** The newest snapshots of the set, this one first. */
   recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
-  /** What these take together. */
+  /** The space that these take together. */
   recentTotal: Statistics
   destinations: DestinationResult[]
   /** Whether every destination that must have the snapshot has it. */
   complete: boolean
 }
 
-/** What became of a backup in one of its destinations. */
+/** The outcome of a backup in one of its destinations. */
 export interface DestinationResult {
   /** `file:/mnt/backups`. */
   name: string
@@ -47,6 +47,6 @@ export interface DestinationResult {
   problem?: string
   /** Bytes that still fitted when the backup began; only where the store tells. */
   free?: number
-  /** What the retention policy deleted, or why it did nothing; only with a policy. `snapshots` are those that went. */
+  /** The result of the retention policy, or why it deleted nothing; absent without a policy. `snapshots` are those that were deleted. */
   prune?: PruneResult | { skipped: string }
 }

@@ -39,7 +39,7 @@ function signOf(result: BackupResult, missing: boolean): string {
   return result.verified === 'none' || missing || result.shrunk.length > 0 || inPart(result.sources) !== '' ? '⚠️' : '✅'
 }
 
-/** What there is to say of each: that it lacks the backup, what was pruned there. */
+/** Of each destination: that it does not have the backup, and what was pruned there. */
 function destinationsOf({ destinations }: BackupResult): string[] {
   return destinations.flatMap(({ name, problem, prune }) => [
     ...(problem === undefined ? [] : [`❌ **Not in ${code(name)}**: ${escape(problem)}`]),

@@ -107,7 +107,7 @@ function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment:
       const { opened, ...issue } = await repository.openIssue(marker, `Backups are not fresh${about}`, text)
       return { ...issue, state: opened ? 'opened' : 'updated' }
     },
-    /** What keeps the backups from being looked at is what the caller reports; that the issue could not be written comes on top of it. */
+    /** The caller reports why the backups cannot be checked; a failure to write the issue is reported in addition. */
     async tellFailure(error: unknown): Promise<void> {
       const failure = redactedFailure(failureOf(error), (text) => redacted(text, environment))
       try {

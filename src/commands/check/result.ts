@@ -9,6 +9,6 @@ export interface CheckResult {
   problems: string[]
   /** Workflows whose schedule GitHub has switched off. */
   inactive: { name: string; path: string }[]
-  /** What was done about the issue; absent when there was nothing to do. */
+  /** The change of the issue; absent if there was none. */
   issue?: { number: number; url: string; state: 'opened' | 'updated' | 'closed' } | undefined
 }

@@ -18,7 +18,7 @@ import type { DoctorInputs } from './inputs.ts'
 import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 
-/** Tries a destination and databases for real, and says what to mend. Throws only when it is interrupted: what fails is what it is here to tell. */
+/** Tries a destination and databases for real, and says what to fix. Throws only when it is interrupted: what fails is what it is here to tell. */
 export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
   const { checks, free } = await tryDestination(inputs, environment)
   let size = 0

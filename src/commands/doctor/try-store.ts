@@ -9,7 +9,7 @@ const LATENCY_SAMPLES = 5
 /** S3 refuses requests of a clock that differs by fifteen minutes; retention goes wrong long after that. */
 const TOLERATED_SKEW_MS = 60_000
 
-/** Tries everything that a backup, a restore and a prune ask of a store, for real. What fails becomes a check that is bad; nothing is thrown but an interruption. */
+/** Tries everything that a backup, a restore and a prune ask of a store, for real. A failure becomes a bad finding; only an interruption is thrown. */
 export async function tryStore(store: Store, now: () => Date, signal: AbortSignal): Promise<Finding[]> {
   const checks: Finding[] = []
   const key = `${FOLDER}/${randomBytes(8).toString('hex')}`

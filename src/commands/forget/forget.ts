@@ -16,7 +16,7 @@ import { withStore } from '../with-store.ts'
 import type { ForgetInputs } from './inputs.ts'
 import type { ForgetResult } from './result.ts'
 
-/** Deletes snapshots by their ids: all of them, or, when there is something to say against one, none. What only they needed goes with a later prune. */
+/** Deletes snapshots by their ids: all of them, or none if there is a reason against one. A later prune deletes the data that only they needed. */
 export function forget(inputs: ForgetInputs, environment: Environment): Promise<ForgetResult> {
   const { destination, snapshots: ids, force } = inputs
   if (destination.immutable) {

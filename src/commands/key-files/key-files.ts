@@ -22,7 +22,7 @@ export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Pr
     const added: string[] = []
     for (const { fingerprint, identity } of own) {
       const those = files.filter((file) => file.fingerprint === fingerprint)
-      if (!(await opened(store, those, passphrase)).length) added.push(await putKeyFile(store, fingerprint, identity!, passphrase, those.length > 0))
+      if (!(await filesOpenedBy(passphrase, store, those)).length) added.push(await putKeyFile(store, fingerprint, identity!, passphrase, those.length > 0))
     }
     // The script in a store that an earlier version made knows of one file for each identity.
     if (added.length > 0) for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
@@ -30,14 +30,14 @@ export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Pr
   })
 }
 
-/** Takes key files away: those that a passphrase opens, or one by its name. What is left must open all that they did, with the key given, unless that is forced. */
+/** Takes key files away: those that a passphrase opens, or one by its name. The remaining files must open everything that the removed ones did, with the key given, unless that is forced. */
 export async function keyRemove(inputs: KeyRemoveInputs, environment: Environment): Promise<KeyRemoveResult> {
   const { name, force } = inputs
   const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
   if ((name === undefined) === (old === undefined)) throw new LifeboatError('either old-passphrase or name says what to remove', { hint: '`lifeboat key list` shows the names.', status: 2 })
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
-    const going = old === undefined ? files.filter(({ key }) => key === `keys/${name}` || key === name) : await opened(store, files, old)
+    const going = old === undefined ? files.filter(({ key }) => key === `keys/${name}` || key === name) : await filesOpenedBy(old, store, files)
     if (going.length === 0) throw new LifeboatError(old === undefined ? `${store.name} has no key file ${name}` : `the old passphrase opens none of the ${files.length} key files of ${store.name}`, { hint: '`lifeboat key list` shows those there are. Nothing was changed.' })
     const left = files.filter((file) => !going.includes(file))
     if (!force) await requireWayIn(store, going, left, inputs.key)
@@ -51,7 +51,7 @@ export async function keyList(inputs: KeyListInputs, environment: Environment): 
   const key = inputs.key === undefined ? undefined : parseEncryptionKey(inputs.key)
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
-    const ours = key?.kind === 'passphrase' ? new Set(await opened(store, files, key.passphrase)) : undefined
+    const ours = key?.kind === 'passphrase' ? new Set(await filesOpenedBy(key.passphrase, store, files)) : undefined
     return { store: store.name, keys: files.map((file) => ({ name: file.key.slice('keys/'.length), fingerprint: file.fingerprint, modified: file.modified.toISOString(), ...(ours && { opens: ours.has(file) }) })) }
   })
 }
@@ -72,7 +72,7 @@ function passphraseOf(text: string, name: string): string {
   throw new LifeboatError(`${name} is ${key.kind === 'identity' ? 'an age identity' : 'a write key'}, not a passphrase`, { hint: 'Give a passphrase of at least 16 characters.', status: 2 })
 }
 
-async function opened(store: Store, files: readonly KeyFile[], passphrase: string): Promise<KeyFile[]> {
+async function filesOpenedBy(passphrase: string, store: Store, files: readonly KeyFile[]): Promise<KeyFile[]> {
   const those: KeyFile[] = []
   for (const file of await triedKeyFiles(store, files)) if ((await unwrapIdentity(store, file, passphrase)) !== undefined) those.push(file)
   return those
@@ -96,7 +96,7 @@ async function requireWayIn(store: Store, going: readonly KeyFile[], left: reado
   const key = parseEncryptionKey(encryptionKey)
   const fingerprints = new Set(going.map(({ fingerprint }) => fingerprint))
   const remaining = new Set<string>()
-  if (key.kind === 'passphrase') for (const { fingerprint } of await opened(store, left, key.passphrase)) remaining.add(fingerprint)
+  if (key.kind === 'passphrase') for (const { fingerprint } of await filesOpenedBy(key.passphrase, store, left)) remaining.add(fingerprint)
   else if (key.kind === 'identity') remaining.add((await keysOf(encryptionKey, store)).fingerprint)
   const lost = [...fingerprints].find((fingerprint) => !remaining.has(fingerprint))
   if (lost !== undefined) throw stuck(`the key given would not open what is sealed to ${lost} afterwards`)

@@ -9,7 +9,7 @@ export function keyAddText({ store, added }: KeyAddResult): string {
 export function keyRemoveText({ store, removed, left }: KeyRemoveResult): string {
   return [
     `Removed from ${store}: ${removed.join(', ')}. ${formatCount(left.length, 'key file')} left.`,
-    'Whoever has a copy of the store from before, or has opened it with that passphrase, can still read what is in it: the identity behind it is the same.',
+    'People who have an earlier copy of the store, or have opened it with that passphrase, can still read its content: the identity behind it is the same.',
   ].join('\n')
 }
 

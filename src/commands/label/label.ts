@@ -25,7 +25,7 @@ export function tag(inputs: TagInputs, environment: Environment): Promise<LabelR
   return inStore(inputs, environment, ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }))
 }
 
-/** What becomes of labels; `tags` are those that the snapshot has now. */
+/** The labels to store; `tags` are those that the snapshot has now. */
 type Change = (labels: Labels, tags: readonly string[]) => Labels
 
 function inStore(inputs: LabelInputs, environment: Environment, change: Change): Promise<LabelResult> {

@@ -72,7 +72,7 @@ async function lookAt({ id, set, damage }: ListedSnapshot, store: Store, keys: K
   }
 }
 
-/** What other objects than the snapshots themselves tell of them. */
+/** The facts about snapshots that other objects hold. */
 export interface Known {
   labels: ReadonlyMap<string, ReadLabels>
   proofs: ReadonlyMap<string, readonly Verdict[]>
@@ -117,7 +117,7 @@ async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<
 
 type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'partial' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
 
-/** What the header tells, which anyone can read. */
+/** The content of the header, which anyone can read. */
 export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Visible {
   const { id, set, time, size, added, partial, chunks, tags } = header
   return { id, set, time, size, added, ...(partial && { partial }), tags, stored: storedBytes(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires) }

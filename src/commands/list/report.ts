@@ -45,7 +45,7 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
   return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
 }
 
-/** What is known of a snapshot beside its figures, in one line. */
+/** The facts about a snapshot beside its figures, in one line. */
 function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot, now: Date): string {
   return [
     damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
@@ -60,10 +60,10 @@ function about({ sources, pinned, tags, description, retention, expires, authent
   ].filter((part) => part).join('  ')
 }
 
-/** What is lacking, where that can be read. */
+/** The missing parts, if a key can read them. */
 function partialText(sources: ListedSnapshot['sources'] = []): string {
-  const lacking = sources.flatMap(({ name, partial = [] }) => partial.map((text) => `${name}: ${text}`))
-  return lacking.length > 0 ? ` (${oneLine(lacking.join('; ')).slice(0, MOST_CHARACTERS)})` : ''
+  const missing = sources.flatMap(({ name, partial = [] }) => partial.map((text) => `${name}: ${text}`))
+  return missing.length > 0 ? ` (${oneLine(missing.join('; ')).slice(0, MOST_CHARACTERS)})` : ''
 }
 
 /** `read, 3 days ago`; what failed stands out. */

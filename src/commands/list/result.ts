@@ -45,7 +45,7 @@ export interface ListedSnapshot {
   partial?: true
   /** URL of the workflow run that made it, if one did. */
   run?: string | null
-  /** What a retention policy says to it, where one was given. */
+  /** The decision of the retention policy, if one was given. */
   retention?: { keep: boolean; reasons: string[] }
   /** When the store drops something it needs, or the policy no longer keeps it; only where that can be known. */
   expires?: string

@@ -35,7 +35,7 @@ export async function prune(inputs: PruneInputs, environment: Environment): Prom
   return withStore(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment))
 }
 
-/** What a backup is told about pruning. */
+/** The inputs of a backup that are about pruning. */
 export interface PolicyOfBackup {
   set: string
   retention: RetentionPolicy
@@ -141,7 +141,7 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
   const { stored } = options
   const otherwise = 'Nothing was deleted.'
   if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
-    return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `What it lists cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
+    return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `Its list of objects cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
@@ -211,6 +211,6 @@ async function refusing<T>(work: () => Promise<T>, store: Store, signal: AbortSi
   } catch (cause) {
     signal.throwIfAborted()
     if (!(cause instanceof LifeboatError)) throw cause
-    throw new LifeboatError(`pruning ${store.name} did not come to its end: ${messageOf(cause)}`, { cause, hint: `${cause.hint ?? ''} Every snapshot that is there is whole; run it again when that is mended.`.trim() })
+    throw new LifeboatError(`pruning ${store.name} did not come to its end: ${messageOf(cause)}`, { cause, hint: `${cause.hint ?? ''} Every snapshot that is there is whole; run it again when that is fixed.`.trim() })
   }
 }

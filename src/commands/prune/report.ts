@@ -1,6 +1,6 @@
 import type { DestinationResult } from '../backup/result.ts'
 import type { PruneResult } from './result.ts'
-import type { Tally } from '../../repository/garbage.ts'
+import type { Amount } from '../../repository/garbage.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 
@@ -36,7 +36,7 @@ export function prunedAfter(prune: DestinationResult['prune']): string[] {
   return [`Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''}, ${prune.kept.toLocaleString('en-US')} kept`, ...whatWent(prune)]
 }
 
-const about = ({ objects, bytes }: Tally, what: string): string[] => (objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`])
+const about = ({ objects, bytes }: Amount, what: string): string[] => (objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`])
 
 /** Sentences about chunks or artifacts; none where there is nothing to say. */
 function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {

@@ -10,7 +10,7 @@ export interface PruneResult {
   deleted: number
   /** All of the set, newest first. */
   snapshots: { id: string; time: string; size: number; keep: boolean; reasons: string[] }[]
-  /** What became of chunks that no snapshot needs; in artifacts these go with the artifact. */
+  /** Unreferenced chunks that were deleted or found; in artifacts they are deleted with the artifact. */
   chunks?: Garbage
   artifacts?: Released
   seconds: number

@@ -63,7 +63,7 @@ export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50
 
-/** What a restore did beside the entries it counts, and what it left out: a paragraph each, with a line for each thing left out. */
+/** Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left out. */
 export function restoreNotes(result: RestoreResult): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
@@ -82,7 +82,7 @@ function some(names: readonly string[]): string {
   return `${names.slice(0, MOST).map(oneLine).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`
 }
 
-/** What a restore was of. */
+/** The name of the source that was restored. */
 function restoredName({ database, volume }: Pick<RestoreResult, 'database' | 'volume'>): string {
   return volume ?? database ?? ''
 }
@@ -91,12 +91,12 @@ function restorer({ volume }: Pick<RestoreResult, 'volume'>): string {
   return volume === undefined ? 'pg_restore' : 'tar'
 }
 
-/** What a restore that only checks leaves alone. */
+/** The kind of target that a restore which only checks leaves alone. */
 function untouched({ volume }: Pick<RestoreResult, 'volume'>): string {
   return volume === undefined ? 'no database' : 'no file'
 }
 
-/** What a restore into a bucket found there already, and what it deleted. */
+/** Of a restore into a bucket: the objects that were there already, and those deleted. */
 function bucketCounts({ unchanged, deleted }: Pick<RestoreResult, 'unchanged' | 'deleted'>): { unchanged: string; deleted: string } | undefined {
   if (unchanged === undefined || deleted === undefined) return undefined
   return { unchanged: formatCount(unchanged, 'object'), deleted: formatCount(deleted, 'object') }

@@ -13,7 +13,7 @@ export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 
   deltaChunks: number
   /** How many age recipients it is sealed to. */
   recipients: number
-  /** Newest first. What is sealed in them is there with a key that can decrypt. */
+  /** Newest first. Their sealed details are present with a key that can decrypt. */
   proofs: ({ level: Level; result: VerifyResult['result']; time: string; seconds: number; bytes: number; damaged: string[] } & Partial<ProofDetails>)[]
   /** The rest is known only with a key that can decrypt. */
   run?: { repository: string; workflow: string; id: string; attempt: string; url: string } | null

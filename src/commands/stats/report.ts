@@ -12,7 +12,7 @@ export function statisticsSentence({ snapshots, size, stored }: Statistics): str
   return `${formatCount(snapshots, 'snapshot')} of ${formatBytes(size)} ${snapshots === 1 ? 'takes' : 'take'} ${formatBytes(stored)}`
 }
 
-/** What the difference between the two is made of. */
+/** The parts of the difference between the two. */
 export function savings(statistics: Statistics): { deduplicated: string; compressed: string; differences: string } {
   const { size, unique, stored, differences } = statistics
   const saved = differences.alone - differences.stored

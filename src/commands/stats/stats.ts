@@ -9,7 +9,7 @@ import type { StatsResult } from './result.ts'
 
 type Growth = StatsResult['sets'][number]['growth'][number]
 
-/** What the snapshots of a store take, together and by set, and how that grew. With a key, of the snapshots whose signature it can check. */
+/** The space that the snapshots of a store take, together and by set, and how it grew. With a key, only snapshots whose signature it can check count. */
 export function stats(inputs: StatsInputs, environment: Environment): Promise<StatsResult> {
   return withStore(inputs, environment, async (store, keys) => {
     const total = new Tally()

@@ -87,7 +87,7 @@ function together(found: readonly SnapshotVerified[]): SnapshotVerified {
   }
 }
 
-/** What to do about snapshots of a set that failed; `kept`: whether the next backup will know of it. */
+/** Advice about snapshots of a set that failed; `kept`: whether the next backup will know of the damage. */
 async function adviceAbout(found: readonly SnapshotVerified[], kept: boolean, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
   const failed = found.filter(({ result }) => result === 'failed')
   if (failed.length === 0) return []
