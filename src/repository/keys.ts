@@ -39,7 +39,7 @@ export type EncryptionKey =
 export const MINIMUM_PASSPHRASE = 16
 const KEY_FORMS = 'an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…)'
 
-/** Tells the three forms of `encryption-key` apart (DESIGN section 3). Comment lines, as age-keygen writes them, are ignored. */
+/** Tells the three forms of `encryption-key` apart (docs/keys.md). Comment lines, as age-keygen writes them, are ignored. */
 export function parseEncryptionKey(text: string): EncryptionKey {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
   const only = lines.length === 1 ? lines[0]! : ''

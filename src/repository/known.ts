@@ -124,7 +124,7 @@ export class KnownChunks {
 }
 
 /**
- * Reads the newest snapshots of a set (DESIGN section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
+ * Reads the newest snapshots of a set (docs/format.md, section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
  * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, that will expire too early, or that is not sealed to every
  * recipient asked for, is not taken as known: it will be stored again. What is damaged, forged or of another key is handed to `onDamaged` and not built on.
  */

@@ -12,7 +12,7 @@ import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from '.
 const PREFETCH_BYTES = 12 * 1024 * 1024
 const KEPT_BASES = 3
 
-/** Gives back the plaintext of a snapshot's chunks, every byte checked (DESIGN invariant 3). */
+/** Gives back the plaintext of a snapshot's chunks, every byte checked (docs/architecture.md, invariant 3). */
 export class Reader {
   readonly #store: Store
   readonly #keys: Keys

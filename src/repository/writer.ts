@@ -136,7 +136,7 @@ export class Writer {
     return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks })
   }
 
-  /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (DESIGN invariant 1). */
+  /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (docs/architecture.md, invariant 1). */
   async commit(
     header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags' | 'partial'>,
     content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,

@@ -1,4 +1,4 @@
-// DESIGN section 5. Each test here fails when the invariant it is named after is broken.
+// The invariants of docs/architecture.md. Each test here fails when the invariant it is named after is broken.
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

@@ -1,6 +1,6 @@
 // Backups, restores and prunes by several machines at the same time, one store operation after the other in an order that a seed decides, with
 // kills, lost answers, repeated puts, stale listings and clocks that differ; against a plain model. What must hold at every moment: every
-// snapshot that exists restores byte for byte (DESIGN invariant 4), and no set loses its newest snapshot.
+// snapshot that exists restores byte for byte (docs/architecture.md, invariant 4), and no set loses its newest snapshot.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
