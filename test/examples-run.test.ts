@@ -143,7 +143,7 @@ test('an application with its volumes, stopped while they are read', async () =>
   } finally {
     await docker.stop()
   }
-}, 120_000)
+})
 
 test('a bucket, with credentials that the job is given for its identity; a job without it is told what it lacks', async () => {
   const aws = await startAws('my-backups')
@@ -160,7 +160,7 @@ test('a bucket, with credentials that the job is given for its identity; a job w
   } finally {
     await aws.stop()
   }
-}, 120_000)
+})
 
 test('the model evaluates what the examples use, and refuses what it does not know', () => {
   const contexts: Contexts = { secrets: { A_URL: 'a' }, matrix: { secret: 'A_URL' }, steps: { backup: { outputs: { 'snapshot-id': 's' } } } }

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { inputsOf } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { builtProgram } from '../end-to-end/built.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { runStep, startStep, tracked, type StartedStep, type StepResult } from '../support/github/runner.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
+import { until } from '../support/until.ts'
 
 let server: Server
 let key: string
@@ -56,10 +56,6 @@ function stubbornDump(): void {
     const lasting = name === 'pg_dump' ? `trap '' TERM\n${program} "$@"\nwhile :; do sleep 0.1; done\n` : `exec ${program} "$@"\n`
     writeFileSync(path.join(bin, name), `#!/bin/bash\n[ "$1" != --version ] || { echo '${name} (PostgreSQL) 14.99'; exit; }\n${lasting}`, { mode: 0o755 })
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(20)
 }
 
 const stored = (): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.startsWith('store/snapshots/') && name.endsWith('.zst'))

@@ -41,7 +41,7 @@ beforeAll(async () => {
   writeFileSync(path.join(files, 'c'), 'c')
   const newer: { snapshot: string } = JSON.parse((await lifeboat(made)).out)
   ids = [older.snapshot, newer.snapshot]
-}, 60_000)
+})
 afterAll(async () => {
   await server.stop()
   rmSync(folder, { recursive: true })
@@ -71,7 +71,7 @@ test('show tells what is in a snapshot: tables, extensions, versions, files, chu
   expect(shown).toMatchObject({ id: ids[0], verified: true, tags: ['nightly'], recipients: 1, sources: [{ name: 'shop', database: { entries: 4 } }, { name: 'files', volume: { files: 2, bytes: 1001 } }] })
   expect(shown.sources![1]!.files!.map(({ path, size }) => `${size} ${path}`).toSorted()).toEqual(['0 ', '0 sub', `1 sub/${HOSTILE}`, '1000 a.txt'])
   expect(shown.newChunks).toBe(shown.chunks)
-}, 60_000)
+})
 
 test('without a key show tells what anyone can read, and says so', async () => {
   const { status, out } = await lifeboat(['show', ids[0]], { LIFEBOAT_ENCRYPTION_KEY: '' })
@@ -100,7 +100,7 @@ test('diff tells what was added, removed and changed between two snapshots, and 
     { name: 'files', identical: true, files: { added: [], removed: [], changed: [], identical: 5, alike: 0 } },
   ])
   expect((await lifeboat(['diff', ids[1], 'latest', '--set', 'app'])).out).toMatch(/^files \(directory\): \d+\.\d+ kB\n {2}identical, byte for byte$/m)
-}, 60_000)
+})
 
 test('a pin is made, listed, and prevents forget; stats count; force forgets', async () => {
   const pinned = await lifeboat(['pin', ids[0]])
@@ -113,7 +113,7 @@ test('a pin is made, listed, and prevents forget; stats count; force forgets', a
   expect((await lifeboat(['forget', ids[0], '--force'])).status).toBe(0)
   const left: ListResult = JSON.parse((await lifeboat(['list', '--json'])).out)
   expect(left.snapshots.map(({ id }) => id)).toEqual([ids[1]])
-}, 60_000)
+})
 
 test('a list of more than 64 KiB arrives whole through a pipe', async () => {
   const long = path.join(folder, 'long')
@@ -130,4 +130,4 @@ test('a list of more than 64 KiB arrives whole through a pipe', async () => {
   const listed: ListResult = JSON.parse(stdout)
   expect(listed.snapshots).toHaveLength(101)
   expect(stdout.length).toBeGreaterThan(100_000)
-}, 60_000)
+})

@@ -94,7 +94,7 @@ test('the installation from a clone gives the program', async () => {
   const PATH = [path.join(prefix, 'bin'), process.env['PATH']].join(path.delimiter)
   const printed = await run(script, { directory, variables: { PATH, npm_config_prefix: prefix, npm_config_offline: 'true', npm_config_fund: 'false' } })
   expect(printed).toMatch(/^AGE-SECRET-KEY-1/m)
-}, 120_000)
+})
 
 test('the commands for roles, with recover.sh and psql', async () => {
   expect(recovery.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['sh recover.sh', 'psql -d'])

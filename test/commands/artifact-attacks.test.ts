@@ -21,7 +21,7 @@ beforeAll(async () => {
     expect(await jobs.run('backup')).toMatchObject({ status: 0, warnings: [] })
     github.offset += DAY
   }
-}, 120_000)
+})
 afterAll(async () => {
   jobs?.close()
   await github?.stop()
@@ -156,4 +156,4 @@ test.each(attacks)('%s: every command goes through with one warning, and nothing
   expect(planted.filter(({ id }) => !left.has(id))).toEqual([])
   // Forks cost no request of their own.
   for (const { id, blob } of foreign) expect(github.calls.filter(({ path }) => path.includes(`/${id}`) || path.includes(blob))).toEqual([])
-}, 120_000)
+})

@@ -14,7 +14,7 @@ beforeAll(async () => {
   github = await GitHub.start()
   jobs = new Jobs(github, 'octo/shop', PASSPHRASE)
   expect(await jobs.run('backup')).toMatchObject({ status: 0, warnings: [] })
-}, 120_000)
+})
 afterAll(async () => {
   jobs?.close()
   await github?.stop()

@@ -26,7 +26,7 @@ beforeAll(async () => {
     expect(status).toBe(0)
     ids.push(result.snapshot)
   }
-}, 120_000)
+})
 afterAll(async () => {
   jobs?.close()
   await github?.stop()
@@ -68,4 +68,4 @@ test('all artifacts extracted into one folder are a store that recover.sh reads'
   const [newest] = (await jobs.run('list')).result.snapshots
   const { status, stdout } = recover(store, ['extract', newest!.id, 'files/files.list', '-i', key])
   expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('\tfirst\t')])
-}, 60_000)
+})

@@ -78,7 +78,7 @@ test('a passphrase is exchanged: the new one reads old snapshots and makes new o
   const file = path.join(folder, 'identity.txt')
   expect((await recoverOnTerminal(store, ['identity', '-o', file], second)).status).toBe(0)
   expect(recover(store, ['extract', before.id, 'app.dump', '-i', file]).stdout.equals(bytes)).toBe(true)
-}, 60_000)
+})
 
 test('recover.sh asks for each passphrase of the key until one opens it', async () => {
   const { id } = await backUp({ folder: store, encryptionKey: first, sources })
@@ -88,7 +88,7 @@ test('recover.sh asks for each passphrase of the key until one opens it', async 
     expect(await recoverOnTerminal(store, ['extract', id, 'app.dump', '-o', out], passphrase)).toMatchObject({ status: 0 })
   }
   expect((await recoverOnTerminal(store, ['extract', id, 'app.dump', '-o', path.join(folder, 'no')], third)).status).toBe(1)
-}, 60_000)
+})
 
 test('the list has names, keys, times, and which a passphrase opens', async () => {
   await backUp({ folder: store, encryptionKey: first, sources })
@@ -119,7 +119,7 @@ test('the last way in stays, unless it is forced away', async () => {
   expect(files()).toHaveLength(2)
   expect((await key('remove', { name: original!, 'encryption-key': second })).left).toHaveLength(1)
   expect((await key('remove', { 'old-passphrase': second, force: 'true' })).left).toEqual([])
-}, 60_000)
+})
 
 test('an identity gets a passphrase, and stays a way in when that is taken away', async () => {
   const { id } = await backUp({ folder: store, encryptionKey: identity, sources })

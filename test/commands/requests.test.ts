@@ -62,7 +62,7 @@ beforeAll(async () => {
       backup: await requestsOf(() => dispatched('backup', { ...given, volumes: `uploads=${path.join(folder, 'uploads')}` }, now, { temporary: folder })),
     }
   }
-}, 180_000)
+})
 
 test('list asks once for each snapshot more, whatever proofs there are', () => {
   expect(counts[32]!.list - counts[22]!.list).toBe(10)

@@ -4,7 +4,7 @@ let runs: WorkflowRuns
 beforeAll(async () => {
   runs = await WorkflowRuns.open()
   await runs.server.createDatabase('target')
-}, 180_000)
+})
 afterAll(() => runs.close())
 
 // The first sends nothing any more, the second and the third have it all sent: then the backup may or may not be there.

@@ -13,7 +13,7 @@ const PARALLEL = 12
 let runs: WorkflowRuns
 beforeAll(async () => {
   runs = await WorkflowRuns.open()
-}, 180_000)
+})
 afterAll(() => runs.close())
 
 test('other runs list, verify and restore the backup of a run; the services get no other requests than those that fail below', async () => {
@@ -105,5 +105,5 @@ describe('calls that go wrong', () => {
     }
     expect(states.size).toBeGreaterThanOrEqual(calls.length)
     await inParallel([...states.values()], PARALLEL, (repository) => runs.expectHealthy(repository))
-  }, 120_000)
+  })
 })

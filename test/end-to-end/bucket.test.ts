@@ -26,4 +26,4 @@ test('the built program backs up a bucket and puts its objects back', async () =
     await ceph.stop()
     rmSync(folder, { recursive: true })
   }
-}, 60_000)
+})

@@ -4,7 +4,8 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { chunkKey, decodeSnapshot } from '../../src/repository/snapshot.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
-import { contentOf, type Ending, expectNoBackup, type Given, holding, type Options, Sandbox, until } from './sandbox.ts'
+import { contentOf, type Ending, expectNoBackup, type Given, holding, type Options, Sandbox } from './sandbox.ts'
+import { until } from '../support/until.ts'
 
 let server: Server
 let sandbox: Sandbox
@@ -111,7 +112,7 @@ test.each([
   }
   expect(afterCommit).toBeGreaterThan(0)
   await sandbox.expectHealthy()
-}, 180_000)
+})
 
 describe.each(signals)('%s', (signal) => {
   test('stops a verification', async () => {

@@ -62,7 +62,7 @@ describe('a backup that is killed leaves a store that is readable, and the next 
     }
     // The marker and its two companions, a chunk for the dump, one for the roles, the snapshot.
     expect(kills).toBeGreaterThanOrEqual(6)
-  }, 180_000)
+  })
 
   // Every write of a file or of an entry of a folder is followed by an fsync: these calls cut a run into the states it leaves on the disk.
   test('killed while it adds to one, at any step', async () => {
@@ -77,7 +77,7 @@ describe('a backup that is killed leaves a store that is readable, and the next 
     }
     expect(kills).toBeGreaterThanOrEqual(6)
     await sandbox.expectHealthy()
-  }, 180_000)
+  })
 })
 
 describe('a disk that fails', () => {
@@ -104,5 +104,5 @@ describe('a disk that fails', () => {
     }
     expect(failures).toBeGreaterThanOrEqual(5)
     await sandbox.expectHealthy()
-  }, 180_000)
+  })
 })

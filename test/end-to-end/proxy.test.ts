@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-proxy-'))
   writeFileSync(path.join(folder, 'certificate.pem'), CERTIFICATE)
   trusting = { NODE_EXTRA_CA_CERTS: path.join(folder, 'certificate.pem') }
-}, 180_000)
+})
 afterAll(async () => {
   await Promise.all([runs.close(), proxy.stop()])
   rmSync(folder, { recursive: true })

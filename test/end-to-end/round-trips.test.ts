@@ -55,7 +55,7 @@ describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
     expect(await sandbox.restore({ 'database-url': server.url('parallel'), jobs: '3' })).toMatchObject({ errors: [], mode: 'empty' })
     await expectEqual('shop', 'parallel')
     expect(await sandbox.list()).toHaveLength(3)
-  }, 180_000)
+  })
 })
 
 describe('a restored database', () => {

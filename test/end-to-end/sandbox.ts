@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackupResult } from '../../src/commands/backup/result.ts'
 import type { ListResult } from '../../src/commands/list/result.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
@@ -13,6 +12,7 @@ import { type Command, inputsOf } from '../../src/commands/all.ts'
 import { identity } from '../support/engine.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import type { Server } from '../support/postgres-server.ts'
+import { until } from '../support/until.ts'
 import { builtProgram } from './built.ts'
 
 export type Given = Record<string, string>
@@ -261,8 +261,4 @@ export async function holding(server: Server, database: string, sql: string): Pr
       await session
     },
   }
-}
-
-export async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(10)
 }

@@ -71,5 +71,5 @@ describe.each(['an identity', 'a passphrase'])('with %s', (kind) => {
       rmSync(sandbox.folder, { recursive: true })
       await server.sql('DROP DATABASE IF EXISTS restored_shop WITH (FORCE)')
     }
-  }, 120_000)
+  })
 })

@@ -4,7 +4,8 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { clientDirectory } from '../support/client-programs.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
-import { contentOf, expectFailure, expectNoBackup, type Given, holding, mounting, Sandbox, until } from './sandbox.ts'
+import { contentOf, expectFailure, expectNoBackup, type Given, holding, mounting, Sandbox } from './sandbox.ts'
+import { until } from '../support/until.ts'
 
 let server: Server
 let sandbox: Sandbox

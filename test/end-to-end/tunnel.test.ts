@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
-import { expectFailure, expectNoBackup, type Given, holding, type Options, Sandbox, until } from './sandbox.ts'
+import { expectFailure, expectNoBackup, type Given, holding, type Options, Sandbox } from './sandbox.ts'
+import { until } from '../support/until.ts'
 
 let folder: string
 let server: Server

@@ -3,7 +3,8 @@ import path from 'node:path'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { noise } from '../support/bytes.ts'
 import { contentsOf } from '../support/volume.ts'
-import { Sandbox, until } from './sandbox.ts'
+import { Sandbox } from './sandbox.ts'
+import { until } from '../support/until.ts'
 
 let server: Server
 let sandbox: Sandbox

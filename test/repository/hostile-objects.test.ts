@@ -71,7 +71,7 @@ beforeAll(async () => {
     ids.push(JSON.parse(out).snapshot)
   }
   fingerprint = readdirSync(path.join(honest, 'keys'))[0]!.slice(0, 16)
-}, 120_000)
+})
 
 function copyOfStore(): string {
   const store = path.join(folder, `store-${++number}`)
@@ -205,7 +205,7 @@ describe('with everything hostile in the store at once', () => {
     expect(`${forgotten.status} ${forgotten.err}`).toMatch(/^0 /)
     const pruned = await run(store, 'prune', ['--retention', 'last=1', '--json'])
     expect(`${pruned.status} ${pruned.err}`).not.toContain('no chunks are deleted')
-  }, 120_000)
+  })
 })
 
 describe('each bomb alone costs less than two seconds of CPU time more than an honest store, and one warning', () => {
@@ -215,7 +215,7 @@ describe('each bomb alone costs less than two seconds of CPU time more than an h
     const store = copyOfStore()
     for (const command of ['list', 'check', 'prune']) plain[command] = (await run(store, command, args[command])).cpu
     plain['list without a key'] = (await run(store, 'list', [], null)).cpu
-  }, 60_000)
+  })
 
   async function expectCheap(store: string, command: string, planted: string, key: string | null = passphrase): Promise<void> {
     const { err, peak, cpu } = await run(store, command, args[command], key)
@@ -230,14 +230,14 @@ describe('each bomb alone costs less than two seconds of CPU time more than an h
     await expectCheap(store, 'list', planted)
     await expectCheap(store, 'list', planted, null)
     await expectCheap(store, 'prune', planted)
-  }, 60_000)
+  })
 
   test.each(bodies)('a snapshot: %s, under another key', async (_, body) => {
     const store = copyOfStore()
     const planted = put(store, snapshotKeyOf(laterId()), Buffer.concat([Buffer.from(line('0123456789abcdef')), body]))
     await expectCheap(store, 'list', planted)
     await expectCheap(store, 'prune', planted)
-  }, 60_000)
+  })
 
   test.each<[string, () => string, number, 'list' | 'prune']>([
     ['labels', () => `labels/default/${ids[1]}.json`, LIMITS.labels, 'list'],
@@ -251,7 +251,7 @@ describe('each bomb alone costs less than two seconds of CPU time more than an h
       put(store, key, Buffer.concat([Buffer.from(line(fingerprint)), body]))
       await expectCheap(store, command, key)
     }
-  }, 60_000)
+  })
 })
 
 test('snapshots as large as is read, which take no disk, are not in memory together', async () => {
@@ -278,7 +278,7 @@ test('nobody without the key can write down trash, so chunks in forged trash are
   const { out, err } = await backUp(store)
   expect(err).toContain('trash/20200101T000000Z-00000001.json')
   expect(JSON.parse(out).added).toBeLessThan(20_000)
-}, 60_000)
+})
 
 test('a passphrase is not tried on files that would take gigabytes of memory', async () => {
   const store = copyOfStore()
@@ -291,4 +291,4 @@ test('a passphrase is not tried on files that would take gigabytes of memory', a
   expect(status).toBe(0)
   for (const work of [19, 22, 30]) expect(err).toContain(`keys/00000000000000${work}.age in file:${store} is passed over: its scrypt work factor is ${work}, and 18 is the most`)
   expect(seconds).toBeLessThan(60)
-}, 120_000)
+})

@@ -77,7 +77,7 @@ test.each(['before', 'after'])('1, 2, 4: dying %s any of its operations, a backu
     expect(await restored(store)).toEqual(digests(last))
   }
   expect([...died].toSorted()).toEqual(['get', 'head', 'list', 'put'])
-}, 120_000)
+})
 
 test('1: a new store that dies at any operation of its first backup takes the next', async () => {
   for (let at = 1; ; at++) {
@@ -88,7 +88,7 @@ test('1: a new store that dies at any operation of its first backup takes the ne
     await wholeBackup(store, last)
     expect(await restored(store)).toEqual(digests(last))
   }
-}, 120_000)
+})
 
 test('1: when the snapshot is put, every put of a chunk it lists has resolved', async () => {
   const store = copyOfStore()

@@ -17,7 +17,7 @@ const ACCOUNT = 'devstoreaccount1'
 let azurite: Azurite
 beforeAll(async () => {
   azurite = await startAzurite()
-}, 60_000)
+})
 afterAll(() => azurite.stop())
 
 let containers = 0

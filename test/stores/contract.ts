@@ -143,7 +143,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
       expect(await some('chunks')).toHaveLength(many + 1)
       expect(await some('')).toHaveLength(many + 3)
       expect(await some('nothing/')).toEqual([])
-    }, 120_000)
+    })
 
     test('a listing that is broken off leaves the store usable', async () => {
       for (const key of ['a/1', 'a/2', 'b/3']) await store.put(key, Buffer.from(key))

@@ -157,7 +157,7 @@ test('at a terminal, a secret on the command line is warned of, and shown neithe
     expect(text).toContain('s3://backups?endpoint=http://127.0.0.1:1')
     for (const secret of [AWS, encodeURIComponent(AWS), 'AKIAEXAMPLE']) expect(text).not.toContain(secret)
   }
-}, 60_000)
+})
 
 test('where no environment variable stands for an input, standard input alone is named as the other way', async () => {
   const destination = `s3://backups?endpoint=http://127.0.0.1:1&access-key-id=AKIAEXAMPLE&secret-access-key=${encodeURIComponent(AWS)}`
@@ -165,4 +165,4 @@ test('where no environment variable stands for an input, standard input alone is
   expect(said).toContain('a secret in --from is on the command line')
   expect(said).toContain('hint: Give - and pass it on standard input.')
   expect(said).not.toContain('undefined')
-}, 60_000)
+})

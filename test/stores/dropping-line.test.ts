@@ -36,7 +36,7 @@ test.each(Object.keys(places))('over a line that drops after every 6 MiB, a back
     await line.close()
     await place.stop()
   }
-}, 180_000)
+})
 
 test('uploads: half as many after a loss, once for all that were lost together; one more after as many as there are have succeeded; none waits for what was given up', async () => {
   const uploads = new Uploads()

@@ -20,7 +20,7 @@ beforeAll(async () => {
   ceph = await startCeph()
   bucket = await newBucket(ceph)
   whole = openBucket(destinationOf(ceph, `${bucket}/store`))
-}, 60_000)
+})
 afterAll(async () => {
   await whole.close()
   await ceph.stop()

@@ -86,7 +86,7 @@ export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void
     beforeAll(async () => {
       place = await start()
       whole = await place.open(place.port, { ...PATIENT, signal })
-    }, 60_000)
+    })
     afterAll(async () => {
       await whole.close()
       await place.close()
@@ -184,7 +184,8 @@ export async function expectInterruptible(proxy: Pick<TcpProxy, 'stallAfter'>, o
   controller.abort(reason)
   expect(await got).toBe(reason)
   await expect(store.put('after', Buffer.from('x'))).rejects.toBe(reason)
-  expect(performance.now() - started).toBeLessThan(1000)
+  // Without the interruption the stalled answer is waited for as long as the store's time allows, which is 30 s.
+  expect(performance.now() - started).toBeLessThan(10_000)
 }
 
 export interface HttpTraits {
@@ -212,7 +213,7 @@ export function httpFaults(name: string, { checksums }: HttpTraits, start: () =>
       whole = await place.open(place.port, { ...PATIENT, signal })
       store = await place.open(proxy.port, { ...PATIENT, signal })
       await store.put('used', Buffer.from('used'))
-    }, 60_000)
+    })
     afterAll(async () => {
       await store.close()
       await whole.close()

@@ -18,7 +18,7 @@ describe.each<CephVersion>(['current', 'old'])('Ceph, %s', (version) => {
   let ceph: Ceph
   beforeAll(async () => {
     ceph = await startCeph(version)
-  }, 60_000)
+  })
   afterAll(() => ceph.stop())
 
   storeContract(`a bucket of Ceph (${version})`, async () => {
@@ -60,7 +60,7 @@ describe('a service of S3', () => {
     ceph = await startCeph()
     proxy = await startHttpProxy(Number(new URL(ceph.endpoint).port))
     bucket = await newBucket(ceph)
-  }, 60_000)
+  })
   afterAll(async () => {
     await proxy.close()
     await ceph.stop()
@@ -287,7 +287,7 @@ describe('a service of S3', () => {
     const { id } = await backUp({ store }, content)
     expect(await restored(store, id)).toEqual(digests(content))
     expect(turn).toBeGreaterThan(20)
-  }, 60_000)
+  })
 })
 
 test('listings of more than a page are read at several places at the same time, and nothing is listed twice or left out', async () => {

@@ -6,7 +6,7 @@ let server: S3rver
 let count = 0
 beforeAll(async () => {
   server = await startS3rver(['bucket'])
-}, 60_000)
+})
 afterAll(() => server.stop())
 
 storeContract('a bucket of s3rver', async () => {

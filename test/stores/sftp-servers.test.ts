@@ -29,7 +29,7 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
   let server: SftpServer
   beforeAll(async () => {
     server = await start()
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   storeContract(`a folder of ${name}`, async () => {
@@ -75,4 +75,4 @@ test('over a slow line, a server that is restarted costs what was under way, and
     await proxy.close()
     await server.stop()
   }
-}, 120_000)
+})

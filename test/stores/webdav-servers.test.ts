@@ -23,7 +23,7 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
   let server: OpenWebdavServer
   beforeAll(async () => {
     server = await start()
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   storeContract(`a folder of ${name}`, async () => {

@@ -2,14 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { clientDirectory, run } from './client-programs.ts'
 import { startServer } from './postgres-server.ts'
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(20)
-}
+import { until } from './until.ts'
 
 function alive(pid: number): boolean {
   try {

@@ -1,11 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from './free-port.ts'
+import { startDaemon } from './daemon.ts'
 
 export interface WebdavServer {
   port: number
@@ -23,78 +19,57 @@ const MODULES = '/usr/lib/apache2/modules'
 
 /** Apache's mod_dav on a free port of loopback: /dav/ for user and password, /token/ (the same files) for a bearer token; /moved/ redirects. */
 export async function startApache({ tls = false } = {}): Promise<WebdavServer> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-apache-'))
-  // Root gives up its rights to another user, who has to reach the files.
-  const asRoot = process.getuid?.() === 0
-  const files = path.join(folder, 'files')
-  mkdirSync(files)
   const [user, password, token] = ['backup', 'a pass:word%', 'the.token-of-the-test']
-  writeFileSync(path.join(folder, 'users'), `${user}:{SHA}${execFileSync('openssl', ['dgst', '-sha1', '-binary'], { input: password }).toString('base64')}\n`)
-  const certificate = path.join(folder, 'certificate.pem')
-  if (tls) {
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', path.join(folder, 'key.pem'), '-out', certificate], { stdio: 'ignore' })
-  }
-  if (asRoot) execFileSync('chown', ['-R', 'nobody', folder])
-  const modules = ['mpm_event', 'authn_core', 'authn_file', 'authz_core', 'authz_user', 'auth_basic', 'dav', 'dav_fs', 'alias', 'setenvif', ...(tls ? ['ssl'] : [])]
-
-  for (let tries = 1; ; tries++) {
-    const port = await freePort()
+  const daemon = await startDaemon('apache', (port, folder) => {
+    mkdirSync(path.join(folder, 'files'), { recursive: true })
+    const hashed = execFileSync('openssl', ['dgst', '-sha1', '-binary'], { input: password }).toString('base64')
+    writeFileSync(path.join(folder, 'users'), `${user}:{SHA}${hashed}\n`)
+    if (tls) makeCertificate(folder)
+    // Root gives up its rights to another user, who has to reach the files.
+    if (asRoot()) execFileSync('chown', ['-R', 'nobody', folder])
     const config = path.join(folder, 'apache.conf')
-    writeFileSync(
-      config,
-      [
-        ...modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`),
-        `ServerRoot ${folder}`,
-        'ServerName 127.0.0.1',
-        `Listen 127.0.0.1:${port}`,
-        // One process (-X) has to take what a server spreads over several.
-        'ThreadLimit 128',
-        'ThreadsPerChild 128',
-        'MaxRequestWorkers 128',
-        ...(asRoot ? ['User nobody', 'Group nogroup'] : []),
-        `PidFile ${folder}/pid`,
-        `ErrorLog ${folder}/error.log`,
-        `Mutex file:${folder}`,
-        `DavLockDB ${folder}/locks`,
-        ...(tls ? ['SSLEngine on', `SSLCertificateFile ${certificate}`, `SSLCertificateKeyFile ${folder}/key.pem`] : []),
-        `Alias /dav ${files}`,
-        `Alias /token ${files}`,
-        'Redirect 301 /moved/ https://elsewhere.example/dav/',
-        `<Location /dav>\nDav On\nAuthType Basic\nAuthName files\nAuthUserFile ${folder}/users\nRequire valid-user\n</Location>`,
-        `SetEnvIf Authorization "^Bearer ${token}$" knows_token`,
-        '<Location /token>\nDav On\nRequire env knows_token\n</Location>',
-        '',
-      ].join('\n'),
-    )
-    const child = spawn('/usr/sbin/apache2', ['-X', '-f', config], { stdio: ['ignore', 'inherit', 'inherit'], env: { PATH: process.env['PATH'] }, detached: true })
-    const stop = async (): Promise<void> => {
-      await end(child)
-      rmSync(folder, { recursive: true, force: true })
-    }
-    if (await answers(child, port)) return { port, user, password, token, files, certificate, stop }
-    const log = path.join(folder, 'error.log')
-    const said = existsSync(log) ? readFileSync(log, 'utf8') : ''
-    // Someone else took the port between looking for it and this.
-    if (tries < 5 && /Address already in use|could not bind/.test(said)) continue
-    await stop()
-    throw new Error(`apache2 did not start: ${said}`)
-  }
+    writeFileSync(config, configuration(port, folder, { tls, token }))
+    return { program: '/usr/sbin/apache2', args: ['-X', '-f', config] }
+  })
+  const { port, folder } = daemon
+  return { port, user, password, token, files: path.join(folder, 'files'), certificate: path.join(folder, 'certificate.pem'), stop: () => daemon.stop() }
 }
 
-async function answers(child: ChildProcess, port: number): Promise<boolean> {
-  while (child.exitCode === null && child.signalCode === null) {
-    const socket = connect(port, '127.0.0.1')
-    const up = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false)
-    socket.destroy()
-    if (up) return true
-    await sleep(20)
-  }
-  return false
+function asRoot(): boolean {
+  return process.getuid?.() === 0
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  process.kill(-child.pid!, 'SIGTERM')
-  await gone
+function makeCertificate(folder: string): void {
+  const files = ['-keyout', path.join(folder, 'key.pem'), '-out', path.join(folder, 'certificate.pem')]
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+  execFileSync('openssl', ['req', '-x509', ...key, '-days', '2', ...names, ...files], { stdio: 'ignore' })
+}
+
+function configuration(port: number, folder: string, { tls, token }: { tls: boolean; token: string }): string {
+  const files = path.join(folder, 'files')
+  const modules = ['mpm_event', 'authn_core', 'authn_file', 'authz_core', 'authz_user', 'auth_basic', 'dav', 'dav_fs', 'alias', 'setenvif', ...(tls ? ['ssl'] : [])]
+  return [
+    ...modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`),
+    `ServerRoot ${folder}`,
+    'ServerName 127.0.0.1',
+    `Listen 127.0.0.1:${port}`,
+    // One process (-X) does the work that a server spreads over several.
+    'ThreadLimit 128',
+    'ThreadsPerChild 128',
+    'MaxRequestWorkers 128',
+    ...(asRoot() ? ['User nobody', 'Group nogroup'] : []),
+    `PidFile ${folder}/pid`,
+    `ErrorLog ${folder}/error.log`,
+    `Mutex file:${folder}`,
+    `DavLockDB ${folder}/locks`,
+    ...(tls ? ['SSLEngine on', `SSLCertificateFile ${folder}/certificate.pem`, `SSLCertificateKeyFile ${folder}/key.pem`] : []),
+    `Alias /dav ${files}`,
+    `Alias /token ${files}`,
+    'Redirect 301 /moved/ https://elsewhere.example/dav/',
+    `<Location /dav>\nDav On\nAuthType Basic\nAuthName files\nAuthUserFile ${folder}/users\nRequire valid-user\n</Location>`,
+    `SetEnvIf Authorization "^Bearer ${token}$" knows_token`,
+    '<Location /token>\nDav On\nRequire env knows_token\n</Location>',
+    '',
+  ].join('\n')
 }

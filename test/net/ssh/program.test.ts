@@ -6,7 +6,7 @@ import path from 'node:path'
 import ssh2 from 'ssh2'
 import { parseKnownHosts } from '../../../src/net/ssh/known-hosts.ts'
 import { openSsh } from '../../../src/net/ssh/program.ts'
-import { until } from '../../end-to-end/sandbox.ts'
+import { until } from '../../support/until.ts'
 import { portOf } from '../../support/free-port.ts'
 import { runningIn } from '../../support/ssh-processes.ts'
 

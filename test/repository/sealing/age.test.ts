@@ -70,7 +70,7 @@ test('with a post-quantum identity bytes come back, and the library reads them',
 test('more recipients than can be read again are refused', async () => {
   const { recipient } = await newIdentity({ postQuantum: true })
   await expect(encrypt(Buffer.from('x'), Array.from({ length: 180 }, () => recipient))).rejects.toThrow('180 recipients are too many')
-}, 120_000)
+})
 
 interface Vector {
   name: string
@@ -125,7 +125,7 @@ describe('a damaged seal', () => {
 
   test('gives no byte away with any bit of the header flipped', async () => {
     for (let position = 0; position < payload; position++) await expect(decrypt(flipped(position, position % 8), own.identity)).rejects.toThrow()
-  }, 120_000)
+  })
 
   test('gives no byte away with a bit flipped around a border of segments', async () => {
     const segments = [0, 16, 16 + SEGMENT, 16 + SEGMENT + 16, 16 + 2 * (SEGMENT + 16), sealed.length - payload - 16, sealed.length - payload]

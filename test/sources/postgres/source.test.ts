@@ -8,6 +8,7 @@ import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { postgresFacts } from '../../../src/sources/postgres/facts.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
+import { until } from '../../support/until.ts'
 
 const variables = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
 const clients: Client[] = ([18, 17, 15] as const).map((major) => ({ major, directory: clientDirectory(major) }))
@@ -275,8 +276,4 @@ function portOf(listening: Listening): number {
   const address = listening.address()
   if (address === null || typeof address === 'string') throw new Error('not listening on a port')
   return address.port
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }

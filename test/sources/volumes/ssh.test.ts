@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError } from '../../../src/error.ts'
-import { until } from '../../end-to-end/sandbox.ts'
+import { until } from '../../support/until.ts'
 import { runningIn } from '../../support/ssh-processes.ts'
 import { type SshServer, startSshServer } from '../../support/ssh-server.ts'
 import { contentsOf, Volumes } from '../../support/volume.ts'
@@ -65,7 +65,7 @@ test('a folder of another machine comes back there and here, and unchanged is no
   expect((await failure(volumes.restore({ target: at(there), ...access() }))).message).toContain('is not empty')
   await volumes.restore({ target: at(there), mode: 'clean', ...access() })
   expect(contentsOf(there)).toEqual(contentsOf(path.join(folder, 'here')))
-}, 180_000)
+})
 
 test('a server that is not known, or known by another key, is refused with its fingerprint and the line to add', async () => {
   const given = { volumes: `data=${at(root)}`, ...access() }
