@@ -6,10 +6,12 @@ import { SetProofs } from './set-proofs.ts'
 import { objectsOf } from './wholeness.ts'
 
 /**
- * Before snapshots of a set lose their proofs: what these say about chunk objects that other snapshots need is written once more, in proofs of those.
- * So damage stays known for as long as anything needs the object. `going`: ids; `staying`: keys.
+ * Copies damage from the proofs of snapshots that go into proofs of snapshots that stay, if those need the damaged objects. So damage stays
+ * known for as long as a snapshot needs the object. To be called before the proofs are deleted. `going`: ids; `staying`: keys.
  */
-export async function carryDamage(store: Store, keys: Keys, set: string, { going, staying }: { going: readonly string[]; staying: readonly string[] }, now: () => Date): Promise<void> {
+export async function carryDamage(
+  store: Store, keys: Keys, set: string, { going, staying }: { going: readonly string[]; staying: readonly string[] }, now: () => Date,
+): Promise<void> {
   const proofs = await SetProofs.list(store, keys, set, ignoreDamaged)
   const said = await proofs.of(going)
   const named = new Set(said.flatMap(({ damaged, good }) => [...damaged, ...good]))
@@ -22,12 +24,16 @@ export async function carryDamage(store: Store, keys: Keys, set: string, { going
     const own = objectsOf(snapshot)
     const carried = [...named].filter((object) => own.has(object))
     if (carried.length === 0) continue
-    const about = { snapshot: idOf(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null } as const
+    const about = {
+      snapshot: idOf(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null,
+    } as const
     const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`]
-    await proveSnapshot(store, keys, { ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems })
+    await proveSnapshot(store, keys, {
+      ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems,
+    })
     for (const object of carried) named.delete(object)
   }
 }
 
-/** Whoever deletes snapshots has reported them. */
+/** The caller has reported damaged proofs already. */
 function ignoreDamaged(): void {}

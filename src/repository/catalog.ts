@@ -9,7 +9,7 @@ import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherK
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
 
-/** Keys of the snapshots of a set, or of all sets, newest first. `onObject` is told what the store says of each. */
+/** Keys of the snapshots of a set, or of all sets, newest first. `onObject` gets each object as the store lists it. */
 export async function snapshotKeys(store: Store, set?: string, onObject?: (object: StoredObject) => void): Promise<string[]> {
   const keys: string[] = []
   for await (const object of store.list(set === undefined ? 'snapshots/' : `snapshots/${set}/`)) {
@@ -21,8 +21,8 @@ export async function snapshotKeys(store: Store, set?: string, onObject?: (objec
 }
 
 /**
- * What `decode` makes of a snapshot's object. The memory of the object, which may be a forged one of the largest size, is given back then, and not when it is
- * collected: one after the other they would fill the memory.
+ * Gets a snapshot's object, and gives the result of `decode`. Frees the memory of the object at once: forged objects of the largest size,
+ * one after the other, would fill the memory before they are collected.
  */
 export async function readSnapshot<T>(store: Store, key: string, decode: (object: Buffer) => T | Promise<T>): Promise<T> {
   const object = await store.get(key, LIMITS.snapshot)
@@ -33,15 +33,15 @@ export async function readSnapshot<T>(store: Store, key: string, decode: (object
   }
 }
 
-/** The snapshot under this key, its MAC verified. Throws whatever `decodeSnapshot` and the store do. */
+/** The snapshot under this key, its MAC verified. Throws as `decodeSnapshot` and the store do. */
 export function readAuthentic(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot> {
   return readSnapshot(store, key, (object) => decodeSnapshot(key, object, keys))
 }
 
-/** Of snapshots that are read side by side: bytes of their objects at the same time. One that is decoded takes twenty times its bytes. */
+/** Most bytes of snapshot objects that are read at the same time. A decoded snapshot takes twenty times the bytes of its object. */
 const BYTES_AT_ONCE = 8 * 1024 * 1024
 
-/** How many snapshots to read at the same time, where the largest has so many bytes. */
+/** How many snapshots to read at the same time, if the largest object has so many bytes. */
 export function atOnce(most: number, largest: number): number {
   return Math.max(1, Math.min(most, Math.floor(BYTES_AT_ONCE / Math.max(1, largest))))
 }
@@ -54,11 +54,16 @@ export function idOf(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 }
 
-/** To be thrown where a command is about one set, and the store has no snapshot of it. */
+/** The error for a command about one set of which the store has no snapshot. */
 export async function noSuchSet(store: Store, set: string): Promise<LifeboatError> {
   const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
-  if (sets.length === 0) return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, { hint: 'Check the destination. The first backup makes the set.' })
-  return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, { hint: `Give the set: --set ${sets[0]}, or the input set. \`lifeboat list\` shows the snapshots of each.` })
+  if (sets.length === 0)
+    return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, {
+      hint: 'Check the destination. The first backup makes the set.',
+    })
+  return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
+    hint: `Give the set: --set ${sets[0]}, or the input set. \`lifeboat list\` shows the snapshots of each.`,
+  })
 }
 
 /** The set that a snapshot lies in, by its key. */
@@ -68,20 +73,22 @@ export function setOf(key: string): string {
 
 export interface Looking {
   now: Date
-  /** Told of each snapshot that was passed over on the way to the one found: forged, damaged, of another key, or dated in the future. */
+  /** Called for each snapshot that is passed over: forged, damaged, of another key, or dated in the future. */
   onPassedOver: (error: LifeboatError) => void
 }
 
 /**
- * The snapshot chosen, its MAC verified. `latest` is the newest that is authentic and not dated in the future; an id is looked for in every set. Throws when
- * there is none, with the reason why the first candidate is none, if there are candidates.
+ * The snapshot chosen, its MAC verified. `latest` is the newest that is authentic and not dated in the future; an id is looked for in every
+ * set. Throws if there is none, with the reason why the first candidate was passed over, if there was a candidate.
  */
 export function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice, looking?: Looking): Promise<AuthenticSnapshot> {
   return withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys), looking)
 }
 
-/** The same for whoever decodes it otherwise. */
-export async function withChosen<T>(store: Store, set: string, choice: SnapshotChoice, decode: (key: string, object: Buffer) => Promise<T>, looking?: Looking): Promise<T> {
+/** Like `findSnapshot`, with another way to decode the object. */
+export async function withChosen<T>(
+  store: Store, set: string, choice: SnapshotChoice, decode: (key: string, object: Buffer) => Promise<T>, looking?: Looking,
+): Promise<T> {
   const listed = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
   const matching = listed.filter((key) => matches(idOf(key), choice))
   if (listed.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
@@ -90,14 +97,19 @@ export async function withChosen<T>(store: Store, set: string, choice: SnapshotC
   for (const key of matching.slice(ahead.length)) {
     const found = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)))
     if (found === undefined) continue
-    for (const one of ahead) looking?.onPassedOver(new LifeboatError(`${one} is passed over: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.' }))
+    for (const one of ahead)
+      looking?.onPassedOver(
+        new LifeboatError(`${one} is passed over: it is dated in the future`, {
+          hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.',
+        }),
+      )
     for (const error of damaged) looking?.onPassedOver(error)
     return found
   }
   throw damaged[0] ?? notFound(store, set, choice, listed)
 }
 
-/** Undefined for a snapshot that is gone, or that cannot be believed: why is added to `damaged`. */
+/** Undefined for a snapshot that is missing, or invalid: the reason is added to `damaged`. */
 async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>): Promise<T | undefined> {
   try {
     return await decode()
@@ -109,7 +121,7 @@ async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>):
   }
 }
 
-/** Undefined for one that is damaged, of another key, or gone. Throws when the store does not answer. */
+/** Undefined for a snapshot that is damaged, of another key, or missing. Throws if the store does not answer. */
 export function snapshotIfAuthentic(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
   return decodedOr([], () => readAuthentic(store, key, keys))
 }
@@ -123,8 +135,8 @@ export function isAhead(id: string, now: Date): boolean {
 }
 
 /**
- * When a backup that starts at `now` says it was made: after the newest snapshot there is, so that ids, which count whole seconds, sort as
- * the backups were made even when two are made within a second, or by clocks that differ a little. `skewed`: the newest is further ahead.
+ * The time of a backup that starts at `now`: after the newest snapshot, so that ids, which count whole seconds, sort in the order of the
+ * backups even if two are made within a second, or by clocks that differ a little. `skewed`: the newest is further ahead.
  */
 export function timeAfter(newest: string | undefined, now: Date): { time: Date; skewed: boolean } {
   if (newest === undefined) return { time: now, skewed: false }
@@ -141,9 +153,16 @@ function matches(id: string, choice: SnapshotChoice): boolean {
 }
 
 function notFound(store: Store, set: string, choice: SnapshotChoice, candidates: string[]): LifeboatError {
-  const what = { latest: 'no snapshot', id: `no snapshot ${choice.kind === 'id' ? choice.id : ''}`, time: `no snapshot as old as ${choice.kind === 'time' ? choice.time.toISOString() : ''}` }[choice.kind]
+  const what = {
+    latest: 'no snapshot',
+    id: `no snapshot ${choice.kind === 'id' ? choice.id : ''}`,
+    time: `no snapshot as old as ${choice.kind === 'time' ? choice.time.toISOString() : ''}`,
+  }[choice.kind]
   const oldest = candidates.at(-1)
   return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
-    hint: oldest === undefined ? '`lifeboat list` shows the sets and snapshots there are.' : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
+    hint:
+      oldest === undefined
+        ? '`lifeboat list` shows the sets and snapshots there are.'
+        : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
   })
 }

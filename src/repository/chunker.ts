@@ -3,7 +3,10 @@
  * the hash of the last bytes is zero under a mask, so an insertion moves only the cuts next to it.
  */
 export const MINIMUM_CHUNK = 512 * 1024
-/** Chunks have 1.5 MiB on average. Larger ones take more memory (a difference needs the chunk, its base and tables for both), smaller ones more time. */
+/**
+ * Chunks have 1.5 MiB on average. Larger ones take more memory (a difference needs the chunk, its base and tables for both), smaller ones
+ * more time.
+ */
 export const MAXIMUM_CHUNK = 4 * 1024 * 1024
 /** The masks take the hash's high bits, which depend on the most bytes (bit k on the last k + 1). Every cut is also an anchor. */
 const CUT_MASK = 0xfffff000 | 0
@@ -80,7 +83,10 @@ function anchorValue(buffer: Uint8Array, end: number): number {
   return value >>> 0
 }
 
-/** A fixed number of chunk buffers, in memory that threads share: whoever wants one more waits until one is given back, which bounds the memory of a whole run. */
+/**
+ * A fixed number of chunk buffers, in memory that threads share: a caller that needs one more waits until one is given back, which bounds
+ * the memory of a whole run.
+ */
 export class BufferPool {
   #free: Buffer[] = []
   #waiting: ((buffer: Buffer) => void)[] = []

@@ -2,12 +2,12 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import { splitSigned } from './signed.ts'
 
-/** Snapshots that are looked at, the bytes that are read of each at most, and the keys that are enough. */
+/** The number of snapshots that are looked at, the most bytes that are read of each, and the number of keys that is enough. */
 const LOOKED_AT = 20
 const MOST_READ = 32 * 1024 ** 2
 const ENOUGH = 4
 
-/** Fingerprints of the keys that the newest snapshots of all sets claim to be of: their first lines, for which nothing vouches. */
+/** Fingerprints of the keys that the newest snapshots of all sets claim to be of. Their first lines are not authenticated. */
 export async function claimedKeys(store: Store, snapshots?: readonly string[]): Promise<string[]> {
   const claims = new Set<string>()
   for (const key of (snapshots ?? (await snapshotKeys(store))).slice(0, LOOKED_AT)) {

@@ -6,18 +6,22 @@ import { knownDamage, SetProofs } from './set-proofs.ts'
 import type { AuthenticSnapshot } from './snapshot.ts'
 import { damageIn, objectsOf } from './wholeness.ts'
 
-/** What the proofs of a set say of its damage, in the store that is copied from and the one that is copied to. */
+/** Damage that the proofs of a set name, in the store that is copied from and in the store that is copied to. */
 export class CopiedDamage {
   readonly #from: SetProofs
   readonly #to: SetProofs
   /** In the store that is copied from. */
   readonly #damaged: ReadonlySet<string>
-  /** The same, but for what the other store has found good since. */
+  /** The same, without the objects that the other store has found good since. */
   readonly #doubtful: ReadonlySet<string>
   /** Known in the other store already, or since this copy. */
   readonly #carried: Set<string>
 
-  private constructor(from: SetProofs, to: SetProofs, { damaged, doubtful, carried }: { damaged: ReadonlySet<string>; doubtful: ReadonlySet<string>; carried: Set<string> }) {
+  private constructor(
+    from: SetProofs,
+    to: SetProofs,
+    { damaged, doubtful, carried }: { damaged: ReadonlySet<string>; doubtful: ReadonlySet<string>; carried: Set<string> },
+  ) {
     this.#from = from
     this.#to = to
     this.#damaged = damaged
@@ -28,20 +32,25 @@ export class CopiedDamage {
   static async of(from: Store, to: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void): Promise<CopiedDamage> {
     const [source, target] = [await SetProofs.list(from, keys, set, onDamaged), await SetProofs.list(to, keys, set, onDamaged)]
     const [here, there] = [await source.all(), await target.all()]
-    return new CopiedDamage(source, target, { damaged: knownDamage(here), doubtful: knownDamage([...here, ...there]), carried: knownDamage(there) })
+    return new CopiedDamage(source, target, {
+      damaged: knownDamage(here), doubtful: knownDamage([...here, ...there]), carried: knownDamage(there),
+    })
   }
 
-  /** Why a snapshot is not to be relied on in the store that is copied from, if that is known. */
+  /** Why a snapshot is unsound in the store that is copied from; undefined if nothing is known against it. */
   async whyIn(snapshot: AuthenticSnapshot): Promise<string | undefined> {
     const verdict = await this.#failure(snapshot)
     return damageIn(snapshot, this.#damaged) ?? (verdict && `it failed its last verification, at level ${verdict.level}`)
   }
 
   /**
-   * Writes what is known to the other store, once the snapshot is there: a proof that names the objects that are there as they are here. Those that
-   * differ are not known to be damaged there, and a proof that says verified is never carried. Tells whether a proof was written.
+   * Writes known damage to the other store, after the snapshot: a proof that names the damaged objects that are the same in both stores.
+   * Objects that differ are not known to be damaged there, and a proof that says verified is never copied. Returns whether a proof was
+   * written.
    */
-  async carry(snapshot: AuthenticSnapshot, transferred: ReadonlySet<string>, { from, to, now }: { from: Store; to: Store; now: Date }): Promise<boolean> {
+  async carry(
+    snapshot: AuthenticSnapshot, transferred: ReadonlySet<string>, { from, to, now }: { from: Store; to: Store; now: Date },
+  ): Promise<boolean> {
     const { id, set } = snapshot.header
     const damaged: string[] = []
     for (const [key, size] of objectsOf(snapshot)) {
@@ -49,11 +58,24 @@ export class CopiedDamage {
       if (transferred.has(key) || (await areSame(from, to, key, size))) damaged.push(key)
     }
     const verdict = await this.#failure(snapshot)
-    // One that names objects says nothing about a store that has better ones.
-    const failed = verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined))
+    // A proof that names objects says nothing about a store that has better ones.
+    const failed =
+      verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined))
     if (damaged.length === 0 && !failed) return false
-    const about = { snapshot: id, set, time: now, level: verdict?.level ?? 'list', result: failed ? 'failed' : 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null } as const
-    await proveSnapshot(to, snapshot.keys, { ...about, damaged, problems: [`said by proofs in ${from.name}, from where the snapshot was copied`] })
+    const about = {
+      snapshot: id,
+      set,
+      time: now,
+      level: verdict?.level ?? 'list',
+      result: failed ? 'failed' : 'could not verify',
+      seconds: 0,
+      bytes: 0,
+      versions: {},
+      run: null,
+    } as const
+    await proveSnapshot(to, snapshot.keys, {
+      ...about, damaged, problems: [`said by proofs in ${from.name}, from where the snapshot was copied`],
+    })
     for (const key of damaged) this.#carried.add(key)
     return true
   }

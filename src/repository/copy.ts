@@ -14,7 +14,7 @@ import { type AuthenticSnapshot, decodeSnapshot } from './snapshot.ts'
 import { chunkKeyOf, readTrash } from './trash.ts'
 import { objectsOf } from './wholeness.ts'
 
-/** Chunks on their way at the same time; with what a service's library keeps of each, some 100 MiB at most. */
+/** Chunks that are copied at the same time: with the buffers of a service's library about 100 MiB at most. */
 const AT_ONCE = 8
 
 export interface CopyOptions {
@@ -25,20 +25,22 @@ export interface CopyOptions {
   now: () => Date
   /** Milliseconds: that of the prunes of `to`. */
   grace: number
-  /** Told of trash that cannot be read, which the next prune tells as well. */
+  /** Called for trash that cannot be read; the next prune reports it as well. */
   onDamaged: (error: LifeboatError) => void
-  /** What is known to be damaged of the set, and goes along. */
+  /** Known damage of the set, which is copied too. */
   damage: CopiedDamage
-  /** Told of the bytes copied so far. */
+  /** Called with the bytes copied so far. */
   onBytes: (bytes: number) => void
 }
 
 /**
- * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, as a backup's
- * is. What can be known of a chunk without decrypting is checked: its size. Throws when a chunk is missing or damaged, and whatever a store throws.
- * `damaged`: what is known to be wrong with the snapshot, which its copy shares.
+ * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, like that of
+ * a backup. The size of a chunk is checked, which is all that can be checked without decrypting. Throws if a chunk is missing or damaged,
+ * and as the stores do. `damaged`: why the snapshot is unsound, and so its copy.
  */
-export async function copySnapshot(key: string, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }: CopyOptions): Promise<{ bytes: number; chunks: number; damaged: string | undefined }> {
+export async function copySnapshot(
+  key: string, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }: CopyOptions,
+): Promise<{ bytes: number; chunks: number; damaged: string | undefined }> {
   const began = now()
   const object = await from.get(key, LIMITS.snapshot)
   const snapshot = await decodeSnapshot(key, object, keys).catch((error: unknown) => {
@@ -59,23 +61,31 @@ export async function copySnapshot(key: string, { from, to, keys, signal, now, g
   signal.throwIfAborted()
   await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (!(await holds(to, key, object))) {
-    // Before the snapshot, so that one that is pinned is never there without its pin.
+    // Before the snapshot, so that a pinned snapshot never exists without its pin.
     await copyLabels(snapshot, from, to)
     await to.put(key, object)
     bytes += object.length
   }
-  // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none deletes them.
-  if (lacking.size > 0 && !to.groups) await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
+  // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none
+  // deletes them.
+  if (lacking.size > 0 && !to.groups)
+    await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
   const carried = await damage.carry(snapshot, lacking, { from, to, now: now() })
   if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
   return { bytes, chunks: lacking.size, damaged: await damage.whyIn(snapshot) }
 }
 
-/** The chunks that a store does not have as they are wanted, or will not have for as long as a new snapshot needs them. */
-async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string, number>, { now, grace, onDamaged }: { now: Date } & Pick<CopyOptions, 'grace' | 'onDamaged'>): Promise<Set<string>> {
+/** The chunks that a store lacks, has in another size, or will not have for as long as a new snapshot needs them. */
+async function lackingIn(
+  store: Store,
+  keys: Keys,
+  expected: ReadonlyMap<string, number>,
+  { now, grace, onDamaged }: { now: Date } & Pick<CopyOptions, 'grace' | 'onDamaged'>,
+): Promise<Set<string>> {
   const until = store.groups?.neededUntil()
   if (!until) {
-    // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be due.
+    // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be
+    // due.
     for (const { key, chunks, times } of await readTrash(store, keys, onDamaged)) {
       const due = times.some((made) => now.getTime() - made.getTime() >= grace / 2)
       const needed = due ? chunks.map(chunkKeyOf).filter((chunk) => expected.has(chunk)) : []
@@ -84,15 +94,21 @@ async function lackingIn(store: Store, keys: Keys, expected: ReadonlyMap<string,
     return new Set((await new Presence(store, expected).wrong()).keys())
   }
   const lacking = new Set(expected.keys())
-  for await (const { key, size, expires } of store.list('chunks/')) if (expected.get(key) === size && (!expires || expires >= until)) lacking.delete(key)
+  for await (const { key, size, expires } of store.list('chunks/'))
+    if (expected.get(key) === size && (!expires || expires >= until)) lacking.delete(key)
   return lacking
 }
 
-/** A prune that has begun may delete these at any moment, and what is put in their place with them, for a copy has the names of the original. */
+/**
+ * A prune that has begun may delete these at any moment, and also what is put in their place, because a copy has the names of the original.
+ */
 function aboutToGo(chunks: readonly string[], trash: string, store: Store): LifeboatError {
-  return new LifeboatError(`${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`, {
-    hint: 'Prune that store first, once the grace is over, and copy again: then they are put again.',
-  })
+  return new LifeboatError(
+    `${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`,
+    {
+      hint: 'Prune that store first, once the grace is over, and copy again: the chunks are then put again.',
+    },
+  )
 }
 
 async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> {
@@ -107,14 +123,16 @@ async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> 
   return bytes
 }
 
-/** Whether the store has this very object; another one under the same name was not made by this backup. */
+/** Whether the store has exactly this object; another one under the same name was not made by this backup. */
 async function holds(store: Store, key: string, object: Buffer): Promise<boolean> {
   if (!(await isThere(store, key))) return false
   if (await readSnapshot(store, key, (there) => object.equals(there))) return true
-  throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, { hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.' })
+  throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, {
+    hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.',
+  })
 }
 
-/** Pins and tags; those given in the other store, to a snapshot that was there once, stay. */
+/** Copies pins and tags; those that the other store has for the snapshot stay. */
 async function copyLabels({ header: { set, id } }: AuthenticSnapshot, from: Store, to: Store): Promise<void> {
   const key = labelsKey(set, id)
   if (!(await isThere(to, key)) && (await isThere(from, key))) await to.put(key, await from.get(key, LIMITS.labels))

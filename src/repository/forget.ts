@@ -4,8 +4,9 @@ import { proofKeys } from './proofs.ts'
 import { snapshotKey } from './snapshot.ts'
 
 /**
- * Deletes a snapshot with its proofs and labels. Its chunks stay, for other snapshots may need them, until a prune finds that none does. A proof without
- * a snapshot would say that the snapshot was lost, so proofs are deleted first, and once more afterwards, for a verification may just have ended.
+ * Deletes a snapshot with its proofs and labels. Its chunks stay until a prune finds that no other snapshot needs them. A proof without a
+ * snapshot would say that the snapshot was lost, so proofs are deleted first, and once more afterwards, because a verification may just
+ * have ended.
  */
 export async function forgetSnapshot(store: Store, set: string, id: string): Promise<void> {
   const deleteProofs = async (): Promise<void> => {
@@ -14,6 +15,6 @@ export async function forgetSnapshot(store: Store, set: string, id: string): Pro
   await deleteProofs()
   await store.delete(snapshotKey(set, id))
   await deleteProofs()
-  // The pin goes last, so that nothing is ever without its pin that is still there.
+  // The pin is deleted last, so that the snapshot never exists without its pin.
   await store.delete(labelsKey(set, id))
 }

@@ -9,34 +9,34 @@ import { missingSnapshots } from './references.ts'
 import { SetProofs } from './set-proofs.ts'
 import { newestGood, type Unsound } from './wholeness.ts'
 
-/** How new what a set has is. Times are ISO 8601. */
+/** How old the newest snapshots and proofs of a set are. Times are ISO 8601. */
 export interface Freshness {
   set: string
   /** The newest snapshot there is, verified or not. */
   newest: string | undefined
-  /** The newest snapshot that can be relied on: its signature holds, the last proof of it says verified, and it is whole. */
+  /** The newest good snapshot: its signature is valid, its last proof says verified, and it is whole. */
   verified: { snapshot: string; time: string; level: Verdict['level']; partial?: true } | undefined
   /** Newer snapshots that are damaged, newest first. */
   unsound: Unsound[]
   /** Ids of snapshots that proofs name and that the store does not have. */
   missing: string[]
-  /** Why the newest snapshot cannot be read, where that is no damage: it is of another key. */
+  /** Why the newest snapshot cannot be read, if it is not damaged: it is of another key. */
   unreadable?: string
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
   proof: { snapshot: string; time: string; level: Verdict['level'] } | undefined
 }
 
 export interface FreshnessOptions {
-  /** Of the proof looked for. */
+  /** The lowest level that counts. */
   level: Verdict['level']
   now: Date
-  /** Told of proofs that are ignored, and of snapshots dated in the future, which do not count. */
+  /** Called for proofs that are ignored, and for snapshots dated in the future, which do not count. */
   onDamaged: (error: LifeboatError) => void
 }
 
 /**
- * Of each set there is, or of the one asked for. Newest first, only as many objects are read as it takes to find both;
- * of the snapshot found, and of the newest, every chunk object is looked for in the store.
+ * For each set, or for the given one. Reads objects from the newest on, and no more than it takes to find both. Checks that every chunk
+ * object of the snapshot found, and of the newest, is in the store.
  */
 export async function freshnessOf(store: Store, keys: Keys, set: string | undefined, options: FreshnessOptions): Promise<Freshness[]> {
   const listed = await snapshotKeys(store, set)
@@ -50,16 +50,30 @@ export async function freshnessOf(store: Store, keys: Keys, set: string | undefi
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
 }
 
-async function ofSet(store: Store, keys: Keys, set: string, listed: readonly string[], { level, now, onDamaged }: FreshnessOptions): Promise<Omit<Freshness, 'missing'>> {
+async function ofSet(
+  store: Store, keys: Keys, set: string, listed: readonly string[], { level, now, onDamaged }: FreshnessOptions,
+): Promise<Omit<Freshness, 'missing'>> {
   const snapshots = listed.filter((key) => !isAhead(idOf(key), now))
-  for (const key of listed.slice(0, listed.length - snapshots.length)) onDamaged(new LifeboatError(`${key} does not count: it is dated in the future`, { hint: 'Someone without the key put it there, or the clock of a machine is wrong. Once that is settled, delete it: `lifeboat forget ID`.' }))
+  for (const key of listed.slice(0, listed.length - snapshots.length))
+    onDamaged(
+      new LifeboatError(`${key} does not count: it is dated in the future`, {
+        hint:
+          'Someone without the key put it there, or the clock of a machine is wrong. ' +
+          'Once that is settled, delete it: `lifeboat forget ID`.',
+      }),
+    )
   const proofs = await SetProofs.list(store, keys, set, onDamaged)
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
   const proof = await proofs.newest((one) => one.result === 'verified' && isAtLeast(one.level, level))
   return {
     set,
     newest: snapshots[0] && idOf(snapshots[0]),
-    verified: good && { snapshot: good.snapshot.header.id, time: good.snapshot.header.time, level: good.verdict!.level, ...(good.snapshot.header.partial && { partial: true }) },
+    verified: good && {
+      snapshot: good.snapshot.header.id,
+      time: good.snapshot.header.time,
+      level: good.verdict!.level,
+      ...(good.snapshot.header.partial && { partial: true }),
+    },
     unsound,
     ...(other !== undefined && { unreadable: other }),
     proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },

@@ -8,27 +8,27 @@ import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
 import { readTrash, type Trash, TrashWriter } from './trash.ts'
 
+/** A number of chunk objects, and their bytes as stored. */
 export interface Amount {
   objects: number
-  /** As stored. */
   bytes: number
 }
 
-/** What became of the chunks that no snapshot lists; with `dryRun`, what would have. */
+/** Unreferenced chunks: how many were found, and what was done with them; with `dryRun`, what would be done. */
 export interface Garbage {
-  /** Needed by no snapshot that stays: written down now, to be deleted by a later prune. */
+  /** Unreferenced from now on: written to trash, to be deleted by a later prune. */
   trashed: Amount
-  /** Written down before, or too young to be told from what a running backup puts: left for a later prune. */
+  /** In trash already, or so young that a running backup may have put them: left for a later prune. */
   waiting: Amount
   deleted: Amount
-  /** Why nothing was done about chunks: snapshots that cannot be read. */
+  /** Snapshots that cannot be read. If there is one, no chunk is touched. */
   obstacles: string[]
 }
 
 export interface GarbageOptions {
   /** Milliseconds. */
   grace: number
-  /** When trash is written down. */
+  /** The clock for the names of trash. */
   now: () => Date
   dryRun: boolean
   signal: AbortSignal
@@ -42,29 +42,38 @@ export interface GarbageOptions {
 /** Fewer chunks than this are listed with one request by most stores; more are listed by their first two digits, side by side. */
 const PAGE = 1000
 
-/** Of a trash object from further in the future than this, no age can be told. */
+/** Milliseconds. Trash that is dated further in the future has no age that could be trusted. */
 const TOLERATED_SKEW = 3600 * 1000
 
 /**
- * Deletes the snapshots `going` (by key), and unreferenced chunks (docs/format.md, section 6), in an order that leaves every other snapshot whole
- * wherever it ends, so that it can be run again. Nothing is written before the end, so that a full disk can be pruned:
+ * Deletes the snapshots `going` (by key), and unreferenced chunks (docs/format.md, section 6), in an order that leaves every other snapshot
+ * whole wherever it ends, so that it can be run again. Nothing is written before the end, so that a full disk can be pruned:
  *
  * 1. The references were read before (`references`, those of the snapshots that are going included), and the trash after them.
- * 2. Chunks are deleted that are in trash older than the grace, and that no snapshot lists, not even one that is going now; then that trash.
+ * 2. Chunks are deleted that are in trash older than the grace, and that no snapshot lists, not even one that is going now; then that
+ *    trash.
  * 3. The snapshots that are going are deleted, their proofs before them.
  * 4. Chunks that no snapshot lists any more are written to new trash.
  *
- * No running backup needs a chunk that is deleted, because of two rules of writers: they do not build on chunks in the trash (known.ts), and after a
- * long run they look again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only garbage.
+ * No running backup needs a chunk that is deleted, because of two rules of writers: they do not build on chunks in the trash (known.ts),
+ * and after a long run they look again before the snapshot is put (last-look.ts). Throws what the store throws; what stays then is only
+ * garbage.
  */
-export async function collectGarbage(store: Store, keys: Keys, references: References, going: ReadonlySet<string>, options: GarbageOptions): Promise<Garbage> {
+export async function collectGarbage(
+  store: Store, keys: Keys, references: References, going: ReadonlySet<string>, options: GarbageOptions,
+): Promise<Garbage> {
   const { dryRun, parallel, signal } = options
   const deleteAll = (keys: readonly string[]) =>
     inParallel(keys, parallel, (key) => {
       signal.throwIfAborted()
       return store.delete(key)
     })
-  const garbage: Garbage = { trashed: tally(), waiting: tally(), deleted: tally(), obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`) }
+  const garbage: Garbage = {
+    trashed: none(),
+    waiting: none(),
+    deleted: none(),
+    obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`),
+  }
   const readable = garbage.obstacles.length === 0
   const trash = readable ? sorted(await readTrash(store, keys, options.onDamaged), references, options) : undefined
   const unneeded = new TrashWriter(store, keys, options.now)
@@ -73,7 +82,7 @@ export async function collectGarbage(store: Store, keys: Keys, references: Refer
   if (trash) await deleteAll(trash.done)
   if (going.size + references.missing.length > 0) await options.beforeGoing?.([...going, ...references.missing])
   const proofs = going.size > 0 ? await proofKeys(store) : new Map<string, string[]>()
-  // The oldest first: wherever this ends, the newest are there. A proof without a snapshot would say that the snapshot was lost.
+  // The oldest first: if this is interrupted, the newest are still there. A proof without a snapshot would say that the snapshot was lost.
   for (const key of [...going].toSorted()) {
     refuseLate(references.asOf, options)
     await deleteAll((proofs.get(idOf(key)) ?? []).filter((proof) => proof.startsWith(`proofs/${setOf(key)}/`)))
@@ -84,10 +93,15 @@ export async function collectGarbage(store: Store, keys: Keys, references: Refer
   return garbage
 }
 
-/** Other prunes may have written its chunks to trash since this one began, and these are to stay for half of the grace at least after the snapshot has gone, for a restore that is reading it, or for someone who wants it back. */
+/**
+ * Since this prune began, others may have written chunks of these snapshots to trash. They must stay for half of the grace after their
+ * snapshot has gone, because a restore may be reading it.
+ */
 function refuseLate(began: Date, { grace, now }: GarbageOptions): void {
   if (now().getTime() - began.getTime() < grace / 2) return
-  throw new LifeboatError('this prune has been running for more than half of the grace, so it deletes no snapshots any more', { hint: 'Run it again, with a longer grace if it takes that long.' })
+  throw new LifeboatError('this prune has been running for more than half of the grace, so it deletes no snapshots any more', {
+    hint: 'Run it again, with a longer grace if it takes that long.',
+  })
 }
 
 type State = 'expired' | 'dropped' | 'pending'
@@ -100,8 +114,8 @@ interface SortedTrash {
 }
 
 /**
- * What is old enough is expired. What lists a chunk that is in use again, or will be for one prune more, is dropped, and the rest of it written
- * down again, so that chunks stay for the whole grace after the last snapshot that listed them has gone.
+ * Trash that is old enough is expired. Trash that names a referenced chunk is dropped, and its other chunks are written to new trash, so
+ * that chunks stay for the whole grace after the last snapshot that listed them has gone.
  */
 function sorted(trash: readonly Trash[], references: References, { grace }: GarbageOptions): SortedTrash {
   const time = references.asOf.getTime()
@@ -112,16 +126,29 @@ function sorted(trash: readonly Trash[], references: References, { grace }: Garb
   }
   const bySafety: Record<State, Trash[]> = { expired: [], dropped: [], pending: [], ...Object.groupBy(trash, stateOf) }
   const states = new Map<string, State>()
-  // What is in several of them is in the one that has to wait longest.
-  for (const state of ['expired', 'dropped', 'pending'] as const) for (const { chunks } of bySafety[state]) for (const chunk of chunks) states.set(chunk, state)
+  // A chunk in several trash objects has the state that waits longest.
+  for (const state of ['expired', 'dropped', 'pending'] as const)
+    for (const { chunks } of bySafety[state]) for (const chunk of chunks) states.set(chunk, state)
   return { states, done: [...bySafety.expired, ...bySafety.dropped].map(({ key }) => key) }
 }
 
-/** Lists all chunks; of those that no snapshot which stays lists, notes the ones that are new, and deletes the ones that have been trash for long. */
-async function sweep(store: Store, references: References, going: ReadonlySet<string>, states: ReadonlyMap<string, State>, unneeded: TrashWriter, garbage: Garbage, options: GarbageOptions): Promise<void> {
+/**
+ * Lists all chunks. Of the unreferenced ones, deletes those that have been in trash for the whole grace, and notes the others for new
+ * trash.
+ */
+async function sweep(
+  store: Store,
+  references: References,
+  going: ReadonlySet<string>,
+  states: ReadonlyMap<string, State>,
+  unneeded: TrashWriter,
+  garbage: Garbage,
+  options: GarbageOptions,
+): Promise<void> {
   const { parallel, signal, grace, dryRun } = options
   const needed = references.without(going)
-  const prefixes = references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`)
+  const prefixes =
+    references.size < PAGE ? ['chunks/'] : Array.from({ length: 256 }, (_, byte) => `chunks/${byte.toString(16).padStart(2, '0')}/`)
   await inParallel(prefixes, parallel, async (prefix) => {
     signal.throwIfAborted()
     const expired: string[] = []
@@ -129,7 +156,7 @@ async function sweep(store: Store, references: References, going: ReadonlySet<st
       const chunk = key.slice('chunks/aa/'.length)
       if (needed(chunk) || !/^[0-9a-f]{64}-[0-9a-f]{8}$/.test(chunk)) continue
       const state = references.has(chunk) ? undefined : states.get(chunk)
-      // Of a running backup, or of a copy that has put it once more.
+      // It may be of a running backup, or of a copy that put it again.
       const young = !references.has(chunk) && references.asOf.getTime() - modified.getTime() < grace
       if (state === 'pending' || young) {
         count(garbage.waiting, size)
@@ -145,17 +172,22 @@ async function sweep(store: Store, references: References, going: ReadonlySet<st
   })
 }
 
-function tally(): Amount {
+function none(): Amount {
   return { objects: 0, bytes: 0 }
 }
 
-function count(tally: Amount, size: number): void {
-  tally.objects++
-  tally.bytes += size
+function count(amount: Amount, size: number): void {
+  amount.objects++
+  amount.bytes += size
 }
 
-/** Proofs and labels whose snapshot is gone. Young ones stay, for a listing may not show their snapshot yet, but for those of snapshots that are deleted now, or that the user knows to be missing. */
-async function leftovers(store: Store, references: References, going: ReadonlySet<string>, { grace, parallel }: GarbageOptions): Promise<string[]> {
+/**
+ * Proofs and labels whose snapshot is gone. Young ones stay, because a listing may not show their snapshot yet, unless their snapshot is
+ * deleted now or the user knows that it is missing.
+ */
+async function leftovers(
+  store: Store, references: References, going: ReadonlySet<string>, { grace, parallel }: GarbageOptions,
+): Promise<string[]> {
   const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
   const gone = new Set([...going, ...references.missing])
   const candidates: { key: string; snapshot: string }[] = []

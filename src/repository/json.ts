@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 
 /**
- * The value of JSON text that is written exactly as `JSON.stringify` writes it; undefined for any other, which every schema refuses. So there is one text for
- * a value: a member that occurs twice, white space or bytes that are not UTF-8 are refused. For authenticated or small texts: what it takes grows with the
- * number of values. The parser's message is not passed on, for it quotes the text.
+ * The value of JSON text that is written exactly as `JSON.stringify` writes it; undefined for any other, which every schema refuses. So
+ * there is one text for a value: a member that occurs twice, white space or bytes that are not UTF-8 are refused. For authenticated or
+ * small texts: time and memory grow with the number of values. The parser's message is not passed on, because it quotes the text.
  */
 export function parsedJson(bytes: Uint8Array): unknown {
   if (!isUtf8(bytes)) return undefined
@@ -16,7 +16,9 @@ export function parsedJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** Where the text of a value ends that `JSON.stringify` would write at `at`; NaN where there is another. A second text of a large value is never made. */
+/**
+ * The end of a value's text that starts at `at`; NaN if `JSON.stringify` would write another text. Makes no second text of a large value.
+ */
 function endOf(value: unknown, text: string, at: number): number {
   if (Array.isArray(value)) {
     let end = after('[', text, at)

@@ -21,12 +21,12 @@ export interface KeyFile {
   modified: Date
 }
 
-/** The fingerprint that a key file is named after; undefined for what is not named like one. */
+/** The fingerprint in the name of a key file; undefined for other names. */
 function fingerprintIn(key: string): string | undefined {
   return /^keys\/([0-9a-f]{16})(-[0-9a-f]{8})?\.age$/.exec(key)?.[1]
 }
 
-/** In the order of their names; those of one identity stand together. */
+/** In the order of their names, so that those of one identity follow each other. */
 export async function keyFiles(store: Store): Promise<KeyFile[]> {
   const found: KeyFile[] = []
   for await (const { key, modified } of store.list('keys/')) {
@@ -39,11 +39,13 @@ export async function keyFiles(store: Store): Promise<KeyFile[]> {
 export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: () => Promise<Buffer | undefined> }
 
 /**
- * What a passphrase is to be tried on, before anything is known of the keys: last where anyone can add files, which may have many of one name.
- * `onTooMany` is told how many key files there are, where not all are tried.
+ * The key files that a passphrase is tried on, before anything is known of the keys: stores to which anyone can add files come last,
+ * because they may have many files of one name. `onTooMany` gets the number of key files, if not all are tried.
  */
 export async function* keyFileCandidates(store: Store, onTooMany: (all: number) => void): AsyncGenerator<KeyFileCandidate, void, void> {
-  const found = await inEach(store, async (one) => (one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await keyFiles(one) }))
+  const found = await inEach(store, async (one) =>
+    one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await keyFiles(one) },
+  )
   const all = oldestOfEach(found.flatMap(({ files = [] }) => files))
   const tried = await triedKeyFiles(store, all)
   if (tried.length < all.length) onTooMany(all.length)
@@ -51,19 +53,23 @@ export async function* keyFileCandidates(store: Store, onTooMany: (all: number) 
     const holders = found.flatMap(({ one, files }) => (files?.some((file) => file.key === key) ? [one] : []))
     yield { key, fingerprint, read: () => readFromAny(holders, key) }
   }
-  // Of several stores, one that fails is given up where the backup begins to write.
-  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> => (store instanceof SeveralStores ? read().catch(() => undefined) : read())
+  // A backup gives up a destination that fails when it begins to write.
+  const reading = (read: () => Promise<Buffer | undefined>) => (): Promise<Buffer | undefined> =>
+    store instanceof SeveralStores ? read().catch(() => undefined) : read()
   for (const { candidates } of found) {
     for await (const { key, read } of candidates ?? []) {
       const fingerprint = fingerprintIn(key)
-      // Of a group that is not signed the store itself says so, once for all.
+      // The store itself reports a group that is not signed.
       const triable = reading(async () => read().then((bytes) => (bytes && whyNotTried(bytes) === undefined ? bytes : undefined)))
       if (fingerprint !== undefined) yield { key, fingerprint, read: triable }
     }
   }
 }
 
-/** The first of these stores that gives the file counts. Where none does, why the first did not is thrown: without the file another identity might be taken. */
+/**
+ * The file from the first store that gives it. Throws the failure of the first if none does: without the file another identity might be
+ * taken.
+ */
 async function readFromAny(holders: readonly Store[], key: string): Promise<Buffer> {
   const failures: unknown[] = []
   for (const one of holders) {
@@ -83,8 +89,8 @@ function oldestOfEach(files: readonly KeyFile[]): KeyFile[] {
 }
 
 /**
- * Those of a store's key files that are tried, in the order of their names. Where there are too many: first those of the keys that the newest snapshots
- * claim, then the oldest, for what someone else put there came later, unless they could set its time.
+ * Those of a store's key files that are tried, in the order of their names. If there are too many: first those of the keys that the newest
+ * snapshots claim, then the oldest, because files of an attacker are newer, unless the attacker can set their times.
  */
 export async function triedKeyFiles(store: Store, files: readonly KeyFile[]): Promise<KeyFile[]> {
   if (files.length <= MOST_TRIED) return [...files]
@@ -94,8 +100,10 @@ export async function triedKeyFiles(store: Store, files: readonly KeyFile[]): Pr
   return files.filter((file) => chosen.includes(file))
 }
 
-/** Puts the identity under a passphrase; with `further`, beside the files that it has. Gives the key of the file. */
-export async function putKeyFile(store: Store, fingerprint: string, identity: string, passphrase: string, further: boolean): Promise<string> {
+/** Puts the identity under a passphrase; with `further`, beside the files that it has. Returns the key of the file. */
+export async function putKeyFile(
+  store: Store, fingerprint: string, identity: string, passphrase: string, further: boolean,
+): Promise<string> {
   const encrypter = new Encrypter()
   encrypter.addRecipient(passphraseRecipient(passphrase, SCRYPT_WORK_FACTOR))
   const key = `keys/${fingerprint}${further ? `-${randomBytes(4).toString('hex')}` : ''}.age`
@@ -103,7 +111,7 @@ export async function putKeyFile(store: Store, fingerprint: string, identity: st
   return key
 }
 
-/** Why a key file is not worth trying: it is none, or it would take too much work. Undefined where it is. */
+/** Why a key file is not tried: it is malformed, or would take too much work. Undefined if it is tried. */
 export function whyNotTried(bytes: Buffer): string | undefined {
   const [, work] = /^age-encryption\.org\/v1\n-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n/.exec(bytes.toString('latin1', 0, 100)) ?? []
   if (work === undefined) return 'it is not an age file under a passphrase'
@@ -127,14 +135,15 @@ export async function copyKeyFiles(from: Store, to: Store, fingerprints: Readonl
   await addKeyFiles(to, await readKeyFiles(from, ({ fingerprint }) => fingerprints.has(fingerprint)))
 }
 
-/** What is in those of a store's key files that are wanted. */
+/** The wanted key files of a store, by key. */
 export async function readKeyFiles(store: Store, wanted: (file: KeyFile) => boolean): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const { key } of await triedKeyFiles(store, (await keyFiles(store)).filter(wanted))) files.set(key, await store.get(key, LIMITS.keyFile))
+  for (const { key } of await triedKeyFiles(store, (await keyFiles(store)).filter(wanted)))
+    files.set(key, await store.get(key, LIMITS.keyFile))
   return files
 }
 
-/** Puts those of the key files that a store lacks; all of them where they are to lie in a group of their own. */
+/** Puts the key files that a store lacks; all of them if each group of objects has its own. */
 export async function addKeyFiles(store: Store, files: ReadonlyMap<string, Buffer>): Promise<void> {
   const there = new Set(store.groups ? [] : (await keyFiles(store)).map(({ key }) => key))
   for (const [key, bytes] of files) if (!there.has(key)) await store.put(key, bytes)

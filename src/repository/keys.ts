@@ -12,7 +12,7 @@ import { authenticatorOf } from './signed.ts'
 /** Kinds of signed objects. The MAC key of each is its own, so that no object can be taken for one of another kind. */
 export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts' | 'runs' | 'verdict'
 
-/** What a run can do with a store: always write and deduplicate, and read where it holds an identity. */
+/** Keys of a run: it can always write and deduplicate, and it can read if they hold an identity. */
 export interface Keys {
   /** First 16 hex digits of SHA-256(own recipient). */
   readonly fingerprint: string
@@ -23,7 +23,7 @@ export interface Keys {
   /** HMAC-SHA-256 keys: of chunk ids, and of each kind of signed object. */
   readonly idKey: Buffer
   readonly macKeys: Readonly<Record<MacKind, Buffer>>
-  /** What snapshots call the extra recipients (docs/format.md), in ascending order; keyed, so that they tell an observer nothing. */
+  /** Tags of the extra recipients in snapshots (docs/format.md), in ascending order; keyed, so that they tell an observer nothing. */
   readonly recipientTags: readonly string[]
   /** 256 words of the rolling hash; secret, so that cut points tell an observer nothing. */
   readonly gear: Int32Array
@@ -39,7 +39,7 @@ export type EncryptionKey =
 export const MINIMUM_PASSPHRASE = 16
 const KEY_FORMS = 'an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…)'
 
-/** Tells the three forms of `encryption-key` apart (docs/keys.md). Comment lines, as age-keygen writes them, are ignored. */
+/** Tells the three forms of `encryption-key` apart. Comment lines, as age-keygen writes them, are ignored. */
 export function parseEncryptionKey(text: string): EncryptionKey {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
   const only = lines.length === 1 ? lines[0]! : ''
@@ -56,7 +56,10 @@ export function parseEncryptionKey(text: string): EncryptionKey {
     throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`)
   }
   if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
-    throw wrongKey('the encryption key looks like the name of a file; the text in it is wanted', 'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.')
+    throw wrongKey(
+      'the encryption key looks like the name of a file; the text in it is wanted',
+      'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.',
+    )
   }
   const passphrase = text.replace(/[\r\n]+$/, '')
   const { length } = Array.from(passphrase)
@@ -85,8 +88,11 @@ export function checkRecipient(recipient: string): string {
     new Encrypter().addRecipient(recipient)
     return recipient
   } catch {
-    // Without the cause, which quotes what it was given; what does not begin as a recipient may be a secret in the wrong place.
-    throw wrongKey(`${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`, 'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.')
+    // Without the cause, which quotes the value: a value that does not begin like a recipient may be a secret in the wrong place.
+    throw wrongKey(
+      `${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`,
+      'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.',
+    )
   }
 }
 
@@ -118,7 +124,9 @@ export async function openKeys(
   const key = parseEncryptionKey(encryptionKey)
   const extra = (options.recipients ?? []).map(checkRecipient)
   if (key.kind === 'write') return admitted(deriveKeys(key.recipient, key.writeSecret, extra), undefined, options)
-  const keysOf = async (identity: string): Promise<Keys> => ({ ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity })
+  const keysOf = async (identity: string): Promise<Keys> => ({
+    ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity,
+  })
   const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options)
   const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) }
   return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options)
@@ -136,7 +144,10 @@ async function recipientOf(identity: string): Promise<string> {
     return await identityToRecipient(identity)
   } catch {
     // Without the cause: it quotes the identity.
-    throw wrongKey('the encryption key looks like an age identity but is damaged', 'Copy the whole AGE-SECRET-KEY-… line; its checksum does not match.')
+    throw wrongKey(
+      'the encryption key looks like an age identity but is damaged',
+      'Copy the whole AGE-SECRET-KEY-… line; its checksum does not match.',
+    )
   }
 }
 
@@ -152,7 +163,11 @@ const postQuantum = (recipient: string): boolean => recipient.startsWith('age1pq
 function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Keys {
   const mixed = extra.find((other) => postQuantum(other) !== postQuantum(recipient))
   if (mixed !== undefined) {
-    throw wrongKey(`the recipient ${mixed.slice(0, 24)}… ${postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'}`, 'What is sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.')
+    const differs = postQuantum(mixed) ? 'is post-quantum and the encryption key is not' : 'is not post-quantum, as the encryption key is'
+    throw wrongKey(
+      `the recipient ${mixed.slice(0, 24)}… ${differs}`,
+      'Data sealed to both is no safer than the weaker one, so age does not mix them: use keys of one kind.',
+    )
   }
   const table = derive(writeSecret, 'gear table', 1024)
   const tagKey = derive(writeSecret, 'recipient tag', 32)
@@ -163,7 +178,15 @@ function deriveKeys(recipient: string, writeSecret: Buffer, extra: string[]): Ke
     recipients,
     recipientTags: recipients.slice(1).map((one) => createHmac('sha256', tagKey).update(one).digest('hex').slice(0, 16)).toSorted(),
     idKey: derive(writeSecret, 'chunk id', 32),
-    macKeys: { snapshot: macKey('snapshot'), labels: macKey('labels'), proof: macKey('proof'), trash: macKey('trash'), parts: macKey('parts'), runs: macKey('runs'), verdict: macKey('verdict') },
+    macKeys: {
+      snapshot: macKey('snapshot'),
+      labels: macKey('labels'),
+      proof: macKey('proof'),
+      trash: macKey('trash'),
+      parts: macKey('parts'),
+      runs: macKey('runs'),
+      verdict: macKey('verdict'),
+    },
     gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
     others: [],
   }
@@ -174,12 +197,15 @@ export function fingerprintOf(recipient: string): string {
 }
 
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
-async function unwrapIdentities(passphrase: string, store: Store, { create, onDamaged = ignore }: { create: boolean; onDamaged?: OnDamaged }): Promise<[string, ...string[]]> {
+async function unwrapIdentities(
+  passphrase: string, store: Store, { create, onDamaged = ignore }: { create: boolean; onDamaged?: OnDamaged },
+): Promise<[string, ...string[]]> {
   const identities = new Map<string, string>()
   let [found, tried, all] = [0, 0, 0]
   const onTooMany = (there: number): void => {
     all = there
-    onDamaged(new LifeboatError(`${store.name} has ${all} key files; only ${MOST_TRIED} are tried: those of the keys that the newest snapshots claim, then the oldest`, { hint: TOO_MANY }))
+    const which = 'those of the keys that the newest snapshots claim, then the oldest'
+    onDamaged(new LifeboatError(`${store.name} has ${all} key files; only ${MOST_TRIED} are tried: ${which}`, { hint: TOO_MANY }))
   }
   for await (const { key, fingerprint, read } of keyFileCandidates(store, onTooMany)) {
     found++
@@ -197,17 +223,23 @@ async function unwrapIdentities(passphrase: string, store: Store, { create, onDa
   if (found === 0) {
     await refuseWhereSnapshotsAre(store)
     if (create) return wrapNewIdentity(passphrase, store)
-    throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it`, { hint: 'Check the destination; a store written with an age identity needs that identity.' })
+    throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it`, {
+      hint: 'Check the destination; a store written with an age identity needs that identity.',
+    })
   }
   const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`
   throw new LifeboatError(`the passphrase does not open ${store.name} (${count} tried)`, {
-    hint: `Check the passphrase for a missing character or a trailing space.${all > 0 ? ` Or its key file is not among those tried. ${TOO_MANY}` : ''}`,
+    hint: all > 0 ? `${CHECK_PASSPHRASE} Or its key file is not among those tried. ${TOO_MANY}` : CHECK_PASSPHRASE,
   })
 }
 
+const CHECK_PASSPHRASE = 'Check the passphrase for a missing character or a trailing space.'
 const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.'
 
-/** A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could not be read. */
+/**
+ * A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could
+ * not be read.
+ */
 async function refuseWhereSnapshotsAre(store: Store): Promise<void> {
   // In artifacts each snapshot comes with the key file that it needs.
   const found = await inEach(store, async (one) => {
@@ -218,26 +250,39 @@ async function refuseWhereSnapshotsAre(store: Store): Promise<void> {
   if (!locked) return
   const { one, snapshots, claims } = locked
   const named = `${snapshots.slice(0, 3).join(', ')}${snapshots.length > 3 ? ` and ${snapshots.length - 3} more` : ''}`
+  const files = claims.length === 0 ? 'keys/<fingerprint>.age' : claims.map((claim) => `keys/${claim}.age`).join(', ')
   const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`
-  throw new LifeboatError(`${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. The newest ${claimed}: ${named}`, {
-    hint:
-      `Put ${claims.length === 0 ? 'keys/<fingerprint>.age' : claims.map((claim) => `keys/${claim}.age`).join(', ')} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
-      'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. Nothing was changed.',
-  })
+  throw new LifeboatError(
+    `${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. ` +
+      `The newest ${claimed}: ${named}`,
+    {
+      hint:
+        `Put ${files} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
+        'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. ' +
+        'Nothing was changed.',
+    },
+  )
 }
 
 type OnDamaged = (error: LifeboatError) => void
 
 function ignore(): void {}
 
-/** The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named after, is handed to `onDamaged`. */
-export async function unwrapIdentity(store: Store, file: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, onDamaged: OnDamaged = ignore): Promise<string | undefined> {
+/**
+ * The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named
+ * after, is handed to `onDamaged`.
+ */
+export async function unwrapIdentity(
+  store: Store, file: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, onDamaged: OnDamaged = ignore,
+): Promise<string | undefined> {
   const bytes = await readTriable(file.key, store, () => store.get(file.key, LIMITS.keyFile), onDamaged)
   return bytes && identityIn(bytes, file, passphrase, store, onDamaged)
 }
 
 /** Undefined for a file that is not worth the work of trying it. */
-async function readTriable(key: string, store: Store, read: () => Promise<Buffer | undefined>, onDamaged: OnDamaged): Promise<Buffer | undefined> {
+async function readTriable(
+  key: string, store: Store, read: () => Promise<Buffer | undefined>, onDamaged: OnDamaged,
+): Promise<Buffer | undefined> {
   let [bytes, problem]: [Buffer | undefined, string | undefined] = [undefined, undefined]
   try {
     bytes = await read()
@@ -250,7 +295,9 @@ async function readTriable(key: string, store: Store, read: () => Promise<Buffer
   return problem === undefined ? bytes : undefined
 }
 
-async function identityIn(bytes: Buffer, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, store: Store, onDamaged: OnDamaged): Promise<string | undefined> {
+async function identityIn(
+  bytes: Buffer, { key, fingerprint }: Pick<KeyFile, 'key' | 'fingerprint'>, passphrase: string, store: Store, onDamaged: OnDamaged,
+): Promise<string | undefined> {
   const identity = await openKeyFile(bytes, passphrase)
   const actual = identity === undefined ? undefined : fingerprintOf(await recipientOf(identity))
   if (actual === undefined || actual === fingerprint) return identity
@@ -259,7 +306,9 @@ async function identityIn(bytes: Buffer, { key, fingerprint }: Pick<KeyFile, 'ke
 }
 
 function badKeyFile(key: string, store: Store, problem: string): LifeboatError {
-  return new LifeboatError(`${key} in ${store.name} is passed over: ${problem}`, { hint: 'Someone without the key may have put it there, or damaged it. If it was yours, put it back from a copy of the store.' })
+  return new LifeboatError(`${key} in ${store.name} is passed over: ${problem}`, {
+    hint: 'Someone without the key may have put it there, or damaged it. If it was yours, put it back from a copy of the store.',
+  })
 }
 
 async function wrapNewIdentity(passphrase: string, store: Store): Promise<[string, ...string[]]> {
@@ -273,8 +322,8 @@ async function wrapNewIdentity(passphrase: string, store: Store): Promise<[strin
 }
 
 /**
- * Gives each group that this run adds (an artifact) its key files: made again of the passphrase; with another key, those that are there and signed.
- * A store beside it that has none gets them as well, so that one passphrase opens all of them.
+ * Gives each group that this run adds (an artifact) its key files: made again from the passphrase; with another key, those that are there
+ * and signed. A store beside it that has none gets them as well, so that one passphrase opens all of them.
  */
 async function provideKeyFiles(store: Store, keys: Keys, passphrase: string | undefined): Promise<void> {
   if (!storesOf(store).some(({ groups }) => groups)) return
@@ -282,7 +331,8 @@ async function provideKeyFiles(store: Store, keys: Keys, passphrase: string | un
     const there = await keyFiles(one)
     for (const { fingerprint, identity } of [keys, ...keys.others]) {
       const files = there.filter((file) => file.fingerprint === fingerprint)
-      if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0)) await putKeyFile(one, fingerprint, identity, passphrase, false)
+      if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0))
+        await putKeyFile(one, fingerprint, identity, passphrase, false)
       else if (one.groups) for (const { key } of files) await one.put(key, await one.get(key, LIMITS.keyFile))
     }
   })

@@ -25,9 +25,9 @@ export interface KnownChunk {
 
 /** A backup builds on so many of the newest snapshots of its set. Older content is rarely met again, and reading costs time. */
 export const SNAPSHOTS_BUILT_ON = 3
-/** They are looked for among so many of the newest: others may be forged, or damaged. */
+/** Most snapshots that are looked at to find these: some may be forged or damaged. */
 const LOOKED_AT = 20
-/** Fewer, once those read list so many chunks: of a terabyte the older ones have hardly more to offer than the time and memory they take. */
+/** Fewer, once the snapshots read list so many chunks: with a terabyte, older ones take more time and memory than they save. */
 const ENOUGH_CHUNKS = 50_000
 
 /** A check of chunk objects by their content. */
@@ -36,21 +36,26 @@ export interface ChunkCheck {
   isGood(key: string): Promise<boolean>
 }
 
-/** What a backup need not store again, and what it can store differences from. */
+/** The chunks that a backup need not store again, or can store differences from. */
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
-  /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes. */
+  /**
+   * The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes.
+   */
   newest: { id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
-  /** The extra recipients that what is known is sealed to, by mark. */
+  /** The extra recipients that known chunks are sealed to, by mark. */
   readonly recipients = new Map<string, readonly string[]>()
-  /** Ids of what the newest snapshot lists and is not sealed to everybody asked for, so that it is stored again, and the bytes of their content. */
+  /**
+   * Chunks of the newest snapshot that are not sealed to every recipient asked for, so that they are stored again: ids, and bytes of
+   * content.
+   */
   readonly unsealed = { ids: new Set<string>(), bytes: 0 }
-  /** Tags of extra recipients that all of the newest snapshot is sealed to, and that are not asked for now. */
+  /** Tags of extra recipients that can open all of the newest snapshot, and that are not asked for now. */
   dropped: readonly string[] = []
   /** Id of the newest snapshot that is authentic. */
   latest: string | undefined
   readonly #byId = new Map<string, KnownChunk>()
-  /** Keys and stored sizes of all that snapshots list. */
+  /** Keys and stored sizes of all objects that snapshots list. */
   readonly #listed = new Map<string, number>()
   readonly #store: Store | undefined
   #presence: Presence | undefined
@@ -58,12 +63,12 @@ export class KnownChunks {
   /** Keys of objects found damaged while they were read as bases. */
   readonly #damaged = new Set<string>()
 
-  /** `store`: where to look for what snapshots list; not needed as long as there are none. */
+  /** `store`: where the listed objects are looked for; not needed if there is no snapshot. */
   constructor(store?: Store) {
     this.#store = store
   }
 
-  /** What a snapshot lists under this id; whether it is still there, `find` tells. */
+  /** The chunk that a snapshot lists under this id; `find` also checks that it is still there. */
   get(id: string): KnownChunk | undefined {
     return this.#byId.get(id)
   }
@@ -75,8 +80,8 @@ export class KnownChunks {
   }
 
   /**
-   * Whether a chunk and its base are in the store with their sizes and not known to be damaged. Chunks that this run stored are present. The
-   * first call for another chunk starts the look at all of them, beside the backup. Throws when the store cannot be asked.
+   * Whether a chunk and its base are in the store with their sizes and not known to be damaged. Chunks that this run stored are present.
+   * The first call for another chunk starts the look at all of them, beside the backup. Throws when the store cannot be asked.
    */
   async isThere({ id, mark, base }: KnownChunk): Promise<boolean> {
     const key = chunkKey(id, mark)
@@ -89,7 +94,7 @@ export class KnownChunks {
     return base === undefined || (await this.isThere(base))
   }
 
-  /** What these find damaged is not there any more, and is stored again. To be called before the first look. */
+  /** Objects that these checks find damaged count as missing, and are stored again. To be called before the first look. */
   checkWith(checks: readonly ChunkCheck[]): void {
     this.#checks = checks
   }
@@ -124,11 +129,14 @@ export class KnownChunks {
 }
 
 /**
- * Reads the newest snapshots of a set (docs/format.md, section 6: a writer takes as known only what snapshots list that exist when it starts). `keysOfSnapshots`:
- * those there are, newest first. A chunk that a proof names as missing or damaged, that is in the trash, that will expire too early, or that is not sealed to every
- * recipient asked for, is not taken as known: it will be stored again. What is damaged, forged or of another key is handed to `onDamaged` and not built on.
+ * Reads the newest snapshots of a set (docs/format.md, section 6: a writer takes as known only chunks of snapshots that existed when it
+ * started). `keysOfSnapshots`: the keys of all snapshots, newest first. A chunk that a proof names as missing or damaged, that is in the
+ * trash, that will expire too early, or that is not sealed to every recipient asked for, is not taken as known: it will be stored again.
+ * Snapshots that are damaged, forged or of another key are passed to `onDamaged` and not used.
  */
-export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[]): Promise<KnownChunks> {
+export async function loadKnown(
+  store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[],
+): Promise<KnownChunks> {
   const known = new KnownChunks(store)
   const newest = await readNewest(store, keys, keysOfSnapshots ?? (await snapshotKeys(store, set)), onDamaged)
   known.latest = newest[0]?.snapshot.header.id
@@ -138,7 +146,7 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   const soonGone = await expiring(store)
   const trash = await inTrash(store, keys, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
-  // Oldest first, so that the newest snapshot's word on a chunk counts and its chunks win among the similar ones.
+  // Oldest first, so that the newest snapshot decides about a chunk, and its chunks are preferred among similar ones.
   for (const { snapshot, content } of own.toReversed()) addSnapshot(known, snapshot, content, keys, usable)
   known.dropped = recipientsOf(own[0]!.snapshot).filter((tag) => !keys.recipientTags.includes(tag))
   for (const [id, size, , , mark] of own[0]!.snapshot.header.chunks) {
@@ -149,7 +157,7 @@ export async function loadKnown(store: Store, keys: Keys, set: string, onDamaged
   return known
 }
 
-/** Tags of the extra recipients that open all of a snapshot: those that it was made for, and where it stored nothing itself, those that what it reuses was made for. */
+/** Tags of the extra recipients that can open every chunk of a snapshot. */
 function recipientsOf({ header: { recipients, chunks } }: AuthenticSnapshot): readonly string[] {
   const byMark = new Map(recipients.map(([mark, ...tags]) => [mark, tags]))
   const [first = [], ...others] = [...new Set(chunks.map(([, , , , mark]) => mark))].map((mark) => byMark.get(mark) ?? [])
@@ -163,7 +171,9 @@ interface ReadSnapshot {
 }
 
 /** The newest that are authentic; under another key of the same passphrase the same content has other ids. */
-async function readNewest(store: Store, keys: Keys, newest: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<ReadSnapshot[]> {
+async function readNewest(
+  store: Store, keys: Keys, newest: readonly string[], onDamaged: (error: LifeboatError) => void,
+): Promise<ReadSnapshot[]> {
   const read: ReadSnapshot[] = []
   let chunks = 0
   for (const key of newest.slice(0, LOOKED_AT)) {
@@ -181,8 +191,13 @@ async function readNewest(store: Store, keys: Keys, newest: readonly string[], o
   return read
 }
 
-/** What verifications found missing or damaged: of these snapshots, and of any of the set since the oldest of them, for they share chunks. */
-async function damagedChunks(store: Store, keys: Keys, set: string, snapshots: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
+/**
+ * Objects that verifications found missing or damaged: of these snapshots, and of any of the set since the oldest of them, because they
+ * share chunks.
+ */
+async function damagedChunks(
+  store: Store, keys: Keys, set: string, snapshots: readonly string[], onDamaged: (error: LifeboatError) => void,
+): Promise<Set<string>> {
   const ids = new Set(snapshots.map(idOf))
   const since = idOf(snapshots.at(-1)!)
   const wanted = (snapshot: string, proof: string): boolean => ids.has(snapshot) || proof >= since
@@ -190,7 +205,7 @@ async function damagedChunks(store: Store, keys: Keys, set: string, snapshots: r
   return new Set(proofs.flatMap((ofOne) => [...knownDamage([...ofOne.values()].flat())]))
 }
 
-/** In a store whose objects expire, and which lists them without a request: those that will too early. */
+/** Keys of chunks that expire too early, in a store whose objects expire. */
 async function expiring(store: Store): Promise<Set<string>> {
   const keys = new Set<string>()
   for (const one of storesOf(store)) {
@@ -205,7 +220,13 @@ export function isSealedToAll(recipients: readonly string[] = [], keys: Keys): b
   return keys.recipientTags.every((tag) => recipients.includes(tag))
 }
 
-function addSnapshot(known: KnownChunks, { header: { id: snapshot, recipients, chunks, added } }: AuthenticSnapshot, content: Manifest | undefined, keys: Keys, usable: (key: string) => boolean): void {
+function addSnapshot(
+  known: KnownChunks,
+  { header: { id: snapshot, recipients, chunks, added } }: AuthenticSnapshot,
+  content: Manifest | undefined,
+  keys: Keys,
+  usable: (key: string) => boolean,
+): void {
   for (const [mark, ...tags] of recipients) known.recipients.set(mark, tags)
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
   const make = (index: number): KnownChunk | undefined => {

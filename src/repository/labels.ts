@@ -9,22 +9,25 @@ import { sign, signerOf, splitSigned } from './signed.ts'
 import { FORMAT } from './format.ts'
 import { MOST_TAGS, setName, type SnapshotHeader, snapshotId, tag } from './snapshot.ts'
 
-/** What was decided about a snapshot after it was made; its own object never changes. */
+/** Pin and tags that a snapshot got after it was made; its own object never changes. */
 export interface Labels {
-  /** Kept whatever a retention policy says. */
+  /** No retention policy deletes it. */
   pinned: boolean
   /** The tags it has now, in place of those in its header; null leaves these. */
   tags: readonly string[] | null
 }
 
 export interface ReadLabels extends Labels {
-  /** Why the object cannot be believed. It then counts as a pin: who can write to the store must not be able to have a pinned snapshot pruned by spoiling its pin. */
+  /**
+   * Why the object is invalid. It then counts as a pin: otherwise whoever can write to the store could have a pinned snapshot pruned by
+   * damaging its pin.
+   */
   problem?: string
 }
 
 const UNLABELLED: Labels = { pinned: false, tags: null }
 
-/** As many small objects are fetched at the same time. */
+/** Small objects that are fetched at the same time. */
 const AT_ONCE = 16
 
 const schema = z.strictObject({
@@ -40,7 +43,7 @@ export function labelsKey(set: string, id: string): string {
   return `labels/${set}/${id}.json`
 }
 
-/** The labels of every snapshot of a set, or of all sets, that has some, by snapshot id. Without keys they are what the store claims. */
+/** The labels of every snapshot of a set, or of all sets, that has some, by snapshot id. Without keys they are not authenticated. */
 export async function readLabels(store: Store, keys: Keys | undefined, set?: string): Promise<Map<string, ReadLabels>> {
   const found: string[] = []
   for await (const { key } of store.list(set === undefined ? 'labels/' : `labels/${set}/`)) {
@@ -61,12 +64,17 @@ export function tagsOf(header: Pick<SnapshotHeader, 'tags'>, labels: Labels | un
 
 /** Puts the labels of a snapshot, signed with `keys`, in place of those it has. */
 export async function putLabels(store: Store, keys: Keys, set: string, id: string, labels: Labels): Promise<void> {
-  await store.put(labelsKey(set, id), sign(JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys, 'labels'))
+  await store.put(
+    labelsKey(set, id),
+    sign(JSON.stringify(schema.parse({ format: FORMAT, labels: id, set, pinned: labels.pinned, tags: labels.tags })), keys, 'labels'),
+  )
 }
 
 async function readOne(store: Store, keys: Keys | undefined, key: string): Promise<[id: string, ReadLabels] | undefined> {
   const id = key.slice(key.lastIndexOf('/') + 1, -'.json'.length)
-  const unbelieved = (error: unknown): [string, ReadLabels] => [id, { pinned: true, tags: null, problem: `${key} cannot be believed, so the snapshot counts as pinned: ${messageOf(error)}` }]
+  const unbelieved = (error: unknown): [string, ReadLabels] => [
+    id, { pinned: true, tags: null, problem: `${key} cannot be believed, so the snapshot counts as pinned: ${messageOf(error)}` },
+  ]
   let bytes: Buffer
   try {
     bytes = await store.get(key, LIMITS.labels)
@@ -83,7 +91,7 @@ async function readOne(store: Store, keys: Keys | undefined, key: string): Promi
   }
 }
 
-/** Throws with what is wrong with the object. */
+/** Throws with the reason if the object is invalid. */
 function parseLabels(key: string, bytes: Buffer, keys: Keys | undefined): Labels {
   const signed = splitSigned(bytes)
   if (!signed) throw new Error('it does not begin with the line of a signed object')

@@ -5,29 +5,40 @@ import { Presence } from './presence.ts'
 import { chunkKeyOf, readTrash } from './trash.ts'
 
 export interface LastLook {
-  /** Keys and stored sizes of all chunks the snapshot will list. Also those that this backup put itself: a prune may have taken them for what a killed run left. */
+  /**
+   * Keys and stored sizes of all chunks the snapshot will list, also of those that this backup put: a prune may have taken them for
+   * leftovers of a killed run.
+   */
   chunks: ReadonlyMap<string, number>
-  /** Milliseconds since it began, by the clock that says the most. */
+  /** Milliseconds since it began, by the clock that shows the most. */
   elapsed: number
   grace: number
   now: Date
 }
 
 /**
- * Before a snapshot is put: a prune deletes chunks that it found unneeded a grace ago, so a backup that has been running for more than half of
- * that looks whether all it lists is there, and will be for as long as putting the snapshot may take. Throws when it is not.
+ * Before a snapshot is put: a prune deletes chunks that were unreferenced for a whole grace, so a backup that has been running for more
+ * than half of that checks that every chunk it lists is there, and will be until the snapshot is put. Throws otherwise.
  */
 export async function lastLook(store: Store, keys: Keys, { chunks, elapsed, grace, now }: LastLook): Promise<void> {
   if (elapsed < grace / 2) return
   // The trash first: it is deleted after the chunks it names, so what a prune deletes meanwhile is missed in one of the two places.
-  const old = (await readTrash(store, keys, ignoreDamaged)).filter(({ times }) => times.some((made) => now.getTime() - made.getTime() >= grace / 2))
+  const old = (await readTrash(store, keys, ignoreDamaged)).filter(({ times }) =>
+    times.some((made) => now.getTime() - made.getTime() >= grace / 2),
+  )
   const doomed = old.flatMap((trash) => trash.chunks.map(chunkKeyOf)).filter((key) => chunks.has(key))
   const gone = new Set([...doomed, ...(await new Presence(store, chunks).wrong()).keys()])
   if (gone.size === 0) return
-  throw new LifeboatError(`${gone.size} chunks this backup needs were deleted while it ran, or are about to be: ${[...gone][0]} among them`, {
-    hint: `Run the backup again: it will store them again. Nothing was lost. A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer grace, the same for every backup and prune of the store.`,
-  })
+  throw new LifeboatError(
+    `${gone.size} chunks this backup needs were deleted while it ran, or are about to be: ${[...gone][0]} among them`,
+    {
+      hint:
+        'Run the backup again: it will store them again. Nothing was lost. ' +
+        `A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer grace, ` +
+        'the same for every backup and prune of the store.',
+    },
+  )
 }
 
-/** What is no list of chunks names none; the next prune says so. */
+/** Ignores malformed trash objects; the next prune reports them. */
 function ignoreDamaged(): void {}

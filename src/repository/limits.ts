@@ -1,6 +1,6 @@
 /**
- * Bytes that an object of each kind may have in a store; no more than these are read of it, and a larger one counts as damaged. docs/format.md has them too.
- * A chunk may have what its snapshot lists.
+ * Bytes that an object of each kind may have in a store; no more than these are read of it, and a larger one counts as damaged.
+ * docs/format.md has them too. A chunk may have what its snapshot lists.
  */
 export const LIMITS = {
   marker: 1024,

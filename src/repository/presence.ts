@@ -1,7 +1,7 @@
 import { inParallel } from '../process/parallel.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 
-/** Up to so many objects are asked for one by one; beyond, listing by the first two digits of the chunks takes fewer requests. */
+/** Up to so many objects are asked for one by one; for more, listings by the first digits of the chunks take fewer requests. */
 const ASKED_FOR = 1000
 const PARALLEL = 32
 
@@ -10,7 +10,7 @@ type Objects = ReadonlyMap<string, number>
 /** Whether chunk objects are in a store with the sizes that snapshots list; each is looked for once. */
 export class Presence {
   readonly #store: Store
-  /** Keys and stored sizes, by what is asked of the store to know of them: a key, or a prefix to list. */
+  /** Keys and stored sizes, by the request that finds them: a key, or a prefix to list. */
   readonly #expected: ReadonlyMap<string, Objects>
   readonly #prefixOf: (key: string) => string
   readonly #looks = new Map<string, Promise<ReadonlyMap<string, number | undefined>>>()
@@ -19,7 +19,7 @@ export class Presence {
 
   constructor(store: Store, expected: Objects) {
     this.#store = store
-    // What artifacts hold is known, and listed without a request.
+    // The content of artifacts is known, and listed without a request.
     const digits = store.groups ? 0 : 3
     this.#prefixOf = expected.size <= ASKED_FOR ? (key) => key : (key) => key.slice(0, 'chunks/'.length + digits)
     const groups = new Map<string, Map<string, number>>()
@@ -31,13 +31,13 @@ export class Presence {
     this.#expected = groups
   }
 
-  /** Whether one of those expected is there, whole. The first call sets off the look at all others, beside whatever else is done. */
+  /** Whether an expected object is there with its size. The first call starts the look at all others, in the background. */
   async has(key: string): Promise<boolean> {
     this.#background ??= this.#lookAtAll()
     return !(await this.#look(this.#prefixOf(key))).has(key)
   }
 
-  /** Those that are missing (undefined), or have another size. Throws when the store cannot be asked. */
+  /** The objects that are missing (undefined), or have another size. Throws if the store cannot be asked. */
   async wrong(): Promise<Map<string, number | undefined>> {
     const found = await inParallel([...this.#expected.keys()], PARALLEL, (prefix) => this.#look(prefix))
     return new Map(found.flatMap((wrong) => [...wrong]))
@@ -51,7 +51,7 @@ export class Presence {
 
   async #lookAtAll(): Promise<void> {
     await inParallel([...this.#expected.keys()], PARALLEL, async (prefix) => {
-      // A failure is thrown to whoever asks for one of these.
+      // The callers that ask for one of these get the failure.
       if (!this.#closed) await this.#look(prefix).catch(() => undefined)
     })
   }

@@ -15,9 +15,11 @@ import { fingerprint, idTime, setName, snapshotId, snapshotKey } from './snapsho
 
 const CHUNK = /^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/
 /** One problem for all: there may be many. */
-const objectKeys = z.custom<string[]>((list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects')
+const objectKeys = z.custom<string[]>(
+  (list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects',
+)
 
-/** What was found out when a snapshot was verified. Without `details` it tells no more than the snapshot's header does. */
+/** The result of a verification of a snapshot. Without `details` it tells no more than the snapshot's header does. */
 const proofSchema = z.strictObject({
   format: z.literal(FORMAT),
   snapshot: snapshotId,
@@ -49,24 +51,30 @@ const detailsSchema = z.strictObject({
 
 export type Proof = z.infer<typeof proofSchema>
 export type ProofDetails = z.infer<typeof detailsSchema>
-/** What there is to say of a verification. */
-export type Verification = Omit<Proof, 'format' | 'key' | 'time' | 'details' | 'good'> & ProofDetails & { time: Date; good?: readonly string[] }
+/** A verification, as its proof records it. */
+export type Verification = Omit<Proof, 'format' | 'key' | 'time' | 'details' | 'good'> &
+  ProofDetails & { time: Date; good?: readonly string[] }
 
 const MOST_PROBLEMS = 20
 const MOST_CHARACTERS = 500
-/** Of a store that has lost more, the next backup finds out by itself what is missing. */
+/** Most objects that a proof names. If a store has lost more, the next backup finds by itself what is missing. */
 const MOST_DAMAGED = 20_000
 const MOST_BYTES = 1024 * 1024
 const PARALLEL = 16
 
-/** What the key of a proof tells, so that it need not be read; `damaged` and `good` are empty unless it was read. */
+/** The content of a proof's key, so that the proof need not be read; `damaged` and `good` are empty unless it was read. */
 export type Verdict = Pick<Proof, 'snapshot' | 'set' | 'time' | 'level' | 'result' | 'damaged' | 'good'> & { object: string }
 
 const RESULTS = { verified: 'verified', failed: 'failed', unknown: 'could not verify' } as const
-const NAME = /^proofs\/(([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.((\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8})\.(list|read|drill)-(verified|failed|unknown)(-chunks)?)\.([0-9a-f]{32})\.json$/
+const NAME = new RegExp(
+  [
+    String.raw`^proofs/(([^/]+)/(\d{8}T\d{6}Z-[0-9a-f]{8})\.((\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8})\.`,
+    String.raw`(list|read|drill)-(verified|failed|unknown)(-chunks)?)\.([0-9a-f]{32})\.json$`,
+  ].join(''),
+)
 
 interface ProofName {
-  /** All of it that the tag is of. */
+  /** The part of the key that the tag authenticates. */
   name: string
   tag: string
   set: string
@@ -76,30 +84,38 @@ interface ProofName {
   time: string
   level: Proof['level']
   result: Proof['result']
-  /** It names chunk objects, which only the proof itself tells. */
+  /** It names chunk objects, and has to be read for them. */
   chunks: boolean
 }
 
-/** Undefined for what is not the key of a proof. Nothing is believed yet. */
+/** Undefined if the key is not that of a proof. Nothing is authenticated yet. */
 export function parseProofKey(key: string): ProofName | undefined {
   const match = NAME.exec(key)
   if (!match) return undefined
   const [, name = '', set = '', snapshot = '', proof = '', year, month, day, hour, minute, second, level, result, chunks, tag = ''] = match
+  const time = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the expression has no others
-  return { name, tag, set, snapshot, proof, time: `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`, level: level as Proof['level'], result: RESULTS[result as keyof typeof RESULTS], chunks: chunks !== undefined }
+  const found = { level: level as Proof['level'], result: RESULTS[result as keyof typeof RESULTS] }
+  return { name, tag, set, snapshot, proof, time, ...found, chunks: chunks !== undefined }
 }
 
 /** `proof`: its id. */
-function keyOfProof({ set, snapshot, level, result, damaged, good }: Pick<Proof, 'set' | 'snapshot' | 'level' | 'result' | 'damaged' | 'good'>, proof: string, keys: Keys): string {
+function keyOfProof(
+  { set, snapshot, level, result, damaged, good }: Pick<Proof, 'set' | 'snapshot' | 'level' | 'result' | 'damaged' | 'good'>,
+  proof: string,
+  keys: Keys,
+): string {
   const told = Object.entries(RESULTS).find(([, value]) => value === result)![0]
   const name = `${set}/${snapshot}.${proof}.${level}-${told}${damaged.length + good.length > 0 ? '-chunks' : ''}`
   return `proofs/${name}.${tagOf(name, keys, 'verdict')}.json`
 }
 
-/** Stores the proof of a verification; it is there once the store has committed. Gives its key. */
+/** Stores the proof of a verification; it exists once the store has committed. Returns its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
   const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run } = verification
-  const details: ProofDetails = { problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run }
+  const details: ProofDetails = {
+    problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run,
+  }
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
   const proof = proofSchema.parse({
     format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
@@ -117,7 +133,7 @@ export async function proveSnapshot(store: Store, keys: Keys, verification: Veri
   if (!store.groups && !(await isThere(store, snapshotKey(verification.set, verification.snapshot)))) await store.delete(proof)
 }
 
-/** A proof that is cut short, edited, moved, or of a newer form. */
+/** A proof that is truncated, edited, moved, or of a newer form. */
 export class DamagedProof extends LifeboatError {
   constructor(message: string, cause: unknown) {
     super(message, { cause, hint: 'The snapshot itself is not affected. Verify it again.' })
@@ -135,7 +151,9 @@ export interface ProofOptions {
 }
 
 /** Keys of proofs by the id of the snapshot, newest first. */
-export async function proofKeys(store: Store, { set, wanted = () => true }: Omit<ProofOptions, 'onDamaged'> = {}): Promise<Map<string, string[]>> {
+export async function proofKeys(
+  store: Store, { set, wanted = () => true }: Omit<ProofOptions, 'onDamaged'> = {},
+): Promise<Map<string, string[]>> {
   const found: { key: string; snapshot: string; proof: string }[] = []
   for await (const { key } of store.list(set === undefined ? 'proofs/' : `proofs/${set}/`)) {
     const { snapshot, proof } = parseProofKey(key) ?? {}
@@ -146,8 +164,8 @@ export async function proofKeys(store: Store, { set, wanted = () => true }: Omit
 }
 
 /**
- * What the proofs say, by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys what they claim:
- * anyone may have written it.
+ * The verdicts of proofs, by the id of the snapshot, newest first, their MACs verified; those of another key are passed over. Without keys
+ * nothing is authenticated: anyone may have written them.
  */
 export async function readProofs(store: Store, keys: Keys | undefined, options: ProofOptions): Promise<Map<string, Verdict[]>> {
   const found = [...(await proofKeys(store, options))].flatMap(([snapshot, those]) => those.map((key) => ({ snapshot, key })))
@@ -160,13 +178,15 @@ export async function readProofs(store: Store, keys: Keys | undefined, options: 
   return read
 }
 
-/** The last word on a snapshot: of its proofs, newest first, the first that says verified or failed. One that could not find out says nothing. */
+/** The verdict on a snapshot: of its proofs, newest first, the first that says verified or failed. "Could not verify" does not count. */
 export function verdictOf(proofs: readonly Verdict[]): Verdict | undefined {
   return proofs.find(says)
 }
 
-/** The same out of their keys, reading only as many as it takes. */
-export async function readVerdict(proofs: readonly string[], read: (key: string) => Promise<Verdict | undefined>): Promise<Verdict | undefined> {
+/** The same from the keys of proofs; reads only as many as needed. */
+export async function readVerdict(
+  proofs: readonly string[], read: (key: string) => Promise<Verdict | undefined>,
+): Promise<Verdict | undefined> {
   for (const key of proofs) {
     const proof = await read(key)
     if (proof && says(proof)) return proof
@@ -183,10 +203,12 @@ export function isVerified(proofs: readonly Verdict[]): boolean {
 }
 
 /**
- * What one proof says. Its name tells, unless it names chunk objects: then it is read, and so is one whose name does not authenticate, to find out
- * why. Undefined as below. That a listing has shown the object is taken for granted.
+ * The verdict of one proof, which a listing has shown. Its key is enough, unless it names chunk objects: then it is read. A proof whose key
+ * does not authenticate is read as well, to find the reason. Undefined as for `readProof`.
  */
-export async function verdictAt(store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged']): Promise<Verdict | undefined> {
+export async function verdictAt(
+  store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged'],
+): Promise<Verdict | undefined> {
   const told = parseProofKey(key)
   if (!told || told.chunks || (keys && !isTagged(told.name, told.tag, keys, 'verdict'))) {
     const read = await readProof(store, key, keys, onDamaged)
@@ -196,8 +218,10 @@ export async function verdictAt(store: Store, key: string, keys: Keys | undefine
   return { set, snapshot, time, level, result, damaged: [], good: [], object: key }
 }
 
-/** One proof; undefined when it is gone, of another key, or, once `onDamaged` is told, not to be believed. */
-export async function readProof(store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged']): Promise<Proof | undefined> {
+/** One proof; undefined if it is missing, of another key, or invalid, which `onDamaged` is told. */
+export async function readProof(
+  store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged'],
+): Promise<Proof | undefined> {
   try {
     return decodeProof(key, await store.get(key, LIMITS.proof), keys)
   } catch (error) {
@@ -209,14 +233,18 @@ export async function readProof(store: Store, key: string, keys: Keys | undefine
   }
 }
 
-/** Why it was found so, sealed; needs an identity. */
+/** The sealed details of a proof: why the result was found. Needs an identity. */
 export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetails> {
   const own = [keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)
   try {
     if (!own?.identity) throw new Error('it is sealed to another key')
-    return detailsSchema.parse(parsedJson(await decompressUpTo(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)))
+    return detailsSchema.parse(
+      parsedJson(await decompressUpTo(await decrypt(Buffer.from(proof.details, 'base64'), own.identity), MOST_BYTES)),
+    )
   } catch (cause) {
-    throw new DamagedProof(`the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause)
+    throw new DamagedProof(
+      `the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause,
+    )
   }
 }
 
@@ -233,6 +261,7 @@ function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof
   if (proof.key !== signed.key) throw damaged(`its first line names the key ${signed.key}, the proof another`)
   const { proof: id = '', set, snapshot } = parseProofKey(key) ?? {}
   const isItsOwn = signer ? keyOfProof(proof, id, signer) === key : set === proof.set && snapshot === proof.snapshot
-  if (!isItsOwn || !id.startsWith(idTime(new Date(proof.time)))) throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
+  if (!isItsOwn || !id.startsWith(idTime(new Date(proof.time))))
+    throw damaged(`it is of snapshot ${proof.snapshot} of set ${proof.set}, moved here`)
   return proof
 }

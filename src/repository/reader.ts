@@ -6,19 +6,19 @@ import { unseal } from './sealing/threads.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
 
 /**
- * Plaintext fetched ahead of its use: as much as has been used, up to this, for many want no more than the head of a stream. And how many
- * bases are kept for the differences to come.
+ * Bytes of plaintext that are fetched ahead: as many as were used already, up to this, because many callers want only the head of a stream.
+ * And the number of bases that are kept for later differences.
  */
 const PREFETCH_BYTES = 12 * 1024 * 1024
 const KEPT_BASES = 3
 
-/** Gives back the plaintext of a snapshot's chunks, every byte checked (docs/architecture.md, invariant 3). */
+/** Reads the plaintext of a snapshot's chunks, and checks every byte. */
 export class Reader {
   readonly #store: Store
   readonly #keys: Keys
   readonly #chunks: readonly ChunkEntry[]
   readonly #bases = new Map<number, Promise<Buffer>>()
-  /** Indexes of the chunks that were there, and whole. */
+  /** Indexes of the chunks that were read and found good. */
   readonly opened = new Set<number>()
 
   constructor(store: Store, keys: Keys, chunks: readonly ChunkEntry[]) {
@@ -35,7 +35,7 @@ export class Reader {
     return plaintext
   }
 
-  /** The bytes of a stream, chunk by chunk. The last chunk is handed over only after the SHA-256 of the whole has been compared. */
+  /** The bytes of a stream, chunk by chunk. The last chunk is yielded only after the SHA-256 of the whole was compared. */
   async *stream(record: StreamRecord): AsyncGenerator<Buffer, void, void> {
     const hash = createHash('sha256')
     const ahead: Promise<Buffer>[] = []
@@ -46,7 +46,7 @@ export class Reader {
       for (; next < record.chunks.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES, used)); next++) {
         fetching += this.#chunks[record.chunks[next]!]![1]
         const chunk = this.chunk(record.chunks[next]!)
-        // A failure is thrown where the chunk's turn comes; until then it must not count as unhandled.
+        // The failure is thrown when it is the chunk's turn; until then it must not count as unhandled.
         chunk.catch(() => undefined)
         ahead.push(chunk)
       }
@@ -69,7 +69,9 @@ export class Reader {
 
   #checkSum(record: StreamRecord, sha256: string): void {
     if (sha256 === record.sha256) return
-    throw new DamagedSnapshot(`stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`)
+    throw new DamagedSnapshot(
+      `stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`,
+    )
   }
 
   #base(index: number): Promise<Buffer> {
@@ -83,13 +85,15 @@ export class Reader {
   }
 }
 
-/** A chunk that is missing or not what its snapshot lists. */
+/** A chunk that is missing, or differs from what its snapshot lists. */
 export class DamagedChunk extends LifeboatError {
   /** Of the chunk's object. */
   readonly key: string
 
   constructor(key: string, message: string, cause?: unknown) {
-    const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; `lifeboat verify --level read` tells for each, and the next backup stores again what was found damaged.'
+    const hint =
+      'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; ' +
+      '`lifeboat verify --level read` tells for each, and the next backup stores damaged chunks again.'
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
     this.key = key
@@ -106,8 +110,11 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   const sealed = await store.get(key, storedSize).catch((error: unknown) => {
     // A store that knows why an object is gone says so in an error of its own.
     const known = error instanceof NotFound && error.name !== 'NotFound'
-    if (error instanceof NotFound) throw new DamagedChunk(key, known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
-    throw error instanceof DamagedObject ? new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${error.message}`, error) : error
+    if (error instanceof NotFound)
+      throw new DamagedChunk(key, known ? `chunk ${error.message}` : `chunk ${key} is missing from ${store.name}`, error)
+    throw error instanceof DamagedObject
+      ? new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${error.message}`, error)
+      : error
   })
   try {
     if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)

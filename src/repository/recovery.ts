@@ -4,7 +4,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { LIMITS } from './limits.ts'
 import { instructions, script } from './recovery/files.ts'
 
-/** What every store carries so that it can be read without Lifeboat (docs/recovery.md). */
+/** The files in every store with which it can be read without Lifeboat (docs/recovery.md). */
 export function recoveryFiles(): { key: string; bytes: Buffer }[] {
   return [
     { key: 'RECOVERY.md', bytes: Buffer.from(instructions) },
@@ -15,21 +15,27 @@ export function recoveryFiles(): { key: string; bytes: Buffer }[] {
 /** hex(SHA-256) of recover.sh, as docs/recovery.md names it. */
 export const SCRIPT_SHA256 = createHash('sha256').update(script).digest('hex')
 
-/** Keys of the recovery files that a store lacks, or has otherwise than this program: of an earlier version, or changed by someone. Nothing is written. */
+/**
+ * Keys of the recovery files that a store lacks, or that differ from this program's: of another version, or changed by someone. Writes
+ * nothing.
+ */
 export async function differingRecoveryFiles(store: Store): Promise<string[]> {
   const differing: string[] = []
   for (const { key, bytes } of recoveryFiles()) if (!(await holds(store, key, bytes))) differing.push(key)
   return differing
 }
 
-/** What to say of them: people are told to run the script of a store with their key. */
+/** The warning about files that differ: the documentation tells people to run the script of a store with their key. */
 export function differingProblem(store: Store, differing: readonly string[]): LifeboatError {
-  return new LifeboatError(`${differing.join(' and ')} in ${store.name} ${differing.length === 1 ? 'is' : 'are'} not as this version of Lifeboat writes ${differing.length === 1 ? 'it' : 'them'}`, {
-    hint: `Another version may have written the store, or someone changed it. The next backup writes ${differing.length === 1 ? 'it' : 'them'} again. Run no recover.sh whose SHA-256 is not ${SCRIPT_SHA256}, or that of the version you use, in its docs/recovery.md.`,
+  const [are, them] = differing.length === 1 ? ['is', 'it'] : ['are', 'them']
+  return new LifeboatError(`${differing.join(' and ')} in ${store.name} ${are} not as this version of Lifeboat writes ${them}`, {
+    hint:
+      `Another version may have written the store, or someone changed it. The next backup writes ${them} again. ` +
+      `Run no recover.sh whose SHA-256 is not ${SCRIPT_SHA256}, or that of the version you use, in its docs/recovery.md.`,
   })
 }
 
-/** Writes those again that differ; gives their keys. */
+/** Writes the files again that differ; returns their keys. */
 export async function renewRecoveryFiles(store: Store): Promise<string[]> {
   const differing = await differingRecoveryFiles(store)
   for (const { key, bytes } of recoveryFiles()) if (differing.includes(key)) await store.put(key, bytes)

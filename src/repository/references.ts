@@ -7,7 +7,7 @@ import type { Keys } from './keys.ts'
 import { parseProofKey, proofKeys, readProof } from './proofs.ts'
 import { DamagedSnapshot, openHeader, snapshotKey } from './snapshot.ts'
 
-/** A snapshot as far as deciding about it needs. */
+/** A snapshot, as far as a prune needs to know it. */
 export interface SnapshotSeen {
   key: string
   id: string
@@ -15,20 +15,20 @@ export interface SnapshotSeen {
   time: Date
   /** Raw bytes. */
   size: number
-  /** Its MAC verifies, and it lies where it belongs. Of others nothing but the list of chunks counts. */
+  /** Its MAC verifies, and its key is its own. Of other snapshots only the list of chunks counts. */
   authentic: boolean
 }
 
 /** Which snapshots of a store list which chunks. */
 export class References {
-  /** Before anything was read. Ages are told as of then: a snapshot that was put later is not seen, however long ago that is by now. */
+  /** The time before anything was read. Ages are as of then: snapshots that were put later are not seen. */
   readonly asOf: Date
   readonly snapshots: SnapshotSeen[] = []
-  /** Snapshots whose chunks are not known: damaged, or of a newer format. As long as there is one, no chunk can be said to be unneeded. */
+  /** Snapshots whose chunks are not known: damaged, or of a newer format. As long as there is one, no chunk counts as unreferenced. */
   readonly unreadable: { key: string; why: string }[] = []
-  /** Keys of snapshots that proofs name and that are not there: they were moved away, or deleted by something that leaves proofs. */
+  /** Keys of missing snapshots that proofs name: they were moved, or deleted by something that leaves proofs. */
   readonly missing: string[] = []
-  /** Chunks are numbered, for millions of them are listed over and over; by a fingerprint, for their names alone would take 100 MB a million. */
+  /** Chunks have numbers, because millions of them are listed many times; by fingerprint, because a million names take 100 MB. */
   readonly #numbers = new Map<number, number>()
   readonly #listed = new Map<string, Uint32Array>()
 
@@ -41,12 +41,15 @@ export class References {
     this.#listed.set(snapshot.key, Uint32Array.from(chunks, (chunk) => this.#numberOf(chunk)))
   }
 
-  /** How many chunks there are that snapshots list. */
+  /** The number of chunks that snapshots list. */
   get size(): number {
     return this.#numbers.size
   }
 
-  /** Whether any snapshot lists the chunk. Like the next, right whenever it says no; of 10^9 that none lists, where a million are listed, less than one is taken for another, and stays. */
+  /**
+   * Whether any snapshot lists the chunk. Like `without`, always right if it says no. With a million listed chunks, of 10^9 unreferenced
+   * ones less than one is taken for another, and stays.
+   */
   has(chunk: string): boolean {
     return this.#numbers.has(fingerprintOf(chunk))
   }
@@ -67,14 +70,17 @@ export class References {
   }
 }
 
-/** A random word for each digit at each place of `<id>-<mark>` that counts: the first 13 of the id, which is a MAC, and those of the mark. */
+/**
+ * A random word for each digit at each place of `<id>-<mark>` that counts: the first 13 of the id, which is a MAC, and those of the mark.
+ */
 const PLACES = [...Array.from({ length: 13 }, (_, index) => index), ...Array.from({ length: 8 }, (_, index) => 65 + index)]
 const HIGH = randomFillSync(new Uint32Array(16 * PLACES.length))
 const LOW = randomFillSync(new Uint32Array(16 * PLACES.length))
 
 /**
- * 52 bits of `<id>-<mark>`, others in each process. The ids in a forged snapshot are chosen, and a Map hashes numbers by a rule that anyone can turn around, so
- * that all would fall into one bucket. Simple tabulation: no choice of keys makes it much worse than chance (Pătraşcu and Thorup, 2012).
+ * 52 bits of `<id>-<mark>`, different in each process. An attacker chooses the ids in a forged snapshot, and a Map hashes numbers in a
+ * known way, so that all could fall into one bucket. Simple tabulation: no choice of keys makes it much worse than chance (Pătraşcu and
+ * Thorup, 2012).
  */
 function fingerprintOf(chunk: string): number {
   let high = 0
@@ -88,7 +94,7 @@ function fingerprintOf(chunk: string): number {
   return (high >>> 0) * 2 ** 20 + (low >>> 12)
 }
 
-/** Chunks that snapshots list which nobody vouches for: whoever can write to a store could otherwise take any amount of memory. */
+/** Most chunks in snapshots that are not authenticated: whoever can write to a store could otherwise take any amount of memory. */
 const MOST_UNVOUCHED = 2_000_000
 
 export interface ReadingOptions {
@@ -96,13 +102,13 @@ export interface ReadingOptions {
   /** Requests at the same time. */
   parallel: number
   now: () => Date
-  /** Told of proofs that are ignored. */
+  /** Called for proofs that are ignored. */
   onDamaged: (error: LifeboatError) => void
 }
 
 /**
- * Reads every snapshot of a store: those that are listed, and those that proofs name. One that is deleted meanwhile is passed over; a store that does not
- * answer throws.
+ * Reads every snapshot of a store: those that are listed, and those that proofs name. Passes over snapshots that are deleted meanwhile.
+ * Throws if the store does not answer.
  */
 export async function readReferences(store: Store, keys: Keys, options: ReadingOptions): Promise<References> {
   const references = new References(options.now())
@@ -116,7 +122,8 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
     try {
       const { snapshot, chunks } = await readSnapshot(store, key, (object) => readPublicPart(key, object, keys))
       options.signal.throwIfAborted()
-      if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED) throw new DamagedSnapshot('snapshots that are not of this key list more chunks than can be kept in mind')
+      if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED)
+        throw new DamagedSnapshot('snapshots that are not of this key list more than 2 million chunks')
       references.add(snapshot, chunks)
     } catch (error) {
       if (error instanceof NotFound) {
@@ -131,22 +138,29 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
   return references
 }
 
-/** Keys of the snapshots of a set, or of every set, that authentic proofs name and that the store does not have. Reads nothing of those that are listed. */
-export async function missingSnapshots(store: Store, keys: Keys, set: string | undefined, onDamaged: (error: LifeboatError) => void): Promise<string[]> {
+/**
+ * Keys of the snapshots of a set, or of every set, that authentic proofs name and that the store does not have. Reads no snapshot that is
+ * listed.
+ */
+export async function missingSnapshots(
+  store: Store, keys: Keys, set: string | undefined, onDamaged: (error: LifeboatError) => void,
+): Promise<string[]> {
   // In artifacts, snapshots and their proofs expire apart.
   if (store.groups) return []
   const proofs = await provenSnapshots(store, set)
   const listed = new Set(proofs.size > 0 ? await snapshotKeys(store, set) : [])
   const missing: string[] = []
-  for (const [key, named] of proofs) if (!listed.has(key) && !(await isThere(store, key)) && (await isProven(store, keys, named, onDamaged))) missing.push(key)
+  for (const [key, named] of proofs)
+    if (!listed.has(key) && !(await isThere(store, key)) && (await isProven(store, keys, named, onDamaged))) missing.push(key)
   return missing.toSorted()
 }
 
 export function missingText(store: Store, missing: readonly string[]): string {
-  return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`
+  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+  return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${more}`
 }
 
-/** `once`: how to prune all the same. */
+/** The hint about missing snapshots. `once`: how to prune nevertheless. */
 export function missingHint(once: string): string {
   return `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, ${once}.`
 }
@@ -168,9 +182,14 @@ async function isProven(store: Store, keys: Keys, proofs: readonly string[], onD
   return false
 }
 
-/** What pruning needs is in the public part, of any key and any set. A snapshot of this key whose MAC does not verify may have lost chunks from its list. */
+/**
+ * The public part of a snapshot of any key and set, which is all that a prune needs. If the MAC of a snapshot of this key is invalid, its
+ * list may have lost chunks.
+ */
 async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<{ snapshot: SnapshotSeen; chunks: string[] }> {
   const { header: { id, set, time, size, chunks }, signer } = await openHeader(key, object, keys, { others: true })
   const authentic = signer !== undefined && snapshotKey(set, id) === key
-  return { snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) }
+  return {
+    snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`),
+  }
 }

@@ -9,7 +9,7 @@ import { checkFormat, FORMAT } from './format.ts'
 const MARKER = 'lifeboat.json'
 const marker = z.strictObject({ format: z.literal(FORMAT) })
 
-/** Checks that a store is one of this format. Throws when it is none, or of a format this program does not know. */
+/** Checks the format of a store. Throws if it is no store, or has an unknown format. */
 export async function openRepository(store: Store): Promise<void> {
   if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
   throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
@@ -17,7 +17,9 @@ export async function openRepository(store: Store): Promise<void> {
   })
 }
 
-/** The same, and makes the store where there is none: the recovery instructions first, its marker last. Where objects lie in groups, each gets them again. */
+/**
+ * The same, and makes the store if there is none: the recovery instructions first, its marker last. Groups of objects each get their own.
+ */
 export async function openOrMakeRepository(store: Store): Promise<void> {
   if (!store.groups) {
     if (await hasMarker(store)) return
@@ -43,10 +45,15 @@ async function hasMarker(store: Store): Promise<boolean> {
     if (error instanceof NotFound) return false
     throw error
   }
-  // Written by hand it may lack the line feed.
+  // People may write it by hand, without a line feed.
   const json = parsedJson(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes)
-  if (json === undefined) throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, { hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.` })
+  if (json === undefined)
+    throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, {
+      hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.`,
+    })
   checkFormat(`${store.name}/${MARKER}`, z.object({ format: z.unknown() }).safeParse(json).data?.format)
   if (marker.safeParse(json).success) return true
-  throw new LifeboatError(`${MARKER} in ${store.name} holds more than its format`, { hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.' })
+  throw new LifeboatError(`${MARKER} in ${store.name} holds more than its format`, {
+    hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.',
+  })
 }

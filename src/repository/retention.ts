@@ -8,12 +8,12 @@ export interface RetentionPolicy {
   within?: number
 }
 
-/** What deciding needs to know of a snapshot. */
+/** The properties of a snapshot that a policy looks at. */
 export interface Candidate {
   id: string
   set: string
   time: Date
-  /** Someone asked for it to stay. */
+  /** It is pinned: no policy deletes it. */
   pinned: boolean
   /** It was read back and found good. */
   verified: boolean
@@ -22,7 +22,7 @@ export interface Candidate {
 export interface Decision<T extends Candidate> {
   snapshot: T
   keep: boolean
-  /** Why it is kept: every rule that keeps it. Why it goes: what each rule of the policy says against it. */
+  /** Every rule that keeps it; or, if it goes, the reason of each rule against it. */
   reasons: string[]
 }
 
@@ -30,22 +30,26 @@ const PERIODS = ['daily', 'weekly', 'monthly', 'yearly'] as const
 type Period = (typeof PERIODS)[number]
 
 /**
- * Which snapshots a policy keeps (grandfather, father, son), each set by itself; newest first within a set. The newest snapshot of a day, an
- * ISO week, a month or a year in `timeZone` (IANA) stands for it, and only periods that have a snapshot count: a month without backups costs no
- * older one. Whatever the policy says, the newest of a set, the newest verified and every pinned one stay, and all of them when it is empty.
- * What is dated after `now` stays and counts for nothing: of a clock that jumped, nothing is to be concluded.
+ * Which snapshots a policy keeps (grandfather, father, son), each set by itself; newest first within a set. The newest snapshot of a day,
+ * an ISO week, a month or a year in `timeZone` (IANA) stands for it, and only periods that have a snapshot count: a month without backups
+ * costs no older one. The newest snapshot of a set, the newest verified one and every pinned one always stay; with an empty policy all
+ * stay. Snapshots dated after `now` stay and do not count: they come from a clock that was wrong.
  */
 export function retain<T extends Candidate>(snapshots: readonly T[], policy: RetentionPolicy, timeZone: string, now: Date): Decision<T>[] {
   const periods = periodsIn(timeZone)
-  return [...Map.groupBy(snapshots, ({ set }) => set).values()].flatMap((ofSet) => retainSet(ofSet.toSorted(newestFirst), policy, periods, now))
+  return [...Map.groupBy(snapshots, ({ set }) => set).values()].flatMap((ofSet) =>
+    retainSet(ofSet.toSorted(newestFirst), policy, periods, now),
+  )
 }
 
-/** As everywhere (catalog.ts): by the second, which ids begin with. */
+/** By whole seconds, with which ids begin, as everywhere (catalog.ts). */
 function newestFirst(a: Candidate, b: Candidate): number {
   return a.id < b.id ? 1 : -1
 }
 
-function retainSet<T extends Candidate>(sorted: readonly T[], policy: RetentionPolicy, periodsOf: (time: Date) => Record<Period, string>, now: Date): Decision<T>[] {
+function retainSet<T extends Candidate>(
+  sorted: readonly T[], policy: RetentionPolicy, periodsOf: (time: Date) => Record<Period, string>, now: Date,
+): Decision<T>[] {
   const endless = Object.keys(policy).length === 0
   const counted = sorted.filter(({ time }) => time <= now)
   const newestVerified = counted.find(({ verified }) => verified)
@@ -59,7 +63,8 @@ function retainSet<T extends Candidate>(sorted: readonly T[], policy: RetentionP
     if (snapshot.time > now) return { snapshot, keep: true, reasons: [...kept, 'dated in the future'] }
     if (rank++ === 0) kept.push('newest')
     if (snapshot === newestVerified) kept.push('newest verified')
-    if (policy.last !== undefined) (rank <= policy.last ? kept : against).push(rank <= policy.last ? `last ${rank} of ${policy.last}` : `not of the last ${policy.last}`)
+    if (policy.last !== undefined)
+      (rank <= policy.last ? kept : against).push(rank <= policy.last ? `last ${rank} of ${policy.last}` : `not of the last ${policy.last}`)
     const periods = periodsOf(snapshot.time)
     for (const period of PERIODS) {
       const most = policy[period]
@@ -85,7 +90,9 @@ function days(milliseconds: number): string {
 
 /** The names of the periods a time lies in: `2026-11-20`, `2026-W47` (ISO 8601), `2026-11`, `2026`. */
 function periodsIn(timeZone: string): (time: Date) => Record<Period, string> {
-  const format = new Intl.DateTimeFormat('en', { timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: 'numeric', day: 'numeric' })
+  const format = new Intl.DateTimeFormat('en', {
+    timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: 'numeric', day: 'numeric',
+  })
   return (time) => {
     const part = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, Number(value)]))
     const day = new Date(Date.UTC(part['year']!, part['month']! - 1, part['day']))

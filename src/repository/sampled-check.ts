@@ -6,19 +6,21 @@ import type { KnownChunk } from './known.ts'
 import { DamagedChunk, Reader } from './reader.ts'
 import { type ChunkEntry, chunkKey } from './snapshot.ts'
 
-/** Of the bytes that a backup can reuse, the part that it reads back, and the least number of chunks. */
+/** Defaults: the part of the reusable bytes that a backup reads back, and the least number of chunks. */
 export const SHARE = 0.02
 export const LEAST_CHUNKS = 8
-/** Bytes that are read at most, where no share is asked for. */
+/** The most bytes that are read, unless a share is given. */
 export const MOST_BYTES = 64 * 1024 * 1024
-/** Beside a backup, which has memory and a connection to share. */
+/** Chunks read at the same time: a backup runs beside it, in the same memory and over the same connection. */
 const AT_ONCE = 2
 
 /**
- * Chunks chosen by chance, in the order given: as many as it takes for that part of the stored bytes, at least 8. With the default share a chunk is
- * chosen by one backup of fifty: within 50 backups with a probability of 64 %, within 100 of 87 %, within 200 of 98 %.
+ * Random chunks, in the order given: enough for that part of the stored bytes, and at least 8. With the default share one backup of fifty
+ * chooses a chunk: within 50 backups with a probability of 64 %, within 100 of 87 %, within 200 of 98 %.
  */
-export function sampleOf(chunks: readonly KnownChunk[], { share = SHARE, most = MOST_BYTES }: { share?: number; most?: number }, random: () => number): KnownChunk[] {
+export function sampleOf(
+  chunks: readonly KnownChunk[], { share = SHARE, most = MOST_BYTES }: { share?: number; most?: number }, random: () => number,
+): KnownChunk[] {
   if (share === 0) return []
   const wanted = Math.min(most, share * chunks.reduce((sum, { storedSize }) => sum + storedSize, 0))
   const drawn = chunks.map((chunk) => ({ chunk, lot: random() })).toSorted((a, b) => a.lot - b.lot)
@@ -32,18 +34,18 @@ export function sampleOf(chunks: readonly KnownChunk[], { share = SHARE, most = 
   return chunks.filter((chunk) => chosen.has(chunk))
 }
 
-/** What was read, in all stores together; `bytes` as stored. */
+/** Chunks that were read, in all stores together; `bytes` as stored. */
 export interface Sampled {
   chunks: number
   bytes: number
 }
 
-/** Reads chunks of a store back, and the ones that they are differences from, beside a backup that may want to reuse them. */
+/** Reads chunks of a store and their bases, beside a backup that may reuse them. */
 export class SampledCheck {
   readonly store: Store
-  /** What was found so far. */
+  /** Damage found so far. */
   readonly damage: DamagedChunk[] = []
-  /** Why chunks could not be read, where that says nothing about them. */
+  /** Why chunks could not be read, if that says nothing about them. */
   readonly obstacles: string[] = []
   readonly #entries: readonly ChunkEntry[]
   readonly #reader: Reader
@@ -61,7 +63,7 @@ export class SampledCheck {
     this.#running = this.#readAll()
   }
 
-  /** False once a chunk is found damaged; of one that was chosen, it waits until that is known. */
+  /** False if a chunk is damaged. Waits until a chosen chunk, or a base of one, has been read. */
   async isGood(key: string): Promise<boolean> {
     await this.#reads.get(key)?.promise
     return !this.damage.some((error) => error.key === key)
@@ -74,7 +76,7 @@ export class SampledCheck {
     return { chunks: read.length, bytes: read.reduce((sum, size) => sum + size, 0) }
   }
 
-  /** No more are read. */
+  /** Reads no more chunks. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
@@ -93,7 +95,7 @@ export class SampledCheck {
   }
 }
 
-/** As a snapshot lists them: each after its base. */
+/** The entries as in a snapshot: each after its base. */
 function entriesOf(chunks: readonly KnownChunk[]): ChunkEntry[] {
   const entries: ChunkEntry[] = []
   const places = new Map<string, number>()

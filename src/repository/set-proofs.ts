@@ -19,7 +19,7 @@ export class SetProofs {
     this.#read = read
   }
 
-  /** `onDamaged`: told of each proof that is damaged or was edited, and is ignored. */
+  /** `onDamaged` is called for each proof that is damaged or was edited, and is ignored. */
   static async list(store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void): Promise<SetProofs> {
     const read = new Map<string, Promise<Verdict | undefined>>()
     return new SetProofs(await proofKeys(store, { set }), (key) => {
@@ -45,7 +45,7 @@ export class SetProofs {
     return this.of([...this.#named.keys()])
   }
 
-  /** The newest proof, of any snapshot, of which this is true. */
+  /** The newest proof, of any snapshot, for which `wanted` is true. */
   async newest(wanted: (proof: Verdict) => boolean): Promise<Verdict | undefined> {
     for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
       const proof = await this.#read(key)
@@ -55,8 +55,8 @@ export class SetProofs {
   }
 
   /**
-   * Keys of the chunk objects known to be damaged that a snapshot made at `time` may list. Earlier proofs need not be read: a backup does not
-   * list what was known to be damaged when it began (known.ts).
+   * Keys of the chunk objects known to be damaged that a snapshot made at `time` may list. Earlier proofs need not be read: a backup does
+   * not list what was known to be damaged when it began (known.ts).
    */
   async damagedSince(time: Date): Promise<Set<string>> {
     const since = tellingSince(time)

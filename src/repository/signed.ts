@@ -4,8 +4,8 @@ import { FORMAT } from './format.ts'
 import type { Keys, MacKind } from './keys.ts'
 
 /**
- * A signed object is one line, `lifeboat/1 <fingerprint> <MAC>`, and the body that the MAC is of (docs/format.md). Anyone reads it; only who has the
- * write secret makes it. Each kind of object has a MAC key of its own, so that none can be taken for another.
+ * A signed object is one line, `lifeboat/1 <fingerprint> <MAC>`, and the body that the MAC is of (docs/format.md). Anyone can read it; only
+ * the write secret can make it. Each kind of object has its own MAC key, so that none can be taken for another.
  */
 export interface Signed {
   /** Fingerprint of the key that the object claims to be of. */
@@ -22,7 +22,7 @@ export function sign(body: string | Uint8Array, keys: Keys, kind: MacKind): Buff
   return Buffer.concat([Buffer.from(`${FORMAT} ${keys.fingerprint} ${macOf(bytes, keys, kind)}\n`), bytes])
 }
 
-/** The object taken apart; undefined where it does not begin with such a line. Nothing is believed yet: see `signerOf`. */
+/** Splits the object; undefined if it does not begin with such a line. Nothing is authenticated yet: see `signerOf`. */
 export function splitSigned(bytes: Uint8Array): Signed | undefined {
   const object = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const [, key, mac] = (object[LINE_LENGTH] === 0x0a && LINE.exec(object.toString('latin1', 0, LINE_LENGTH))) || []
@@ -35,7 +35,7 @@ export function signerOf({ key, mac, body }: Signed, keys: Keys, kind: MacKind):
   return claimed && timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(body, claimed, kind))) ? claimed : undefined
 }
 
-/** Whether the object claims to be of none of these keys, so that nothing can be said of its MAC. */
+/** Whether the object claims to be of a key that is not among these, so that its MAC cannot be checked. */
 export function isOfAnotherKey({ key }: Signed, keys: Keys): boolean {
   return keysNamed(key, keys) === undefined
 }
@@ -46,14 +46,17 @@ function keysNamed(fingerprint: string, keys: Keys): Keys | undefined {
 
 const TAG_LENGTH = 32
 
-/** What shows that a name was made by someone with the key: the first digits of its MAC. */
+/** The first digits of the MAC of a name: only the key can make them. */
 export function tagOf(name: string, keys: Keys, kind: MacKind): string {
   return macOf(Buffer.from(name), keys, kind).slice(0, TAG_LENGTH)
 }
 
 /** Whether a tag is that of the name under one of these keys. */
 export function isTagged(name: string, tag: string, keys: Keys, kind: MacKind): boolean {
-  return tag.length === TAG_LENGTH && [keys, ...keys.others].some((one) => timingSafeEqual(Buffer.from(tag), Buffer.from(tagOf(name, one, kind))))
+  return (
+    tag.length === TAG_LENGTH &&
+    [keys, ...keys.others].some((one) => timingSafeEqual(Buffer.from(tag), Buffer.from(tagOf(name, one, kind))))
+  )
 }
 
 /** hex(HMAC-SHA-256(mac key of the kind, body)). */

@@ -9,8 +9,8 @@ const HEADS = 1 << 16
  */
 const MOST_OWNERS = 8
 /**
- * With fewer shared anchors a difference hardly ever pays: of 347 chunks of a changed shop 341 shared more and all but one became differences, of
- * 86 that shared something in a first backup none did, and 62 of them shared less.
+ * With fewer shared anchors a difference hardly ever pays: of 347 chunks of a changed shop 341 shared more and all but one became
+ * differences, of 86 that shared something in a first backup none did, and 62 of them shared less.
  */
 const LEAST_SHARED = 1 / 4
 

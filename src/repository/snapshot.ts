@@ -32,13 +32,21 @@ export const fingerprint = z.string().regex(/^[0-9a-f]{16}$/)
 
 const size = z.int().min(0)
 
-/** By hand, and one problem for all: there are thousands in a snapshot, and a schema of five parts takes twice as long for each. */
-const chunkEntries = z.custom<ChunkEntry[]>((list) => Array.isArray(list) && list.every(isChunkEntry), 'it is not a list of chunks').refine(hasItsBases, 'a base is missing or itself a difference')
+/** Checked without a schema for each entry, which takes twice as long for the thousands in a snapshot; one problem for all. */
+const chunkEntries = z
+  .custom<ChunkEntry[]>((list) => Array.isArray(list) && list.every(isChunkEntry), 'it is not a list of chunks')
+  .refine(hasItsBases, 'a base is missing or itself a difference')
 
 function isChunkEntry(entry: unknown): entry is ChunkEntry {
   if (!Array.isArray(entry) || entry.length !== 5) return false
   const [id, size, stored, base, mark]: unknown[] = entry
-  return isText(id, /^[0-9a-f]{64}$/) && isWhole(size, 1, 8 * 1024 * 1024) && isWhole(stored, 1) && (base === null || isWhole(base, 0)) && isText(mark, /^[0-9a-f]{8}$/)
+  return (
+    isText(id, /^[0-9a-f]{64}$/) &&
+    isWhole(size, 1, 8 * 1024 * 1024) &&
+    isWhole(stored, 1) &&
+    (base === null || isWhole(base, 0)) &&
+    isText(mark, /^[0-9a-f]{8}$/)
+  )
 }
 
 function hasItsBases(chunks: readonly ChunkEntry[]): boolean {
@@ -53,9 +61,15 @@ function isWhole(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER):
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most
 }
 
-/** The extra recipients that the objects with a mark are sealed to: `[mark, tag, …]`, the tags as `recipientTags` (keys.ts) makes them. */
+/** The extra recipients that objects with a mark are sealed to: `[mark, tag, …]`, with tags made by `recipientTags` (keys.ts). */
 export type SealedTo = [mark: string, ...tags: string[]]
-const sealedTo = z.custom<SealedTo>((entry) => Array.isArray(entry) && entry.length > 1 && isText(entry[0], /^[0-9a-f]{8}$/) && entry.slice(1).every((one) => isText(one, /^[0-9a-f]{16}$/)))
+const sealedTo = z.custom<SealedTo>(
+  (entry) =>
+    Array.isArray(entry) &&
+    entry.length > 1 &&
+    isText(entry[0], /^[0-9a-f]{8}$/) &&
+    entry.slice(1).every((one) => isText(one, /^[0-9a-f]{16}$/)),
+)
 
 /** The header of a snapshot (docs/format.md), in the order of its members: readable without a key, to be believed only after its MAC. */
 export const snapshotHeader = z.strictObject({
@@ -67,9 +81,9 @@ export const snapshotHeader = z.strictObject({
   tags: z.array(tag).max(MOST_TAGS),
   size,
   added: size,
-  /** There where a source could not give all it has, or was told not to; the manifest says what. */
+  /** Present if a source could not give all it has, or was told not to; the manifest has the reasons. */
   partial: z.literal(true).optional(),
-  /** Of the marks among `chunks` whose objects are sealed to more than the key's own recipient. */
+  /** For each mark in `chunks` whose objects are sealed to more than the key's own recipient. */
   recipients: z.array(sealedTo),
   chunks: chunkEntries,
   manifest: z.string(),
@@ -93,14 +107,16 @@ export const manifest = z.strictObject({
           chunks: z.array(z.int().min(0)),
         }),
       ),
-      /** What is known of the source; its shape belongs to the source's kind. */
-      // Of authenticated JSON, or on its way to become JSON. A check of its every value takes several times the memory of the values.
+      /** Facts about the source; the source's kind defines their shape. */
+      // It comes from authenticated JSON, or becomes JSON. Checking every value takes several times the memory of the values.
       facts: z.custom<z.infer<ReturnType<typeof z.json>>>((value) => value !== undefined),
     }),
   ),
   /** Per chunk of the header, its anchors: base64 of little-endian 32-bit words in ascending order. */
   anchors: z.array(z.base64()),
-  /** Per chunk of the header, the bytes of differences stored since its content was last stored whole (similarity.ts); 0 for a whole one. */
+  /**
+   * Per chunk of the header, the bytes of differences stored since its content was last stored whole (similarity.ts); 0 for a whole one.
+   */
   spent: z.array(size),
   description: z.string(),
   run: z.strictObject({ repository: z.string(), workflow: z.string(), id: z.string(), attempt: z.string(), url: z.string() }).nullable(),
@@ -113,18 +129,18 @@ export type Manifest = z.infer<typeof manifest>
 export type SourceRecord = Manifest['sources'][number]
 export type StreamRecord = SourceRecord['streams'][number]
 
-/** What a snapshot object claims to be. Read without a key, nothing vouches for it. */
+/** The header of a snapshot object. Read without a key, it is not authenticated. */
 export interface Snapshot {
   key: string
   header: SnapshotHeader
 }
 
 export interface AuthenticSnapshot extends Snapshot {
-  /** Those under which its MAC verified. */
+  /** The keys under which its MAC verified. */
   keys: Keys
 }
 
-/** A snapshot object that is truncated, edited, moved or contradictory: it cannot be used, others can. */
+/** A snapshot object that is truncated, edited, moved or contradictory, and cannot be used. */
 export class DamagedSnapshot extends LifeboatError {
   constructor(message: string, cause?: unknown) {
     super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; `lifeboat list` shows them.' })
@@ -134,7 +150,9 @@ export class DamagedSnapshot extends LifeboatError {
 
 /** Bytes of the header of a snapshot whose MAC verifies, and of a manifest. */
 const MAXIMUM_HEADER = 512 * 1024 * 1024
-/** Of a header that nobody vouches for, also by the size of its frame: the ids and base64 of an honest one compress by 2.3 at most. */
+/**
+ * The same for a header that is not authenticated, also relative to the size of its frame: honest ids and base64 compress by 2.3 at most.
+ */
 const MAXIMUM_UNAUTHENTICATED = 64 * 1024 * 1024
 const MAXIMUM_RATIO = 8
 const METADATA_LEVEL = 9
@@ -143,7 +161,10 @@ export function snapshotKey(set: string, id: string): string {
   return `snapshots/${set}/${id}.json.zst`
 }
 
-/** `20261120T020000Z-5f3a9c1e`: sorts by time; the random part, also the mark of the chunks it puts, tells apart what begins in the same second. */
+/**
+ * `20261120T020000Z-5f3a9c1e`: sorts by time; the random part, which is also the mark of the chunks it puts, tells apart backups of the
+ * same second.
+ */
 export function newSnapshotId(time: Date, random: Uint8Array): string {
   return `${idTime(time)}-${Buffer.from(random).toString('hex')}`
 }
@@ -168,15 +189,19 @@ export function sourceSize({ streams }: { streams: readonly { size: number }[] }
   return streams.reduce((sum, { size }) => sum + size, 0)
 }
 
-/** The object to put: the compressed header, signed. Throws for what would not be read again. */
+/** The object to put: the compressed header, signed. Throws if readers would refuse it. */
 export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, content: Manifest, keys: Keys): Promise<Buffer> {
   const plaintext = Buffer.from(JSON.stringify(manifest.parse(content)))
   const compressed = compress(plaintext, METADATA_LEVEL)
   giveBackLarge(plaintext)
   const sealed = await encrypt(compressed, keys.recipients)
   giveBackLarge(compressed)
-  const { format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
-  const line = JSON.stringify({ format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text })
+  const {
+    format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text,
+  } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
+  const line = JSON.stringify({
+    format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text,
+  })
   if (!isHeaderText(line)) throw new Error(`the header of snapshot ${id} is not of the form that is read`)
   const object = sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')
   if (object.length <= LIMITS.snapshot && line.length <= MAXIMUM_HEADER) return object
@@ -188,7 +213,7 @@ export function listedBytes(anchors: string): number {
   return 48 + 0.8 * anchors.length
 }
 
-/** A snapshot that would not be read again. */
+/** The error for a snapshot that readers would refuse. */
 export function tooLarge(chunks: number): LifeboatError {
   const most = `no snapshot object may be larger than ${LIMITS.snapshot / 1024 ** 2} MiB`
   return new LifeboatError(`this backup needs more than ${chunks - 1} chunks, which do not fit into one snapshot: ${most}`, {
@@ -196,20 +221,26 @@ export function tooLarge(chunks: number): LifeboatError {
   })
 }
 
-/** Reads a snapshot object. With keys, its MAC must verify before anything of it is decompressed. Throws a LifeboatError that names `key`. */
+/**
+ * Reads a snapshot object. With keys, its MAC must verify before anything of it is decompressed. Throws a LifeboatError that names `key`.
+ */
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys): Promise<AuthenticSnapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: undefined): Promise<Snapshot>
 export async function decodeSnapshot(key: string, object: Uint8Array, keys: Keys | undefined): Promise<Snapshot> {
   const { header, signer } = await openHeader(key, object, keys, { others: false })
-  if (snapshotKey(header.set, header.id) !== key) throw new DamagedSnapshot(`${key} is not a whole snapshot: it is snapshot ${header.id} of set ${header.set}, moved here`)
+  if (snapshotKey(header.set, header.id) !== key)
+    throw new DamagedSnapshot(`${key} is not a whole snapshot: it is snapshot ${header.id} of set ${header.set}, moved here`)
   return { key, header, ...(signer && { keys: signer }) }
 }
 
 /**
- * The header in a snapshot object, wherever the object lies. Of a snapshot of one of these keys the MAC is verified first; `signer` is that key. Of one of another
- * key (`others`, otherwise it throws), and without keys, the header is what the object claims, read within limits that make it harmless.
+ * The header in a snapshot object, whatever its key. For a snapshot of one of these keys, the MAC is verified first; `signer` is that key.
+ * For one of another key (with `others`; otherwise it throws), and without keys, the header is not authenticated, and read within limits
+ * that make it harmless.
  */
-export async function openHeader(key: string, object: Uint8Array, keys: Keys | undefined, { others }: { others: boolean }): Promise<{ header: SnapshotHeader; signer: Keys | undefined }> {
+export async function openHeader(
+  key: string, object: Uint8Array, keys: Keys | undefined, { others }: { others: boolean },
+): Promise<{ header: SnapshotHeader; signer: Keys | undefined }> {
   const damaged = (what: string, cause?: unknown) => new DamagedSnapshot(`${key} is not a whole snapshot: ${what}`, cause)
   const signed = splitSigned(object)
   if (!signed) throw damaged(`it does not begin with the line of a signed object of ${FORMAT}`)
@@ -233,16 +264,18 @@ export async function openHeader(key: string, object: Uint8Array, keys: Keys | u
   return { header: parsed.data, signer }
 }
 
-/** A snapshot that claims to be of a key that is not given, so that nothing can be said of its MAC. */
+/** A snapshot that claims to be of another key, so that its MAC cannot be checked. */
 export class OtherKey extends LifeboatError {}
 
 function ofAnotherKey(key: string, other: string, keys: Keys): OtherKey {
   return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
-    hint: 'Give the encryption key this snapshot was made with. The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
+    hint:
+      'Give the encryption key this snapshot was made with. ' +
+      'The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
   })
 }
 
-/** Where the first value is that is not as it should be, and why; without what a terminal would obey. */
+/** The place and the reason of the first invalid value, without control characters. */
 function firstProblem({ issues: [issue] }: z.ZodError): string {
   return `${issue?.path.join('.')}: ${issue?.message}`.replaceAll(/\p{C}/gu, '?').slice(0, 200)
 }
@@ -261,29 +294,38 @@ export async function openManifest(snapshot: AuthenticSnapshot): Promise<Manifes
   return content
 }
 
-/** What a source's manifest entry keeps beside its streams, for those who need it to restore them. Throws where it is not as its kind has it (docs/format.md). */
+/** The facts in a source's manifest entry, which restores need. Throws if their shape is not that of the source's kind (docs/format.md). */
 export function factsOf<T>(source: SourceRecord, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(source.facts)
   if (parsed.success) return parsed.data
-  throw new LifeboatError(`what is recorded of the source ${source.name} is not what a ${source.kind} source has: ${firstProblem(parsed.error)}`, {
-    hint: 'Another program, or another version, wrote it. Its streams can be had all the same, with recover.sh in the store (RECOVERY.md).',
-  })
+  throw new LifeboatError(
+    `the facts of the source ${source.name} are not those of a ${source.kind} source: ${firstProblem(parsed.error)}`,
+    {
+      hint: 'Another program, or another version, wrote it. Its streams can still be read with recover.sh in the store (RECOVERY.md).',
+    },
+  )
 }
 
 const described = z.object({
-  sources: z.array(z.object({ name: z.string(), kind: manifest.shape.sources.element.shape.kind, streams: z.array(z.object({ size })), facts: z.unknown() })),
+  sources: z.array(
+    z.object({
+      name: z.string(), kind: manifest.shape.sources.element.shape.kind, streams: z.array(z.object({ size })), facts: z.unknown(),
+    }),
+  ),
   description: manifest.shape.description,
   run: manifest.shape.run,
 })
 
-/** Of the sealed part what a list shows. Checking the rest, which is most of it, would take longer than all else. */
+/** The part of the manifest that a list shows. Checking the rest, which is most of it, would take most of the time. */
 export function openDescription(snapshot: AuthenticSnapshot): Promise<z.infer<typeof described>> {
   return unsealManifest(snapshot, described)
 }
 
 async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schema: z.ZodType<T>): Promise<T> {
   if (!keys.identity) {
-    throw new LifeboatError(`a write key cannot read ${key}`, { hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.' })
+    throw new LifeboatError(`a write key cannot read ${key}`, {
+      hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.',
+    })
   }
   try {
     const compressed = await decrypt(Buffer.from(header.manifest, 'base64'), keys.identity)

@@ -1,6 +1,6 @@
 import type { ChunkEntry, SnapshotHeader } from './snapshot.ts'
 
-/** What several snapshots take together. Bytes. */
+/** Sums over several snapshots, in bytes. */
 export interface Statistics {
   snapshots: number
   /** Raw bytes, each snapshot counted whole. */
@@ -10,12 +10,12 @@ export interface Statistics {
   /** The chunk objects they need, each counted once, as stored. */
   stored: number
   objects: number
-  /** Of these the ones stored as differences, their bytes, and about what they would take without their bases: as their bases compress. */
+  /** Of these, the ones stored as differences: their bytes, and an estimate of their bytes without bases, by how their bases compress. */
   differences: { objects: number; stored: number; alone: number }
 }
 
-/** Adds up snapshots one after the other; remembers each chunk object, and nothing else of them. */
-export class Tally {
+/** Adds up snapshots one after the other; remembers each chunk object, and nothing else. */
+export class Totals {
   /** The marks of each chunk's objects, one after the other: most have one. */
   readonly #marks = new Map<string, string>()
   readonly #sum: Statistics = { snapshots: 0, size: 0, unique: 0, stored: 0, objects: 0, differences: { objects: 0, stored: 0, alone: 0 } }

@@ -6,7 +6,7 @@ import type { Keys } from './keys.ts'
 import { checkListing } from './listing.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, type Snapshot } from './snapshot.ts'
 
-/** Snapshots are read side by side, for most of the time goes into waiting for the store. */
+/** Snapshots are read side by side, because most of the time is spent waiting for the store. */
 const MOST_AT_ONCE = 16
 
 export interface SurveyOptions {
@@ -19,17 +19,19 @@ export interface SurveyOptions {
   onDamaged: (error: LifeboatError) => void
 }
 
-/** With the keys it was verified under; `authentic` is undefined where nothing vouches for the header: without keys, and for another's snapshot. */
+/** `authentic` is undefined if the header is not authenticated: without keys, and for a snapshot of another key. */
 export interface Surveyed {
   snapshot: Snapshot
   authentic: AuthenticSnapshot | undefined
 }
 
 /**
- * Reads the snapshots of a store and keeps of each what `work` makes of it, newest first. Memory does not grow with their number but by these results.
- * Throws when the store does not answer: without a snapshot that it has, a list would say that it is lost.
+ * Reads the snapshots of a store and keeps the results of `work`, newest first. Memory grows with these results alone.
+ * Throws if the store does not answer: otherwise a list would say that a snapshot is lost.
  */
-export async function survey<T>(store: Store, keys: Keys | undefined, options: SurveyOptions, work: (surveyed: Surveyed) => T | Promise<T>): Promise<T[]> {
+export async function survey<T>(
+  store: Store, keys: Keys | undefined, options: SurveyOptions, work: (surveyed: Surveyed) => T | Promise<T>,
+): Promise<T[]> {
   const { set, wanted = () => true, signal, onDamaged } = options
   const sizes = new Map<string, number>()
   const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
@@ -62,7 +64,7 @@ export async function decodeVisible(key: string, object: Buffer, keys: Keys | un
     try {
       return await decodeAuthentic(key, object, keys)
     } catch (error) {
-      // What is not damaged is of another key: it is shown as far as anyone can read it.
+      // The snapshot is of another key: it is shown as far as anyone can read it.
       if (error instanceof DamagedSnapshot || !(error instanceof LifeboatError)) throw error
     }
   }

@@ -11,14 +11,14 @@ import type { Keys } from './keys.ts'
 import { isOfAnotherKey, sign, signerOf, splitSigned } from './signed.ts'
 import { idTime } from './snapshot.ts'
 
-/** How long chunks that no snapshot lists stay, in milliseconds, unless told otherwise: longer than any backup takes. */
+/** Default of how long unreferenced chunks are kept, in milliseconds: longer than any backup takes. */
 export const GRACE = 24 * 3600 * 1000
 
-/** A chunk object by what its key ends with: `<id>-<mark>`. Nothing else can be named in the trash. */
+/** The end of a chunk object's key: `<id>-<mark>`. Trash cannot name anything else. */
 const CHUNK = /^[0-9a-f]{64}-[0-9a-f]{8}$/
 const schema = z.strictObject({
   format: z.literal(FORMAT),
-  /** The name of the object: its age is that of this time, so nobody may give it another. */
+  /** The name of the object, which says its age: so nobody can give it another name. */
   trash: z.string(),
   chunks: z.custom<string[]>((list) => Array.isArray(list) && list.every((chunk) => typeof chunk === 'string' && CHUNK.test(chunk))),
 })
@@ -28,18 +28,18 @@ const KEY = /^trash\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.json$/
 const NAMES_AN_OBJECT = 10_000
 const AT_ONCE = 8
 
-/** Chunks that a prune found no snapshot to list. Only ever a hint: whether one still does is looked up before anything is deleted. */
+/** Chunks that a prune found unreferenced. Only a hint: references are looked up again before anything is deleted. */
 export interface Trash {
   key: string
   /** `<id>-<mark>`. */
   chunks: string[]
-  /** When it was made: by the clock of the machine that did, which its name has, and by the store's. */
+  /** When it was made: by the clock of the machine that made it, which is in its name, and by the store's. */
   times: [Date, Date]
 }
 
 /**
- * The trash of a store, or of each of the stores it stands for, its MACs verified. Forged or damaged objects are handed to `onDamaged` and left alone; those
- * of other keys are left to them.
+ * The trash of a store, or of each of the stores it stands for, its MACs verified. Forged or damaged objects are passed to `onDamaged` and
+ * left alone; those of other keys are left to prunes with these.
  */
 export async function readTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Trash[]> {
   const read = storesOf(store).map(async (one) => {
@@ -50,7 +50,9 @@ export async function readTrash(store: Store, keys: Keys, onDamaged: (error: Lif
   return (await Promise.all(read)).flat().filter((trash) => trash !== undefined)
 }
 
-async function readOne(store: Store, keys: Keys, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void): Promise<Trash | undefined> {
+async function readOne(
+  store: Store, keys: Keys, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void,
+): Promise<Trash | undefined> {
   let bytes: Buffer
   try {
     bytes = await store.get(key, LIMITS.trash)
@@ -63,11 +65,15 @@ async function readOne(store: Store, keys: Keys, { key, modified }: StoredObject
   }
   const read = decodeTrash(key, bytes, keys)
   if (typeof read !== 'string') return read && { key, chunks: read, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
-  onDamaged(new LifeboatError(`${key} in ${store.name} is ignored: ${read}`, { hint: 'Delete it, unless a newer version wrote it: the next prune finds again the chunks that it names.' }))
+  onDamaged(
+    new LifeboatError(`${key} in ${store.name} is ignored: ${read}`, {
+      hint: 'Delete it, unless a newer version wrote it: the next prune finds again the chunks that it names.',
+    }),
+  )
   return undefined
 }
 
-/** The chunks that it names; undefined for trash of another key, and a text that says why it cannot be believed. */
+/** The chunks that it names; undefined for trash of another key; a text with the reason if it is invalid. */
 function decodeTrash(key: string, object: Buffer, keys: Keys): string[] | string | undefined {
   const signed = splitSigned(object)
   if (!signed) return 'it does not begin with the line of a signed object'
@@ -106,7 +112,10 @@ export class TrashWriter {
   async put(): Promise<void> {
     for (const [index, block] of this.#blocks.entries()) {
       const names = Math.min(NAMES_AN_OBJECT, this.#names - index * NAMES_AN_OBJECT)
-      const chunks = Array.from({ length: names }, (_, place) => `${block.toString('hex', place * NAME_BYTES, place * NAME_BYTES + 32)}-${block.toString('hex', place * NAME_BYTES + 32, (place + 1) * NAME_BYTES)}`)
+      const chunks = Array.from({ length: names }, (_, place) => {
+        const hex = block.toString('hex', place * NAME_BYTES, (place + 1) * NAME_BYTES)
+        return `${hex.slice(0, 64)}-${hex.slice(64)}`
+      })
       await putTrash(this.#store, this.#keys, `${idTime(this.#now())}-${randomBytes(4).toString('hex')}`, chunks)
     }
   }
@@ -117,7 +126,7 @@ export async function putTrash(store: Store, keys: Keys, id: string, chunks: rea
   await store.put(`trash/${id}.json`, sign(JSON.stringify({ format: FORMAT, trash: id, chunks }), keys, 'trash'))
 }
 
-/** Keys of all chunks in the trash. Whoever puts a snapshot builds on none of them: a prune may be deleting them. */
+/** Keys of all chunks in the trash. No backup builds on them: a prune may be deleting them. */
 export async function inTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
   return new Set((await readTrash(store, keys, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)))
 }

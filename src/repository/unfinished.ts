@@ -20,7 +20,7 @@ const schema = z.strictObject({
 })
 type Begun = z.infer<typeof schema>['runs'][number]
 
-/** Of more interrupted runs, the oldest are forgotten: each costs a request for every chunk. */
+/** Of more interrupted runs, the oldest are forgotten: each takes a request for every chunk. */
 const MOST_RUNS = 8
 /** An object from further in the future than this has no age that can be told. */
 const TOLERATED_SKEW = 3600 * 1000
@@ -49,10 +49,10 @@ export interface FoundChunk {
   recipients: readonly string[]
 }
 
-/** What earlier runs of the set put and list in no snapshot. */
+/** Chunks that earlier runs of the set put, and that no snapshot lists. */
 export async function beginRun(store: Store, keys: Keys, options: RunOptions): Promise<Unfinished> {
   const { set, id, snapshots, grace, now, onDamaged } = options
-  // What was not committed is not there.
+  // In artifacts, objects that were not committed do not exist.
   if (storesOf(store).some(({ groups }) => groups)) return new Unfinished(store, keys, options)
   const oldest = idTime(new Date(now().getTime() - grace / 2))
   const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1)
@@ -62,7 +62,7 @@ export async function beginRun(store: Store, keys: Keys, options: RunOptions): P
   return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => isSealedToAll(recipients, keys)) })
 }
 
-/** Empty where there is none, or none that can be believed: it is written again, and nothing else depends on it. */
+/** Empty if there is none, or an invalid one: it is written again, and nothing else depends on it. */
 async function readRuns(store: Store, keys: Keys, set: string): Promise<Begun[]> {
   let object: Buffer
   try {
@@ -78,8 +78,8 @@ async function readRuns(store: Store, keys: Keys, set: string): Promise<Begun[]>
 }
 
 /**
- * What interrupted runs of the set left. A chunk is used only if it is whole (no difference), not in the trash, and was put less than half the grace ago by
- * the store's time; and only after its bytes were read and found right, so with a write key none is.
+ * Chunks that interrupted runs of the set left. A chunk is used only if it is whole (no difference), not in the trash, and was put less
+ * than half the grace ago by the store's time; and only after its bytes were read and found right, so with a write key none is.
  */
 export class Unfinished {
   readonly #store: Store
@@ -91,7 +91,12 @@ export class Unfinished {
   #noted: Promise<void> | undefined
 
   /** Without `left`, nothing is used, and nothing noted. */
-  constructor(store: Store, keys: Keys, options: Pick<RunOptions, 'set' | 'grace' | 'now' | 'onDamaged'>, left?: { note: Buffer; runs: readonly Begun[]; trash: ReadonlySet<string> }) {
+  constructor(
+    store: Store,
+    keys: Keys,
+    options: Pick<RunOptions, 'set' | 'grace' | 'now' | 'onDamaged'>,
+    left?: { note: Buffer; runs: readonly Begun[]; trash: ReadonlySet<string> },
+  ) {
     this.#store = store
     this.#keys = keys
     this.#options = options
@@ -106,7 +111,7 @@ export class Unfinished {
     return this.#noted
   }
 
-  /** Only later runs need the note: a store in which nothing may be replaced (an immutability policy) is no reason to go without a backup. */
+  /** Only later runs need the note: a store in which nothing may be replaced (an immutability policy) does not stop the backup. */
   async #keep(note: Buffer): Promise<void> {
     const key = runsKey(this.#options.set)
     const put = async (store: Store): Promise<void> => {
@@ -114,7 +119,11 @@ export class Unfinished {
         await store.put(key, note)
       } catch (error) {
         if (!(error instanceof LifeboatError)) throw error
-        this.#options.onDamaged(new LifeboatError(`${key} could not be written: ${error.message}`, { cause: error, hint: 'If this backup is interrupted, the next one stores everything again.' }))
+        this.#options.onDamaged(
+          new LifeboatError(`${key} could not be written: ${error.message}`, {
+            cause: error, hint: 'If this backup is interrupted, the next one stores everything again.',
+          }),
+        )
       }
     }
     await inEach(this.#store, put)

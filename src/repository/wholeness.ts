@@ -6,7 +6,7 @@ import type { Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, OtherKey, type Snapshot } from './snapshot.ts'
 
-/** A snapshot that is not to be relied on, and why: `3 of its 120 objects are missing, …`. */
+/** A snapshot that is not whole or failed verification, and why: `3 of its 120 objects are missing, …`. */
 export interface Unsound {
   snapshot: string
   why: string
@@ -19,18 +19,21 @@ export function objectsOf({ header: { chunks } }: Snapshot): Map<string, number>
 
 /**
  * Why a snapshot is not whole; undefined when all its objects are in the store with their sizes and none is among those known to be damaged
- * (`knownDamage`). Takes a request for each object up to a thousand, beyond that a listing of all chunks of the store. Throws when the store cannot be asked.
+ * (`knownDamage`). Takes a request for each object up to a thousand, beyond that a listing of all chunks of the store. Throws when the
+ * store cannot be asked.
  */
 export async function whyNotWhole(store: Store, snapshot: Snapshot, damaged: ReadonlySet<string>): Promise<string | undefined> {
   return damageIn(snapshot, damaged) ?? lossOf(snapshot, await new Presence(store, objectsOf(snapshot)).wrong())
 }
 
-/** The same of what is known to be damaged alone, which takes no request. */
+/** The same for known damage alone, which takes no request. */
 export function damageIn(snapshot: Snapshot, damaged: ReadonlySet<string>): string | undefined {
   if (damaged.size === 0) return undefined
   const objects = [...objectsOf(snapshot).keys()]
   const own = objects.filter((key) => damaged.has(key))
-  return own.length === 0 ? undefined : `${counted(own.length, objects.length)} known to be damaged: ${own[0]}${own.length > 1 ? ' and others' : ''}`
+  return own.length === 0
+    ? undefined
+    : `${counted(own.length, objects.length)} known to be damaged: ${own[0]}${own.length > 1 ? ' and others' : ''}`
 }
 
 function lossOf({ header: { chunks } }: Snapshot, wrong: ReadonlyMap<string, number | undefined>): string | undefined {
@@ -46,9 +49,9 @@ function counted(bad: number, all: number): string {
 
 export interface Search {
   proofs: SetProofs
-  /** Only snapshots that the last proof of them calls verified. */
+  /** Only snapshots whose last proof says verified. */
   verified: boolean
-  /** At most so many are read. */
+  /** The most snapshots that are read. Default: all. */
   most?: number
   /** Only those made earlier. */
   before?: Date
@@ -60,16 +63,22 @@ export interface Found {
   good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined } | undefined
   /** Newer ones that are damaged, newest first. */
   unsound: Unsound[]
-  /** Why the newest of all cannot be read, where that is no damage: it is of another key, or of a newer format. */
+  /** Why the newest of all cannot be read, if it is not damaged: it is of another key, or of a newer format. */
   other?: string
 }
 
 /**
- * The newest of these snapshots (keys, newest first) that is whole: the one that every command means that calls a snapshot good. Those that
- * were not verified, where that is asked for, and those of another key are passed over in silence; but the newest is always looked at.
+ * The newest of these snapshots (keys, newest first) that is whole: every command that calls a snapshot good means this one. Passes over
+ * snapshots of another key, and with `verified` those that were not verified, without a word; but the newest is always looked at.
  */
-export async function newestGood(store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, damaged = new Set() }: Search): Promise<Found> {
-  interface Candidate { key: string; verdict: Verdict | undefined; counts: boolean }
+export async function newestGood(
+  store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, damaged = new Set() }: Search,
+): Promise<Found> {
+  interface Candidate {
+    key: string
+    verdict: Verdict | undefined
+    counts: boolean
+  }
   async function* candidates(): AsyncGenerator<Candidate> {
     for (const key of snapshots) {
       const verdict = await proofs.verdict(idOf(key))
@@ -94,7 +103,10 @@ export async function newestGood(store: Store, keys: Keys, snapshots: readonly s
   return { ...found, ...(other !== undefined && { other }) }
 }
 
-/** The first candidate that is good, and those before it that are damaged. At most `most` are looked at; `look` gives undefined for one to pass over. */
+/**
+ * The first candidate that is good, and those before it that are damaged. At most `most` are looked at; `look` gives undefined for one to
+ * pass over.
+ */
 export async function firstGood<C, G>(
   candidates: Iterable<C> | AsyncIterable<C>, most: number, look: (candidate: C) => Promise<{ good: G } | Unsound | undefined>,
 ): Promise<{ good: G | undefined; unsound: Unsound[] }> {
@@ -109,12 +121,19 @@ export async function firstGood<C, G>(
   return { good: undefined, unsound }
 }
 
-async function flawIn(snapshot: AuthenticSnapshot, verdict: Verdict | undefined, store: Store, damaged: ReadonlySet<string>): Promise<string | undefined> {
-  return (await whyNotWhole(store, snapshot, damaged)) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
+async function flawIn(
+  snapshot: AuthenticSnapshot, verdict: Verdict | undefined, store: Store, damaged: ReadonlySet<string>,
+): Promise<string | undefined> {
+  return (
+    (await whyNotWhole(store, snapshot, damaged)) ??
+    (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
+  )
 }
 
 /** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */
-async function look(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | { damage: string } | { other: string } | undefined> {
+async function look(
+  store: Store, key: string, keys: Keys,
+): Promise<AuthenticSnapshot | { damage: string } | { other: string } | undefined> {
   try {
     return await readAuthentic(store, key, keys)
   } catch (error) {

@@ -12,24 +12,34 @@ import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
 import {
-  type ChunkEntry, chunkKey, encodeSnapshot, listedBytes, type Manifest, type SealedTo, type SnapshotHeader, snapshotKey, sourceSize, storedBytes,
-  type StreamRecord, tooLarge,
+  type ChunkEntry,
+  chunkKey,
+  encodeSnapshot,
+  listedBytes,
+  type Manifest,
+  type SealedTo,
+  type SnapshotHeader,
+  snapshotKey,
+  sourceSize,
+  storedBytes,
+  type StreamRecord,
+  tooLarge,
 } from './snapshot.ts'
 import type { Unfinished } from './unfinished.ts'
 
-/** Sealed bytes on their way into the store. Each object counts for a megabyte at least, so that there are no more than 32 at a time. */
+/** Most sealed bytes that are being put. Each object counts as a megabyte at least, so that no more than 32 are put at a time. */
 const PUTTING_BYTES = 32 * 1024 * 1024
 const LEAST_ROOM = 1024 * 1024
-/** A difference is kept when it is at most this part of the chunk stored alone. */
+/** A difference is kept if it takes at most this part of the bytes of the chunk stored whole. */
 const WORTHWHILE = 0.7
-/** What compresses to at most this part repeats itself (rows, logs, writing; not pictures), which calls for another way to make differences. */
+/** Data that compresses to at most this part repeats itself (rows, logs, text; not pictures), and needs another search for differences. */
 const REPETITIVE = 0.4
 
 export interface WriterOptions {
   store: Store
   keys: Keys
   known: KnownChunks
-  /** What interrupted runs left; nothing is used where this is undefined. */
+  /** Chunks of interrupted runs. Default: none are used. */
   unfinished?: Unfinished
   /** zstd level, 1 to 19. */
   level: number
@@ -40,7 +50,7 @@ export interface WriterOptions {
   signal: AbortSignal
   /** Bytes that the snapshot object may have. Default: `LIMITS.snapshot`. */
   largestSnapshot?: number
-  /** Told of a chunk in the store that turned out damaged. */
+  /** Called for a chunk in the store that is damaged. */
   onDamaged(error: LifeboatError): void
 }
 
@@ -65,7 +75,7 @@ export class Writer {
   added = 0
   newChunks = 0
   deltaChunks = 0
-  /** Of these, what was stored already but not sealed to every recipient; bytes as stored. */
+  /** Of these, the chunks that were stored already but not sealed to every recipient; bytes as stored. */
   readonly forRecipients = { chunks: 0, bytes: 0 }
   /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
   readonly adopted: { chunks: number; bytes: number; since: Date | undefined } = { chunks: 0, bytes: 0, since: undefined }
@@ -77,11 +87,16 @@ export class Writer {
     this.#pool = new BufferPool(options.jobs + 3)
   }
 
-  /** Cuts, deduplicates and stores a stream; `onBytes` is told of each chunk. Throws what the stream or the store throws, of which the latter may show only in what follows. */
-  async stream(name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void): Promise<StreamRecord> {
+  /**
+   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Throws as the stream does, and as the store does,
+   * perhaps only in a later call.
+   */
+  async stream(
+    name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void,
+  ): Promise<StreamRecord> {
     const hash = createHash('sha256')
     const record: StreamRecord = { name, format, size: 0, sha256: '', chunks: [] }
-    // What is in these may serve what is in this one: its chunks are read meanwhile, but not sealed before.
+    // Chunks of earlier streams may be bases for this one: its chunks are read meanwhile, but sealed only afterwards.
     const earlier = Promise.all(this.#running)
     try {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
@@ -100,8 +115,8 @@ export class Writer {
   }
 
   /**
-   * A stream of the newest snapshot (`KnownChunks.newest`) under another name, without reading it again; undefined unless every chunk of it is
-   * still there. `onBytes` as above.
+   * A stream of the newest snapshot (`KnownChunks.newest`) under another name, without reading it again; undefined unless every chunk of it
+   * is still there. `onBytes` as above.
    */
   async reuse(name: string, record: StreamRecord, onBytes: (read: number) => void): Promise<StreamRecord | undefined> {
     const { known } = this.#options
@@ -136,7 +151,7 @@ export class Writer {
     return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks })
   }
 
-  /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists (docs/architecture.md, invariant 1). */
+  /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists. */
   async commit(
     header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags' | 'partial'>,
     content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,
@@ -156,7 +171,7 @@ export class Writer {
     return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
   }
 
-  /** Of the marks among the objects, those sealed to extra recipients: all that this run put, and what it reused of others, where that says so. */
+  /** The extra recipients of each mark whose objects are sealed to some: those that this run put, and those that it reuses. */
   #recipients(): SealedTo[] {
     const { keys, known } = this.#options
     const marks = [...new Set(this.#entries.map((entry) => entry[4]))].toSorted()
@@ -183,7 +198,15 @@ export class Writer {
       chunk.release()
       return index
     }
-    const fresh: KnownChunk = { id, size: chunk.bytes.length, storedSize: 0, mark: this.#options.mark, base: undefined, anchors: encodeAnchors(chunk.anchors), spent: 0 }
+    const fresh: KnownChunk = {
+      id,
+      size: chunk.bytes.length,
+      storedSize: 0,
+      mark: this.#options.mark,
+      base: undefined,
+      anchors: encodeAnchors(chunk.anchors),
+      spent: 0,
+    }
     const listed = this.#reference(fresh)
     this.#fresh.set(id, listed)
     const task = this.#store(fresh, chunk, earlier)
@@ -205,7 +228,8 @@ export class Writer {
     this.#chunks.push(chunk)
     this.#listed.set(key, index)
     this.#snapshotBytes += listedBytes(chunk.anchors)
-    if (this.#snapshotBytes > (this.#options.largestSnapshot ?? LIMITS.snapshot)) this.#failure ??= { error: tooLarge(this.#entries.length) }
+    if (this.#snapshotBytes > (this.#options.largestSnapshot ?? LIMITS.snapshot))
+      this.#failure ??= { error: tooLarge(this.#entries.length) }
     return index
   }
 
@@ -221,7 +245,7 @@ export class Writer {
       sealed = await this.#seal(fresh, chunk)
       await this.#roomFor(sealed.length)
     } finally {
-      // Not before there is room: as long as the buffer is held, no further chunk is sealed to wait beside this one.
+      // Only once there is room: as long as the buffer is held, no further chunk is sealed and has to wait.
       chunk.release()
     }
     try {
@@ -242,7 +266,7 @@ export class Writer {
       this.forRecipients.bytes += sealed.length
     }
     if (fresh.base) this.deltaChunks++
-    // Only now may others lean on it: it is durably stored.
+    // It is durably stored: only now may others depend on it.
     if (whole && !fresh.base) known.add(fresh)
   }
 
@@ -276,14 +300,16 @@ export class Writer {
     if (!from) return (await seal(chunk.bytes, { level, recipients, threads })).sealed
     const { base, spent, plaintext } = from
     const most = WORTHWHILE * (base.storedSize / base.size) * chunk.bytes.length
-    const { sealed, difference } = await seal(chunk.bytes, { level, recipients, threads, difference: { base: plaintext, search: base.storedSize <= REPETITIVE * base.size, most } })
+    const { sealed, difference } = await seal(chunk.bytes, {
+      level, recipients, threads, difference: { base: plaintext, search: base.storedSize <= REPETITIVE * base.size, most },
+    })
     if (difference) [fresh.base, fresh.spent] = [base, spent]
     return sealed
   }
 
   /**
-   * The most similar chunk stored whole, or what the most similar one is a difference from. Differences grow as content drifts away from its base,
-   * so once those stored since the last whole copy add up to that copy's size, the chunk is stored whole again.
+   * The most similar chunk stored whole, or what the most similar one is a difference from. Differences grow as content drifts away from
+   * its base, so once those stored since the last whole copy add up to that copy's size, the chunk is stored whole again.
    */
   async #baseFor(chunk: Chunk): Promise<{ base: KnownChunk; spent: number; plaintext: Buffer } | undefined> {
     const { keys, known } = this.#options
@@ -295,7 +321,7 @@ export class Writer {
     return plaintext && canBeBase(plaintext) ? { base, spent, plaintext } : undefined
   }
 
-  /** A base out of the store. One that is damaged is no reason to go without a backup: the chunk is then stored whole. */
+  /** The plaintext of a base in the store; undefined if the base is damaged: the chunk is then stored whole. */
   async #plaintextOf(base: KnownChunk): Promise<Buffer | undefined> {
     try {
       return await openChunk(this.#options.store, this.#options.keys, [base.id, base.size, base.storedSize, null, base.mark])
@@ -313,7 +339,7 @@ export class Writer {
     this.#putting += room
   }
 
-  /** All who wait look again: the first may need more than there is, the next less. */
+  /** Wakes all that wait: the first may need more room than there is, the next less. */
   #giveRoom(bytes: number): void {
     this.#putting -= Math.max(bytes, LEAST_ROOM)
     for (const look of this.#waiting.splice(0)) look()
@@ -328,7 +354,7 @@ export class Writer {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  /** All that was taken is stored; throws when something could not be. */
+  /** Waits until all chunks that were taken are stored; throws if one could not be. */
   async settled(): Promise<void> {
     await this.#settle()
     this.#check()

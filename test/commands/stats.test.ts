@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { growthOf } from '../../src/commands/stats/stats.ts'
 import { chunkKey } from '../../src/repository/snapshot.ts'
-import { Tally } from '../../src/repository/statistics.ts'
+import { Totals } from '../../src/repository/statistics.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { backUp } from '../support/backup.ts'
 import { all, changed, noise, rows } from '../support/bytes.ts'
@@ -58,11 +58,11 @@ test('an empty store has figures too', async () => {
 })
 
 test('a chunk that one snapshot lists twice, under two marks, is two objects of one chunk', () => {
-  const tally = new Tally()
+  const totals = new Totals()
   const id = 'a'.repeat(64)
-  tally.add({ size: 100, chunks: [[id, 100, 40, null, '00000001'], ['b'.repeat(64), 50, 10, 0, '00000002']] })
-  tally.add({ size: 100, chunks: [[id, 100, 60, null, '00000003'], [id, 100, 40, null, '00000001']] })
-  expect(tally.sum).toEqual({ snapshots: 2, size: 200, unique: 150, stored: 110, objects: 3, differences: { objects: 1, stored: 10, alone: 20 } })
+  totals.add({ size: 100, chunks: [[id, 100, 40, null, '00000001'], ['b'.repeat(64), 50, 10, 0, '00000002']] })
+  totals.add({ size: 100, chunks: [[id, 100, 60, null, '00000003'], [id, 100, 40, null, '00000001']] })
+  expect(totals.sum).toEqual({ snapshots: 2, size: 200, unique: 150, stored: 110, objects: 3, differences: { objects: 1, stored: 10, alone: 20 } })
 })
 
 const at = (time: string, size: number) => ({ time, size, stored: size, added: 1 })

@@ -309,5 +309,5 @@ test('ids sort by time and end in the mark; chunks lie under the first two digit
 test('facts that are not those of the kind are an error that says which, and how to get the streams all the same', () => {
   const of = { name: 'app', kind: 'postgres', streams: [], facts: { server: { major: '17' } } } satisfies Manifest['sources'][number]
   expect(factsOf({ ...of, facts: { major: 17 } }, z.object({ major: z.int() }))).toEqual({ major: 17 })
-  expect(() => factsOf(of, z.object({ server: z.object({ major: z.int() }) }))).toThrow('what is recorded of the source app is not what a postgres source has: server.major: ')
+  expect(() => factsOf(of, z.object({ server: z.object({ major: z.int() }) }))).toThrow('the facts of the source app are not those of a postgres source: server.major: ')
 })

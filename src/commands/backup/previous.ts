@@ -7,7 +7,7 @@ import type { Keys } from '../../repository/keys.ts'
 import { type KnownChunks, loadKnown } from '../../repository/known.ts'
 import { LIMITS } from '../../repository/limits.ts'
 import { snapshotKey, type SourceRecord, storedBytes } from '../../repository/snapshot.ts'
-import { Tally } from '../../repository/statistics.ts'
+import { Totals } from '../../repository/statistics.ts'
 import { type Shrunk, shrunken } from '../../sources/shrink.ts'
 import type { Store } from '../../stores/store.ts'
 import { ReusedCheck } from './check-reused.ts'
@@ -79,21 +79,21 @@ export class PreviousBackups {
 
   /** The backup is stored already: if snapshots cannot be read, that is a warning. */
   async #recentOf(snapshots: readonly string[]): Promise<Recent> {
-    const tally = new Tally()
+    const totals = new Totals()
     const sizesOf = async (key: string): Promise<BackupResult['recent'][number] | undefined> => {
       const snapshot = await snapshotIfAuthentic(this.#store, key, this.#keys)
       if (!snapshot) return undefined
-      tally.add(snapshot.header)
+      totals.add(snapshot.header)
       const { id, time, size, added, chunks } = snapshot.header
       return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
     }
     try {
       const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), atOnce(4, this.#listed.largest), sizesOf)
-      return { recent: recent.filter((one) => one !== undefined), recentTotal: tally.sum }
+      return { recent: recent.filter((one) => one !== undefined), recentTotal: totals.sum }
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
       this.#report.warning(`the sizes of earlier backups are not known: ${error.message}`, 'The backup itself is stored. Sizes are only compared and shown.')
-      return { recent: [], recentTotal: new Tally().sum }
+      return { recent: [], recentTotal: new Totals().sum }
     }
   }
 

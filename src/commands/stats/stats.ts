@@ -1,7 +1,7 @@
 import type { Environment } from '../../environment.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { storedBytes } from '../../repository/snapshot.ts'
-import { Tally } from '../../repository/statistics.ts'
+import { Totals } from '../../repository/statistics.ts'
 import { survey } from '../../repository/survey.ts'
 import { withStore } from '../with-store.ts'
 import type { StatsInputs } from './inputs.ts'
@@ -12,13 +12,13 @@ type Growth = StatsResult['sets'][number]['growth'][number]
 /** The space that the snapshots of a store take, together and by set, and how it grew. With a key, only snapshots whose signature it can check count. */
 export function stats(inputs: StatsInputs, environment: Environment): Promise<StatsResult> {
   return withStore(inputs, environment, async (store, keys) => {
-    const total = new Tally()
-    const tallies = new Map<string, Tally>()
+    const total = new Totals()
+    const bySet = new Map<string, Totals>()
     const found = await survey(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: warningOf(environment.report) }, ({ snapshot: { header }, authentic }) => {
       if (keys && !authentic) return undefined
-      const tally = tallies.get(header.set) ?? new Tally()
-      tallies.set(header.set, tally)
-      for (const one of [total, tally]) one.add(header)
+      const sums = bySet.get(header.set) ?? new Totals()
+      bySet.set(header.set, sums)
+      for (const one of [total, sums]) one.add(header)
       const { set, time, size, added, chunks } = header
       return { set, time, size, added, stored: storedBytes(chunks) }
     })
@@ -27,7 +27,7 @@ export function stats(inputs: StatsInputs, environment: Environment): Promise<St
       set,
       oldest: snapshots.at(-1)!.time,
       newest: snapshots[0]!.time,
-      ...tallies.get(set)!.sum,
+      ...bySet.get(set)!.sum,
       growth: growthOf(snapshots, inputs.timeZone),
     }))
     return { store: store.name, total: total.sum, sets: sets.toSorted((a, b) => a.set.localeCompare(b.set)), others: found.length - counted.length }

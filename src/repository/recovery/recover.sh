@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gets backups out of a lifeboat/1 store with age, zstd, jq and coreutils alone.
-# It lies in the store itself and needs nothing else of Lifeboat; RECOVERY.md beside it says how to use it.
-# Whatever comes out of the store is taken for hostile until the snapshot's MAC has been checked.
+# It is in the store itself and needs nothing else of Lifeboat; RECOVERY.md beside it says how to use it.
+# The script treats all data of the store as hostile until it has checked the snapshot's MAC.
 set -eu
 umask 077
 LC_ALL=C
@@ -115,7 +115,7 @@ header_rules='
     and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))
     and (.[4] | text("[0-9a-f]{8}"))))'
 
-# Takes the snapshot object $1 apart: $key and $mac from its first line, and $tmp/frame, which the MAC is of. Returns non-zero if it is none.
+# Splits the snapshot object $1: $key and $mac from its first line, and $tmp/frame, which the MAC is of. Returns non-zero if it is no snapshot.
 split_snapshot() {
   head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp"
   [ "$(wc -l <"$tmp/line")" -eq 1 ] || return 1
@@ -141,7 +141,7 @@ read_header() {
   jq -e --arg id "${path##*/}" --arg set "${folder##*/}" --arg key "$key" "($header_rules) and .id == \$id and .set == \$set and .key == \$key" "$tmp/header" >/dev/null 2>&1
 }
 
-# A file's path inside the store, fit to be printed.
+# A file's path inside the store, without characters that a terminal obeys.
 shown() {
   printf '%s' "${1#"$store"/}" | tr -c 'A-Za-z0-9._/-' '?'
 }
@@ -171,7 +171,7 @@ list_snapshots() {
 
 # --- keys
 
-# Adds the identity in $1 (encrypted under a passphrase) to $tmp/identity; age asks on the terminal. Returns non-zero if it stays shut.
+# Adds the identity in $1 (encrypted under a passphrase) to $tmp/identity; age asks on the terminal. Returns non-zero if the passphrase does not open it.
 unwrap() {
   printf 'Passphrase of %s:\n' "$(shown "$1")" >&2
   age -d -o "$tmp/unwrapped" "$1" && cat "$tmp/unwrapped" >>"$tmp/identity" && return 0
@@ -303,7 +303,7 @@ open_chunk() {
 }
 
 # Writes the chunks that $tmp/plan lists, in order; $tmp/complete, with their bytes, says that it came to the end.
-# set -e does not reach into a pipeline whose status is tested, hence the exits.
+# set -e has no effect in a pipeline whose status is tested, so each failure exits.
 write_chunks() {
   base=
   done=0
@@ -399,7 +399,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ -z "$store" ]; then store=$(dirname -- "$0"); fi
-# A name that begins with a dash would be taken for an option by the programs it is given to.
+# Programs would take a name that begins with a dash for an option.
 case $store in -*) store=./$store ;; esac
 case $identity in -*) identity=./$identity ;; esac
 case $out in -*) out=./$out ;; esac

@@ -2,7 +2,7 @@ import { Decrypter, Encrypter } from 'age-encryption'
 import { LifeboatError } from '../../error.ts'
 import { decryptPayload, encryptPayload, NONCE, TAG } from './payload.ts'
 
-/** A header of a hundred post-quantum recipients is about 170 KiB. What is larger is neither written nor read. */
+/** A header of a hundred post-quantum recipients is about 170 KiB. Larger ones are neither written nor read. */
 const MAXIMUM_HEADER = 256 * 1024
 
 /** Encrypts to every recipient (https://age-encryption.org/v1). */
@@ -23,7 +23,10 @@ export interface Header {
   fileKey: Uint8Array
 }
 
-/** A header that wraps a new file key to every recipient: that of an empty file, of which a recipient that adds no stanza learns the file key. */
+/**
+ * A header that wraps a new file key to every recipient: that of an empty file, of which a recipient that adds no stanza learns the file
+ * key.
+ */
 export async function newHeader(recipients: readonly string[]): Promise<Header> {
   let fileKey = new Uint8Array(0)
   const encrypter = new Encrypter()
@@ -36,11 +39,14 @@ export async function newHeader(recipients: readonly string[]): Promise<Header> 
   })
   const empty = await encrypter.encrypt(new Uint8Array(0))
   const header = empty.subarray(0, empty.length - NONCE - TAG)
-  if (header.length > MAXIMUM_HEADER) throw new LifeboatError(`${recipients.length} recipients are too many`, { hint: 'Name at most a hundred.', status: 2 })
+  if (header.length > MAXIMUM_HEADER)
+    throw new LifeboatError(`${recipients.length} recipients are too many`, { hint: 'Name at most a hundred.', status: 2 })
   return { header, fileKey }
 }
 
-/** The file key that an identity unwraps, and what follows the header; throws when the bytes do not begin with a header for this identity. */
+/**
+ * The file key that an identity unwraps, and what follows the header; throws when the bytes do not begin with a header for this identity.
+ */
 export async function openHeader(sealed: Uint8Array, identity: string): Promise<{ fileKey: Uint8Array; payload: Uint8Array }> {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
   const start = bytes.subarray(0, MAXIMUM_HEADER)
@@ -50,7 +56,7 @@ export async function openHeader(sealed: Uint8Array, identity: string): Promise<
   return { fileKey: await decrypterOf(identity).decryptHeader(bytes.subarray(0, end + 1)), payload: bytes.subarray(end + 1) }
 }
 
-/** A new one computes its recipient, which takes as long as to decrypt a header; a run has one identity, or a few. */
+/** A new one computes its recipient, which takes as long as decrypting a header; a run has one identity, or a few. */
 const decrypters = new Map<string, Decrypter>()
 
 function decrypterOf(identity: string): Decrypter {

@@ -4,14 +4,17 @@ const RLE = 1
 const RESERVED = 3
 
 /**
- * The content size of one Zstandard frame (RFC 8878, section 3.1.1), from its header alone, so that nothing need be decompressed to know it. Throws unless the
- * bytes are exactly one frame with a content size: a skippable frame, a second frame, bytes after it, a dictionary id or a window that `zstd -d` refuses.
+ * The content size of one Zstandard frame (RFC 8878, section 3.1.1), from its header alone, so that nothing need be decompressed to know
+ * it. Throws unless the bytes are exactly one frame with a content size: a skippable frame, a second frame, bytes after it, a dictionary id
+ * or a window that `zstd -d` refuses.
  */
 export function contentSizeOf(bytes: Uint8Array): number {
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (frame.length < 6 || frame.readUInt32LE(0) !== MAGIC) throw new Error('it is not a zstd frame')
   const descriptor = frame[4]!
-  const [sizeFlag, singleSegment, reserved, checksum, dictionaryId] = [descriptor >> 6, (descriptor & 0x20) !== 0, (descriptor & 0x08) !== 0, (descriptor & 0x04) !== 0, descriptor & 0x03]
+  const [sizeFlag, singleSegment, reserved, checksum, dictionaryId] = [
+    descriptor >> 6, (descriptor & 0x20) !== 0, (descriptor & 0x08) !== 0, (descriptor & 0x04) !== 0, descriptor & 0x03,
+  ]
   if (reserved || dictionaryId !== 0) throw new Error('it is a zstd frame with a reserved bit or a dictionary id')
   if (sizeFlag === 0 && !singleSegment) throw new Error('it is a zstd frame without a content size')
   const sizeAt = singleSegment ? 5 : 6

@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { giveBack } from '../../process/buffers.ts'
 
 /**
- * The payload of an age file: ChaCha20-Poly1305 in segments of 64 KiB (the "STREAM" part of https://age-encryption.org/v1). With node:crypto this is
- * over ten times faster than with the age library, which makes the header.
+ * The payload of an age file: ChaCha20-Poly1305 in segments of 64 KiB (the "STREAM" part of https://age-encryption.org/v1). With
+ * node:crypto this is over ten times faster than with the age library, which makes the header.
  */
 const SEGMENT = 64 * 1024
 export const TAG = 16
@@ -33,7 +33,7 @@ export function encryptPayload(plaintext: Uint8Array, header: Uint8Array, fileKe
   return file
 }
 
-/** What follows an age file's header, in a buffer of its own; throws when it is not a whole, undamaged payload under this file key. */
+/** The plaintext of an age file's payload, in its own buffer; throws unless the payload is whole and undamaged under this file key. */
 export function decryptPayload(payload: Uint8Array, fileKey: Uint8Array): Buffer {
   if (payload.length < NONCE + TAG) throw new Error('age file is truncated')
   const key = payloadKey(fileKey, payload.subarray(0, NONCE))

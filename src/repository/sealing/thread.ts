@@ -1,4 +1,4 @@
-// What a thread that seals and opens chunks does: see threads.ts.
+// The work of a thread that seals and opens chunks: see threads.ts.
 import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../../error.ts'
 import { giveBack } from '../../process/buffers.ts'
@@ -30,7 +30,7 @@ export interface Assignment {
   opening?: Opening
 }
 
-/** What has come of it: a sealed chunk, and whether it is a difference; or a plaintext, and its id. */
+/** The result: a sealed chunk, and whether it is a difference; or a plaintext, and its id. */
 export interface Done {
   bytes: Uint8Array
   difference?: boolean
@@ -40,7 +40,7 @@ export interface Done {
 export interface Outcome {
   number: number
   done?: Done
-  /** Why nothing has come of it. */
+  /** Why it failed. */
   failure?: string
 }
 
@@ -66,7 +66,9 @@ function seal({ plaintext, level, difference, header, fileKey }: Sealing): Done 
   return { bytes, difference: small !== undefined }
 }
 
-function differenceOf(plaintext: Uint8Array, level: number, { base, search, most }: NonNullable<Sealing['difference']>): Buffer | undefined {
+function differenceOf(
+  plaintext: Uint8Array, level: number, { base, search, most }: NonNullable<Sealing['difference']>,
+): Buffer | undefined {
   const compressed = compress(plaintext, level, base, search)
   giveBack(base.buffer)
   if (compressed.length <= most) return compressed

@@ -4,23 +4,32 @@ import { newHeader, openHeader } from './age.ts'
 import type { Assignment, Done, Opening, Outcome, Sealing } from './thread.ts'
 
 /**
- * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). All of it but the headers is done by threads, started when there is work and
- * ended when there has been none for a second. What one leaves behind is collected there, where next to nothing else lives that would be gone through.
+ * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). Threads do all of it but the headers. They start when there is work,
+ * and end when there was none for a second. Their garbage is collected in the thread, whose heap is small.
  */
 const IDLE_MS = 1000
 
 /**
- * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough. The
- * plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in.
+ * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough.
+ * The plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in.
  */
-export async function seal(plaintext: Uint8Array, { recipients, threads, ...how }: Pick<Sealing, 'level' | 'difference'> & { recipients: readonly string[]; threads: number }): Promise<{ sealed: Buffer; difference: boolean }> {
+export async function seal(
+  plaintext: Uint8Array,
+  { recipients, threads, ...how }: Pick<Sealing, 'level' | 'difference'> & { recipients: readonly string[]; threads: number },
+): Promise<{ sealed: Buffer; difference: boolean }> {
   const { header, fileKey } = await newHeader(recipients)
-  const done = await idlest(threads).do({ sealing: { plaintext, header, fileKey, ...how } }, how.difference ? [how.difference.base.buffer] : [])
+  const done = await idlest(threads).do(
+    { sealing: { plaintext, header, fileKey, ...how } }, how.difference ? [how.difference.base.buffer] : [],
+  )
   return { sealed: bufferOf(done), difference: done.difference! }
 }
 
-/** The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity. */
-export async function unseal(sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string }): Promise<{ plaintext: Buffer; id: string }> {
+/**
+ * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity.
+ */
+export async function unseal(
+  sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
+): Promise<{ plaintext: Buffer; id: string }> {
   const { payload, fileKey } = await openHeader(sealed, identity)
   // A copy to hand over: the store may keep what it gave, and a thread would be sent all of the buffer that it lies in.
   const own = new Uint8Array(payload)
@@ -47,7 +56,7 @@ class Thread {
     this.#worker.on('exit', () => this.#fail(new Error('a thread that seals and opens chunks ended')))
   }
 
-  /** How much it has been given and has not done. */
+  /** Jobs that it was given and has not finished. */
   get load(): number {
     return this.#waiting.size
   }

@@ -2,19 +2,19 @@ import { promisify } from 'node:util'
 import { constants, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { contentSizeOf } from './frame.ts'
 
-/** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
+/** The first bytes of a structured dictionary, as `zstd -D` would read it (RFC 8878, section 5): such a chunk cannot be a base. */
 const DICTIONARY_MAGIC = 0xec30a437
 
 export function canBeBase(plaintext: Buffer): boolean {
   return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
 }
 
-/** Most metadata comes out in one piece, which need not be put together of many. What is not filled takes no memory. */
+/** Most metadata decompresses into one piece of this size, so that no pieces have to be joined. Unfilled pages take no memory. */
 const METADATA_PIECE = 32 * 1024 * 1024
 
 /**
- * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
- * is for data that compresses well. It has a larger buffer of its own.
+ * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D
+ * base`: `search` is for data that compresses well. It has a larger buffer of its own.
  */
 export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array, search = false): Buffer {
   const params = base ? differenceParameters(base.length + plaintext.length, search) : { [constants.ZSTD_c_compressionLevel]: level }
@@ -22,8 +22,8 @@ export function compress(plaintext: Uint8Array, level: number, base?: Uint8Array
 }
 
 /**
- * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where the result fills
- * its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
+ * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where
+ * the result fills its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
  */
 function roomFor(bytes: number): number {
   return bytes + (bytes >> 8) + 64 * 1024
@@ -31,10 +31,10 @@ function roomFor(bytes: number): number {
 
 /**
  * For a difference, given the bytes of base and chunk together. zstd sizes its tables for the input alone, which would index too little of
- * a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only take memory.
- * Two ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so there the first
- * is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as large. But the search
- * forgets the beginning of a large base, which only data that repeats itself forgives.
+ * a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only take
+ * memory. Two ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so there the
+ * first is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as large. But the
+ * search forgets the beginning of a large base, which only data that repeats itself forgives.
  */
 function differenceParameters(bytes: number, search: boolean): Record<number, number> {
   const log = Math.max(12, Math.ceil(Math.log2(bytes)))
@@ -60,6 +60,7 @@ const decompressAsync = promisify(zstdDecompress)
 /** A frame of metadata; throws, before anything is decompressed, unless it is exactly one of at most `most` bytes. */
 export async function decompressUpTo(compressed: Uint8Array, most: number): Promise<Buffer> {
   const content = contentSizeOf(compressed)
-  if (content > most) throw new Error(`its content has ${content.toLocaleString('en')} bytes, more than the ${most.toLocaleString('en')} that it may have`)
+  if (content > most)
+    throw new Error(`its content has ${content.toLocaleString('en')} bytes, more than the ${most.toLocaleString('en')} that it may have`)
   return decompressAsync(compressed, { maxOutputLength: Math.max(1, content), chunkSize: Math.min(content, METADATA_PIECE) + 64 })
 }
