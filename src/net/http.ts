@@ -38,8 +38,9 @@ const LARGEST_REFUSAL = 1024 * 1024
 export class TooLong extends LifeboatError {}
 
 /**
- * One HTTP request, through the proxy if there is one (src/process/proxy.ts), redirects not followed. Throws a `Transient` for a lost or silent
- * connection, and for the statuses that ask to come back later (408, 429, 5xx). Messages name the host alone: the rest of a signed URL is a secret.
+ * One HTTP request, through the proxy if there is one (src/process/proxy.ts), redirects not followed. Throws a `Transient` for a lost or
+ * silent connection, and for the statuses that ask to come back later (408, 429, 5xx). Messages name the host alone: the rest of a signed
+ * URL is a secret.
  */
 export async function request(url: URL, asked: Asked, options: RequestOptions): Promise<Answer> {
   for (let tries = 1; ; tries++) {
@@ -141,7 +142,9 @@ class Exchange {
     const reason = reasonOf(cause)
     if (signal.aborted) return signal.reason
     if (this.#stalled) {
-      return new Transient(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, { hint: `${AGAIN} If it is only slow, raise the timeout.` })
+      return new Transient(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, {
+        hint: `${AGAIN} If it is only slow, raise the timeout.`,
+      })
     }
     if (CERTIFICATE.test(reason)) {
       return new LifeboatError(`the certificate of ${host} cannot be verified: ${reason}`, {

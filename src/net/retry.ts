@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError } from '../error.ts'
 
-/** A failure that may be none the next time: a lost connection, a service that is busy. `after`: milliseconds the other side asked to wait. */
+/**
+ * A failure that may be none the next time: a lost connection, a service that is busy. `after`: milliseconds the other side asked to wait.
+ */
 export class Transient extends LifeboatError {
   readonly after: number
 
@@ -27,8 +29,8 @@ export interface RetryOptions {
 
 /**
  * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
- * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it (`left`); none is
- * begun that would have less than half of that third.
+ * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it (`left`);
+ * none is begun that would have less than half of that third.
  */
 export async function retry<T>(attempt: (limit: number, left: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, turn } = options

@@ -17,13 +17,23 @@ export interface DestinationUrl {
  * would end their part). Throws `InvalidValue`, which shows no value, and of names only those that resemble one of `known`.
  */
 export function readUrl(text: string, known: readonly string[]): DestinationUrl {
-  const parts = /^([a-z][a-z0-9]*):\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:@/?[\]]*)(?::(\d{1,5}))?(\/[^?]*)?(?:\?(.*))?$/s.exec(text)
-  if (!parts) throw new InvalidValue(`what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)`)
+  const parts =
+    /^([a-z][a-z0-9]*):\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:@/?[\]]*)(?::(\d{1,5}))?(\/[^?]*)?(?:\?(.*))?$/s.exec(text)
+  if (!parts) {
+    throw new InvalidValue(
+      `what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F ` +
+        'for /, %3F for ?)',
+    )
+  }
   const [, scheme, user, password, host, port, path = '', query] = parts
   // What stands before the last @ may all be a password that was not encoded, and not what it seems to be.
-  if (password !== undefined && path.includes('@')) throw new InvalidValue('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it')
+  if (password !== undefined && path.includes('@')) {
+    throw new InvalidValue('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it')
+  }
   if (!host) throw new InvalidValue(`${scheme}:// is followed by no name`)
-  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)) throw new InvalidValue('the port is not a number from 1 to 65535')
+  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)) {
+    throw new InvalidValue('the port is not a number from 1 to 65535')
+  }
   return {
     user: user ? decode('the user', user) : undefined,
     password: password ? decode('the password', password) : undefined,
@@ -41,7 +51,11 @@ function readParameters(query: string | undefined, known: readonly string[]): De
     const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(pair)!
     if (!known.includes(name)) {
       const meant = known.find((one) => bare(one) === bare(name))
-      throw new InvalidValue(meant ? `${JSON.stringify(name)} is not a parameter of it; did you mean ${meant}?` : `it has a parameter that is none of ${known.join(', ')}`)
+      throw new InvalidValue(
+        meant
+          ? `${JSON.stringify(name)} is not a parameter of it; did you mean ${meant}?`
+          : `it has a parameter that is none of ${known.join(', ')}`,
+      )
     }
     if (!value) throw new InvalidValue(`the parameter ${name} has no value`)
     if (Object.hasOwn(parameters, name)) throw new InvalidValue(`the parameter ${name} is given twice`)
@@ -65,18 +79,25 @@ function decode(what: string, text: string): string {
   return decoded
 }
 
-/** What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`, or that looks like several. */
+/**
+ * What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`, or
+ * that looks like several.
+ */
 export function secretsOfUrl(url: string, open: readonly string[]): string[] {
   const texts = [url, decoded(url)]
   // A password with an @ or / that should have been encoded: up to the first and up to the last @.
-  const pairs = texts.flatMap((text) => [/^[^:/]*:\/\/([^:@/]*):([^@/]+)@/, /^[^:/]*:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(text)))
+  const pairs = texts.flatMap((text) =>
+    [/^[^:/]*:\/\/([^:@/]*):([^@/]+)@/, /^[^:/]*:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(text)),
+  )
   const passwords = pairs.flatMap((pair) => {
     if (!pair) return []
     const [user, password] = [decoded(pair[1]!), decoded(pair[2]!)]
     // HTTP's basic authentication sends both together.
     return [pair[2]!, password, Buffer.from(`${user}:${password}`).toString('base64')]
   })
-  const values = [...url.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value]) => (value && (!open.includes(name) || /[?=]/.test(value)) ? [value, decoded(value)] : []))
+  const values = [...url.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value]) =>
+    value && (!open.includes(name) || /[?=]/.test(value)) ? [value, decoded(value)] : [],
+  )
   return [...new Set([...passwords, ...values])]
 }
 
@@ -91,7 +112,9 @@ function decoded(text: string): string {
 
 /** `?name=value&…` of those parameters that have a value, encoded as little as readers need. */
 export function shownParameters(parameters: Readonly<Record<string, string | undefined>>, names: readonly string[]): string {
-  const pairs = names.flatMap((name) => (parameters[name] === undefined ? [] : [`${name}=${encodeURIComponent(parameters[name]).replace(/%(3A|2F)/g, decodeURIComponent)}`]))
+  const pairs = names.flatMap((name) =>
+    parameters[name] === undefined ? [] : [`${name}=${encodeURIComponent(parameters[name]).replace(/%(3A|2F)/g, decodeURIComponent)}`],
+  )
   return pairs.length > 0 ? `?${pairs.join('&')}` : ''
 }
 

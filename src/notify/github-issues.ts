@@ -64,15 +64,25 @@ export class GitHubRepository {
     return this.#retried(async (limit) => {
       const found = await this.#findIssue(marker, limit)
       if (!found) return undefined
-      await this.#call('PATCH', `/issues/${found.number}`, limit, { body: `${marker}\n${body}`, state: 'closed', state_reason: 'completed' })
+      await this.#call('PATCH', `/issues/${found.number}`, limit, {
+        body: `${marker}\n${body}`,
+        state: 'closed',
+        state_reason: 'completed',
+      })
       return { number: found.number, url: found.html_url }
     })
   }
 
-  /** Names and files of the workflows that GitHub has switched off because nothing happened in the repository for 60 days. Needs `actions: read`. */
+  /**
+   * Names and files of the workflows that GitHub has switched off because nothing happened in the repository for 60 days. Needs `actions:
+   * read`.
+   */
   inactiveWorkflows(): Promise<{ name: string; path: string }[]> {
     return this.#retried(async (limit) => {
-      const { workflows } = parsed(await this.#call('GET', `/actions/workflows?per_page=${PER_PAGE}`, limit), z.object({ workflows: z.array(workflowSchema) }))
+      const { workflows } = parsed(
+        await this.#call('GET', `/actions/workflows?per_page=${PER_PAGE}`, limit),
+        z.object({ workflows: z.array(workflowSchema) }),
+      )
       return workflows.filter(({ state }) => state === 'disabled_inactivity').map(({ name, path }) => ({ name, path }))
     })
   }
@@ -92,20 +102,40 @@ export class GitHubRepository {
 
   async #call(method: string, path: string, limit: number, content?: object): Promise<Answer> {
     const { token, signal, repository } = this.#access
-    const headers = { accept: 'application/vnd.github+json', authorization: `Bearer ${token}`, 'x-github-api-version': '2022-11-28', 'user-agent': 'lifeboat', 'content-type': 'application/json' }
+    const headers = {
+      accept: 'application/vnd.github+json',
+      authorization: `Bearer ${token}`,
+      'x-github-api-version': '2022-11-28',
+      'user-agent': 'lifeboat',
+      'content-type': 'application/json',
+    }
     const url = new URL(this.#base + path)
-    const answer = await request(url, { method, headers, ...(content && { body: JSON.stringify(content) }) }, { signal, silence: limit, maximum: LARGEST_ANSWER })
+    const answer = await request(
+      url,
+      { method, headers, ...(content && { body: JSON.stringify(content) }) },
+      { signal, silence: limit, maximum: LARGEST_ANSWER },
+    )
     const { status } = answer
     if (status >= 200 && status < 300) return answer
-    if (status === 410) throw new LifeboatError(`the repository ${repository} has no issues: they are switched off`, { hint: 'Switch them on in its settings, or leave issue out.' })
-    if ([401, 403, 404].includes(status)) throw new LifeboatError(`the token may not ${method === 'GET' ? 'read' : 'write'} ${url.pathname} on GitHub (status ${status})`, { hint: PERMISSION })
+    if (status === 410) {
+      throw new LifeboatError(`the repository ${repository} has no issues: they are switched off`, {
+        hint: 'Switch them on in its settings, or leave issue out.',
+      })
+    }
+    if ([401, 403, 404].includes(status)) {
+      throw new LifeboatError(`the token may not ${method === 'GET' ? 'read' : 'write'} ${url.pathname} on GitHub (status ${status})`, {
+        hint: PERMISSION,
+      })
+    }
     throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`)
   }
 }
 
 const PERMISSION = 'Give the job `permissions: issues: write` (for issue: true) and `actions: read`.'
 
-/** In a public repository anyone can open an issue with any text: one that a stranger opened must not keep the real one from being opened. */
+/**
+ * In a public repository anyone can open an issue with any text: one that a stranger opened must not keep the real one from being opened.
+ */
 function isTrusted({ user, author_association }: z.infer<typeof issueSchema>): boolean {
   return user?.type === 'Bot' || ['OWNER', 'MEMBER', 'COLLABORATOR'].includes(author_association ?? '')
 }

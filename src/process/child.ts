@@ -23,8 +23,8 @@ export interface ChildOptions {
 /** A running program. Its owner reads `stdout` to its end, or awaits `exit`, or awaits `stop()`. */
 export interface Child {
   /**
-   * Its output, to be read at once; each piece is valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0, and the
-   * signal's reason after an abort. Leaving the loop early stops the child.
+   * Its output, to be read at once; each piece is valid until the next is asked for. Iterating throws `ChildError` unless it exited with 0,
+   * and the signal's reason after an abort. Leaving the loop early stops the child.
    */
   readonly stdout: AsyncIterable<Buffer>
   /** Resolves when it has ended and its pipes are closed, however it ended. Needs `stdout` to be read or ignored. */
@@ -66,14 +66,21 @@ export const RUN_VARIABLE = 'LIFEBOAT_RUN'
 
 /** The runner's own mark, by which it ends what a job has left behind, and ours. */
 function marks(): Record<string, string> {
-  return Object.fromEntries(['RUNNER_TRACKING_ID', RUN_VARIABLE].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+  return Object.fromEntries(
+    ['RUNNER_TRACKING_ID', RUN_VARIABLE].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
 }
 
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
   const { environment, signal, stopSignal = 'SIGTERM', folder, memory } = options
   signal?.throwIfAborted()
-  const child = spawn(...limited(program, parameters, memory), { env: { ...marks(), ...environment }, stdio: 'pipe', shell: false, cwd: folder })
+  const child = spawn(...limited(program, parameters, memory), {
+    env: { ...marks(), ...environment },
+    stdio: 'pipe',
+    shell: false,
+    cwd: folder,
+  })
   // A write error means that the child reads no more: write() answers false, and the exit status tells why.
   child.stdin.on('error', () => undefined)
   const exit = exitOf(child, options)
@@ -130,7 +137,11 @@ interface Running {
   signal: AbortSignal | undefined
 }
 
-async function* outputOf(name: string, { stdout }: ChildProcessWithoutNullStreams, { exit, stop, signal }: Running): AsyncGenerator<Buffer> {
+async function* outputOf(
+  name: string,
+  { stdout }: ChildProcessWithoutNullStreams,
+  { exit, stop, signal }: Running,
+): AsyncGenerator<Buffer> {
   // Node drops unread output when the program ends (node:child_process): a late reader would take the rest for the whole.
   if (stdout.readableFlowing) throw new Error(`the output of ${name} was dropped before it was read`)
   let complete = false
@@ -161,11 +172,15 @@ function limited(program: string, parameters: readonly string[], memory?: number
 
 /**
  * Writes all of `input` to the child's stdin and ends it. When the child stops reading, the rest of the input is not asked for, or, with
- * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, no other code uses a piece
- * after it is written: large ones are given back.
- * When the input throws, the child is stopped before its stdin closes, so that it never takes half of an input for the whole, and the error is thrown.
+ * `toTheEnd`, read and dropped if the child ended well: an input that checks itself does so at its end. With `spent`, no other code uses a
+ * piece after it is written: large ones are given back. When the input throws, the child is stopped before its stdin closes, so that it
+ * never takes half of an input for the whole, and the error is thrown.
  */
-export async function feed(child: Child, input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { toTheEnd = false, spent = false } = {}): Promise<void> {
+export async function feed(
+  child: Child,
+  input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { toTheEnd = false, spent = false } = {},
+): Promise<void> {
   const write = async (bytes: Uint8Array): Promise<boolean> => {
     const taken = await child.write(bytes)
     if (taken && spent) giveBackLarge(bytes)
@@ -202,8 +217,8 @@ export async function runChild(
 export class TooMuchOutput extends Error {}
 
 /**
- * All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. Nothing more is read while `onPiece`
- * is at work: a child with much to print waits.
+ * All that a child prints. Throws what iterating `stdout` does, and `TooMuchOutput` after more than `most` bytes. Nothing more is read
+ * while `onPiece` is at work: a child with much to print waits.
  */
 export async function collectBytes(child: Child, most: number, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
   const pieces: Buffer[] = []

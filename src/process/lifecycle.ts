@@ -5,7 +5,10 @@ import { exit } from './exit.ts'
 import { useProxy } from './proxy.ts'
 import { newRunId, removeAbandoned, stagingFolder } from './staging.ts'
 
-/** A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said before. */
+/**
+ * A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said
+ * before.
+ */
 const patienceMs = 6000
 
 /** The message of the error that a signal ends a run with. */
@@ -15,8 +18,9 @@ const INTERRUPTED_STATUS = 130
 
 /**
  * Runs `work` with an environment of its own: what it asks for goes through the proxies that `variables` name, SIGINT and SIGTERM abort its
- * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs which were killed goes first. Rejects with
- * `interrupted` when work stopped because of a signal, or did not stop within 6 s of it. `id` names the run where someone else must know it.
+ * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs
+ * which were killed goes first. Rejects with `interrupted` when work stopped because of a signal, or did not stop within 6 s of it. `id`
+ * names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
   given: Pick<Environment, 'variables' | 'report' | 'run'> & { temporaryRoot: string; id?: string },

@@ -1,4 +1,7 @@
-/** Calls `work` for all items, for at most `limit` at the same time; results in the order of the items. The first failure is thrown once all have stopped. */
+/**
+ * Calls `work` for all items, for at most `limit` at the same time; results in the order of the items. The first failure is thrown once all
+ * have stopped.
+ */
 export async function inParallel<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   const failures: unknown[] = []

@@ -9,8 +9,11 @@ const systems: Readonly<Record<string, string>> = { darwin: 'macOS', win32: 'Win
  */
 export function requireSupportedRunner(platform: string, processor: string): void {
   if (platform === 'linux' && processors.includes(processor)) return
-  throw new LifeboatError(`Lifeboat's actions run on Linux, x64 or arm64; this runner is ${systems[platform] ?? platform} on ${processor}`, {
-    hint: 'Set runs-on: ubuntu-24.04 or ubuntu-24.04-arm for this job, or use a Linux runner of your own.',
-    status: 2,
-  })
+  throw new LifeboatError(
+    `Lifeboat's actions run on Linux, x64 or arm64; this runner is ${systems[platform] ?? platform} on ${processor}`,
+    {
+      hint: 'Set runs-on: ubuntu-24.04 or ubuntu-24.04-arm for this job, or use a Linux runner of your own.',
+      status: 2,
+    },
+  )
 }

@@ -24,7 +24,10 @@ function proxyOf(name: string, variables: Variables): string | undefined {
   const url = URL.parse(value.includes('://') ? value : `http://${value}`)
   if (url && ['http:', 'https:'].includes(url.protocol)) return url.href
   // What it says may hold a password.
-  throw new LifeboatError(`${name.toUpperCase()} does not name a proxy`, { hint: 'It should be like http://proxy.example.com:3128.', status: 2 })
+  throw new LifeboatError(`${name.toUpperCase()} does not name a proxy`, {
+    hint: 'It should be like http://proxy.example.com:3128.',
+    status: 2,
+  })
 }
 
 function valueOf(name: string, variables: Variables): string | undefined {
@@ -33,6 +36,16 @@ function valueOf(name: string, variables: Variables): string | undefined {
 
 /** A name excepts what lies below it too, and this machine is never reached through a proxy; Node alone would see both otherwise. */
 function exceptions(names: string): string {
-  const given = names.split(',').map((name) => name.trim()).filter((name) => name !== '')
-  return [...given, ...given.filter((name) => !/^[.*]/.test(name)).map((name) => `.${name}`), 'localhost', '127.0.0.1', '[::1]', '::1'].join(',')
+  const given = names
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  return [
+    ...given,
+    ...given.filter((name) => !/^[.*]/.test(name)).map((name) => `.${name}`),
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    '::1',
+  ].join(',')
 }

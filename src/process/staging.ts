@@ -21,8 +21,8 @@ export function newRunId(): string {
 }
 
 /**
- * Removes the staging of this user's runs that are gone, and could not do so themselves: killed, or with the power. What may belong to a run of
- * another container, or from before a restart, is left alone for a week.
+ * Removes the staging of this user's runs that are gone, and could not do so themselves: killed, or with the power. What may belong to a
+ * run of another container, or from before a restart, is left alone for a week.
  */
 export function removeAbandoned(temporaryRoot: string, now: Date): void {
   const self = ownerOf('self')

@@ -6,6 +6,6 @@ import { setFlagsFromString } from 'node:v8'
 setFlagsFromString('--external-memory-accounted-in-global-limit')
 setFlagsFromString('--heap-growing-percent=80')
 
-// Nor may its young part grow, as it does when a hundred thousand files are listed: it stays large then, and full of what nobody needs any more.
-// That is 110 of 380 MiB for a folder of so many, for no more CPU time.
+// Nor may its young part grow, as it does when a hundred thousand files are listed: it stays large then, and full of what nobody needs any
+// more. That is 110 of 380 MiB for a folder of so many, for no more CPU time.
 setFlagsFromString('--semi-space-growth-factor=1')

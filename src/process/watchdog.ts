@@ -11,8 +11,8 @@ export interface FinalSteps {
   command: string
 }
 
-// It waits for the end of what comes by descriptor 3, which comes when Lifeboat lets go of it or is gone, however that was. What it prints it prints last: then nobody
-// may be left to read it.
+// It waits for the end of what comes by descriptor 3, which comes when Lifeboat lets go of it or is gone, however that was. What it prints
+// it prints last: then nobody may be left to read it.
 const WATCH = String.raw`
 trap '' HUP INT TERM PIPE
 {
@@ -39,7 +39,10 @@ trap '' HUP INT TERM PIPE
  * Sees to it that something is done when the work ends: a process of its own, no child of this one, does it when it is told to or when
  * this process is gone, even killed. The function returned tells it, and waits; it throws when what was to be done failed.
  */
-export async function arrangeFinalSteps({ start, unpause, command }: FinalSteps, environment: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
+export async function arrangeFinalSteps(
+  { start, unpause, command }: FinalSteps,
+  environment: Readonly<Record<string, string>>,
+): Promise<() => Promise<void>> {
   const watch = spawn('sh', ['-c', WATCH], {
     env: { ...environment, LIFEBOAT_START: start.join(' '), LIFEBOAT_UNPAUSE: unpause.join(' '), LIFEBOAT_COMMAND: command },
     stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
@@ -58,7 +61,9 @@ export async function arrangeFinalSteps({ start, unpause, command }: FinalSteps,
     await answered
     const answer = Buffer.concat(printed).toString()
     if (answer === 'ok') return
-    throw new LifeboatError(`what was to be done after reading failed: ${answer.trim() || 'no answer'}`, { hint: start.length + unpause.length > 0 ? 'Look whether the containers run: docker ps --all.' : 'Look what post-command was to undo.' })
+    throw new LifeboatError(`what was to be done after reading failed: ${answer.trim() || 'no answer'}`, {
+      hint: start.length + unpause.length > 0 ? 'Look whether the containers run: docker ps --all.' : 'Look what post-command was to undo.',
+    })
   }
   return () => (finishing ??= finish())
 }

@@ -26,22 +26,31 @@ export class Attempts {
   }
 
   /**
-   * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
-   * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five; and how many
-   * are left for all attempts. An upload may have to wait for others, for time that does not count.
+   * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or
+   * time run out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the
+   * usual five; and how many are left for all attempts. An upload may have to wait for others, for time that does not count.
    */
   async try<T>(what: string, attempt: (silence: number, left: number) => Promise<T>, { upload = false } = {}): Promise<T> {
     const { signal, timeout, pause } = this.#options
     try {
       const turn = upload ? () => this.#uploads.turn() : undefined
-      const result = await retry((limit, left) => attempt(Math.min(limit, timeout / 5), left), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause, turn })
+      const result = await retry((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+        signal,
+        budget: timeout,
+        attempts: this.#answered ? TRIES : FIRST_TRIES,
+        pause,
+        turn,
+      })
       this.#answered = true
       return result
     } catch (error) {
       if (!(error instanceof Transient)) throw error
       const failure = new LifeboatError(`cannot ${what}: ${error.message}`, {
         cause: error,
-        hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
+        hint:
+          error.hint ??
+          'It was tried again and again. Run it once more when the service is well; check its ' +
+            `address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
       })
       if (upload) this.#uploads.giveUp(failure)
       throw failure

@@ -57,7 +57,9 @@ export class SeveralStores implements Store {
         throw error
       }
     })
-    if (first && others.every((other) => other?.size === first.size)) return soonest([first, ...others.filter((other) => other !== undefined)])
+    if (first && others.every((other) => other?.size === first.size)) {
+      return soonest([first, ...others.filter((other) => other !== undefined)])
+    }
     throw new NotFound(key, this.name)
   }
 

@@ -7,8 +7,8 @@ export interface Store {
   /** Atomic (a reader sees the whole object or none) and durable when it resolves; overwriting is allowed. May be retried. */
   put(key: string, bytes: Uint8Array): Promise<void>
   /**
-   * The whole object. Throws `NotFound` when there is none, and `DamagedObject` when it has more than `most` bytes: no more than these are read,
-   * whatever the other side announces or sends. May be retried.
+   * The whole object. Throws `NotFound` when there is none, and `DamagedObject` when it has more than `most` bytes: no more than these are
+   * read, whatever the other side announces or sends. May be retried.
    */
   get(key: string, most: number): Promise<Buffer>
   /** What `list` would say of one object, without reading it. Throws `NotFound` when there is none. May be retried. */
@@ -20,8 +20,8 @@ export interface Store {
   /** Present where objects lie in groups that are made, expire and are deleted as a whole (artifacts). */
   readonly groups?: Groups
   /**
-   * Removes what uploads left behind: those of this run that failed, and others that were broken off at least a day ago. Takes no space itself, so
-   * that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
+   * Removes what uploads left behind: those of this run that failed, and others that were broken off at least a day ago. Takes no space
+   * itself, so that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
    */
   sweep?(): Promise<void>
   /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
@@ -41,8 +41,8 @@ export interface Authenticator {
 export type Candidates = AsyncGenerator<{ key: string; read: () => Promise<Buffer | undefined> }, void, void>
 
 /**
- * Objects that lie in groups. What is put becomes one group with `commit`; a group expires and is deleted as a whole, and an object may depend on
- * those of other groups. Anyone who can add a group can give it any name and content: it counts only if it is signed.
+ * Objects that lie in groups. What is put becomes one group with `commit`; a group expires and is deleted as a whole, and an object may
+ * depend on those of other groups. Anyone who can add a group can give it any name and content: it counts only if it is signed.
  */
 export interface Groups {
   /** The folder of this machine in which objects wait for a `commit`. */
@@ -57,7 +57,10 @@ export interface Groups {
   ofSet(set: string): Store
   /** A new snapshot may depend only on objects that exist at least until then. */
   neededUntil(): Date
-  /** Makes what was put durable, all or none; without it nothing of it stays. `needs`: keys put by earlier runs that these objects depend on. */
+  /**
+   * Makes what was put durable, all or none; without it nothing of it stays. `needs`: keys put by earlier runs that these objects depend
+   * on.
+   */
   commit(needs: readonly string[]): Promise<void>
   /** Which snapshots depend on a group that has expired or was deleted, and the newest that does not, by key; newest first. */
   wholeness(): Promise<Wholeness>
@@ -86,8 +89,8 @@ export interface Release {
 export interface Released {
   artifacts: { id: number; name: string; size: number }[]
   /**
-   * Groups without a snapshot to keep that stay: because these snapshots (keys) need them, or, if there are none, because a backup that is running may
-   * build on them.
+   * Groups without a snapshot to keep that stay: because these snapshots (keys) need them, or, if there are none, because a backup that is
+   * running may build on them.
    */
   staying: { id: number; name: string; size: number; neededBy: string[] }[]
   deleted: number
@@ -117,7 +120,9 @@ export function checkKey(key: string): string {
   throw new Error(`${JSON.stringify(key)} is not a key of an object`)
 }
 
-/** An object that is there but cannot be what was put: truncated, too large, or with a wrong checksum. Others of the store are not affected. */
+/**
+ * An object that is there but cannot be what was put: truncated, too large, or with a wrong checksum. Others of the store are not affected.
+ */
 export class DamagedObject extends LifeboatError {}
 
 /** Throws for an object of `size` bytes that may have `most`. */
@@ -127,7 +132,9 @@ export function checkSize(size: number, most: number, key: string, store: string
 
 export function tooLarge(most: number, key: string, store: string): DamagedObject {
   return new DamagedObject(`${key} in ${store} has more than the ${most.toLocaleString('en')} bytes that it may have`, {
-    hint: 'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; `lifeboat verify` tells which snapshots need it.',
+    hint:
+      'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; `lifeboat verify` tells which ' +
+      'snapshots need it.',
   })
 }
 

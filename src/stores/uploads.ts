@@ -2,8 +2,9 @@
 const MOST = 32
 
 /**
- * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed (additive
- * increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be lost half done.
+ * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed
+ * (additive increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be
+ * lost half done.
  */
 export class Uploads {
   #most = MOST

@@ -22,8 +22,14 @@ export function isAbandoned(name: string, modified: Date): boolean {
 /** Folders read at the same time: each is a few round trips to the server. */
 const AT_ONCE = 8
 
-/** Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is none. */
-export async function* walk(prefix: string, read: (folder: string) => Promise<FolderContents | undefined>): AsyncGenerator<StoredObject, void, void> {
+/**
+ * Lists the objects of a store made of folders. `read` is given the path of a folder in it, empty for its own, and undefined means there is
+ * none.
+ */
+export async function* walk(
+  prefix: string,
+  read: (folder: string) => Promise<FolderContents | undefined>,
+): AsyncGenerator<StoredObject, void, void> {
   const start = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   const waiting = [start === '' ? '' : checkKey(start.slice(0, -1))]
   while (waiting.length > 0) {

@@ -28,8 +28,8 @@ export interface SshOptions {
 }
 
 /**
- * Connects and signs in, with the key, the agent or the password, in this order. The caller ends the client, and learns from its `error` and
- * `close` what became of it. Throws a `Transient` for what may go well the next time.
+ * Connects and signs in, with the key, the agent or the password, in this order. The caller ends the client, and learns from its `error`
+ * and `close` what became of it. Throws a `Transient` for what may go well the next time.
  */
 export async function connectSsh(target: SshTarget, access: SshAccess, { variables, signal, limit }: SshOptions): Promise<Client> {
   const { user, host, port } = target
@@ -86,13 +86,18 @@ export async function connectSsh(target: SshTarget, access: SshAccess, { variabl
       if (settle()) resolve(client)
     })
     // How most servers of today ask for a password.
-    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) => answer(prompts.map(() => access.password ?? '')))
+    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) =>
+      answer(prompts.map(() => access.password ?? '')),
+    )
     client.connect(config)
   })
 }
 
 /** The host keys that are given, or those of `~/.ssh/known_hosts`, and how messages name the place they come from. */
-export async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOptions['variables']): Promise<{ known: readonly KnownHost[]; where: string }> {
+export async function knownHostsOf(
+  { knownHosts }: SshAccess,
+  variables: SshOptions['variables'],
+): Promise<{ known: readonly KnownHost[]; where: string }> {
   if (knownHosts !== undefined) return { known: knownHosts, where: 'ssh-known-hosts' }
   const where = '~/.ssh/known_hosts (or the input ssh-known-hosts)'
   if (!variables['HOME']) return { known: [], where }
@@ -100,7 +105,10 @@ export async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOpti
     return { known: readKnownHosts(await readFile(path.join(variables['HOME'], '.ssh/known_hosts'), 'utf8')), where }
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return { known: [], where }
-    throw new LifeboatError(`cannot read ~/.ssh/known_hosts: ${messageOf(cause)}`, { cause, hint: 'Make it readable, or give the lines as ssh-known-hosts.' })
+    throw new LifeboatError(`cannot read ~/.ssh/known_hosts: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Make it readable, or give the lines as ssh-known-hosts.',
+    })
   }
 }
 
@@ -114,7 +122,9 @@ export function authentication({ key, password }: SshAccess, variables: SshOptio
   if (password !== undefined) methods.push('password', 'keyboard-interactive')
   if (methods.length > 0) return methods
   throw new LifeboatError('there is nothing to sign in with over SSH: no key, no password and no agent', {
-    hint: 'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", or start ssh-agent.',
+    hint:
+      'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", ' +
+      'or start ssh-agent.',
     status: 2,
   })
 }
@@ -139,11 +149,20 @@ function checkKey(parsed: unknown): void {
   if (key instanceof Error) {
     const encrypted = /passphrase|encrypted|decrypt|integrity/i.test(key.message)
     throw new LifeboatError(`ssh-key cannot be used: ${key.message}`, {
-      hint: encrypted ? 'Give its passphrase as ssh-key-passphrase.' : 'It has to be the whole text of a private key file, from -----BEGIN to -----END …-----.',
+      hint: encrypted
+        ? 'Give its passphrase as ssh-key-passphrase.'
+        : 'It has to be the whole text of a private key file, from -----BEGIN to -----END …-----.',
       status: 2,
     })
   }
-  if (typeof key === 'object' && key !== null && 'isPrivateKey' in key && typeof key.isPrivateKey === 'function' && key.isPrivateKey() === true) return
+  if (
+    typeof key === 'object' &&
+    key !== null &&
+    'isPrivateKey' in key &&
+    typeof key.isPrivateKey === 'function' &&
+    key.isPrivateKey() === true
+  )
+    return
   throw new LifeboatError('ssh-key is a public key', { hint: 'Give the private one, the file without .pub.', status: 2 })
 }
 
@@ -158,19 +177,43 @@ function hostKeyAlgorithms(lines: readonly KnownHost[]): NonNullable<NonNullable
 /** The hint for a refused connection. */
 export const NOT_LISTENING = 'Check that the SSH server is running there, and that the port is right.'
 
-function connectionError({ user, host, port }: SshTarget, error: Error & { level?: string; code?: unknown }, methods: readonly Method[]): Error {
+function connectionError(
+  { user, host, port }: SshTarget,
+  error: Error & { level?: string; code?: unknown },
+  methods: readonly Method[],
+): Error {
   const where = `${host}:${port}`
   if (error.level === 'client-authentication') return signInRefused({ user, host, port }, methods, error)
-  if (error.level === 'agent') return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, { cause: error, hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.' })
-  if (error.code === 'ENOTFOUND') return new LifeboatError(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' })
+  if (error.level === 'agent') {
+    return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, {
+      cause: error,
+      hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.',
+    })
+  }
+  if (error.code === 'ENOTFOUND') {
+    return new LifeboatError(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' })
+  }
   const hint = error.code === 'ECONNREFUSED' ? NOT_LISTENING : undefined
-  if (error.level === 'client-timeout') return new Transient(`${where} has not answered in time`, { cause: error, hint: 'Check host and port, and that no firewall drops the connection.' })
-  if (/no matching/.test(error.message)) return new LifeboatError(`${where} and this program have no way of encryption in common: ${error.message}`, { cause: error, hint: 'The server is too old, or allows too little; compare what it offers: ssh -v.' })
+  if (error.level === 'client-timeout') {
+    return new Transient(`${where} has not answered in time`, {
+      cause: error,
+      hint: 'Check host and port, and that no firewall drops the connection.',
+    })
+  }
+  if (/no matching/.test(error.message)) {
+    return new LifeboatError(`${where} and this program have no way of encryption in common: ${error.message}`, {
+      cause: error,
+      hint: 'The server is too old, or allows too little; compare what it offers: ssh -v.',
+    })
+  }
   return new Transient(`the connection to ${where} failed: ${error.message}`, { cause: error, ...(hint && { hint }) })
 }
 
 export function signInRefused({ user, host, port }: SshTarget, methods: readonly Method[], cause: unknown): LifeboatError {
-  const ways = methods.flatMap((method) => ({ publickey: ['the key'], agent: ['the keys of the agent'], password: ['the password'], 'keyboard-interactive': [] })[method])
+  const ways = methods.flatMap(
+    (method) =>
+      ({ publickey: ['the key'], agent: ['the keys of the agent'], password: ['the password'], 'keyboard-interactive': [] })[method],
+  )
   return new LifeboatError(`${host}:${port} does not let ${user} sign in with ${ways.join(' or ')}`, {
     cause,
     hint: 'Check the user; for a key, that its public part is in ~/.ssh/authorized_keys there.',

@@ -64,7 +64,10 @@ function hashedName(text: string): KnownHost['names'] | undefined {
 function namePatterns(text: string): KnownHost['names'] {
   const patterns = text.split(',').map((pattern) => {
     const name = pattern.replace(/^!/, '')
-    const source = name.replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*').replaceAll('?', '.')
+    const source = name
+      .replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')
     return { negated: pattern.startsWith('!'), matches: new RegExp(`^${source}$`, 'i') }
   })
   return (name) => {
@@ -90,7 +93,13 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   const shown = `${type} ${fingerprint(key)}`
   const name = nameOf(address)
   const same = lines.filter((line) => line.key.equals(key))
-  const everywhere = [...lines, ...linesAbout(known.filter(({ marker }) => marker === 'revoked'), address)]
+  const everywhere = [
+    ...lines,
+    ...linesAbout(
+      known.filter(({ marker }) => marker === 'revoked'),
+      address,
+    ),
+  ]
   if (everywhere.some((line) => line.marker === 'revoked' && line.key.equals(key))) {
     throw new LifeboatError(`${name} shows a host key that ${where} marks as revoked: ${shown}`, {
       hint: 'Do not connect to it: who has the revoked key may be another machine. Ask whoever runs the server.',
@@ -101,14 +110,26 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   const own = `${name} ${type} ${key.toString('base64')}`
   const keys = lines.filter(({ marker }) => marker === undefined)
   if (keys.length > 0) {
-    throw new LifeboatError(`${name} shows another host key than the one that is known: ${shown}; known: ${keys.map((line) => `${line.type} ${fingerprint(line.key)}`).join(', ')}`, {
-      hint: `Another machine may be answering in its place. If the server was set up again, get its fingerprint from whoever runs it, and if it is the one shown, replace the line in ${where} by: ${own}`,
-    })
+    throw new LifeboatError(
+      `${name} shows another host key than the one that is known: ${shown}; known: ` +
+        keys.map((line) => `${line.type} ${fingerprint(line.key)}`).join(', '),
+      {
+        hint:
+          'Another machine may be answering in its place. If the server was set up again, get its fingerprint from whoever runs it, and ' +
+          `if it is the one shown, replace the line in ${where} by: ${own}`,
+      },
+    )
   }
   const authority = lines.some(({ marker }) => marker === 'cert-authority')
-  throw new LifeboatError(`the host key of ${name} is not known: it shows ${shown}, and ${where} ${authority ? 'has only a @cert-authority for it, but certificates of hosts are not supported' : 'has no key for it'}`, {
-    hint: `Compare the fingerprint with what \`ssh-keygen -lf /etc/ssh/ssh_host_${type.replace(/^(?:ssh|ecdsa)-([a-z0-9]+).*/, (_, kind: string) => (kind === 'sha2' ? 'ecdsa' : kind))}_key.pub\` prints on the server. If it is the same, add this line to ${where}: ${own}`,
-  })
+  throw new LifeboatError(
+    `the host key of ${name} is not known: it shows ${shown}, and ${where} ` +
+      (authority ? 'has only a @cert-authority for it, but certificates of hosts are not supported' : 'has no key for it'),
+    {
+      hint:
+        `Compare the fingerprint with what \`ssh-keygen -lf /etc/ssh/ssh_host_${fileTypeOf(type)}_key.pub\` prints on the server. ` +
+        `If it is the same, add this line to ${where}: ${own}`,
+    },
+  )
 }
 
 /** The key as OpenSSH names it to people. */
@@ -118,12 +139,25 @@ export function fingerprint(key: Buffer): string {
 
 /** What is known of one host, as a known_hosts file of its own. */
 export function knownHostsText(known: readonly KnownHost[], address: HostAddress): string {
-  const lines = new Set([...linesAbout(known, address), ...linesAbout(known.filter(({ marker }) => marker === 'revoked'), address)])
+  const lines = new Set([
+    ...linesAbout(known, address),
+    ...linesAbout(
+      known.filter(({ marker }) => marker === 'revoked'),
+      address,
+    ),
+  ])
   const name = nameOf({ ...address, host: address.host.toLowerCase() })
-  return [...lines].map(({ marker, type, key }) => `${marker === undefined ? '' : `@${marker} `}${name} ${type} ${key.toString('base64')}\n`).join('')
+  return [...lines]
+    .map(({ marker, type, key }) => `${marker === undefined ? '' : `@${marker} `}${name} ${type} ${key.toString('base64')}\n`)
+    .join('')
 }
 
 /** A host as known_hosts spells it. */
 function nameOf({ host, port }: HostAddress): string {
   return port === 22 ? host : `[${host}]:${port}`
+}
+
+/** As ssh-keygen names the type of a key in the names of its files. */
+function fileTypeOf(type: string): string {
+  return type.replace(/^(?:ssh|ecdsa)-([a-z0-9]+).*/, (_, kind: string) => (kind === 'sha2' ? 'ecdsa' : kind))
 }

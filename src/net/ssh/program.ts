@@ -4,7 +4,17 @@ import path from 'node:path'
 import { type Child, type Exit, startChild } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { targetText } from './address.ts'
-import { authentication, connectSsh, knownHostsOf, type Method, NOT_LISTENING, signInRefused, type SshAccess, type SshTarget, usableKey } from './connection.ts'
+import {
+  authentication,
+  connectSsh,
+  knownHostsOf,
+  type Method,
+  NOT_LISTENING,
+  signInRefused,
+  type SshAccess,
+  type SshTarget,
+  usableKey,
+} from './connection.ts'
 import { knownHostsText } from './known-hosts.ts'
 
 export interface SshContext {
@@ -38,8 +48,8 @@ const CONNECT_SECONDS = 30
 const SAID_LIMIT = 16 * 1024
 const PATIENCE_MS = 3000
 
-// ssh -N reads no input, so it would outlive a killed Lifeboat: the pipe at its side closes then as well, and ends it. The key comes through that pipe
-// first, into a file whose name is removed before, so that the key is gone when ssh is, however this ends.
+// ssh -N reads no input, so it would outlive a killed Lifeboat: the pipe at its side closes then as well, and ends it. The key comes
+// through that pipe first, into a file whose name is removed before, so that the key is gone when ssh is, however this ends.
 const HOLD = String.raw`
 trap '' INT
 umask 077
@@ -70,7 +80,12 @@ esac
  * Connects and signs in, by what is given alone: no configuration of ssh applies. `parameters`: more arguments for ssh, relative to the
  * folder where they name files. Throws a LifeboatError that tells what is wrong.
  */
-export async function openSsh(target: SshTarget, access: SshAccess, parameters: readonly string[], context: SshContext): Promise<SshProgram> {
+export async function openSsh(
+  target: SshTarget,
+  access: SshAccess,
+  parameters: readonly string[],
+  context: SshContext,
+): Promise<SshProgram> {
   const { temporary, signal } = context
   const login = await loginFor(target, access, context)
   await mkdir(temporary, { recursive: true, mode: 0o700 })
@@ -114,7 +129,15 @@ async function loginFor(target: SshTarget, access: SshAccess, { variables }: Ssh
   const { known } = await knownHostsOf(access, variables)
   const key = Buffer.from((await usableKey(access)) ?? '')
   const mayAsk = access.passphrase !== undefined || methods.includes('password')
-  return { target, access, methods, knownHosts: knownHostsText(known, target), key, keyFile: `key-${randomBytes(8).toString('hex')}`, mayAsk }
+  return {
+    target,
+    access,
+    methods,
+    knownHosts: knownHostsText(known, target),
+    key,
+    keyFile: `key-${randomBytes(8).toString('hex')}`,
+    mayAsk,
+  }
 }
 
 async function writeFiles(folder: string, { knownHosts, key, keyFile, mayAsk }: Login): Promise<void> {
@@ -126,17 +149,27 @@ async function writeFiles(folder: string, { knownHosts, key, keyFile, mayAsk }: 
   else await writeFile(path.join(folder, keyFile), key, { mode: 0o600 })
 }
 
-function startSsh(folder: string, login: Login, parameters: readonly string[], { variables }: SshContext): { child: Child; program: SshProgram } {
+function startSsh(
+  folder: string,
+  login: Login,
+  parameters: readonly string[],
+  { variables }: SshContext,
+): { child: Child; program: SshProgram } {
   const environment = {
-    PATH: variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C',
+    PATH: variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    LC_ALL: 'C',
     ...(variables['HOME'] !== undefined && { HOME: variables['HOME'] }),
   }
   let said = ''
-  const child = startChild('sh', ['-c', HOLD, 'sh', String(login.key.length), 'ssh', ...optionsFor(login), ...parameters, '--', login.target.host], {
-    environment: { ...environment, ...answersOf(login, variables) },
-    folder,
-    onStderr: (text) => (said = (said + text).slice(-SAID_LIMIT)),
-  })
+  const child = startChild(
+    'sh',
+    ['-c', HOLD, 'sh', String(login.key.length), 'ssh', ...optionsFor(login), ...parameters, '--', login.target.host],
+    {
+      environment: { ...environment, ...answersOf(login, variables) },
+      folder,
+      onStderr: (text) => (said = (said + text).slice(-SAID_LIMIT)),
+    },
+  )
   const close = async (): Promise<void> => {
     child.end()
     const late = setTimeout(() => void child.stop(), PATIENCE_MS)
@@ -210,7 +243,11 @@ async function signIn(child: Child, { key }: Login, signal: AbortSignal): Promis
 }
 
 /** The reason why ssh did not connect, from its own words. */
-async function connectionFailure({ target, access, methods }: Login, { stderr, failure }: Exit, { variables, signal }: SshContext): Promise<LifeboatError> {
+async function connectionFailure(
+  { target, access, methods }: Login,
+  { stderr, failure }: Exit,
+  { variables, signal }: SshContext,
+): Promise<LifeboatError> {
   const where = `${target.host}:${target.port}`
   const said = lastLine(stderr)
   const cause = new Error(said || 'ssh said nothing')
@@ -220,7 +257,10 @@ async function connectionFailure({ target, access, methods }: Login, { stderr, f
   }
   if (/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/.test(stderr)) {
     const problem = await hostKeyProblem(target, access, { variables, signal })
-    return problem ?? new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ssh-known-hosts.' })
+    return (
+      problem ??
+      new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ssh-known-hosts.' })
+    )
   }
   if (/Permission denied \(|Too many authentication failures/.test(stderr)) return signInRefused(target, methods, cause)
   if (/Could not resolve hostname/.test(stderr)) {
@@ -233,12 +273,18 @@ async function connectionFailure({ target, access, methods }: Login, { stderr, f
 
 function hintFor(stderr: string): string | undefined {
   if (/Connection refused/.test(stderr)) return NOT_LISTENING
-  if (/timed out|No route to host|Network is unreachable/.test(stderr)) return 'Check host and port, and that no firewall drops the connection.'
+  if (/timed out|No route to host|Network is unreachable/.test(stderr)) {
+    return 'Check host and port, and that no firewall drops the connection.'
+  }
   return undefined
 }
 
 /** ssh shows no key that it refuses, nor the line to add; the library does. */
-async function hostKeyProblem(target: SshTarget, access: SshAccess, { variables, signal }: Pick<SshContext, 'variables' | 'signal'>): Promise<LifeboatError | undefined> {
+async function hostKeyProblem(
+  target: SshTarget,
+  access: SshAccess,
+  { variables, signal }: Pick<SshContext, 'variables' | 'signal'>,
+): Promise<LifeboatError | undefined> {
   try {
     const client = await connectSsh(target, access, { variables, signal, limit: CONNECT_SECONDS * 1000 })
     client.end()
@@ -252,7 +298,10 @@ async function hostKeyProblem(target: SshTarget, access: SshAccess, { variables,
 
 /** The last line that ssh wrote, without its name. */
 export function lastLine(stderr: string): string {
-  const lines = stderr.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
+  const lines = stderr
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
   return (lines.at(-1) ?? '').replace(/^ssh: /, '')
 }
 

@@ -45,7 +45,9 @@ export class Tunnel {
     if (why === undefined) return error
     return new LifeboatError(`${targetText(this.#target)} cannot connect to ${this.#servers.map(addressOf).join(' or ')}: ${why.trim()}`, {
       cause: error,
-      hint: /prohibited/.test(why) ? 'The SSH server forbids it: see AllowTcpForwarding and PermitOpen in its sshd_config, and permitopen in authorized_keys.' : 'Host and port of the database URL are those that the SSH server knows: try them there.',
+      hint: /prohibited/.test(why)
+        ? 'The SSH server forbids it: see AllowTcpForwarding and PermitOpen in its sshd_config, and permitopen in authorized_keys.'
+        : 'Host and port of the database URL are those that the SSH server knows: try them there.',
     })
   }
 

@@ -113,7 +113,11 @@ export class Archive {
         pieces.push(piece)
       }
       const pieces: Uint8Array[] = []
-      answer = await request(url, { headers: { range: `bytes=${start}-${end - 1}` } }, { signal, silence: limit, maximum: Math.max(end - start, 65536), sink })
+      answer = await request(
+        url,
+        { headers: { range: `bytes=${start}-${end - 1}` } },
+        { signal, silence: limit, maximum: Math.max(end - start, 65536), sink },
+      )
       answer.body = answer.status === 206 ? Buffer.concat(pieces) : answer.body
     } catch (error) {
       if (error === whole) return undefined
@@ -121,8 +125,12 @@ export class Archive {
     }
     if (answer.status !== 206) throw this.#refused(url, answer.status)
     const total = Number(/\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1])
-    if (total !== artifact.size) throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`)
-    if (answer.body.length !== end - start) throw new Transient(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: AGAIN })
+    if (total !== artifact.size) {
+      throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`)
+    }
+    if (answer.body.length !== end - start) {
+      throw new Transient(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: AGAIN })
+    }
     return answer.body
   }
 
@@ -130,7 +138,9 @@ export class Archive {
   #refused(url: URL, status: number): LifeboatError {
     this.#url = undefined
     if (status === 404) return new Gone(this.#options.artifact.name, this.#options.artifact.id)
-    if (status === 416) return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`)
+    if (status === 416) {
+      return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`)
+    }
     return new Transient(`${url.host} answered with status ${status} to the download of ${this.#label}`, { hint: AGAIN })
   }
 
@@ -176,7 +186,9 @@ export class Archive {
     if (size !== artifact.size) throw new DamagedArtifact(`${this.#label} is truncated: ${size} bytes came instead of ${artifact.size}`)
     const digest = `sha256:${hash.digest('hex')}`
     if (artifact.digest !== undefined && digest !== artifact.digest) {
-      throw new DamagedArtifact(`${this.#label} is damaged: its digest is ${digest}, GitHub recorded ${artifact.digest} when it was uploaded`)
+      throw new DamagedArtifact(
+        `${this.#label} is damaged: its digest is ${digest}, GitHub recorded ${artifact.digest} when it was uploaded`,
+      )
     }
   }
 }

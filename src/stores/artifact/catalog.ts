@@ -17,7 +17,9 @@ const SMALL = 256 * 1024
 const ENDS_KEPT = 100
 /** Key files of one artifact that are tried. */
 const CANDIDATES_OF_ONE = 4
-/** Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none, and up to the last that a backup takes. */
+/**
+ * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none, and up to the last that a backup takes.
+ */
 const NAMES_AT_ONCE = 3
 export const LAST_NAME = 100
 
@@ -136,7 +138,9 @@ export class Catalog {
     const artifacts = new Map<number, Listed>()
     for (const artifact of (await this.#run?.list()) ?? []) artifacts.set(artifact.id, { ...artifact, own: true })
     // Also in the run of a fork's pull request its own steps see what it made.
-    for (const artifact of await this.#fromRepository()) artifacts.set(artifact.id, { ...artifact, foreign: artifact.foreign && !artifacts.has(artifact.id) })
+    for (const artifact of await this.#fromRepository()) {
+      artifacts.set(artifact.id, { ...artifact, foreign: artifact.foreign && !artifacts.has(artifact.id) })
+    }
     const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name))
     this.#leftOut.foreign(ours.filter(({ foreign }) => foreign))
     return ours.filter(({ foreign }) => !foreign).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)
@@ -163,8 +167,8 @@ export class Catalog {
   }
 
   /**
-   * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who uploads
-   * artifacts of his own today comes after those that were there before.
+   * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who
+   * uploads artifacts of his own today comes after those that were there before.
    */
   async candidates(prefix: string): Promise<Candidate[]> {
     const found = await inParallel(await this.listed(), PARALLEL, (artifact) =>
@@ -180,13 +184,18 @@ export class Catalog {
   #look(artifact: Listed): Promise<Held | undefined> {
     return this.#inspect(artifact, { again: !this.#authenticator }, async (archive, entries, large) => {
       const parts = partsIn(artifact, entries)
-      const read = async (): Promise<Held> => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, this.#authenticator)
+      const read = async (): Promise<Held> =>
+        heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, this.#authenticator)
       return !large && parts.size > SMALL ? this.#byItself(read) : read()
     })
   }
 
   /** `again`: it will be inspected once more. */
-  async #inspect<T>(artifact: Listed, { again }: { again: boolean }, work: (archive: Archive, entries: ZipEntry[], large: boolean) => Promise<T>): Promise<T | undefined> {
+  async #inspect<T>(
+    artifact: Listed,
+    { again }: { again: boolean },
+    work: (archive: Archive, entries: ZipEntry[], large: boolean) => Promise<T>,
+  ): Promise<T | undefined> {
     const archive = this.#archives.get(artifact.id) ?? this.archive(artifact)
     this.#archives.set(artifact.id, archive)
     try {
@@ -229,14 +238,19 @@ const UNSIGNED = 'Was it made with another key? Otherwise somebody else uploaded
 function partsIn({ name, id }: ServiceArtifact, entries: readonly ZipEntry[]): ZipEntry {
   const parts = entries.find((entry) => entry.name === PARTS)
   if (!parts) throw new DamagedArtifact(`artifact ${name} (${id}) is not a backup: it has no ${PARTS}`)
-  if (parts.size > LARGEST_PARTS) throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) has ${parts.size} bytes, more than the ${LARGEST_PARTS} it may have`)
+  if (parts.size > LARGEST_PARTS) {
+    throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) has ${parts.size} bytes, more than the ${LARGEST_PARTS} it may have`)
+  }
   // As it was uploaded; one that is packed may be many times as large as the artifact itself.
   if (parts.method !== 'stored') throw new DamagedArtifact(`${PARTS} in artifact ${name} (${id}) is compressed, which no backup's is`)
   return parts
 }
 
 /** Checks parts.json, its signature first, and compares the files of the artifact with it. */
-function heldIn({ artifact, archive, entries, partsFile }: { artifact: Listed; archive: Archive; entries: readonly ZipEntry[]; partsFile: Buffer }, authenticator: Authenticator | undefined): Held {
+function heldIn(
+  { artifact, archive, entries, partsFile }: { artifact: Listed; archive: Archive; entries: readonly ZipEntry[]; partsFile: Buffer },
+  authenticator: Authenticator | undefined,
+): Held {
   const { name, id, run } = artifact
   const label = `artifact ${name} (${id})`
   // Without a key nothing of it is more than a claim.
@@ -250,12 +264,22 @@ function heldIn({ artifact, archive, entries, partsFile }: { artifact: Listed; a
     throw new DamagedArtifact(`${PARTS} in ${label} is damaged: ${messageOf(cause)}`, cause)
   }
   if (parts.name !== name || (run !== undefined && parts.run !== run)) {
-    throw new DamagedArtifact(`${label} of run ${run} counts as not there: it is a copy of artifact ${parts.name} of run ${parts.run}`, undefined, UNSIGNED)
+    throw new DamagedArtifact(
+      `${label} of run ${run} counts as not there: it is a copy of artifact ${parts.name} of run ${parts.run}`,
+      undefined,
+      UNSIGNED,
+    )
   }
   const found = new Map(entries.map((entry) => [entry.name, entry]))
   const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size)
   if (wrong) throw new DamagedArtifact(`${label} does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${PARTS} lists`)
-  return { artifact, archive, set: parts.set, entries: new Map(parts.objects.map(([key, , sha256]) => [key, { ...found.get(key)!, sha256 }])), needs: parts.needs }
+  return {
+    artifact,
+    archive,
+    set: parts.set,
+    entries: new Map(parts.objects.map(([key, , sha256]) => [key, { ...found.get(key)!, sha256 }])),
+    needs: parts.needs,
+  }
 }
 
 /** The artifact of a set's first backup in a run, or of a further one. */

@@ -98,31 +98,48 @@ export class RestApi {
 
   async #json<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
     const answer = await this.#call('GET', url)
-    if (answer.status === 404) throw new LifeboatError(`GitHub knows no repository ${this.#access.variables['GITHUB_REPOSITORY']}, or the token may not see it`, { hint: PERMISSION })
+    if (answer.status === 404) {
+      throw new LifeboatError(`GitHub knows no repository ${this.#access.variables['GITHUB_REPOSITORY']}, or the token may not see it`, {
+        hint: PERMISSION,
+      })
+    }
     return parsed(answer, schema)
   }
 
   /** Answers 2xx, 302, 404 and 410; everything else is an error that says what to do. */
   #call(method: string, url: URL, also: number[] = []): Promise<Answer> {
     const { signal, timeout } = this.#access
-    const headers = { accept: 'application/vnd.github+json', authorization: `Bearer ${this.#token}`, 'x-github-api-version': '2022-11-28', 'user-agent': 'lifeboat' }
-    return retry(async (limit) => {
-      const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER })
-      const { status } = answer
-      if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
-        if (status === 200) jsonOf(answer)
-        return answer
-      }
-      if (status === 401) throw new LifeboatError('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION })
-      const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after')
-      if (status === 403 && limited) throw rateLimited(answer)
-      if (status === 403) throw new LifeboatError('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION })
-      throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: AGAIN })
-    }, { signal, budget: timeout })
+    const headers = {
+      accept: 'application/vnd.github+json',
+      authorization: `Bearer ${this.#token}`,
+      'x-github-api-version': '2022-11-28',
+      'user-agent': 'lifeboat',
+    }
+    return retry(
+      async (limit) => {
+        const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER })
+        const { status } = answer
+        if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
+          if (status === 200) jsonOf(answer)
+          return answer
+        }
+        if (status === 401) {
+          throw new LifeboatError('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION })
+        }
+        const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after')
+        if (status === 403 && limited) throw rateLimited(answer)
+        if (status === 403) {
+          throw new LifeboatError('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION })
+        }
+        throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: AGAIN })
+      },
+      { signal, budget: timeout },
+    )
   }
 }
 
-const PERMISSION = 'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
+const PERMISSION =
+  'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
 
 function rateLimited({ headers }: Answer): LifeboatError {
   const reset = Number(headers.get('x-ratelimit-reset'))
@@ -135,7 +152,16 @@ function rateLimited({ headers }: Answer): LifeboatError {
 
 function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: z.infer<typeof described>): ServiceArtifact {
   const expires = expires_at ? new Date(expires_at) : undefined
-  return { id, name, size: size_in_bytes, digest: digest ?? undefined, created: new Date(created_at), expires, run: workflow_run?.id, foreign: isForeign(workflow_run) }
+  return {
+    id,
+    name,
+    size: size_in_bytes,
+    digest: digest ?? undefined,
+    created: new Date(created_at),
+    expires,
+    run: workflow_run?.id,
+    foreign: isForeign(workflow_run),
+  }
 }
 
 /** Of a fork that was deleted since, no id may be left. Where a server tells neither id, the signature of parts.json has to do. */
@@ -185,7 +211,14 @@ export class RunService {
   async list(): Promise<ServiceArtifact[]> {
     const { artifacts } = await this.#call('ListArtifacts', {}, ownArtifacts)
     return artifacts.map(({ database_id, name, size, digest, created_at }) => ({
-      id: Number(database_id), name, size: Number(size), digest: digest ?? undefined, created: new Date(created_at), expires: undefined, run: this.#run_id, foreign: false,
+      id: Number(database_id),
+      name,
+      size: Number(size),
+      digest: digest ?? undefined,
+      created: new Date(created_at),
+      expires: undefined,
+      run: this.#run_id,
+      foreign: false,
     }))
   }
 
@@ -198,11 +231,20 @@ export class RunService {
     const { signal, timeout } = this.#access
     const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', 'user-agent': 'lifeboat' }
     const body = JSON.stringify({ ...this.#run, ...content })
-    return retry(async (limit) => {
-      const answer = await request(new URL(`${this.#base}/${method}`), { method: 'POST', headers, body }, { signal, silence: limit, maximum: LARGEST_ANSWER })
-      if (answer.status !== 200) throw new LifeboatError(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED })
-      return parsed(answer, schema)
-    }, { signal, budget: timeout })
+    return retry(
+      async (limit) => {
+        const answer = await request(
+          new URL(`${this.#base}/${method}`),
+          { method: 'POST', headers, body },
+          { signal, silence: limit, maximum: LARGEST_ANSWER },
+        )
+        if (answer.status !== 200) {
+          throw new LifeboatError(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED })
+        }
+        return parsed(answer, schema)
+      },
+      { signal, budget: timeout },
+    )
   }
 }
 
@@ -214,7 +256,10 @@ function runOf(token: string): { workflow_run_backend_id: string; workflow_job_r
   const claims = z.object({ scp: z.string() })
   try {
     const { scp } = claims.parse(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')))
-    const [, run, job] = scp.split(' ').find((scope) => scope.startsWith('Actions.Results:'))!.split(':')
+    const [, run, job] = scp
+      .split(' ')
+      .find((scope) => scope.startsWith('Actions.Results:'))!
+      .split(':')
     return { workflow_run_backend_id: run!, workflow_job_run_backend_id: job! }
   } catch (cause) {
     throw new LifeboatError('ACTIONS_RUNTIME_TOKEN is not a token of a workflow run', { cause })

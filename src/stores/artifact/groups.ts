@@ -1,5 +1,14 @@
 import { LifeboatError } from '../../error.ts'
-import { type Authenticator, type Candidates, DamagedObject, type Groups, type Release, type Released, type Store, type Wholeness } from '../store.ts'
+import {
+  type Authenticator,
+  type Candidates,
+  DamagedObject,
+  type Groups,
+  type Release,
+  type Released,
+  type Store,
+  type Wholeness,
+} from '../store.ts'
 import { type Catalog, type Held, holding } from './catalog.ts'
 import { Gone, type RestApi, type RunService } from './github.ts'
 import { described, stayingWithout, unneeded, wholeness } from './holdings.ts'
@@ -95,7 +104,10 @@ export class ArtifactGroups implements Groups {
     // A name like lifeboat-app.2 may be another set's: what this set keeps decides nothing about that.
     const own = holdings.filter(({ set }) => this.#options.set === undefined || set === this.#options.set)
     const artifacts = own.filter((one) => going.has(one)).map(described)
-    const staying = stayingWithout(own.filter((one) => !going.has(one)), kept)
+    const staying = stayingWithout(
+      own.filter((one) => !going.has(one)),
+      kept,
+    )
     return { artifacts, staying, ...(await this.#delete(dryRun ? [] : artifacts)) }
   }
 
@@ -129,18 +141,29 @@ export class ArtifactGroups implements Groups {
       objects.push([key, holder.entries.get(key)!.size])
       found.set(holder, objects)
     }
-    return [...found].map(([{ artifact: { id, name, run, expires } }, objects]) => {
-      return { artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }
-    })
+    return [...found].map(
+      ([
+        {
+          artifact: { id, name, run, expires },
+        },
+        objects,
+      ]) => {
+        return { artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }
+      },
+    )
   }
 
   #warnOfShortRetention(): void {
-    const { report, retention: { short, snapshot, artifact } } = this.#options
+    const {
+      report,
+      retention: { short, snapshot, artifact },
+    } = this.#options
     if (short === 0) return
     report.warning(
       `this snapshot is sure to be whole for ${snapshot} days, ${short} fewer than the retention asks for: ` +
         `GitHub keeps artifacts for ${artifact}, and later backups share its parts`,
-      'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use another destination.',
+      'Ask for a shorter retention, raise the limit in the settings of the repository (Actions, "Artifact and log retention"), or use ' +
+        'another destination.',
     )
   }
 }
@@ -158,7 +181,10 @@ async function unlessDamaged(read: () => Promise<Buffer>): Promise<Buffer | unde
 function signedParts(name: string, parts: Omit<Parts, 'format' | 'name'>, { sign }: Authenticator): Buffer {
   const file = sign(encodeParts({ name, ...parts }))
   if (file.length <= LARGEST_PARTS) return file
-  throw new LifeboatError(`this backup needs too many objects for one artifact: its ${PARTS} has ${file.length} bytes, more than ${LARGEST_PARTS}`, {
-    hint: 'Use another destination, or back up fewer sources at a time.',
-  })
+  throw new LifeboatError(
+    `this backup needs too many objects for one artifact: its ${PARTS} has ${file.length} bytes, more than ${LARGEST_PARTS}`,
+    {
+      hint: 'Use another destination, or back up fewer sources at a time.',
+    },
+  )
 }

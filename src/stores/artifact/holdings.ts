@@ -23,8 +23,9 @@ export function wholeness(holdings: readonly Holding[]): Wholeness {
 }
 
 /**
- * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one, and no object that one needs. A backup that is running may build on
- * the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay as well.
+ * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one, and no object that one needs. A backup that is running
+ * may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay
+ * as well.
  */
 export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace, builtOn }: Omit<Release, 'dryRun'>): Holding[] {
   const isYoung = ({ created }: Pick<Holding, 'created'>): boolean => now.getTime() - created.getTime() < grace

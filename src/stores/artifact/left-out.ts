@@ -25,7 +25,14 @@ export class LeftOut {
     const [first] = found
     if (!first) return
     if (found.length === 1) return this.#report.warning(first.error.message, first.error.hint)
-    this.#report.warning(`${found.length} artifacts count as not there: ${few(found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')), '; ')}`, 'Snapshots that need nothing of them are not affected; `lifeboat list` shows them. Look at the workflow runs that made them, and delete those that are not yours.')
+    this.#report.warning(
+      `${found.length} artifacts count as not there: ${few(
+        found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')),
+        '; ',
+      )}`,
+      'Snapshots that need nothing of them are not affected; `lifeboat list` shows them. Look at the workflow runs that made them, and ' +
+        'delete those that are not yours.',
+    )
   }
 
   /** Those that runs of other repositories' code uploaded. */
@@ -33,9 +40,14 @@ export class LeftOut {
     const found = artifacts.filter(({ id }) => !this.#told.has(id))
     if (found.length === 0) return
     for (const { id } of found) this.#told.add(id)
-    const names = few(found.map(({ name, id }) => `${name} (${id})`), ', ')
+    const names = few(
+      found.map(({ name, id }) => `${name} (${id})`),
+      ', ',
+    )
     this.#report.warning(
-      found.length === 1 ? `artifact ${names} is not looked at: the run of a fork uploaded it` : `${found.length} artifacts are not looked at: runs of forks uploaded them: ${names}`,
+      found.length === 1
+        ? `artifact ${names} is not looked at: the run of a fork uploaded it`
+        : `${found.length} artifacts are not looked at: runs of forks uploaded them: ${names}`,
       'Only runs of the repository itself make backups. Delete them, and look at the pull requests they come from.',
     )
   }

@@ -52,12 +52,20 @@ export class Publisher {
       await this.#staging.put(PARTS, partsFor(name))
       const files = [...this.#staging.objects.values()].map(({ file }) => file)
       try {
-        return { name, ...(await uploadArtifact({ name, root: this.#staging.root, files, retentionDays: retention.artifact }, { variables, signal, timeout })) }
+        return {
+          name,
+          ...(await uploadArtifact(
+            { name, root: this.#staging.root, files, retentionDays: retention.artifact },
+            { variables, signal, timeout },
+          )),
+        }
       } catch (error) {
         if (!(error instanceof NameTaken) || number === 100) throw error
         // Either another backup of this run has the name, or the answer to our own upload was lost.
         const taken = (await this.#run.list()).find((artifact) => artifact.name === name)
-        if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) return { name, id: taken.id, size: taken.size, digest: taken.digest }
+        if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) {
+          return { name, id: taken.id, size: taken.size, digest: taken.digest }
+        }
       }
     }
   }
@@ -67,7 +75,9 @@ export class Publisher {
     const archive = this.#catalog.archive({ ...artifact, own: true })
     const entries = new Map((await archive.entries(await archive.directory())).map((entry) => [entry.name, entry]))
     archive.forget()
-    const wrong = [...this.#staging.objects].filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc).map(([key]) => key)
+    const wrong = [...this.#staging.objects]
+      .filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc)
+      .map(([key]) => key)
     return { archive, entries, wrong }
   }
 
@@ -77,7 +87,10 @@ export class Publisher {
     const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
     const unchecked = (cause: unknown): never => {
       this.#options.signal.throwIfAborted()
-      throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${messageOf(cause)}`, { cause, hint })
+      throw new LifeboatError(`artifact ${name} (${id}) was uploaded, but what GitHub has could not be checked: ${messageOf(cause)}`, {
+        cause,
+        hint,
+      })
     }
     const look = async (): Promise<ServiceArtifact> => {
       const found = (await this.#run.list().catch(unchecked)).find((artifact) => artifact.id === id)
@@ -86,11 +99,18 @@ export class Publisher {
     }
     const stored = await retry(look, { signal: this.#options.signal, budget: this.#options.timeout })
     if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
-      throw new LifeboatError(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ${digest}`, { hint })
+      throw new LifeboatError(
+        `artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ` +
+          digest,
+        { hint },
+      )
     }
     const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked)
     if (wrong.length > 0) {
-      throw new LifeboatError(`artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staging.objects.size} objects put, ${wrong[0]} among them`, { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` })
+      throw new LifeboatError(
+        `artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staging.objects.size} objects put, ${wrong[0]} among them`,
+        { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` },
+      )
     }
     return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries }
   }
@@ -107,14 +127,20 @@ export class Publisher {
       report.warning(`how long GitHub keeps artifact ${name} could not be read: ${error.message}`)
     }
     if (described?.foreign) {
-      throw new LifeboatError(`artifact ${name} (${id}) is of the run of a fork's pull request: no other run will read it, and it is no backup`, {
-        hint: 'Back up in runs of the repository itself: on a schedule, or when something is pushed.',
-      })
+      throw new LifeboatError(
+        `artifact ${name} (${id}) is of the run of a fork's pull request: no other run will read it, and it is no backup`,
+        {
+          hint: 'Back up in runs of the repository itself: on a schedule, or when something is pushed.',
+        },
+      )
     }
     if (!described?.expires) return undefined
     const days = Math.round((described.expires.getTime() - this.#options.now().getTime()) / DAY)
     if (days < retention.artifact) {
-      report.warning(`GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`, 'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.')
+      report.warning(
+        `GitHub keeps artifact ${name} for ${days} days, not for the ${retention.artifact} asked for`,
+        'Settings, Actions, "Artifact and log retention" of the repository or its organisation has the limit.',
+      )
     }
     return described.expires
   }

@@ -19,7 +19,9 @@ export class Staging {
   readonly root: string
   readonly #folder: string
   readonly #objects = new Map<string, Staged>()
-  /** By key, what is in every artifact of a backup, so that each can be read by itself: the mark of the store, key files, how to recover. */
+  /**
+   * By key, what is in every artifact of a backup, so that each can be read by itself: the mark of the store, key files, how to recover.
+   */
   readonly #common = new Map<string, Uint8Array>()
   #made = false
   /** Bytes that the directory of the zip file will have, generously counted. */
@@ -67,7 +69,9 @@ export class Staging {
     if (!this.#objects.has(key)) this.#directory += key.length + 80
     this.#objects.set(key, staged)
     if (this.#directory > LARGEST_DIRECTORY) {
-      throw new LifeboatError(`this backup adds too much for one artifact: ${this.#objects.size} objects`, { hint: 'Use another destination, or back up fewer sources at a time.' })
+      throw new LifeboatError(`this backup adds too much for one artifact: ${this.#objects.size} objects`, {
+        hint: 'Use another destination, or back up fewer sources at a time.',
+      })
     }
   }
 

@@ -13,8 +13,9 @@ import { Staging } from './staging.ts'
 export type ArtifactStoreOptions = PublishOptions
 
 /**
- * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the other
- * objects its snapshot needs are, and is signed. What is put is staged on disk and uploaded by `commit`; until then nothing of it exists for others.
+ * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the
+ * other objects its snapshot needs are, and is signed. What is put is staged on disk and uploaded by `commit`; until then nothing of it
+ * exists for others.
  */
 export class ArtifactStore implements Store {
   readonly name: string
@@ -37,7 +38,9 @@ export class ArtifactStore implements Store {
     this.#staging = new Staging(options.temporary)
     this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${nameOf(set ?? '*', 1)}`
     const services = { rest, run: this.#run, catalog: this.#catalog, staging: this.#staging }
-    this.groups = new ArtifactGroups(this.name, options, services, (one) => (one === set ? this : new ArtifactStore({ ...options, set: one })))
+    this.groups = new ArtifactGroups(this.name, options, services, (one) =>
+      one === set ? this : new ArtifactStore({ ...options, set: one }),
+    )
     if (!rest && !this.#run) {
       throw new LifeboatError('artifacts cannot be read: there is no token, and this is not a step of a workflow', {
         hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
@@ -94,7 +97,9 @@ export class ArtifactStore implements Store {
   }
 
   #tellReplaced({ message, hint }: DamagedObject, { artifact: { id } }: Held, { artifact: other }: Held): void {
-    if (!this.#replaced.has(id)) this.#options.report.warning(`${message}; artifact ${other.name} (${other.id}) has it too, and is read instead`, hint)
+    if (!this.#replaced.has(id)) {
+      this.#options.report.warning(`${message}; artifact ${other.name} (${other.id}) has it too, and is read instead`, hint)
+    }
     this.#replaced.add(id)
   }
 
@@ -151,8 +156,12 @@ export class LostPart extends NotFound {
     super(key, store)
     const ids = lost.map((snapshot) => snapshot.slice(snapshot.lastIndexOf('/') + 1, -'.json.zst'.length))
     const end = expires === null ? '' : `; it was to expire on ${expires}`
-    const whole = newestWhole === undefined ? 'no snapshot is whole' : `the newest whole snapshot is ${newestWhole.slice(newestWhole.lastIndexOf('/') + 1, -'.json.zst'.length)}`
-    this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. Snapshots lost with it: ${ids.join(', ')}; ${whole}`
+    const whole =
+      newestWhole === undefined
+        ? 'no snapshot is whole'
+        : `the newest whole snapshot is ${newestWhole.slice(newestWhole.lastIndexOf('/') + 1, -'.json.zst'.length)}`
+    const lostWithIt = `Snapshots lost with it: ${ids.join(', ')}; ${whole}`
+    this.message = `${key} was in artifact ${name} (${artifact}), which has expired or was deleted${end}. ${lostWithIt}`
     this.name = 'LostPart'
   }
 }

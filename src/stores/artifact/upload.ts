@@ -31,8 +31,9 @@ export interface UploadOptions {
 }
 
 /**
- * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how long
- * to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it holds.
+ * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
+ * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
+ * holds.
  */
 export async function uploadArtifact(upload: Upload, options: UploadOptions): Promise<Uploaded> {
   // The client tries again by itself what a busy service refuses, but not a lost connection. What stands still is not tried again.
@@ -48,13 +49,26 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
   // A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
   const resourceLimits = { maxYoungGenerationSizeMb: 8 }
-  const worker = new Worker(new URL(import.meta.url), { workerData: { lifeboatUpload: upload }, execArgv: [], env: forClient(variables), stdout: true, stderr: true, resourceLimits })
+  const worker = new Worker(new URL(import.meta.url), {
+    workerData: { lifeboatUpload: upload },
+    execArgv: [],
+    env: forClient(variables),
+    stdout: true,
+    stderr: true,
+    resourceLimits,
+  })
   let refusal = ''
-  const stall = () => reject(new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s${refusal}`, { hint: STALLED }))
+  const stall = () =>
+    reject(
+      new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s${refusal}`, {
+        hint: STALLED,
+      }),
+    )
   const silence = setTimeout(stall, timeout)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
-  // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try again.
+  // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try
+  // again.
   for (const stream of [worker.stdout, worker.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       const failure = /^Attempt \d+ of \d+ failed with error: (.+)\. Retrying/m.exec(text)?.[1]
@@ -84,23 +98,30 @@ const STALLED = 'Run the backup again. Nothing was added; earlier backups are wh
 /** What the client reads; the rest of the environment is none of its business. */
 function forClient(variables: Variables): Record<string, string> {
   const wanted = /^(ACTIONS_|GITHUB_|RUNNER_|HTTPS?_PROXY$|NO_PROXY$|TZ$)/i
-  return Object.fromEntries(Object.entries(variables).filter((pair): pair is [string, string] => pair[1] !== undefined && wanted.test(pair[0])))
+  return Object.fromEntries(
+    Object.entries(variables).filter((pair): pair is [string, string] => pair[1] !== undefined && wanted.test(pair[0])),
+  )
 }
 
 function uploadError(name: string, failure: string, code?: string): LifeboatError {
   const what = cleaned(failure)
   if (/quota has been hit/i.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: the storage for artifacts is used up`, {
-      hint: 'Delete artifacts or wait until some expire (GitHub counts again every 6 to 12 hours), raise the limit in the billing settings, or use another destination. Earlier backups are whole.',
+      hint:
+        'Delete artifacts or wait until some expire (GitHub counts again every 6 to 12 hours), raise the limit in the billing settings, ' +
+        'or use another destination. Earlier backups are whole.',
     })
   }
   if (/\(409\)/.test(what)) return new NameTaken(`this run already has an artifact ${name}`)
   if (/\((401|403)\)|status (401|403)\b/.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: REFUSED })
   }
-  const lost = code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what)
+  const lost =
+    code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what)
   const message = `artifact ${name} was not uploaded: ${what}`
-  return lost ? new Transient(message, { hint: STALLED }) : new LifeboatError(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' })
+  return lost
+    ? new Transient(message, { hint: STALLED })
+    : new LifeboatError(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' })
 }
 
 /** Signed URLs are secrets, whatever message they come in. */
@@ -109,14 +130,18 @@ function cleaned(failure: string): string {
   return failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
 }
 
-const asked = z.object({ lifeboatUpload: z.object({ name: z.string(), root: z.string(), files: z.array(z.string()), retentionDays: z.number() }) })
+const asked = z.object({
+  lifeboatUpload: z.object({ name: z.string(), root: z.string(), files: z.array(z.string()), retentionDays: z.number() }),
+})
 
 /** What the thread does; this module is also its entry. */
 async function uploadHere({ name, root, files, retentionDays }: Upload): Promise<z.infer<typeof outcome>> {
   try {
     const { DefaultArtifactClient } = await import('@actions/artifact')
     const { id, size, digest } = await new DefaultArtifactClient().uploadArtifact(name, files, root, { compressionLevel: 0, retentionDays })
-    if (id === undefined || size === undefined || digest === undefined) return { failure: 'the client gave no id, size and digest for what it uploaded' }
+    if (id === undefined || size === undefined || digest === undefined) {
+      return { failure: 'the client gave no id, size and digest for what it uploaded' }
+    }
     return { uploaded: { id, size, digest } }
   } catch (error) {
     const status = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined

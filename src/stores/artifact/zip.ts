@@ -47,7 +47,9 @@ export async function readDirectory(readAt: ReadAt, { offset, length, count }: D
     const nameEnd = at + 46 + bytes.readUInt16LE(at + 28)
     const extraEnd = nameEnd + bytes.readUInt16LE(at + 30)
     const entry = readEntryRecord(bytes, at, nameEnd, extraEnd)
-    if (entry.offset + LOCAL_SIZE + entry.packed > offset) throw new BadZip(`its directory places ${JSON.stringify(entry.name)} outside of it`)
+    if (entry.offset + LOCAL_SIZE + entry.packed > offset) {
+      throw new BadZip(`its directory places ${JSON.stringify(entry.name)} outside of it`)
+    }
     if (names.has(entry.name)) throw new BadZip(`its directory has ${JSON.stringify(entry.name)} twice`)
     names.add(entry.name)
     entries.push(entry)
@@ -70,10 +72,16 @@ export async function findDirectory(readAt: ReadAt, size: number): Promise<Direc
     const at = toNumber(tail.readBigUInt64LE(end - 12))
     const record = at + 56 <= size ? await readAt(at, at + 56) : Buffer.alloc(56)
     if (record.readUInt32LE(0) !== END_64) throw new BadZip('its directory is damaged')
-    Object.assign(found, { count: toNumber(record.readBigUInt64LE(32)), length: toNumber(record.readBigUInt64LE(40)), offset: toNumber(record.readBigUInt64LE(48)) })
+    Object.assign(found, {
+      count: toNumber(record.readBigUInt64LE(32)),
+      length: toNumber(record.readBigUInt64LE(40)),
+      offset: toNumber(record.readBigUInt64LE(48)),
+    })
   }
   if (found.offset + found.length > start + end) throw new BadZip('its directory lies outside of it')
-  if (found.length > LARGEST_DIRECTORY) throw new BadZip(`its directory has ${found.length} bytes, more than the ${LARGEST_DIRECTORY} it may have`)
+  if (found.length > LARGEST_DIRECTORY) {
+    throw new BadZip(`its directory has ${found.length} bytes, more than the ${LARGEST_DIRECTORY} it may have`)
+  }
   return found
 }
 
@@ -81,7 +89,9 @@ function readEntryRecord(bytes: Buffer, at: number, nameEnd: number, extraEnd: n
   if (extraEnd > bytes.length) throw new BadZip('its directory is damaged')
   const name = bytes.toString('utf8', at + 46, nameEnd)
   const method = ({ 0: 'stored', 8: 'deflated' } as const)[bytes.readUInt16LE(at + 10)]
-  if (method === undefined || (bytes.readUInt16LE(at + 8) & 1) === 1) throw new BadZip(`${JSON.stringify(name)} in it is packed in a way that is not known`)
+  if (method === undefined || (bytes.readUInt16LE(at + 8) & 1) === 1) {
+    throw new BadZip(`${JSON.stringify(name)} in it is packed in a way that is not known`)
+  }
   const long = longFields(bytes.subarray(nameEnd, extraEnd))
   // The long fields are there only for those that are full, in this order.
   const field = (offset: number): number => {
@@ -91,7 +101,9 @@ function readEntryRecord(bytes: Buffer, at: number, nameEnd: number, extraEnd: n
   const size = field(24)
   const packed = field(20)
   // Deflate adds 5 bytes to each block at most (RFC 1951, section 3.2.4), of 16 KiB or more.
-  if (packed > size + (method === 'deflated' ? size / 1024 + 1024 : 0)) throw new BadZip(`${JSON.stringify(name)} in it takes ${packed} bytes for ${size}`)
+  if (packed > size + (method === 'deflated' ? size / 1024 + 1024 : 0)) {
+    throw new BadZip(`${JSON.stringify(name)} in it takes ${packed} bytes for ${size}`)
+  }
   return { name, size, packed, method, crc: bytes.readUInt32LE(at + 16), offset: field(42) }
 }
 

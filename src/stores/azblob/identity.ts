@@ -26,12 +26,20 @@ const refused = z.object({ error_description: z.string() })
  * identity platform, "Access token request with a federated credential".)
  */
 export function federatedToken(access: TokenContext): (() => Promise<string>) | undefined {
-  const { AZURE_CLIENT_ID: client, AZURE_TENANT_ID: tenant, AZURE_FEDERATED_TOKEN_FILE: file, ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = access.variables
+  const {
+    AZURE_CLIENT_ID: client,
+    AZURE_TENANT_ID: tenant,
+    AZURE_FEDERATED_TOKEN_FILE: file,
+    ACTIONS_ID_TOKEN_REQUEST_URL: url,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer,
+  } = access.variables
   if (!client || !tenant || !(file || (url && bearer))) return undefined
   let current: { token: string; until: number } | undefined
   let asked: Promise<string> | undefined
   const renew = async (): Promise<string> => {
-    const assertion = file ? (await readFile(file, 'utf8')).trim() : await jobToken({ url: url!, bearer: bearer!, audience: AUDIENCE }, access)
+    const assertion = file
+      ? (await readFile(file, 'utf8')).trim()
+      : await jobToken({ url: url!, bearer: bearer!, audience: AUDIENCE }, access)
     const { access_token: token, expires_in: seconds } = await exchange(client, tenant, assertion, access)
     current = { token, until: Date.now() + seconds * 1000 - RESERVE }
     return token
@@ -44,7 +52,12 @@ export function federatedToken(access: TokenContext): (() => Promise<string>) | 
   }
 }
 
-async function exchange(client: string, tenant: string, assertion: string, { variables, signal, timeout, mask }: TokenContext): Promise<z.infer<typeof granted>> {
+async function exchange(
+  client: string,
+  tenant: string,
+  assertion: string,
+  { variables, signal, timeout, mask }: TokenContext,
+): Promise<z.infer<typeof granted>> {
   const authority = variables['AZURE_AUTHORITY_HOST'] || 'https://login.microsoftonline.com'
   const url = new URL(`${authority.replace(/\/+$/, '')}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`)
   const body = new URLSearchParams({
@@ -55,13 +68,18 @@ async function exchange(client: string, tenant: string, assertion: string, { var
     client_assertion: assertion,
   }).toString()
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  const answer = await retry((silence) => request(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout })
+  const answer = await retry((silence) => request(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), {
+    signal,
+    budget: timeout,
+  })
   const told = jsonOf(answer.body)
   const parsed = answer.status === 200 ? granted.safeParse(told) : undefined
   if (!parsed?.success) {
     const reason = refused.safeParse(told).data?.error_description.split('\r\n')[0] ?? `status ${answer.status}`
     throw new LifeboatError(`${url.host} gives no token of Azure Storage to the client ${client}: ${reason}`, {
-      hint: 'The application AZURE_CLIENT_ID needs a federated credential for this repository and branch, and the role Storage Blob Data Contributor on the container.',
+      hint:
+        'The application AZURE_CLIENT_ID needs a federated credential for this repository and branch, and the role Storage Blob Data ' +
+        'Contributor on the container.',
     })
   }
   mask(parsed.data.access_token)

@@ -33,15 +33,30 @@ export class Requests implements IHttpClient {
     const headers = { ...asked.headers.toJson(), ...(token && { authorization: `Bearer ${await token()}` }) }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or text of the client's
     const sent = asked.body as string | Uint8Array | undefined
-    const { status, headers: received, body } = await request(url, { method: asked.method, headers, body: sent }, { signal, silence, maximum: maximum.getStore() ?? LARGEST_ANSWER })
+    const {
+      status,
+      headers: received,
+      body,
+    } = await request(
+      url,
+      { method: asked.method, headers, body: sent },
+      { signal, silence, maximum: maximum.getStore() ?? LARGEST_ANSWER },
+    )
     const announced = received.get('content-length')
-    if (asked.method !== 'HEAD' && announced !== null && Number(announced) !== body.length) throw new Transient(`${url.host} sent ${body.length} bytes where it announced ${announced}`)
+    if (asked.method !== 'HEAD' && announced !== null && Number(announced) !== body.length) {
+      throw new Transient(`${url.host} sent ${body.length} bytes where it announced ${announced}`)
+    }
     // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
     if (!received.has('x-ms-request-id')) throw new Transient(`the answer of ${url.host} is not that of Azure Blob Storage`)
     const answered = asked.headers.clone()
     for (const name of answered.headerNames()) answered.remove(name)
     for (const [name, value] of received) answered.set(name, value)
     const streamed = asked.streamResponseStatusCodes?.has(status) === true
-    return { request: asked, status, headers: answered, ...(streamed ? { readableStreamBody: Readable.from([body]) } : { bodyAsText: body.toString('utf8') }) }
+    return {
+      request: asked,
+      status,
+      headers: answered,
+      ...(streamed ? { readableStreamBody: Readable.from([body]) } : { bodyAsText: body.toString('utf8') }),
+    }
   }
 }

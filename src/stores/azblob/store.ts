@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto'
-import { AnonymousCredential, BlobServiceClient, type ContainerClient, newPipeline, type RestError, StorageSharedKeyCredential } from '@azure/storage-blob'
+import {
+  AnonymousCredential,
+  BlobServiceClient,
+  type ContainerClient,
+  newPipeline,
+  type RestError,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob'
 import { LifeboatError } from '../../error.ts'
 import { federatedToken } from './identity.ts'
 import { maximum, Requests } from './requests.ts'
@@ -37,13 +44,17 @@ export class AzblobStore implements Store {
   async get(key: string, most: number): Promise<Buffer> {
     const blob = this.#container.getBlobClient(this.#prefix + checkKey(key))
     return this.#try('get', key, async () => {
-      const { readableStreamBody, contentMD5 } = await maximum.run(most, () => blob.download(0, undefined, { maxRetryRequests: 0 })).catch((error: unknown) => {
-        throw error instanceof TooLong ? tooLarge(most, key, this.name) : error
-      })
+      const { readableStreamBody, contentMD5 } = await maximum
+        .run(most, () => blob.download(0, undefined, { maxRetryRequests: 0 }))
+        .catch((error: unknown) => {
+          throw error instanceof TooLong ? tooLarge(most, key, this.name) : error
+        })
       const pieces: Buffer[] = []
       for await (const piece of readableStreamBody ?? []) pieces.push(Buffer.from(piece))
       const bytes = Buffer.concat(pieces)
-      if (contentMD5 && !createHash('md5').update(bytes).digest().equals(contentMD5)) throw new Transient('its bytes are not those of its checksum')
+      if (contentMD5 && !createHash('md5').update(bytes).digest().equals(contentMD5)) {
+        throw new Transient('its bytes are not those of its checksum')
+      }
       return bytes
     })
   }
@@ -71,7 +82,10 @@ export class AzblobStore implements Store {
 
   async #page(prefix: string, continuationToken: string | undefined) {
     return this.#try('list', '', async () => {
-      const { value } = await this.#container.listBlobsFlat({ prefix: this.#prefix + prefix }).byPage({ maxPageSize: 5000, continuationToken }).next()
+      const { value } = await this.#container
+        .listBlobsFlat({ prefix: this.#prefix + prefix })
+        .byPage({ maxPageSize: 5000, continuationToken })
+        .next()
       if (!value) throw new Transient('the service does not answer with a listing')
       return value
     })
@@ -91,31 +105,52 @@ export class AzblobStore implements Store {
   async close(): Promise<void> {}
 
   async #try<T>(operation: Operation, key: string, attempt: () => Promise<T>): Promise<T> {
-    const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
-    return this.#attempts.try(what, async () => {
-      try {
-        return await attempt()
-      } catch (error) {
-        if (isAbsent(error) && operation !== 'list') throw new NotFound(key, this.name, { cause: error })
-        throw explained(error, operation, what)
-      }
-    }, { upload: operation === 'put' })
+    const what =
+      operation === 'list'
+        ? `list ${this.name}`
+        : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
+    return this.#attempts.try(
+      what,
+      async () => {
+        try {
+          return await attempt()
+        } catch (error) {
+          if (isAbsent(error) && operation !== 'list') throw new NotFound(key, this.name, { cause: error })
+          throw explained(error, operation, what)
+        }
+      },
+      { upload: operation === 'put' },
+    )
   }
 }
 
 type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
 
-const LETTERS: Record<Operation, string> = { put: 'create and write (sp=cw)', get: 'read (sp=r)', head: 'read (sp=r)', list: 'list (sp=l)', delete: 'delete (sp=d)' }
+const LETTERS: Record<Operation, string> = {
+  put: 'create and write (sp=cw)',
+  get: 'read (sp=r)',
+  head: 'read (sp=r)',
+  list: 'list (sp=l)',
+  delete: 'delete (sp=d)',
+}
 
 const HINTS: Readonly<Record<string, string>> = {
   ContainerNotFound: 'Make the container first, or correct its name in the destination.',
   ContainerBeingDeleted: 'Someone deletes the container: make another, or wait until it is gone.',
-  AuthenticationFailed: 'The key or the shared access signature is wrong or has expired, or the clock of this machine differs from that of the service by more than a quarter of an hour.',
+  AuthenticationFailed:
+    'The key or the shared access signature is wrong or has expired, or the clock of this machine differs from that of the service by ' +
+      'more than a quarter of an hour.',
   InvalidAuthenticationInfo: 'The key or the shared access signature is not well-formed, or the token is of another tenant.',
-  NoAuthenticationInformation: 'Give the credentials: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, or a federated identity (docs/stores.md).',
-  PublicAccessNotPermitted: 'Give the credentials: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, or a federated identity (docs/stores.md).',
+  NoAuthenticationInformation:
+    'Give the credentials: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, or a federated identity ' +
+      '(docs/stores.md).',
+  PublicAccessNotPermitted:
+    'Give the credentials: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, or a federated identity ' +
+      '(docs/stores.md).',
   KeyBasedAuthenticationNotPermitted: 'The account takes no keys: use a federated identity (docs/stores.md).',
-  AuthorizationFailure: 'The key is wrong, or the shared access signature has expired or does not allow this; or the firewall of the storage account keeps this machine out.',
+  AuthorizationFailure:
+    'The key is wrong, or the shared access signature has expired or does not allow this; or the firewall of the storage account keeps ' +
+      'this machine out.',
   BlobArchived: 'It is in the archive tier, which cannot be read at once: move the blobs to another tier first.',
   BlobImmutableDueToPolicy: 'An immutability policy or a legal hold keeps it; it can be deleted when that ends.',
   AccountIsDisabled: 'The storage account is disabled.',
@@ -131,7 +166,9 @@ function explained(error: unknown, operation: Operation, what: string): unknown 
   if (status === 0) return error
   // Bytes that were changed on their way.
   if (code === 'Md5Mismatch') return new Transient(code, { cause: error })
-  const permission = `Give the credentials the permission to ${LETTERS[operation]} in the container, or the role Storage Blob Data Contributor.`
+  const permission =
+    `Give the credentials the permission to ${LETTERS[operation]} in the container, ` +
+    'or the role Storage Blob Data Contributor.'
   const hint = HINTS[code] ?? (status === 403 || status === 401 ? permission : 'Check account, container and endpoint of the destination.')
   return new LifeboatError(`cannot ${what}: ${code || `status ${status}`}${message && `: ${message}`}`, { cause: error, hint })
 }
@@ -142,15 +179,23 @@ function toldBy(error: unknown): { code: string; status: number; message: string
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the name says so; there are several copies of the class
   const { code, statusCode = 0, response, message } = error as RestError
   // The rest of the message is the request's id and headers.
-  return { code: response?.headers.get('x-ms-error-code') ?? code ?? '', status: statusCode, message: /^[\w .,:;'"()/-]*/.exec(message.split('\n')[0]!)![0] }
+  return {
+    code: response?.headers.get('x-ms-error-code') ?? code ?? '',
+    status: statusCode,
+    message: /^[\w .,:;'"()/-]*/.exec(message.split('\n')[0]!)![0],
+  }
 }
 
 /** Nothing is asked of the service yet. Throws when there are no credentials. */
-export function openAzblob(destination: AzblobDestination, options: Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & AttemptOptions): AzblobStore {
+export function openAzblob(
+  destination: AzblobDestination,
+  options: Pick<StoreEnvironment, 'variables' | 'signal' | 'report'> & AttemptOptions,
+): AzblobStore {
   const { variables, signal, report, timeout } = options
   const access = accessTo(destination, variables)
   for (const secret of access.secrets) report.mask(secret)
-  const token = access.kind === 'identity' ? federatedToken({ variables, signal, timeout, mask: (secret) => report.mask(secret) }) : undefined
+  const token =
+    access.kind === 'identity' ? federatedToken({ variables, signal, timeout, mask: (secret) => report.mask(secret) }) : undefined
   if (access.kind === 'identity' && token === undefined) {
     throw new LifeboatError(`there are no credentials for ${destination.text}`, { hint: HINTS['NoAuthenticationInformation'] })
   }
@@ -159,7 +204,12 @@ export function openAzblob(destination: AzblobDestination, options: Pick<StoreEn
   return new AzblobStore(destination, service.getContainerClient(destination.container), options)
 }
 
-type Credentials = { secrets: string[] } & ({ kind: 'key'; key: string } | { kind: 'sas'; sas: string } | { kind: 'connection'; text: string } | { kind: 'identity' })
+type Credentials = { secrets: string[] } & (
+  | { kind: 'key'; key: string }
+  | { kind: 'sas'; sas: string }
+  | { kind: 'connection'; text: string }
+  | { kind: 'identity' }
+)
 
 /** What the destination says comes first, then the variables that Azure's own tools know. */
 function accessTo({ key, sas }: AzblobDestination, variables: Readonly<Record<string, string | undefined>>): Credentials {
@@ -183,7 +233,12 @@ function serviceOf({ account, endpoint, text }: AzblobDestination, access: Crede
   if (access.kind === 'sas') return new BlobServiceClient(`${url}?${access.sas}`, newPipeline(new AnonymousCredential(), options))
   if (access.kind === 'identity') return new BlobServiceClient(url, newPipeline(new AnonymousCredential(), options))
   const service = connected(access.text, options)
-  if (service.accountName !== account) throw new LifeboatError(`AZURE_STORAGE_CONNECTION_STRING is not of the account of ${text}`, { hint: `It should have AccountName=${account}.`, status: 2 })
+  if (service.accountName !== account) {
+    throw new LifeboatError(`AZURE_STORAGE_CONNECTION_STRING is not of the account of ${text}`, {
+      hint: `It should have AccountName=${account}.`,
+      status: 2,
+    })
+  }
   return service
 }
 
@@ -192,6 +247,9 @@ function connected(text: string, options: PipelineOptions): BlobServiceClient {
     return BlobServiceClient.fromConnectionString(text, options)
   } catch {
     // What it says may show parts of the string.
-    throw new LifeboatError('AZURE_STORAGE_CONNECTION_STRING is not a connection string', { hint: 'It is like DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net', status: 2 })
+    throw new LifeboatError('AZURE_STORAGE_CONNECTION_STRING is not a connection string', {
+      hint: 'It is like DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net',
+      status: 2,
+    })
   }
 }

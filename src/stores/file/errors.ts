@@ -31,16 +31,24 @@ export function isFull(error: unknown): boolean {
 export function fileError(message: string, cause: unknown): unknown {
   if (!isErrno(cause)) return cause
   const quota = isQuota(cause)
-  return new LifeboatError(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, { cause, hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')] })
+  return new LifeboatError(`${message}: ${quota ? `EDQUOT: disk quota exceeded, ${cause.syscall}` : cause.message}`, {
+    cause,
+    hint: HINTS[quota ? 'EDQUOT' : (cause.code ?? '')],
+  })
 }
 
 /** An object in whose place someone put a link, a FIFO or a device. */
 export function notPlain(key: string, store: string, cause?: unknown): DamagedObject {
-  return new DamagedObject(`${key} in ${store} is not a plain file`, { cause, hint: 'Someone put a link, a FIFO or a device in its place. Put the object back from a copy of the store, or delete what is there.' })
+  return new DamagedObject(`${key} in ${store} is not a plain file`, {
+    cause,
+    hint: 'Someone put a link, a FIFO or a device in its place. Put the object back from a copy of the store, or delete what is there.',
+  })
 }
 
 export function linkedFolder(folder: string, store: string): LifeboatError {
   return new LifeboatError(`${folder} in ${store} is a link, not a folder`, {
-    hint: 'Links in a store are not followed: files elsewhere would be read, replaced or deleted. Put the folder itself there; for one on another disk, mount that disk here.',
+    hint:
+      'Links in a store are not followed: files elsewhere would be read, replaced or deleted. Put the folder itself there; for one on ' +
+      'another disk, mount that disk here.',
   })
 }

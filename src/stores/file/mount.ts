@@ -15,9 +15,9 @@ export interface Mounting {
 }
 
 /**
- * Throws where a store would be written beside the disk that it belongs on: with `mounted` true, unless a file system other than that of `/` is mounted
- * at `root` or above it. Undefined: the same for a store that is to be made in an empty folder, where disks are mounted or where this machine has seen a
- * store on a disk of its own before; one that is there already is where it should be. False: never.
+ * Throws where a store would be written beside the disk that it belongs on: with `mounted` true, unless a file system other than that of
+ * `/` is mounted at `root` or above it. Undefined: the same for a store that is to be made in an empty folder, where disks are mounted or
+ * where this machine has seen a store on a disk of its own before; one that is there already is where it should be. False: never.
  */
 export async function refuseUnmounted(root: string, { mounted, remembered, places = PLACES }: Mounting): Promise<void> {
   if (mounted === false) return
@@ -29,10 +29,18 @@ export async function refuseUnmounted(root: string, { mounted, remembered, place
     return
   }
   if (mounted === undefined && ((place === undefined && !known) || !(await isEmpty(root)))) return
-  const why = mounted === true ? 'The destination says ?mounted=true.' : `If the store is meant to be on this very disk, give file:${root}?mounted=false as the destination.`
-  throw new LifeboatError(known ? `the store that was at ${root} has vanished with the disk it was on: none is mounted there, nor above it` : `no disk is mounted at ${root}, nor above it`, {
-    hint: `Mount the disk and run it again; nothing was written. ${why}`,
-  })
+  const why =
+    mounted === true
+      ? 'The destination says ?mounted=true.'
+      : `If the store is meant to be on this very disk, give file:${root}?mounted=false as the destination.`
+  throw new LifeboatError(
+    known
+      ? `the store that was at ${root} has vanished with the disk it was on: none is mounted there, nor above it`
+      : `no disk is mounted at ${root}, nor above it`,
+    {
+      hint: `Mount the disk and run it again; nothing was written. ${why}`,
+    },
+  )
 }
 
 /** `~/.local/state/lifeboat/disks` (XDG Base Directory Specification); undefined without a home. */
@@ -87,4 +95,5 @@ async function isEmpty(folder: string): Promise<boolean> {
   }
 }
 
-const isAbsent = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+const isAbsent = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')

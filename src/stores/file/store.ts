@@ -132,7 +132,9 @@ export class FileStore implements Store {
         const { bavail, bsize } = await statfs(folder)
         return bavail * bsize
       } catch (cause) {
-        if (!isErrno(cause, 'ENOENT') || folder === path.dirname(folder)) throw fileError(`cannot ask ${this.name} for its free space`, cause)
+        if (!isErrno(cause, 'ENOENT') || folder === path.dirname(folder)) {
+          throw fileError(`cannot ask ${this.name} for its free space`, cause)
+        }
       }
     }
   }

@@ -6,5 +6,6 @@ export const rcloneKind: StoreKind<RcloneDestination> = {
   help: { pattern: 'rclone:REMOTE:PATH', expected: 'rclone:REMOTE:PATH' },
   parse: parseRclone,
   secrets: rcloneSecrets,
-  open: async (destination, { timeout }, { variables, signal }) => new (await import('./store.ts')).RcloneStore(destination, { timeout, variables, signal }),
+  open: async (destination, { timeout }, { variables, signal }) =>
+    new (await import('./store.ts')).RcloneStore(destination, { timeout, variables, signal }),
 }

@@ -96,7 +96,10 @@ export class RcloneStore implements Store {
   #explained(error: unknown, { host, log }: Served, since: number): unknown {
     if (this.#options.signal.aborted || !(error instanceof LifeboatError) || error instanceof DamagedObject) return error
     const [message, said] = [error.message.replaceAll(host, 'rclone'), log.failureSince(since)]
-    return new LifeboatError(said === '' || message.includes(said) ? message : `${message}; rclone says: ${said}`, { cause: error, hint: error.hint })
+    return new LifeboatError(said === '' || message.includes(said) ? message : `${message}; rclone says: ${said}`, {
+      cause: error,
+      hint: error.hint,
+    })
   }
 
   #served(): Promise<Served> {
@@ -109,7 +112,9 @@ export class RcloneStore implements Store {
     const { remote, path, text } = this.#destination
     const { variables, signal, timeout, pause } = this.#options
     const [user, password] = [randomBytes(9).toString('base64url'), randomBytes(24).toString('base64url')]
-    const environment = Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+    const environment = Object.fromEntries(
+      Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    )
     const { promise: listening, resolve } = Promise.withResolvers<string>()
     const log = new RcloneLog()
     const onStderr = (piece: string): void => {
@@ -118,7 +123,11 @@ export class RcloneStore implements Store {
       if (url !== undefined) resolve(url)
     }
     // Arguments are shown to every user of the machine: user and password go by the variables of the options --user and --pass.
-    const child = startChild('rclone', [...SERVE, `${remote}:${path}`], { environment: { ...patience(timeout), RCLONE_DIR_CACHE_TIME: REMEMBERED, ...environment, RCLONE_USER: user, RCLONE_PASS: password }, signal, onStderr })
+    const child = startChild('rclone', [...SERVE, `${remote}:${path}`], {
+      environment: { ...patience(timeout), RCLONE_DIR_CACHE_TIME: REMEMBERED, ...environment, RCLONE_USER: user, RCLONE_PASS: password },
+      signal,
+      onStderr,
+    })
     this.#child = child
     const late = AbortSignal.timeout(Math.ceil(Math.min(START_LIMIT, limit)))
     const silent = new Promise<undefined>((done) => late.addEventListener('abort', () => done(undefined), { once: true }))
@@ -137,7 +146,18 @@ export class RcloneStore implements Store {
     const ended = new AbortController()
     void child.exit.then(({ stderr }) => ended.abort(hasEnded(text, stderr)))
     // Between us and rclone nothing gets lost; what it waits for is its remote.
-    const store = new WebdavStore({ text, base: `${url}/`, user, password, token: undefined, timeout, silence: timeout, pause, vague: true, signal: AbortSignal.any([signal, ended.signal]) })
+    const store = new WebdavStore({
+      text,
+      base: `${url}/`,
+      user,
+      password,
+      token: undefined,
+      timeout,
+      silence: timeout,
+      pause,
+      vague: true,
+      signal: AbortSignal.any([signal, ended.signal]),
+    })
     return { store, host: new URL(url).host, log }
   }
 }
@@ -149,8 +169,8 @@ interface Served {
 }
 
 /**
- * How long rclone itself waits for its remote, unless the user has settings of his own: as long as other stores do. It tries single requests
- * again, as it knows which of a service's errors pass; whole operations are tried again here.
+ * How long rclone itself waits for its remote, unless the user has settings of his own: as long as other stores do. It tries single
+ * requests again, as it knows which of a service's errors pass; whole operations are tried again here.
  */
 function patience(timeout: number): Record<string, string> {
   const silence = `${Math.ceil(timeout / 5)}ms`
@@ -158,33 +178,64 @@ function patience(timeout: number): Record<string, string> {
 }
 
 /**
- * Without a cache of files a PUT is answered when the remote has the object ("rclone mount", "VFS File Caching"). The times of objects are the
- * remote's own, since those that rclone keeps cost a request each on some.
+ * Without a cache of files a PUT is answered when the remote has the object ("rclone mount", "VFS File Caching"). The times of objects are
+ * the remote's own, since those that rclone keeps cost a request each on some.
  */
 const SERVE = [
-  'serve', 'webdav', '--addr', '127.0.0.1:0', '--baseurl', '', '--vfs-cache-mode', 'off', '--poll-interval', '0', '--use-server-modtime',
-  '--log-level', 'NOTICE', '--log-file', '', '--use-json-log=false', '--ask-password=false',
+  'serve',
+  'webdav',
+  '--addr',
+  '127.0.0.1:0',
+  '--baseurl',
+  '',
+  '--vfs-cache-mode',
+  'off',
+  '--poll-interval',
+  '0',
+  '--use-server-modtime',
+  '--log-level',
+  'NOTICE',
+  '--log-file',
+  '',
+  '--use-json-log=false',
+  '--ask-password=false',
 ]
-/** How long rclone remembers a folder, and so does not see what other runs put. Without any memory it lists every folder above an object a dozen times for one put. */
+/**
+ * How long rclone remembers a folder, and so does not see what other runs put. Without any memory it lists every folder above an object a
+ * dozen times for one put.
+ */
 const REMEMBERED = '1s'
 
 /** A version of rclone that takes its user and password another way would serve to everyone on the machine. */
 async function refuseOpenServer(url: URL, signal: AbortSignal): Promise<void> {
-  const { status } = await request(url, { method: 'PROPFIND', headers: { depth: '0' } }, { signal, silence: START_LIMIT, maximum: 1024 * 1024 })
-  if (status !== 401) throw new LifeboatError(`this version of rclone serves without asking for a password (status ${status})`, { hint: 'Install another version of rclone.' })
+  const { status } = await request(
+    url,
+    { method: 'PROPFIND', headers: { depth: '0' } },
+    { signal, silence: START_LIMIT, maximum: 1024 * 1024 },
+  )
+  if (status !== 401) {
+    throw new LifeboatError(`this version of rclone serves without asking for a password (status ${status})`, {
+      hint: 'Install another version of rclone.',
+    })
+  }
 }
 
 function cannotStart({ remote, text }: RcloneDestination, failure: Error | undefined, said: string, late: boolean): LifeboatError {
   if (failure) {
     const missing = 'code' in failure && failure.code === 'ENOENT'
-    return new LifeboatError(missing ? `rclone is needed for ${text}, and is not installed` : `rclone cannot be started: ${messageOf(failure)}`, {
-      cause: failure,
-      hint: 'Install rclone (https://rclone.org/install/, or the package rclone of your system), with its folder in PATH.',
-    })
+    return new LifeboatError(
+      missing ? `rclone is needed for ${text}, and is not installed` : `rclone cannot be started: ${messageOf(failure)}`,
+      {
+        cause: failure,
+        hint: 'Install rclone (https://rclone.org/install/, or the package rclone of your system), with its folder in PATH.',
+      },
+    )
   }
   if (/didn't find section/.test(said)) {
     return new LifeboatError(`rclone knows no remote ${remote}`, {
-      hint: '`rclone listremotes` prints those it knows. In a workflow, write its configuration to a file and set RCLONE_CONFIG, or set RCLONE_CONFIG_<REMOTE>_TYPE and the like.',
+      hint:
+        '`rclone listremotes` prints those it knows. In a workflow, write its configuration to a file and set RCLONE_CONFIG, or set ' +
+        'RCLONE_CONFIG_<REMOTE>_TYPE and the like.',
     })
   }
   const why = [...(late ? ['it did not start in time'] : []), ...(said === '' ? [] : [said])].join('; ') || 'it did not say why'
@@ -192,5 +243,7 @@ function cannotStart({ remote, text }: RcloneDestination, failure: Error | undef
 }
 
 function hasEnded(text: string, stderr: string): LifeboatError {
-  return new LifeboatError(`rclone, which serves ${text}, has ended: ${failureIn(stderr) || 'it did not say why'}`, { hint: 'Run it again; what is stored is whole.' })
+  return new LifeboatError(`rclone, which serves ${text}, has ended: ${failureIn(stderr) || 'it did not say why'}`, {
+    hint: 'Run it again; what is stored is whole.',
+  })
 }

@@ -28,16 +28,26 @@ const ENCRYPTIONS = ['AES256', 'aws:kms', 'aws:kms:dsse'] as const
 /** Reads the whole text, with the kind's name. Throws `InvalidValue`. */
 export function parseS3(text: string): S3Destination {
   const { user, password, host: bucket, port, path, parameters } = readUrl(text, [...SHOWN, ...SECRET])
-  if (user !== undefined || password !== undefined) throw new InvalidValue('s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters')
+  if (user !== undefined || password !== undefined) {
+    throw new InvalidValue('s3:// takes no user and password; give access-key-id= and secret-access-key= as parameters')
+  }
   // The service's own rules (Amazon S3, "General purpose bucket naming rules"); others allow more, and capitals.
-  if (port !== undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}$/.test(bucket)) throw new InvalidValue('s3:// is followed by the name of a bucket; the host of a service goes into endpoint=')
+  if (port !== undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}$/.test(bucket)) {
+    throw new InvalidValue('s3:// is followed by the name of a bucket; the host of a service goes into endpoint=')
+  }
   const prefix = path.replace(/^\/+|\/+$/g, '')
-  if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) throw new InvalidValue('the path has an empty part, . or ..')
+  if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) {
+    throw new InvalidValue('the path has an empty part, . or ..')
+  }
   const pathStyle = parameters['path-style']
-  if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') throw new InvalidValue('path-style is neither true nor false')
+  if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') {
+    throw new InvalidValue('path-style is neither true nor false')
+  }
   const encryption = ENCRYPTIONS.find((one) => one === parameters['sse'])
   if (parameters['sse'] !== undefined && encryption === undefined) throw new InvalidValue(`sse is not one of ${ENCRYPTIONS.join(', ')}`)
-  if (parameters['sse-kms-key-id'] !== undefined && (encryption ?? 'AES256') === 'AES256') throw new InvalidValue('sse-kms-key-id needs sse=aws:kms')
+  if (parameters['sse-kms-key-id'] !== undefined && (encryption ?? 'AES256') === 'AES256') {
+    throw new InvalidValue('sse-kms-key-id needs sse=aws:kms')
+  }
   return {
     kind: 's3',
     text: `s3://${bucket}${prefix && `/${encodeURI(prefix)}`}${shownParameters(parameters, SHOWN)}`,

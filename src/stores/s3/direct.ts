@@ -19,8 +19,8 @@ interface Way {
 const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 /**
- * Asks for objects as the SDK did before, signed by the SDK, but without the rest of what it does around each request, which takes several times
- * as long as the request itself; a list of a thousand snapshots is thousands of them.
+ * Asks for objects as the SDK did before, signed by the SDK, but without the rest of what it does around each request, which takes several
+ * times as long as the request itself; a list of a thousand snapshots is thousands of them.
  */
 export class Direct {
   readonly #client: S3Client
@@ -32,22 +32,35 @@ export class Direct {
     this.#requests = requests
     const follow = { name: 'lifeboatFollow', step: 'finalizeRequest', priority: 'low' } as const
     client.middlewareStack.add(
-      (next, { commandName }) => async (args) => {
-        const answered = await next(args)
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK's own request, and the input of a GetObjectCommand
-        if (commandName === 'GetObjectCommand') await this.#learn(args.request as Asked, (args.input as { Key: string }).Key)
-        return answered
-      },
+      (next, { commandName }) =>
+        async (args) => {
+          const answered = await next(args)
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK's own request, and the input of a GetObjectCommand
+          if (commandName === 'GetObjectCommand') await this.#learn(args.request as Asked, (args.input as { Key: string }).Key)
+          return answered
+        },
       follow,
     )
   }
 
-  /** The object at a key of the bucket, or its headers; undefined for any other answer than 200: the SDK, asked again, knows what it means. */
+  /**
+   * The object at a key of the bucket, or its headers; undefined for any other answer than 200: the SDK, asked again, knows what it means.
+   */
   async ask(method: 'GET' | 'HEAD', key: string, limits: Limits): Promise<Answer | undefined> {
     const way = this.#way
     if (!way) return undefined
-    const request = { ...way.asked, method, path: way.path + path(key), query: {}, headers: { host: way.host, 'x-amz-content-sha256': NOTHING } }
-    const signed = await way.signer.sign(request, { signingDate: new Date(Date.now() + this.#client.config.systemClockOffset), signingRegion: way.region, signingService: 's3' })
+    const request = {
+      ...way.asked,
+      method,
+      path: way.path + path(key),
+      query: {},
+      headers: { host: way.host, 'x-amz-content-sha256': NOTHING },
+    }
+    const signed = await way.signer.sign(request, {
+      signingDate: new Date(Date.now() + this.#client.config.systemClockOffset),
+      signingRegion: way.region,
+      signingService: 's3',
+    })
     const answer = await this.#requests.ask({ ...request, headers: signed.headers }, limits)
     return answer.status === 200 ? answer : undefined
   }

@@ -17,8 +17,9 @@ const AT_ONCE = 8
 const DIGITS = Array.from({ length: 16 }, (_, digit) => digit.toString(16))
 
 /**
- * Everything with a prefix, out of a service that gives it page by page, each key once and in the order of its bytes. One page after the other takes minutes
- * for a million chunks; their ids being evenly distributed, where there is more than one page they are listed by first digit, several at the same time.
+ * Everything with a prefix, out of a service that gives it page by page, each key once and in the order of its bytes. One page after the
+ * other takes minutes for a million chunks; their ids being evenly distributed, where there is more than one page they are listed by first
+ * digit, several at the same time.
  */
 export async function* inLanes(prefix: string, page: (lane: Lane) => Promise<Page>): AsyncGenerator<StoredObject, void, void> {
   const first = await page({ after: undefined, token: undefined })
@@ -26,12 +27,18 @@ export async function* inLanes(prefix: string, page: (lane: Lane) => Promise<Pag
   if (first.next === undefined) return
   const last = first.objects.at(-1)?.key
   const bounds = prefix === 'chunks/' && last !== undefined ? DIGITS.map((digit) => prefix + digit).filter((bound) => bound > last) : []
-  const lanes = [undefined, ...bounds].map((after, index) => pagesOf(page, { after, token: after === undefined ? first.next : undefined }, bounds[index]))
+  const lanes = [undefined, ...bounds].map((after, index) =>
+    pagesOf(page, { after, token: after === undefined ? first.next : undefined }, bounds[index]),
+  )
   yield* together(lanes)
 }
 
 /** The pages of one lane, up to and with the key `end`. */
-async function* pagesOf(page: (lane: Lane) => Promise<Page>, start: Lane, end: string | undefined): AsyncGenerator<StoredObject[], void, void> {
+async function* pagesOf(
+  page: (lane: Lane) => Promise<Page>,
+  start: Lane,
+  end: string | undefined,
+): AsyncGenerator<StoredObject[], void, void> {
   for (let lane: Lane | undefined = start; lane; ) {
     const { objects, next }: Page = await page(lane)
     yield end === undefined ? objects : objects.filter(({ key }) => key <= end)
@@ -43,8 +50,15 @@ async function* pagesOf(page: (lane: Lane) => Promise<Page>, start: Lane, end: s
 /** What several generators give, as it comes, a few of them at the same time. */
 async function* together(lanes: AsyncGenerator<StoredObject[], void, void>[]): AsyncGenerator<StoredObject, void, void> {
   const waiting = [...lanes]
-  const running = new Map<AsyncGenerator<StoredObject[], void, void>, Promise<{ lane: AsyncGenerator<StoredObject[], void, void>; result: IteratorResult<StoredObject[], void> }>>()
-  const advance = (lane: AsyncGenerator<StoredObject[], void, void>): void => void running.set(lane, lane.next().then((result) => ({ lane, result })))
+  const running = new Map<
+    AsyncGenerator<StoredObject[], void, void>,
+    Promise<{ lane: AsyncGenerator<StoredObject[], void, void>; result: IteratorResult<StoredObject[], void> }>
+  >()
+  const advance = (lane: AsyncGenerator<StoredObject[], void, void>): void =>
+    void running.set(
+      lane,
+      lane.next().then((result) => ({ lane, result })),
+    )
   try {
     for (;;) {
       while (running.size < AT_ONCE && waiting.length > 0) advance(waiting.shift()!)

@@ -16,8 +16,8 @@ export interface Limits {
 }
 
 /**
- * How the client of Amazon's SDK asks a service: as every store does, so that stalls, proxies and lost connections are dealt with in one place.
- * `Limits` are given with each command.
+ * How the client of Amazon's SDK asks a service: as every store does, so that stalls, proxies and lost connections are dealt with in one
+ * place. `Limits` are given with each command.
  */
 export class Requests {
   readonly metadata = { handlerProtocol: 'http/1.1' }
@@ -38,7 +38,9 @@ export class Requests {
   /** A whole answer, whatever its status. Throws `TooLong`. */
   async ask(asked: Asked, { requestTimeout: silence = this.#silence, maximum = LARGEST_ANSWER }: Limits): Promise<Answer> {
     const { protocol, hostname, port, path, query = {}, method, headers } = asked
-    const parameters = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`))
+    const parameters = Object.entries(query).flatMap(([name, value]) =>
+      (Array.isArray(value) ? value : [value ?? '']).map((one) => `${escaped(name)}=${escaped(one)}`),
+    )
     const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`)
     const whole = `${path}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, or a form of the SDK's

@@ -27,18 +27,28 @@ export class S3Session {
     this.#attempts = new Attempts(options)
   }
 
-  /** Calls `attempt` until it ends with anything but trouble that passes. Throws NotFound for an object that is not there, and LifeboatError. */
+  /**
+   * Calls `attempt` until it ends with anything but trouble that passes. Throws NotFound for an object that is not there, and
+   * LifeboatError.
+   */
   async try<T>(operation: Operation, key: string, attempt: (silence: number) => Promise<T>): Promise<T> {
-    const what = operation === 'list' ? `list ${this.name}` : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
-    return this.#attempts.try(what, async (silence) => {
-      try {
-        return await attempt(silence)
-      } catch (error) {
-        if (isAbsent(error, operation)) throw new NotFound(key, this.name, { cause: error })
-        if (isExpired(error) && (await this.#renewed())) throw new Transient('the credentials have expired', { cause: error })
-        throw explained(error, operation, key, this.name)
-      }
-    }, { upload: operation === 'put' })
+    const what =
+      operation === 'list'
+        ? `list ${this.name}`
+        : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
+    return this.#attempts.try(
+      what,
+      async (silence) => {
+        try {
+          return await attempt(silence)
+        } catch (error) {
+          if (isAbsent(error, operation)) throw new NotFound(key, this.name, { cause: error })
+          if (isExpired(error) && (await this.#renewed())) throw new Transient('the credentials have expired', { cause: error })
+          throw explained(error, operation, key, this.name)
+        }
+      },
+      { upload: operation === 'put' },
+    )
   }
 
   /** Asks for credentials again; false when they are the same as before. */
@@ -52,14 +62,19 @@ export class S3Session {
 /** Nothing is asked of the service yet. */
 export function openSession(destination: S3Destination, options: S3Environment): S3Session {
   const { variables, signal, report, timeout } = options
-  for (const name of ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN']) if (variables[name]) report.mask(variables[name])
+  for (const name of ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN']) {
+    if (variables[name]) report.mask(variables[name])
+  }
   const { endpoint, pathStyle: forcePathStyle, credentials } = destination
   // Services other than Amazon seldom have regions, but every signature names one.
-  const region = destination.region ?? (variables['AWS_REGION'] || variables['AWS_DEFAULT_REGION'] || (endpoint === undefined ? undefined : 'us-east-1'))
+  const region =
+    destination.region ?? (variables['AWS_REGION'] || variables['AWS_DEFAULT_REGION'] || (endpoint === undefined ? undefined : 'us-east-1'))
   const identity = workflowIdentity({ variables, signal, timeout, region: region ?? 'us-east-1', mask: (secret) => report.mask(secret) })
   const requests = new Requests(signal, timeout / 5)
   const client = new S3Client({
-    region, endpoint, forcePathStyle,
+    region,
+    endpoint,
+    forcePathStyle,
     credentials: credentials ?? identity,
     requestHandler: requests,
     // Trailers with checksums are beyond many services.

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto'
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type StorageClass } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type StorageClass,
+} from '@aws-sdk/client-s3'
 import { LifeboatError } from '../../error.ts'
 import type { S3Destination } from './destination.ts'
 import { TooLong } from '../../net/http.ts'
@@ -9,7 +16,9 @@ import { inLanes } from './lanes.ts'
 import { openSession, type S3Environment, type S3Session } from './session.ts'
 import { checkKey, isKey, tooLarge, type Store, type StoredObject } from '../store.ts'
 
-/** A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not. */
+/**
+ * A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not.
+ */
 export class S3Store implements Store {
   readonly name: string
   readonly #destination: S3Destination
@@ -32,7 +41,15 @@ export class S3Store implements Store {
     await this.#session.try('put', key, async (requestTimeout) => {
       const ContentMD5 = this.#md5 ? createHash('md5').update(bytes).digest('base64') : undefined
       try {
-        const command = new PutObjectCommand({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, StorageClass, ServerSideEncryption, SSEKMSKeyId })
+        const command = new PutObjectCommand({
+          ...this.#at(key),
+          Body: bytes,
+          ContentLength: bytes.length,
+          ContentMD5,
+          StorageClass,
+          ServerSideEncryption,
+          SSEKMSKeyId,
+        })
         const { ETag } = await this.#session.client.send(command, { requestTimeout })
         if (!ETag) throw new Transient('the answer is not that of an S3 service')
       } catch (error) {
@@ -77,9 +94,14 @@ export class S3Store implements Store {
   async head(key: string): Promise<StoredObject> {
     return this.#session.try('head', key, async (requestTimeout) => {
       const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, { requestTimeout })
-      const [length, changed] = [Number(answer?.headers.get('content-length') ?? NaN), Date.parse(answer?.headers.get('last-modified') ?? '')]
+      const [length, changed] = [
+        Number(answer?.headers.get('content-length') ?? NaN),
+        Date.parse(answer?.headers.get('last-modified') ?? ''),
+      ]
       if (!Number.isNaN(length) && !Number.isNaN(changed)) return { key, size: length, modified: new Date(changed) }
-      const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), { requestTimeout })
+      const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new HeadObjectCommand(this.#at(key)), {
+        requestTimeout,
+      })
       if (size === undefined || modified === undefined) throw new Transient('the answer is not that of an S3 service')
       return { key, size, modified }
     })
@@ -89,15 +111,30 @@ export class S3Store implements Store {
     return inLanes(prefix, (lane) => this.#page(prefix, lane.after, lane.token))
   }
 
-  async #page(prefix: string, after: string | undefined, token: string | undefined): Promise<{ objects: StoredObject[]; next: string | undefined }> {
+  async #page(
+    prefix: string,
+    after: string | undefined,
+    token: string | undefined,
+  ): Promise<{ objects: StoredObject[]; next: string | undefined }> {
     const { bucket: Bucket, prefix: own } = this.#destination
     return this.#session.try('list', '', async (requestTimeout) => {
-      const command = new ListObjectsV2Command({ Bucket, Prefix: own + prefix, StartAfter: after === undefined ? undefined : own + after, ContinuationToken: token })
+      const command = new ListObjectsV2Command({
+        Bucket,
+        Prefix: own + prefix,
+        StartAfter: after === undefined ? undefined : own + after,
+        ContinuationToken: token,
+      })
       const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#session.client.send(command, { requestTimeout })
       // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
       if (IsTruncated === undefined) throw new Transient('the answer is not that of an S3 service')
-      if (IsTruncated && (!next || next === token)) throw new LifeboatError(`${this.name} does not say how its listing goes on`, { hint: 'The service lacks ListObjectsV2, which is needed.' })
-      const objects = Contents.flatMap(({ Key = '', Size: size = 0, LastModified: modified = new Date(0) }) => (Key.startsWith(own) && isKey(Key.slice(own.length)) ? [{ key: Key.slice(own.length), size, modified }] : []))
+      if (IsTruncated && (!next || next === token)) {
+        throw new LifeboatError(`${this.name} does not say how its listing goes on`, {
+          hint: 'The service lacks ListObjectsV2, which is needed.',
+        })
+      }
+      const objects = Contents.flatMap(({ Key = '', Size: size = 0, LastModified: modified = new Date(0) }) =>
+        Key.startsWith(own) && isKey(Key.slice(own.length)) ? [{ key: Key.slice(own.length), size, modified }] : [],
+      )
       return { objects, next: IsTruncated ? next : undefined }
     })
   }

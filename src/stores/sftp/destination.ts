@@ -18,7 +18,9 @@ export function parseSftp(text: string): SftpDestination {
   const { user, password, host, port = 22, path } = readUrl(text, [])
   if (user === undefined) throw new InvalidValue('sftp:// is not followed by user@host')
   const parts = path.split('/').filter((part) => part !== '')
-  if (parts.length === 0) throw new InvalidValue('the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts')
+  if (parts.length === 0) {
+    throw new InvalidValue('the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts')
+  }
   if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
   const shownHost = host.includes(':') ? `[${host}]` : host
   return {

@@ -7,7 +7,10 @@ import { Transient } from '../../net/retry.ts'
 export const AT_ONCE = 64
 const AT_FIRST = 8
 const LEAST_AT_ONCE = 4
-/** Milliseconds that a piece may take longer than the fastest did: so long every other request waits behind the pieces that were sent before it. */
+/**
+ * Milliseconds that a piece may take longer than the fastest did: so long every other request waits behind the pieces that were sent before
+ * it.
+ */
 const QUEUE = 250
 
 type Done<T> = (error: Error | null | undefined, value: T) => void
@@ -39,7 +42,9 @@ export class SftpSession {
     client.on('end', () => this.#end(new Transient(`${where} closed the connection`)))
     // The server ended the subsystem and kept the connection.
     sftp.on('close', () => this.#end(new Transient(`${where} ended the SFTP session`)))
-    sftp.on('error', (error: Error) => this.#end(new Transient(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })))
+    sftp.on('error', (error: Error) =>
+      this.#end(new Transient(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })),
+    )
     options.signal.addEventListener('abort', this.#abort, { once: true })
   }
 
@@ -48,7 +53,10 @@ export class SftpSession {
     const client = await connectSsh(target, access, options)
     const where = `${target.host}:${target.port}`
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => fail(new Transient(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit)
+      const late = setTimeout(
+        () => fail(new Transient(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)),
+        options.limit,
+      )
       const settle = (): void => {
         clearTimeout(late)
         options.signal.removeEventListener('abort', abort)
@@ -63,8 +71,16 @@ export class SftpSession {
       client.on('close', () => fail(new Transient(`${where} closed the connection`)))
       client.sftp((error, sftp) => {
         settle()
-        if (error) fail(new LifeboatError(`${where} offers no SFTP: ${messageOf(error)}`, { cause: error, hint: 'Its sshd needs `Subsystem sftp`; and the user the right to use it.' }))
-        else resolve(new SftpSession(client, sftp, where, options))
+        if (error) {
+          fail(
+            new LifeboatError(`${where} offers no SFTP: ${messageOf(error)}`, {
+              cause: error,
+              hint: 'Its sshd needs `Subsystem sftp`; and the user the right to use it.',
+            }),
+          )
+        } else {
+          resolve(new SftpSession(client, sftp, where, options))
+        }
       })
     })
   }
@@ -89,7 +105,9 @@ export class SftpSession {
       const done: Done<T> = (error, value) => {
         answered()
         // What ssh2 says of every request that is under way when the connection ends; why it did is about to be known.
-        if (error && !('code' in error)) this.#end(new Transient(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }))
+        if (error && !('code' in error)) {
+          this.#end(new Transient(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }))
+        }
         if (error) reject(this.#ended ?? error)
         else resolve(value)
       }
@@ -103,8 +121,9 @@ export class SftpSession {
   }
 
   /**
-   * The same for a piece of an object. As many are under way as the line carries in a quarter of a second: over a slow one, each of the small requests
-   * of a put would otherwise wait for megabytes. One object's pieces go before the next one's, so that a connection that ends takes few objects with it.
+   * The same for a piece of an object. As many are under way as the line carries in a quarter of a second: over a slow one, each of the
+   * small requests of a put would otherwise wait for megabytes. One object's pieces go before the next one's, so that a connection that
+   * ends takes few objects with it.
    */
   requestInTurn<T = void>(start: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -124,7 +143,8 @@ export class SftpSession {
   /** `took`: milliseconds until a piece was answered. */
   #adapt(took: number): void {
     this.#fastest = Math.min(this.#fastest, took)
-    this.#mostPieces = took - this.#fastest > QUEUE ? Math.max(LEAST_AT_ONCE, this.#mostPieces - 1) : Math.min(AT_ONCE, this.#mostPieces + 1)
+    this.#mostPieces =
+      took - this.#fastest > QUEUE ? Math.max(LEAST_AT_ONCE, this.#mostPieces - 1) : Math.min(AT_ONCE, this.#mostPieces + 1)
     this.#pieces--
     this.#sendPieces()
   }
@@ -172,8 +192,8 @@ export const FAILURE = 4
 export const UNSUPPORTED = 8
 
 /**
- * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE for some files that
- * are not there, and proftpd for paths that lead through a file: then the text tells.
+ * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE
+ * for some files that are not there, and proftpd for paths that lead through a file: then the text tells.
  */
 export function status(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return undefined

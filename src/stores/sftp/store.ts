@@ -25,8 +25,8 @@ export interface SftpOptions extends Pick<StoreEnvironment, 'variables' | 'signa
 }
 
 /**
- * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and rclone waits for
- * bytes in their order.
+ * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and
+ * rclone waits for bytes in their order.
  */
 const PIECE = 30_000
 
@@ -52,29 +52,39 @@ export class SftpStore implements Store {
 
   put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(key)
-    return this.#attempt(`write ${key} to ${this.name}`, async (session) => {
-      this.#wrote = true
-      const temporary = this.#path(`${INCOMING}/${randomUUID()}`)
-      try {
-        await this.#upload(session, temporary, bytes)
-        await this.#moveIntoPlace(session, temporary, target)
-      } catch (error) {
-        this.#left.add(temporary)
+    return this.#attempt(
+      `write ${key} to ${this.name}`,
+      async (session) => {
+        this.#wrote = true
+        const temporary = this.#path(`${INCOMING}/${randomUUID()}`)
+        try {
+          await this.#upload(session, temporary, bytes)
+          await this.#moveIntoPlace(session, temporary, target)
+        } catch (error) {
+          this.#left.add(temporary)
+          await this.#discardLeft(session)
+          throw error
+        }
         await this.#discardLeft(session)
-        throw error
-      }
-      await this.#discardLeft(session)
-    }, { upload: true })
+      },
+      { upload: true },
+    )
   }
 
   get(key: string, most: number): Promise<Buffer> {
     const file = this.#path(key)
     return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
-      const handle = await found(key, this.name, session.request<Buffer>((sftp, done) => sftp.open(file, 'r', done)).catch(async (error: unknown) => {
-        // proftpd refuses to open a folder, and what leads through a file.
-        if (status(error) === PERMISSION_DENIED && !(await this.#stat(session, file).catch(notThere))) return undefined
-        throw error
-      }))
+      const handle = await found(
+        key,
+        this.name,
+        session
+          .request<Buffer>((sftp, done) => sftp.open(file, 'r', done))
+          .catch(async (error: unknown) => {
+            // proftpd refuses to open a folder, and what leads through a file.
+            if (status(error) === PERMISSION_DENIED && !(await this.#stat(session, file).catch(notThere))) return undefined
+            throw error
+          }),
+      )
       return this.#readAll(session, handle, most, key).catch((error: unknown) => {
         // rclone's server, when the object is replaced while it is read.
         throw status(error) === FAILURE ? new Transient(messageOf(error), { cause: error }) : error
@@ -110,7 +120,9 @@ export class SftpStore implements Store {
   /** Bytes that the server's disk has room for; undefined when the server does not tell. */
   free(): Promise<number | undefined> {
     return this.#attempt(`ask ${this.name} for its free space`, async (session) => {
-      const answer = await session.extension<{ f_frsize: number; f_bavail: number }>((sftp, done) => sftp.ext_openssh_statvfs(this.#path(''), done))
+      const answer = await session.extension<{ f_frsize: number; f_bavail: number }>((sftp, done) =>
+        sftp.ext_openssh_statvfs(this.#path(''), done),
+      )
       return answer && answer.value.f_frsize * answer.value.f_bavail
     })
   }
@@ -203,7 +215,9 @@ export class SftpStore implements Store {
         })
       }
       // rclone's server, when it was so busy that one piece had to wait for the one before it for more than a second.
-      throw status(error) === FAILURE && messageOf(error) === 'Illegal seek' ? new Transient('its pieces came out of order', { cause: error }) : error
+      throw status(error) === FAILURE && messageOf(error) === 'Illegal seek'
+        ? new Transient('its pieces came out of order', { cause: error })
+        : error
     }
     await close()
   }
@@ -244,7 +258,8 @@ export class SftpStore implements Store {
 
   /** Makes a folder and what is missing above it. */
   async #makeFolder(session: SftpSession, folder: string): Promise<void> {
-    const make = (): Promise<void> => session.request((sftp, done) => sftp.mkdir(folder, { mode: 0o700 }, (error) => done(error, undefined)))
+    const make = (): Promise<void> =>
+      session.request((sftp, done) => sftp.mkdir(folder, { mode: 0o700 }, (error) => done(error, undefined)))
     try {
       await make()
     } catch (error) {
@@ -296,9 +311,16 @@ export class SftpStore implements Store {
   }
 
   async #hint(error: unknown): Promise<string> {
-    if (status(error) === PERMISSION_DENIED) return `Give ${this.#options.target.user} the right to read and write in the store's folder on the server.`
+    if (status(error) === PERMISSION_DENIED) {
+      return `Give ${this.#options.target.user} the right to read and write in the store's folder on the server.`
+    }
     const free = await this.#freeIfTold()
-    if (free !== undefined && free < 20_000_000) return `The server's disk is full (${free} bytes free). Free some space or choose another destination; the backups already there are whole.`
+    if (free !== undefined && free < 20_000_000) {
+      return (
+        `The server's disk is full (${free} bytes free). Free some space or choose another destination; ` +
+        'the backups already there are whole.'
+      )
+    }
     return 'The server says no more. Often its disk or a quota is full, or a file is where a folder should be.'
   }
 }
@@ -316,7 +338,9 @@ async function readPieces(session: SftpSession, handle: Buffer, size: number): P
     const end = Math.min(start + PIECE, size)
     // A server may answer with less than was asked for.
     for (let offset = start; offset < end; ) {
-      const read = await session.requestInTurn<number>((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)))
+      const read = await session.requestInTurn<number>((sftp, done) =>
+        sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)),
+      )
       if (read === 0) throw new Transient(`the file ended after ${offset} of ${size} bytes`)
       offset += read
     }
@@ -326,7 +350,8 @@ async function readPieces(session: SftpSession, handle: Buffer, size: number): P
 
 const offsets = (size: number): number[] => Array.from({ length: Math.ceil(size / PIECE) }, (_, index) => index * PIECE)
 
-const plainRename = (session: SftpSession, from: string, to: string): Promise<void> => session.request((sftp, done) => sftp.rename(from, to, (error) => done(error, undefined)))
+const plainRename = (session: SftpSession, from: string, to: string): Promise<void> =>
+  session.request((sftp, done) => sftp.rename(from, to, (error) => done(error, undefined)))
 
 /** Deleting what is not there is no error. */
 async function remove(session: SftpSession, file: string): Promise<void> {

@@ -15,10 +15,13 @@ export interface WebdavDestination extends Destination {
 export function parseWebdav(text: string): WebdavDestination {
   const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav'
   const { user, password, host, port, path } = readUrl(text, [])
-  if ((user === undefined) !== (password === undefined)) throw new InvalidValue(`${kind}://user:password@host has a user or a password alone; for a token, give webdav-token`)
+  if ((user === undefined) !== (password === undefined)) {
+    throw new InvalidValue(`${kind}://user:password@host has a user or a password alone; for a token, give webdav-token`)
+  }
   const parts = path.split('/').filter((part) => part !== '')
   if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')
-  const place = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}/${parts.map((part) => `${encodeURIComponent(part)}/`).join('')}`
+  const server = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`
+  const place = `${server}/${parts.map((part) => `${encodeURIComponent(part)}/`).join('')}`
   const base = URL.parse(`${kind === 'webdavs' ? 'https' : 'http'}://${place}`)
   if (!base) throw new InvalidValue('the name after :// is not that of a host')
   return { kind, text: `${kind}://${place.replace(/\/$/, '')}`, base: base.href, user, password }

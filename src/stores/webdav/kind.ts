@@ -7,5 +7,6 @@ export const webdavKind: StoreKind<WebdavDestination> = {
   help: { pattern: 'webdavs://USER:PASSWORD@HOST/PATH' },
   parse: parseWebdav,
   secrets: (text) => secretsOfUrl(text, []),
-  open: async (destination, { webdavToken, timeout }, { signal }) => new (await import('./store.ts')).WebdavStore({ ...destination, token: webdavToken, timeout, signal }),
+  open: async (destination, { webdavToken, timeout }, { signal }) =>
+    new (await import('./store.ts')).WebdavStore({ ...destination, token: webdavToken, timeout, signal }),
 }

@@ -20,20 +20,39 @@ export const VERSION = ['getetag'] as const
 export const QUOTA = ['quota-available-bytes'] as const
 
 export function propfindBody(properties: readonly string[]): string {
-  return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${properties.map((name) => `<${name}/>`).join('')}</prop></propfind>`
+  const elements = properties.map((name) => `<${name}/>`).join('')
+  return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${elements}</prop></propfind>`
 }
 
 // Entities stay as they are, but for the quotes of an ETag: no name, size or time of ours has one.
-const parser = new XMLParser({ removeNSPrefix: true, ignoreAttributes: true, parseTagValue: false, processEntities: false, isArray: (name) => name === 'response' || name === 'propstat' })
+const parser = new XMLParser({
+  removeNSPrefix: true,
+  ignoreAttributes: true,
+  parseTagValue: false,
+  processEntities: false,
+  isArray: (name) => name === 'response' || name === 'propstat',
+})
 
 const text = z.union([z.string(), z.number()]).transform(String)
-const properties = z.looseObject({ resourcetype: z.unknown().optional(), getcontentlength: text.optional(), getlastmodified: text.optional(), getetag: text.optional(), 'quota-available-bytes': text.optional() })
+const properties = z.looseObject({
+  resourcetype: z.unknown().optional(),
+  getcontentlength: text.optional(),
+  getlastmodified: text.optional(),
+  getetag: text.optional(),
+  'quota-available-bytes': text.optional(),
+})
 const answer = z.object({
   multistatus: z.union([
     z.literal('').transform(() => ({ response: [] })),
     z.looseObject({
       response: z
-        .array(z.looseObject({ href: text, status: text.optional(), propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]) }))
+        .array(
+          z.looseObject({
+            href: text,
+            status: text.optional(),
+            propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]),
+          }),
+        )
         .default([]),
     }),
   ]),
@@ -41,7 +60,10 @@ const answer = z.object({
 
 const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/
 
-/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off or tells of trouble. */
+/**
+ * Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off
+ * or tells of trouble.
+ */
 export function readMultistatus(body: Buffer, self: URL): Resource[] {
   const xml = body.toString('utf8')
   // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
@@ -52,12 +74,16 @@ export function readMultistatus(body: Buffer, self: URL): Resource[] {
   } catch (cause) {
     throw new LifeboatError(`${self.host} answered with XML that cannot be read`, { cause })
   }
-  if (!parsed.success) throw new LifeboatError(`${self.host} answered with XML that is no list of a folder: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success) {
+    throw new LifeboatError(`${self.host} answered with XML that is no list of a folder: ${z.prettifyError(parsed.error)}`)
+  }
   return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
     const path = pathOf(href, self)
     if (path === undefined) return []
     // What it cannot describe just now is there all the same: left out, it would seem to be gone.
-    if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) throw new Transient(`${self.host} has trouble with a part of a list`)
+    if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
+      throw new Transient(`${self.host} has trouble with a part of a list`)
+    }
     if (status !== undefined && !isGood(status)) return []
     const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || isGood(status)) ? [prop] : []))
     if (good.length === 0 && propstat.length > 0) return []

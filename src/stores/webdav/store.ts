@@ -66,29 +66,39 @@ export class WebdavStore implements Store {
 
   put(key: string, bytes: Uint8Array): Promise<void> {
     const target = this.#url(key)
-    return this.#attempt(`write ${key} to ${this.name}`, async (silence) => {
-      const name = randomUUID()
-      const temporary = this.#url(`${INCOMING}/${name}`)
-      this.#wrote = true
-      let uploaded = false
-      try {
-        await this.#withFolder(temporary, silence, () => this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }))
-        uploaded = true
-        const moved = await this.#withFolder(target, silence, () => this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }))
-        // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
-        if (moved.status !== 201 && moved.status !== 204) throw this.#refused(moved, target)
-      } catch (error) {
-        this.#left.add(name)
-        const refused = error instanceof Transient ? error.cause : error
-        if (!(refused instanceof Refused)) throw error
-        await this.#discard(temporary, silence)
-        // Two moves to one place get into each other's way on some servers.
-        if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) throw new Transient(error.message, { hint: error.hint, cause: error })
-        throw error
-      }
-      // Left on a line that fails again and again, they would fill the server.
-      if (this.#left.size > 0) await this.#sweepIfPossible(silence)
-    }, { upload: true })
+    return this.#attempt(
+      `write ${key} to ${this.name}`,
+      async (silence) => {
+        const name = randomUUID()
+        const temporary = this.#url(`${INCOMING}/${name}`)
+        this.#wrote = true
+        let uploaded = false
+        try {
+          await this.#withFolder(temporary, silence, () =>
+            this.#ask('PUT', temporary, silence, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }),
+          )
+          uploaded = true
+          const moved = await this.#withFolder(target, silence, () =>
+            this.#ask('MOVE', temporary, silence, { headers: { destination: target.href, overwrite: 'T' } }),
+          )
+          // RFC 4918, section 9.9.4. A page that asks for a login in some network's name has 200.
+          if (moved.status !== 201 && moved.status !== 204) throw this.#refused(moved, target)
+        } catch (error) {
+          this.#left.add(name)
+          const refused = error instanceof Transient ? error.cause : error
+          if (!(refused instanceof Refused)) throw error
+          await this.#discard(temporary, silence)
+          // Two moves to one place get into each other's way on some servers.
+          if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) {
+            throw new Transient(error.message, { hint: error.hint, cause: error })
+          }
+          throw error
+        }
+        // Left on a line that fails again and again, they would fill the server.
+        if (this.#left.size > 0) await this.#sweepIfPossible(silence)
+      },
+      { upload: true },
+    )
   }
 
   get(key: string, most: number): Promise<Buffer> {
@@ -100,14 +110,17 @@ export class WebdavStore implements Store {
         await this.#describe(key, silence)
         throw tooLarge(most, key, this.name)
       })
-      // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked what there is.
+      // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked
+      // what there is.
       const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html')
       if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status)) await this.#describe(key, silence)
       if (answer.status === 404) throw new Transient(`${url.host} lists ${key}, and does not give it (status 404)`)
       if (await this.#isNothing(answer, url, silence)) throw new NotFound(key, this.name)
       if (answer.status !== 200) throw this.#refused(answer, url)
       const length = answer.headers.get('content-length')
-      if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) throw new Transient(`${url.host} sent ${answer.body.length} of ${length} bytes`)
+      if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) {
+        throw new Transient(`${url.host} sent ${answer.body.length} of ${length} bytes`)
+      }
       if (answer.body.length <= SMALL && !NEVER_REPLACED.test(key)) await this.#confirm(key, answer, silence)
       return answer.body
     })
@@ -196,12 +209,21 @@ export class WebdavStore implements Store {
     const resources = await this.#propfind(folder === '' ? this.#base : new URL(`${this.#url(folder).href}/`), '1', silence, WANTED)
     if (resources?.some(({ name, collection }) => name === '' && !collection)) return undefined
     const inside = resources?.filter(({ name }) => name !== '')
-    return inside && { folders: inside.filter(({ collection }) => collection).map(({ name }) => name), files: inside.filter(({ collection }) => !collection) }
+    return (
+      inside && {
+        folders: inside.filter(({ collection }) => collection).map(({ name }) => name),
+        files: inside.filter(({ collection }) => !collection),
+      }
+    )
   }
 
   /** Undefined when there is nothing there. */
   async #propfind(url: URL, depth: '0' | '1', silence: number, properties: readonly string[]): Promise<Resource[] | undefined> {
-    const answer = await this.#ask('PROPFIND', url, silence, { headers: { depth, 'content-type': 'application/xml; charset=utf-8' }, body: propfindBody(properties), maximum: LARGEST_LISTING })
+    const answer = await this.#ask('PROPFIND', url, silence, {
+      headers: { depth, 'content-type': 'application/xml; charset=utf-8' },
+      body: propfindBody(properties),
+      maximum: LARGEST_LISTING,
+    })
     if (await this.#isNothing(answer, url, silence)) return undefined
     if (answer.status !== 207) throw this.#refused(answer, url)
     const resources = readMultistatus(answer.body, url)
@@ -209,7 +231,10 @@ export class WebdavStore implements Store {
     return resources
   }
 
-  /** Whether an answer says that there is nothing at `url`. For a path that leads through a file mod_dav has 400, lighttpd 403 and nginx 409, which other trouble has as well. */
+  /**
+   * Whether an answer says that there is nothing at `url`. For a path that leads through a file mod_dav has 400, lighttpd 403 and nginx
+   * 409, which other trouble has as well.
+   */
   async #isNothing({ status }: Answer, url: URL, silence: number): Promise<boolean> {
     if (![400, 403, 409].includes(status) || url.pathname === '/') return status === 404 || status === 410
     const above = await this.#propfind(new URL(url.pathname.endsWith('/') ? url.href.replace(/\/+$/, '') : '.', url), '0', silence, WANTED)
@@ -245,22 +270,42 @@ export class WebdavStore implements Store {
     if (!there?.collection) throw this.#refused(answer, folder)
   }
 
-  async #ask(method: string, url: URL, silence: number, given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {}): Promise<Told> {
+  async #ask(
+    method: string,
+    url: URL,
+    silence: number,
+    given: { headers?: Record<string, string>; body?: string | Uint8Array; maximum?: number } = {},
+  ): Promise<Told> {
     const { signal, user, password, token } = this.#options
-    const authorization = user !== undefined ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : token !== undefined ? `Bearer ${token}` : undefined
+    const authorization =
+      user !== undefined
+        ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+        : token !== undefined
+          ? `Bearer ${token}`
+          : undefined
     const { headers, body, maximum = 1024 * 1024 } = given
-    const answer = { method, ...(await request(
-      url,
-      { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body },
-      { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(WRITING.includes(method) ? [500] : [])] },
-    )) }
+    const answer = {
+      method,
+      ...(await request(
+        url,
+        { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body },
+        { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(WRITING.includes(method) ? [500] : [])] },
+      )),
+    }
     // Some servers lock a file for as long as another request works on it.
-    if (answer.status === 423) throw new Transient(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' })
+    if (answer.status === 423) {
+      throw new Transient(`${url.host} says that it is locked (status 423)`, {
+        hint: 'Another program holds a lock on it; end that, or wait until the lock expires.',
+      })
+    }
     if (answer.status === 401 || answer.status === INSUFFICIENT_STORAGE) throw new Refused(answer, url)
     return answer
   }
 
-  /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not, and to a PUT or a MKCOL that it takes none. */
+  /**
+   * rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not, and to a PUT or a
+   * MKCOL that it takes none.
+   */
   #refused(answer: Told, url: URL): LifeboatError {
     const { status, method } = answer
     const refused = new Refused(answer, url)
@@ -293,7 +338,9 @@ interface Told extends Answer {
 const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300 && status !== 207
 
 const HINTS: Readonly<Record<number, string>> = {
-  401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a password made for programs (an app password).',
+  401:
+    'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a ' +
+    'password made for programs (an app password).',
   403: 'Give the user the right to read and write in the folder.',
   404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',
   405: 'Check the path of the destination: at this address the server does not speak WebDAV.',
@@ -305,9 +352,13 @@ const HINTS: Readonly<Record<number, string>> = {
 
 /** Where it was to store something. */
 const WRITING_HINTS: Readonly<Record<number, string>> = {
-  405: 'Check the path of the destination: at this address the server does not speak WebDAV, or allows no uploads (nginx: dav_methods PUT DELETE MKCOL MOVE). Some servers, those written in Go, answer so when their disk or a quota is full.',
+  405:
+    'Check the path of the destination: at this address the server does not speak WebDAV, or allows no uploads (nginx: dav_methods PUT ' +
+    'DELETE MKCOL MOVE). Some servers, those written in Go, answer so when their disk or a quota is full.',
   413: 'The server takes no uploads of this size: raise its limit (nginx: client_max_body_size 0; Apache: LimitRequestBody 0).',
-  500: 'Often the disk of the server or a quota is full, or its user may not write there: its error log says which. The backups already there are whole.',
+  500:
+    'Often the disk of the server or a quota is full, or its user may not write there: its error log says which. The backups already ' +
+    'there are whole.',
 }
 
 /** An answer that will be the same the next time. */
@@ -319,9 +370,18 @@ class Refused extends LifeboatError {
     // The path of a redirect may hold a secret.
     const place = location === null ? undefined : URL.parse(location, url.href)
     const scheme = headers.get('www-authenticate')?.split(' ')[0]
-    const saying = status < 300 ? `gives an answer that is none of WebDAV (status ${status})` : status === 401 && scheme !== undefined ? `wants another sign-in (status 401, ${scheme})` : `refuses (status ${status})`
+    const saying =
+      status < 300
+        ? `gives an answer that is none of WebDAV (status ${status})`
+        : status === 401 && scheme !== undefined
+          ? `wants another sign-in (status 401, ${scheme})`
+          : `refuses (status ${status})`
     if (place && status >= 300 && status < 400) {
-      super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` })
+      super(`${url.host} redirects to ${place.origin} (status ${status})`, {
+        hint:
+          'Redirects are not followed, for the password would go along. If it is right, give ' +
+          `${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.`,
+      })
     } else {
       super(`${url.host} ${saying}`, { hint: (WRITING.includes(method) ? WRITING_HINTS[status] : undefined) ?? HINTS[status] ?? AGAIN })
     }
