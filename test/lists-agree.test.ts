@@ -80,8 +80,8 @@ test('package.json and the program have the same version', () => {
   expect(z.looseObject({ version: z.string() }).parse(JSON.parse(read('package.json'))).version).toBe(VERSION)
 })
 
-test('every test that docs/security.md names is there', () => {
-  const named = [...read('docs/security.md').matchAll(/`(test\/[^`]+)`/g)].map((match) => match[1]!)
-  expect(named.length).toBeGreaterThan(50)
+test.each([['docs/security.md', 50], ['docs/architecture.md', 20], ['docs/format.md', 1], ['CONTRIBUTING.md', 0]] as const)('every file of tests and sources that %s names is there', (page, least) => {
+  const named = [...read(page).matchAll(/`((?:test|src|scripts)\/[^`\s]+)`/g)].map((match) => match[1]!)
+  expect(named.length).toBeGreaterThan(least - 1)
   expect(named.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
 })
