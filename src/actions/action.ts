@@ -4,7 +4,18 @@ import { inspect } from 'node:util'
 import * as core from '@actions/core'
 import { RUN_VARIABLE } from '../process/child.ts'
 import { type Action, inputsOf } from '../commands/all.ts'
-import { afterFailure, headlineOf, type Outcome, outputValues, problemOf, redacted, runCommand, statusOf, summaryOf, textOf } from '../commands/run-command.ts'
+import {
+  afterFailure,
+  headlineOf,
+  type Outcome,
+  outputValues,
+  problemOf,
+  redacted,
+  runCommand,
+  statusOf,
+  summaryOf,
+  textOf,
+} from '../commands/run-command.ts'
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { exit } from '../process/exit.ts'
@@ -34,15 +45,26 @@ export async function runAction(command: Action): Promise<void> {
   if (variables['GITHUB_STATE']) core.saveState('run', id)
 
   const { info: line, startGroup, endGroup } = core
-  const report = workflowReport({ line, startGroup, endGroup, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) }, redaction)
+  const report = workflowReport(
+    { line, startGroup, endGroup, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) },
+    redaction,
+  )
   let status: number
   const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
     requireSupportedRunner(process.platform, process.arch)
-    const outcome = await withEnvironment({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => runCommand(command, raw, environment)).finally(() => report.end())
+    const outcome = await withEnvironment(
+      { variables, report, temporaryRoot, id, run: workflowRun(variables) },
+      (environment) => runCommand(command, raw, environment),
+    ).finally(() => report.end())
     status = await conclude(redacted(outcome, redaction), redaction, variables)
   } catch (error) {
-    status = await fail(command, error, redaction, () => afterFailure(command, raw, { variables, temporary: stagingFolder(temporaryRoot, id) }, redaction, started))
+    status = await fail(
+      command,
+      error,
+      redaction,
+      () => afterFailure(command, raw, { variables, temporary: stagingFolder(temporaryRoot, id) }, redaction, started),
+    )
   }
   // Exits even if handles are still open.
   exit(status)
@@ -50,7 +72,9 @@ export async function runAction(command: Action): Promise<void> {
 
 /** Every `INPUT_…` there is: a misspelled input arrives as well, and is refused like any unknown one. */
 function rawInputs(command: Action, variables: Variables): Record<string, string | undefined> {
-  const raw: Record<string, string | undefined> = Object.fromEntries(inputsOf(command).map(([name]) => [name, variables[`INPUT_${name.toUpperCase()}`]]))
+  const raw: Record<string, string | undefined> = Object.fromEntries(
+    inputsOf(command).map(([name]) => [name, variables[`INPUT_${name.toUpperCase()}`]]),
+  )
   for (const [variable, value] of Object.entries(variables)) {
     if (variable.startsWith('INPUT_')) raw[variable.slice('INPUT_'.length).toLowerCase()] = value
   }
@@ -59,9 +83,21 @@ function rawInputs(command: Action, variables: Variables): Record<string, string
 
 /** GitHub's documentation, "Variables reference", has these. */
 function workflowRun(variables: Variables): Environment['run'] {
-  const { GITHUB_REPOSITORY: repository, GITHUB_WORKFLOW: workflow, GITHUB_RUN_ID: id, GITHUB_RUN_ATTEMPT: attempt, GITHUB_SERVER_URL: server } = variables
+  const {
+    GITHUB_REPOSITORY: repository,
+    GITHUB_WORKFLOW: workflow,
+    GITHUB_RUN_ID: id,
+    GITHUB_RUN_ATTEMPT: attempt,
+    GITHUB_SERVER_URL: server,
+  } = variables
   if (!repository || !id) return undefined
-  return { repository, workflow: workflow ?? '', id, attempt: attempt ?? '1', url: `${server ?? 'https://github.com'}/${repository}/actions/runs/${id}` }
+  return {
+    repository,
+    workflow: workflow ?? '',
+    id,
+    attempt: attempt ?? '1',
+    url: `${server ?? 'https://github.com'}/${repository}/actions/runs/${id}`,
+  }
 }
 
 async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redaction, variables: Variables): Promise<number> {

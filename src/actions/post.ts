@@ -15,7 +15,9 @@ export async function runPost(): Promise<void> {
   const staging = stagingFolder(process.env['RUNNER_TEMP'] || tmpdir(), id)
   const staged = existsSync(staging)
   rmSync(staging, { recursive: true, force: true })
-  if (stopped > 0) console.log(`Lifeboat had been killed: ${formatCount(stopped, 'process', 'processes')} of it ${stopped > 1 ? 'were' : 'was'} still running and ${stopped > 1 ? 'are' : 'is'} stopped`)
+  if (stopped > 0) {
+    console.log(`Lifeboat had been killed: ${formatCount(stopped, 'process', 'processes')} of it ${stopped > 1 ? 'were' : 'was'} still running and ${stopped > 1 ? 'are' : 'is'} stopped`)
+  }
   if (staged) console.log('Lifeboat had been killed: its temporary files are removed')
 }
 

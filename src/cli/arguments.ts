@@ -12,7 +12,10 @@ export interface Arguments {
   switches: Set<string>
 }
 
-/** Reads `--name value` and `--name=value`, and values without a name where inputs are positional. Throws with status 2; values are never shown, for a misplaced one may be a secret. */
+/**
+ * Reads `--name value` and `--name=value`, and values without a name where inputs are positional. Throws with status 2; values are never
+ * shown, for a misplaced one may be a secret.
+ */
 export function readArguments(command: string, rows: readonly [string, Input][], switches: readonly string[], given: readonly string[]): Arguments {
   const args = withFlagValues(rows, given)
   const options = {
@@ -38,7 +41,9 @@ export function readArguments(command: string, rows: readonly [string, Input][],
     if (Array.isArray(value)) (values[name] ??= []).push(...value.map(String))
     else on.add(name)
   }
-  const raw = Object.fromEntries(Object.entries(values).map(([name, given]) => [name, joined(name, rows.find(([known]) => known === name)?.[1], given)]))
+  const raw = Object.fromEntries(
+    Object.entries(values).map(([name, given]) => [name, joined(name, rows.find(([known]) => known === name)?.[1], given)]),
+  )
   return { raw, switches: on }
 }
 
@@ -46,7 +51,10 @@ export function readArguments(command: string, rows: readonly [string, Input][],
 function unexpected(command: string, rows: readonly [string, Input][], { value, index }: { value: string; index: number }): LifeboatError {
   const isSnapshot = value === 'latest' || snapshotId.safeParse(value).success
   const instead = rows.some(([name]) => name === 'snapshot') && isSnapshot ? `Give it as --snapshot ${value}.` : 'Every value follows its name: --name value.'
-  return new LifeboatError(`Unexpected argument ${isSnapshot ? JSON.stringify(value) : `${index + 1}, which may be a secret and is not shown`}`, { hint: `${instead} See lifeboat ${command} --help.`, status: 2 })
+  return new LifeboatError(
+    `Unexpected argument ${isSnapshot ? JSON.stringify(value) : `${index + 1}, which may be a secret and is not shown`}`,
+    { hint: `${instead} See lifeboat ${command} --help.`, status: 2 },
+  )
 }
 
 /** At a terminal the name of a flag alone means `true`. */
@@ -67,6 +75,8 @@ function strictValues(command: string, args: string[], options: NonNullable<Para
 }
 
 function joined(name: string, input: Input | undefined, values: string[]): string {
-  if (values.length > 1 && !input?.list) throw new LifeboatError(`--${name} is given ${values.length} times`, { hint: 'Give it once.', status: 2 })
+  if (values.length > 1 && !input?.list) {
+    throw new LifeboatError(`--${name} is given ${values.length} times`, { hint: 'Give it once.', status: 2 })
+  }
   return values.join('\n')
 }

@@ -11,7 +11,14 @@ export function programHelp(): string {
     '',
     'Usage: lifeboat <command> --<input> <value> …',
     '',
-    formatColumns([...commands.map((command) => [command, definitionOf(command).purpose]), ['key new', 'Make a new key.'], ['key write', 'Print the write key of a key: it can back up, but not read backups.']], '  '),
+    formatColumns(
+      [
+        ...commands.map((command) => [command, definitionOf(command).purpose]),
+        ['key new', 'Make a new key.'],
+        ['key write', 'Print the write key of a key: it can back up, but not read backups.'],
+      ],
+      '  ',
+    ),
     '',
     '  lifeboat <command> --help   the inputs of a command',
     '  lifeboat --version',
@@ -24,7 +31,9 @@ export function programHelp(): string {
 /** `lifeboat <command> --help`. */
 export function commandHelp(command: Command): string {
   const rows = inputsOf(command)
-  const required = rows.filter(([, input]) => input.required && !input.variable && !input.positional).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
+  const required = rows.filter(
+    ([, input]) => input.required && !input.variable && !input.positional,
+  ).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
   const places = rows.filter(([, input]) => input.positional).map(([name, input]) => `${placeholder(name, input)}${input.list ? '…' : ''}`)
   return [
     `lifeboat ${command}: ${definitionOf(command).purpose}`,

@@ -22,7 +22,10 @@ export const keyHelp = [
   '      The passphrases that open a store; each has a --help of its own.',
 ].join('\n')
 
-export const newInputs = commandInputs({ postQuantum: one('post-quantum', { ...flag, help: 'Make an identity that a quantum computer cannot break.' }) })
+export const newInputs = commandInputs({ postQuantum: one(
+  'post-quantum',
+  { ...flag, help: 'Make an identity that a quantum computer cannot break.' },
+) })
 
 export const writeInputs = commandInputs({ key: requiredKey(), destination })
 
@@ -31,7 +34,9 @@ export async function newKey(raw: Record<string, string>, report: Report): Promi
   const { postQuantum } = parse('key new', newInputs, raw, {})
   const { identity, recipient } = await newIdentity({ postQuantum })
   const output = fstatSync(1)
-  if (output.isFile() && (output.mode & 0o077) !== 0) report.warning('others can read the file that the key is written to', 'chmod 600 the file.')
+  if (output.isFile() && (output.mode & 0o077) !== 0) {
+    report.warning('others can read the file that the key is written to', 'chmod 600 the file.')
+  }
   report.info('Keep a copy of this key away from the machines that are backed up: without it no backup can be read.')
   return `# created: ${new Date().toISOString().slice(0, 19)}Z\n# public key: ${recipient}\n${identity}`
 }

@@ -4,9 +4,15 @@ const expected = new Map(commands.flatMap((command) => inputsOf(command)).map(([
 const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|')
 
 /** `the input snapshot`; `only: data`, as in a workflow; `mode clean`; `no-owner`, for a name with a dash is no other word. */
-const inputNamed = new RegExp(`(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])|(?<dashed>${names})(?![\\w:=/-]))`, 'g')
+const inputNamed = new RegExp(
+  `(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])|(?<dashed>${names})(?![\\w:=/-]))`,
+  'g',
+)
 
-/** The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`; and with its commands as `program` takes them. */
+/**
+ * The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`; and with its commands as
+ * `program` takes them.
+ */
 export function asOptions(hint: string, program: string): string {
   if (hint.startsWith('The inputs of ')) return hint
   return hint.replaceAll('`lifeboat ', `\`${program} `).replace(inputNamed, (found: string, ...rest) => {

@@ -33,7 +33,10 @@ export async function runTerminal(): Promise<void> {
   } catch (error) {
     report.end()
     const failure = failureOf(error)
-    print(process.stderr, redaction.apply(failureText({ ...failure, ...(failure.hint && { hint: asOptions(failure.hint, programName()) }) })))
+    print(
+      process.stderr,
+      redaction.apply(failureText({ ...failure, ...(failure.hint && { hint: asOptions(failure.hint, programName()) }) })),
+    )
     if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
     status = failure.status
   }
@@ -58,7 +61,10 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   const command = commands.find((command) => command === word)
   if (command === undefined) {
     const near = nearest(word, [...commands, 'key', 'help'])
-    throw new LifeboatError(near ? `there is no such command; did you mean ${near}?` : 'there is no such command', { hint: `The commands are ${commands.join(', ')} and key; see lifeboat --help.`, status: 2 })
+    throw new LifeboatError(
+      near ? `there is no such command; did you mean ${near}?` : 'there is no such command',
+      { hint: `The commands are ${commands.join(', ')} and key; see lifeboat --help.`, status: 2 },
+    )
   }
   return runNamed(command, rest, variables, redaction, report)
 }
@@ -70,7 +76,10 @@ async function runNamed(command: Command, args: readonly string[], variables: Va
   await takeSecrets(rows, raw, report)
   for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
 
-  const outcome = await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => runCommand(command, raw, environment))
+  const outcome = await withEnvironment(
+    { variables, report, temporaryRoot: tmpdir() },
+    (environment) => runCommand(command, raw, environment),
+  )
   report.end()
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
@@ -81,23 +90,38 @@ async function runNamed(command: Command, args: readonly string[], variables: Va
 async function runKey(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
   const [word, ...rest] = args
   if (word === '--help' || word === '-h') return say(keyHelp)
-  if (word !== 'new' && word !== 'write') throw new LifeboatError('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 })
+  if (word !== 'new' && word !== 'write') {
+    throw new LifeboatError('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 })
+  }
   const rows = rowsOf(word === 'new' ? newInputs : writeInputs)
   const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
   if (switches.has('help')) return say(keyHelp)
   await takeSecrets(rows, raw, report)
   for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
-  return say(word === 'new' ? await newKey(raw, report) : await withEnvironment({ variables, report, temporaryRoot: tmpdir() }, (environment) => writeKey(raw, environment)))
+  return say(
+    word === 'new' ? await newKey(raw, report) : await withEnvironment(
+      { variables, report, temporaryRoot: tmpdir() },
+      (environment) => writeKey(raw, environment),
+    ),
+  )
 }
 
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows: readonly [string, Input][], raw: Arguments['raw'], report: TerminalReport): Promise<void> {
   const fromInput = Object.keys(raw).filter((name) => raw[name] === '-')
-  if (fromInput.length > 1) throw new LifeboatError(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 })
+  if (fromInput.length > 1) {
+    throw new LifeboatError(
+      `${fromInput.join(' and ')} cannot both be read from standard input`,
+      { hint: 'Use an environment variable for one of them.', status: 2 },
+    )
+  }
   for (const [name, input] of rows) {
     if (raw[name] === undefined || fromInput.includes(name) || secretsOf(input, raw[name]).length === 0) continue
     const instead = input.variable === undefined ? 'Give -' : `Set ${input.variable} instead, or give -`
-    report.warning(`${input.secret ? `the value of --${name}` : `a secret in --${name}`} is on the command line, where other users of this machine can see it`, `${instead} and pass it on standard input.`)
+    report.warning(
+      `${input.secret ? `the value of --${name}` : `a secret in --${name}`} is on the command line, where other users of this machine can see it`,
+      `${instead} and pass it on standard input.`,
+    )
   }
   for (const name of fromInput) raw[name] = await readStandardInput(name, report)
 }

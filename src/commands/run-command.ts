@@ -41,7 +41,10 @@ export function problemOf<C extends Command>({ command, result }: Outcome<C>): s
   return definitionOf(command).problem?.(result) ?? 'failed'
 }
 
-/** Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold some. */
+/**
+ * Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold
+ * some.
+ */
 export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Redaction): Outcome<C> {
   const { command, result } = outcome
   const clean = definitionOf(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result
@@ -77,9 +80,19 @@ export async function afterFailure(
   const definition = definitionOf(action)
   if (!definition.afterFailure) return undefined
   // Nothing else is reported about a run that has failed already.
-  const report: Report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined, redacted: (text) => redaction.apply(text) }
+  const report: Report = {
+    info: () => undefined,
+    warning: () => undefined,
+    progress: () => undefined,
+    mask: () => undefined,
+    redacted: (text) => redaction.apply(text),
+  }
   try {
-    return await definition.afterFailure(parseInputs(action, raw, given.variables), started, { ...given, signal: new AbortController().signal, report, now: () => new Date() })
+    return await definition.afterFailure(
+      parseInputs(action, raw, given.variables),
+      started,
+      { ...given, signal: new AbortController().signal, report, now: () => new Date() },
+    )
   } finally {
     rmSync(given.temporary, { recursive: true, force: true })
   }

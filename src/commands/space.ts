@@ -14,7 +14,10 @@ export async function spaceIn(store: Store, lastAdded: number | undefined, { rep
     throw error
   }
   if (free !== undefined && lastAdded !== undefined && lastAdded > free) {
-    report.warning(`what the last backup added, ${formatBytes(lastAdded)}, would not fit into the ${formatBytes(free)} that are free in ${store.name}`, 'Free some space before it is full, or choose another destination.')
+    report.warning(
+      `what the last backup added, ${formatBytes(lastAdded)}, would not fit into the ${formatBytes(free)} that are free in ${store.name}`,
+      'Free some space before it is full, or choose another destination.',
+    )
   }
   return free
 }

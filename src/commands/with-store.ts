@@ -27,8 +27,16 @@ export function lookingAs(environment: Environment): Looking {
 }
 
 /** Opens an existing store, for as long as `work` takes, and its keys, which are undefined if no key is given. */
-export async function withStore<T>(given: StoreToOpen & { key: string }, environment: Environment, work: (store: Store, keys: Keys) => Promise<T>): Promise<T>
-export async function withStore<T>(given: StoreToOpen & { key: string | undefined }, environment: Environment, work: (store: Store, keys: Keys | undefined) => Promise<T>): Promise<T>
+export async function withStore<T>(
+  given: StoreToOpen & { key: string },
+  environment: Environment,
+  work: (store: Store, keys: Keys) => Promise<T>,
+): Promise<T>
+export async function withStore<T>(
+  given: StoreToOpen & { key: string | undefined },
+  environment: Environment,
+  work: (store: Store, keys: Keys | undefined) => Promise<T>,
+): Promise<T>
 export async function withStore<T>(given: StoreToOpen & { key: string | undefined }, environment: Environment, work: (store: Store, keys: never) => Promise<T>): Promise<T> {
   const { destination, access, set, key } = given
   const store = await openStore(destination, { ...access, set }, environment)
@@ -42,7 +50,10 @@ export async function withStore<T>(given: StoreToOpen & { key: string | undefine
   }
 }
 
-/** Warns where the recovery files of a store differ from the program's. A store that cannot be asked is what the command itself finds out. */
+/**
+ * Warns where the recovery files of a store differ from the program's. A store that cannot be asked is what the command itself finds
+ * out.
+ */
 export async function compareRecoveryFiles(store: Store, { report, signal }: Environment): Promise<void> {
   if (store.groups) return
   try {

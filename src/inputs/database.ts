@@ -38,8 +38,18 @@ export interface Databases {
 }
 
 export function databases(help: string): Group<Databases> {
-  const urls = { ...databaseInput, help, expected: databasesExpected, schema: schema.databases, list: true, fallback: libpqDefaults } as const satisfies Input
-  return group({ 'database-url': urls, 'ssh-tunnel': tunnelInput }, (values) => ({ urls: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }))
+  const urls = {
+    ...databaseInput,
+    help,
+    expected: databasesExpected,
+    schema: schema.databases,
+    list: true,
+    fallback: libpqDefaults,
+  } as const satisfies Input
+  return group(
+    { 'database-url': urls, 'ssh-tunnel': tunnelInput },
+    (values) => ({ urls: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }),
+  )
 }
 
 /** With libpq's own variables set, the URL that leaves everything to them. Not for restores: nobody may mean the database to write to. */

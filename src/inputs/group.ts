@@ -9,7 +9,9 @@ export interface Group<Slice> {
 
 export function group<const R extends Rows, Slice>(rows: R, read: (values: Values<R>) => Slice): Group<Slice> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what the schema of its own row returned
-  const own = (values: Readonly<Record<string, unknown>>): Values<R> => Object.fromEntries(Object.keys(rows).map((name) => [name, values[name]])) as Values<R>
+  const own = (values: Readonly<Record<string, unknown>>): Values<R> => Object.fromEntries(
+    Object.keys(rows).map((name) => [name, values[name]]),
+  ) as Values<R>
   return { rows: Object.entries(rows), read: (values) => read(own(values)) }
 }
 

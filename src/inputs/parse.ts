@@ -41,7 +41,10 @@ export function parseInput(name: string, input: Input, text: string | undefined)
   }
   const expected = expectedText(input)
   if (!input.secret && keysIn(text).length > 0) {
-    throw new LifeboatError(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as encryption-key.`, status: 2 })
+    throw new LifeboatError(
+      `${name}: the value has a secret key in it, and this input is not kept secret`,
+      { hint: `${expected} Keys are given as encryption-key.`, status: 2 },
+    )
   }
   const parsed = input.schema.safeParse(text)
   if (parsed.success) return parsed.data
@@ -49,12 +52,18 @@ export function parseInput(name: string, input: Input, text: string | undefined)
   // The parsers of secrets quote nothing. Others may quote the beginning of a password.
   const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '')
   const leaks = likelySecrets(text).some((secret) => quoted.includes(secret.slice(0, 4)))
-  throw new LifeboatError(`${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 })
+  throw new LifeboatError(
+    `${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`,
+    { hint: expected, status: 2 },
+  )
 }
 
 /** The error for an input that has to be given. */
 export function missingInput(name: string, input: Input): LifeboatError {
-  return new LifeboatError(`${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`, { hint: expectedText(input), status: 2 })
+  return new LifeboatError(
+    `${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`,
+    { hint: expectedText(input), status: 2 },
+  )
 }
 
 /** The error for an unknown name; `names` are known. */

@@ -50,7 +50,9 @@ export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType
 export function wholeNumber(least: number, most: number): z.ZodType<number, string> {
   return parsing((text) => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || value < least || value > most) throw new InvalidValue(`${quote(text)} is not a whole number from ${least} to ${most}`)
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw new InvalidValue(`${quote(text)} is not a whole number from ${least} to ${most}`)
+    }
     return value
   })
 }
@@ -65,14 +67,18 @@ export const duration = parsing((text) => {
 /** Milliseconds, from an hour to 30 days. */
 export const grace = parsing((text) => {
   const value = parseDuration(text, 'hd')
-  if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000) throw new InvalidValue(`${quote(text)} is not a duration from 1h to 30d`)
+  if (value === undefined || value < 3_600_000 || value > 30 * 86_400_000) {
+    throw new InvalidValue(`${quote(text)} is not a duration from 1h to 30d`)
+  }
   return value
 })
 
 /** Milliseconds, from an hour to ten years. */
 export const age = parsing((text) => {
   const value = parseDuration(text, 'hdwy')
-  if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000) throw new InvalidValue(`${quote(text)} is not an age from 1h to 10y`)
+  if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000) {
+    throw new InvalidValue(`${quote(text)} is not an age from 1h to 10y`)
+  }
   return value
 })
 
@@ -123,7 +129,10 @@ export const words = parsing(splitWords)
 /** Names that need none of the separators' characters, or a JSON array of any names. */
 export const names = parsing((text) => (text.trimStart().startsWith('[') ? parseJson(text, z.array(z.string().min(1))) : splitWords(text)))
 export const tableNames = parsing((text): TableName[] =>
-  text.trimStart().startsWith('[') ? parseJson(text, z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])]))) : splitWords(text),
+  text.trimStart().startsWith('[') ? parseJson(
+    text,
+    z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])])),
+  ) : splitWords(text),
 )
 
 function parseJson<T>(text: string, schema: z.ZodType<T>): T {
@@ -139,7 +148,11 @@ export const tags = parsing((text) => {
   return words.map((word) => checked(tag, word, 'a tag'))
 })
 export const oneTag = parsing((text) => checked(tag, text, 'a tag'))
-export const recipients = parsing((text) => splitWords(text).map((word) => checked(z.string().regex(/^age1[a-z0-9]{20,}$/), word, 'an age recipient')))
+export const recipients = parsing((text) => splitWords(text).map((word) => checked(
+  z.string().regex(/^age1[a-z0-9]{20,}$/),
+  word,
+  'an age recipient',
+)))
 export const set = parsing((text) => checked(setName, text, 'the name of a set'))
 
 function splitWords(text: string): string[] {
@@ -187,7 +200,9 @@ export const volumePlace = parsing((text) => parseVolumeLocation(text.trim(), (p
 export const containers = parsing((text) =>
   splitWords(text).map((word) => {
     const label = /^label=(.+)$/.exec(word)?.[1]
-    if (label === undefined && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word)) throw new InvalidValue(`${quote(word)} is neither the name of a container nor label=NAME`)
+    if (label === undefined && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word)) {
+      throw new InvalidValue(`${quote(word)} is neither the name of a container nor label=NAME`)
+    }
     return label === undefined ? { name: word } : { label }
   }),
 )

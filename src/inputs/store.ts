@@ -31,7 +31,12 @@ const TOKEN_HELP = 'For artifacts: the token that finds and reads them, of a job
 export function access(tokenHelp: string = TOKEN_HELP): Group<Access> {
   return group({ token: { ...token, help: tokenHelp }, ...remote, timeout }, (values) => ({
     token: values.token,
-    ssh: { key: values['ssh-key'], passphrase: values['ssh-key-passphrase'], password: values['ssh-password'], knownHosts: values['ssh-known-hosts'] },
+    ssh: {
+      key: values['ssh-key'],
+      passphrase: values['ssh-key-passphrase'],
+      password: values['ssh-password'],
+      knownHosts: values['ssh-known-hosts'],
+    },
     webdavToken: values['webdav-token'],
     timeout: values.timeout,
   }))

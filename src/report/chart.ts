@@ -30,7 +30,10 @@ export function sizeChart(backups: readonly { time: string; stored: number; adde
   ].join('\n'))
 }
 
-/** The day, where it is a new one, or else the time of day. Equal labels would be drawn onto each other, so they differ in what is not seen. */
+/**
+ * The day, where it is a new one, or else the time of day. Equal labels would be drawn onto each other, so they differ in what is not
+ * seen.
+ */
 function labels(times: readonly Date[], timeZone: string): string[] {
   const day = new Intl.DateTimeFormat('en-CA', { timeZone, month: '2-digit', day: '2-digit' })
   const timeOfDay = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit' })

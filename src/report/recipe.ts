@@ -29,20 +29,33 @@ export function restoreInto(content: Pick<SnapshotContent, 'databases' | 'volume
 /** The inputs of a restore that say what and where to, beside DATABASE_URL. */
 function selection(content: SnapshotContent): [input: string, value: string][] {
   const { databases, volumes = [] } = content
-  if (ofVolume(content)) return [...(volumes.length > 1 ? [['volume', volumes[0]!] satisfies [string, string]] : []), ['target', `./${volumes[0]!}`]]
+  if (ofVolume(content)) {
+    return [...(volumes.length > 1 ? [['volume', volumes[0]!] satisfies [string, string]] : []), ['target', `./${volumes[0]!}`]]
+  }
   return databases.length > 1 ? [['database', databases[0]!]] : []
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
 export function restoreVariables(content: Pick<Whereabouts, 'destination'> & Partial<Pick<SnapshotContent, 'databases' | 'volumes'>>, quote: (name: string) => string = (name) => name): string {
-  const url = ofVolume({ databases: content.databases ?? [], ...(content.volumes && { volumes: content.volumes }) }) ? [] : [`${quote('DATABASE_URL')} (the target)`]
-  const names = [quote('LIFEBOAT_ENCRYPTION_KEY'), ...url, ...(destinationHelp(content.destination)?.variables ?? []).map((name) => quote(name))]
+  const url = ofVolume({
+    databases: content.databases ?? [],
+    ...(content.volumes && { volumes: content.volumes }),
+  }) ? [] : [`${quote('DATABASE_URL')} (the target)`]
+  const names = [
+    quote('LIFEBOAT_ENCRYPTION_KEY'),
+    ...url,
+    ...(destinationHelp(content.destination)?.variables ?? []).map((name) => quote(name)),
+  ]
   return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}` : names[0]!
 }
 
 /** A command line that restores; the secrets come from the environment. `separator` stands between its options. */
 export function restoreCommand(program: string, content: SnapshotContent, separator = ' '): string {
-  return [`${program} restore`, ...snapshotOptions(content), ...selection(content).map(([input, value]) => `--${input} ${shellWord(value)}`)].join(separator)
+  return [
+    `${program} restore`,
+    ...snapshotOptions(content),
+    ...selection(content).map(([input, value]) => `--${input} ${shellWord(value)}`),
+  ].join(separator)
 }
 
 /** A command line that verifies every byte. */
@@ -52,7 +65,13 @@ export function verifyCommand(program: string, content: SnapshotContent): string
 
 /** A command line that prunes a set; `retention` as the input takes it. */
 export function pruneCommand(program: string, { destination, set, retention, more = [] }: Whereabouts & { retention: string; more?: readonly string[] }): string {
-  return [`${program} prune`, `--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--retention ${shellWord(retention)}`, ...more].join(' ')
+  return [
+    `${program} prune`,
+    `--destination ${shellWord(destination)}`,
+    `--set ${shellWord(set)}`,
+    `--retention ${shellWord(retention)}`,
+    ...more,
+  ].join(' ')
 }
 
 function snapshotOptions({ destination, set, snapshot }: SnapshotContent): string[] {

@@ -34,7 +34,10 @@ export function keysIn(text: string): string[] {
   return text.match(KEYS) ?? []
 }
 
-/** The same plain JSON with keys to stores replaced by `***` in all its strings: a description or a name in a store may hold one by mistake. */
+/**
+ * The same plain JSON with keys to stores replaced by `***` in all its strings: a description or a name in a store may hold one by
+ * mistake.
+ */
 export function withoutKeys<T>(value: T): T
 export function withoutKeys(value: unknown): unknown {
   if (typeof value === 'string') return value.replace(KEYS, '***')

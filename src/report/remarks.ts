@@ -6,7 +6,10 @@ const MOST = 20
 /** For headlines. */
 export const inPart = (sources: readonly Remarks[]): string => (sources.some(({ partial }) => partial) ? ' in part' : '')
 
-/** A sentence for each thing that a backup lacks or its programs warned of: `app: in part: pg_dump ran with --exclude-table-data=sessions`. */
+/**
+ * A sentence for each thing that a backup lacks or its programs warned of: `app: in part: pg_dump ran with
+ * --exclude-table-data=sessions`.
+ */
 export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): string[] {
   const lines = sources.flatMap(({ name, partial = [], warnings = [] }) => [
     ...partial.map((text) => `${name}: in part: ${text}`),

@@ -12,6 +12,9 @@ export function warningOf(report: Pick<Report, 'warning'>): (error: { message: s
     if (messages.has(message) || messages.size > MOST_WARNINGS) return
     messages.add(message)
     if (messages.size <= MOST_WARNINGS) report.warning(message, hint)
-    else report.warning(`more than ${MOST_WARNINGS} such problems; the others are not named`, '`lifeboat list` and `lifeboat verify --snapshot all` look at all snapshots.')
+    else report.warning(
+      `more than ${MOST_WARNINGS} such problems; the others are not named`,
+      '`lifeboat list` and `lifeboat verify --snapshot all` look at all snapshots.',
+    )
   }
 }

@@ -36,23 +36,41 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     await sources.open()
     await destinations.prepare()
     const { store } = destinations
-    const keys = await openKeys(inputs.key, { store, recipients: inputs.recipients, create: true, onDamaged: warningOf(environment.report) })
+    const keys = await openKeys(
+      inputs.key,
+      { store, recipients: inputs.recipients, create: true, onDamaged: warningOf(environment.report) },
+    )
     previous = await PreviousBackups.load(store, keys, inputs, environment)
     const { known, reused } = previous
     warnOfRecipients(known, environment)
     await destinations.lookForSpace(known.newest?.added)
 
     const begun = await beginSnapshot(store, keys, previous, inputs, environment)
-    const read = await whileQuiet(inputs.hooks, environment, () => storeUntilSound(sources, begun, known.newest?.sources ?? [], environment))
+    const read = await whileQuiet(
+      inputs.hooks,
+      environment,
+      () => storeUntilSound(sources, begun, known.newest?.sources ?? [], environment),
+    )
     const { id, time, writer } = read.result.snapshot
     const records = read.result.stored.map(({ record }) => record)
     const results = read.result.stored.map(({ result }) => result)
     const { checked, damaged } = await reused.conclude(set)
     reportAdopted(writer, environment)
-    await lastLook(store, keys, { chunks: writer.listed(), elapsed: elapsed(writer.adopted.since), grace: pruning.grace, now: environment.now() })
+    await lastLook(
+      store,
+      keys,
+      { chunks: writer.listed(), elapsed: elapsed(writer.adopted.since), grace: pruning.grace, now: environment.now() },
+    )
     environment.signal.throwIfAborted()
     const { stored, chunks, size } = await writer.commit(
-      { format: FORMAT, id, set, time: time.toISOString(), tags: inputs.tags, ...(results.some(({ partial }) => partial) && { partial: true }) },
+      {
+        format: FORMAT,
+        id,
+        set,
+        time: time.toISOString(),
+        tags: inputs.tags,
+        ...(results.some(({ partial }) => partial) && { partial: true }),
+      },
       { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: VERSION },
     )
 
@@ -100,7 +118,11 @@ async function beginSnapshot(store: Store, keys: Keys, previous: PreviousBackups
   if (skewed) warnOfSkew(known.latest, set, environment)
   const id = newSnapshotId(time, randomBytes(4))
   const onDamaged = warningOf(environment.report)
-  const unfinished = await beginRun(store, keys, { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged })
+  const unfinished = await beginRun(
+    store,
+    keys,
+    { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged },
+  )
   const writer = new Writer({
     store,
     keys,

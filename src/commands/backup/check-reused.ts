@@ -14,9 +14,9 @@ import { secondsSince } from '../elapsed.ts'
 import type { BackupResult } from './result.ts'
 
 /**
- * The check of what a backup reuses: damage in chunks that earlier backups put would otherwise be found only by a verification of every byte, while backup
- * after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. Damaged content is stored again by this backup,
- * and a proof tells later runs about it. With a write key nothing can be read.
+ * The check of what a backup reuses: damage in chunks that earlier backups put would otherwise be found only by a verification of every
+ * byte, while backup after backup relies on them. A part, chosen by chance, is read back in each store beside the backup. Damaged content
+ * is stored again by this backup, and a proof tells later runs about it. With a write key nothing can be read.
  */
 export class ReusedCheck {
   readonly #known: KnownChunks
@@ -54,9 +54,17 @@ export class ReusedCheck {
       checked.bytes += bytes
       for (const error of check.damage) {
         this.#note(check.store, error)
-        report.warning(`${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`, '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.')
+        report.warning(
+          `${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`,
+          '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.',
+        )
       }
-      if (check.obstacles.length > 0) report.warning(`${check.obstacles.length} of the chunks that were to be checked could not be read: ${check.obstacles[0]}`, 'That they are there was checked; that they are undamaged was not.')
+      if (check.obstacles.length > 0) {
+        report.warning(
+          `${check.obstacles.length} of the chunks that were to be checked could not be read: ${check.obstacles[0]}`,
+          'That they are there was checked; that they are undamaged was not.',
+        )
+      }
     }
     for (const [store, damage] of this.#found) await this.#keepProof(store, set, [...damage.values()], checked.bytes)
     const damaged = new Set([...this.#found.values()].flatMap((damage) => [...damage.keys()]))
@@ -79,12 +87,33 @@ export class ReusedCheck {
     if (!newest) return
     const own = new Set(newest.chunks.flatMap((chunk) => (chunk ? [chunkKey(chunk.id, chunk.mark)] : [])))
     const result = damage.some(({ key }) => own.has(key)) ? 'failed' : 'could not verify'
-    const verification = { snapshot: newest.id, set, time: this.#environment.now(), level: 'read', result, seconds: secondsSince(this.#started), bytes } as const
+    const verification = {
+      snapshot: newest.id,
+      set,
+      time: this.#environment.now(),
+      level: 'read',
+      result,
+      seconds: secondsSince(this.#started),
+      bytes,
+    } as const
     try {
-      await proveSnapshot(store, this.#keys, { ...verification, damaged: damage.map(({ key }) => key), problems: damage.map(messageOf), versions: { lifeboat: VERSION }, run: run?.url ?? null })
+      await proveSnapshot(
+        store,
+        this.#keys,
+        {
+          ...verification,
+          damaged: damage.map(({ key }) => key),
+          problems: damage.map(messageOf),
+          versions: { lifeboat: VERSION },
+          run: run?.url ?? null,
+        },
+      )
     } catch (error) {
       signal.throwIfAborted()
-      report.warning(`that ${damage[0]!.key} is damaged was not kept in ${store.name}: ${messageOf(error)}`, 'Verify the newest snapshot once more, so that the next backup knows of it.')
+      report.warning(
+        `that ${damage[0]!.key} is damaged was not kept in ${store.name}: ${messageOf(error)}`,
+        'Verify the newest snapshot once more, so that the next backup knows of it.',
+      )
     }
   }
 }

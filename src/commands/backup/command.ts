@@ -31,7 +31,10 @@ export const backup = {
     added: { help: 'Bytes added to the store.', value: ({ added }) => `${added}` },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     verified: { help: 'The level at which the snapshot was read back: none, list or read.', value: ({ verified }) => verified },
-    shrunk: { help: 'How many databases, tables, volumes and buckets lost more than half since the backup before.', value: ({ shrunk }) => `${shrunk.length}` },
+    shrunk: {
+      help: 'How many databases, tables, volumes and buckets lost more than half since the backup before.',
+      value: ({ shrunk }) => `${shrunk.length}`,
+    },
     result: asJson('Everything about the backup, as JSON.'),
   },
   afterFailure: fallback,

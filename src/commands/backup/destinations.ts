@@ -42,7 +42,10 @@ export class Destinations {
     this.#opened = opened
     this.#inputs = inputs
     this.#environment = environment
-    const onFailed = ({ store, error }: { store: Store; error: unknown }): void => this.#giveUp(opened.find((one) => one.store === store)!, error)
+    const onFailed = ({ store, error }: { store: Store; error: unknown }): void => this.#giveUp(
+      opened.find((one) => one.store === store)!,
+      error,
+    )
     this.store = opened.length === 1 ? opened[0]!.store : new SeveralStores(opened.map(({ store }) => store), environment.signal, onFailed)
   }
 
@@ -60,7 +63,9 @@ export class Destinations {
     if (!(all instanceof SeveralStores)) return this.#prepareOne(all)
     await all.each((store) => this.#prepareOne(store))
     // Where anyone can add some (groups), key files are not to be handed on: `openKeys` writes them again.
-    const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(async (store) => (store.groups ? [] : [await work(store)]))).flat()
+    const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(
+      async (store) => (store.groups ? [] : [await work(store)]),
+    )).flat()
     const names = await each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
     const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
     if (lacking.size === 0) return
@@ -76,7 +81,12 @@ export class Destinations {
     const { report, signal } = this.#environment
     try {
       const renewed = await renewRecoveryFiles(store)
-      if (renewed.length > 0) report.warning(`${renewed.join(' and ')} in ${store.name} differed from this version's, and was written again`, 'That is as it should be after an upgrade of Lifeboat. Otherwise someone changed it: look at who can write to the store.')
+      if (renewed.length > 0) {
+        report.warning(
+          `${renewed.join(' and ')} in ${store.name} differed from this version's, and was written again`,
+          'That is as it should be after an upgrade of Lifeboat. Otherwise someone changed it: look at who can write to the store.',
+        )
+      }
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof LifeboatError)) throw error
@@ -90,7 +100,10 @@ export class Destinations {
     for (const one of this.#opened) if (one.failure === undefined) one.free = await spaceIn(one.store, lastAdded, this.#environment)
   }
 
-  /** Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned. */
+  /**
+   * Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were
+   * looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned.
+   */
   async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, context: SourceContext, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
     for (const one of this.#opened) {
@@ -116,7 +129,9 @@ export class Destinations {
       return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
     } catch (error) {
       const { signal, report } = this.#environment
-      if (signal.aborted) report.warning(`snapshot ${id} was stored in ${name} before the interruption, and is whole; only its verification was not finished`)
+      if (signal.aborted) {
+        report.warning(`snapshot ${id} was stored in ${name} before the interruption, and is whole; only its verification was not finished`)
+      }
       if (signal.aborted || this.#opened.length === 1) throw error
       this.#giveUp(one, error)
       return { name, verified: 'none', problem: messageOf(error) }
@@ -157,7 +172,10 @@ export class Destinations {
 
   #giveUp(one: OpenDestination, error: unknown): void {
     one.failure = error
-    this.#environment.report.warning(`${one.name} is given up, the backup goes on without it: ${messageOf(error)}`, error instanceof LifeboatError ? error.hint : undefined)
+    this.#environment.report.warning(
+      `${one.name} is given up, the backup goes on without it: ${messageOf(error)}`,
+      error instanceof LifeboatError ? error.hint : undefined,
+    )
   }
 
   async close(): Promise<void> {

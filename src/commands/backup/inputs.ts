@@ -82,7 +82,12 @@ const hooks = group(
       default: '',
     },
   },
-  (values) => ({ containers: values['stop-containers'], mode: values['stop-mode'], before: values['pre-command'], after: values['post-command'] }),
+  (values) => ({
+    containers: values['stop-containers'],
+    mode: values['stop-mode'],
+    before: values['pre-command'],
+    after: values['post-command'],
+  }),
 )
 
 const dump = group(
@@ -118,14 +123,20 @@ const sealing = group(
       schema: schema.wholeNumber(1, 19),
       default: '3',
     },
-    jobs: { ...jobs, help: 'How many threads compress and encrypt, in addition to the thread that reads. One is enough for level 3.', default: '1' },
+    jobs: {
+      ...jobs,
+      help: 'How many threads compress and encrypt, in addition to the thread that reads. One is enough for level 3.',
+      default: '1',
+    },
   },
   (values) => ({ level: values['compression-level'], jobs: values.jobs }),
 )
 
 export const inputs = commandInputs(
   {
-    databases: databases('The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.'),
+    databases: databases(
+      'The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.',
+    ),
     volumes,
     hooks,
     dockerImage: one('docker-image', dockerImageInput),
@@ -213,5 +224,8 @@ function requireSources(sources: readonly { name: string }[]): void {
   if (names.length === 0) throw missingInput('database-url', { ...databaseInput, expected: `${databasesExpected}; or volumes` })
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice === undefined) return
-  throw new LifeboatError(`a database and a volume are both named ${JSON.stringify(twice)}`, { hint: 'Put a different name= before one of them.', status: 2 })
+  throw new LifeboatError(
+    `a database and a volume are both named ${JSON.stringify(twice)}`,
+    { hint: 'Put a different name= before one of them.', status: 2 },
+  )
 }

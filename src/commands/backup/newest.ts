@@ -17,7 +17,10 @@ type Wanted = Pick<BackupInputs, 'destinations' | 'access' | 'set' | 'retention'
 /** For the summary of a backup that failed: the backup to fall back on. */
 export async function fallback(inputs: Wanted, started: Date, environment: Environment): Promise<string> {
   const newest = await newestBefore(inputs, started, environment)
-  return newestSentence(redactedNewest(newest, (text) => environment.report.redacted?.(text) ?? text), { timeZone: 'UTC', now: environment.now() })
+  return newestSentence(
+    redactedNewest(newest, (text) => environment.report.redacted?.(text) ?? text),
+    { timeZone: 'UTC', now: environment.now() },
+  )
 }
 
 const limitMs = 5000

@@ -64,7 +64,10 @@ export class PreviousBackups {
     this.reused.found(error)
   }
 
-  /** Everything that lost more than half since the newest snapshot. With a write key its sources are unknown, and only the size of the whole is compared. */
+  /**
+   * Everything that lost more than half since the newest snapshot. With a write key its sources are unknown, and only the size of the
+   * whole is compared.
+   */
   async shrunk(records: readonly SourceRecord[], size: number): Promise<Shrunk[]> {
     const { newest } = this.known
     if (newest) return shrunken(newest.sources, records)
@@ -92,7 +95,10 @@ export class PreviousBackups {
       return { recent: recent.filter((one) => one !== undefined), recentTotal: totals.sum }
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
-      this.#report.warning(`the sizes of earlier backups are not known: ${error.message}`, 'The backup itself is stored. Sizes are only compared and shown.')
+      this.#report.warning(
+        `the sizes of earlier backups are not known: ${error.message}`,
+        'The backup itself is stored. Sizes are only compared and shown.',
+      )
       return { recent: [], recentTotal: new Totals().sum }
     }
   }

@@ -8,8 +8,9 @@ import type { BackupInputs } from './inputs.ts'
 type Hooks = BackupInputs['hooks']
 
 /**
- * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, that failure is returned:
- * it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the other is a warning.
+ * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, that failure is
+ * returned: it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the
+ * other is a warning.
  */
 export async function whileQuiet<T>(hooks: Hooks, environment: Environment, work: () => Promise<T>): Promise<{ result: T; failure?: { error: unknown } }> {
   const resume = await quiesce(hooks, environment)
@@ -17,7 +18,10 @@ export async function whileQuiet<T>(hooks: Hooks, environment: Environment, work
   try {
     result = await work()
   } catch (error) {
-    await resume().catch((failure: unknown) => environment.report.warning(messageOf(failure), failure instanceof LifeboatError ? failure.hint : undefined))
+    await resume().catch((failure: unknown) => environment.report.warning(
+      messageOf(failure),
+      failure instanceof LifeboatError ? failure.hint : undefined,
+    ))
     throw error
   }
   try {
@@ -29,8 +33,8 @@ export async function whileQuiet<T>(hooks: Hooks, environment: Environment, work
 }
 
 /**
- * Brings everything that writes to the sources to rest: runs the pre-command, stops or pauses containers. The returned function brings it back, once,
- * even if it is called more often. If this process dies without calling it, another process does that (process/watchdog.ts).
+ * Brings everything that writes to the sources to rest: runs the pre-command, stops or pauses containers. The returned function brings it
+ * back, once, even if it is called more often. If this process dies without calling it, another process does that (process/watchdog.ts).
  */
 export async function quiesce(hooks: Hooks, { variables, signal, report }: Environment): Promise<() => Promise<void>> {
   const { containers: wanted, mode, before, after } = hooks
@@ -38,7 +42,10 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
   const running = wanted.length === 0 ? [] : await runningContainers(wanted, { variables, signal })
   const pause = mode === 'pause'
   const [start, unpause] = pause ? [[], running] : [running, []]
-  const back = await arrangeFinalSteps({ start, unpause, command: after }, { ...dockerEnvironment(variables), ...hookEnvironment(variables) })
+  const back = await arrangeFinalSteps(
+    { start, unpause, command: after },
+    { ...dockerEnvironment(variables), ...hookEnvironment(variables) },
+  )
   try {
     if (before !== '') await runHook(before, variables, signal)
     if (running.length > 0) {
@@ -59,8 +66,13 @@ async function runningContainers(wanted: Hooks['containers'], given: { variables
   const names = new Set<string>()
   for (const one of wanted) {
     const filter = one.name !== undefined ? `name=^/?${one.name.replaceAll('.', '\\.')}$` : `label=${one.label}`
-    const lines = (await docker(['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{.Names}} {{.State}}'], given)).split('\n').filter((line) => line !== '')
-    if (lines.length === 0 && one.name !== undefined) throw new LifeboatError(`there is no container ${one.name} to stop`, { hint: '`docker ps --all` shows them.' })
+    const lines = (await docker(
+      ['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{.Names}} {{.State}}'],
+      given,
+    )).split('\n').filter((line) => line !== '')
+    if (lines.length === 0 && one.name !== undefined) {
+      throw new LifeboatError(`there is no container ${one.name} to stop`, { hint: '`docker ps --all` shows them.' })
+    }
     for (const line of lines) {
       const [name, state] = line.split(' ')
       if (state === 'running') names.add(name!)
@@ -71,16 +83,27 @@ async function runningContainers(wanted: Hooks['containers'], given: { variables
 
 /** The environment of a command of the user: without the variables that are Lifeboat's or the runner's own. */
 function hookEnvironment(variables: Variables): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined || /^(INPUT_|STATE_|LIFEBOAT_|RUNNER_TRACKING_ID$)/.test(name) ? [] : [[name, value]])))
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(
+      ([name, value]) => (value === undefined || /^(INPUT_|STATE_|LIFEBOAT_|RUNNER_TRACKING_ID$)/.test(name) ? [] : [[name, value]]),
+    ),
+  )
 }
 
 async function runHook(command: string, variables: Variables, signal: AbortSignal): Promise<void> {
   try {
     // By a variable, for others can see the arguments of a process.
-    await runChild('sh', ['-c', 'eval "$LIFEBOAT_COMMAND"'], { environment: { ...hookEnvironment(variables), LIFEBOAT_COMMAND: command }, signal })
+    await runChild(
+      'sh',
+      ['-c', 'eval "$LIFEBOAT_COMMAND"'],
+      { environment: { ...hookEnvironment(variables), LIFEBOAT_COMMAND: command }, signal },
+    )
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof ChildError)) throw error
-    throw new LifeboatError(`pre-command ${error.message.replace(/^sh /, '')}: ${error.exit.stderr.trim().slice(-1000)}`, { cause: error, hint: 'Nothing was backed up.' })
+    throw new LifeboatError(
+      `pre-command ${error.message.replace(/^sh /, '')}: ${error.exit.stderr.trim().slice(-1000)}`,
+      { cause: error, hint: 'Nothing was backed up.' },
+    )
   }
 }

@@ -1,5 +1,14 @@
 import type { TextContext } from '../../report/context.ts'
-import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine, parenthesised } from '../../report/format.ts'
+import {
+  formatBytes,
+  formatColumns,
+  formatCount,
+  formatRate,
+  formatSeconds,
+  formatTime,
+  oneLine,
+  parenthesised,
+} from '../../report/format.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../report/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
@@ -25,19 +34,34 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ['snapshot', snapshot],
     ['time', formatTime(time, context.timeZone)],
     ['read', `${formatBytes(size)} in ${formatSeconds(seconds)} ${parenthesised(formatRate(size, seconds))}`],
-    ['added', `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`],
+    [
+      'added',
+      `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`,
+    ],
     ...(result.forRecipients ? [['recipients', forRecipientsText(result.forRecipients)]] : []),
     ['needs', `${formatBytes(stored)} in the store`],
-    ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [['free', `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`]])),
+    ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [[
+      'free',
+      `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`,
+    ]])),
     ...checkedText(result.checked).map((text) => ['checked', text]),
     ['verified', verifiedText(result)],
   ]
-  const table = result.sources.map((source) => [source.name, formatBytes(source.size), `${formatBytes(source.added)} added`, formatSeconds(source.seconds)])
+  const table = result.sources.map((source) => [
+    source.name,
+    formatBytes(source.size),
+    `${formatBytes(source.added)} added`,
+    formatSeconds(source.seconds),
+  ])
   return [
     `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
     formatColumns(facts, '  '),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
-    ...(result.shrunk.length > 0 ? ['', `Less than half of what the backup before had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`, ...shrunkLines(result.shrunk).map((line) => `  ${line}`)] : []),
+    ...(result.shrunk.length > 0 ? [
+      '',
+      `Less than half of what the backup before had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`,
+      ...shrunkLines(result.shrunk).map((line) => `  ${line}`)
+    ] : []),
     ...block(remarkLines(result.sources)),
     ...result.destinations.flatMap(({ name, problem, prune }) => [
       ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),

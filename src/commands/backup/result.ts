@@ -18,9 +18,15 @@ export interface BackupResult {
   newChunks: number
   deltaChunks: number
   seconds: number
-  /** Chunks that were stored already, and were stored once more for recipients that could not open them; `bytes` as stored. Absent where there are none. */
+  /**
+   * Chunks that were stored already, and were stored once more for recipients that could not open them; `bytes` as stored. Absent where
+   * there are none.
+   */
   forRecipients?: { chunks: number; bytes: number }
-  /** Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged; absent with a write key, which reads nothing. */
+  /**
+   * Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged;
+   * absent with a write key, which reads nothing.
+   */
   checked?: { chunks: number; bytes: number; damaged: number }
   /** Sources, tables and sets that have less than half of their content in the snapshot before. */
   shrunk: Shrunk[]

@@ -42,7 +42,10 @@ export async function storeUntilSound(sources: OpenedSources, first: NewSnapshot
   }
 }
 
-/** Reads the sources one after the other and stores them. `before`: the sources of the newest snapshot. Throws unless all of them ended well. */
+/**
+ * Reads the sources one after the other and stores them. `before`: the sources of the newest snapshot. Throws unless all of them ended
+ * well.
+ */
 async function storeSources(sources: Iterable<Source>, writer: Writer, before: readonly SourceRecord[], environment: Environment): Promise<StoredSource[]> {
   const stored: StoredSource[] = []
   for (const source of sources) {

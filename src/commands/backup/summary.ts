@@ -22,7 +22,11 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
   return withinLimit([
     `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
-    table(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
+    table(
+      ['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'],
+      sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows,
+      5,
+    ),
     `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`).join('\n')}`] : []),
@@ -59,11 +63,20 @@ function sinceTheOneBefore({ recent, snapshot, time }: BackupResult): string {
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */
 function recentBackups({ recent, recentTotal }: BackupResult, context: When): string[] {
   if (recent.length < 2) return []
-  const rows = recent.map((one) => [code(one.snapshot), shortTime(one.time, context.timeZone), formatBytes(one.size), formatBytes(one.stored), formatBytes(one.added)])
+  const rows = recent.map((one) => [
+    code(one.snapshot),
+    shortTime(one.time, context.timeZone),
+    formatBytes(one.size),
+    formatBytes(one.stored),
+    formatBytes(one.added),
+  ])
   return [
     sizeChart(recent.toReversed(), context.timeZone),
     savedSentence(recentTotal),
-    details(`The last ${recent.length} backups of this set`, table(['Snapshot', madeIn(context.timeZone), 'Size', 'Needed in the store', 'Added'], rows, 3)),
+    details(
+      `The last ${recent.length} backups of this set`,
+      table(['Snapshot', madeIn(context.timeZone), 'Size', 'Needed in the store', 'Added'], rows, 3),
+    ),
   ]
 }
 
@@ -74,7 +87,14 @@ function savedSentence(statistics: Statistics): string {
 }
 
 function sourceRow(name: string, { size, added, seconds }: { size: number; added: number; seconds: number }): string[] {
-  return [name, formatBytes(size), formatBytes(added), formatShare(Math.max(0, size - added), size), formatRate(size, seconds), formatSeconds(seconds)]
+  return [
+    name,
+    formatBytes(size),
+    formatBytes(added),
+    formatShare(Math.max(0, size - added), size),
+    formatRate(size, seconds),
+    formatSeconds(seconds),
+  ]
 }
 
 function verifiedSentence(level: BackupResult['verified']): string {

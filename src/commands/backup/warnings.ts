@@ -25,7 +25,10 @@ export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { r
 
 /** `id`: of the newest snapshot of the set. */
 export function warnOfSkew(id: string | undefined, set: string, { report }: Reporting): void {
-  report.warning(`the newest snapshot of set ${set}, ${id}, is dated in the future: \`latest\` passes over it`, 'Set the clock of the machine that is wrong.')
+  report.warning(
+    `the newest snapshot of set ${set}, ${id}, is dated in the future: \`latest\` passes over it`,
+    'Set the clock of the machine that is wrong.',
+  )
 }
 
 export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting): void {

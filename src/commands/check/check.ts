@@ -11,11 +11,19 @@ import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
 import type { CheckResult } from './result.ts'
 
-/** Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at. */
+/**
+ * Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after
+ * it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at.
+ */
 export async function check(inputs: CheckInputs, environment: Environment): Promise<CheckResult> {
   const { report } = environment
   const repository = repositoryOf(inputs.access, environment)
-  if (inputs.issue && !repository) report.warning('no issue is opened or closed: GITHUB_REPOSITORY or the token is missing', 'In a workflow both are there; elsewhere set GITHUB_REPOSITORY and GITHUB_TOKEN.')
+  if (inputs.issue && !repository) {
+    report.warning(
+      'no issue is opened or closed: GITHUB_REPOSITORY or the token is missing',
+      'In a workflow both are there; elsewhere set GITHUB_REPOSITORY and GITHUB_TOKEN.',
+    )
+  }
   const issue = inputs.issue && repository ? issueOf(repository, inputs, environment) : undefined
   let found
   try {
@@ -41,11 +49,22 @@ function redacted(text: string, { report }: Environment): string {
 function look(inputs: CheckInputs, environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
   return withStore(inputs, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
-    const sets = await freshnessOf(store, keys, inputs.set, { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: warningOf(environment.report) })
+    const sets = await freshnessOf(
+      store,
+      keys,
+      inputs.set,
+      { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: warningOf(environment.report) },
+    )
     const shown = (text: string): string => redacted(text, environment)
     return {
       store: store.name,
-      sets: sets.map(({ unreadable, unsound, ...one }) => ({ ...one, unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: shown(why) })), ...(unreadable !== undefined && { unreadable: shown(unreadable) }) })),
+      sets: sets.map(
+        ({ unreadable, unsound, ...one }) => ({
+          ...one,
+          unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: shown(why) })),
+          ...(unreadable !== undefined && { unreadable: shown(unreadable) }),
+        }),
+      ),
     }
   })
 }
@@ -56,7 +75,9 @@ const MOST_UNSOUND = 3
 function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: Freshness, { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'], now: Date): string[] {
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
-  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
+  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
+    problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
+  }
   if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
   if (missing.length > 0) {
     const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
@@ -64,7 +85,9 @@ function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: F
   }
   const why = unreadable ?? (newest === undefined ? (missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future') : `the newest is ${newest}`)
   if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
-  else if (age(verified.time) > maxAge) problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`)
+  else if (age(verified.time) > maxAge) problems.push(
+    `the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`,
+  )
   if (maxProofAge === undefined) return problems
   if (!proof) problems.push(`nothing was ever verified at level ${level}`)
   else if (age(proof.time) > maxProofAge) problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${formatDuration(age(proof.time))} old, more than ${formatDuration(maxProofAge)}`)
@@ -73,15 +96,29 @@ function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: F
 
 function repositoryOf({ token, timeout }: Access, { variables, signal }: Environment): GitHubRepository | undefined {
   const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables
-  return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new GitHubRepository({ repository, api, token, signal, timeout }) : undefined
+  return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new GitHubRepository({
+    repository,
+    api,
+    token,
+    signal,
+    timeout,
+  }) : undefined
 }
 
-/** A schedule that was switched off is why a backup will be missing; that it could not be looked up says nothing about the backups there are. */
+/**
+ * A schedule that was switched off is why a backup will be missing; that it could not be looked up says nothing about the backups there
+ * are.
+ */
 async function inactiveWorkflows(repository: GitHubRepository | undefined, { report, signal }: Environment): Promise<CheckResult['inactive']> {
   if (!repository) return []
   try {
     const inactive = await repository.inactiveWorkflows()
-    for (const { name, path } of inactive) report.warning(`GitHub has switched off the schedule of the workflow ${name} (${path}), as nothing happened in the repository for 60 days`, 'Enable it again on the Actions page of the repository; a commit now and then keeps it on.')
+    for (const { name, path } of inactive) {
+      report.warning(
+        `GitHub has switched off the schedule of the workflow ${name} (${path}), as nothing happened in the repository for 60 days`,
+        'Enable it again on the Actions page of the repository; a commit now and then keeps it on.',
+      )
+    }
     return inactive
   } catch (error) {
     signal.throwIfAborted()
@@ -111,7 +148,11 @@ function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment:
     async tellFailure(error: unknown): Promise<void> {
       const failure = redactedFailure(failureOf(error), (text) => redacted(text, environment))
       try {
-        const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, failureIssueText(failure, environment.now(), shown))
+        const { opened, url } = await repository.openIssue(
+          marker,
+          `Backups cannot be checked${about}`,
+          failureIssueText(failure, environment.now(), shown),
+        )
         report.info(`issue ${opened ? 'opened' : 'updated'}: ${url}`)
       } catch (problem) {
         signal.throwIfAborted()

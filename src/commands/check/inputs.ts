@@ -16,7 +16,11 @@ export const inputs = commandInputs(
     conditions: group(
       {
         'max-age': { ...age, help: 'How old the newest verified snapshot of each set may be.', default: '26h' },
-        'max-proof-age': { ...age, help: 'How long ago each set may last have been verified at proof-level, whichever snapshot it was. If not given, it is not checked.', example: '8d' },
+        'max-proof-age': {
+          ...age,
+          help: 'How long ago each set may last have been verified at proof-level, whichever snapshot it was. If not given, it is not checked.',
+          example: '8d',
+        },
         'proof-level': {
           help: 'The level of verification that max-proof-age asks for, or a higher one: list or read.',
           expected: 'list or read',
@@ -27,7 +31,13 @@ export const inputs = commandInputs(
       },
       (values) => ({ maxAge: values['max-age'], maxProofAge: values['max-proof-age'], proofLevel: values['proof-level'] }),
     ),
-    issue: one('issue', { ...flag, help: 'Open an issue in the repository when something is too old or cannot be checked, and close it when everything is fresh again; the job needs `permissions: issues: write`.' }),
+    issue: one(
+      'issue',
+      {
+        ...flag,
+        help: 'Open an issue in the repository when something is too old or cannot be checked, and close it when everything is fresh again; the job needs `permissions: issues: write`.',
+      },
+    ),
     access: access(),
     timeZone,
   },

@@ -20,7 +20,10 @@ export const copy = {
   summary,
   outputs: {
     outcome: { help: 'done, or failed when a snapshot could not be copied.', value: (result) => (hasFailed(result) ? 'failed' : 'done') },
-    copied: { help: 'How many snapshots were copied.', value: ({ snapshots }) => `${snapshots.filter(({ outcome }) => outcome === 'copied').length}` },
+    copied: {
+      help: 'How many snapshots were copied.',
+      value: ({ snapshots }) => `${snapshots.filter(({ outcome }) => outcome === 'copied').length}`,
+    },
     bytes: { help: 'Bytes transferred.', value: ({ bytes }) => `${bytes}` },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     result: asJson('Everything about the copy, as JSON.'),

@@ -39,7 +39,16 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
         const damage = await CopiedDamage.of(from, to, keys, set, warningOf(environment.report))
         for (const key of ofSet) {
           const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`
-          snapshots.push(await copyOne(key, from, to, { keys, damage, grace: inputs.grace }, environment, (bytes) => environment.report.progress({ activity, done: bytes })))
+          snapshots.push(
+            await copyOne(
+              key,
+              from,
+              to,
+              { keys, damage, grace: inputs.grace },
+              environment,
+              (bytes) => environment.report.progress({ activity, done: bytes }),
+            ),
+          )
         }
       } finally {
         await to.close()
@@ -54,12 +63,21 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
 
 /** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
 async function choose(from: Store, keys: Keys, { set, snapshot }: CopyInputs, environment: Environment): Promise<string[]> {
-  const find = async (inSet: string, choice: SnapshotChoice): Promise<string> => (await findSnapshot(from, keys, inSet, choice, lookingAs(environment))).key
+  const find = async (inSet: string, choice: SnapshotChoice): Promise<string> => (await findSnapshot(
+    from,
+    keys,
+    inSet,
+    choice,
+    lookingAs(environment),
+  )).key
   if (snapshot !== 'all' && snapshot.kind === 'id') return [await find(set ?? '', snapshot)]
   const all = (await snapshotKeys(from, set)).toReversed()
   if (all.length === 0) {
     await checkListing(from, set)
-    throw set === undefined ? new LifeboatError(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await noSuchSet(from, set)
+    throw set === undefined ? new LifeboatError(
+      `${from.name} has no snapshot to copy`,
+      { hint: 'Check the input from. The first backup makes a snapshot.' },
+    ) : await noSuchSet(from, set)
   }
   if (snapshot === 'all') return all
   const newest: string[] = []
@@ -72,8 +90,16 @@ async function copyOne(key: string, from: Store, to: Store, how: Pick<CopyOption
   const snapshot = idOf(key)
   const set = setOf(key)
   try {
-    const { bytes, chunks, damaged } = await copySnapshot(key, { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) })
-    if (damaged !== undefined) report.warning(`snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`, 'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat verify`.')
+    const { bytes, chunks, damaged } = await copySnapshot(
+      key,
+      { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) },
+    )
+    if (damaged !== undefined) {
+      report.warning(
+        `snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`,
+        'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat verify`.',
+      )
+    }
     return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks, ...(damaged !== undefined && { damaged }) }
   } catch (error) {
     signal.throwIfAborted()

@@ -8,8 +8,20 @@ import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 
 export const inputs = commandInputs(
   {
-    from: one('from', { ...destinationInput, help: 'The store to copy from, written like a destination.', variable: undefined, default: undefined, required: true }),
-    destination: one('destination', { ...destinationInput, help: `The store to copy to; it is created if it is missing. ${destinationInput.help}` }),
+    from: one(
+      'from',
+      {
+        ...destinationInput,
+        help: 'The store to copy from, written like a destination.',
+        variable: undefined,
+        default: undefined,
+        required: true,
+      },
+    ),
+    destination: one(
+      'destination',
+      { ...destinationInput, help: `The store to copy to; it is created if it is missing. ${destinationInput.help}` },
+    ),
     key: requiredKey('The key of the backups; a write key is enough, because nothing is decrypted.'),
     set: one('set', { ...setInput, help: 'Copy only this set; without it, every set there is.' }),
     snapshot: one('snapshot', {

@@ -7,23 +7,45 @@ const MOST_ROWS = 200
 
 export function copyHeadline({ snapshots, bytes, from, to }: CopyResult): string {
   const count = (wanted: CopyResult['snapshots'][number]['outcome']): number => snapshots.filter(({ outcome }) => outcome === wanted).length
-  const others = [[count('was there'), 'there already'], [count('failed'), 'FAILED'], [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED']].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
+  const others = [
+    [count('was there'), 'there already'],
+    [count('failed'), 'FAILED'],
+    [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
+  ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
   return `${[`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')}, from ${from} to ${to}`
 }
 
 export function copyText(result: CopyResult): string {
   const shown = result.snapshots.filter(({ outcome, damaged }) => outcome !== 'was there' || damaged !== undefined)
-  const rows = shown.map(({ snapshot, set, outcome, bytes, chunks, damaged, problem }) => [snapshot, set, outcome, problem ?? damaged ?? `${formatBytes(bytes)}, ${formatCount(chunks, 'chunk')}`])
-  return [`${copyHeadline(result)} in ${formatSeconds(result.seconds)}`, ...(rows.length > 0 ? ['', formatColumns(rows, '  ')] : [])].join('\n')
+  const rows = shown.map(({ snapshot, set, outcome, bytes, chunks, damaged, problem }) => [
+    snapshot,
+    set,
+    outcome,
+    problem ?? damaged ?? `${formatBytes(bytes)}, ${formatCount(chunks, 'chunk')}`,
+  ])
+  return [
+    `${copyHeadline(result)} in ${formatSeconds(result.seconds)}`,
+    ...(rows.length > 0 ? ['', formatColumns(rows, '  ')] : []),
+  ].join('\n')
 }
 
 export function copySummary(result: CopyResult): string {
   const failed = result.snapshots.some(({ outcome }) => outcome === 'failed')
   const newestFirst = result.snapshots.toReversed()
-  const rows = newestFirst.slice(0, MOST_ROWS).map(({ snapshot, set, outcome, bytes, damaged, problem }) => [code(snapshot), escape(set), outcome === 'failed' ? '❌ failed' : damaged === undefined ? outcome : `⚠️ ${outcome}, damaged`, formatBytes(bytes), escape(problem ?? damaged ?? '')])
+  const rows = newestFirst.slice(0, MOST_ROWS).map(({ snapshot, set, outcome, bytes, damaged, problem }) => [
+    code(snapshot),
+    escape(set),
+    outcome === 'failed' ? '❌ failed' : damaged === undefined ? outcome : `⚠️ ${outcome}, damaged`,
+    formatBytes(bytes),
+    escape(problem ?? damaged ?? ''),
+  ])
   return withinLimit([
     `### ${failed ? '❌' : result.snapshots.some(({ damaged }) => damaged !== undefined) ? '⚠️' : '✅'} Lifeboat: ${escape(copyHeadline(result))}`,
-    ...(rows.length > 0 ? [table(['Snapshot', 'Set', '', 'Transferred', 'Problem'], rows, ['Transferred'])] : ['There was nothing to copy.']),
+    ...(rows.length > 0 ? [table(
+      ['Snapshot', 'Set', '', 'Transferred', 'Problem'],
+      rows,
+      ['Transferred'],
+    )] : ['There was nothing to copy.']),
     ...(newestFirst.length > MOST_ROWS ? [`The newest ${MOST_ROWS} of ${newestFirst.length} are shown.`] : []),
   ])
 }

@@ -10,7 +10,15 @@ export function diffHeadline({ from, to, content }: DiffResult): string {
 export function diffText(result: DiffResult, { timeZone }: TextContext): string {
   const { from, to, content } = result
   return [
-    formatColumns([from, to].map(({ snapshot, set, time, size }, index) => [index === 0 ? 'from' : 'to', snapshot, set, formatTime(time, timeZone), formatBytes(size)])),
+    formatColumns(
+      [from, to].map(({ snapshot, set, time, size }, index) => [
+        index === 0 ? 'from' : 'to',
+        snapshot,
+        set,
+        formatTime(time, timeZone),
+        formatBytes(size),
+      ]),
+    ),
     `${formatBytes(content.sharedBytes)} of ${formatBytes(content.bytes)} (${formatShare(content.sharedBytes, content.bytes)}) are the same chunks: ${content.sharedChunks.toLocaleString('en-US')} of ${content.chunks.toLocaleString('en-US')}`,
     ...result.sources.flatMap((source) => ['', ...sourceText(source)]),
   ].join('\n')

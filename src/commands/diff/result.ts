@@ -16,6 +16,9 @@ export interface SourceDiff extends Differences {
   /** Raw bytes; null if the snapshot lacks the source. */
   from: number | null
   to: number | null
-  /** Whether all streams are the same bytes. If not, the content may still be equal: two dumps of the same data differ at least in their times. */
+  /**
+   * Whether all streams are the same bytes. If not, the content may still be equal: two dumps of the same data differ at least in their
+   * times.
+   */
   identical?: boolean
 }

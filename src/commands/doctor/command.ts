@@ -13,13 +13,20 @@ export const doctor = {
   status: (result) => (ofState(result, 'bad').length > 0 ? 1 : 0),
   problem: (result) => ofState(result, 'bad').map(({ about, check, says }) => `${about}: ${check}: ${says}`).join('\n'),
   redact: ({ checks }, apply) => ({
-    checks: checks.map((check) => ({ ...check, says: apply([check.says])[0]!, ...(check.fix !== undefined && { fix: apply([check.fix])[0]! }) })),
+    checks: checks.map((check) => ({
+      ...check,
+      says: apply([check.says])[0]!,
+      ...(check.fix !== undefined && { fix: apply([check.fix])[0]! }),
+    })),
   }),
   headline,
   text,
   summary,
   outputs: {
-    outcome: { help: 'done, or failed when a check found a problem.', value: (result) => (ofState(result, 'bad').length > 0 ? 'failed' : 'done') },
+    outcome: {
+      help: 'done, or failed when a check found a problem.',
+      value: (result) => (ofState(result, 'bad').length > 0 ? 'failed' : 'done'),
+    },
     problems: { help: 'How many problems there are.', value: (result) => `${ofState(result, 'bad').length}` },
     warnings: { help: 'How many warnings there are.', value: (result) => `${ofState(result, 'warning').length}` },
     result: asJson('All checks, as JSON.'),

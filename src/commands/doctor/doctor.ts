@@ -18,7 +18,10 @@ import type { DoctorInputs } from './inputs.ts'
 import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 
-/** Tries a destination and databases for real, and says what to fix. Throws only when it is interrupted: what fails is what it is here to tell. */
+/**
+ * Tries a destination and databases for real, and says what to fix. Throws only when it is interrupted: what fails is what it is here to
+ * tell.
+ */
 export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
   const { checks, free } = await tryDestination(inputs, environment)
   let size = 0
@@ -34,7 +37,10 @@ export async function doctor(inputs: DoctorInputs, environment: Environment): Pr
   return { checks }
 }
 
-/** Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is compressed. */
+/**
+ * Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is
+ * compressed.
+ */
 const STORED_PART = 1 / 3
 
 /** `size`: of the databases, on their servers' disks; 0 when none was looked at. Pure. */
@@ -42,7 +48,13 @@ export function judgeSpace(about: string, free: number, size: number): Finding {
   const need = size * STORED_PART
   const says = `${formatBytes(free)} free${size > 0 ? `; a first backup of these databases stores up to about ${formatBytes(need)}` : ''}`
   if (need <= free) return { about, check: 'space', state: 'good', says }
-  return { about, check: 'space', state: 'warning', says, fix: 'Free some space, or choose another destination, unless most of it is there already: later backups add only what changed.' }
+  return {
+    about,
+    check: 'space',
+    state: 'warning',
+    says,
+    fix: 'Free some space, or choose another destination, unless most of it is there already: later backups add only what changed.',
+  }
 }
 
 /** `free`: bytes that still fit, where that can be known. */
@@ -69,11 +81,16 @@ function freeFor(store: Store, { report }: Environment): Promise<number | undefi
   return spaceIn(store.groups ? new FileStore(store.groups.staging) : store, undefined, { report })
 }
 
-/** Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their key. */
+/**
+ * Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their
+ * key.
+ */
 async function tryRecoveryFiles(store: Store): Promise<Finding[]> {
   if (store.groups || !(await isThere(store, 'lifeboat.json'))) return []
   const differing = await differingRecoveryFiles(store)
-  if (differing.length === 0) return [{ about: '', check: 'recovery', state: 'good', says: 'RECOVERY.md and recover.sh are those of this version' }]
+  if (differing.length === 0) {
+    return [{ about: '', check: 'recovery', state: 'good', says: 'RECOVERY.md and recover.sh are those of this version' }]
+  }
   const { message, hint } = differingProblem(store, differing)
   return [{ about: '', check: 'recovery', state: 'warning', says: message, fix: hint! }]
 }
@@ -95,13 +112,21 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Finding> {
     const snapshots = await snapshotKeys(store)
     if (snapshots.length === 0) return empty
     await findNewest(store, keys, snapshots)
-    return { about: '', check: 'key', state: 'good', says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` }
+    return {
+      about: '',
+      check: 'key',
+      state: 'good',
+      says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}`,
+    }
   } catch (error) {
     return failed('', 'key', error)
   }
 }
 
-/** Throws when none of the newest opens, with the reason why the first does not: others may have been put there by someone without the key. */
+/**
+ * Throws when none of the newest opens, with the reason why the first does not: others may have been put there by someone without the
+ * key.
+ */
 async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]): Promise<void> {
   const problems: unknown[] = []
   for (const key of snapshots.slice(0, LOOKED_AT)) {
@@ -116,5 +141,11 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
 }
 
 function failed(about: string, check: string, error: unknown): Finding {
-  return { about, check, state: 'bad', says: messageOf(error), ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }) }
+  return {
+    about,
+    check,
+    state: 'bad',
+    says: messageOf(error),
+    ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }),
+  }
 }

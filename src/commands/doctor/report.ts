@@ -23,6 +23,15 @@ export function doctorText(result: DoctorResult): string {
 export function doctorSummary(result: DoctorResult): string {
   const mark = { good: '✅', warning: '⚠️', bad: '❌' } as const
   const worst = (['bad', 'warning'] as const).find((state) => result.checks.some((check) => check.state === state)) ?? 'good'
-  const rows = result.checks.map(({ about, check, state, says, fix }) => [mark[state], escape(about), escape(check), escape(says), escape(fix ?? '')])
-  return withinLimit([`### ${mark[worst]} Lifeboat doctor: ${doctorHeadline(result)}`, table(['', 'About', 'Check', 'Found', 'What to do'], rows)])
+  const rows = result.checks.map(({ about, check, state, says, fix }) => [
+    mark[state],
+    escape(about),
+    escape(check),
+    escape(says),
+    escape(fix ?? ''),
+  ])
+  return withinLimit([
+    `### ${mark[worst]} Lifeboat doctor: ${doctorHeadline(result)}`,
+    table(['', 'About', 'Check', 'Found', 'What to do'], rows),
+  ])
 }

@@ -9,11 +9,20 @@ const LATENCY_SAMPLES = 5
 /** S3 refuses requests of a clock that differs by fifteen minutes; retention goes wrong long after that. */
 const TOLERATED_SKEW_MS = 60_000
 
-/** Tries everything that a backup, a restore and a prune ask of a store, for real. A failure becomes a bad finding; only an interruption is thrown. */
+/**
+ * Tries everything that a backup, a restore and a prune ask of a store, for real. A failure becomes a bad finding; only an interruption
+ * is thrown.
+ */
 export async function tryStore(store: Store, now: () => Date, signal: AbortSignal): Promise<Finding[]> {
   const checks: Finding[] = []
   const key = `${FOLDER}/${randomBytes(8).toString('hex')}`
-  const note = (check: string, state: Finding['state'], says: string, fix?: string) => checks.push({ about: store.name, check, state, says, ...(fix !== undefined && { fix }) })
+  const note = (check: string, state: Finding['state'], says: string, fix?: string) => checks.push({
+    about: store.name,
+    check,
+    state,
+    says,
+    ...(fix !== undefined && { fix }),
+  })
   /** Whether the next step makes sense. */
   const step = async (check: string, attempt: () => Promise<string>): Promise<boolean> => {
     signal.throwIfAborted()
@@ -38,7 +47,12 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
     await step('get', () => same(store, key, first))
     const found = await one(store, key)
     if (found) note('find', 'good', 'listed as soon as it was put')
-    else note('find', 'warning', 'what was put is not listed at once', 'Leave some minutes between backups of one set; nothing is lost by it.')
+    else note(
+      'find',
+      'warning',
+      'what was put is not listed at once',
+      'Leave some minutes between backups of one set; nothing is lost by it.',
+    )
     await step('overwrite', async () => {
       await store.put(key, second)
       return same(store, key, second)
@@ -46,14 +60,24 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
     await step('latency', async () => `${await median(LATENCY_SAMPLES, () => store.head(key))} for a request`)
     const skew = (await store.head(key)).modified.getTime() - now().getTime()
     if (Math.abs(skew) <= TOLERATED_SKEW_MS) note('clock', 'good', 'agrees with that of this machine')
-    else note('clock', 'warning', `is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} that of this machine`, 'Set the clock of the machine that is wrong (NTP): ages and the order of backups depend on it.')
+    else note(
+      'clock',
+      'warning',
+      `is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} that of this machine`,
+      'Set the clock of the machine that is wrong (NTP): ages and the order of backups depend on it.',
+    )
   } catch (error) {
     signal.throwIfAborted()
     note('head', 'bad', messageOf(error), error instanceof LifeboatError ? error.hint : undefined)
   } finally {
     await step('delete', async () => {
       await store.delete(key)
-      if (await isThere(store, key)) throw new LifeboatError(`${key} is still there after it was deleted`, { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' })
+      if (await isThere(store, key)) {
+        throw new LifeboatError(
+          `${key} is still there after it was deleted`,
+          { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' },
+        )
+      }
       return 'gone at once'
     })
   }
@@ -68,7 +92,12 @@ async function count(objects: AsyncIterable<StoredObject>): Promise<number> {
 
 async function same(store: Store, key: string, bytes: Buffer): Promise<string> {
   const read = await store.get(key, bytes.length)
-  if (!read.equals(bytes)) throw new LifeboatError(`${key} came back with ${read.length} bytes that are not the ${bytes.length} that were put`, { hint: 'Do not back up to this store: it does not keep what it is given.' })
+  if (!read.equals(bytes)) {
+    throw new LifeboatError(
+      `${key} came back with ${read.length} bytes that are not the ${bytes.length} that were put`,
+      { hint: 'Do not back up to this store: it does not keep what it is given.' },
+    )
+  }
   return 'came back as it was put'
 }
 

@@ -16,7 +16,10 @@ import { withStore } from '../with-store.ts'
 import type { ForgetInputs } from './inputs.ts'
 import type { ForgetResult } from './result.ts'
 
-/** Deletes snapshots by their ids: all of them, or none if there is a reason against one. A later prune deletes the data that only they needed. */
+/**
+ * Deletes snapshots by their ids: all of them, or none if there is a reason against one. A later prune deletes the data that only they
+ * needed.
+ */
 export function forget(inputs: ForgetInputs, environment: Environment): Promise<ForgetResult> {
   const { destination, snapshots: ids, force } = inputs
   if (destination.immutable) {
@@ -28,13 +31,26 @@ export function forget(inputs: ForgetInputs, environment: Environment): Promise<
   return withStore(inputs, environment, async (store, keys) => {
     const all = (await snapshotKeys(store)).map((key) => ({ id: idOf(key), set: setOf(key) }))
     const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id))
-    if (missing.length > 0) throw new LifeboatError(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' })
+    if (missing.length > 0) {
+      throw new LifeboatError(
+        `${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`,
+        { hint: '`lifeboat list` shows those there are.' },
+      )
+    }
     const sets = [...Map.groupBy(all, ({ set }) => set)].filter(([, snapshots]) => snapshots.some(({ id }) => ids.includes(id)))
     const forgotten: ForgetResult['forgotten'] = []
     const freed = { objects: 0, bytes: 0 }
-    const going = sets.map(([set, snapshots]) => ({ set, ids: snapshots.map(({ id }) => id).filter((id) => ids.includes(id)), rest: snapshots.map(({ id }) => id).filter((id) => !ids.includes(id)) }))
+    const going = sets.map(
+      ([set, snapshots]) => ({
+        set,
+        ids: snapshots.map(({ id }) => id).filter((id) => ids.includes(id)),
+        rest: snapshots.map(({ id }) => id).filter((id) => !ids.includes(id)),
+      }),
+    )
     const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat()
-    if (objections.length > 0) throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give --force.' })
+    if (objections.length > 0) {
+      throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give --force.' })
+    }
     for (const { set, ids, rest } of going) {
       const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment)
       freed.objects += objects
@@ -62,7 +78,12 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const verified: string[] = []
   for (const id of ids) if ((await proofs.verdict(id))?.result === 'verified') verified.push(id)
-  const good = verified.length === 0 ? undefined : (await newestGood(store, keys, rest.map((id) => snapshotKey(set, id)), { proofs, verified: true })).good
+  const good = verified.length === 0 ? undefined : (await newestGood(
+    store,
+    keys,
+    rest.map((id) => snapshotKey(set, id)),
+    { proofs, verified: true },
+  )).good
   return [
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
@@ -80,6 +101,11 @@ async function onlyNeededBy(ids: readonly string[], set: string, store: Store, k
   await survey(store, keys, { set, wanted: (id) => !ids.includes(id), signal, onDamaged: () => unread++ }, ({ snapshot }) => {
     for (const [id, , , , mark] of snapshot.header.chunks) sizes.delete(chunkKey(id, mark))
   })
-  if (unread > 0) report.warning(`${formatCount(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`, '`lifeboat list` says what is wrong with them.')
+  if (unread > 0) {
+    report.warning(
+      `${formatCount(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`,
+      '`lifeboat list` says what is wrong with them.',
+    )
+  }
   return { objects: sizes.size, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) }
 }

@@ -16,7 +16,10 @@ const store = {
   timeZone,
 } as const
 
-export const listInputs = commandInputs({ ...store, key: optionalKey('Optional: with a passphrase, the list tells which of the files it opens.') }, requireStore)
+export const listInputs = commandInputs(
+  { ...store, key: optionalKey('Optional: with a passphrase, the list tells which of the files it opens.') },
+  requireStore,
+)
 
 export const addInputs = commandInputs(
   {

@@ -16,13 +16,25 @@ export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Pr
     const keys = await openKeys(inputs.key, { store, create: false })
     const own = [keys, ...keys.others]
     const files = await keyFiles(store)
-    if (own.some(({ identity }) => identity === undefined)) throw new LifeboatError('a write key holds no identity that could be put under a passphrase', { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 })
+    if (own.some(({ identity }) => identity === undefined)) {
+      throw new LifeboatError(
+        'a write key holds no identity that could be put under a passphrase',
+        { hint: 'Give the identity, or a passphrase that opens the store.', status: 2 },
+      )
+    }
     for (const one of own) await requireOfStore(store, one, files)
-    if (files.length + own.length > MOST_TRIED) throw new LifeboatError(`${store.name} has ${files.length} key files, and no more than ${MOST_TRIED} are tried`, { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' })
+    if (files.length + own.length > MOST_TRIED) {
+      throw new LifeboatError(
+        `${store.name} has ${files.length} key files, and no more than ${MOST_TRIED} are tried`,
+        { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' },
+      )
+    }
     const added: string[] = []
     for (const { fingerprint, identity } of own) {
       const those = files.filter((file) => file.fingerprint === fingerprint)
-      if (!(await filesOpenedBy(passphrase, store, those)).length) added.push(await putKeyFile(store, fingerprint, identity!, passphrase, those.length > 0))
+      if (!(await filesOpenedBy(passphrase, store, those)).length) {
+        added.push(await putKeyFile(store, fingerprint, identity!, passphrase, those.length > 0))
+      }
     }
     // The script in a store that an earlier version made knows of one file for each identity.
     if (added.length > 0) for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
@@ -30,15 +42,28 @@ export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Pr
   })
 }
 
-/** Takes key files away: those that a passphrase opens, or one by its name. The remaining files must open everything that the removed ones did, with the key given, unless that is forced. */
+/**
+ * Takes key files away: those that a passphrase opens, or one by its name. The remaining files must open everything that the removed
+ * ones did, with the key given, unless that is forced.
+ */
 export async function keyRemove(inputs: KeyRemoveInputs, environment: Environment): Promise<KeyRemoveResult> {
   const { name, force } = inputs
   const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
-  if ((name === undefined) === (old === undefined)) throw new LifeboatError('either old-passphrase or name says what to remove', { hint: '`lifeboat key list` shows the names.', status: 2 })
+  if ((name === undefined) === (old === undefined)) {
+    throw new LifeboatError(
+      'either old-passphrase or name says what to remove',
+      { hint: '`lifeboat key list` shows the names.', status: 2 },
+    )
+  }
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
     const going = old === undefined ? files.filter(({ key }) => key === `keys/${name}` || key === name) : await filesOpenedBy(old, store, files)
-    if (going.length === 0) throw new LifeboatError(old === undefined ? `${store.name} has no key file ${name}` : `the old passphrase opens none of the ${files.length} key files of ${store.name}`, { hint: '`lifeboat key list` shows those there are. Nothing was changed.' })
+    if (going.length === 0) {
+      throw new LifeboatError(
+        old === undefined ? `${store.name} has no key file ${name}` : `the old passphrase opens none of the ${files.length} key files of ${store.name}`,
+        { hint: '`lifeboat key list` shows those there are. Nothing was changed.' },
+      )
+    }
     const left = files.filter((file) => !going.includes(file))
     if (!force) await requireWayIn(store, going, left, inputs.key)
     for (const { key } of going) await store.delete(key)
@@ -52,7 +77,15 @@ export async function keyList(inputs: KeyListInputs, environment: Environment): 
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
     const ours = key?.kind === 'passphrase' ? new Set(await filesOpenedBy(key.passphrase, store, files)) : undefined
-    return { store: store.name, keys: files.map((file) => ({ name: file.key.slice('keys/'.length), fingerprint: file.fingerprint, modified: file.modified.toISOString(), ...(ours && { opens: ours.has(file) }) })) }
+    return {
+      store: store.name,
+      keys: files.map((file) => ({
+        name: file.key.slice('keys/'.length),
+        fingerprint: file.fingerprint,
+        modified: file.modified.toISOString(),
+        ...(ours && { opens: ours.has(file) }),
+      })),
+    }
   })
 }
 
@@ -69,7 +102,10 @@ async function within<T>(inputs: Pick<KeyListInputs, 'destination' | 'access'>, 
 function passphraseOf(text: string, name: string): string {
   const key = parseEncryptionKey(text)
   if (key.kind === 'passphrase') return key.passphrase
-  throw new LifeboatError(`${name} is ${key.kind === 'identity' ? 'an age identity' : 'a write key'}, not a passphrase`, { hint: 'Give a passphrase of at least 16 characters.', status: 2 })
+  throw new LifeboatError(
+    `${name} is ${key.kind === 'identity' ? 'an age identity' : 'a write key'}, not a passphrase`,
+    { hint: 'Give a passphrase of at least 16 characters.', status: 2 },
+  )
 }
 
 async function filesOpenedBy(passphrase: string, store: Store, files: readonly KeyFile[]): Promise<KeyFile[]> {
@@ -87,7 +123,10 @@ async function requireOfStore(store: Store, own: Keys, files: readonly KeyFile[]
   if (files.some((file) => file.fingerprint === fingerprint)) return
   const snapshots = (await snapshotKeys(store)).slice(0, LOOKED_AT)
   for (const key of snapshots) if (await snapshotIfAuthentic(store, key, own)) return
-  throw new LifeboatError(`no snapshot of ${store.name} is of the key given, ${fingerprint}`, { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' })
+  throw new LifeboatError(
+    `no snapshot of ${store.name} is of the key given, ${fingerprint}`,
+    { hint: 'Give the key that the backups in this store are made with, after the first backup. Nothing was changed.' },
+  )
 }
 
 /** Every identity behind the files that go must be had from the key given: itself, or as a passphrase of a file that is left. */
@@ -107,5 +146,8 @@ function keysOf(identity: string, store: Store): Promise<Keys> {
 }
 
 function stuck(problem: string): LifeboatError {
-  return new LifeboatError(`${problem}, so nothing was removed`, { hint: 'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, which shows that it opens the backups; or give --force.' })
+  return new LifeboatError(
+    `${problem}, so nothing was removed`,
+    { hint: 'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, which shows that it opens the backups; or give --force.' },
+  )
 }

@@ -3,7 +3,10 @@ import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
 
 export function keyAddText({ store, added }: KeyAddResult): string {
   if (added.length === 0) return `The new passphrase opens ${store} already.`
-  return [`The new passphrase opens ${store}: ${added.join(', ')}.`, 'The old one does as well, until `lifeboat key remove` takes it away.'].join('\n')
+  return [
+    `The new passphrase opens ${store}: ${added.join(', ')}.`,
+    'The old one does as well, until `lifeboat key remove` takes it away.',
+  ].join('\n')
 }
 
 export function keyRemoveText({ store, removed, left }: KeyRemoveResult): string {
@@ -19,7 +22,12 @@ export function keyListHeadline({ keys, store }: KeyListResult): string {
 
 export function keyListText({ store, keys }: KeyListResult, { timeZone }: { timeZone: string }): string {
   if (keys.length === 0) return `${store} has no key file: its key is an identity.`
-  const rows = keys.map(({ name, fingerprint, modified, opens }) => [name, fingerprint, formatTime(modified, timeZone), ...(opens === undefined ? [] : [opens ? 'yes' : 'no'])])
+  const rows = keys.map(({ name, fingerprint, modified, opens }) => [
+    name,
+    fingerprint,
+    formatTime(modified, timeZone),
+    ...(opens === undefined ? [] : [opens ? 'yes' : 'no']),
+  ])
   const [first] = keys
   return formatColumns([['NAME', 'KEY', 'WRITTEN', ...(first?.opens === undefined ? [] : ['OPENS WITH THE KEY GIVEN'])], ...rows])
 }

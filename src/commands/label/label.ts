@@ -21,8 +21,17 @@ export function unpin(inputs: LabelInputs, environment: Environment): Promise<La
 /** Adds tags to a snapshot and takes others away, also those it was made with. */
 export function tag(inputs: TagInputs, environment: Environment): Promise<LabelResult> {
   const { tags: added, remove } = inputs
-  if (added.length + remove.length === 0) throw new LifeboatError('no tag is given', { hint: 'Name the tags after the snapshot, or with --remove those to take away.', status: 2 })
-  return inStore(inputs, environment, ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }))
+  if (added.length + remove.length === 0) {
+    throw new LifeboatError(
+      'no tag is given',
+      { hint: 'Name the tags after the snapshot, or with --remove those to take away.', status: 2 },
+    )
+  }
+  return inStore(
+    inputs,
+    environment,
+    ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }),
+  )
 }
 
 /** The labels to store; `tags` are those that the snapshot has now. */
@@ -37,7 +46,11 @@ function inStore(inputs: LabelInputs, environment: Environment, change: Change):
     })
   }
   const onDamaged = (problem: string): void => environment.report.warning(problem, 'Its labels are written again.')
-  return withStore({ ...inputs, set: setFor(set, choice) }, environment, (store, keys) => label(store, keys, set, choice, change, onDamaged, lookingAs(environment)))
+  return withStore(
+    { ...inputs, set: setFor(set, choice) },
+    environment,
+    (store, keys) => label(store, keys, set, choice, change, onDamaged, lookingAs(environment)),
+  )
 }
 
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
@@ -47,7 +60,12 @@ export async function label(store: Store, keys: Keys, among: string, choice: Sna
   const { problem, ...labels } = await labelsOf(store, keys, set, id)
   if (problem !== undefined) onDamaged(problem)
   const changed = change(labels, tagsOf(snapshot.header, labels))
-  if ((changed.tags?.length ?? 0) > MOST_TAGS) throw new LifeboatError(`snapshot ${id} would have ${changed.tags?.length} tags, and ${MOST_TAGS} are the most`, { hint: 'Take some away with --remove.', status: 2 })
+  if ((changed.tags?.length ?? 0) > MOST_TAGS) {
+    throw new LifeboatError(
+      `snapshot ${id} would have ${changed.tags?.length} tags, and ${MOST_TAGS} are the most`,
+      { hint: 'Take some away with --remove.', status: 2 },
+    )
+  }
   await putLabels(store, snapshot.keys, set, id, changed)
   await requireStillThere(store, snapshot)
   return { snapshot: id, set, time, pinned: changed.pinned, tags: tagsOf(snapshot.header, changed) }
@@ -57,5 +75,8 @@ export async function label(store: Store, keys: Keys, among: string, choice: Sna
 async function requireStillThere(store: Store, { key, header }: AuthenticSnapshot): Promise<void> {
   if (await isThere(store, key)) return
   await store.delete(labelsKey(header.set, header.id))
-  throw new LifeboatError(`snapshot ${header.id} was deleted while it was labelled`, { hint: 'Another run pruned it. `lifeboat list` shows those that are left.' })
+  throw new LifeboatError(
+    `snapshot ${header.id} was deleted while it was labelled`,
+    { hint: 'Another run pruned it. `lifeboat list` shows those that are left.' },
+  )
 }

@@ -6,7 +6,11 @@ import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 
-const moment = { expected: 'a time with its offset from UTC, or a number and a unit (h, d, w or y)', example: '30d', schema: schema.moment } as const
+const moment = {
+  expected: 'a time with its offset from UTC, or a number and a unit (h, d, w or y)',
+  example: '30d',
+  schema: schema.moment,
+} as const
 
 export const inputs = commandInputs(
   {
@@ -15,13 +19,21 @@ export const inputs = commandInputs(
     filters: group(
       {
         tag: { help: 'List only snapshots that have this tag.', expected: 'a tag', example: 'nightly', schema: schema.oneTag },
-        source: { help: 'List only snapshots that have a source of this name. Needs a key that can decrypt.', expected: 'the name of a source', example: 'app', schema: schema.text },
+        source: {
+          help: 'List only snapshots that have a source of this name. Needs a key that can decrypt.',
+          expected: 'the name of a source',
+          example: 'app',
+          schema: schema.text,
+        },
         since: { ...moment, help: 'List only snapshots made at this time or later: a time, or an age like 30d.' },
         until: { ...moment, help: 'List only snapshots made at this time or earlier: a time, or an age like 7d.' },
       },
       (values) => values,
     ),
-    retention: one('retention', { ...retentionInput, help: 'Show what this policy would keep of the snapshots, and why. Nothing is deleted.' }),
+    retention: one(
+      'retention',
+      { ...retentionInput, help: 'Show what this policy would keep of the snapshots, and why. Nothing is deleted.' },
+    ),
     format: one('format', {
       help: 'How the list is printed: text or markdown. The job summary is Markdown in any case.',
       expected: 'text or markdown',

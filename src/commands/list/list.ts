@@ -23,10 +23,15 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
   const now = environment.now()
   const [since, until] = [filters.since, filters.until].map((moment) => moment && momentOf(moment, now))
   // Ids count whole seconds.
-  const wanted = (id: string): boolean => (!since || id.slice(0, 16) >= idTime(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= idTime(until))
+  const wanted = (id: string): boolean => (!since || id.slice(0, 16) >= idTime(
+    new Date(Math.ceil(since.getTime() / 1000) * 1000),
+  )) && (!until || id.slice(0, 16) <= idTime(until))
   return withStore(inputs, environment, async (store, keys) => {
     if (filters.source !== undefined && keys?.identity === undefined) {
-      throw new LifeboatError('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 })
+      throw new LifeboatError(
+        'which sources a snapshot has is known only with a key that can decrypt',
+        { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 },
+      )
     }
     const { signal, report } = environment
     const expires = await expiries(store)
@@ -34,7 +39,12 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
     const [, snapshots] = await Promise.all([
       known,
       // A policy counts from the newest on, so with one all are read.
-      survey(store, keys, { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) }, async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known)),
+      survey(
+        store,
+        keys,
+        { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) },
+        async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known),
+      ),
     ])
     const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, now) : snapshots
     const conditions = [
@@ -44,14 +54,23 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
     ]
     const shown = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)))
     const empty = shown.length === 0 && (await snapshotKeys(store)).length === 0
-    return { ...(empty && { empty }), store: store.name, listed: now.toISOString(), snapshots: shown, ...(await restorableOf(shown, store, keys, now)) }
+    return {
+      ...(empty && { empty }),
+      store: store.name,
+      listed: now.toISOString(),
+      snapshots: shown,
+      ...(await restorableOf(shown, store, keys, now)),
+    }
   })
 }
 
 /** As many of the newest are looked at, whether all they need is in the store. */
 const LOOKED_AT = 5
 
-/** The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. */
+/**
+ * The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock
+ * that is wrong.
+ */
 async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined, now: Date): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
   const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now)).toSorted((a, b) => b.time.localeCompare(a.time))
   const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
@@ -80,14 +99,23 @@ export interface Known {
   damaged: ReadonlySet<string>
 }
 
-/** Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later tell of damage to these as well. */
+/**
+ * Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later
+ * tell of damage to these as well.
+ */
 export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { set: string | undefined; wanted: (id: string) => boolean; since: Date | undefined }, report: Report): Promise<Known> {
   const first = of.since ? tellingSince(of.since) : ''
   const [labels, proofs] = await Promise.all([
     readLabels(store, keys, of.set),
-    readProofs(store, keys, { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: warningOf(report) }),
+    readProofs(
+      store,
+      keys,
+      { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: warningOf(report) },
+    ),
   ])
-  for (const [id, { problem }] of labels) if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+  for (const [id, { problem }] of labels) {
+    if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+  }
   return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
 }
 
@@ -110,7 +138,12 @@ async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<
     ...(described && {
       description: described.description,
       run: described.run?.url ?? null,
-      sources: described.sources.map((source) => ({ name: source.name, kind: source.kind, size: sourceSize(source), ...remarksOf(source) })),
+      sources: described.sources.map((source) => ({
+        name: source.name,
+        kind: source.kind,
+        size: sourceSize(source),
+        ...remarksOf(source),
+      })),
     }),
   }
 }
@@ -120,7 +153,19 @@ type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | '
 /** The content of the header, which anyone can read. */
 export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Visible {
   const { id, set, time, size, added, partial, chunks, tags } = header
-  return { id, set, time, size, added, ...(partial && { partial }), tags, stored: storedBytes(chunks), chunks: chunks.length, key: header.key, ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires) }
+  return {
+    id,
+    set,
+    time,
+    size,
+    added,
+    ...(partial && { partial }),
+    tags,
+    stored: storedBytes(chunks),
+    chunks: chunks.length,
+    key: header.key,
+    ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires),
+  }
 }
 
 /** The first of what a snapshot needs that expires takes the whole with it. */
@@ -149,8 +194,17 @@ function listed(described: Described, snapshot: Snapshot, { labels, proofs, dama
 }
 
 function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPolicy, timeZone: string, now: Date): ListedSnapshot[] {
-  const candidates = snapshots.map((listed) => ({ id: listed.id, set: listed.set, time: new Date(listed.time), pinned: listed.pinned, verified: listed.verified, listed }))
-  const decisions = new Map(retain(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]))
+  const candidates = snapshots.map((listed) => ({
+    id: listed.id,
+    set: listed.set,
+    time: new Date(listed.time),
+    pinned: listed.pinned,
+    verified: listed.verified,
+    listed,
+  }))
+  const decisions = new Map(
+    retain(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]),
+  )
   return snapshots.map((listed) => {
     const decision = decisions.get(listed)!
     // Only an age says when it will have passed; what other rules keep depends on backups to come.

@@ -12,7 +12,9 @@ export function listHeadline({ snapshots, store }: ListResult): string {
 export function listText(result: ListResult, context: TextContext): string {
   const { snapshots, store } = result
   if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
-  if (snapshots.length === 0) return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
+  if (snapshots.length === 0) {
+    return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
+  }
   const now = new Date(result.listed)
   const rows = snapshots.map((snapshot) => [
     snapshot.id,
@@ -42,7 +44,10 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
   const chosen = snapshots.find(({ id }) => id === restorable)
   if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
   const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByNoun(chosen.sources ?? []) }
-  return [`To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
+  return [
+    `To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`,
+    `  ${restoreCommand(program, content)}`,
+  ]
 }
 
 /** The facts about a snapshot beside its figures, in one line. */
@@ -100,7 +105,10 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const [newest] = snapshots
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
-    ...(result.unsound.length > 0 ? [...unsoundLines(result).map((line) => `❌ ${escape(line)}`), result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${code(result.restorable)}.`] : []),
+    ...(result.unsound.length > 0 ? [
+      ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
+      result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${code(result.restorable)}.`,
+    ] : []),
     ...setsOf(snapshots, now),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
@@ -120,8 +128,24 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : unbroken('❌ damaged')) },
   { head: 'Set', always: true, cell: ({ set }) => escape(set) },
   { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
-  { head: 'About', always: true, cell: ({ pinned, partial, tags, description = '' }) => escape([[...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '), description].filter((text) => text !== '').join(': '), MOST_CHARACTERS) },
-  { head: 'Kept', cell: ({ retention }) => (retention ? escape(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : '') },
+  {
+    head: 'About',
+    always: true,
+    cell: ({ pinned, partial, tags, description = '' }) => escape(
+      [
+        [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '),
+        description,
+      ].filter((text) => text !== '').join(': '),
+      MOST_CHARACTERS,
+    ),
+  },
+  {
+    head: 'Kept',
+    cell: ({ retention }) => (retention ? escape(
+      `${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`,
+      MOST_CHARACTERS,
+    ) : ''),
+  },
   { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
   { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },
   { head: 'Run', cell: ({ run }) => (run ? link('run', run) : '') },
@@ -131,6 +155,13 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
 function setsOf(newestFirst: ListResult['snapshots'], now: Date): string[] {
   const sets = Map.groupBy(newestFirst, ({ set }) => set)
   if (sets.size < 2) return []
-  const rows = [...sets].slice(0, MOST_ROWS).map(([set, snapshots]) => [escape(set), snapshots.length.toLocaleString('en-US'), formatAge(snapshots[0]!.time, now), formatBytes(snapshots[0]!.size)])
+  const rows = [...sets].slice(0, MOST_ROWS).map(
+    ([set, snapshots]) => [
+      escape(set),
+      snapshots.length.toLocaleString('en-US'),
+      formatAge(snapshots[0]!.time, now),
+      formatBytes(snapshots[0]!.size),
+    ],
+  )
   return [table(['Set', 'Snapshots', 'Age of the newest', 'Its size'], rows, 3)]
 }

@@ -28,7 +28,10 @@ import type { PruneResult } from './result.ts'
 /** Requests to the store at the same time. */
 const PARALLEL = 16
 
-/** Deletes the snapshots of a set that the policy does not keep, and what nothing needs any more. Throws, and deletes nothing, when a guard says no. */
+/**
+ * Deletes the snapshots of a set that the policy does not keep, and what nothing needs any more. Throws, and deletes nothing, when a
+ * guard says no.
+ */
 export async function prune(inputs: PruneInputs, environment: Environment): Promise<PruneResult> {
   const { set, retention: policy, timeZone, pruning, dryRun, maxDelete: most, force } = inputs
   const options = { set, policy, timeZone, ...pruning, dryRun, most, force }
@@ -44,8 +47,8 @@ export interface PolicyOfBackup {
 }
 
 /**
- * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is good either
- * way: what is not deleted today is deleted another day.
+ * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is
+ * good either way: what is not deleted today is deleted another day.
  */
 export async function pruneAfterBackup(store: Store, keys: Keys, { set, retention: policy, timeZone, pruning }: PolicyOfBackup, id: string, verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
   const { report, signal } = environment
@@ -54,7 +57,9 @@ export async function pruneAfterBackup(store: Store, keys: Keys, { set, retentio
     return { skipped: reason }
   }
   const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
-  if (verified === 'none') return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${commandOf(store, options)}.`)
+  if (verified === 'none') {
+    return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${commandOf(store, options)}.`)
+  }
   try {
     const pruned = await pruneSet(store, keys, options, environment)
     return { ...pruned, snapshots: pruned.snapshots.filter(({ keep }) => !keep) }
@@ -86,7 +91,9 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const references = await readReferences(store, keys, reading)
   await refuseWithoutSnapshots(store, references, options, environment)
   // Forced, a prune also frees what snapshots needed that are all gone.
-  if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) throw await noSuchSet(store, set)
+  if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) {
+    throw await noSuchSet(store, set)
+  }
   const decisions = await decide(store, keys, references, options, environment)
   const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
   const refusal = reasonAgainst(decisions, store, options)
@@ -110,11 +117,20 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   if (store.groups) {
     const kept = new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key))
     result.artifacts = await store.groups.release({ kept, grace, builtOn: SNAPSHOTS_BUILT_ON, dryRun })
-    if (!result.artifacts.permitted) report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
+    if (!result.artifacts.permitted) {
+      report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
+    }
   } else {
-    result.chunks = await refusing(() => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal)
+    result.chunks = await refusing(
+      () => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }),
+      store,
+      signal,
+    )
     for (const obstacle of result.chunks.obstacles) {
-      report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.')
+      report.warning(
+        `no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`,
+        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.',
+      )
     }
   }
   return { ...result, seconds: secondsSince(started) }
@@ -141,7 +157,10 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
   const { stored } = options
   const otherwise = 'Nothing was deleted.'
   if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
-    return new LifeboatError(`${store.name} does not list ${stored}, which was just stored`, { hint: `Its list of objects cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` })
+    return new LifeboatError(
+      `${store.name} does not list ${stored}, which was just stored`,
+      { hint: `Its list of objects cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` },
+    )
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
@@ -153,7 +172,15 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
     await checkListing(store)
     return undefined
   } catch (error) {
-    if (error instanceof LifeboatError) return new LifeboatError(error.message, { cause: error, hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.` })
+    if (error instanceof LifeboatError) {
+      return new LifeboatError(
+        error.message,
+        {
+          cause: error,
+          hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.`,
+        },
+      )
+    }
     throw error
   }
 }
@@ -164,15 +191,30 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
   const now = environment.now()
   const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
   const foreign = ofSet.filter(({ authentic }) => !authentic)
-  if (foreign.length > 0) report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0]!.id} among them`, 'To prune those of another key, give that key.')
+  if (foreign.length > 0) {
+    report.warning(
+      `${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0]!.id} among them`,
+      'To prune those of another key, give that key.',
+    )
+  }
   const lost = new Set((await store.groups?.wholeness())?.lost)
   const labels = await readLabels(store, keys, set)
-  for (const { problem } of labels.values()) if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+  for (const { problem } of labels.values()) {
+    if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+  }
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
   const counted = own.filter(({ time }) => time <= now)
   const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report)
-  const candidates = own.map((snapshot) => ({ ...snapshot, pinned: labels.get(snapshot.id)?.pinned ?? false, verified: snapshot.id === newestVerified }))
-  const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({ snapshot: { ...snapshot, pinned: false, verified: false }, keep: true, reasons: ['has lost a part, and goes when it expires'] }))
+  const candidates = own.map((snapshot) => ({
+    ...snapshot,
+    pinned: labels.get(snapshot.id)?.pinned ?? false,
+    verified: snapshot.id === newestVerified,
+  }))
+  const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({
+    snapshot: { ...snapshot, pinned: false, verified: false },
+    keep: true,
+    reasons: ['has lost a part, and goes when it expires'],
+  }))
   return [...retain(candidates, policy, timeZone, now), ...incomplete]
 }
 
@@ -180,7 +222,12 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
 async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly SnapshotSeen[], set: string, report: Environment['report']): Promise<string | undefined> {
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true })
-  for (const { snapshot, why } of unsound) report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; `lifeboat verify --snapshot all` tells which others are hit.')
+  for (const { snapshot, why } of unsound) {
+    report.warning(
+      `snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`,
+      'Back up again; `lifeboat verify --snapshot all` tells which others are hit.',
+    )
+  }
   return good?.snapshot.header.id
 }
 
@@ -193,7 +240,10 @@ function reasonAgainst(decisions: readonly Decision<Candidate & SnapshotSeen>[],
   const look = `See what would go: ${commandOf(store, options, '--dry-run')}`
   const once = 'with --force in place of --dry-run, the same deletes it'
   if (going > limit) {
-    return new LifeboatError(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`, { hint: `${look}; ${once}. Nothing was deleted.` })
+    return new LifeboatError(
+      `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`,
+      { hint: `${look}; ${once}. Nothing was deleted.` },
+    )
   }
   const [newest, before] = decisions.map(({ snapshot }) => snapshot)
   if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
@@ -211,6 +261,9 @@ async function refusing<T>(work: () => Promise<T>, store: Store, signal: AbortSi
   } catch (cause) {
     signal.throwIfAborted()
     if (!(cause instanceof LifeboatError)) throw cause
-    throw new LifeboatError(`pruning ${store.name} did not come to its end: ${messageOf(cause)}`, { cause, hint: `${cause.hint ?? ''} Every snapshot that is there is whole; run it again when that is fixed.`.trim() })
+    throw new LifeboatError(
+      `pruning ${store.name} did not come to its end: ${messageOf(cause)}`,
+      { cause, hint: `${cause.hint ?? ''} Every snapshot that is there is whole; run it again when that is fixed.`.trim() },
+    )
   }
 }

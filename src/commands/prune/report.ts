@@ -12,13 +12,29 @@ export function pruneHeadline({ set, dryRun, deleted, kept }: PruneResult): stri
 }
 
 export function pruneText(result: PruneResult, { timeZone }: { timeZone: string }): string {
-  const rows = result.snapshots.map(({ id, time, size, keep, reasons }) => [keep ? 'keep' : 'delete', id, formatTime(time, timeZone), formatBytes(size), reasons.join(', ')])
-  return [`${pruneHeadline(result)}, in ${formatSeconds(result.seconds)}`, ...(rows.length > 0 ? ['', formatColumns(rows, '  ')] : []), ...['', ...whatWent(result)].map((line) => (line === '' ? '' : `  ${line}`))].join('\n').trimEnd()
+  const rows = result.snapshots.map(({ id, time, size, keep, reasons }) => [
+    keep ? 'keep' : 'delete',
+    id,
+    formatTime(time, timeZone),
+    formatBytes(size),
+    reasons.join(', '),
+  ])
+  return [
+    `${pruneHeadline(result)}, in ${formatSeconds(result.seconds)}`,
+    ...(rows.length > 0 ? ['', formatColumns(rows, '  ')] : []),
+    ...['', ...whatWent(result)].map((line) => (line === '' ? '' : `  ${line}`)),
+  ].join('\n').trimEnd()
 }
 
 export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: string }): string {
   const shown = result.snapshots.slice(0, MOST_ROWS)
-  const rows = shown.map(({ id, time, size, keep, reasons }) => [keep ? 'keep' : '🗑️ delete', code(id), shortTime(time, timeZone), formatBytes(size), escape(reasons.join(', '))])
+  const rows = shown.map(({ id, time, size, keep, reasons }) => [
+    keep ? 'keep' : '🗑️ delete',
+    code(id),
+    shortTime(time, timeZone),
+    formatBytes(size),
+    escape(reasons.join(', ')),
+  ])
   return withinLimit([
     `### ${result.dryRun ? '🔍' : '✅'} Lifeboat: ${escape(pruneHeadline(result))}`,
     ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, ['Size'])] : ['There are no snapshots.']),
@@ -33,7 +49,10 @@ export function prunedAfter(prune: DestinationResult['prune']): string[] {
   if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
   const gone = prune.snapshots.slice(0, 3).map(({ id }) => id)
   const more = prune.snapshots.length > gone.length ? ` and ${prune.snapshots.length - gone.length} more` : ''
-  return [`Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''}, ${prune.kept.toLocaleString('en-US')} kept`, ...whatWent(prune)]
+  return [
+    `Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''}, ${prune.kept.toLocaleString('en-US')} kept`,
+    ...whatWent(prune),
+  ]
 }
 
 const about = ({ objects, bytes }: Amount, what: string): string[] => (objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`])

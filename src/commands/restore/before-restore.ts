@@ -12,8 +12,8 @@ import type { VerifyLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
 
 /**
- * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming the newest snapshot to restore
- * instead, unless that went well: nothing is restored from what could not be read back. Damage to other sources is a warning.
+ * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming the newest snapshot
+ * to restore instead, unless that went well: nothing is restored from what could not be read back. Damage to other sources is a warning.
  */
 export async function requireWhole(snapshot: AuthenticSnapshot, source: string, level: VerifyLevel, store: Store, context: SourceContext): Promise<void> {
   const { id, set, time } = snapshot.header
@@ -27,12 +27,18 @@ export async function requireWhole(snapshot: AuthenticSnapshot, source: string, 
     return found.good ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as the input snapshot.` : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`
   }
   if (result !== 'verified') {
-    throw new LifeboatError(`snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`, { hint: await elsewhere(), status: result === 'failed' ? 1 : 3 })
+    throw new LifeboatError(
+      `snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`,
+      { hint: await elsewhere(), status: result === 'failed' ? 1 : 3 },
+    )
   }
   const rest = damageIn(snapshot, new Set([...suspects].filter((key) => !good.includes(key))))
   const verdict = rest === undefined ? await proofs.verdict(id) : undefined
   if (rest !== undefined) report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere())
-  else if (verdict?.result === 'failed') report.warning(`snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`, await elsewhere())
+  else if (verdict?.result === 'failed') report.warning(
+    `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
+    await elsewhere(),
+  )
 }
 
 /** Of a source that is restored, for the result; with a warning where the backup lacks something. */

@@ -9,7 +9,10 @@ import { set, snapshotInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 import { volumeSecrets } from '../../inputs/volumes.ts'
 
-const databaseUrl = { ...databaseInput, help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.' } as const
+const databaseUrl = {
+  ...databaseInput,
+  help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.',
+} as const
 
 const target = {
   help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, each created if it is missing; or, for the objects of a bucket, s3://BUCKET/PREFIX.',
@@ -21,7 +24,10 @@ const target = {
 
 export const inputs = commandInputs(
   {
-    server: group({ 'database-url': databaseUrl, 'ssh-tunnel': tunnelInput }, (values) => ({ url: values['database-url'], tunnel: values['ssh-tunnel'] })),
+    server: group(
+      { 'database-url': databaseUrl, 'ssh-tunnel': tunnelInput },
+      (values) => ({ url: values['database-url'], tunnel: values['ssh-tunnel'] }),
+    ),
     key: requiredKey(),
     destination,
     set,
@@ -58,7 +64,10 @@ export const inputs = commandInputs(
         },
         'docker-image': dockerImageInput,
         rewrite: { ...flag, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
-        'delete-extra': { ...flag, help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With mode overwrite.' },
+        'delete-extra': {
+          ...flag,
+          help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With mode overwrite.',
+        },
         owners: {
           help: 'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the same names; none, the user who restores. The first two need root.',
           expected: 'number, name or none',
@@ -67,7 +76,12 @@ export const inputs = commandInputs(
           default: 'number',
         },
       },
-      ({ volume, 'docker-image': dockerImage, 'delete-extra': deleteExtra, ...rest }) => ({ name: volume, dockerImage, deleteExtra, ...rest }),
+      ({
+        volume,
+        'docker-image': dockerImage,
+        'delete-extra': deleteExtra,
+        ...rest
+      }) => ({ name: volume, dockerImage, deleteExtra, ...rest }),
     ),
     objects: group(
       {

@@ -1,5 +1,14 @@
 import type { SummaryContext, TextContext } from '../../report/context.ts'
-import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatTime, oneLine, parenthesised } from '../../report/format.ts'
+import {
+  formatBytes,
+  formatColumns,
+  formatCount,
+  formatRate,
+  formatSeconds,
+  formatTime,
+  oneLine,
+  parenthesised,
+} from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../report/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
@@ -18,8 +27,14 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   const facts = [
     ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
     ['read', `${formatBytes(result.size)} in ${formatSeconds(result.seconds)} ${parenthesised(formatRate(result.size, result.seconds))}`],
-    ['entries', checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`],
-    ...(counts ? [['unchanged', `${counts.unchanged} of them, there already`], ['deleted', `${counts.deleted} that the backup does not have`]] : []),
+    [
+      'entries',
+      checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`,
+    ],
+    ...(counts ? [
+      ['unchanged', `${counts.unchanged} of them, there already`],
+      ['deleted', `${counts.deleted} that the backup does not have`],
+    ] : []),
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
@@ -28,7 +43,11 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     headline,
     formatColumns(facts, '  '),
     ...restoreNotes(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
-    ...(errors.length > 0 ? ['', `${formatCount(errors.length, 'error')} from ${restorer(result)}:`, ...errors.map((error) => `  ${error}`)] : []),
+    ...(errors.length > 0 ? [
+      '',
+      `${formatCount(errors.length, 'error')} from ${restorer(result)}:`,
+      ...errors.map((error) => `  ${error}`)
+    ] : []),
   ].join('\n')
 }
 
@@ -46,7 +65,13 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
     `From snapshot ${madeWhen(result, context)}.`,
     table(
       ['Target', 'Mode', 'Entries', 'Size', 'Duration'],
-      [[code(result.target), mode, mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`, formatBytes(result.size), formatSeconds(result.seconds)]],
+      [[
+        code(result.target),
+        mode,
+        mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`,
+        formatBytes(result.size),
+        formatSeconds(result.seconds),
+      ]],
       3,
     ),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
@@ -63,7 +88,10 @@ export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50
 
-/** Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left out. */
+/**
+ * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
+ * out.
+ */
 export function restoreNotes(result: RestoreResult): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
@@ -71,7 +99,11 @@ export function restoreNotes(result: RestoreResult): string[] {
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
-    ...(leftOut.length > 0 ? [['Left out:', ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${oneLine(`${what}: ${why}`)}`), ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : [])].join('\n')] : []),
+    ...(leftOut.length > 0 ? [[
+      'Left out:',
+      ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${oneLine(`${what}: ${why}`)}`),
+      ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : []),
+    ].join('\n')] : []),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. To apply those of the backup, set database-settings: true.'] : []),

@@ -71,7 +71,10 @@ function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id:
   const candidates = sources.filter((source) => isDatabase(source) === (noun === 'database'))
   const names = candidates.map((source) => source.name).join(', ')
   if (name === undefined && candidates.length > 1) {
-    throw new LifeboatError(`snapshot ${id} has several ${noun}s: ${names}`, { hint: `Name one of them with the input ${noun}.`, status: 2 })
+    throw new LifeboatError(
+      `snapshot ${id} has several ${noun}s: ${names}`,
+      { hint: `Name one of them with the input ${noun}.`, status: 2 },
+    )
   }
   const source = candidates.find((candidate) => name === undefined || candidate.name === name)
   if (source) return source

@@ -29,12 +29,39 @@ export function showText(result: ShowResult, context: TextContext): string {
 }
 
 function factsOf(result: ShowResult, timeZone: string): string[][] {
-  const { id, time, listed, size, stored, added, chunks, newChunks, deltaChunks, key, authentic, recipients, tags, pinned, description, run, lifeboat, expires, damage, partial } = result
+  const {
+    id,
+    time,
+    listed,
+    size,
+    stored,
+    added,
+    chunks,
+    newChunks,
+    deltaChunks,
+    key,
+    authentic,
+    recipients,
+    tags,
+    pinned,
+    description,
+    run,
+    lifeboat,
+    expires,
+    damage,
+    partial,
+  } = result
   const now = new Date(listed)
   return [
     ['id', id],
-    ['made', `${formatTime(time, timeZone)}, ${formatAge(time, now)} ago${lifeboat === undefined ? '' : `, by Lifeboat ${oneLine(lifeboat)}`}`],
-    ...(run ? [['run', `${oneLine(run.workflow)}, ${oneLine(run.url)}${run.attempt === '1' ? '' : `, attempt ${oneLine(run.attempt)}`}`]] : []),
+    [
+      'made',
+      `${formatTime(time, timeZone)}, ${formatAge(time, now)} ago${lifeboat === undefined ? '' : `, by Lifeboat ${oneLine(lifeboat)}`}`,
+    ],
+    ...(run ? [[
+      'run',
+      `${oneLine(run.workflow)}, ${oneLine(run.url)}${run.attempt === '1' ? '' : `, attempt ${oneLine(run.attempt)}`}`,
+    ]] : []),
     ...(description ? [['about', oneLine(description)]] : []),
     ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
     ...(damage === undefined ? [] : [['DAMAGED', oneLine(damage)]]),
@@ -42,9 +69,18 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],
     ...(expires === undefined ? [] : [['expires', `${formatTime(expires, timeZone)}, ${formatExpiry(expires, now)}`]]),
     ['size', formatBytes(size)],
-    ['needs', `${formatBytes(stored)} in the store: ${formatCount(chunks, 'chunk')}, ${deltaChunks.toLocaleString('en-US')} of them stored as differences`],
-    ['added', `${formatBytes(added)}: ${formatCount(newChunks, 'new chunk')}, ${(chunks - newChunks).toLocaleString('en-US')} were there already`],
-    ['key', `${key}, ${authentic ? 'signature verified' : 'signature NOT checked: this is what the store claims'}; sealed to ${formatCount(recipients, 'recipient')}`],
+    [
+      'needs',
+      `${formatBytes(stored)} in the store: ${formatCount(chunks, 'chunk')}, ${deltaChunks.toLocaleString('en-US')} of them stored as differences`,
+    ],
+    [
+      'added',
+      `${formatBytes(added)}: ${formatCount(newChunks, 'new chunk')}, ${(chunks - newChunks).toLocaleString('en-US')} were there already`,
+    ],
+    [
+      'key',
+      `${key}, ${authentic ? 'signature verified' : 'signature NOT checked: this is what the store claims'}; sealed to ${formatCount(recipients, 'recipient')}`,
+    ],
   ]
 }
 
@@ -57,7 +93,12 @@ function proofsOf({ proofs, listed }: ShowResult, timeZone: string): string[] {
     `${formatBytes(bytes)} in ${formatSeconds(seconds)}`,
     Object.entries(versions).map(([program, version]) => `${oneLine(program)} ${oneLine(version)}`).join(', '),
   ])
-  return ['', 'Verified:', formatColumns(rows, '  '), ...proofs.flatMap(({ problems = [] }) => problems.map((problem) => `  ${oneLine(problem)}`))]
+  return [
+    '',
+    'Verified:',
+    formatColumns(rows, '  '),
+    ...proofs.flatMap(({ problems = [] }) => problems.map((problem) => `  ${oneLine(problem)}`)),
+  ]
 }
 
 function sourceText(source: ShownSource): string[] {
@@ -72,5 +113,10 @@ function sourceText(source: ShownSource): string[] {
 }
 
 function fileRow({ path, type, size, mtime, target }: ShownFile): string[] {
-  return [type, formatBytes(size), new Date(Number(mtime) * 1000).toISOString().slice(0, 19).replace('T', ' '), `${oneLine(path) || '.'}${target === undefined ? '' : ` -> ${oneLine(target)}`}`]
+  return [
+    type,
+    formatBytes(size),
+    new Date(Number(mtime) * 1000).toISOString().slice(0, 19).replace('T', ' '),
+    `${oneLine(path) || '.'}${target === undefined ? '' : ` -> ${oneLine(target)}`}`,
+  ]
 }

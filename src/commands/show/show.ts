@@ -25,7 +25,12 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
     const decode = (key: string, object: Buffer): Promise<Surveyed> => (choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys))
     const { snapshot, authentic } = await withChosen(store, set, choice, decode, lookingAs(environment))
     const { id, set: own } = snapshot.header
-    const { labels, proofs, damaged } = await whatIsKnown(store, keys, { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) }, environment.report)
+    const { labels, proofs, damaged } = await whatIsKnown(
+      store,
+      keys,
+      { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) },
+      environment.report,
+    )
     const loss = await whyNotWhole(store, snapshot, damaged)
     const visible = visiblePart(snapshot, await expiries(store))
     const found = proofs.get(id) ?? []
@@ -47,7 +52,10 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
 
 function countsOf({ header: { id, chunks } }: Snapshot): Pick<ShowResult, 'newChunks' | 'deltaChunks'> {
   const own = id.slice(-8)
-  return { newChunks: chunks.filter(([, , , , mark]) => mark === own).length, deltaChunks: chunks.filter(([, , , base]) => base !== null).length }
+  return {
+    newChunks: chunks.filter(([, , , , mark]) => mark === own).length,
+    deltaChunks: chunks.filter(([, , , base]) => base !== null).length,
+  }
 }
 
 /** An age file has a stanza, a line that begins with an arrow, for each recipient. */
@@ -63,7 +71,15 @@ async function shownProofs(found: readonly Verdict[], store: Store, keys: Keys |
 
 async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined): Promise<ShowResult['proofs'][number]> {
   const { level, result, time, seconds, bytes, damaged } = proof
-  return { level, result, time, seconds, bytes, damaged, ...(authentic?.keys.identity !== undefined && (await proofDetails(proof, authentic.keys))) }
+  return {
+    level,
+    result,
+    time,
+    seconds,
+    bytes,
+    damaged,
+    ...(authentic?.keys.identity !== undefined && (await proofDetails(proof, authentic.keys))),
+  }
 }
 
 /** With a store the files of sources as well. */

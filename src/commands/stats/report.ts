@@ -33,7 +33,19 @@ export function statsText(result: StatsResult, { timeZone }: TextContext): strin
       `Set ${one.set}: ${formatCount(one.snapshots, 'snapshot')}, from ${formatTime(one.oldest, timeZone)} to ${formatTime(one.newest, timeZone)}`,
       figures(one),
       '',
-      formatColumns([['PERIOD', 'SNAPSHOTS', 'SIZE', 'NEEDS', 'ADDED'], ...one.growth.map(({ period, snapshots, size, stored, added }) => [period, snapshots.toLocaleString('en-US'), formatBytes(size), formatBytes(stored), formatBytes(added)])], '  '),
+      formatColumns(
+        [
+          ['PERIOD', 'SNAPSHOTS', 'SIZE', 'NEEDS', 'ADDED'],
+          ...one.growth.map(({ period, snapshots, size, stored, added }) => [
+            period,
+            snapshots.toLocaleString('en-US'),
+            formatBytes(size),
+            formatBytes(stored),
+            formatBytes(added),
+          ]),
+        ],
+        '  ',
+      ),
     ]),
     ...(others === 0 ? [] : ['', `${formatCount(others, 'snapshot')} of another key ${others === 1 ? 'is' : 'are'} not counted.`]),
   ].join('\n')
@@ -44,7 +56,10 @@ function figures(statistics: Statistics): string {
   const { deduplicated, compressed, differences } = savings(statistics)
   return formatColumns([
     ['backed up', formatBytes(size)],
-    ['stored', `${formatBytes(stored)} in ${formatCount(objects, 'chunk')}${stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''}`],
+    [
+      'stored',
+      `${formatBytes(stored)} in ${formatCount(objects, 'chunk')}${stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''}`,
+    ],
     ['deduplicated', deduplicated],
     ['compressed', compressed],
     ['differences', differences],

@@ -9,7 +9,10 @@ import type { StatsResult } from './result.ts'
 
 type Growth = StatsResult['sets'][number]['growth'][number]
 
-/** The space that the snapshots of a store take, together and by set, and how it grew. With a key, only snapshots whose signature it can check count. */
+/**
+ * The space that the snapshots of a store take, together and by set, and how it grew. With a key, only snapshots whose signature it can
+ * check count.
+ */
 export function stats(inputs: StatsInputs, environment: Environment): Promise<StatsResult> {
   return withStore(inputs, environment, async (store, keys) => {
     const total = new Totals()
@@ -30,14 +33,22 @@ export function stats(inputs: StatsInputs, environment: Environment): Promise<St
       ...bySet.get(set)!.sum,
       growth: growthOf(snapshots, inputs.timeZone),
     }))
-    return { store: store.name, total: total.sum, sets: sets.toSorted((a, b) => a.set.localeCompare(b.set)), others: found.length - counted.length }
+    return {
+      store: store.name,
+      total: total.sum,
+      sets: sets.toSorted((a, b) => a.set.localeCompare(b.set)),
+      others: found.length - counted.length,
+    }
   })
 }
 
 /** As many days as a month has are shown one by one; more of them by month. */
 const DAYS = 31
 
-/** Of each day or month, oldest first: how many snapshots, what they added, and what the last of them has and needs. `snapshots` are newest first. */
+/**
+ * Of each day or month, oldest first: how many snapshots, what they added, and what the last of them has and needs. `snapshots` are
+ * newest first.
+ */
 export function growthOf(snapshots: readonly Pick<Growth & { time: string }, 'time' | 'size' | 'stored' | 'added'>[], timeZone: string): Growth[] {
   const format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' })
   const [newest, oldest] = [snapshots[0], snapshots.at(-1)].map((snapshot) => Date.parse(snapshot?.time ?? ''))

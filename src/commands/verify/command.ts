@@ -27,5 +27,9 @@ export const verify = {
 } as const satisfies CommandDefinition<VerifyInputs, VerifyResult>
 
 function redactedProblems<T extends SnapshotVerified>(result: T, apply: (texts: string[]) => string[]): T {
-  return { ...result, problems: apply(result.problems), sources: result.sources.map((source) => ({ ...source, problems: apply(source.problems) })) }
+  return {
+    ...result,
+    problems: apply(result.problems),
+    sources: result.sources.map((source) => ({ ...source, problems: apply(source.problems) })),
+  }
 }

@@ -6,8 +6,8 @@ import type { Store } from '../../stores/store.ts'
 import type { SnapshotVerified } from './result.ts'
 
 /**
- * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of a workflow)
- * is a warning, and no failure: what was found out is true all the same.
+ * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of
+ * a workflow) is a warning, and no failure: what was found out is true all the same.
  */
 export async function keepProofs(found: readonly SnapshotVerified[], store: Store, keys: Keys, environment: Environment): Promise<boolean> {
   const { report, signal, run } = environment
@@ -16,13 +16,20 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
   const own = store.groups?.ofSet(first.set) ?? store
   try {
     for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
-      await proveSnapshot(own, keys, { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null })
+      await proveSnapshot(
+        own,
+        keys,
+        { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null },
+      )
     }
     await own.groups?.commit([])
     return true
   } catch (error) {
     signal.throwIfAborted()
-    report.warning(`the result of this verification was not kept in ${store.name}: ${messageOf(error)}`, 'It holds all the same; but `lifeboat list` does not know of it, nor does the next backup of what was found damaged.')
+    report.warning(
+      `the result of this verification was not kept in ${store.name}: ${messageOf(error)}`,
+      'It holds all the same; but `lifeboat list` does not know of it, nor does the next backup of what was found damaged.',
+    )
     return false
   } finally {
     if (own !== store) await own.close()

@@ -19,14 +19,27 @@ export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): st
 }
 
 export function verifyText(result: VerifyResult, context: TextContext): string {
-  const headline = result.snapshots ? headlineOfAll(result.snapshots) : { verified: 'Verified', failed: 'FAILED: the snapshot is damaged', 'could not verify': 'Could not verify' }[result.result]
+  const headline = result.snapshots ? headlineOfAll(result.snapshots) : {
+    verified: 'Verified',
+    failed: 'FAILED: the snapshot is damaged',
+    'could not verify': 'Could not verify',
+  }[result.result]
   const facts = [
     ...(result.snapshots ? [['set', result.set]] : [['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`]]),
     ['level', result.level],
     ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
   ]
-  const sources = result.sources.map((source) => [oneLine(source.name), OUTCOMES[source.result], `${formatBytes(source.size)}, ${formatEntries(source)}`])
-  const snapshots = (result.snapshots ?? []).map((one) => [OUTCOMES[one.result], one.snapshot, formatTime(one.time, context.timeZone), hitIn(one).join(', ')])
+  const sources = result.sources.map((source) => [
+    oneLine(source.name),
+    OUTCOMES[source.result],
+    `${formatBytes(source.size)}, ${formatEntries(source)}`,
+  ])
+  const snapshots = (result.snapshots ?? []).map((one) => [
+    OUTCOMES[one.result],
+    one.snapshot,
+    formatTime(one.time, context.timeZone),
+    hitIn(one).join(', '),
+  ])
   const remarks = remarkLines(result.sources)
   return [
     headline,
@@ -41,7 +54,11 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
 
 function headlineOfAll(snapshots: readonly SnapshotVerified[]): string {
   const count = (wanted: SnapshotVerified['result']): number => snapshots.filter(({ result }) => result === wanted).length
-  const parts = (['failed', 'could not verify', 'verified'] as const).map((result) => [count(result), result] as const).filter(([number]) => number > 0)
+  const parts = ([
+    'failed',
+    'could not verify',
+    'verified',
+  ] as const).map((result) => [count(result), result] as const).filter(([number]) => number > 0)
   const words = { failed: 'FAILED', 'could not verify': 'could not be verified', verified: 'verified' }
   return `Of ${formatCount(snapshots.length, 'snapshot')}: ${parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`).join(', ')}`
 }
@@ -60,7 +77,11 @@ function problemsOf({ problems }: VerifyResult): string[] {
 function nextStep(result: VerifyResult, { program, destination }: TextContext): string[] {
   if (result.result !== 'verified' || result.snapshots) return []
   const content = { destination, set: result.set, snapshot: result.snapshot, ...namesByNoun(result.sources) }
-  return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${verifyCommand(program, content)}`] : ['', `To restore it into ${restoreInto(content)}:`, `  ${restoreCommand(program, content)}`]
+  return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${verifyCommand(program, content)}`] : [
+    '',
+    `To restore it into ${restoreInto(content)}:`,
+    `  ${restoreCommand(program, content)}`,
+  ]
 }
 
 export function verifySummary(result: VerifyResult, context: SummaryContext): string {
@@ -75,15 +96,32 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `### ${headline}`,
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
     ...result.advice.map((sentence) => `**${escape(sentence)}**`),
-    ...(result.sources.length > 0 ? [table(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [`${SIGNS[source.result]} ${OUTCOMES[source.result]}`, code(source.name), formatBytes(source.size), formatEntries(source)]), ['Size'])] : []),
+    ...(result.sources.length > 0 ? [table(
+      ['', 'Source', 'Size', 'Contents'],
+      result.sources.map((source) => [
+        `${SIGNS[source.result]} ${OUTCOMES[source.result]}`,
+        code(source.name),
+        formatBytes(source.size),
+        formatEntries(source),
+      ]),
+      ['Size'],
+    )] : []),
     ...remarkLines(result.sources).map((line) => `⚠️ ${escape(line)}`),
     ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
     ...(result.problems.length > 0 ? [fenced('text', problemsOf(result).join('\n'))] : []),
-    ...(result.result === 'verified' && !snapshots ? [restoring({ ...result, destination: context.destination, ...namesByNoun(result.sources) }, context)] : []),
+    ...(result.result === 'verified' && !snapshots ? [restoring(
+      { ...result, destination: context.destination, ...namesByNoun(result.sources) },
+      context,
+    )] : []),
   ])
 }
 
 function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {
-  const rows = snapshots.slice(0, MOST_ROWS).map((one) => [`${SIGNS[one.result]} ${OUTCOMES[one.result]}`, code(one.snapshot), shortTime(one.time, timeZone), escape(hitIn(one).join(', '))])
+  const rows = snapshots.slice(0, MOST_ROWS).map((one) => [
+    `${SIGNS[one.result]} ${OUTCOMES[one.result]}`,
+    code(one.snapshot),
+    shortTime(one.time, timeZone),
+    escape(hitIn(one).join(', ')),
+  ])
   return table(['', 'Snapshot', madeIn(timeZone), 'Sources that are hit'], rows)
 }

@@ -4,7 +4,15 @@ import { inParallel } from '../../process/parallel.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
 import { Presence } from '../../repository/presence.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, sourceSize, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
+import {
+  type AuthenticSnapshot,
+  chunkKey,
+  DamagedSnapshot,
+  openManifest,
+  sourceSize,
+  type SourceRecord,
+  type StreamRecord,
+} from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
@@ -23,7 +31,10 @@ export interface Verifying {
   suspects?: ReadonlySet<string>
 }
 
-/** Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every byte. */
+/**
+ * Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every
+ * byte.
+ */
 export async function verifySnapshot(
   snapshot: AuthenticSnapshot,
   level: VerifyLevel,
@@ -153,8 +164,19 @@ function outcomeOf(sources: readonly CheckedSource[], problems: readonly unknown
     problems: distinct.map(messageOf),
     damaged: [...damage.keys()],
     sources: sources.map(({ source, entries, keys, problems: own }) => {
-      const found = [...own.filter((problem) => !(problem instanceof DamagedChunk)), ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error)]
-      return { name: source.name, kind: source.kind, size: sourceSize(source), entries, result: verdict(found), problems: found.map(messageOf), ...remarksOf(source) }
+      const found = [
+        ...own.filter((problem) => !(problem instanceof DamagedChunk)),
+        ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error),
+      ]
+      return {
+        name: source.name,
+        kind: source.kind,
+        size: sourceSize(source),
+        entries,
+        result: verdict(found),
+        problems: found.map(messageOf),
+        ...remarksOf(source),
+      }
     }),
   }
 }
@@ -198,7 +220,10 @@ async function missingChunks({ header }: AuthenticSnapshot, store: Store, places
   for (const key of known) expected.delete(key)
   const wrong = await new Presence(store, expected).wrong()
   return [...wrong].map(([key, size]) =>
-    new DamagedChunk(key, size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`),
+    new DamagedChunk(
+      key,
+      size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`,
+    ),
   )
 }
 

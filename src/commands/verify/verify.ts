@@ -18,7 +18,10 @@ import type { SnapshotVerified, VerifyResult } from './result.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
 
-/** Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong key, no such snapshot. */
+/**
+ * Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong
+ * key, no such snapshot.
+ */
 export async function verify(inputs: VerifyInputs, environment: Environment): Promise<VerifyResult> {
   const started = performance.now()
   const { snapshot: choice, level } = inputs
@@ -41,9 +44,19 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
       const snapshot = await readable(key, store, keys)
       if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot))
     }
-    if (found.length === 0) throw new LifeboatError(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' })
+    if (found.length === 0) {
+      throw new LifeboatError(
+        `${store.name} has no snapshot in the set ${inputs.set}`,
+        { hint: '`lifeboat list` shows the sets and snapshots there are.' },
+      )
+    }
     const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment)
-    return { ...together(found), seconds: secondsSince(started), advice: await adviceAbout(found, kept, store, keys, environment), snapshots: found }
+    return {
+      ...together(found),
+      seconds: secondsSince(started),
+      advice: await adviceAbout(found, kept, store, keys, environment),
+      snapshots: found,
+    }
   })
 }
 
@@ -67,7 +80,21 @@ async function readable(key: string, store: Store, keys: Keys): Promise<Authenti
 function unread(key: string, set: string, level: VerifyLevel, { problem, damaged }: Unread): SnapshotVerified {
   const snapshot = idOf(key)
   const time = snapshot.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
-  return { snapshot, set, time, level, result: damaged ? 'failed' : 'could not verify', problems: [problem], damaged: [], good: [], chunks: 0, bytes: 0, seconds: 0, sources: [], versions: {} }
+  return {
+    snapshot,
+    set,
+    time,
+    level,
+    result: damaged ? 'failed' : 'could not verify',
+    problems: [problem],
+    damaged: [],
+    good: [],
+    chunks: 0,
+    bytes: 0,
+    seconds: 0,
+    sources: [],
+    versions: {},
+  }
 }
 
 const WORST_FIRST = ['failed', 'could not verify', 'verified'] as const
@@ -107,7 +134,9 @@ async function aboutBackups(failed: ReadonlySet<string>, damaged: ReadonlySet<st
   const id = idOf(newestKey)
   const newest = await readable(newestKey, store, keys)
   const hit = failed.has(id) || (newest !== undefined && 'header' in newest && damageIn(newest, damaged) !== undefined)
-  if (!hit) return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`]
+  if (!hit) {
+    return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`]
+  }
   if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
   const again = `${formatCount(damaged.size, 'damaged object')} again`
   return [kept ? `Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.` : `The next backup does not know of the damage, as this result could not be kept. Verify again where it can be, then back up: that stores ${again}.`]
