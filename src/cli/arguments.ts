@@ -16,7 +16,12 @@ export interface Arguments {
  * Reads `--name value` and `--name=value`, and values without a name where inputs are positional. Throws with status 2; values are never
  * shown, for a misplaced one may be a secret.
  */
-export function readArguments(command: string, rows: readonly [string, Input][], switches: readonly string[], given: readonly string[]): Arguments {
+export function readArguments(
+  command: string,
+  rows: readonly [string, Input][],
+  switches: readonly string[],
+  given: readonly string[],
+): Arguments {
   const args = withFlagValues(rows, given)
   const options = {
     ...Object.fromEntries(rows.map(([name]) => [name, { type: 'string', multiple: true } as const])),
@@ -66,7 +71,11 @@ function withFlagValues(rows: readonly [string, Input][], given: readonly string
   })
 }
 
-function strictValues(command: string, args: string[], options: NonNullable<Parameters<typeof parseArgs>[0]>['options']): Record<string, unknown> {
+function strictValues(
+  command: string,
+  args: string[],
+  options: NonNullable<Parameters<typeof parseArgs>[0]>['options'],
+): Record<string, unknown> {
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: true }).values
   } catch (cause) {

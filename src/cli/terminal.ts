@@ -69,7 +69,13 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   return runNamed(command, rest, variables, redaction, report)
 }
 
-async function runNamed(command: Command, args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
+async function runNamed(
+  command: Command,
+  args: readonly string[],
+  variables: Variables,
+  redaction: Redaction,
+  report: TerminalReport,
+): Promise<number> {
   const rows = inputsOf(command)
   const { raw, switches } = readArguments(command, rows, ['json', 'help'], args)
   if (switches.has('help')) return say(commandHelp(command))

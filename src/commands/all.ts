@@ -63,7 +63,11 @@ export function inputsOf(command: Command): [name: string, input: Input][] {
 }
 
 /** Checks the raw inputs of a command: status 2 if one of them is invalid. */
-export function parseInputs<C extends Command>(command: C, raw: Readonly<Record<string, string | undefined>>, variables: Variables): Inputs[C] {
+export function parseInputs<C extends Command>(
+  command: C,
+  raw: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
+): Inputs[C] {
   return parse(command, definitionOf(command).inputs, raw, variables)
 }
 

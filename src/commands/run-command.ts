@@ -60,7 +60,10 @@ export function textOf<C extends Command>({ command, result, shown }: Outcome<C>
   return definitionOf(command).text(result, { program, ...shown })
 }
 
-export function summaryOf<A extends Action>({ command, result, shown }: Outcome<A>, context: Pick<SummaryContext, 'action' | 'reference' | 'now'>): string {
+export function summaryOf<A extends Action>(
+  { command, result, shown }: Outcome<A>,
+  context: Pick<SummaryContext, 'action' | 'reference' | 'now'>,
+): string {
   return definitionOf(command).summary?.(result, { ...shown, ...context }) ?? ''
 }
 

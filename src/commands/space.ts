@@ -4,7 +4,11 @@ import { formatBytes } from '../report/format.ts'
 import type { Store } from '../stores/store.ts'
 
 /** Bytes that still fit into a store, where that is known; warns when what the last backup added would not. */
-export async function spaceIn(store: Store, lastAdded: number | undefined, { report }: Pick<Environment, 'report'>): Promise<number | undefined> {
+export async function spaceIn(
+  store: Store,
+  lastAdded: number | undefined,
+  { report }: Pick<Environment, 'report'>,
+): Promise<number | undefined> {
   let free: number | undefined
   try {
     free = await store.free?.()

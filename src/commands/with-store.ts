@@ -37,7 +37,11 @@ export async function withStore<T>(
   environment: Environment,
   work: (store: Store, keys: Keys | undefined) => Promise<T>,
 ): Promise<T>
-export async function withStore<T>(given: StoreToOpen & { key: string | undefined }, environment: Environment, work: (store: Store, keys: never) => Promise<T>): Promise<T> {
+export async function withStore<T>(
+  given: StoreToOpen & { key: string | undefined },
+  environment: Environment,
+  work: (store: Store, keys: never) => Promise<T>,
+): Promise<T> {
   const { destination, access, set, key } = given
   const store = await openStore(destination, { ...access, set }, environment)
   try {

@@ -17,7 +17,9 @@ export const databaseInput = {
 } as const satisfies Input
 
 export const tunnelInput = {
-  help: 'An SSH server that reaches the databases where this machine does not: user@host or user@host:port. The databases are connected to from there.',
+  help:
+    'An SSH server that reaches the databases where this machine does not: user@host or user@host:port. The databases are ' +
+    'connected to from there.',
   expected: 'user@host or user@host:port',
   example: 'deploy@bastion.example.com',
   schema: schema.sshTarget,

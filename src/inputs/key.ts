@@ -3,7 +3,9 @@ import type { Input } from './input.ts'
 import { text } from './schemas.ts'
 
 export const encryptionKey = {
-  help: 'The key to the store: an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…), which can back up but not read.',
+  help:
+    'The key to the store: an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key ' +
+    '(lifeboat-write:…), which can back up but not read.',
   expected: 'an age identity, a passphrase of at least 16 characters or a write key',
   example: 'the line AGE-SECRET-KEY-1… that `lifeboat key new` prints',
   schema: text,

@@ -17,7 +17,12 @@ export function parse<Slices extends object>(command: string, inputs: Inputs<Sli
 }
 
 /** Checks the raw inputs one by one; those that nobody gave, and that have no default, are undefined. */
-export function parseRows(command: string, rows: readonly [name: string, input: Input][], raw: Raw, variables: Variables): Record<string, unknown> {
+export function parseRows(
+  command: string,
+  rows: readonly [name: string, input: Input][],
+  raw: Raw,
+  variables: Variables,
+): Record<string, unknown> {
   const names = rows.map(([name]) => name)
   for (const name of Object.keys(raw)) if (!names.includes(name)) throw unknownInput(command, name, names)
   const given = rows.map(([name, input]) => ({ name, input, text: givenText(name, input, raw, variables) }))

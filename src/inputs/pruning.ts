@@ -9,7 +9,9 @@ export const retentionInput = {
 } as const
 
 export const graceInput = {
-  help: 'How long unreferenced data is kept before it is deleted: longer than any backup takes, and the same for every backup and prune of the store.',
+  help:
+    'How long unreferenced data is kept before it is deleted: longer than any backup takes, and the same for every backup and ' +
+    'prune of the store.',
   expected: 'a number and a unit (h or d), from 1h to 30d',
   example: '48h',
   schema: schema.grace,
@@ -27,7 +29,9 @@ export interface Pruning {
 export const pruning = group(
   {
     'prune-min-size': {
-      help: 'Prunes nothing if the newest backup has less than this part of the size of the previous one, because something may be missing from it.',
+      help:
+        'Prunes nothing if the newest backup has less than this part of the size of the previous one, because something may be ' +
+        'missing from it.',
       expected: 'a percentage from 0% to 100%',
       example: '50%',
       schema: schema.percentage,

@@ -2,7 +2,11 @@ import { likelySecrets, secretsIn } from '../report/redaction.ts'
 import type { Input, Variables } from './input.ts'
 
 /** Every secret among the given values of these inputs, checked or not: they are masked before anything is printed. */
-export function secretsGiven(rows: readonly [name: string, input: Input][], raw: Readonly<Record<string, string | undefined>>, variables: Variables): string[] {
+export function secretsGiven(
+  rows: readonly [name: string, input: Input][],
+  raw: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
+): string[] {
   return rows.flatMap(([name, input]) => {
     const texts = [raw[name], input.variable && variables[input.variable]].filter((text): text is string => Boolean(text))
     return texts.flatMap((text) => secretsOf(input, text))

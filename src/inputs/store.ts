@@ -91,7 +91,9 @@ const remote = {
     variable: 'LIFEBOAT_SSH_PASSWORD',
   },
   'ssh-known-hosts': {
-    help: 'The host keys of SSH servers, as in a known_hosts file; without it, ~/.ssh/known_hosts is read. A server whose key is in neither is refused.',
+    help:
+      'The host keys of SSH servers, as in a known_hosts file; without it, ~/.ssh/known_hosts is read. A server whose key is in ' +
+      'neither is refused.',
     expected: 'lines of a known_hosts file, as `ssh-keyscan HOST` prints them',
     example: 'nas.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJnLhDsu+YXmHZpGRGOJlbRi6KFJuv9onO3L6h3I8+ae',
     schema: schema.knownHosts,

@@ -36,7 +36,10 @@ function selection(content: SnapshotContent): [input: string, value: string][] {
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
-export function restoreVariables(content: Pick<Whereabouts, 'destination'> & Partial<Pick<SnapshotContent, 'databases' | 'volumes'>>, quote: (name: string) => string = (name) => name): string {
+export function restoreVariables(
+  content: Pick<Whereabouts, 'destination'> & Partial<Pick<SnapshotContent, 'databases' | 'volumes'>>,
+  quote: (name: string) => string = (name) => name,
+): string {
   const url = ofVolume({
     databases: content.databases ?? [],
     ...(content.volumes && { volumes: content.volumes }),
@@ -64,7 +67,10 @@ export function verifyCommand(program: string, content: SnapshotContent): string
 }
 
 /** A command line that prunes a set; `retention` as the input takes it. */
-export function pruneCommand(program: string, { destination, set, retention, more = [] }: Whereabouts & { retention: string; more?: readonly string[] }): string {
+export function pruneCommand(
+  program: string,
+  { destination, set, retention, more = [] }: Whereabouts & { retention: string; more?: readonly string[] },
+): string {
   return [
     `${program} prune`,
     `--destination ${shellWord(destination)}`,

@@ -19,5 +19,6 @@ export function details(title: string, content: string): string {
 }
 
 export function madeWhen(result: { snapshot: string; set: string; time: string }, { timeZone, now }: When): string {
-  return `${code(result.snapshot)} of set **${escape(result.set)}**, made ${formatTime(result.time, timeZone)}, ${formatAge(result.time, now)} ago`
+  return `${code(result.snapshot)} of set **${escape(result.set)}**, made ${formatTime(result.time, timeZone)}, ` +
+    `${formatAge(result.time, now)} ago`
 }

@@ -16,7 +16,11 @@ const ERASE_LINE = '\r\u001B[2K'
  * A report for a person at a terminal: one line that updates; where the stream is no terminal, a line every 5 s.
  * `end` clears the line that updates.
  */
-export function terminalReport(stream: TerminalStream, redaction: Redaction, now: () => number = () => performance.now()): Report & { end(): void } {
+export function terminalReport(
+  stream: TerminalStream,
+  redaction: Redaction,
+  now: () => number = () => performance.now(),
+): Report & { end(): void } {
   const live = stream.isTTY === true
   const pace = new ProgressPace(live ? 100 : 5_000, live ? 100 : 5_000, now)
   let drawn = false

@@ -17,7 +17,11 @@ export interface WorkflowLog {
  * A report for the log of a workflow run: a group per activity with a line every 5 s and a last one, warnings as annotations.
  * `end` ends the last group.
  */
-export function workflowReport(log: WorkflowLog, redaction: Redaction, now: () => number = () => performance.now()): Report & { end(): void } {
+export function workflowReport(
+  log: WorkflowLog,
+  redaction: Redaction,
+  now: () => number = () => performance.now(),
+): Report & { end(): void } {
   const pace = new ProgressPace(5_000, 5_000, now)
   const clean = (text: string): string => inertText(redaction.apply(text))
   let last: { progress: Progress; started: number } | undefined

@@ -112,7 +112,13 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
 }
 
 /** A snapshot that is newer than every other of the set; nothing makes it exist yet. */
-async function beginSnapshot(store: Store, keys: Keys, previous: PreviousBackups, { set, pruning, sealing }: BackupInputs, environment: Environment): Promise<NewSnapshot> {
+async function beginSnapshot(
+  store: Store,
+  keys: Keys,
+  previous: PreviousBackups,
+  { set, pruning, sealing }: BackupInputs,
+  environment: Environment,
+): Promise<NewSnapshot> {
   const { known } = previous
   const { time, skewed } = timeAfter(known.latest, environment.now())
   if (skewed) warnOfSkew(known.latest, set, environment)

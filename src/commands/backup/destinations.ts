@@ -104,7 +104,13 @@ export class Destinations {
    * Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were
    * looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned.
    */
-  async conclude(id: string, keys: Keys, reused: ReadonlySet<string>, context: SourceContext, { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> }): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
+  async conclude(
+    id: string,
+    keys: Keys,
+    reused: ReadonlySet<string>,
+    context: SourceContext,
+    { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> },
+  ): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
     for (const one of this.#opened) {
       const result = await this.#concludeIn(one, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
@@ -116,7 +122,14 @@ export class Destinations {
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
   }
 
-  async #concludeIn(one: OpenDestination, id: string, keys: Keys, how: Verifying, context: SourceContext, { prune, held }: { prune: boolean; held: string | undefined }): Promise<DestinationResult> {
+  async #concludeIn(
+    one: OpenDestination,
+    id: string,
+    keys: Keys,
+    how: Verifying,
+    context: SourceContext,
+    { prune, held }: { prune: boolean; held: string | undefined },
+  ): Promise<DestinationResult> {
     const { name, store } = one
     try {
       if (one.failure !== undefined) return { name, verified: 'none', problem: messageOf(one.failure) }
@@ -138,7 +151,13 @@ export class Destinations {
     }
   }
 
-  async #readBack({ store, name }: OpenDestination, id: string, keys: Keys, how: Verifying, context: SourceContext): Promise<BackupResult['verified']> {
+  async #readBack(
+    { store, name }: OpenDestination,
+    id: string,
+    keys: Keys,
+    how: Verifying,
+    context: SourceContext,
+  ): Promise<BackupResult['verified']> {
     const { verify, set } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
@@ -150,7 +169,8 @@ export class Destinations {
     if (result === 'verified') return verify
     if (keys.identity === undefined && result === 'could not verify') {
       this.#environment.report.warning(
-        `snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read it back`,
+        `snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read ` +
+          'it back',
         'Run verify with the identity somewhere else, for instance in a weekly job.',
       )
       return 'none'
@@ -158,7 +178,8 @@ export class Destinations {
     throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
       hint:
         result === 'failed'
-          ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores again what was found damaged.'
+          ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores ' +
+            'again what was found damaged.'
           : 'Do not count on it before a verify has succeeded.',
       status: result === 'failed' ? 1 : 3,
     })

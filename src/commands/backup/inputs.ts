@@ -15,7 +15,9 @@ import { VERIFIABLE } from '../../repository/levels.ts'
 const volumes = group(
   {
     volumes: {
-      help: 'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, ssh://USER@HOST/PATH, a folder of another machine, or s3://BUCKET/PREFIX, the objects of a bucket, with the parameters of a destination.',
+      help:
+        'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, ssh://USER@HOST/PATH, a folder ' +
+        'of another machine, or s3://BUCKET/PREFIX, the objects of a bucket, with the parameters of a destination.',
       expected: 'one name=/path, name=./path, name=docker:VOLUME, name=ssh://USER@HOST/PATH or name=s3://BUCKET/PREFIX per line',
       example: 'uploads=/srv/app/uploads',
       schema: schema.volumes,
@@ -24,7 +26,9 @@ const volumes = group(
       list: true,
     },
     include: {
-      help: 'Backs up only files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is for one volume.',
+      help:
+        'Backs up only files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is ' +
+        'for one volume.',
       expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
       example: '*.jpg',
       schema: schema.lines,
@@ -32,7 +36,9 @@ const volumes = group(
       list: true,
     },
     exclude: {
-      help: 'Leaves out files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is for one volume. A file .lifeboatignore at the top of a volume adds patterns.',
+      help:
+        'Leaves out files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is ' +
+        'for one volume. A file .lifeboatignore at the top of a volume adds patterns.',
       expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
       example: 'uploads=cache/',
       schema: schema.lines,
@@ -53,7 +59,9 @@ const volumes = group(
 const hooks = group(
   {
     'stop-containers': {
-      help: 'Docker containers that are stopped while the backup reads, and started again in every case: names, or label=NAME or label=NAME=VALUE, separated by commas or line ends.',
+      help:
+        'Docker containers that are stopped while the backup reads, and started again in every case: names, or label=NAME or ' +
+        'label=NAME=VALUE, separated by commas or line ends.',
       expected: 'names of containers or label=NAME[=VALUE], separated by commas or line ends',
       example: 'app, label=backup=stop',
       schema: schema.containers,
@@ -93,7 +101,9 @@ const hooks = group(
 const dump = group(
   {
     'pg-dump-args': {
-      help: 'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments that leave something out mark the snapshot as partial.',
+      help:
+        'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
+        'that leave something out mark the snapshot as partial.',
       expected: 'arguments as on a command line',
       example: '--exclude-table-data=public.sessions',
       schema: schema.text,
@@ -108,7 +118,9 @@ const dump = group(
     },
     'allow-pooler': {
       ...flag,
-      help: 'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: otherwise the settings of pg_dump stay in sessions of applications, and break them.',
+      help:
+        'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: ' +
+        'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
     },
   },
   (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }),
@@ -150,7 +162,9 @@ export const inputs = commandInputs(
       list: true,
     }),
     destinationsRequired: one('destinations-required', {
-      help: 'With several destinations: all fails the step if one of them could not be reached or written, although the others have the backup; one only warns then.',
+      help:
+        'With several destinations: all fails the step if one of them could not be reached or written, although the others have ' +
+        'the backup; one only warns then.',
       expected: 'all or one',
       example: 'one',
       schema: schema.oneOf('all', 'one'),
@@ -158,7 +172,9 @@ export const inputs = commandInputs(
     }),
     set,
     recipients: one('recipients', {
-      help: 'More age recipients that every object is encrypted to, so that a lost key is not a lost backup. Give them in every backup: a recipient that is left out cannot open it, which causes a warning.',
+      help:
+        'More age recipients that every object is encrypted to, so that a lost key is not a lost backup. Give them in every ' +
+        'backup: a recipient that is left out cannot open it, which causes a warning.',
       expected: 'age recipients (age1…), separated by commas or line ends',
       example: 'age1…, as `lifeboat key new` prints it',
       schema: schema.recipients,
@@ -184,13 +200,20 @@ export const inputs = commandInputs(
       default: 'list',
     }),
     checkReused: one('check-reused', {
-      help: 'How much of the reused data of the newest backup is read back, chosen at random: a part of its bytes, at least 8 chunks. Damaged chunks are stored again and reported. Default: 2%, and at most 64 MiB. With 0%, or with a write key, which cannot read, only presence and size are checked.',
+      help:
+        'How much of the reused data of the newest backup is read back, chosen at random: a part of its bytes, at least 8 ' +
+        'chunks. Damaged chunks are stored again and reported. Default: 2%, and at most 64 MiB. With 0%, or with a write key, ' +
+        'which cannot read, only presence and size are checked.',
       expected: 'a percentage from 0% to 100%',
       example: '10%',
       schema: schema.percentage,
     }),
     onShrink: one('on-shrink', {
-      help: 'The reaction to a database, a table, a volume or a bucket that is gone or has less than half of what it had in the newest snapshot of the set: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. Only sources with at least 1,000 rows (as the server estimates them), 10 files or 1 MB are compared; removed partitions do not count. A write key compares only the size of the whole.',
+      help:
+        'The reaction to a database, a table, a volume or a bucket that is gone or has less than half of what it had in the ' +
+        'newest snapshot of the set: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. ' +
+        'Only sources with at least 1,000 rows (as the server estimates them), 10 files or 1 MB are compared; removed partitions ' +
+        'do not count. A write key compares only the size of the whole.',
       expected: 'warn or fail',
       example: 'fail',
       schema: schema.oneOf('warn', 'fail'),
@@ -198,7 +221,10 @@ export const inputs = commandInputs(
     }),
     retention: one('retention', {
       ...retentionInput,
-      help: 'Which snapshots of the set to keep. After a verified backup the others are deleted, and later the data that only they needed. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository keeps artifacts, by default one third.',
+      help:
+        'Which snapshots of the set to keep. After a verified backup the others are deleted, and later the data that only they ' +
+        'needed. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository ' +
+        'keeps artifacts, by default one third.',
       default: 'none',
     }),
     pruning,

@@ -36,7 +36,14 @@ export class PreviousBackups {
   readonly #listed: { snapshots: readonly string[]; largest: number }
   readonly #report: Environment['report']
 
-  private constructor(store: Store, keys: Keys, { set, checkReused }: Pick<BackupInputs, 'set' | 'checkReused'>, listed: { snapshots: readonly string[]; largest: number }, known: KnownChunks, environment: Environment) {
+  private constructor(
+    store: Store,
+    keys: Keys,
+    { set, checkReused }: Pick<BackupInputs, 'set' | 'checkReused'>,
+    listed: { snapshots: readonly string[]; largest: number },
+    known: KnownChunks,
+    environment: Environment,
+  ) {
     this.#store = store
     this.#keys = keys
     this.#set = set
@@ -46,7 +53,12 @@ export class PreviousBackups {
     this.reused = new ReusedCheck(known, store, keys, checkReused, environment)
   }
 
-  static async load(store: Store, keys: Keys, inputs: Pick<BackupInputs, 'set' | 'checkReused'>, environment: Environment): Promise<PreviousBackups> {
+  static async load(
+    store: Store,
+    keys: Keys,
+    inputs: Pick<BackupInputs, 'set' | 'checkReused'>,
+    environment: Environment,
+  ): Promise<PreviousBackups> {
     let largest = 0
     const snapshots = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
     if (largest > NEARLY_FULL * LIMITS.snapshot) warnOfLargeSnapshot(inputs.set, largest, environment)

@@ -12,7 +12,11 @@ type Hooks = BackupInputs['hooks']
  * returned: it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the
  * other is a warning.
  */
-export async function whileQuiet<T>(hooks: Hooks, environment: Environment, work: () => Promise<T>): Promise<{ result: T; failure?: { error: unknown } }> {
+export async function whileQuiet<T>(
+  hooks: Hooks,
+  environment: Environment,
+  work: () => Promise<T>,
+): Promise<{ result: T; failure?: { error: unknown } }> {
   const resume = await quiesce(hooks, environment)
   let result: T
   try {

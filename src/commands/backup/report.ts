@@ -17,12 +17,14 @@ import type { BackupResult } from './result.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
 export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
-  return `${formatSources(sources)} backed up${inPart(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
+  return `${formatSources(sources)} backed up${inPart(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ` +
+    `${formatBytes(size)} read, ${formatBytes(added)} added, snapshot ${snapshot}`
 }
 
 /** The cost, once, of a recipient that was added. */
 export function forRecipientsText({ chunks, bytes }: NonNullable<BackupResult['forRecipients']>): string {
-  return `${formatCount(chunks, 'chunk')} (${formatBytes(bytes)}) stored once more, sealed to the recipients that were added; snapshots before this one stay closed to them`
+  return `${formatCount(chunks, 'chunk')} (${formatBytes(bytes)}) stored once more, sealed to the recipients that were added; ` +
+    'snapshots before this one stay closed to them'
 }
 
 export function backupText(result: BackupResult, context: TextContext): string {
@@ -36,7 +38,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ['read', `${formatBytes(size)} in ${formatSeconds(seconds)} ${parenthesised(formatRate(size, seconds))}`],
     [
       'added',
-      `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} stored as differences`,
+      `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
+        `${result.deltaChunks.toLocaleString('en-US')} stored as differences`,
     ],
     ...(result.forRecipients ? [['recipients', forRecipientsText(result.forRecipients)]] : []),
     ['needs', `${formatBytes(stored)} in the store`],
@@ -59,7 +62,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
     ...(result.shrunk.length > 0 ? [
       '',
-      `Less than half of what the backup before had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`,
+      'Less than half of what the backup before ' +
+        `had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`,
       ...shrunkLines(result.shrunk).map((line) => `  ${line}`)
     ] : []),
     ...block(remarkLines(result.sources)),

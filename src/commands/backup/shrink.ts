@@ -28,7 +28,8 @@ export function shrunkLines(shrunk: readonly Shrunk[]): string[] {
 
 /** Why the step fails though there is a backup. */
 export function shrinkProblem({ shrunk, snapshot }: Pick<BackupResult, 'shrunk' | 'snapshot'>): string {
-  return `the backup exists (snapshot ${snapshot}), but has lost more than half of something since the one before: ${shrunkLines(shrunk).join('; ')}`
+  return `the backup exists (snapshot ${snapshot}), but has lost more than half of something since the one before: ` +
+    shrunkLines(shrunk).join('; ')
 }
 
 /** `before`: the newest snapshot, of which only the size is known. */

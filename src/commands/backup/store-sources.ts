@@ -26,7 +26,12 @@ export interface NewSnapshot {
 const MOST_READINGS = 3
 
 /** Stores the sources, and once more under another id as long as chunks that the snapshot would list turn out damaged. */
-export async function storeUntilSound(sources: OpenedSources, first: NewSnapshot, before: readonly SourceRecord[], environment: Environment): Promise<{ snapshot: NewSnapshot; stored: StoredSource[] }> {
+export async function storeUntilSound(
+  sources: OpenedSources,
+  first: NewSnapshot,
+  before: readonly SourceRecord[],
+  environment: Environment,
+): Promise<{ snapshot: NewSnapshot; stored: StoredSource[] }> {
   let snapshot = first
   for (let reading = 1; ; reading++) {
     const stored = await storeSources(sources, snapshot.writer, before, environment)
@@ -46,7 +51,12 @@ export async function storeUntilSound(sources: OpenedSources, first: NewSnapshot
  * Reads the sources one after the other and stores them. `before`: the sources of the newest snapshot. Throws unless all of them ended
  * well.
  */
-async function storeSources(sources: Iterable<Source>, writer: Writer, before: readonly SourceRecord[], environment: Environment): Promise<StoredSource[]> {
+async function storeSources(
+  sources: Iterable<Source>,
+  writer: Writer,
+  before: readonly SourceRecord[],
+  environment: Environment,
+): Promise<StoredSource[]> {
   const stored: StoredSource[] = []
   for (const source of sources) {
     const same = before.find(({ name, kind }) => name === source.name && kind === source.kind)
@@ -55,7 +65,12 @@ async function storeSources(sources: Iterable<Source>, writer: Writer, before: r
   return stored
 }
 
-async function storeSource(source: Source, writer: Writer, before: SourceRecord | undefined, { report }: Environment): Promise<StoredSource> {
+async function storeSource(
+  source: Source,
+  writer: Writer,
+  before: SourceRecord | undefined,
+  { report }: Environment,
+): Promise<StoredSource> {
   const started = performance.now()
   const addedBefore = writer.added
   const streams: SourceRecord['streams'] = []

@@ -20,14 +20,18 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${formatCount(result.destinations.length, 'destination')}` : ''
   return withinLimit([
-    `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
-    `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+    `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ` +
+      `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
+    `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
+      `${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(
       ['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'],
       sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows,
       5,
     ),
-    `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} in the store.`,
+    `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
+      `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
+      'in the store.',
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`).join('\n')}`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
@@ -83,7 +87,8 @@ function recentBackups({ recent, recentTotal }: BackupResult, context: When): st
 function savedSentence(statistics: Statistics): string {
   const { snapshots, size, stored } = statistics
   const { deduplicated, differences } = savings(statistics)
-  return `The last ${snapshots} backups of this set, ${formatBytes(size)} in all, take ${formatBytes(stored)} in the store: ${deduplicated}, and what is similar saves ${differences}.`
+  return `The last ${snapshots} backups of this set, ${formatBytes(size)} in all, take ${formatBytes(stored)} in the store: ` +
+    `${deduplicated}, and what is similar saves ${differences}.`
 }
 
 function sourceRow(name: string, { size, added, seconds }: { size: number; added: number; seconds: number }): string[] {

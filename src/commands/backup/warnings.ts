@@ -11,14 +11,17 @@ type Reporting = Pick<Environment, 'report'>
 export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { report }: Reporting): void {
   if (dropped.length > 0) {
     report.warning(
-      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
-      'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If not, give recipients in every backup, and back up again.',
+      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input ` +
+        `recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
+      'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If ' +
+        'not, give recipients in every backup, and back up again.',
     )
   }
   const chunks = unsealed.ids.size
   if (chunks === 0) return
   report.warning(
-    `${formatCount(chunks, 'chunk')} of the newest snapshot (${formatBytes(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} not sealed to every recipient: what this backup needs of them is stored once more`,
+    `${formatCount(chunks, 'chunk')} of the newest snapshot (${formatBytes(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} ` +
+      'not sealed to every recipient: what this backup needs of them is stored once more',
     'A recipient was added. It opens the snapshots from this one on, not those before.',
   )
 }
@@ -35,7 +38,8 @@ export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting
   for (const text of shrunkLines(shrunk)) {
     report.warning(
       `since the backup before: ${text}`,
-      'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy again. `lifeboat diff` shows what else is different.',
+      'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
+        'again. `lifeboat diff` shows what else is different.',
     )
   }
 }

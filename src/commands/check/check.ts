@@ -72,7 +72,11 @@ function look(inputs: CheckInputs, environment: Environment): Promise<{ store: s
 /** As many are named one by one. */
 const MOST_UNSOUND = 3
 
-function problemsOf({ newest, verified, unsound, missing, unreadable, proof }: Freshness, { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'], now: Date): string[] {
+function problemsOf(
+  { newest, verified, unsound, missing, unreadable, proof }: Freshness,
+  { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
+  now: Date,
+): string[] {
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
   for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
@@ -109,7 +113,10 @@ function repositoryOf({ token, timeout }: Access, { variables, signal }: Environ
  * A schedule that was switched off is why a backup will be missing; that it could not be looked up says nothing about the backups there
  * are.
  */
-async function inactiveWorkflows(repository: GitHubRepository | undefined, { report, signal }: Environment): Promise<CheckResult['inactive']> {
+async function inactiveWorkflows(
+  repository: GitHubRepository | undefined,
+  { report, signal }: Environment,
+): Promise<CheckResult['inactive']> {
   if (!repository) return []
   try {
     const inactive = await repository.inactiveWorkflows()

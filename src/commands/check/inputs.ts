@@ -18,7 +18,9 @@ export const inputs = commandInputs(
         'max-age': { ...age, help: 'How old the newest verified snapshot of each set may be.', default: '26h' },
         'max-proof-age': {
           ...age,
-          help: 'How long ago each set may last have been verified at proof-level, whichever snapshot it was. If not given, it is not checked.',
+          help:
+            'How long ago each set may last have been verified at proof-level, whichever snapshot it was. If not given, it is ' +
+            'not checked.',
           example: '8d',
         },
         'proof-level': {
@@ -35,7 +37,9 @@ export const inputs = commandInputs(
       'issue',
       {
         ...flag,
-        help: 'Open an issue in the repository when something is too old or cannot be checked, and close it when everything is fresh again; the job needs `permissions: issues: write`.',
+        help:
+          'Open an issue in the repository when something is too old or cannot be checked, and close it when everything is fresh ' +
+          'again; the job needs `permissions: issues: write`.',
       },
     ),
     access: access(),

@@ -85,7 +85,14 @@ async function choose(from: Store, keys: Keys, { set, snapshot }: CopyInputs, en
   return newest
 }
 
-async function copyOne(key: string, from: Store, to: Store, how: Pick<CopyOptions, 'keys' | 'damage' | 'grace'>, environment: Environment, onBytes: (bytes: number) => void): Promise<CopyResult['snapshots'][number]> {
+async function copyOne(
+  key: string,
+  from: Store,
+  to: Store,
+  how: Pick<CopyOptions, 'keys' | 'damage' | 'grace'>,
+  environment: Environment,
+  onBytes: (bytes: number) => void,
+): Promise<CopyResult['snapshots'][number]> {
   const { signal, report } = environment
   const snapshot = idOf(key)
   const set = setOf(key)
@@ -97,7 +104,8 @@ async function copyOne(key: string, from: Store, to: Store, how: Pick<CopyOption
     if (damaged !== undefined) {
       report.warning(
         `snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`,
-        'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat verify`.',
+        'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat ' +
+          'verify`.',
       )
     }
     return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks, ...(damaged !== undefined && { damaged }) }

@@ -40,7 +40,8 @@ export function copySummary(result: CopyResult): string {
     escape(problem ?? damaged ?? ''),
   ])
   return withinLimit([
-    `### ${failed ? '❌' : result.snapshots.some(({ damaged }) => damaged !== undefined) ? '⚠️' : '✅'} Lifeboat: ${escape(copyHeadline(result))}`,
+    `### ${failed ? '❌' : result.snapshots.some(({ damaged }) => damaged !== undefined) ? '⚠️' : '✅'} Lifeboat: ` +
+      escape(copyHeadline(result)),
     ...(rows.length > 0 ? [table(
       ['Snapshot', 'Set', '', 'Transferred', 'Problem'],
       rows,

@@ -19,7 +19,8 @@ export function diffText(result: DiffResult, { timeZone }: TextContext): string 
         formatBytes(size),
       ]),
     ),
-    `${formatBytes(content.sharedBytes)} of ${formatBytes(content.bytes)} (${formatShare(content.sharedBytes, content.bytes)}) are the same chunks: ${content.sharedChunks.toLocaleString('en-US')} of ${content.chunks.toLocaleString('en-US')}`,
+    `${formatBytes(content.sharedBytes)} of ${formatBytes(content.bytes)} (${formatShare(content.sharedBytes, content.bytes)}) are ` +
+      `the same chunks: ${content.sharedChunks.toLocaleString('en-US')} of ${content.chunks.toLocaleString('en-US')}`,
     ...result.sources.flatMap((source) => ['', ...sourceText(source)]),
   ].join('\n')
 }

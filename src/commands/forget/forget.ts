@@ -92,7 +92,13 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
 }
 
 /** The chunks that no other snapshot of the set lists; those of other sets never do. */
-async function onlyNeededBy(ids: readonly string[], set: string, store: Store, keys: Keys, { report, signal }: Environment): Promise<ForgetResult['freed']> {
+async function onlyNeededBy(
+  ids: readonly string[],
+  set: string,
+  store: Store,
+  keys: Keys,
+  { report, signal }: Environment,
+): Promise<ForgetResult['freed']> {
   const sizes = new Map<string, number>()
   await survey(store, keys, { set, wanted: (id) => ids.includes(id), signal, onDamaged: () => undefined }, ({ snapshot }) => {
     for (const [id, , stored, , mark] of snapshot.header.chunks) sizes.set(chunkKey(id, mark), stored)

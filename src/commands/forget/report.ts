@@ -11,7 +11,8 @@ export function forgetText(result: ForgetResult, { program, destination }: TextC
   const { forgotten, freed } = result
   return [
     `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
-    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:`,
+    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; ` +
+      'two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:',
     `  ${pruneCommand(program, { destination, set: forgotten[0]!.set, retention: 'within=1000y' })}`,
   ].join('\n')
 }

@@ -89,10 +89,16 @@ export async function keyList(inputs: KeyListInputs, environment: Environment): 
   })
 }
 
-async function within<T>(inputs: Pick<KeyListInputs, 'destination' | 'access'>, environment: Environment, work: (store: Store) => Promise<T>): Promise<T> {
+async function within<T>(
+  inputs: Pick<KeyListInputs, 'destination' | 'access'>,
+  environment: Environment,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
   if (inputs.destination.immutable) {
     throw new LifeboatError('passphrases of backups in artifacts cannot be changed: every artifact holds the key file it was made with, and none can be written again', {
-      hint: 'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need them no more. With an identity as the key there is nothing to change.',
+      hint:
+        'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need ' +
+        'them no more. With an identity as the key there is nothing to change.',
       status: 2,
     })
   }
@@ -130,7 +136,12 @@ async function requireOfStore(store: Store, own: Keys, files: readonly KeyFile[]
 }
 
 /** Every identity behind the files that go must be had from the key given: itself, or as a passphrase of a file that is left. */
-async function requireWayIn(store: Store, going: readonly KeyFile[], left: readonly KeyFile[], encryptionKey: string | undefined): Promise<void> {
+async function requireWayIn(
+  store: Store,
+  going: readonly KeyFile[],
+  left: readonly KeyFile[],
+  encryptionKey: string | undefined,
+): Promise<void> {
   if (encryptionKey === undefined) throw stuck('no key is given that will open the store afterwards')
   const key = parseEncryptionKey(encryptionKey)
   const fingerprints = new Set(going.map(({ fingerprint }) => fingerprint))

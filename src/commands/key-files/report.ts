@@ -12,7 +12,8 @@ export function keyAddText({ store, added }: KeyAddResult): string {
 export function keyRemoveText({ store, removed, left }: KeyRemoveResult): string {
   return [
     `Removed from ${store}: ${removed.join(', ')}. ${formatCount(left.length, 'key file')} left.`,
-    'People who have an earlier copy of the store, or have opened it with that passphrase, can still read its content: the identity behind it is the same.',
+    'People who have an earlier copy of the store, or have opened it with that passphrase, can still read its content: the identity ' +
+      'behind it is the same.',
   ].join('\n')
 }
 

@@ -54,7 +54,15 @@ function inStore(inputs: LabelInputs, environment: Environment, change: Change):
 }
 
 /** Changes the labels of a snapshot. Throws when it was deleted meanwhile: then nothing of it is left. */
-export async function label(store: Store, keys: Keys, among: string, choice: SnapshotChoice, change: Change, onDamaged: (problem: string) => void, looking?: Looking): Promise<LabelResult> {
+export async function label(
+  store: Store,
+  keys: Keys,
+  among: string,
+  choice: SnapshotChoice,
+  change: Change,
+  onDamaged: (problem: string) => void,
+  looking?: Looking,
+): Promise<LabelResult> {
   const snapshot = await findSnapshot(store, keys, among, choice, looking)
   const { id, set, time } = snapshot.header
   const { problem, ...labels } = await labelsOf(store, keys, set, id)

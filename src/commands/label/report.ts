@@ -8,5 +8,6 @@ export function labelHeadline({ snapshot, set, pinned, tags }: LabelResult): str
 }
 
 export function labelText(result: LabelResult, { timeZone }: TextContext): string {
-  return `${labelHeadline(result)}. It was made ${formatTime(result.time, timeZone)}.${result.pinned ? ' No retention policy deletes it.' : ''}`
+  return `${labelHeadline(result)}. It was made ` +
+    `${formatTime(result.time, timeZone)}.${result.pinned ? ' No retention policy deletes it.' : ''}`
 }

@@ -71,14 +71,23 @@ const LOOKED_AT = 5
  * The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock
  * that is wrong.
  */
-async function restorableOf(snapshots: readonly ListedSnapshot[], store: Store, keys: Keys | undefined, now: Date): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
+async function restorableOf(
+  snapshots: readonly ListedSnapshot[],
+  store: Store,
+  keys: Keys | undefined,
+  now: Date,
+): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
   const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now)).toSorted((a, b) => b.time.localeCompare(a.time))
   const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
   return { ...(good !== undefined && { restorable: good }), unsound }
 }
 
 /** The id of a snapshot that is whole, or why it is not; undefined if it was deleted meanwhile. */
-async function lookAt({ id, set, damage }: ListedSnapshot, store: Store, keys: Keys | undefined): Promise<{ good: string } | Unsound | undefined> {
+async function lookAt(
+  { id, set, damage }: ListedSnapshot,
+  store: Store,
+  keys: Keys | undefined,
+): Promise<{ good: string } | Unsound | undefined> {
   if (damage !== undefined) return { snapshot: id, why: damage }
   const key = snapshotKey(set, id)
   try {
@@ -103,7 +112,12 @@ export interface Known {
  * Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later
  * tell of damage to these as well.
  */
-export async function whatIsKnown(store: Store, keys: Keys | undefined, of: { set: string | undefined; wanted: (id: string) => boolean; since: Date | undefined }, report: Report): Promise<Known> {
+export async function whatIsKnown(
+  store: Store,
+  keys: Keys | undefined,
+  of: { set: string | undefined; wanted: (id: string) => boolean; since: Date | undefined },
+  report: Report,
+): Promise<Known> {
   const first = of.since ? tellingSince(of.since) : ''
   const [labels, proofs] = await Promise.all([
     readLabels(store, keys, of.set),
@@ -175,7 +189,11 @@ function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): 
 }
 
 /** Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. */
-export function standing(snapshot: Snapshot, proofs: readonly Verdict[], damaged: ReadonlySet<string>): Pick<ListedSnapshot, 'verified' | 'damage'> {
+export function standing(
+  snapshot: Snapshot,
+  proofs: readonly Verdict[],
+  damaged: ReadonlySet<string>,
+): Pick<ListedSnapshot, 'verified' | 'damage'> {
   const verdict = verdictOf(proofs)
   const damage = damageIn(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
   return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }

@@ -51,7 +51,10 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
 }
 
 /** The facts about a snapshot beside its figures, in one line. */
-function about({ sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot, now: Date): string {
+function about(
+  { sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot,
+  now: Date,
+): string {
   return [
     damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
     partial ? `PARTIAL${partialText(sources)}` : '',

@@ -50,7 +50,14 @@ export interface PolicyOfBackup {
  * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is
  * good either way: what is not deleted today is deleted another day.
  */
-export async function pruneAfterBackup(store: Store, keys: Keys, { set, retention: policy, timeZone, pruning }: PolicyOfBackup, id: string, verified: BackupResult['verified'], environment: Environment): Promise<NonNullable<DestinationResult['prune']>> {
+export async function pruneAfterBackup(
+  store: Store,
+  keys: Keys,
+  { set, retention: policy, timeZone, pruning }: PolicyOfBackup,
+  id: string,
+  verified: BackupResult['verified'],
+  environment: Environment,
+): Promise<NonNullable<DestinationResult['prune']>> {
   const { report, signal } = environment
   const skip = (reason: string, hint: string): { skipped: string } => {
     report.warning(`nothing was pruned: ${reason}`, hint)
@@ -153,7 +160,11 @@ function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptio
 }
 
 /** Signs that a listing of all snapshots does not show them all. */
-async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: References, options: PruneOptions): Promise<LifeboatError | undefined> {
+async function whyIncomplete(
+  store: Store,
+  { snapshots, unreadable, missing }: References,
+  options: PruneOptions,
+): Promise<LifeboatError | undefined> {
   const { stored } = options
   const otherwise = 'Nothing was deleted.'
   if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
@@ -186,14 +197,21 @@ async function whyIncomplete(store: Store, { snapshots, unreadable, missing }: R
 }
 
 /** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
-async function decide(store: Store, keys: Keys, references: References, { set, policy, timeZone, stored }: PruneOptions, environment: Environment): Promise<Decision<Candidate & SnapshotSeen>[]> {
+async function decide(
+  store: Store,
+  keys: Keys,
+  references: References,
+  { set, policy, timeZone, stored }: PruneOptions,
+  environment: Environment,
+): Promise<Decision<Candidate & SnapshotSeen>[]> {
   const { report } = environment
   const now = environment.now()
   const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
   const foreign = ofSet.filter(({ authentic }) => !authentic)
   if (foreign.length > 0) {
     report.warning(
-      `${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ${foreign[0]!.id} among them`,
+      `${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ` +
+        `${foreign[0]!.id} among them`,
       'To prune those of another key, give that key.',
     )
   }
@@ -219,7 +237,13 @@ async function decide(store: Store, keys: Keys, references: References, { set, p
 }
 
 /** Of snapshots, newest first, the id of the first that is verified and whole. */
-async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly SnapshotSeen[], set: string, report: Environment['report']): Promise<string | undefined> {
+async function findNewestVerified(
+  store: Store,
+  keys: Keys,
+  snapshots: readonly SnapshotSeen[],
+  set: string,
+  report: Environment['report'],
+): Promise<string | undefined> {
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true })
   for (const { snapshot, why } of unsound) {
@@ -232,7 +256,11 @@ async function findNewestVerified(store: Store, keys: Keys, snapshots: readonly 
 }
 
 /** A guard that says no. */
-function reasonAgainst(decisions: readonly Decision<Candidate & SnapshotSeen>[], store: Store, options: PruneOptions): LifeboatError | undefined {
+function reasonAgainst(
+  decisions: readonly Decision<Candidate & SnapshotSeen>[],
+  store: Store,
+  options: PruneOptions,
+): LifeboatError | undefined {
   const { set, most, minimumPart, force, stored } = options
   if (force) return undefined
   const going = decisions.filter(({ keep }) => !keep).length
@@ -241,14 +269,17 @@ function reasonAgainst(decisions: readonly Decision<Candidate & SnapshotSeen>[],
   const once = 'with --force in place of --dry-run, the same deletes it'
   if (going > limit) {
     return new LifeboatError(
-      `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`,
+      `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
+        `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`,
       { hint: `${look}; ${once}. Nothing was deleted.` },
     )
   }
   const [newest, before] = decisions.map(({ snapshot }) => snapshot)
   if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
     return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
-      hint: `If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another prune-min-size. ${look}; ${once}. Nothing was deleted.`,
+      hint:
+        'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
+        `prune-min-size. ${look}; ${once}. Nothing was deleted.`,
     })
   }
   return undefined

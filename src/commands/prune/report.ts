@@ -8,7 +8,8 @@ import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit }
 const MOST_ROWS = 200
 
 export function pruneHeadline({ set, dryRun, deleted, kept }: PruneResult): string {
-  return `set ${set}: ${formatCount(deleted, 'snapshot')} ${dryRun ? 'would go' : 'deleted'}, ${kept.toLocaleString('en-US')} ${dryRun ? 'would stay' : 'kept'}`
+  return `set ${set}: ${formatCount(deleted, 'snapshot')} ${dryRun ? 'would go' : 'deleted'}, ${kept.toLocaleString('en-US')} ` +
+    dryRun ? 'would stay' : 'kept'
 }
 
 export function pruneText(result: PruneResult, { timeZone }: { timeZone: string }): string {

@@ -15,7 +15,13 @@ import { verifySnapshot } from '../verify/verify-snapshot.ts'
  * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming the newest snapshot
  * to restore instead, unless that went well: nothing is restored from what could not be read back. Damage to other sources is a warning.
  */
-export async function requireWhole(snapshot: AuthenticSnapshot, source: string, level: VerifyLevel, store: Store, context: SourceContext): Promise<void> {
+export async function requireWhole(
+  snapshot: AuthenticSnapshot,
+  source: string,
+  level: VerifyLevel,
+  store: Store,
+  context: SourceContext,
+): Promise<void> {
   const { id, set, time } = snapshot.header
   const { report } = context
   const proofs = await SetProofs.list(store, snapshot.keys, set, warningOf(report))
@@ -28,7 +34,8 @@ export async function requireWhole(snapshot: AuthenticSnapshot, source: string, 
   }
   if (result !== 'verified') {
     throw new LifeboatError(
-      `snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ${problems.join('; ')}`,
+      `snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ` +
+        problems.join('; '),
       { hint: await elsewhere(), status: result === 'failed' ? 1 : 3 },
     )
   }

@@ -15,7 +15,9 @@ const databaseUrl = {
 } as const
 
 const target = {
-  help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, each created if it is missing; or, for the objects of a bucket, s3://BUCKET/PREFIX.',
+  help:
+    'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, ' +
+    'each created if it is missing; or, for the objects of a bucket, s3://BUCKET/PREFIX.',
   expected: 'a path that begins with / or ./, docker: and the name of a volume, ssh://USER@HOST/PATH or s3://BUCKET/PREFIX',
   example: '/srv/app/uploads',
   schema: schema.volumePlace,
@@ -39,7 +41,10 @@ export const inputs = commandInputs(
       schema: schema.text,
     }),
     mode: one('mode', {
-      help: 'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is there, a database in one transaction, a volume after the new content has been extracted. overwrite: extract over the files of a volume; other files stay.',
+      help:
+        'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is ' +
+        'there, a database in one transaction, a volume after the new content has been extracted. overwrite: extract over the ' +
+        'files of a volume; other files stay.',
       expected: 'empty, create, clean or overwrite',
       example: 'create',
       schema: schema.oneOf('empty', 'create', 'clean', 'overwrite'),
@@ -48,7 +53,9 @@ export const inputs = commandInputs(
     volume: group(
       {
         volume: {
-          help: 'Which volume of the snapshot to restore in place of a database, by the name it was backed up under. Needed when there are several.',
+          help:
+            'Which volume of the snapshot to restore in place of a database, by the name it was backed up under. Needed when ' +
+            'there are several.',
           expected: 'the name of a volume in the snapshot',
           example: 'uploads',
           schema: schema.text,
@@ -66,10 +73,14 @@ export const inputs = commandInputs(
         rewrite: { ...flag, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
         'delete-extra': {
           ...flag,
-          help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With mode overwrite.',
+          help:
+            'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With ' +
+            'mode overwrite.',
         },
         owners: {
-          help: 'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the same names; none, the user who restores. The first two need root.',
+          help:
+            'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the ' +
+            'same names; none, the user who restores. The first two need root.',
           expected: 'number, name or none',
           example: 'none',
           schema: schema.oneOf('number', 'name', 'none'),
@@ -86,7 +97,9 @@ export const inputs = commandInputs(
     objects: group(
       {
         schemas: {
-          help: 'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or as a JSON array.',
+          help:
+            'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or ' +
+            'as a JSON array.',
           expected: 'names of schemas, separated by commas or line ends, or a JSON array of them',
           example: 'public, billing',
           schema: schema.names,
@@ -94,7 +107,9 @@ export const inputs = commandInputs(
           list: true,
         },
         tables: {
-          help: 'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
+          help:
+            'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a ' +
+            'schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
           expected: 'names of tables, separated by commas or line ends, or a JSON array of names and of pairs of schema and name',
           example: 'users, billing.orders',
           schema: schema.tableNames,
@@ -112,7 +127,9 @@ export const inputs = commandInputs(
         'no-tablespaces': { ...flag, help: 'Put everything into the default tablespace.' },
         'disable-triggers': { ...flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. Needs a superuser.' },
         'database-settings': {
-          help: 'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. Default: true with mode create if everything is restored, else false.',
+          help:
+            'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. ' +
+            'Default: true with mode create if everything is restored, else false.',
           expected: 'true or false',
           example: 'true',
           schema: schema.flag,

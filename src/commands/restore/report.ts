@@ -38,7 +38,8 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
-    : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} into ${result.target} (${result.mode})`
+    : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} ` +
+      `into ${result.target} (${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),
@@ -129,7 +130,9 @@ function untouched({ volume }: Pick<RestoreResult, 'volume'>): string {
 }
 
 /** Of a restore into a bucket: the objects that were there already, and those deleted. */
-function bucketCounts({ unchanged, deleted }: Pick<RestoreResult, 'unchanged' | 'deleted'>): { unchanged: string; deleted: string } | undefined {
+function bucketCounts(
+  { unchanged, deleted }: Pick<RestoreResult, 'unchanged' | 'deleted'>,
+): { unchanged: string; deleted: string } | undefined {
   if (unchanged === undefined || deleted === undefined) return undefined
   return { unchanged: formatCount(unchanged, 'object'), deleted: formatCount(deleted, 'object') }
 }

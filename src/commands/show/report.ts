@@ -71,7 +71,8 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     ['size', formatBytes(size)],
     [
       'needs',
-      `${formatBytes(stored)} in the store: ${formatCount(chunks, 'chunk')}, ${deltaChunks.toLocaleString('en-US')} of them stored as differences`,
+      `${formatBytes(stored)} in the store: ${formatCount(chunks, 'chunk')}, ${deltaChunks.toLocaleString('en-US')} of them stored ` +
+        'as differences',
     ],
     [
       'added',
@@ -79,7 +80,8 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     ],
     [
       'key',
-      `${key}, ${authentic ? 'signature verified' : 'signature NOT checked: this is what the store claims'}; sealed to ${formatCount(recipients, 'recipient')}`,
+      `${key}, ${authentic ? 'signature verified' : 'signature NOT checked: this is what the store claims'}; sealed to ` +
+        formatCount(recipients, 'recipient'),
     ],
   ]
 }

@@ -64,7 +64,13 @@ function recipientsOf({ header }: Snapshot): number {
   return head.match(/^-> /gm)?.length ?? 0
 }
 
-async function shownProofs(found: readonly Verdict[], store: Store, keys: Keys | undefined, authentic: AuthenticSnapshot | undefined, { report }: Environment): Promise<ShowResult['proofs']> {
+async function shownProofs(
+  found: readonly Verdict[],
+  store: Store,
+  keys: Keys | undefined,
+  authentic: AuthenticSnapshot | undefined,
+  { report }: Environment,
+): Promise<ShowResult['proofs']> {
   const read = await Promise.all(found.map(({ object }) => readProof(store, object, keys, warningOf(report))))
   return Promise.all(read.filter((proof) => proof !== undefined).map((proof) => shownProof(proof, authentic)))
 }
@@ -83,7 +89,10 @@ async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined
 }
 
 /** With a store the files of sources as well. */
-async function openedPart(snapshot: AuthenticSnapshot, store: Store | undefined): Promise<Pick<ShowResult, 'description' | 'run' | 'lifeboat' | 'sources'>> {
+async function openedPart(
+  snapshot: AuthenticSnapshot,
+  store: Store | undefined,
+): Promise<Pick<ShowResult, 'description' | 'run' | 'lifeboat' | 'sources'>> {
   const { description, run, lifeboat, sources } = await openManifest(snapshot)
   const shown: ShownSource[] = []
   for (const source of sources) {

@@ -18,8 +18,12 @@ export function savings(statistics: Statistics): { deduplicated: string; compres
   const saved = differences.alone - differences.stored
   return {
     deduplicated: `${formatBytes(size - unique)} (${formatShare(size - unique, size)}) was there already`,
-    compressed: `${formatBytes(Math.max(0, unique - stored - saved))} (${formatShare(Math.max(0, unique - stored - saved), unique)} of the rest)`,
-    differences: `about ${formatBytes(saved)}: ${formatCount(differences.objects, 'difference')} in ${formatBytes(differences.stored)} in place of ${formatBytes(differences.alone)}`,
+    compressed:
+      `${formatBytes(Math.max(0, unique - stored - saved))} (${formatShare(Math.max(0, unique - stored - saved), unique)} ` +
+      'of the rest)',
+    differences:
+      `about ${formatBytes(saved)}: ${formatCount(differences.objects, 'difference')} in ` +
+      `${formatBytes(differences.stored)} in place of ${formatBytes(differences.alone)}`,
   }
 }
 
@@ -30,7 +34,8 @@ export function statsText(result: StatsResult, { timeZone }: TextContext): strin
     ...(sets.length === 1 ? [] : [figures(total)]),
     ...sets.flatMap((one) => [
       '',
-      `Set ${one.set}: ${formatCount(one.snapshots, 'snapshot')}, from ${formatTime(one.oldest, timeZone)} to ${formatTime(one.newest, timeZone)}`,
+      `Set ${one.set}: ${formatCount(one.snapshots, 'snapshot')}, from ${formatTime(one.oldest, timeZone)} to ` +
+        formatTime(one.newest, timeZone),
       figures(one),
       '',
       formatColumns(

@@ -17,7 +17,11 @@ export function stats(inputs: StatsInputs, environment: Environment): Promise<St
   return withStore(inputs, environment, async (store, keys) => {
     const total = new Totals()
     const bySet = new Map<string, Totals>()
-    const found = await survey(store, keys, { set: inputs.set, signal: environment.signal, onDamaged: warningOf(environment.report) }, ({ snapshot: { header }, authentic }) => {
+    const found = await survey(store, keys, {
+      set: inputs.set,
+      signal: environment.signal,
+      onDamaged: warningOf(environment.report),
+    }, ({ snapshot: { header }, authentic }) => {
       if (keys && !authentic) return undefined
       const sums = bySet.get(header.set) ?? new Totals()
       bySet.set(header.set, sums)
@@ -49,7 +53,10 @@ const DAYS = 31
  * Of each day or month, oldest first: how many snapshots, what they added, and what the last of them has and needs. `snapshots` are
  * newest first.
  */
-export function growthOf(snapshots: readonly Pick<Growth & { time: string }, 'time' | 'size' | 'stored' | 'added'>[], timeZone: string): Growth[] {
+export function growthOf(
+  snapshots: readonly Pick<Growth & { time: string }, 'time' | 'size' | 'stored' | 'added'>[],
+  timeZone: string,
+): Growth[] {
   const format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' })
   const [newest, oldest] = [snapshots[0], snapshots.at(-1)].map((snapshot) => Date.parse(snapshot?.time ?? ''))
   const daily = newest! - oldest! < DAYS * 86_400_000

@@ -87,14 +87,17 @@ function nextStep(result: VerifyResult, { program, destination }: TextContext): 
 export function verifySummary(result: VerifyResult, context: SummaryContext): string {
   const { snapshots } = result
   const headline = {
-    verified: `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} verified${result.level === 'read' ? ', every byte' : ''}`,
+    verified:
+      `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} ` +
+      `verified${result.level === 'read' ? ', every byte' : ''}`,
     failed: `❌ Lifeboat: ${snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
     'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
   }[result.result]
   const about = snapshots ? `Set **${escape(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${madeWhen(result, context)}`
   return withinLimit([
     `### ${headline}`,
-    `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}.`,
+    `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ` +
+      `${formatSeconds(result.seconds)}.`,
     ...result.advice.map((sentence) => `**${escape(sentence)}**`),
     ...(result.sources.length > 0 ? [table(
       ['', 'Source', 'Size', 'Contents'],

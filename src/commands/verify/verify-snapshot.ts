@@ -63,7 +63,13 @@ class Verification {
   readonly #problems: unknown[] = []
   #bytes = 0
 
-  constructor(snapshot: AuthenticSnapshot, level: VerifyLevel, store: Store, context: SourceContext, { only, seen = new Set(), suspects = new Set() }: Verifying) {
+  constructor(
+    snapshot: AuthenticSnapshot,
+    level: VerifyLevel,
+    store: Store,
+    context: SourceContext,
+    { only, seen = new Set(), suspects = new Set() }: Verifying,
+  ) {
     this.#snapshot = snapshot
     this.#level = level
     this.#store = store
@@ -154,7 +160,10 @@ interface CheckedSource {
 }
 
 /** Each source is hit by all damage to what it needs, also where that was found while another was read. */
-function outcomeOf(sources: readonly CheckedSource[], problems: readonly unknown[]): Pick<SnapshotVerified, 'result' | 'problems' | 'damaged' | 'sources'> {
+function outcomeOf(
+  sources: readonly CheckedSource[],
+  problems: readonly unknown[],
+): Pick<SnapshotVerified, 'result' | 'problems' | 'damaged' | 'sources'> {
   const damage = damageIn([...sources, { problems }])
   const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
   // Two sources can have come upon the same chunk.
@@ -214,7 +223,12 @@ function keysAt(snapshot: AuthenticSnapshot, places: readonly number[]): Set<str
 }
 
 /** Looks for these, by their places in the list of chunks, but for what is known. */
-async function missingChunks({ header }: AuthenticSnapshot, store: Store, places: readonly number[], known: ReadonlySet<string>): Promise<DamagedChunk[]> {
+async function missingChunks(
+  { header }: AuthenticSnapshot,
+  store: Store,
+  places: readonly number[],
+  known: ReadonlySet<string>,
+): Promise<DamagedChunk[]> {
   const unread = places.map((place) => header.chunks[place]!)
   const expected = new Map(unread.map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
   for (const key of known) expected.delete(key)

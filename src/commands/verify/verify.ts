@@ -115,7 +115,13 @@ function together(found: readonly SnapshotVerified[]): SnapshotVerified {
 }
 
 /** Advice about snapshots of a set that failed; `kept`: whether the next backup will know of the damage. */
-async function adviceAbout(found: readonly SnapshotVerified[], kept: boolean, store: Store, keys: Keys, { report }: Environment): Promise<string[]> {
+async function adviceAbout(
+  found: readonly SnapshotVerified[],
+  kept: boolean,
+  store: Store,
+  keys: Keys,
+  { report }: Environment,
+): Promise<string[]> {
   const failed = found.filter(({ result }) => result === 'failed')
   if (failed.length === 0) return []
   const { set } = failed[0]!
@@ -128,7 +134,14 @@ async function adviceAbout(found: readonly SnapshotVerified[], kept: boolean, st
 }
 
 /** A backup repairs what it would list itself: nothing in an older snapshot. */
-async function aboutBackups(failed: ReadonlySet<string>, damaged: ReadonlySet<string>, kept: boolean, snapshots: readonly string[], store: Store, keys: Keys): Promise<string[]> {
+async function aboutBackups(
+  failed: ReadonlySet<string>,
+  damaged: ReadonlySet<string>,
+  kept: boolean,
+  snapshots: readonly string[],
+  store: Store,
+  keys: Keys,
+): Promise<string[]> {
   const [newestKey] = snapshots
   if (newestKey === undefined) return []
   const id = idOf(newestKey)
