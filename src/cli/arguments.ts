@@ -55,7 +55,9 @@ export function readArguments(
 /** Only the id of a snapshot is surely no secret. */
 function unexpected(command: string, rows: readonly [string, Input][], { value, index }: { value: string; index: number }): LifeboatError {
   const isSnapshot = value === 'latest' || snapshotId.safeParse(value).success
-  const instead = rows.some(([name]) => name === 'snapshot') && isSnapshot ? `Give it as --snapshot ${value}.` : 'Every value follows its name: --name value.'
+  const instead = rows.some(([name]) => name === 'snapshot') && isSnapshot
+    ? `Give it as --snapshot ${value}.`
+    : 'Every value follows its name: --name value.'
   return new LifeboatError(
     `Unexpected argument ${isSnapshot ? JSON.stringify(value) : `${index + 1}, which may be a secret and is not shown`}`,
     { hint: `${instead} See lifeboat ${command} --help.`, status: 2 },

@@ -34,5 +34,7 @@ export interface Input {
 /** Inputs by their dashed names, in the order in which they are shown. */
 export type Rows = Readonly<Record<string, Input>>
 
-export type Value<I extends Input> = I extends { required: true } | { default: string } ? z.output<I['schema']> : z.output<I['schema']> | undefined
+export type Value<I extends Input> = I extends { required: true } | { default: string }
+  ? z.output<I['schema']>
+  : z.output<I['schema']> | undefined
 export type Values<R extends Rows> = { readonly [Name in keyof R]: Value<R[Name]> }

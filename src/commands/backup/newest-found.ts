@@ -23,7 +23,9 @@ export function newestSentence(newest: Newest, { timeZone, now }: When): string 
   if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`
   const damaged = (newest.unsound ?? []).map(({ snapshot, why }) => `The earlier backup ${code(snapshot)} is damaged: ${escape(why)}.`).join(' ')
   if ('none' in newest) {
-    return newest.none === 'empty' ? `There is no earlier backup of ${set}.` : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key. ${damaged}`.trim()
+    return newest.none === 'empty'
+      ? `There is no earlier backup of ${set}.`
+      : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key. ${damaged}`.trim()
   }
   const which = damaged === '' ? `The newest backup of ${set} before this run` : `${damaged} The newest of ${set} that is whole`
   return `${which} is **${formatAge(newest.time, now)} old**: ${code(newest.snapshot)}, made ${formatTime(newest.time, timeZone)}.`

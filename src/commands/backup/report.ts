@@ -82,7 +82,9 @@ export function checkedText(checked: BackupResult['checked']): string[] {
   if (!checked) return ['what is reused of earlier backups is there with its size; a write key cannot read it back']
   const { chunks, bytes, damaged } = checked
   if (chunks + damaged === 0) return []
-  const found = damaged === 0 ? 'none damaged' : `${formatCount(damaged, 'object')} DAMAGED: earlier backups are hit, this one stores again what it needs of them`
+  const found = damaged === 0
+    ? 'none damaged'
+    : `${formatCount(damaged, 'object')} DAMAGED: earlier backups are hit, this one stores again what it needs of them`
   return [`${formatCount(chunks, 'chunk')} of earlier backups read back, ${formatBytes(bytes)}: ${found}`]
 }
 

@@ -11,7 +11,9 @@ export function shrunkText({ source, kind, table, measure, before, now }: Shrunk
   const thing = table === undefined ? whole : `the table ${oneLine(table)} of ${name}`
   const about = table === undefined ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
-  return now === null ? `${thing} is not in this backup any more; it had ${amount(before)}` : `${thing} has ${amount(now)}, it had ${amount(before)}`
+  return now === null
+    ? `${thing} is not in this backup any more; it had ${amount(before)}`
+    : `${thing} has ${amount(now)}, it had ${amount(before)}`
 }
 
 /** Whether something shrank that must not. */

@@ -18,7 +18,9 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
   const sourceRows = sources.map((source) => sourceRow(code(source.name), source))
   const verified = `backed up${inPart(sources)}${result.verified === 'none' ? ', not verified' : ' and verified'}`
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
-  const missing = whole.length < result.destinations.length ? `, in ${whole.length} of ${formatCount(result.destinations.length, 'destination')}` : ''
+  const missing = whole.length < result.destinations.length
+    ? `, in ${whole.length} of ${formatCount(result.destinations.length, 'destination')}`
+    : ''
   return withinLimit([
     `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ` +
       `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
@@ -104,5 +106,7 @@ function sourceRow(name: string, { size, added, seconds }: { size: number; added
 
 function verifiedSentence(level: BackupResult['verified']): string {
   if (level === 'none') return 'Nothing was read back.'
-  return level === 'list' ? 'Read back: every chunk is in the store and the archive is readable.' : 'Read back: every byte, compared with what was backed up.'
+  return level === 'list'
+    ? 'Read back: every chunk is in the store and the archive is readable.'
+    : 'Read back: every byte, compared with what was backed up.'
 }

@@ -35,7 +35,9 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   }
   const now = environment.now()
   const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs.conditions, now) }))
-  const problems = sets.length > 0 ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`)) : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
+  const problems = sets.length > 0
+    ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`))
+    : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
   const inactive = await inactiveWorkflows(repository, environment)
   const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, inactive }
   return issue ? { ...result, issue: await issue.tell(result) } : result

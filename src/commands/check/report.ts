@@ -27,7 +27,9 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
   const rows = result.sets.map(({ set, verified, proof, problems, unsound }) => [
     unsound.length > 0 ? 'DAMAGED' : problems.length > 0 ? 'STALE' : 'ok',
     set,
-    verified ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}` : 'no verified snapshot',
+    verified
+      ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
+      : 'no verified snapshot',
     proof ? `verified at level ${proof.level} ${formatTime(proof.time, timeZone)}` : '',
   ])
   return [
@@ -65,7 +67,9 @@ type ShownInIssue = Shown & { run?: string }
 export function issueText(result: CheckResult, shown: ShownInIssue): string {
   const stale = result.problems.length > 0
   return withinLimit([
-    stale ? `The backups in ${code(shown.destination)} are not as fresh as they should be:` : `The backups in ${code(shown.destination)} are fresh again.`,
+    stale
+      ? `The backups in ${code(shown.destination)} are not as fresh as they should be:`
+      : `The backups in ${code(shown.destination)} are fresh again.`,
     ...result.problems.map((problem) => `- ${escape(problem)}`),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
     ...result.inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`),

@@ -57,10 +57,14 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
   }
   return within(inputs, environment, async (store) => {
     const files = await keyFiles(store)
-    const going = old === undefined ? files.filter(({ key }) => key === `keys/${name}` || key === name) : await filesOpenedBy(old, store, files)
+    const going = old === undefined
+      ? files.filter(({ key }) => key === `keys/${name}` || key === name)
+      : await filesOpenedBy(old, store, files)
     if (going.length === 0) {
       throw new LifeboatError(
-        old === undefined ? `${store.name} has no key file ${name}` : `the old passphrase opens none of the ${files.length} key files of ${store.name}`,
+        old === undefined
+          ? `${store.name} has no key file ${name}`
+          : `the old passphrase opens none of the ${files.length} key files of ${store.name}`,
         { hint: '`lifeboat key list` shows those there are. Nothing was changed.' },
       )
     }

@@ -227,7 +227,9 @@ function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPoli
     const decision = decisions.get(listed)!
     // Only an age says when it will have passed; what other rules keep depends on backups to come.
     const alone = decision.keep && decision.reasons.length === 1 && decision.reasons[0]!.startsWith('within ')
-    const expires = alone && policy.within !== undefined && listed.expires === undefined ? { expires: new Date(Date.parse(listed.time) + policy.within).toISOString() } : {}
+    const expires = alone && policy.within !== undefined && listed.expires === undefined
+      ? { expires: new Date(Date.parse(listed.time) + policy.within).toISOString() }
+      : {}
     return { ...listed, ...expires, retention: decision }
   })
 }

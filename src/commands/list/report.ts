@@ -110,7 +110,9 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
     ...(result.unsound.length > 0 ? [
       ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
-      result.restorable === undefined ? 'None of the newest can be restored as it is.' : `The newest that is whole is ${code(result.restorable)}.`,
+      result.restorable === undefined
+        ? 'None of the newest can be restored as it is.'
+        : `The newest that is whole is ${code(result.restorable)}.`,
     ] : []),
     ...setsOf(snapshots, now),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),

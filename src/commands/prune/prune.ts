@@ -222,7 +222,9 @@ async function decide(
   }
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
   const counted = own.filter(({ time }) => time <= now)
-  const newestVerified = stored !== undefined && counted[0]?.key === stored ? counted[0].id : await findNewestVerified(store, keys, counted, set, report)
+  const newestVerified = stored !== undefined && counted[0]?.key === stored
+    ? counted[0].id
+    : await findNewestVerified(store, keys, counted, set, report)
   const candidates = own.map((snapshot) => ({
     ...snapshot,
     pinned: labels.get(snapshot.id)?.pinned ?? false,

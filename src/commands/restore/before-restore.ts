@@ -30,7 +30,9 @@ export async function requireWhole(
   const elsewhere = async (): Promise<string> => {
     const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
     const found = await newestGood(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) })
-    return found.good ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as the input snapshot.` : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`
+    return found.good
+      ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as the input snapshot.`
+      : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`
   }
   if (result !== 'verified') {
     throw new LifeboatError(

@@ -17,7 +17,9 @@ import type { RestoreResult } from './result.ts'
 export function restoreHeadline(result: RestoreResult): string {
   const { mode, target, snapshot } = result
   const name = restoredName(result)
-  return mode === 'verify-only' ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched` : `${name} of snapshot ${snapshot} restored into ${target}`
+  return mode === 'verify-only'
+    ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched`
+    : `${name} of snapshot ${snapshot} restored into ${target}`
 }
 
 export function restoreText(result: RestoreResult, context: TextContext): string {
@@ -29,7 +31,9 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     ['read', `${formatBytes(result.size)} in ${formatSeconds(result.seconds)} ${parenthesised(formatRate(result.size, result.seconds))}`],
     [
       'entries',
-      checked ? `${entries.toLocaleString('en-US')} in the archive` : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`,
+      checked
+        ? `${entries.toLocaleString('en-US')} in the archive`
+        : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`,
     ],
     ...(counts ? [
       ['unchanged', `${counts.unchanged} of them, there already`],

@@ -236,7 +236,9 @@ async function missingChunks(
   return [...wrong].map(([key, size]) =>
     new DamagedChunk(
       key,
-      size === undefined ? `chunk ${key} is missing from ${store.name}` : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`,
+      size === undefined
+        ? `chunk ${key} is missing from ${store.name}`
+        : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`,
     ),
   )
 }
