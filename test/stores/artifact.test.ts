@@ -9,6 +9,7 @@ import { LifeboatError } from '../../src/error.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { ArtifactStores, authenticator, terminalOf } from '../support/github/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
+import { thrownBy } from '../support/thrown.ts'
 
 const DAY = 86_400_000
 let github: GitHub
@@ -51,12 +52,6 @@ async function keysOf(store: ArtifactStore, prefix = ''): Promise<string[]> {
   const keys: string[] = []
   for await (const { key } of store.list(prefix)) keys.push(key)
   return keys.toSorted()
-}
-
-async function failure(work: Promise<unknown>): Promise<LifeboatError> {
-  const error = await work.then(() => undefined, (error: unknown) => error)
-  if (error instanceof LifeboatError) return error
-  throw new Error('it did not fail with a LifeboatError', { cause: error })
 }
 
 test('what one run puts and commits another reads, byte for byte, and a terminal with a token too', async () => {
@@ -176,7 +171,7 @@ test('a flipped bit in a chunk is found when the chunk is read', async () => {
   const content = await github.content(github.artifacts[0]!)
   content[content.indexOf('chunks/aa/onechunks') + 20]! ^= 1
   await github.replace(github.artifacts[0]!, content)
-  const error = await failure(stores.open().get('chunks/aa/one', ANY_SIZE))
+  const error = await thrownBy(stores.open().get('chunks/aa/one', ANY_SIZE))
   expect(error).toBeInstanceOf(DamagedObject)
   expect(error.message).toMatch(/artifact lifeboat-shop \(\d+\) is damaged: chunks\/aa\/one in it is not what was put: its checksum \(CRC-32\) differs/)
 })
@@ -204,7 +199,7 @@ const partsOf = (parts: object, key = authenticator): Record<string, Buffer> => 
 test('a newer kind of artifact that is signed stops everything, so that nothing wrong is concluded from it', async () => {
   await backUp(1, ['chunks/aa/one'])
   await github.plant({ name: 'lifeboat-shop', files: partsOf({ format: 'lifeboat-parts/2' }) })
-  const error = await failure(keysOf(stores.open()))
+  const error = await thrownBy(keysOf(stores.open()))
   expect(error.message).toMatch(/lifeboat-parts\/2; this version of Lifeboat reads lifeboat-parts\/1/)
 })
 
@@ -214,7 +209,7 @@ test('a file that vanishes between staging and upload is an error, not a smaller
   await store.put('chunks/aa/two', bytes('two'))
   rmSync(staged('two'))
   await store.put(snapshot(1), bytes('snapshot'))
-  const error = await failure(store.groups.commit([]))
+  const error = await thrownBy(store.groups.commit([]))
   expect(error.message).toMatch(/two/)
   await store.close()
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([])
@@ -225,7 +220,7 @@ test('a staged file that is no longer what was put is an error', async () => {
   await store.put('chunks/aa/one', bytes('one'))
   truncateSync(staged('one'), 10)
   await store.put(snapshot(1), bytes('snapshot'))
-  expect((await failure(store.groups.commit([]))).message).toMatch(/artifact lifeboat-shop \(\d+\) lacks 1 of the 3 objects put, chunks\/aa\/one among them/)
+  expect((await thrownBy(store.groups.commit([]))).message).toMatch(/artifact lifeboat-shop \(\d+\) lacks 1 of the 3 objects put, chunks\/aa\/one among them/)
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([])
 })
 
@@ -233,7 +228,7 @@ test('what GitHub reports to have must be what was sent', async () => {
   const store = stores.open()
   await store.put(snapshot(1), bytes('snapshot'))
   github.claimedDigest = `sha256:${'00'.repeat(32)}`
-  const error = await failure(store.groups.commit([]))
+  const error = await thrownBy(store.groups.commit([]))
   expect(error.message).toMatch(/is not what was uploaded: GitHub has \d+ bytes, sha256:0{64}; sent were \d+ bytes, sha256:/)
 })
 
@@ -251,7 +246,7 @@ test('a backup does not commit when what it builds on was deleted while it ran',
   await keysOf(store)
   github.artifacts.length = 0
   await store.put(snapshot(2), bytes('snapshot'))
-  const error = await failure(store.groups.commit(['chunks/aa/one']))
+  const error = await thrownBy(store.groups.commit(['chunks/aa/one']))
   expect(error.message).toBe('chunks/aa/one, which this backup builds on, was deleted while it ran')
   expect(github.artifacts).toEqual([])
 })
@@ -342,7 +337,7 @@ test('what another set has put under a similar name is never deleted', async () 
 
 test('the storage is used up: the error says what to do', async () => {
   github.faults.push({ match: 'CreateArtifact', kind: 403, body: { code: 'resource_exhausted', msg: 'insufficient usage to create artifact' } })
-  const error = await failure(backUp(1, ['chunks/aa/one']))
+  const error = await thrownBy(backUp(1, ['chunks/aa/one']))
   expect(error.message).toBe('artifact lifeboat-shop was not uploaded: the storage for artifacts is used up')
   expect(error.hint).toMatch(/Delete artifacts.*another destination/)
 })
@@ -358,20 +353,20 @@ test.each(['https://github.com', 'https://acme.ghe.com', ''])('%s has them', (se
 })
 
 test('a token without actions: read is told which permission to give', async () => {
-  const error = await failure(keysOf(stores.open({ token: github.token('none') })))
+  const error = await thrownBy(keysOf(stores.open({ token: github.token('none') })))
   expect(error.message).toMatch(/may not read the artifacts of this repository/)
   expect(error.hint).toContain('permissions: actions: read')
 })
 
 test('a wrong token, and a repository that the token does not see', async () => {
-  expect((await failure(keysOf(stores.open({ token: 'ghs_wrong' })))).message).toMatch(/wrong or has expired \(status 401\)/)
-  expect((await failure(keysOf(stores.open({ token: github.token('read', 'octo/other') })))).message).toMatch(/knows no repository octo\/shop, or the token may not see it/)
+  expect((await thrownBy(keysOf(stores.open({ token: 'ghs_wrong' })))).message).toMatch(/wrong or has expired \(status 401\)/)
+  expect((await thrownBy(keysOf(stores.open({ token: github.token('read', 'octo/other') })))).message).toMatch(/knows no repository octo\/shop, or the token may not see it/)
 })
 
 test('at a terminal: without token or repository it says what to set, and putting is refused', async () => {
   expect(() => stores.open({ variables: {}, token: undefined })).toThrow(/there is no token, and this is not a step of a workflow/)
   expect(() => stores.open({ variables: {} })).toThrow(/GITHUB_REPOSITORY is not set to owner\/name/)
-  expect((await failure(stores.open({ variables: terminalOf(github) }).put('lifeboat.json', Buffer.from('{}')))).message).toBe('artifacts can be written only by a step of a workflow')
+  expect((await thrownBy(stores.open({ variables: terminalOf(github) }).put('lifeboat.json', Buffer.from('{}')))).message).toBe('artifacts can be written only by a step of a workflow')
 })
 
 test('an uploaded object is not deleted by itself, a staged one is', async () => {
@@ -380,7 +375,7 @@ test('an uploaded object is not deleted by itself, a staged one is', async () =>
   await store.delete('chunks/aa/two')
   await store.delete('chunks/aa/nothing')
   expect(await keysOf(store, 'chunks/')).toEqual(['chunks/aa/one'])
-  expect((await failure(store.delete('chunks/aa/one'))).hint).toMatch(/deleted as a whole/)
+  expect((await thrownBy(store.delete('chunks/aa/one'))).hint).toMatch(/deleted as a whole/)
 })
 
 test('one file per object is staged, readable by nobody else, whatever is put at the same time', async () => {
@@ -395,7 +390,7 @@ test('one file per object is staged, readable by nobody else, whatever is put at
 
 test('a folder that cannot be staged in is named, with what to do', async () => {
   const store = stores.open({ temporary: '/dev/null/nowhere' })
-  const error = await failure(store.put('chunks/aa/one', bytes('one')))
+  const error = await thrownBy(store.put('chunks/aa/one', bytes('one')))
   expect(error.message).toMatch(/^cannot stage chunks\/aa\/one in \/dev\/null\/nowhere.*ENOTDIR/)
   expect(error.hint).toMatch(/Free some space.*RUNNER_TEMP/)
 })
@@ -405,7 +400,7 @@ test('an interrupt ends an upload at once', async () => {
   const store = stores.open({ signal: controller.signal })
   await store.put(snapshot(1), bytes('snapshot'))
   github.faults.push({ match: 'CreateArtifact', kind: 'stall' })
-  const committed = failure(store.groups.commit([]))
+  const committed = thrownBy(store.groups.commit([]))
   while (!github.calls.some(({ path }) => path.includes('CreateArtifact'))) await new Promise((resolve) => setTimeout(resolve, 5))
   controller.abort(new LifeboatError('interrupted'))
   expect((await committed).message).toBe('interrupted')

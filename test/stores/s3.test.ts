@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PutObjectLockConfigurationCommand } from '@aws-sdk/client-s3'
-import { LifeboatError } from '../../src/error.ts'
 import { openS3, type S3Store } from '../../src/stores/s3/store.ts'
 import { inLanes } from '../../src/stores/s3/lanes.ts'
 import { NotFound } from '../../src/stores/store.ts'
@@ -13,6 +12,7 @@ import { quiet } from '../support/quiet.ts'
 import { clientOf, destinationOf, newBucket, openBucket } from '../support/s3-place.ts'
 import { storeContract } from './contract.ts'
 import { type FaultyPlace, httpFaults, type Patience, tcpFaults } from './remote-faults.ts'
+import { thrownBy } from '../support/thrown.ts'
 
 describe.each<CephVersion>(['current', 'old'])('Ceph, %s', (version) => {
   let ceph: Ceph
@@ -36,15 +36,6 @@ const faultyBucket = async (): Promise<FaultyPlace> => {
 }
 tcpFaults('a bucket', faultyBucket)
 httpFaults('a bucket', { checksums: true }, faultyBucket)
-
-async function failure(work: Promise<unknown>): Promise<LifeboatError> {
-  const error: unknown = await work.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof LifeboatError) return error
-  throw error
-}
 
 /** What services tell when they refuse, as XML. */
 const refusal = (code: string, message = 'no') => Buffer.from(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`)
@@ -78,14 +69,14 @@ describe('a service of S3', () => {
   test.each(eachOperation)('that has no such bucket, or does not allow %s, is asked once and one error says what to do', async (permission, work) => {
     // An answer to HEAD does not say what is not there.
     if (permission !== 's3:GetObject (head)') {
-      const missing = await failure(work(openBucket(destinationOf(ceph, 'not-there'))))
+      const missing = await thrownBy(work(openBucket(destinationOf(ceph, 'not-there'))))
       expect(missing.message).toContain('NoSuchBucket')
       expect(missing.hint).toContain('Make the bucket')
     }
 
     const stranger = ceph.user(`stranger-${Math.random().toString(36).slice(2)}`)
     await openBucket(destinationOf(ceph, bucket)).put('object', Buffer.from('x'))
-    const denied = await failure(work(openBucket(destinationOf({ ...through(), ...stranger }, bucket))))
+    const denied = await thrownBy(work(openBucket(destinationOf({ ...through(), ...stranger }, bucket))))
     expect(denied.message).toMatch(/^cannot .* in(to)? s3:\/\/|^cannot list s3:\/\//)
     expect(denied.hint).toContain(permission.split(' ')[0])
     expect(proxy.seen).toHaveLength(1)
@@ -94,7 +85,7 @@ describe('a service of S3', () => {
 
   test('keys that are wrong are one error that shows none of them', async () => {
     for (const [user, code] of [[{ accessKey: 'nobody-knows', secretKey: 'hunter22secret' }, 'InvalidAccessKeyId'], [{ accessKey: ceph.accessKey, secretKey: 'hunter22secret' }, 'SignatureDoesNotMatch']] as const) {
-      const error = await failure(openBucket(destinationOf({ ...ceph, ...user }, bucket)).put('x', Buffer.from('x')))
+      const error = await thrownBy(openBucket(destinationOf({ ...ceph, ...user }, bucket)).put('x', Buffer.from('x')))
       expect(error.message).toContain(code)
       expect(error.hint).toMatch(/key/)
       expect(`${error.message}${error.hint}`).not.toContain('hunter22')
@@ -108,7 +99,7 @@ describe('a service of S3', () => {
     const kept = { ...process.env }
     Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nowhere', AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' })
     try {
-      const error = await failure(openBucket(none).get('x', ANY_SIZE))
+      const error = await thrownBy(openBucket(none).get('x', ANY_SIZE))
       expect(error.message).toContain('there are no credentials for s3://')
       expect(error.hint).toContain('AWS_ACCESS_KEY_ID')
       expect(proxy.seen).toEqual([])
@@ -121,13 +112,13 @@ describe('a service of S3', () => {
   test('that answers 403 for what is not there, since it may not be listed, is told apart in the hint', async () => {
     proxy.on(() => true, { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal('AccessDenied') }, 2)
     const store = openBucket(destinationOf(through(), bucket))
-    for (const work of [() => store.get('x', ANY_SIZE), () => store.head('x')]) expect((await failure(work())).hint).toContain('s3:ListBucket on the bucket, without which an object that is not there is refused as well')
+    for (const work of [() => store.get('x', ANY_SIZE), () => store.head('x')]) expect((await thrownBy(work())).hint).toContain('s3:ListBucket on the bucket, without which an object that is not there is refused as well')
   })
 
   test('that keeps what is to be deleted says so, and goes on', async () => {
     const store = openBucket(destinationOf(through(), bucket))
     proxy.on(({ method }) => method === 'DELETE', { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal('AccessDenied', 'Access Denied because object protected by object lock.') })
-    const error = await failure(store.delete('object'))
+    const error = await thrownBy(store.delete('object'))
     expect(error.message).toContain('object protected by object lock')
     expect(error.hint).toContain('object lock')
     await store.delete('object')
@@ -209,7 +200,7 @@ describe('a service of S3', () => {
   test('that says every time that our clock is wrong ends in one error that says so', async () => {
     const store = openBucket(destinationOf(through(), bucket))
     proxy.on(() => true, { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal('RequestTimeTooSkewed') }, 100)
-    expect((await failure(store.put('object', Buffer.from('x')))).hint).toContain('Set the clock')
+    expect((await thrownBy(store.put('object', Buffer.from('x')))).hint).toContain('Set the clock')
   })
 
   test('to which credentials have expired is asked with new ones; where there are none, one error says so', async () => {
@@ -217,7 +208,7 @@ describe('a service of S3', () => {
     const fixed = openBucket(destinationOf(through(), bucket))
     await fixed.put('object', Buffer.from('before'))
     proxy.on(() => true, stale, 1)
-    const error = await failure(fixed.put('object', Buffer.from('after')))
+    const error = await thrownBy(fixed.put('object', Buffer.from('after')))
     expect(error.message).toContain('ExpiredToken')
     expect(error.hint).toContain('AWS_ROLE_ARN')
 
@@ -255,7 +246,7 @@ describe('a service of S3', () => {
     services.on(() => true, { status: 403, body: refusal('AccessDenied', 'Not authorized to perform sts:AssumeRoleWithWebIdentity') }, 100)
     const base = `http://127.0.0.1:${services.port}`
     const variables = { AWS_ROLE_ARN: 'arn:aws:iam::1:role/backup', ACTIONS_ID_TOKEN_REQUEST_URL: `${base}/job`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'bearer-of-the-job', AWS_ENDPOINT_URL_STS: `${base}/sts` }
-    const error = await failure(openBucket({ ...destinationOf(through(), bucket), credentials: undefined }, { variables }).get('x', ANY_SIZE))
+    const error = await thrownBy(openBucket({ ...destinationOf(through(), bucket), credentials: undefined }, { variables }).get('x', ANY_SIZE))
     expect(error.message).toContain('gives this job no credentials of the role arn:aws:iam::1:role/backup: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity')
     expect(error.hint).toContain('trust')
     await services.close()

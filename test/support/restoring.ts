@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { LifeboatError } from '../../src/error.ts'
 import type { Client } from '../../src/sources/postgres/clients.ts'
 import { clientEnvironment, parseDatabaseUrl } from '../../src/sources/postgres/connection.ts'
 import { restoreArchive, type RestoreOutcome } from '../../src/sources/postgres/restore.ts'
@@ -33,16 +32,6 @@ export function restoreInto(server: Server, database: string, bytes: Buffer, tem
     noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false, databaseSettings: undefined, jobs: 1, temporary, clients,
     signal: new AbortController().signal, report: { info: tell, warning: tell, progress: () => undefined, mask: () => undefined }, variables, ...more,
   })
-}
-
-export async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
-  try {
-    await promise
-  } catch (error) {
-    if (error instanceof LifeboatError) return error
-    throw error
-  }
-  throw new Error('no error was thrown')
 }
 
 /** A database with several tenants: roles, partitions, policies, and all else that can belong to a table. */

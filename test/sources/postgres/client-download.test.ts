@@ -13,6 +13,7 @@ import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { type AptRepository, makePackage, makeRealClient, makeTalkingClient, startRepository } from '../../support/apt-repository.ts'
 import { makeMachine, type Machine } from '../../support/client-machine.ts'
 import { clientDirectory, startServer } from '../../support/postgres-server.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 let packages: string
 let distribution: AptRepository
@@ -41,12 +42,6 @@ beforeEach(async () => {
 })
 afterEach(() => machine.remove())
 
-async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error = await promise.then(() => undefined, (error: unknown) => error)
-  if (error instanceof LifeboatError) return error
-  throw new Error('no LifeboatError was thrown', { cause: error })
-}
-
 /** A folder of programs of the system, to be a whole PATH. */
 function pathWith(programs: string[], scripts: Record<string, string> = {}): string {
   const folder = mkdtempSync(path.join(machine.folder, 'bin-'))
@@ -67,7 +62,7 @@ test('a machine that has the programs of 15 alone dumps a server of 17 with prog
         name: 'app', connection, programs: () => ({ clients }), dumpArguments: [], lockTimeout: 60_000, signal: new AbortController().signal, variables,
         report: { info: () => undefined, warning: (message) => void machine.warnings.push(message), progress: () => undefined, mask: () => undefined },
       })
-    expect((await failure(open([installed]).open())).message).toContain('the server is PostgreSQL 17, and no pg_dump here is that new')
+    expect((await thrownBy(open([installed]).open())).message).toContain('the server is PostgreSQL 17, and no pg_dump here is that new')
 
     const client = await machine.provide(17)
     const source = open([client, installed])
@@ -140,7 +135,7 @@ test('a library that the machine lacks comes along, and what it has is not fetch
 })
 
 test('a version that no archive has is an error that names those there are', async () => {
-  const error = await failure(machine.provide(19))
+  const error = await thrownBy(machine.provide(19))
   expect(error.message).toBe(
     `the PostgreSQL 19 client programs are not installed and cannot be fetched: the distribution's archive has PostgreSQL 15; with ${new URL(project.uri).host} it has PostgreSQL 17, 16, 15`,
   )
@@ -149,26 +144,26 @@ test('a version that no archive has is an error that names those there are', asy
 
 test.each(['InRelease', 'Packages.xz', '.deb'])('%s with other bytes than were signed is refused, and nothing is kept', async (ending) => {
   project.tamper(ending, (bytes) => Buffer.from(bytes.map((byte, at) => (at === 100 ? byte ^ 1 : byte))))
-  const error = await failure(machine.provide(17))
+  const error = await thrownBy(machine.provide(17))
   expect(error.message).toMatch({ InRelease: /BADSIG|not signed|invalid signature/i, 'Packages.xz': /Hash Sum mismatch|unexpected size/i, '.deb': /Hash Sum mismatch/i }[ending]!)
   expect(() => readdirSync(machine.toolCache)).toThrow('ENOENT')
 })
 
 test('an archive signed with another key is refused', async () => {
-  const error = await failure(machine.provide(17, { places: { project: { uri: project.uri, key: POSTGRESQL_ARCHIVE_KEY } } }))
+  const error = await thrownBy(machine.provide(17, { places: { project: { uri: project.uri, key: POSTGRESQL_ARCHIVE_KEY } } }))
   expect(error.message).toMatch(/NO_PUBKEY|not signed|Missing key/)
 })
 
 test('an archive that cannot be reached is an error that says so', async () => {
   const gone = await startRepository()
   await gone.stop()
-  const error = await failure(machine.provide(17, { places: { project: gone } }))
+  const error = await thrownBy(machine.provide(17, { places: { project: gone } }))
   expect(error.message).toMatch(/with 127\.0\.0\.1:\d+ it has PostgreSQL 15 \(.*(Could not connect|Connection refused)/)
 })
 
 test('an archive that never answers ends at the time limit', async () => {
   project.tamper('Release', 'silence')
-  const error = await failure(machine.provide(17, { places: { timeLimit: 2000 } }))
+  const error = await thrownBy(machine.provide(17, { places: { timeLimit: 2000 } }))
   expect(error.message).toContain('no end after 2 s')
 })
 
@@ -178,24 +173,24 @@ test('an interrupt stops the fetching, and leaves nothing', async () => {
   const providing = machine.provide(17, { signal: controller.signal })
   while (!project.requests().some((name) => name.endsWith('InRelease'))) await new Promise((resolve) => setTimeout(resolve, 20))
   controller.abort(new LifeboatError('interrupted'))
-  expect((await failure(providing)).message).toBe('interrupted')
+  expect((await thrownBy(providing)).message).toBe('interrupted')
   expect(readdirSync(machine.temporary)).toEqual([])
 })
 
 test('a package for a newer libc is refused, with or without that libc in the archive', async () => {
   const client = await makeTalkingClient(packages, 18, { depends: 'libc6 (>= 98)' })
   await distribution.publish('bookworm', [client])
-  expect((await failure(machine.provide(18))).message).toMatch(/has PostgreSQL 18, but postgresql-client-18 : Depends: libc6 \(>= 98\) but \S+ is to be installed/)
+  expect((await thrownBy(machine.provide(18))).message).toMatch(/has PostgreSQL 18, but postgresql-client-18 : Depends: libc6 \(>= 98\) but \S+ is to be installed/)
   await distribution.publish('bookworm', [client, await makePackage(packages, { name: 'libc6', version: '99-1' })])
-  expect((await failure(machine.provide(18))).message).toMatch(/has PostgreSQL 18, but postgresql-client-18 : Depends: libc6 \(>= 98\) but \S+ is to be installed/)
+  expect((await thrownBy(machine.provide(18))).message).toMatch(/has PostgreSQL 18, but postgresql-client-18 : Depends: libc6 \(>= 98\) but \S+ is to be installed/)
 })
 
 test('programs that do not run here, or are of another major, are refused', async () => {
   await distribution.publish('bookworm', [await makeTalkingClient(packages, 13, { says: '12.1' })])
-  expect((await failure(machine.provide(13))).message).toContain('the pg_dump that was fetched is not of PostgreSQL 13: it says "pg_dump (PostgreSQL) 12.1"')
+  expect((await thrownBy(machine.provide(13))).message).toContain('the pg_dump that was fetched is not of PostgreSQL 13: it says "pg_dump (PostgreSQL) 12.1"')
   const broken = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'].map((name) => [`usr/lib/postgresql/12/bin/${name}`, '#!/bin/sh\necho "GLIBC_2.99 not found" >&2\nexit 1\n'])
   await distribution.publish('bookworm', [await makePackage(packages, { name: 'postgresql-client-12', version: '12.1-1', scripts: Object.fromEntries(broken) })])
-  expect((await failure(machine.provide(12))).message).toContain('the pg_dump of PostgreSQL 12 that was fetched does not run here: GLIBC_2.99 not found')
+  expect((await thrownBy(machine.provide(12))).message).toContain('the pg_dump of PostgreSQL 12 that was fetched does not run here: GLIBC_2.99 not found')
   expect(() => readdirSync(machine.toolCache)).toThrow('ENOENT')
 })
 
@@ -217,7 +212,7 @@ test('a tool cache that cannot be written is a warning, and the programs are use
 })
 
 test('without apt and docker the error says so', async () => {
-  const error = await failure(machine.provide(17, { variables: { ...machine.variables, PATH: pathWith(['sh']) } }))
+  const error = await thrownBy(machine.provide(17, { variables: { ...machine.variables, PATH: pathWith(['sh']) } }))
   expect(error.message).toBe('the PostgreSQL 17 client programs are not installed, and neither apt nor docker is here to fetch them with')
 })
 
@@ -251,7 +246,7 @@ exec ${clientDirectory(17)}/$program "$@"
 
 test('an image that docker cannot fetch is an error in its words', async () => {
   const PATH = pathWith(['sh'], { docker: '#!/bin/sh\necho "Cannot connect to the Docker daemon" >&2\nexit 1\n' })
-  const error = await failure(machine.provide(17, { variables: { ...machine.variables, PATH } }))
+  const error = await thrownBy(machine.provide(17, { variables: { ...machine.variables, PATH } }))
   expect(error.message).toBe('docker cannot fetch the image postgres:17: Cannot connect to the Docker daemon')
 })
 

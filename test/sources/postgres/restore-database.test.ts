@@ -4,7 +4,8 @@ import path from 'node:path'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
-import { clients, dump, failure, restoreInto } from '../../support/restoring.ts'
+import { clients, dump, restoreInto } from '../../support/restoring.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
 let temporary: string
@@ -78,7 +79,7 @@ test('no-owner and no-privileges leave these out', async () => {
 test('roles that are missing are named before a database is made', async () => {
   await server.sql('ALTER ROLE app RENAME TO passing')
   try {
-    const error = await failure(restore('unmade', { mode: 'create' }))
+    const error = await thrownBy(restore('unmade', { mode: 'create' }))
     expect(error.message).toContain('the settings of the database name roles that')
     expect(error.message).toMatch(/: app$/)
     expect(await exists('unmade')).toBe(false)
@@ -130,7 +131,7 @@ test('missing tablespaces are named before anything is touched; no-tablespaces d
   const whole = dump(server, 'placed', 17)
   await server.sql('DROP DATABASE placed')
   await server.sql('DROP TABLESPACE "fast disk"')
-  const error = await failure(restore('placed again', { mode: 'create' }, whole))
+  const error = await thrownBy(restore('placed again', { mode: 'create' }, whole))
   expect(error.message).toContain('does not have these tablespaces of the backup: fast disk')
   expect(error.hint).toContain('no-tablespaces')
   expect(await exists('placed again')).toBe(false)

@@ -6,7 +6,8 @@ import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.
 import { run } from '../../support/client-programs.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
 import { clientDirectory, clientEnvironment, type Server, startServer } from '../../support/postgres-server.ts'
-import { dump, failure, loadTenants, restoreInto } from '../../support/restoring.ts'
+import { dump, loadTenants, restoreInto } from '../../support/restoring.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
 let temporary: string
@@ -117,7 +118,7 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
   })
 
   test('clean refuses to replace a table that others depend on, names them, and touches nothing', async () => {
-    const error = await failure(restore('shop', { tables: ['app.orders'], mode: 'clean' }))
+    const error = await thrownBy(restore('shop', { tables: ['app.orders'], mode: 'clean' }))
     expect(error.message).toContain('the selected tables cannot be replaced')
     for (const name of ['constraint of_order on table app.items', 'view app.open', 'materialized view app.totals']) expect(error.message).toContain(name)
     expect(error.hint).toContain('Select these tables and views too')
@@ -166,7 +167,7 @@ describe('on one server', () => {
   test('clean replaces a single partition, and attaches it again', async () => {
     await server.sql(`DROP DATABASE ${database}`)
     await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)
-    expect((await failure(restore({ tables: ['orders_2025'], mode: 'clean' }))).message).toContain('items') // Its key needs the rows of the partition.
+    expect((await thrownBy(restore({ tables: ['orders_2025'], mode: 'clean' }))).message).toContain('items') // Its key needs the rows of the partition.
     const key = await server.sql(`SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'of_order'`, database)
     await server.sql('ALTER TABLE app.items DROP CONSTRAINT of_order; DELETE FROM app.orders_2025', database)
     const outcome = await restore({ tables: ['orders_2025'], mode: 'clean' })
@@ -209,7 +210,7 @@ describe('on one server', () => {
     [{ schemas: ['App'] }, 'the archive has no entries in schema App'],
     [{ tables: ['app.empty'], only: 'data' }, 'the archive has nothing to restore of app.empty with only: data'],
   ] as [Partial<RestoreOptions>, string][])('%j selects nothing, which is an error that names it', async (options, message) => {
-    expect((await failure(restore(options))).message).toBe(message)
+    expect((await thrownBy(restore(options))).message).toBe(message)
     expect(await server.sql(`SELECT count(*) FROM pg_class WHERE relname LIKE 'orders%'`, database)).toBe('0')
   })
 })

@@ -6,7 +6,8 @@ import type { RestoreOutcome } from '../../../src/sources/postgres/restore.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
-import { dump, failure, loadTenants, restoreInto, variables } from '../../support/restoring.ts'
+import { dump, loadTenants, restoreInto, variables } from '../../support/restoring.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
 let temporary: string
@@ -75,7 +76,7 @@ describe('triggers', () => {
 
   test('that would fire are named, and nothing is restored', async () => {
     await sql(`${tables} ${trigger}`)
-    const error = await failure(restore(bytes, { only: 'data' }))
+    const error = await thrownBy(restore(bytes, { only: 'data' }))
     expect(error.message).toContain('triggers would fire for the restored rows: noted of public.audited')
     expect(error.hint).toContain('disable-triggers: true')
     expect(await rows()).toBe('|0')
@@ -99,14 +100,14 @@ describe('triggers', () => {
 
   test('that fire even so are named with disable-triggers too', async () => {
     await sql(`${tables} ${trigger} ALTER TABLE audited ENABLE ALWAYS TRIGGER noted`)
-    for (const disableTriggers of [false, true]) expect((await failure(restore(bytes, { only: 'data', disableTriggers }))).message).toContain('noted of public.audited')
+    for (const disableTriggers of [false, true]) expect((await thrownBy(restore(bytes, { only: 'data', disableTriggers }))).message).toContain('noted of public.audited')
     expect(await rows()).toBe('|0')
   })
 
   test('need a superuser to be disabled, which is said before anything is restored', async () => {
     await sql(`${tables} ${trigger} CREATE ROLE plain LOGIN PASSWORD 'plain'; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain`)
     const target = parseDatabaseUrl(server.url(database, 'plain', 'plain'), variables)
-    const error = await failure(restore(bytes, { only: 'data', disableTriggers: true, target }))
+    const error = await thrownBy(restore(bytes, { only: 'data', disableTriggers: true, target }))
     expect(error.message).toContain('disable-triggers is not possible')
     expect(error.hint).toContain('superuser')
     expect(await rows()).toBe('|0')
@@ -128,7 +129,7 @@ describe('foreign keys', () => {
 
   test('whose rows come later in the archive are named, and only these', async () => {
     await sql(related(''))
-    const error = await failure(restore(bytes, { only: 'data' }))
+    const error = await thrownBy(restore(bytes, { only: 'data' }))
     expect(error.message).toBe(`only: data cannot be restored into 127.0.0.1:${server.port}/${database}: foreign keys need rows that come later in the archive: of_parent of public.child`)
     expect(await sql('SELECT count(*) FROM a_parent')).toBe('0')
     expect(await restore(bytes, { only: 'data', disableTriggers: true })).toMatchObject({ errors: [] })
@@ -149,7 +150,7 @@ describe('foreign keys', () => {
     await sql(family(before))
     expect(await restore(good, { only: 'data' })).toMatchObject({ errors: [] })
     await sql(`DROP TABLE middle, whole; ${family(after)}`)
-    expect((await failure(restore(bad, { only: 'data' }))).message).toContain('of_whole of public.middle')
+    expect((await thrownBy(restore(bad, { only: 'data' }))).message).toContain('of_whole of public.middle')
   })
 })
 
@@ -171,7 +172,7 @@ describe('what the target has under the name of a table', () => {
   ])('%s is refused by name', async (kind, text) => {
     await sql(`${eater} ${text}`)
     for (const more of [{}, { disableTriggers: true }, { tables: ['things'] }]) {
-      const error = await failure(restore(bytes, { only: 'data', ...more }))
+      const error = await thrownBy(restore(bytes, { only: 'data', ...more }))
       expect(error.message).toBe(`only: data cannot be restored into 127.0.0.1:${server.port}/${database}: it has something else in place of tables: public.things is ${kind}`)
     }
   })
@@ -182,11 +183,11 @@ describe('what the target has under the name of a table', () => {
     await server.sql(`${whole} INSERT INTO whole VALUES (1), (2)`, 'through_root')
     const [direct, through] = [dump(server, 'through_root', 17), dump(server, 'through_root', 17, '--load-via-partition-root')]
     await sql(`${eater} ${whole} CREATE TABLE high PARTITION OF whole FOR VALUES FROM (10) TO (20); CREATE TRIGGER eats BEFORE INSERT ON high ${eats}`)
-    expect((await failure(restore(through, { only: 'data' }))).message).toContain('triggers would fire for the restored rows: eats of public.high')
+    expect((await thrownBy(restore(through, { only: 'data' }))).message).toContain('triggers would fire for the restored rows: eats of public.high')
     expect(await restore(direct, { only: 'data' })).toMatchObject({ errors: [] })
     expect(await sql('SELECT count(*) FROM low')).toBe('2')
     await sql('TRUNCATE whole; ALTER TABLE whole DETACH PARTITION low')
-    expect((await failure(restore(through, { only: 'data' }))).message).toContain('public.low is no partition')
+    expect((await thrownBy(restore(through, { only: 'data' }))).message).toContain('public.low is no partition')
   })
 })
 
@@ -195,7 +196,7 @@ test('rules meet rows that pg_dump wrote as INSERT, and only these', async () =>
   await server.sql('CREATE TABLE ruled (id int); INSERT INTO ruled VALUES (1)', 'ruled')
   const inserts = dump(server, 'ruled', 17, '--inserts')
   await sql('CREATE TABLE ruled (id int); CREATE RULE nothing AS ON INSERT TO ruled DO INSTEAD NOTHING')
-  expect((await failure(restore(inserts, { only: 'data' }))).message).toContain('would fire for the restored rows: rule nothing of public.ruled')
+  expect((await thrownBy(restore(inserts, { only: 'data' }))).message).toContain('would fire for the restored rows: rule nothing of public.ruled')
   expect(await restore(dump(server, 'ruled', 17), { only: 'data' })).toMatchObject({ errors: [] })
   await sql('TRUNCATE ruled')
   expect(await restore(inserts, { only: 'data', disableTriggers: true })).toMatchObject({ errors: [] })
@@ -216,12 +217,12 @@ test('check constraints apply to rows that are loaded alone, also those that are
 test('only the tables that are restored have to be without rows', async () => {
   const bytes = await archiveOf('three', 'CREATE TABLE one AS SELECT 1 AS id; CREATE TABLE "two, x" AS SELECT 2 AS id; CREATE TABLE three AS SELECT 3 AS id')
   await sql('CREATE TABLE one (id int); CREATE TABLE "two, x" (id int); CREATE TABLE three AS SELECT 0 AS id')
-  expect((await failure(restore(bytes, { only: 'data' }))).message).toContain('public.three have rows')
+  expect((await thrownBy(restore(bytes, { only: 'data' }))).message).toContain('public.three have rows')
   expect(await restore(bytes, { only: 'data', tables: ['one', 'two, x'] })).toMatchObject({ errors: [], entries: 2 })
   expect(await sql('SELECT (SELECT id FROM one), (SELECT id FROM "two, x"), (SELECT id FROM three)')).toBe('1|2|0')
-  expect((await failure(restore(bytes, { only: 'data', tables: ['two, x', 'three'] }))).message).toContain('public."two, x", public.three have rows')
+  expect((await thrownBy(restore(bytes, { only: 'data', tables: ['two, x', 'three'] }))).message).toContain('public."two, x", public.three have rows')
 })
 
 test('disable-triggers is for rows alone', async () => {
-  expect((await failure(restore(Buffer.from(''), { disableTriggers: true }))).message).toBe('disable-triggers is for only: data')
+  expect((await thrownBy(restore(Buffer.from(''), { disableTriggers: true }))).message).toBe('disable-triggers is for only: data')
 })

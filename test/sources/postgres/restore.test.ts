@@ -9,7 +9,8 @@ import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.
 import { compareDatabases } from '../../support/compare-databases.ts'
 import { loadIncompressible, loadSmall } from '../../support/dataset.ts'
 import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
-import { clients, dump, failure, inPieces, restoreInto } from '../../support/restoring.ts'
+import { clients, dump, inPieces, restoreInto } from '../../support/restoring.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
 let temporary: string
@@ -78,8 +79,8 @@ describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
     expect(await restore(server, 'newer', newer, more)).toMatchObject({ errors: [], left: 'everything' })
     expect(await differences('newer')).toEqual([])
     expect(told.join('\n')).toContain('format 1.99')
-    expect((await failure(restore(server, 'newer', newer, { ...more, mode: 'clean' }))).message).toContain('format 1.99')
-    expect((await failure(restore(server, 'newer', newer, { ...more, tables: ['customers'] }))).message).toContain('format 1.99')
+    expect((await thrownBy(restore(server, 'newer', newer, { ...more, mode: 'clean' }))).message).toContain('format 1.99')
+    expect((await thrownBy(restore(server, 'newer', newer, { ...more, tables: ['customers'] }))).message).toContain('format 1.99')
     expect(await differences('newer')).toEqual([])
     rmSync(directory, { recursive: true })
   })
@@ -136,22 +137,22 @@ describe('on one server', () => {
     ['SELECT lo_create(4711)', 'large object 4711'],
   ])('a database after %s is not empty, and stays as it is', async (statement, named) => {
     await sql(statement)
-    const error = await failure(restore(server, database, bytes))
+    const error = await thrownBy(restore(server, database, bytes))
     expect(error.message).toBe(`127.0.0.1:${server.port}/${database} is not empty: it has ${named}`)
     expect(error.hint).toContain('mode create')
     expect(await sql(`SELECT count(*) FROM pg_class WHERE relname = 'orders'`)).toBe('0')
   })
 
   test('a database that exists is not created', async () => {
-    expect((await failure(restore(server, database, bytes, { mode: 'create' }))).message).toContain(`/${database} exists already`)
+    expect((await thrownBy(restore(server, database, bytes, { mode: 'create' }))).message).toContain(`/${database} exists already`)
   })
 
   test('a database that does not exist is not restored into', async () => {
-    expect((await failure(restore(server, 'nowhere', bytes))).message).toContain('there is no database "nowhere"')
+    expect((await thrownBy(restore(server, 'nowhere', bytes))).message).toContain('there is no database "nowhere"')
   })
 
   test('bytes that are no archive are an error before the target is touched', async () => {
-    const error = await failure(restore(server, 'never made', Buffer.from('something else'), { mode: 'create' }))
+    const error = await thrownBy(restore(server, 'never made', Buffer.from('something else'), { mode: 'create' }))
     expect(error.message).toContain('pg_restore 17 cannot read the archive')
     expect(await exists('never made')).toBe(false)
   })
@@ -169,7 +170,7 @@ describe('on one server', () => {
 
     expect(await restore(server, database, bytes, { tables: ['words'], only: 'data' })).toMatchObject({ entries: 1, errors: [] })
     expect(await sql('SELECT count(*) FROM words')).toBe(await server.sql('SELECT count(*) FROM words', 'shop'))
-    expect((await failure(restore(server, database, bytes, { tables: ['words'], only: 'data' }))).message).toContain('is not empty: public.words have rows')
+    expect((await thrownBy(restore(server, database, bytes, { tables: ['words'], only: 'data' }))).message).toContain('is not empty: public.words have rows')
   })
 
   test('a schema can be selected, and is made', async () => {
@@ -190,7 +191,7 @@ describe('on one server', () => {
     [{ mode: 'create', only: 'data' }, 'only: data needs tables that are there already'],
     [{ mode: 'clean', jobs: 4 }, 'mode clean restores in one transaction, which jobs: 4 cannot'],
   ] as const)('%j is refused', async (options, message) => {
-    expect((await failure(restore(server, database, bytes, options))).message).toContain(message)
+    expect((await thrownBy(restore(server, database, bytes, options))).message).toContain(message)
     expect(await sql(`SELECT count(*) FROM pg_class WHERE relname = 'orders'`)).toBe('0')
   })
 
@@ -209,7 +210,7 @@ describe('on one server', () => {
     ]
 
     test.each(cases)('%s leaves no new database', async (_, archive) => {
-      const error = await failure(restore(server, 'half', big, { mode: 'create', archive: archive() }))
+      const error = await thrownBy(restore(server, 'half', big, { mode: 'create', archive: archive() }))
       expect(error.message).toBe('chunk chunks/aa/aabb is damaged')
       expect(await exists('half')).toBe(false)
     })
@@ -217,20 +218,20 @@ describe('on one server', () => {
     test.each(cases)('%s leaves what clean would have replaced', async (_, archive) => {
       await restore(server, database, big)
       await sql('UPDATE last SET id = 2')
-      const error = await failure(restore(server, database, big, { mode: 'clean', archive: archive() }))
+      const error = await thrownBy(restore(server, database, big, { mode: 'clean', archive: archive() }))
       expect(error.message).toBe('chunk chunks/aa/aabb is damaged')
       expect(await sql('SELECT id FROM last')).toBe('2')
       expect(await sql('SELECT count(*) FROM pg_largeobject_metadata')).toBe('6')
     })
 
     test.each(cases)('%s is an error in an empty database too, with a warning of what it holds', async (_, archive) => {
-      const error = await failure(restore(server, database, big, { archive: archive() }))
+      const error = await thrownBy(restore(server, database, big, { archive: archive() }))
       expect(error.message).toBe('chunk chunks/aa/aabb is damaged')
       expect(told).toContain(`the restore broke off: 127.0.0.1:${server.port}/${database} may be partly restored`)
     })
 
     test.each(cases)('%s does not reach a parallel restore', async (_, archive) => {
-      expect((await failure(restore(server, database, big, { jobs: 2, archive: archive() }))).message).toBe('chunk chunks/aa/aabb is damaged')
+      expect((await thrownBy(restore(server, database, big, { jobs: 2, archive: archive() }))).message).toBe('chunk chunks/aa/aabb is damaged')
       expect(await sql(`SELECT count(*) FROM pg_class WHERE relname = 'last'`)).toBe('0')
     })
 
@@ -255,7 +256,7 @@ describe('on one server', () => {
           yield piece
         }
       }
-      const error = await failure(restore(server, database, big, { archive: cutting }))
+      const error = await thrownBy(restore(server, database, big, { archive: cutting }))
       expect(cut).toBe(true)
       expect(error.message).toMatch(/the connection to .* was cut|pg_restore ended with exit status 1/)
     })
@@ -310,7 +311,7 @@ describe('on one server', () => {
 
   test('a wrong password is an error with its hint', async () => {
     const target = parseDatabaseUrl(server.url(database, 'postgres', 'wrong-password'))
-    const error = await failure(restore(server, database, bytes, { target }))
+    const error = await thrownBy(restore(server, database, bytes, { target }))
     expect(error.message).toContain('refused the password of user "postgres"')
   })
 })
@@ -344,12 +345,12 @@ describe('between versions', () => {
   })
 
   test('clean, which the unknown setting would end, is refused with the reason', async () => {
-    const error = await failure(restore(old, 'shop', bytes, { mode: 'clean', dumpMajor: 17 }))
+    const error = await thrownBy(restore(old, 'shop', bytes, { mode: 'clean', dumpMajor: 17 }))
     expect(error.message).toContain('pg_restore 17 sets transaction_timeout, which a PostgreSQL 15 server does not know')
   })
 
   test('an archive newer than every client is refused', async () => {
-    const error = await failure(restore(old, 'shop', bytes, { mode: 'clean', dumpMajor: 17, clients: clients.filter(({ major }) => major === 15) }))
+    const error = await thrownBy(restore(old, 'shop', bytes, { mode: 'clean', dumpMajor: 17, clients: clients.filter(({ major }) => major === 15) }))
     expect(error.message).toContain('the archive was made by pg_dump 17, and no pg_restore here is that new')
   })
 })

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Server as Listening } from 'node:net'
-import { LifeboatError } from '../../../src/error.ts'
 import { listArchive, parseWholeArchive } from '../../../src/sources/postgres/archive.ts'
 import type { Client } from '../../../src/sources/postgres/clients.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
@@ -9,6 +8,7 @@ import { postgresFacts } from '../../../src/sources/postgres/facts.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
 import { until } from '../../support/until.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 const variables = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
 const clients: Client[] = ([18, 17, 15] as const).map((major) => ({ major, directory: clientDirectory(major) }))
@@ -44,16 +44,6 @@ async function read(source: PostgresSource, during: (name: string, bytes: Buffer
   } finally {
     await source.close()
   }
-}
-
-async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
-  try {
-    await promise
-  } catch (error) {
-    if (error instanceof LifeboatError) return error
-    throw error
-  }
-  throw new Error('no error was thrown')
 }
 
 async function* piece(bytes: Buffer): AsyncGenerator<Buffer> {
@@ -130,12 +120,12 @@ describe('what goes wrong', () => {
   const asReader = () => server.url('app', 'reader', 'readers password')
 
   test('a server newer than every client is an error before anything is read', async () => {
-    const error = await failure(read(sourceOf(server.url('app'), { programs: () => ({ clients: clients.filter(({ major }) => major === 15) }) })))
+    const error = await thrownBy(read(sourceOf(server.url('app'), { programs: () => ({ clients: clients.filter(({ major }) => major === 15) }) })))
     expect(error.message).toBe(`the server is PostgreSQL 17, and no pg_dump here is that new: found 15 in ${clientDirectory(15)}`)
   })
 
   test('a table the role may not read is named', async () => {
-    const error = await failure(read(sourceOf(asReader())))
+    const error = await thrownBy(read(sourceOf(asReader())))
     expect(error.message).toBe(`permission denied for table closed at 127.0.0.1:${server.port}/app`)
     expect(error.hint).toContain('GRANT pg_read_all_data')
   })
@@ -143,14 +133,14 @@ describe('what goes wrong', () => {
   test('a large object the role may not read is named', async () => {
     await server.createDatabase('objects')
     await server.sql(`SELECT lo_create(4711)`, 'objects')
-    const error = await failure(read(sourceOf(server.url('objects', 'reader', 'readers password'))))
+    const error = await thrownBy(read(sourceOf(server.url('objects', 'reader', 'readers password'))))
     expect(error.message).toContain('permission denied for large object 4711')
   })
 
   test('a table whose rows a policy hides from the role is an error, not a backup without them', async () => {
     await server.createDatabase('policies')
     await server.sql(`CREATE TABLE hidden (id int); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; GRANT SELECT ON hidden TO reader`, 'policies')
-    const error = await failure(read(sourceOf(server.url('policies', 'reader', 'readers password'))))
+    const error = await thrownBy(read(sourceOf(server.url('policies', 'reader', 'readers password'))))
     expect(error.message).toContain('row-level security hides rows of table "hidden" from this role')
     expect(error.hint).toContain('BYPASSRLS')
   })
@@ -161,7 +151,7 @@ describe('what goes wrong', () => {
     const holding = server.sql(`BEGIN; LOCK TABLE busy; SELECT pg_sleep(100)`, 'locked').catch(() => 'ended by us below')
     try {
       await until(async () => (await superuser(`SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL`)) !== '0')
-      const error = await failure(read(sourceOf(server.url('locked'), { lockTimeout: 200 })))
+      const error = await thrownBy(read(sourceOf(server.url('locked'), { lockTimeout: 200 })))
       expect(error.message).toMatch(/a table at .* stayed locked .* \(among: LOCK TABLE public\.busy/)
       expect(error.hint).toContain('lock-timeout')
       await read(sourceOf(server.url('locked'), { lockTimeout: 200, dumpArguments: ['--exclude-table=busy'] }))
@@ -173,7 +163,7 @@ describe('what goes wrong', () => {
 
   test('a connection cut in mid-dump is an error, however much was read', async () => {
     let done = false
-    const error = await failure(
+    const error = await thrownBy(
       read(sourceOf(server.url('app')), async () => {
         if (!done) await superuser(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'`)
         done = true
@@ -185,7 +175,7 @@ describe('what goes wrong', () => {
 
   test('a pg_dump killed in mid-dump is an error', async () => {
     let killed = false
-    const error = await failure(
+    const error = await thrownBy(
       read(sourceOf(server.url('app')), () => {
         if (!killed) killPgDump()
         killed = true
@@ -236,7 +226,7 @@ describe('what goes wrong', () => {
     ['an unknown host', () => 'postgres://u:hunter2@no-such-host.invalid/app', /unknown host "no-such-host.invalid"/, 'check the host'],
     ['a table of a host that wants SSL', () => `${server.url('app')}?sslmode=require`, /does not offer encryption/, 'sslmode'],
   ])('%s', async (_, url, message, hint) => {
-    const error = await failure(read(sourceOf(url())))
+    const error = await thrownBy(read(sourceOf(url())))
     expect(error.message).toMatch(message)
     expect(error.hint).toContain(hint)
     expect(`${error.message} ${String(error.cause)}`).not.toMatch(/hunter2|wrong-password/)
@@ -248,7 +238,7 @@ describe('what goes wrong', () => {
     const port = portOf(probe)
     probe.close()
     await once(probe, 'close')
-    const error = await failure(read(sourceOf(`postgres://u:hunter2@127.0.0.1:${port}/app`)))
+    const error = await thrownBy(read(sourceOf(`postgres://u:hunter2@127.0.0.1:${port}/app`)))
     expect(error.message).toBe(`cannot connect to 127.0.0.1:${port}/app: connection refused`)
   })
 
@@ -257,7 +247,7 @@ describe('what goes wrong', () => {
     await once(silent, 'listening')
     const port = portOf(silent)
     try {
-      const error = await failure(read(sourceOf(`postgres://u@127.0.0.1:${port}/app?connect_timeout=2&sslmode=disable&gssencmode=disable`)))
+      const error = await thrownBy(read(sourceOf(`postgres://u@127.0.0.1:${port}/app?connect_timeout=2&sslmode=disable&gssencmode=disable`)))
       expect(error.message).toContain('no answer')
     } finally {
       silent.close()

@@ -9,6 +9,7 @@ import { until } from '../../support/until.ts'
 import { runningIn } from '../../support/ssh-processes.ts'
 import { type SshServer, startSshServer } from '../../support/ssh-server.ts'
 import { contentsOf, Volumes } from '../../support/volume.ts'
+import { thrownBy } from '../../support/thrown.ts'
 
 let server: SshServer
 beforeAll(async () => {
@@ -34,12 +35,6 @@ afterEach(async () => {
 const at = (where: string, port = server.port) => `ssh://${server.user}@127.0.0.1:${port}${encodeURI(where)}`
 const access = () => ({ 'ssh-key': server.key, 'ssh-known-hosts': server.knownHosts.ed25519 })
 
-async function failure(promise: Promise<unknown>): Promise<LifeboatError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason)
-  if (error instanceof LifeboatError) return error
-  throw new Error(`expected an error, not ${String(error)}`)
-}
-
 test('a folder of another machine comes back there and here, and unchanged is not read again', async () => {
   for (const name of ['a', 'b c', "d'e$(f)", 'ü', 'new\nline']) writeFileSync(path.join(root, name), `content of ${name}`)
   mkdirSync(path.join(root, 'sub/deep'), { recursive: true })
@@ -62,19 +57,19 @@ test('a folder of another machine comes back there and here, and unchanged is no
   expect(readdirSync(there).toSorted()).toEqual(readdirSync(root).toSorted())
 
   writeFileSync(path.join(there, 'more'), '')
-  expect((await failure(volumes.restore({ target: at(there), ...access() }))).message).toContain('is not empty')
+  expect((await thrownBy(volumes.restore({ target: at(there), ...access() }))).message).toContain('is not empty')
   await volumes.restore({ target: at(there), mode: 'clean', ...access() })
   expect(contentsOf(there)).toEqual(contentsOf(path.join(folder, 'here')))
 })
 
 test('a server that is not known, or known by another key, is refused with its fingerprint and the line to add', async () => {
   const given = { volumes: `data=${at(root)}`, ...access() }
-  const unknown = await failure(volumes.backup({ ...given, 'ssh-known-hosts': 'elsewhere.example ' + server.knownHosts.ed25519.split(' ').slice(1).join(' ') }))
+  const unknown = await thrownBy(volumes.backup({ ...given, 'ssh-known-hosts': 'elsewhere.example ' + server.knownHosts.ed25519.split(' ').slice(1).join(' ') }))
   const fingerprint = execFileSync('ssh-keygen', ['-lf', path.join(server.folder, 'host-ed25519.pub')], { encoding: 'utf8' }).split(' ')[1]!
   expect(unknown.message).toContain(`the host key of [127.0.0.1]:${server.port} is not known: it shows ssh-ed25519 ${fingerprint}`)
   expect(unknown.hint).toContain(server.knownHosts.ed25519)
   const foreign = execFileSync('ssh-keygen', ['-y', '-f', path.join(server.folder, 'user')], { encoding: 'utf8' }).trim()
-  const other = await failure(volumes.backup({ ...given, 'ssh-known-hosts': `[127.0.0.1]:${server.port} ${foreign}` }))
+  const other = await thrownBy(volumes.backup({ ...given, 'ssh-known-hosts': `[127.0.0.1]:${server.port} ${foreign}` }))
   expect(other.message).toContain('shows another host key')
   expect(existsSync(`${volumes.store}/snapshots`)).toBe(false)
 })
@@ -83,13 +78,13 @@ test('a key that is refused, a host that is not there and a closed port are told
   const file = path.join(folder, 'stranger')
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file])
   const given = { volumes: `data=${at(root)}`, ...access() }
-  expect((await failure(volumes.backup({ ...given, 'ssh-key': readFileSync(file, 'utf8') }))).message).toBe(`127.0.0.1:${server.port} does not let ${server.user} sign in with the key`)
-  expect((await failure(volumes.backup({ ...given, volumes: 'data=ssh://x@no-such-host.invalid/x' }))).message).toBe('there is no host no-such-host.invalid')
-  const closed = await failure(volumes.backup({ ...given, volumes: `data=${at(root, 1)}` }))
+  expect((await thrownBy(volumes.backup({ ...given, 'ssh-key': readFileSync(file, 'utf8') }))).message).toBe(`127.0.0.1:${server.port} does not let ${server.user} sign in with the key`)
+  expect((await thrownBy(volumes.backup({ ...given, volumes: 'data=ssh://x@no-such-host.invalid/x' }))).message).toBe('there is no host no-such-host.invalid')
+  const closed = await thrownBy(volumes.backup({ ...given, volumes: `data=${at(root, 1)}` }))
   expect(closed.message).toMatch(/cannot connect to .*Connection refused/)
   expect(closed.hint).toContain('port')
-  expect((await failure(volumes.backup({ volumes: given.volumes }))).message).toContain('nothing to sign in with')
-  expect((await failure(volumes.backup({ ...given, volumes: `data=${at(path.join(folder, 'missing'))}` }))).message).toMatch(/could not be listed: .*No such file/)
+  expect((await thrownBy(volumes.backup({ volumes: given.volumes }))).message).toContain('nothing to sign in with')
+  expect((await thrownBy(volumes.backup({ ...given, volumes: `data=${at(path.join(folder, 'missing'))}` }))).message).toMatch(/could not be listed: .*No such file/)
 })
 
 test('an encrypted key is opened with its passphrase, which no argument shows', async () => {
@@ -98,7 +93,7 @@ test('an encrypted key is opened with its passphrase, which no argument shows', 
   execFileSync('ssh-keygen', ['-q', '-p', '-a', '1', '-P', '', '-N', 'correct horse', '-f', file])
   const given = { volumes: `data=${at(root)}`, ...access(), 'ssh-key': readFileSync(file, 'utf8') }
   await volumes.backup({ ...given, 'ssh-key-passphrase': 'correct horse' })
-  expect((await failure(volumes.backup({ ...given, 'ssh-key-passphrase': 'wrong' }))).hint).toContain('ssh-key-passphrase')
+  expect((await thrownBy(volumes.backup({ ...given, 'ssh-key-passphrase': 'wrong' }))).hint).toContain('ssh-key-passphrase')
 })
 
 test('the agent signs in where there is no key, and ~/.ssh/known_hosts is read; a path may begin where a login starts', async () => {
@@ -124,7 +119,7 @@ test('a machine without ssh is told what to install', async () => {
   mkdirSync(programs)
   for (const name of ['sh', 'cat', 'head', 'rm']) symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), path.join(programs, name))
   const bare = new Volumes(folder, { PATH: programs })
-  expect(await failure(bare.backup({ volumes: `data=${at(root)}`, ...access() }))).toMatchObject({ message: 'there is no ssh on this machine', hint: expect.stringContaining('openssh-client') })
+  expect(await thrownBy(bare.backup({ volumes: `data=${at(root)}`, ...access() }))).toMatchObject({ message: 'there is no ssh on this machine', hint: expect.stringContaining('openssh-client') })
 })
 
 describe('a server whose programs are not as they should be', () => {
@@ -136,7 +131,7 @@ describe('a server whose programs are not as they should be', () => {
     const other = await startSshServer({ settings: [`ForceCommand ${script}`] })
     try {
       const given = { volumes: `data=${at(root, other.port)}`, 'ssh-key': other.key, 'ssh-known-hosts': other.knownHosts.rsa }
-      expect((await failure(volumes.backup(given))).message).toMatch(message)
+      expect((await thrownBy(volumes.backup(given))).message).toMatch(message)
     } finally {
       await other.stop()
     }
@@ -152,7 +147,7 @@ function begun(): Promise<void> {
 describe('a backup that ends in mid-read puts no snapshot and leaves nothing', () => {
   test('when the connection is cut', async () => {
     const reading = begun()
-    const running = failure(volumes.backup({ volumes: `data=${at(root)}`, ...access() }))
+    const running = thrownBy(volumes.backup({ volumes: `data=${at(root)}`, ...access() }))
     await reading
     await server.cut()
     expect((await running).message).toMatch(new RegExp(`^the connection to ${server.user}@127.0.0.1:${server.port} was lost`))
@@ -180,7 +175,7 @@ test.each([
   writeFileSync(path.join(there, 'old'), 'old')
   const controller = new AbortController()
   const restoring = new Promise<void>((resolve) => (volumes.onProgress = (activity) => activity.startsWith('restoring') && resolve()))
-  const running = failure(volumes.restore({ target: at(there), mode: 'clean', ...access() }, controller.signal))
+  const running = thrownBy(volumes.restore({ target: at(there), mode: 'clean', ...access() }, controller.signal))
   await restoring
   if (how === 'interrupted') controller.abort(new LifeboatError('interrupted'))
   await cut()
