@@ -16,11 +16,11 @@ export class Transient extends LifeboatError {
 
 export interface RetryOptions {
   signal: AbortSignal
-  /** Milliseconds for all attempts and pauses together; 60 000 unless told. */
+  /** Milliseconds for all attempts and pauses together. Default: 60,000. */
   budget?: number
-  /** 5 unless told. */
+  /** Default: 5. */
   attempts?: number
-  /** Milliseconds of the first pause, 500 unless told; each further one is twice as long. */
+  /** Milliseconds of the first pause; each further one is twice as long. Default: 500. */
   pause?: number
   random?: () => number
   /** Waits until an attempt may begin, for time that does not count; what it gives is told whether the attempt ended with a `Transient`. */

@@ -26,7 +26,7 @@ export function readUrl(text: string, known: readonly string[]): DestinationUrl 
     )
   }
   const [, scheme, user, password, host, port, path = '', query] = parts
-  // What stands before the last @ may all be a password that was not encoded, and not what it seems to be.
+  // All before the last @ may be a password that was not encoded.
   if (password !== undefined && path.includes('@')) {
     throw new InvalidValue('there is a second @, so it is not clear where the password ends; write %40 for each that does not end it')
   }
@@ -54,7 +54,7 @@ function readParameters(query: string | undefined, known: readonly string[]): De
       throw new InvalidValue(
         meant
           ? `${JSON.stringify(name)} is not a parameter of it; did you mean ${meant}?`
-          : `it has a parameter that is none of ${known.join(', ')}`,
+          : `it has an unknown parameter; supported: ${known.join(', ')}`,
       )
     }
     if (!value) throw new InvalidValue(`the parameter ${name} has no value`)
@@ -80,7 +80,7 @@ function decode(what: string, text: string): string {
 }
 
 /**
- * What of a URL that may not even be well-formed is to be masked: a password, and the value of every parameter that is not in `open`, or
+ * The parts of a URL, well-formed or not, that are to be masked: a password, and the value of every parameter that is not in `open`, or
  * that looks like several.
  */
 export function secretsOfUrl(url: string, open: readonly string[]): string[] {

@@ -3,11 +3,11 @@ import { LifeboatError } from '../error.ts'
 import { type Answer, request } from '../net/http.ts'
 import { retry, Transient } from '../net/retry.ts'
 
-/** What a run needs to speak with GitHub about its repository. */
+/** The repository of a run, and how it is reached on GitHub. */
 export interface RepositoryAccess {
   /** `owner/name`. */
   repository: string
-  /** `https://api.github.com` unless told. */
+  /** Default: `https://api.github.com`. */
   api: string | undefined
   token: string
   signal: AbortSignal

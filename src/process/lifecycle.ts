@@ -13,7 +13,7 @@ const patienceMs = 6000
 
 /** The message of the error that a signal ends a run with. */
 export const INTERRUPTED = 'interrupted'
-/** What a shell shows for a program that SIGINT ended; for SIGTERM the same. */
+/** The status that a shell shows for a program that SIGINT ended; for SIGTERM the same. */
 const INTERRUPTED_STATUS = 130
 
 /**

@@ -23,7 +23,7 @@ function proxyOf(name: string, variables: Variables): string | undefined {
   if (value === undefined) return undefined
   const url = URL.parse(value.includes('://') ? value : `http://${value}`)
   if (url && ['http:', 'https:'].includes(url.protocol)) return url.href
-  // What it says may hold a password.
+  // Its value may hold a password.
   throw new LifeboatError(`${name.toUpperCase()} does not name a proxy`, {
     hint: 'It should be like http://proxy.example.com:3128.',
     status: 2,

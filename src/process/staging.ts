@@ -21,8 +21,8 @@ export function newRunId(): string {
 }
 
 /**
- * Removes the staging of this user's runs that are gone, and could not do so themselves: killed, or with the power. What may belong to a
- * run of another container, or from before a restart, is left alone for a week.
+ * Removes the staging of this user's runs that are gone, and could not do so themselves: killed, or with the power. Folders that may
+ * belong to a run of another container, or from before a restart, are left alone for a week.
  */
 export function removeAbandoned(temporaryRoot: string, now: Date): void {
   const self = ownerOf('self')
@@ -50,7 +50,7 @@ function entriesOf(folder: string): string[] {
   }
 }
 
-/** proc(5) has these; undefined where there is no such process, or none of this. */
+/** From proc(5); undefined if there is no such process, or no such file system. */
 function ownerOf(pid: string): Owner | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)

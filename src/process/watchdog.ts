@@ -11,8 +11,8 @@ export interface FinalSteps {
   command: string
 }
 
-// It waits for the end of what comes by descriptor 3, which comes when Lifeboat lets go of it or is gone, however that was. What it prints
-// it prints last: then nobody may be left to read it.
+// It waits until descriptor 3 ends: Lifeboat has closed it, or is gone, even if it was killed. It prints only after all its work, since
+// there may be no reader left by then.
 const WATCH = String.raw`
 trap '' HUP INT TERM PIPE
 {

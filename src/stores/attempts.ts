@@ -4,18 +4,18 @@ import { Uploads } from './uploads.ts'
 
 export interface AttemptOptions {
   signal: AbortSignal
-  /** Milliseconds for one operation with all its tries and pauses. */
+  /** Milliseconds for one operation with all its attempts and pauses. */
   timeout: number
-  /** Milliseconds of the first pause; 500 unless told. */
+  /** Milliseconds of the first pause. Default: 500. */
   pause?: number
 }
 
-/** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
+/** Attempts with a store that has not answered yet: a wrong address should be reported within minutes. */
 const FIRST_TRIES = 4
-/** How often one that has: a service that asks to slow down may do so for a minute. */
+/** Attempts with one that has: a service that asks to slow down may do so for a minute. */
 const TRIES = 8
 
-/** How patiently the operations of one store on a network are tried. */
+/** Retries the operations of one store on a network. */
 export class Attempts {
   readonly #options: AttemptOptions
   readonly #uploads = new Uploads()
@@ -49,7 +49,7 @@ export class Attempts {
         cause: error,
         hint:
           error.hint ??
-          'It was tried again and again. Run it once more when the service is well; check its ' +
+          'All attempts failed. Run it once more when the service is well; check its ' +
             `address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
       })
       if (upload) this.#uploads.giveUp(failure)

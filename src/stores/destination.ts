@@ -63,7 +63,7 @@ export function destinationPatterns(): string {
   return `${patterns.slice(0, -1).join('; ')}; or ${patterns.at(-1)!}`
 }
 
-/** What a good destination is, read after "expected". */
+/** The forms of a destination, read after "expected". */
 export function destinationExpected(): string {
   const schemes = storeKinds.flatMap(({ names, help }) => (help.expected === undefined ? names.map((name) => `${name}://`) : []))
   const urls = `a URL ${schemes.slice(0, -1).join(', ')} or ${schemes.at(-1)!}`

@@ -12,12 +12,12 @@ export interface Destination {
   immutable?: true
 }
 
-/** What a store needs of the run it is opened for. */
+/** The parts of its run's environment that a store needs. */
 export type StoreEnvironment = Pick<Environment, 'variables' | 'temporary' | 'signal' | 'report' | 'now'>
 
 /** A kind of store: a folder of its own, and a line in all.ts. It is loaded at every start; `open` loads the rest. */
 export interface StoreKind<D extends Destination = Destination> {
-  /** What the text of a destination begins with, up to a colon. */
+  /** The text of a destination begins with one of these and a colon. */
   readonly names: readonly string[]
   readonly help: StoreHelp
   /** Reads the whole text, with the kind's name. Throws `InvalidValue`, which shows no part of it that could be a secret. */
@@ -32,9 +32,9 @@ export interface StoreKind<D extends Destination = Destination> {
 
 /** The texts about a kind in help and messages. */
 export interface StoreHelp {
-  /** A pattern of the destination, and what it is where this is not plain from the pattern. */
+  /** A pattern of the destination, with an explanation if it needs one. */
   readonly pattern: string
-  /** What a good destination is, read after "expected"; undefined for URLs. */
+  /** The form of a destination, read after "expected"; undefined for URLs. */
   readonly expected?: string
   /** Environment variables that a command at a terminal needs for it. */
   readonly variables?: readonly string[]

@@ -9,7 +9,7 @@ export interface Failed {
 /**
  * The stores that a backup writes to, as one: what is put goes to all of them, and what is there is what all of them have. A store that
  * fails drops out, once and for all, and is handed to `onFailed`; so a store that is still `live` has everything that was put.
- * What the last one throws is thrown.
+ * An error of the last one is thrown.
  */
 export class SeveralStores implements Store {
   readonly name: string

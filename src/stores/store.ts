@@ -11,11 +11,11 @@ export interface Store {
    * read, whatever the other side announces or sends. May be retried.
    */
   get(key: string, most: number): Promise<Buffer>
-  /** What `list` would say of one object, without reading it. Throws `NotFound` when there is none. May be retried. */
+  /** One object as `list` describes it, without reading it. Throws `NotFound` when there is none. May be retried. */
   head(key: string): Promise<StoredObject>
   /** Every object whose key starts with `prefix`, in no fixed order. An empty or absent store lists nothing. */
   list(prefix: string): AsyncIterable<StoredObject>
-  /** Deleting what is not there is no error. */
+  /** Deleting a missing object is no error. */
   delete(key: string): Promise<void>
   /** Present where objects lie in groups that are made, expire and are deleted as a whole (artifacts). */
   readonly groups?: Groups
@@ -41,8 +41,8 @@ export interface Authenticator {
 export type Candidates = AsyncGenerator<{ key: string; read: () => Promise<Buffer | undefined> }, void, void>
 
 /**
- * Objects that lie in groups. What is put becomes one group with `commit`; a group expires and is deleted as a whole, and an object may
- * depend on those of other groups. Anyone who can add a group can give it any name and content: it counts only if it is signed.
+ * Objects that lie in groups. The objects that were put become one group with `commit`; a group expires and is deleted as a whole, and an
+ * object may depend on those of other groups. Anyone who can add a group can give it any name and content: it counts only if it is signed.
  */
 export interface Groups {
   /** The folder of this machine in which objects wait for a `commit`. */

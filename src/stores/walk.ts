@@ -1,7 +1,7 @@
 import { inParallel } from '../process/parallel.ts'
 import { checkKey, isKey, type StoredObject } from './store.ts'
 
-/** What a folder holds directly, by names without slashes. */
+/** The direct content of a folder, by names without slashes. */
 export interface FolderContents {
   folders: string[]
   files: { name: string; size: number; modified: Date }[]
@@ -40,7 +40,7 @@ export async function* walk(
       const path = batch[index] === '' ? '' : `${batch[index]}/`
       for (const { name, size, modified } of found.files) {
         const key = path + name
-        // What no key can name was put there by someone else: a file manager, a NAS.
+        // A name that no key can have was put there by someone else: a file manager, a NAS.
         if (isKey(name) && key.startsWith(prefix)) yield { key, size, modified }
       }
       for (const name of found.folders) {

@@ -14,7 +14,7 @@ function failing(times: number, error: () => Error = () => new Transient('busy')
   return { attempt, attempts: () => attempts }
 }
 
-test('what fails for a moment is tried again until it goes well', async () => {
+test('an attempt that fails for a moment is made again until it succeeds', async () => {
   expect(await retry(failing(3).attempt, { signal, pause: 1 })).toBe(4)
 })
 

@@ -21,7 +21,7 @@ const isGone = (pid: number) => {
   }
 }
 
-test('what a program prints is read whole', async () => {
+test('the output of a program is read whole', async () => {
   let size = 0
   for await (const bytes of startChild('head', ['-c', '30000000', '/dev/zero'], { environment }).stdout) size += bytes.length
   expect(size).toBe(30_000_000)
@@ -180,7 +180,7 @@ async function* endless(asked: () => void): AsyncGenerator<Buffer> {
   }
 }
 
-test('what is fed is the caller\'s to use again, unless it is said to be spent', async () => {
+test('a piece that was fed can be used again by the caller, except with `spent`', async () => {
   const piece = Buffer.alloc(200_000, 'x')
   for (const spent of [false, true]) {
     const child = startChild('cat', [], { environment })

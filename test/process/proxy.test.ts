@@ -20,7 +20,7 @@ afterEach(() => {
   https.globalAgent = secure
 })
 
-/** What the proxy is asked for when this is. */
+/** The requests that reach the proxy for this one. */
 async function askedFor(url: string, variables: Record<string, string>): Promise<string[]> {
   const named = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replace('PROXY', new URL(proxy.url).host)]))
   useProxy(named)

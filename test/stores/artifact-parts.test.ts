@@ -48,7 +48,7 @@ test('each set keeps its own newest', () => {
   expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([2])
 })
 
-test('an artifact without a snapshot is none of a backup, and is not deleted', () => {
+test('an artifact without a snapshot is not a backup, and is not deleted', () => {
   expect(unneeded([{ ...backup(1), objects: new Set(['lifeboat.json']) }, ...week], new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4])
 })
 

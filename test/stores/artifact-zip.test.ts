@@ -42,7 +42,7 @@ test('an archive of another program is read too, its longer local headers includ
   }
 })
 
-test('whatever is changed or cut off: the files as they were, or BadZip, never other bytes', async () => {
+test('an archive that is changed or cut off gives the files as they were, or BadZip, never other bytes', async () => {
   const original = { 'chunks/aa/one': Buffer.alloc(500, 'one'), 'parts.json': Buffer.from('{"some":"json"}') }
   const zip = await zipOf(original)
   const change = fc.record({ at: fc.nat(zip.length - 1), to: fc.nat(255), length: fc.oneof(fc.constant(zip.length), fc.nat(zip.length)) })

@@ -54,7 +54,7 @@ async function keysOf(store: ArtifactStore, prefix = ''): Promise<string[]> {
   return keys.toSorted()
 }
 
-test('what one run puts and commits another reads, byte for byte, and a terminal with a token too', async () => {
+test('another run reads what one puts and commits, byte for byte, and a terminal with a token too', async () => {
   await backUp(1, ['chunks/aa/one', 'chunks/bb/two'])
   for (const store of [stores.open(), stores.open({ variables: terminalOf(github) }), stores.open({ set: undefined })]) {
     expect(await keysOf(store)).toEqual(['chunks/aa/one', 'chunks/bb/two', 'lifeboat.json', snapshot(1)])
@@ -224,7 +224,7 @@ test('a staged file that is no longer what was put is an error', async () => {
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([])
 })
 
-test('what GitHub reports to have must be what was sent', async () => {
+test('GitHub must report exactly what was sent', async () => {
   const store = stores.open()
   await store.put(snapshot(1), bytes('snapshot'))
   github.claimedDigest = `sha256:${'00'.repeat(32)}`
@@ -325,7 +325,7 @@ test('without actions: write it tells that nothing can be deleted', async () => 
   expect(github.artifacts.length).toBe(4)
 })
 
-test('what another set has put under a similar name is never deleted', async () => {
+test('an artifact of another set under a similar name is never deleted', async () => {
   const store = stores.open({ set: 'shop.2' })
   await store.put(snapshot(1, 'shop.2'), bytes('theirs'))
   await store.groups.commit([])

@@ -82,7 +82,7 @@ describe('credentials', () => {
 
   test('a signature in the destination, as the portal gives it', () => uses(destinationOf(container, `&${signature('rcwdl')}`), {}))
 
-  test('what is secret in them is masked', () => {
+  test('their secret parts are masked', () => {
     const masked: string[] = []
     const text = `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${azurite.key};BlobEndpoint=${azurite.url}/${ACCOUNT};`
     openAzblob(destinationOf(container, ''), { ...PATIENT, variables: { AZURE_STORAGE_CONNECTION_STRING: text }, report: { ...quiet, mask: (secret) => void masked.push(secret) } })

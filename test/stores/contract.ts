@@ -14,7 +14,7 @@ const MIB = 1024 * 1024
 
 const listed = async (store: Store, prefix: string): Promise<Map<string, StoredObject>> => new Map((await all(store.list(prefix))).map((object) => [object.key, object]))
 
-/** What a server does not do as others. */
+/** Ways in which a server differs from others. */
 export interface Traits {
   /** How many objects are listed, where 3,000 would take too long; more than a page of the service has. */
   many?: number
@@ -26,7 +26,7 @@ export interface Traits {
   throughFiles?: boolean
 }
 
-/** What every store promises (src/stores/store.ts). */
+/** The promises of every store (src/stores/store.ts). */
 export function storeContract(name: string, open: () => Promise<OpenedStore>, { many = 3000, gap = false, torn = false, throughFiles = false }: Traits = {}): void {
   describe(`${name} is a store:`, () => {
     let place: OpenedStore
@@ -37,7 +37,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
     })
     afterEach(() => place.close())
 
-    test('what is put comes back, from nothing to 16 MiB, here and through another store', async () => {
+    test('an object that was put comes back, from nothing to 16 MiB, here and through another store', async () => {
       const other = await place.reopen()
       for (const size of [0, 1, 2, 1000, 65_535, 65_536, 65_537, 5 * MIB + 1, 16 * MIB]) {
         const bytes = noise(`${size}`, size)
@@ -81,7 +81,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
       expect(await store.get('empty', 1)).toHaveLength(0)
     })
 
-    test('what is not there is NotFound, whatever is beside it', async () => {
+    test('a missing object is NotFound, whatever is beside it', async () => {
       await store.put('a/b', Buffer.from('x'))
       for (const key of ['nothing', 'a/c', 'a/bb', 'a', 'b/b', ...(throughFiles ? [] : ['a/b/c'])]) {
         const error: unknown = await store.get(key, ANY_SIZE).catch((reason: unknown) => reason)
@@ -104,7 +104,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
       expect(Math.abs(seen.modified.getTime() - object!.modified.getTime())).toBeLessThan(2000)
     })
 
-    test('deleting takes away that object alone, and what is not there is no error', async () => {
+    test('deleting takes away that object alone, and a missing one is no error', async () => {
       await store.put('a/b', Buffer.from('x'))
       await store.put('a/c', Buffer.from('y'))
       await store.delete('a/b')

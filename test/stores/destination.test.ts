@@ -20,7 +20,7 @@ function refusal(text: string): LifeboatError {
   throw new Error(`${text} was accepted`)
 }
 
-/** What is left of `text` once the secrets of a destination are masked, as both entries of the program do it. */
+/** The rest of `text` once the secrets of a destination are masked, as both entries of the program do it. */
 function masked(destination: string, text: string): string {
   const redaction = new Redaction()
   for (const secret of secretsGiven(inputsOf('list'), { destination }, {})) redaction.add(secret)
@@ -87,7 +87,7 @@ test.each([
   ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket'],
   ['"Region" is not a parameter of it; did you mean region?', 's3://backups?Region=x'],
   ['"access_key_id" is not a parameter of it; did you mean access-key-id?', 's3://backups?access_key_id=x'],
-  ['it has a parameter that is none of region, endpoint, path-style, storage-class, sse, sse-kms-key-id, access-key-id, secret-access-key, session-token', 's3://backups?hunter22=x'],
+  ['it has an unknown parameter; supported: region, endpoint, path-style, storage-class, sse, sse-kms-key-id, access-key-id, secret-access-key, session-token', 's3://backups?hunter22=x'],
   ['the parameter region has no value', 's3://backups?region='],
   ['the parameter region is given twice', 's3://backups?region=a&region=b'],
   ['access-key-id and secret-access-key are given together or not at all', 's3://backups?access-key-id=a'],
@@ -140,7 +140,7 @@ test('the destination of a command is that of LIFEBOAT_DESTINATION, and one that
   expect(parseInputs('list', { destination: 'file:/given' }, variables)).toMatchObject({ destination: { kind: 'file', path: '/given' } })
 })
 
-/** What a command says when it fails. */
+/** The message of a command that fails. */
 const run = (args: string[], variables: Record<string, string>, command = 'list') =>
   promisify(execFile)(process.execPath, [path.join(import.meta.dirname, '../cli/lifeboat.ts'), command, ...args], { env: { PATH: process.env['PATH'], ...variables } }).then(
     () => 'it did not fail',

@@ -29,7 +29,7 @@ beforeEach(async () => {
 })
 
 const at = (key: string): string => path.join(root, key)
-/** What was at this key of the store is elsewhere from now on, and a link leads there. */
+/** Moves the object of this key elsewhere, and puts a link to it in its place. */
 function moveAway(key: string): void {
   mkdirSync(path.dirname(outside), { recursive: true })
   renameSync(at(key), outside)
@@ -137,7 +137,7 @@ test.each(['link', 'FIFO', 'device', 'socket'])('a %s in place of an object is a
   expect(readFileSync('/etc/passwd', 'utf8')).toContain('root')
 })
 
-test('what a file of others holds is in no message, whether a link leads to it or it was put there', async () => {
+test('the content of a file of others is in no message, whether a link leads to it or it was put there', async () => {
   const secret = 'r00t:$6$secret:19000\n'
   writeFileSync(outside, secret)
   symlinkSync(outside, at('lifeboat.json'))

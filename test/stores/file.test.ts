@@ -35,7 +35,7 @@ async function inSmallFileSystem(options: string, work: (mounted: string) => Pro
   }
 }
 
-test('what belongs to others is listed neither: temporary files, and files whose names are no keys', async () => {
+test('temporary files, and files whose names are not keys, are not listed', async () => {
   const root = freshFolder()
   const store = new FileStore(root)
   await store.put('chunks/aa/object', Buffer.from('x'))
@@ -132,7 +132,7 @@ if (asRoot) {
     expect(error.hint).toContain(`file:${root}?mounted=false`)
     expect(existsSync(root)).toBe(false)
     await new FileStore(root, { mounted: false, remembered }).put('object', Buffer.from('meant'))
-    // What is there now is where it was meant to be.
+    // The store that exists now is where it was meant to be.
     await new FileStore(root, { mounted: undefined, remembered }).put('object', Buffer.from('again'))
     // A folder of the system's own disk is not kept in mind, and a home that cannot be read or written keeps nobody from a backup.
     await new FileStore(freshFolder(), { mounted: undefined, remembered }).put('object', Buffer.from('x'))
@@ -201,7 +201,7 @@ test('a store whose path is a file, or leads through one, says so and leaves it 
   expect(readFileSync(file, 'utf8')).toBe('a file')
 })
 
-test('what killed runs left is removed by a run that wrote, once it is a day old', async () => {
+test('files that killed runs left are removed by a run that wrote, once they are a day old', async () => {
   const root = freshFolder()
   const store = new FileStore(root)
   await store.put('object', Buffer.from('x'))

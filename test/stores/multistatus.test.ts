@@ -18,7 +18,7 @@ test.each([['its properties', properties('500 Internal Server Error')], ['all of
   },
 )
 
-test('what is not there any more is left out, and a property that the server does not have says nothing', () => {
+test('a resource that is gone is left out, and a property that the server does not have says nothing', () => {
   expect(read(good, properties('404 Not Found'), '<D:href>/dav/gone</D:href><D:status>HTTP/1.1 404 Not Found</D:status>')).toMatchObject([{ name: 'good', size: 3 }])
   const quota = '<D:href>/dav/</D:href><D:propstat><D:prop><D:quota-available-bytes/></D:prop><D:status>HTTP/1.1 500 Internal Server Error</D:status></D:propstat>'
   expect(read(quota)).toEqual([])

@@ -9,7 +9,7 @@ import { destinationOf, newBucket, openBucket } from '../support/s3-place.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { eachOperation, expectInterruptible, failure } from './remote-faults.ts'
 
-// rclone's remote is a bucket, reached through a proxy of ours. What cannot be asked here: that wrong bytes are noticed, since rclone's server compares
+// rclone's remote is a bucket, reached through a proxy of ours. One thing cannot be asked here: that wrong bytes are noticed, since rclone's server compares
 // no checksums (the reader does: every chunk is authenticated, and every byte of a snapshot); that a Retry-After is kept to, since rclone paces itself; and that
 // a connection between us and rclone fails, since it is loopback (that rclone ends is in rclone.test.ts).
 
@@ -46,7 +46,7 @@ function open(port: number, { timeout = 30_000, pause = 10, signal = new AbortCo
     ...Object.fromEntries(Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_AWAY_${name}`, value])),
     PATH: process.env['PATH'],
     RCLONE_CONFIG: '',
-    // What the server has is seen at once, and trouble is told after two requests.
+    // Changes on the server are seen at once, and trouble is reported after two requests.
     RCLONE_DIR_CACHE_TIME: '0s',
     RCLONE_LOW_LEVEL_RETRIES: '1',
   }

@@ -62,7 +62,7 @@ test('a put is on the remote when it resolves, and leaves no temporary file', as
   await store.close()
 })
 
-test('what another run puts is seen within seconds', async () => {
+test('objects that another run puts are seen within seconds', async () => {
   const [one, other] = [storeAt('rclone:disk:shared'), storeAt('rclone:disk:shared')]
   await one.put('snapshots/first', Buffer.from('x'))
   expect(await all(other.list('snapshots/'))).toHaveLength(1)
@@ -120,7 +120,7 @@ test('a remote that is not configured, and a machine without rclone, are said', 
   await without.close()
 })
 
-test('what rclone says of a failure is told', async () => {
+test('the message of a failure has the words of rclone', async () => {
   mkdirSync(path.join(folder, 'remote/blocked'), { recursive: true })
   writeFileSync(path.join(folder, 'remote/blocked/chunks'), 'a file')
   const store = storeAt('rclone:disk:blocked')

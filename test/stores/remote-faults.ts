@@ -25,7 +25,7 @@ export interface FaultyPlace {
 const MIB = 1024 * 1024
 const PATIENT = { timeout: 30_000, pause: 10 }
 
-/** What was thrown, which must be an error of ours that says what to do. */
+/** The error that was thrown, which must be one of ours that says what to do. */
 export async function failure(work: Promise<unknown>): Promise<LifeboatError> {
   const error: unknown = await work.then(
     () => new Error('it did not fail'),
@@ -63,7 +63,7 @@ const operations: Record<string, (store: Store, whole: Store, key: string) => Pr
 }
 export const eachOperation = Object.entries(operations)
 
-/** What every remote store stands on TCP: each ends well after some tries, or in one clear error, within its time. */
+/** Faults of TCP that every remote store gets over: each ends well after some attempts, or in one clear error, within its time. */
 export function tcpFaults(name: string, start: () => Promise<FaultyPlace>): void {
   describe(`${name}, when connections fail:`, () => {
     let place: FaultyPlace
@@ -198,7 +198,7 @@ const objectOf = (key: string) => (asked: Asked): boolean => asked.method === 'G
 /** The body of an object of the tests below, and not a listing. */
 const large = 400_000
 
-/** What every store over HTTP stands of a service, beside `tcpFaults`. */
+/** Faults of a service that every store over HTTP gets over, beside `tcpFaults`. */
 export function httpFaults(name: string, { checksums }: HttpTraits, start: () => Promise<FaultyPlace>): void {
   describe(`${name}, when the service fails:`, () => {
     let place: FaultyPlace

@@ -37,7 +37,7 @@ const faultyBucket = async (): Promise<FaultyPlace> => {
 tcpFaults('a bucket', faultyBucket)
 httpFaults('a bucket', { checksums: true }, faultyBucket)
 
-/** What services tell when they refuse, as XML. */
+/** The XML with which services refuse. */
 const refusal = (code: string, message = 'no') => Buffer.from(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`)
 
 /** Milliseconds of the time in a signature. */
@@ -212,7 +212,7 @@ describe('a service of S3', () => {
     expect(error.message).toContain('ExpiredToken')
     expect(error.hint).toContain('AWS_ROLE_ARN')
 
-    // The job's own identity, exchanged again and again; an emulated token service gives keys of Ceph.
+    // The job's own identity, exchanged several times; an emulated token service gives keys of Ceph.
     const second = ceph.user('second')
     const masked: string[] = []
     const services = await startHttpProxy(0)

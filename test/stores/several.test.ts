@@ -28,7 +28,7 @@ function withFailing(operation: Operation, nth = 1, controller = new AbortContro
   return { one, other, failing, failed, store: new SeveralStores([failing, one], controller.signal, (failure) => failed.push(failure)) }
 }
 
-test('what is put is in each of them, and what is deleted in none', async () => {
+test('an object that is put is in each of them, and one that is deleted in none', async () => {
   const [one, other] = [fresh(), fresh()]
   const store = new SeveralStores([one, other], signal, never)
   await store.put('a/b', Buffer.from('x'))

@@ -106,7 +106,7 @@ test('OpenSSH tells how much room there is', async () => {
   await store.close()
 })
 
-test('what runs at the moment the connection is cut is tried again over a new one', async () => {
+test('an operation that runs when the connection is cut is retried over a new one', async () => {
   const store = storeAt(freshFolder())
   const object = noise('large', 16_000_000)
   await store.put('first', object)
@@ -121,7 +121,7 @@ test('what runs at the moment the connection is cut is tried again over a new on
   await store.close()
 })
 
-test('what killed runs left is removed by a run that wrote, once it is a day old', async () => {
+test('files that killed runs left are removed by a run that wrote, once they are a day old', async () => {
   const folder = freshFolder()
   mkdirSync(path.join(folder, '.incoming'), { recursive: true })
   const young = randomUUID()

@@ -58,7 +58,7 @@ test('a token signs in as well', async () => {
   expect((await store.get('object', ANY_SIZE)).toString()).toBe('x')
 })
 
-test('what killed runs left is removed by a run that wrote, once it is a day old', async () => {
+test('files that killed runs left are removed by a run that wrote, once they are a day old', async () => {
   const folder = path.join(server.files, 'abandoned')
   const store = storeAt(urlOf('abandoned'))
   await store.put('object', Buffer.from('x'))
@@ -104,7 +104,7 @@ test('a file where the folder should be is said', async () => {
   expect((await thrownBy(store.put('object', Buffer.from('x')))).message).toContain('cannot write object')
 })
 
-test('over TLS, a certificate that nobody vouches for is refused, and one that NODE_EXTRA_CA_CERTS names is taken', async () => {
+test('over TLS, a certificate that no authority has signed is refused, and one that NODE_EXTRA_CA_CERTS names is taken', async () => {
   const secured = await startApache({ tls: true })
   try {
     const base = `https://127.0.0.1:${secured.port}/dav/store/`
@@ -127,7 +127,7 @@ test('over TLS, a certificate that nobody vouches for is refused, and one that N
   }
 })
 
-/** A server that answers each request with the first of these statuses that is left for its method, and the last one again and again. */
+/** A server that answers each request with the first of these statuses that is left for its method, and from then on with the last one. */
 async function serverThatAnswers(statuses: Record<string, number[]>): Promise<{ base: string; stop(): void; asked: string[] }> {
   const asked: string[] = []
   const server = http.createServer((request, response) => {
@@ -161,7 +161,7 @@ test('a lock and a busy server are tried again', async () => {
   const busy = await serverThatAnswers({ PUT: [503, 201], MOVE: [423, 201] })
   try {
     await storeAt(busy.base).put('object', Buffer.from('x'))
-    // What the tries that failed may have left is removed.
+    // Files that failed attempts may have left are removed.
     expect(busy.asked).toEqual(['PUT', 'PUT', 'MOVE', 'PUT', 'MOVE', 'PROPFIND'])
   } finally {
     busy.stop()

@@ -9,7 +9,7 @@ export interface SshTarget extends HostAddress {
   user: string
 }
 
-/** What there is to show a server, and to check it by. Each may be missing. */
+/** The credentials for a server, and the keys that it is checked by. Each may be missing. */
 export interface SshAccess {
   /** The text of a private key, in any format of OpenSSH or PEM. */
   key?: string | undefined
@@ -144,7 +144,7 @@ function keyText(text: string): string {
 }
 
 function checkKey(parsed: unknown): void {
-  // What one text holds is a list for some formats; such a text has one key.
+  // The result is a list for some formats; such a text has one key.
   const key: unknown = Array.isArray(parsed) ? parsed[0] : parsed
   if (key instanceof Error) {
     const encrypted = /passphrase|encrypted|decrypt|integrity/i.test(key.message)

@@ -20,7 +20,7 @@ export interface HostAddress {
 export function parseKnownHosts(text: string): KnownHost[] {
   return linesOf(text).map(([number, line]) => {
     const host = parseLine(line)
-    if (!host) throw new InvalidValue(`line ${number} is none of a known_hosts file`)
+    if (!host) throw new InvalidValue(`line ${number} is not a line of a known_hosts file`)
     return host
   })
 }
@@ -137,7 +137,7 @@ export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
-/** What is known of one host, as a known_hosts file of its own. */
+/** The known keys of one host, as a known_hosts file of its own. */
 export function knownHostsText(known: readonly KnownHost[], address: HostAddress): string {
   const lines = new Set([
     ...linesAbout(known, address),

@@ -109,7 +109,7 @@ export async function openSsh(
   }
 }
 
-/** What a connection is made with. */
+/** The target of a connection and the means to sign in. */
 interface Login {
   target: SshTarget
   access: SshAccess

@@ -28,14 +28,14 @@ export class Tunnel {
     this.#context = context
   }
 
-  /** The port of loopback for each of `servers`. Throws a LifeboatError when there is no connection to be had. */
+  /** The port of loopback for each of `servers`. Throws a LifeboatError when no connection can be made. */
   async ports(servers: readonly HostAddress[]): Promise<number[]> {
     this.#opening ??= this.#open()
     const { ports } = await this.#opening
     return servers.map((server) => ports.get(addressOf(server))!)
   }
 
-  /** What the failure of a connection through the tunnel is: that the tunnel was lost, or leads nowhere, or just this error. */
+  /** The reason why a connection through the tunnel failed: the tunnel was lost, or leads nowhere, or just this error. */
   async explain(error: unknown): Promise<unknown> {
     const ssh = await this.#connection()
     if (ssh === undefined || this.#closed || this.#context.signal.aborted) return error
@@ -61,7 +61,7 @@ export class Tunnel {
     try {
       return (await this.#opening)?.ssh
     } catch {
-      return undefined // Whoever asked for it has been told.
+      return undefined // The caller of `ports` got the error.
     }
   }
 

@@ -47,7 +47,7 @@ export class Archive {
     this.#label = `artifact ${options.artifact.name} (${options.artifact.id})`
   }
 
-  /** Where its directory lies. What is read for that serves `entries` and `read` as well, until `forget`. */
+  /** Where its directory lies. The bytes read for that serve `entries` and `read` as well, until `forget`. */
   async directory(): Promise<Directory> {
     return this.#checked(async () => {
       const { size } = this.#options.artifact

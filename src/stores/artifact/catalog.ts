@@ -53,7 +53,7 @@ export function holding({ artifact: { id, name, size, created }, set, entries, n
   return { id, name, size, set, created, objects: new Set(entries.keys()), needs }
 }
 
-/** `own`: of this run, and not to be had from the REST API. */
+/** `own`: of this run, and not available from the REST API. */
 export type Listed = ServiceArtifact & { own?: true }
 
 /** A file of an artifact that anyone may have made. */
@@ -180,7 +180,7 @@ export class Catalog {
     return inTurn(found.filter((candidates) => candidates !== undefined)).flat()
   }
 
-  /** What an artifact holds; undefined for one that is damaged, not a backup or not signed, and for one that has gone meanwhile. */
+  /** The content of an artifact; undefined for one that is damaged, not a backup or not signed, and for one that is gone by now. */
   #look(artifact: Listed): Promise<Held | undefined> {
     return this.#inspect(artifact, { again: !this.#authenticator }, async (archive, entries, large) => {
       const parts = partsIn(artifact, entries)

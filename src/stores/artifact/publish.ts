@@ -70,7 +70,7 @@ export class Publisher {
     }
   }
 
-  /** What of that staged is not in an artifact of this run as it was staged. */
+  /** `wrong`: keys of staged objects that are not in an artifact of this run, or differ there. */
   async #compare(artifact: ServiceArtifact): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
     const archive = this.#catalog.archive({ ...artifact, own: true })
     const entries = new Map((await archive.entries(await archive.directory())).map((entry) => [entry.name, entry]))

@@ -14,8 +14,8 @@ export type ArtifactStoreOptions = PublishOptions
 
 /**
  * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the
- * other objects its snapshot needs are, and is signed. What is put is staged on disk and uploaded by `commit`; until then nothing of it
- * exists for others.
+ * other objects its snapshot needs are, and is signed. Objects that are put are staged on disk and uploaded by `commit`; until then they
+ * do not exist for others.
  */
 export class ArtifactStore implements Store {
   readonly name: string

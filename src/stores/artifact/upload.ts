@@ -36,7 +36,7 @@ export interface UploadOptions {
  * holds.
  */
 export async function uploadArtifact(upload: Upload, options: UploadOptions): Promise<Uploaded> {
-  // The client tries again by itself what a busy service refuses, but not a lost connection. What stands still is not tried again.
+  // The client itself retries what a busy service refuses, but not a lost connection. An upload that stands still is not retried.
   return retry(() => uploadInThread(upload, options), { signal: options.signal, budget: Infinity, attempts: 3 })
 }
 
@@ -95,7 +95,7 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
 
 const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise the timeout.'
 
-/** What the client reads; the rest of the environment is none of its business. */
+/** The variables that the client reads; it does not get the rest of the environment. */
 function forClient(variables: Variables): Record<string, string> {
   const wanted = /^(ACTIONS_|GITHUB_|RUNNER_|HTTPS?_PROXY$|NO_PROXY$|TZ$)/i
   return Object.fromEntries(
@@ -134,7 +134,7 @@ const asked = z.object({
   lifeboatUpload: z.object({ name: z.string(), root: z.string(), files: z.array(z.string()), retentionDays: z.number() }),
 })
 
-/** What the thread does; this module is also its entry. */
+/** The work of the thread; this module is also its entry. */
 async function uploadHere({ name, root, files, retentionDays }: Upload): Promise<z.infer<typeof outcome>> {
   try {
     const { DefaultArtifactClient } = await import('@actions/artifact')

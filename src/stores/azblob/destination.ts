@@ -7,7 +7,7 @@ export interface AzblobDestination extends Destination {
   kind: 'azblob'
   account: string
   container: string
-  /** What every key begins with: empty, or with a slash at its end. */
+  /** Every key begins with it: empty, or with a slash at its end. */
   prefix: string
   /** The URL of the account; of a sovereign cloud or an emulator. Undefined is Azure itself. */
   endpoint: string | undefined
@@ -20,7 +20,7 @@ export interface AzblobDestination extends Destination {
 const SHOWN = ['endpoint']
 const SECRET = ['account-key', 'sas']
 /**
- * What a shared access signature is made of; only `sig` is a secret. (Azure Storage, "Create an account SAS", "Create a service SAS",
+ * The parameters of a shared access signature; only `sig` is a secret. (Azure Storage, "Create an account SAS", "Create a service SAS",
  * "Create a user delegation SAS".)
  */
 const SIGNED = [

@@ -90,7 +90,7 @@ function jsonOf(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
-    // What follows says that there is no token in it.
+    // The caller reports that there is no token in it.
     return undefined
   }
 }

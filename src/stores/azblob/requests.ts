@@ -46,7 +46,7 @@ export class Requests implements IHttpClient {
     if (asked.method !== 'HEAD' && announced !== null && Number(announced) !== body.length) {
       throw new Transient(`${url.host} sent ${body.length} bytes where it announced ${announced}`)
     }
-    // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
+    // Another server that answers with status 200, a login page for instance, would read as an empty store.
     if (!received.has('x-ms-request-id')) throw new Transient(`the answer of ${url.host} is not that of Azure Blob Storage`)
     const answered = asked.headers.clone()
     for (const name of answered.headerNames()) answered.remove(name)

@@ -173,7 +173,7 @@ function explained(error: unknown, operation: Operation, what: string): unknown 
   return new LifeboatError(`cannot ${what}: ${code || `status ${status}`}${message && `: ${message}`}`, { cause: error, hint })
 }
 
-/** What the service told; the status is 0 for what is no answer of it. */
+/** The words of the service; the status is 0 if it did not answer. */
 function toldBy(error: unknown): { code: string; status: number; message: string } {
   if (!(error instanceof Error) || error.name !== 'RestError' || !('statusCode' in error)) return { code: '', status: 0, message: '' }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the name says so; there are several copies of the class
@@ -211,7 +211,7 @@ type Credentials = { secrets: string[] } & (
   | { kind: 'identity' }
 )
 
-/** What the destination says comes first, then the variables that Azure's own tools know. */
+/** The credentials in the destination take precedence over the variables that Azure's own tools know. */
 function accessTo({ key, sas }: AzblobDestination, variables: Readonly<Record<string, string | undefined>>): Credentials {
   const { AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING } = variables
   if (key !== undefined) return { kind: 'key', key, secrets: [key] }
@@ -246,9 +246,9 @@ function connected(text: string, options: PipelineOptions): BlobServiceClient {
   try {
     return BlobServiceClient.fromConnectionString(text, options)
   } catch {
-    // What it says may show parts of the string.
+    // Its message may show parts of the string.
     throw new LifeboatError('AZURE_STORAGE_CONNECTION_STRING is not a connection string', {
-      hint: 'It is like DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net',
+      hint: 'It should be like DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net.',
       status: 2,
     })
   }

@@ -5,8 +5,8 @@ import { checkSize, NotFound } from '../store.ts'
 import { isErrno, linkedFolder, notPlain } from './errors.ts'
 
 /**
- * Throws when one of the folders on the way from `root` to `folder`, a path below it, is a link. What is missing is none; `root` itself may
- * be one.
+ * Throws when one of the folders on the way from `root` to `folder`, a path below it, is a link. Missing folders are allowed, and `root`
+ * itself may be a link.
  */
 export async function refuseLinks(root: string, folder: string, store: string): Promise<void> {
   const parts = folder.split('/').filter((part) => part !== '' && part !== '.')

@@ -101,7 +101,7 @@ export class FileStore implements Store {
       throw fileError(`cannot list ${this.name}`, cause)
     }
     for (const entry of entries) {
-      // What no key can name was put there by someone else: a file manager, a NAS.
+      // A name that no key can have was put there by someone else: a file manager, a NAS.
       if ((entry.name === INCOMING && folder === '') || !isKey(entry.name)) continue
       const key = folder + entry.name
       if (entry.isDirectory()) {

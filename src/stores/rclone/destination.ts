@@ -16,8 +16,8 @@ export function parseRclone(text: string): RcloneDestination {
   if (remote === undefined || path === undefined) {
     throw new InvalidValue('rclone: is followed by the name of a remote, a colon and a path: rclone:drive:backups/app')
   }
-  // rclone's own rule for names ("rclone config", "Valid remote names"). What else rclone takes there may hold secrets, which arguments
-  // would show.
+  // rclone's own rule for names ("rclone config", "Valid remote names"). The other forms that rclone takes there may hold
+  // secrets, which arguments would show.
   if (!/^[\p{L}\p{N}_.+@][\p{L}\p{N}_.+@ -]*$/u.test(remote)) {
     throw new InvalidValue(
       'between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone',

@@ -1,7 +1,7 @@
 const KEPT = 64 * 1024
 const LONGEST = 400
 
-/** What an rclone has printed: in its log what went wrong with the remote is told, and nowhere else. */
+/** The output of an rclone. Only its log says what went wrong with the remote. */
 export class RcloneLog {
   #text = ''
   #forgotten = 0

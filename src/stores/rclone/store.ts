@@ -92,7 +92,7 @@ export class RcloneStore implements Store {
     }
   }
 
-  /** What rclone says of a failure is the reason; the answer over WebDAV is only that there was one. */
+  /** rclone's own words on a failure give the reason; its answer over WebDAV says only that there was one. */
   #explained(error: unknown, { host, log }: Served, since: number): unknown {
     if (this.#options.signal.aborted || !(error instanceof LifeboatError) || error instanceof DamagedObject) return error
     const [message, said] = [error.message.replaceAll(host, 'rclone'), log.failureSince(since)]

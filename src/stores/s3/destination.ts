@@ -6,7 +6,7 @@ import { checkedEndpoint, readUrl, secretsOfUrl, shownParameters } from '../../n
 export interface S3Destination extends Destination {
   kind: 's3'
   bucket: string
-  /** What every key begins with: empty, or with a slash at its end. */
+  /** Every key begins with it: empty, or with a slash at its end. */
   prefix: string
   /** Undefined leaves it to the environment and profiles of AWS. */
   region: string | undefined

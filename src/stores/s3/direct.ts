@@ -9,7 +9,7 @@ type Signer = Awaited<ReturnType<S3Client['config']['signer']>>
 interface Way {
   asked: Pick<Asked, 'protocol' | 'hostname' | 'port'>
   host: string
-  /** Of the bucket: empty, or the bucket's name where it stands in the path. */
+  /** Of the bucket: empty, or the bucket's name if that is in the path. */
   path: string
   region: string
   signer: Signer

@@ -3,7 +3,7 @@ import { Transient } from '../../net/retry.ts'
 
 export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
 
-/** What went wrong, as a service of S3 tells it. */
+/** A failure, as a service of S3 reports it. */
 interface Told {
   /** Of the service, such as `AccessDenied`; empty when it gave none. */
   code: string
@@ -126,12 +126,12 @@ function toldBy(error: unknown): Told {
       ? metadata.httpStatusCode
       : 0
   const code = ['Error', 'Unknown', 'UnknownError', 'SyntaxError', `${status}`].includes(error.name) ? '' : error.name
-  // What the SDK says itself of an answer that is no XML is of use to programmers alone.
+  // The SDK's own words on an answer that is not XML are of use to programmers alone.
   const message = code === '' || /^(UnknownError|Deserialization error)/.test(error.message) ? '' : error.message
   return { code, message, status }
 }
 
-/** What the SDK gives up by itself, before anything is asked. */
+/** A failure of the SDK itself, before it asks anything. */
 function withoutAnswer(error: Error, store: string): unknown {
   const credentials = /credential|token|profile|role|sso/i
   if (

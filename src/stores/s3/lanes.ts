@@ -47,7 +47,7 @@ async function* pagesOf(
   }
 }
 
-/** What several generators give, as it comes, a few of them at the same time. */
+/** Yields from several generators, as objects come, from a few of them at the same time. */
 async function* together(lanes: AsyncGenerator<StoredObject[], void, void>[]): AsyncGenerator<StoredObject, void, void> {
   const waiting = [...lanes]
   const running = new Map<

@@ -75,7 +75,7 @@ export class S3Store implements Store {
         unexpected = md5
         throw new Transient('its bytes are not those of its checksum')
       }
-      // Twice the same: an ETag that is no checksum. What is read is checked again by those who sealed it.
+      // Twice the same: an ETag that is no checksum. The code that sealed an object checks it as well.
       this.#etagIsMd5 = false
       return bytes
     })
@@ -125,7 +125,7 @@ export class S3Store implements Store {
         ContinuationToken: token,
       })
       const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#session.client.send(command, { requestTimeout })
-      // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
+      // Another server that answers with status 200, a login page for instance, would read as an empty store.
       if (IsTruncated === undefined) throw new Transient('the answer is not that of an S3 service')
       if (IsTruncated && (!next || next === token)) {
         throw new LifeboatError(`${this.name} does not say how its listing goes on`, {

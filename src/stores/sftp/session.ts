@@ -104,7 +104,7 @@ export class SftpSession {
       }
       const done: Done<T> = (error, value) => {
         answered()
-        // What ssh2 says of every request that is under way when the connection ends; why it did is about to be known.
+        // ssh2 says this of every request that is under way when the connection ends; the reason comes right after.
         if (error && !('code' in error)) {
           this.#end(new Transient(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }))
         }
@@ -154,7 +154,7 @@ export class SftpSession {
     try {
       return { value: await this.request<T>(start) }
     } catch (error) {
-      // What ssh2 throws when the server has not announced it.
+      // ssh2 throws this when the server has not announced the extension.
       const unknown = error instanceof Error && error.message === 'Server does not support this extended request'
       if (unknown || status(error) === UNSUPPORTED) return undefined
       throw error

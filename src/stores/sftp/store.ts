@@ -139,7 +139,7 @@ export class SftpStore implements Store {
     try {
       if (this.#wrote && !session.ended) await this.#sweep(session)
     } catch (error) {
-      // What was put is put; the next run that writes cleans up.
+      // The objects are stored; the next run that writes cleans up.
       if (!(error instanceof LifeboatError) && status(error) === undefined && error !== this.#options.signal.reason) throw error
     } finally {
       session.close()
@@ -154,7 +154,7 @@ export class SftpStore implements Store {
     }
   }
 
-  /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
+  /** After a failure, which the caller reports. Files that cannot be removed now are removed with the next put, or in the end. */
   async #discardLeft(session: SftpSession): Promise<void> {
     const left = [...this.#left]
     for (const temporary of left) {
@@ -189,7 +189,7 @@ export class SftpStore implements Store {
       const opening = SftpSession.open(target, access, { variables, signal, limit })
       this.#session = opening
       opening.catch(() => {
-        // Whoever waits for it is told; the next one tries again.
+        // Its callers get the error; the next one tries again.
         if (this.#session === opening) this.#session = undefined
       })
     }
@@ -238,7 +238,7 @@ export class SftpStore implements Store {
 
   async #rename(session: SftpSession, from: string, to: string): Promise<void> {
     if (await session.extension((sftp, done) => sftp.ext_openssh_rename(from, to, (error) => done(error, undefined)))) return
-    // The rename of the protocol itself does not replace. What is in the way is put aside, so that a kill in between loses nothing,
+    // The rename of the protocol itself does not replace. The old file is renamed first, so that a kill in between loses nothing,
     // and a reader sees the old object, none, or the new one.
     const aside: string[] = []
     for (let tries = 1; ; tries++) {
@@ -247,7 +247,7 @@ export class SftpStore implements Store {
         break
       } catch (error) {
         if (status(error) !== FAILURE || tries === 20) throw error
-        // Others who replace the same object at this moment are not to be met again and again.
+        // A random pause, so that runs which replace the same object do not collide with each attempt.
         if (tries > 1) await sleep(Math.random() * 50, undefined, { signal: this.#options.signal })
         const place = this.#path(`${INCOMING}/${randomUUID()}`)
         if (await plainRename(session, to, place).then(() => true, notThere)) aside.push(place)
@@ -353,12 +353,12 @@ const offsets = (size: number): number[] => Array.from({ length: Math.ceil(size 
 const plainRename = (session: SftpSession, from: string, to: string): Promise<void> =>
   session.request((sftp, done) => sftp.rename(from, to, (error) => done(error, undefined)))
 
-/** Deleting what is not there is no error. */
+/** A missing file is no error. */
 async function remove(session: SftpSession, file: string): Promise<void> {
   await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere)
 }
 
-/** What another user's upload left is that user's to remove. */
+/** Files of another user's upload are for that user to remove. */
 function unlessNotOurs(error: unknown): void {
   if (status(error) !== PERMISSION_DENIED) throw error
 }

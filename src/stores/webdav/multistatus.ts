@@ -80,7 +80,7 @@ export function readMultistatus(body: Buffer, self: URL): Resource[] {
   return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
     const path = pathOf(href, self)
     if (path === undefined) return []
-    // What it cannot describe just now is there all the same: left out, it would seem to be gone.
+    // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
     if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
       throw new Transient(`${self.host} has trouble with a part of a list`)
     }
@@ -109,7 +109,7 @@ function pathOf(href: string, self: URL): string | undefined {
   try {
     return url ? decodeURIComponent(url.pathname).replace(/\/+$/, '') : undefined
   } catch {
-    // A URIError: bytes of another encoding, in a name that is none of ours.
+    // A URIError: bytes of another encoding, in a name that is not ours.
     return undefined
   }
 }

@@ -14,11 +14,11 @@ export interface WebdavOptions {
   base: string
   user: string | undefined
   password: string | undefined
-  /** Sent as a bearer token where there is no user. */
+  /** Sent as a bearer token if there is no user. */
   token: string | undefined
   /** Milliseconds that a request may take with all its retries. */
   timeout: number
-  /** Milliseconds without a byte after which a connection is lost; a part of the timeout unless told, and never more than is left of it. */
+  /** Milliseconds without a byte after which a connection is lost, at most what is left of the timeout. Default: a part of it. */
   silence?: number
   /** The server has the same statuses for what may pass and for what it refuses for good: all are tried again. */
   vague?: boolean
@@ -27,7 +27,7 @@ export interface WebdavOptions {
   signal: AbortSignal
 }
 
-/** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
+/** Objects that are ever replaced by other content are smaller; larger ones are spared a second request. */
 const SMALL = 512 * 1024
 /** Objects that are never replaced by other content (docs/format.md, section 1). */
 const NEVER_REPLACED = /^(?:snapshots|proofs|chunks|trash)\//
@@ -94,7 +94,7 @@ export class WebdavStore implements Store {
           }
           throw error
         }
-        // Left on a line that fails again and again, they would fill the server.
+        // If they stayed, a line that keeps failing would fill the server.
         if (this.#left.size > 0) await this.#sweepIfPossible(silence)
       },
       { upload: true },
@@ -160,7 +160,7 @@ export class WebdavStore implements Store {
     if (this.#wrote && !signal.aborted) await this.#sweepIfPossible(silence)
   }
 
-  /** What was put is put; the next run that writes cleans up. */
+  /** A failure is ignored: the objects are stored, and the next run that writes cleans up. */
   async #sweepIfPossible(silence: number): Promise<void> {
     try {
       await this.#sweep(silence)
@@ -372,7 +372,7 @@ class Refused extends LifeboatError {
     const scheme = headers.get('www-authenticate')?.split(' ')[0]
     const saying =
       status < 300
-        ? `gives an answer that is none of WebDAV (status ${status})`
+        ? `gives an answer that is not WebDAV (status ${status})`
         : status === 401 && scheme !== undefined
           ? `wants another sign-in (status 401, ${scheme})`
           : `refuses (status ${status})`

@@ -51,7 +51,7 @@ test('a text that is no key, or the public one, is said before anything is conne
   expect((await attempt({ ...known(), key: pub }, { port: 1 }))?.message).toBe('ssh-key is a public key')
 })
 
-test('the agent signs in where there is no key, and one that is not there is said', async () => {
+test('the agent signs in if there is no key, and a missing agent is an error that says so', async () => {
   const socket = path.join(server.folder, 'agent')
   const started = execFileSync('ssh-agent', ['-a', socket], { encoding: 'utf8' })
   const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(started)![1])

@@ -42,7 +42,7 @@ test.each([
   expect(refusal(text)).toBeUndefined()
 })
 
-test('a key of another port counts for that port alone, and one without a port where there is none', () => {
+test('a key of another port counts for that port alone, and a key without a port for the others', () => {
   expect(refusal(`[nas.example]:2222 ${one.line}`, special)).toBeUndefined()
   expect(refusal(`nas.example ${one.line}`, special)).toBeUndefined()
   expect(refusal(`[nas.example]:2222 ${one.line}`)?.message).toContain('is not known')
@@ -83,7 +83,7 @@ test('a revoked key is refused even where another line knows it, and certificate
 test('a line that is none is named by its number, and passed over in a file of others', () => {
   const text = `nas.example ${one.line}\n${one.line}`
   expect(() => parseKnownHosts(text)).toThrow(InvalidValue)
-  expect(() => parseKnownHosts(text)).toThrow('line 2 is none of a known_hosts file')
+  expect(() => parseKnownHosts(text)).toThrow('line 2 is not a line of a known_hosts file')
   expect(() => parseKnownHosts(`nas.example ssh-rsa ${one.line.split(' ')[1]}`)).toThrow('line 1')
   expect(() => parseKnownHosts(`@unknown nas.example ${one.line}`)).toThrow('line 1')
   expect(readKnownHosts(text)).toHaveLength(1)
