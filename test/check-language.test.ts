@@ -36,7 +36,7 @@ test('a sentence that goes on in the next line begins only once', () => {
 
 test('long lines are found in src alone, and counted apart', () => {
   const line = `// ${'x'.repeat(140)}`
-  expect(counted([...findingsIn('src/a/x.ts', line), ...findingsIn('test/x.ts', line)])).toEqual({ 'src, long lines': 1 })
+  expect(counted([...findingsIn('src/a/x.ts', line), ...findingsIn('src/a/x.md', line), ...findingsIn('test/x.ts', line)])).toEqual({ 'src, long lines': 1 })
 })
 
 test('the files of every folder with texts are looked at', () => {
