@@ -27,16 +27,16 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   parse(text: string): L | null
   /** Every part of such a text that must be masked. The text may be malformed. */
   secrets(text: string): string[]
-  /** The sources of a backup. Throws for what is wrong with the settings; nothing is reached before `Source.open`. */
+  /** The sources of a backup. Throws if the settings are wrong; nothing is reached before `Source.open`. */
   sources(given: readonly GivenSource<L>[], settings: BackupSettings, context: SourceContext): Source[]
-  /** A target to restore into. Throws for what is wrong with the settings; nothing is reached before `RestoreTarget.restore`. */
+  /** A target to restore into. Throws if the settings are wrong; nothing is reached before `RestoreTarget.restore`. */
   target(location: L, settings: RestoreSettings, context: SourceContext): RestoreTarget
   /** Tries sources for real: whatever could keep a backup from being made, or from being whole. */
   diagnose?(given: readonly GivenSource<L>[], settings: AccessSettings, context: SourceContext): Promise<Diagnosed>
 
   /** The data that a restore reads. Throws a LifeboatError if the record contradicts itself, or is not of this kind. */
   contents(source: SourceRecord): Contents
-  /** Compares the streams of a source with what was recorded of it. Throws what stands in the way; damage is in `problems`. */
+  /** Compares the streams of a source with its record. Damage and failures are in `problems`, or thrown. */
   verify(source: StoredSource, level: VerifyLevel, context: SourceContext): Promise<SourceVerified>
   /** Members for the JSON result of `show`; none if the facts are not those of this kind. */
   describe(source: SourceRecord): D
@@ -85,7 +85,7 @@ export interface AccessSettings {
 
 /** The inputs of a backup that kinds of sources take. */
 export interface BackupSettings extends AccessSettings {
-  /** What to do about files that may not be read. */
+  /** Whether files that may not be read are an error, or left out with a warning. */
   readonly onUnreadable: 'fail' | 'warn'
   /** Read every file, also those that look unchanged. */
   readonly rescan: boolean
@@ -148,7 +148,7 @@ export interface SourceToRestore extends StoredSource {
   readonly snapshot: string
 }
 
-/** What a restore did. The members after `errors` are of some kinds only. */
+/** The result of a restore. The members after `errors` are of some kinds only. */
 export interface Restored {
   /** Host, port and database of the target, without secrets; or its folder, Docker volume or bucket. */
   target: string
@@ -204,7 +204,7 @@ export interface SourceVerified {
   versions?: Record<string, string>
 }
 
-/** Facts that rely on a kind: `database`, `volume`. */
+/** Members that depend on the kind: `database`, `volume`. */
 export interface Details {
   readonly [member: string]: unknown
 }

@@ -1,20 +1,20 @@
 import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 
-/** Something backed up. One use: `open()`, then `streams()` once, in order, each read to its end, then `facts()`. */
+/** A source of one backup. Used once: `open()`, then `streams()` once, in order, each read to its end, then `facts()`. */
 export interface Source {
   readonly name: string
   readonly kind: SourceRecord['kind']
-  /** Reaches the source and learns what it is, before anything is stored: throws for what can be known to fail already now. */
+  /** Reaches the source, before anything is stored. Throws for everything that is known to fail by then. */
   open(): Promise<void>
   /**
-   * The streams of this source, opened one after the other. `before` is what the newest snapshot of the set has of it, for a source that
-   * need not read again what has not changed. Throws when the source cannot be read.
+   * The streams of this source, opened one after the other. `before` is its record in the newest snapshot of the set, for a source that
+   * need not read unchanged data again. Throws if the source cannot be read.
    */
   streams(before?: SourceRecord): AsyncIterable<SourceStream>
-  /** What is known of the source once all its streams have ended well: plain JSON, kept sealed in the snapshot. */
+  /** Facts about the source, known once all its streams have ended well: plain JSON, kept sealed in the snapshot. */
   facts(): Json
-  /** Stops what still runs; safe to call at any time and more than once. */
+  /** Stops everything that still runs; safe to call at any time and more than once. */
   close(): Promise<void>
 }
 
@@ -22,16 +22,16 @@ export interface SourceStream {
   /** File name of the stream, unique within its source: `app.dump`, `globals.sql`. */
   readonly name: string
   readonly format: StreamFormat
-  /** The stream of `before` that has the same bytes: where all of it is still in the store, `bytes` is not iterated. */
+  /** The stream of `before` that has the same bytes: if all of it is still in the store, `bytes` is not iterated. */
   readonly same?: StreamRecord
   /**
    * The bytes, each piece valid until the next is asked for. Iterating throws unless the source ended well; a clean end is a promise that
-   * nothing is missing. When it throws `ReadAgain`, what it yielded is to be dropped, and the source yields the stream once more.
+   * nothing is missing. If it throws `ReadAgain`, the bytes so far are dropped, and the source yields the stream once more.
    */
   readonly bytes: AsyncIterable<Buffer>
 }
 
-/** The streams of a source were read, and are not what was recorded of it: the backup is bad. */
+/** The streams of a source were read and contradict its record: the backup is bad. */
 export class BadSource extends LifeboatError {}
 
 /** The source changed while a stream was read. */

@@ -55,7 +55,7 @@ test('a restore in place of what is there that is killed leaves that as it was, 
   await ended
   expect([readdirSync(target).includes('old'), works()]).toEqual([true, [expect.stringMatching(/^\.lifeboat-restore-/)]])
   const { out, err } = await sandbox.run('restore', { volume: 'uploads', target, mode: 'clean' })
-  expect(err).toContain('what a restore left that was killed is removed')
+  expect(err).toContain('the remains of a restore that was killed are removed')
   expect(out).toMatch(/^Restored: uploads into /)
   expect(contentsOf(target)).toEqual(contentsOf(root))
 })

@@ -19,17 +19,17 @@ import { NotFound } from '../../stores/store.ts'
 import { ChangedObject, ClosedObject } from './changes.ts'
 import { bare, headersOf, type Metadata, metadataOf } from './metadata.ts'
 
-/** An object as a listing has it. */
+/** An object of a listing. */
 export interface BucketObject {
   /** Without the volume's own prefix; may be empty. */
   key: string
   size: number
   modified: Date
-  /** Without quotes; empty where the service has none. */
+  /** Without quotes; empty if the service has none. */
   etag: string
 }
 
-/** Bytes of an object, from one of its versions. */
+/** Bytes of one version of an object. */
 export interface ObjectPiece {
   bytes: Buffer
   /** Of the whole object. */
@@ -37,16 +37,16 @@ export interface ObjectPiece {
   metadata: Metadata
 }
 
-/** Which bytes, and of which state of the object; with an empty ETag, of whatever is there. */
+/** The bytes to read, and the version of the object; an empty ETag accepts any version. */
 export interface PieceWanted {
   key: string
   etag: string
-  /** From `start` up to, but not with, `end`; all of them unless told. */
+  /** From `start` up to, but without, `end`. Default: all bytes. */
   range?: { start: number; end: number }
 }
 
-// Not `Bucket`: ncc renames exports, and with this one the name of a parameter of each command.
-/** A bucket, or what in it begins with a prefix, as a volume: whatever keys and metadata its objects have. */
+// The name is not `Bucket`, because ncc renames exports, and would rename the parameter `Bucket` of each command too.
+/** A bucket, or the objects in it whose keys begin with a prefix, as a volume. Objects may have any keys and metadata. */
 export class BucketAccess {
   readonly name: string
   readonly #destination: S3Destination
@@ -58,13 +58,13 @@ export class BucketAccess {
     this.#session = session
   }
 
-  /** In the order of the service. `limit`: no more than these. */
+  /** In the order of the service. `limit`: the largest number of objects. */
   async *list(limit?: number): AsyncGenerator<BucketObject, void, void> {
     const { bucket, prefix } = this.#destination
     let token: string | undefined
     do {
       const page = await this.#session.try('list', '', async (requestTimeout) => {
-        // Plain XML has no room for every key.
+        // Plain XML cannot represent every key.
         const command = new ListObjectsV2Command({
           Bucket: bucket,
           Prefix: prefix,
@@ -92,7 +92,7 @@ export class BucketAccess {
     } while (token !== undefined)
   }
 
-  /** Throws ChangedObject when it is not, or no longer, in the state that is wanted, and ClosedObject. */
+  /** Throws ChangedObject if the object is gone or another version, and ClosedObject if it cannot be read. */
   async read({ key, etag, range }: PieceWanted): Promise<ObjectPiece> {
     try {
       return await this.#session.try('get', shown(key), async (requestTimeout) => {
@@ -103,14 +103,14 @@ export class BucketAccess {
         const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? bytes.length)
         if (range !== undefined && bytes.length !== Math.min(range.end, size) - range.start)
           throw new Transient(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`)
-        // Not every service knows conditions.
+        // Some services ignore conditions.
         if (etag !== '' && bare(answer.ETag ?? '') !== etag) throw new ChangedObject('it has changed')
         return { bytes, size, metadata: metadataOf(key, answer) }
       })
     } catch (error) {
       if (error instanceof NotFound) throw new ChangedObject('it is gone', { cause: error })
       const code = error instanceof LifeboatError && error.cause instanceof Error ? error.cause.name : ''
-      // The second is what is left of a range in something that has become shorter.
+      // An object that has become shorter has no such range.
       if (code === 'PreconditionFailed' || code === 'InvalidRange') throw new ChangedObject('it has changed', { cause: error })
       if (code === 'AccessDenied' || code === 'InvalidObjectState')
         throw new ClosedObject(code === 'AccessDenied' ? 'access is denied' : 'its storage class cannot be read at once', { cause: error })
@@ -118,7 +118,7 @@ export class BucketAccess {
     }
   }
 
-  /** An object as it is now; undefined where there is none. */
+  /** The current version of an object; undefined if there is none. */
   async look(key: string): Promise<BucketObject | undefined> {
     try {
       return await this.#session.try('head', shown(key), async (requestTimeout) => {
@@ -136,7 +136,7 @@ export class BucketAccess {
     }
   }
 
-  /** An object whose bytes are all there. */
+  /** Puts an object in one request. */
   async put(key: string, bytes: Buffer, metadata: Metadata): Promise<void> {
     const ContentMD5 = md5(bytes)
     await this.#session.try('put', shown(key), (requestTimeout) =>
@@ -147,7 +147,7 @@ export class BucketAccess {
     )
   }
 
-  /** An object whose bytes come in parts, each of at least 5 MiB but the last. There once it is completed, and not before. */
+  /** Begins an object in parts, each of at least 5 MiB except the last. The object exists once it is completed, not before. */
   async begin(key: string, metadata: Metadata): Promise<Upload> {
     const at = this.#at(key)
     const send = <T>(attempt: (options: { requestTimeout: number }) => Promise<T>): Promise<T> =>
@@ -194,7 +194,7 @@ export class BucketAccess {
     return { Bucket: this.#destination.bucket, Key: this.#destination.prefix + key }
   }
 
-  /** What the target says of storage comes before what the object had. */
+  /** Storage options of the target override those that the object had. */
   #headers(metadata: Metadata): object {
     const { storageClass, encryption: ServerSideEncryption, kmsKey: SSEKMSKeyId } = this.#destination
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- services have classes that the SDK does not know
@@ -212,16 +212,16 @@ export interface Upload {
   /** Numbers begin with 1; parts may come in any order, several at the same time. */
   part(number: number, bytes: Buffer): Promise<void>
   complete(): Promise<void>
-  /** Gives up what was uploaded. */
+  /** Discards the uploaded parts. */
   abort(): Promise<void>
 }
 
-/** Nothing is asked of the service yet. */
+/** Sends no request yet. */
 export function openBucket(destination: S3Destination, environment: S3Environment): BucketAccess {
   return new BucketAccess(destination, openSession(destination, environment))
 }
 
-/** In messages. */
+/** The key for messages. */
 function shown(key: string): string {
   return /^[\u0021-\u007e]+$/.test(key) ? key : JSON.stringify(key)
 }

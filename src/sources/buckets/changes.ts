@@ -1,4 +1,4 @@
-/** The object is not what it was when it was listed, or no longer there. */
+/** The object changed after it was listed, or is gone. */
 export class ChangedObject extends Error {}
-/** The object is there and must not, or cannot at once, be read. */
+/** The object exists, but access is denied, or its storage class cannot be read at once. */
 export class ClosedObject extends Error {}

@@ -3,10 +3,10 @@ import { metaOf, pathOf, sortKey } from '../files/entry.ts'
 import type { BucketObject } from './bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from './keys.ts'
 
-/** To be changed with whatever changes the bytes that an archive has of the same objects. */
+/** Change it with every change that makes other archive bytes of the same objects. */
 const VERSION = 'b1'
 
-/** Objects as the entries of a scan (src/sources/files/entry.ts), with the folders that their paths lie in, in the order of an archive. */
+/** Objects as entries (src/sources/files/entry.ts), with the folders that contain them, in the order of an archive. */
 export function entriesOf(objects: readonly BucketObject[]): string[] {
   const folders = new Set([''])
   for (const { key } of objects) for (let path = parentOf(plainPathOf(key)); !folders.has(path); path = parentOf(path)) folders.add(path)
@@ -14,7 +14,7 @@ export function entriesOf(objects: readonly BucketObject[]): string[] {
   return [...[...folders].map((path) => `${sortKey(path)}\0d 0 0.000 ${VERSION} - 1 755 0 0 `), ...files].toSorted()
 }
 
-/** The ETag stands in for the inode, which tells files apart that look the same. */
+/** The ETag takes the field of the inode, which distinguishes files that are otherwise equal. */
 export function entryOf({ size, modified, etag }: BucketObject, path: string): string {
   const inode = /^[\u0021-\u007e]+$/.test(etag) ? etag : '-'
   return `${sortKey(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${inode} 1 644 0 0 `
@@ -24,7 +24,7 @@ export function keyOf(entry: string): string {
   return keyOfPath(pathOf(entry))
 }
 
-/** Empty where the service has none. */
+/** Empty if the service has none. */
 export function etagOf(entry: string): string {
   const { inode } = metaOf(entry)
   return inode === '-' ? '' : inode
@@ -34,7 +34,7 @@ export function isObject(entry: string): boolean {
   return metaOf(entry).type === 'f'
 }
 
-/** As the list of files has it. */
+/** As the list of files records it. */
 export function listedEntry(entry: string): ListedFile {
   const { type, mode, uid, gid, size, mtime } = metaOf(entry)
   return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: etagOf(entry) }

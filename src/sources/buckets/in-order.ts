@@ -1,19 +1,19 @@
-/** Something to fetch, and how many bytes it will take. */
+/** Something to fetch, and its size in bytes. */
 export interface Fetch<T> {
   size: number
   fetch: () => Promise<T>
 }
 
 export interface AheadOptions {
-  /** How many are fetched at the same time. */
+  /** The largest number of fetches at the same time. */
   most: number
-  /** How many bytes are on their way or waiting; one larger than that goes alone. */
+  /** The most bytes that are being fetched or waiting; a larger one is fetched alone. */
   bytes: number
 }
 
 /**
- * What is fetched, in order, the next ones fetched meanwhile. The first failure is thrown in its turn; what is still under way then, or
- * when the loop is left, is awaited and dropped.
+ * The results of fetches, in order, while the next ones are fetched. A failure is thrown in its turn. Fetches that still run then, or when
+ * the loop is left, are awaited and dropped.
  */
 export async function* inOrder<T>(fetches: Iterable<Fetch<T>>, { most, bytes }: AheadOptions): AsyncGenerator<T, void, void> {
   const ahead: { size: number; result: Promise<T> }[] = []

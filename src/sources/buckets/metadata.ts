@@ -1,13 +1,13 @@
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 
-/** What an object has beside its bytes, by the keyword it has in an archive; texts as they are. */
+/** Metadata of an object, by keyword of the archive; texts are not encoded. */
 export type Metadata = Readonly<Record<string, string>>
 
-/** Of the keywords in an archive (docs/format.md, 4.1). */
+/** Prefixes of the keywords in an archive (docs/format.md, 4.1). */
 const VENDOR = 'LIFEBOAT.'
 const USER = 'meta.'
 
-/** Headers that are given back when the object is put again: by keyword, the names that the client has for them. */
+/** Headers that are restored with the object: by keyword, their names in the client. */
 const KEPT = {
   'content-type': 'ContentType',
   'cache-control': 'CacheControl',
@@ -30,19 +30,19 @@ export function metadataOf(key: string, answer: GetObjectCommandOutput): Metadat
   }
 }
 
-/** As records of an extended header: latin1 of their UTF-8. */
+/** As records of an extended header, in which a latin1 character is a byte of UTF-8. */
 export function recordsOf(metadata: Metadata): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([keyword, value]) => [VENDOR + latin1(keyword), latin1(value)]))
 }
 
-/** The reverse, out of all records of a member. */
+/** The metadata among all records of a member. */
 export function metadataIn(attributes: ReadonlyMap<string, string>): Metadata {
   return Object.fromEntries(
     [...attributes].flatMap(([name, value]) => (name.startsWith(VENDOR) ? [[utf8(name.slice(VENDOR.length)), utf8(value)]] : [])),
   )
 }
 
-/** What an object is put with. */
+/** The headers to put an object with. */
 export function headersOf(metadata: Metadata): {
   [name: string]: string | Date | Record<string, string> | undefined
   Metadata?: Record<string, string>

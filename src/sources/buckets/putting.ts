@@ -7,8 +7,8 @@ import { type Metadata, metadataIn } from './metadata.ts'
 import { Transfers } from './transfers.ts'
 
 /**
- * Objects up to this size, in bytes, are put in one piece, larger ones in parts of this size: as most clients do, so that ETags come out
- * the same.
+ * Objects up to this size, in bytes, are put in one piece, larger ones in parts of this size. Most clients do the same, so that ETags are
+ * equal.
  */
 const PART = 8 * 1024 * 1024
 /** Amazon S3, "Multipart upload limits". */
@@ -23,24 +23,24 @@ interface Moving {
   left: number
   pieces: Buffer[]
   held: number
-  /** Of one in several parts, how many have been taken. */
+  /** Number of parts so far, of an object in several parts. */
   parts: number
   upload?: Upload
 }
 
-/** Puts those objects of archives that are needed into a bucket, as their bytes go by. */
+/** Puts the needed objects of archives into a bucket, while the archives are read. */
 export class Putting {
   readonly #bucket: BucketAccess
   readonly #needed: ReadonlyMap<string, ListedFile>
   readonly #headers: TarHeaders
   readonly #transfers = new Transfers()
-  /** Members that begin, undefined for those that pass by, and bytes of content. */
+  /** Members that begin (undefined: not needed) and bytes of content, in order. */
   #events: (Moving | undefined | Buffer)[] = []
   #moving: Moving | undefined
-  /** How many of those needed have gone by. */
+  /** Number of needed objects so far. */
   taken = 0
 
-  /** `needed`: by path, what the list of files says of them. */
+  /** `needed`: files of the list, by path. */
   constructor(bucket: BucketAccess, needed: ReadonlyMap<string, ListedFile>) {
     this.#bucket = bucket
     this.#needed = needed
@@ -50,7 +50,7 @@ export class Putting {
     )
   }
 
-  /** The next bytes of the archives, which follow one another. Throws BadTar, and what putting fails with. */
+  /** Takes the next bytes of the archives, which follow one another. Throws BadTar, and errors of puts. */
   async push(bytes: Buffer): Promise<void> {
     this.#events = []
     this.#headers.push(bytes)
@@ -64,19 +64,19 @@ export class Putting {
     }
   }
 
-  /** At the end of an archive. */
+  /** To be called at the end of each archive. */
   endArchive(): void {
     this.#headers.end()
   }
 
-  /** Resolves when all has been put. */
+  /** Resolves when all objects have been put. */
   settled(): Promise<void> {
     return this.#transfers.settled()
   }
 
-  /** Gives up what is on its way. */
+  /** Aborts the upload that is not complete. */
   async abort(tell: (message: string) => void): Promise<void> {
-    await this.settled().catch(() => undefined) // Thrown already where it belongs.
+    await this.settled().catch(() => undefined) // The caller has thrown it already.
     try {
       await this.#moving?.upload?.abort()
     } catch (error) {
@@ -95,7 +95,7 @@ export class Putting {
     return { key, metadata, partSize: Math.max(PART, Math.ceil(size / MOST_PARTS)), left: size, pieces: [], held: 0, parts: 0 }
   }
 
-  /** Content, and the padding after it. */
+  /** Takes content, and the padding after it. */
   async #take(bytes: Buffer): Promise<void> {
     const moving = this.#moving
     if (!moving) return

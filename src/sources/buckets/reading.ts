@@ -25,13 +25,13 @@ export class BucketReading {
   readonly #bucket: BucketAccess
   readonly #entries: readonly string[]
   begun = false
-  /** What the archive holds: entries that may be newer than those asked for. */
+  /** Entries in the archive; they may be newer than the requested ones. */
   readonly read: string[] = []
-  /** Of those asked for, what vanished or went on changing, and is left out. */
+  /** Requested entries that vanished or kept changing, and are left out. */
   readonly changed: string[] = []
-  /** What may not be read, and is left out, with the reason. */
+  /** Entries that cannot be read and are left out, with the reason. */
   readonly unreadable: { entry: string; reason: LifeboatError | undefined }[] = []
-  /** Why it has to be done again: this object is no longer what a part of it was read from. */
+  /** The entry of an object that changed after a part of it was read, so that the segment has to be read again. */
   broken: string | undefined
 
   constructor(bucket: BucketAccess, entries: readonly string[]) {
@@ -92,7 +92,7 @@ export class BucketReading {
     }
   }
 
-  /** One that has changed since it was listed is looked up and read once more. */
+  /** An object that has changed since it was listed is looked up and read once more. */
   async #small(entry: string): Promise<Fetched> {
     const key = keyOf(entry)
     let current = entry

@@ -14,33 +14,33 @@ export interface BucketRestore {
   name: string
   bucket: BucketAccess
   list: () => AsyncIterable<Buffer>
-  /** The archives of the volume, in order: their members, and how to read them. */
+  /** The archives of the volume, in order: the number of their members, and their bytes. */
   segments: readonly { entries: number; bytes: () => AsyncIterable<Buffer> }[]
-  /** gitignore(5) patterns of what to restore; everything when there are none. */
+  /** gitignore(5) patterns of the objects to restore; all if there are none. */
   patterns: readonly string[]
-  /** `empty`: only where there are no objects. `overwrite`: over those that are there. */
+  /** `empty`: only if there are no objects. `overwrite`: replaces existing objects. */
   mode: 'empty' | 'overwrite'
-  /** Put what the target has as well, by size and ETag. */
+  /** Put objects also if the target has them with the same size and ETag. */
   rewrite: boolean
-  /** Delete what the backup would have but has not. */
+  /** Delete objects that the patterns cover and the backup does not have. */
   deleteExtra: boolean
-  /** What the backup was meant to have, and the paths of what it had to leave out. */
+  /** The patterns of the backup, and the paths that were left out of it. `whole`: all of these are named. */
   backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
   signal: AbortSignal
   report: Report
 }
 
 export interface BucketOutcome {
-  /** Objects selected; of these, those that the target had already. */
+  /** Objects selected, and of these the ones that the target had already. */
   entries: number
   unchanged: number
-  /** Objects of the target that the backup has not. */
+  /** Objects that were deleted from the target. */
   deleted: number
   /** Bytes of archives read. */
   size: number
 }
 
-/** Puts the objects of a volume into a bucket, with their metadata. Throws when it must not, and at the first object that cannot be put. */
+/** Puts the objects of a volume into a bucket, with their metadata. Throws if it must not, and at the first object that cannot be put. */
 export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome> {
   const { bucket, name, mode, patterns, rewrite, deleteExtra } = given
   const files: ListedFile[] = []
@@ -49,8 +49,7 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   for await (const object of bucket.list()) present.push(object)
   if (mode === 'empty' && present.length > 0) {
     throw new LifeboatError(`${bucket.name} is not empty`, {
-      hint: 'Restore into another bucket or prefix, or set mode to overwrite: it puts the objects that differ; what else is there ' +
-        'stays, unless delete-extra is set.',
+      hint: 'Restore into another bucket or prefix, or set mode to overwrite, which keeps other objects unless delete-extra is set.',
       status: 2,
     })
   }
@@ -74,7 +73,7 @@ function meant(files: readonly ListedFile[], include: readonly string[]): Listed
   )
 }
 
-/** An ETag of several parts is that of the same parts of the same bytes; where it is another, the bytes may be the same all the same. */
+/** Equal ETags mean equal bytes. With other parts, equal bytes have another ETag. */
 function isSame({ size, target: etag }: ListedFile, object: BucketObject | undefined): boolean {
   return object !== undefined && etag !== '' && object.etag === etag && object.size === size
 }
@@ -83,7 +82,7 @@ function candidate(entry: string): Candidate {
   return { path: displayName(pathOf(entry)), directory: !isObject(entry) }
 }
 
-/** What is in the target and not in the backup, of what both were to hold. */
+/** Objects of the target that the patterns of backup and restore cover, and that the backup does not have. */
 function extraOf(
   { name, bucket, patterns, backup }: BucketRestore,
   files: readonly ListedFile[],
@@ -103,7 +102,7 @@ function extraOf(
   return covered.filter((entry) => isObject(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
 }
 
-/** Reads only the segments that have something to put. */
+/** Reads only the segments with needed objects. */
 async function putAll(
   { name, bucket, segments, signal, report }: BucketRestore,
   files: readonly ListedFile[],
@@ -130,7 +129,7 @@ async function putAll(
     return size
   } catch (error) {
     await putting.abort((message) => report.warning(message))
-    report.warning(`${bucket.name} holds a part of the backup`)
+    report.warning(`${bucket.name} is partly restored`)
     throw error
   }
 }

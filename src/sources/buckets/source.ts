@@ -13,22 +13,22 @@ import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface BucketSourceOptions {
   name: string
-  /** As people know it, without secrets. */
+  /** For people, without secrets. */
   where: string
   open(signal: AbortSignal): Promise<BucketAccess>
   patterns: Patterns
-  /** What to do about objects that may not be read. */
+  /** Whether objects that cannot be read are an error, or left out with a warning. */
   onUnreadable: 'fail' | 'warn'
-  /** Read everything, whatever the listing says. */
+  /** Read every object, also those that look unchanged. */
   rescan: boolean
   signal: AbortSignal
   report: Report
 }
 
-/** How often an object of many pieces is begun that changes before its last one. */
+/** Attempts to read an object in pieces that changes meanwhile. */
 const ATTEMPTS = 2
 
-/** The objects of a bucket as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which says what is in them. */
+/** The objects of a bucket as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which lists their members. */
 export class BucketSource implements Source {
   readonly name: string
   readonly kind = 'bucket'
@@ -85,7 +85,7 @@ export class BucketSource implements Source {
     return selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObject(entry) }), patterns)
   }
 
-  /** Yields a segment until it has been read well, or taken from the snapshot before. */
+  /** Yields a segment until it was read without changes, or taken from the snapshot before. */
   async *#segment(
     bucket: BucketAccess,
     segment: Segment,
@@ -136,8 +136,8 @@ export class BucketSource implements Source {
       )
     if (changed.length > 0)
       report.warning(
-        `${this.name}: not in this backup, as they vanished or went on changing while they were read: ${someNames(changed)}`,
-        'What replaced them will be in the next backup. With versioning and a pre-command, an application can be held still meanwhile.',
+        `${this.name}: not in this backup, as they vanished or kept changing while they were read: ${someNames(changed)}`,
+        'Newer versions will be in the next backup. A pre-command can pause the application meanwhile.',
       )
   }
 }
@@ -146,7 +146,7 @@ function remember(paths: string[], entry: string): void {
   if (paths.length < MOST_NAMED) paths.push(displayName(pathOf(entry)))
 }
 
-/** The line of the list for an entry, which it counts as well. */
+/** Counts an entry, and makes its line of the list. */
 function counted(entry: string, facts: VolumeFacts): string {
   facts.entries++
   if (isObject(entry)) facts.files++

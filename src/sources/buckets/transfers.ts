@@ -1,13 +1,13 @@
 const AT_ONCE = 8
 const MOST_BYTES = 32 * 1024 * 1024
 
-/** Work that is done at the same time, as much of it as memory is set aside for. */
+/** Transfers at the same time, within limits of number and memory. */
 export class Transfers {
   readonly #running = new Set<Promise<void>>()
   #failure: { error: unknown } | undefined
   #held = 0
 
-  /** Resolves when the work has begun. `size`: bytes that it holds. Throws what earlier work has failed with. */
+  /** Resolves when the work has begun. `size`: bytes that it holds. Throws the error of earlier work that failed. */
   async begin(size: number, work: () => Promise<void>): Promise<void> {
     while (this.#running.size > 0 && (this.#running.size >= AT_ONCE || this.#held + size > MOST_BYTES)) await Promise.race(this.#running)
     this.#rethrow()
@@ -21,7 +21,7 @@ export class Transfers {
     this.#running.add(running)
   }
 
-  /** Resolves when all of it has ended. */
+  /** Resolves when all work has ended. Throws if any of it failed. */
   async settled(): Promise<void> {
     await Promise.all(this.#running)
     this.#rethrow()

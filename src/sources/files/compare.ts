@@ -1,7 +1,7 @@
 import type { FileProperty } from '../source-kind.ts'
 import type { ListedFile } from './file-list.ts'
 
-/** Compares all that is recorded of a file. The same size with another `time` leaves open whether its content is another. */
+/** The recorded properties in which two files differ. With the same size and another `time`, the content may or may not differ. */
 export function differences(from: ListedFile, to: ListedFile): FileProperty[] {
   const properties: [FileProperty, boolean][] = [
     ['kind', from.type !== to.type],
@@ -31,13 +31,13 @@ export interface FileComparison {
   alike: number
 }
 
-/** Remembers the files of `from`; those of `to`, in the order of its `parts`, pass by. */
+/** Compares two lists of files. Keeps only the files of `from` in memory; `to` is in the order of its `parts`. */
 export async function compareFiles(
   from: AsyncIterable<ListedFile>,
   to: AsyncIterable<ListedFile>,
   parts: readonly Part[],
 ): Promise<FileComparison> {
-  // By the bytes of their paths: those that are not UTF-8 can look the same.
+  // The keys are bytes, because paths that are not UTF-8 can look the same.
   const left = new Map<string, ListedFile>()
   for await (const file of from) left.set(file.path, file)
   const result: FileComparison = { added: [], removed: [], changed: [], identical: 0, alike: 0 }
@@ -59,7 +59,7 @@ export async function compareFiles(
   return result
 }
 
-/** For one file after the other whether its part is the same. */
+/** For each file in turn, whether its part is the same. */
 function* samenessOf(parts: readonly Part[]): Generator<boolean, undefined, void> {
   for (const { entries, same } of parts) for (let index = 0; index < entries; index++) yield same
 }

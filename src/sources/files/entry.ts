@@ -4,7 +4,7 @@
  */
 
 export interface Meta {
-  /** `f`, `d`, `l` or `p`, as find has them. */
+  /** `f`, `d`, `l` or `p`, as find prints them. */
   type: string
   size: number
   /** Seconds since 1970, with up to nine decimals. */

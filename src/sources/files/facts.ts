@@ -2,24 +2,27 @@ import { z } from 'zod'
 
 const count = z.int().min(0)
 
-/** What a snapshot keeps of a volume beside its streams. */
+/** The facts of a volume in a snapshot. */
 export const volumeFacts = z.object({
-  /** Where it was: `/srv/files`, `docker:files`. */
+  /** Its location: `/srv/files`, `docker:files`. */
   where: z.string(),
   /** Members of the archive, the regular files among them, and the bytes of their content. */
   entries: count,
   files: count,
   bytes: count,
-  /** Members that are hard links: the last of the archive. Snapshots from before it was counted lack it. */
+  /** Hard links among the members: the last ones. The first snapshots do not have this count. */
   links: count.optional(),
   skipped: z.object({ sockets: count, devices: count, mounted: count }),
   /** Paths of files that changed or vanished while they were read, twice. */
   changed: z.array(z.string()),
   /** Paths of files that could not be read and were left out. */
   unreadable: z.array(z.string()),
-  /** Of a bucket: what was meant, in the syntax of gitignore(5). */
+  /** Of a bucket: the patterns of the backup, as in gitignore(5). */
   patterns: z.object({ include: z.array(z.string()), exclude: z.array(z.string()) }).optional(),
-  /** For each tar stream, in order: its members, and the digest by which the next backup knows it; empty when it has to be read again. */
+  /**
+   * For each tar stream, in order: the number of its members, and the digest by which the next backup recognizes it. An empty digest means
+   * that it has to be read again.
+   */
   segments: z.array(z.object({ entries: count, digest: z.string() })),
 })
 

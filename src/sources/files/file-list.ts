@@ -2,8 +2,8 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { oneLine } from '../../report/format.ts'
 
 /**
- * The list of what a volume's archive holds, a stream of its own (docs/format.md): a line for each member, in the order of the archive, its
- * fields separated by tabs.
+ * A member of a volume's archive in the list of files, which is a stream of its own (docs/format.md): a line for each member, in the order
+ * of the archive, with fields separated by tabs.
  */
 export interface ListedFile {
   /** `f` file, `d` directory, `l` symbolic link, `p` pipe, `h` hard link. */
@@ -12,11 +12,11 @@ export interface ListedFile {
   mode: string
   uid: number
   gid: number
-  /** Bytes of a file's content; 0 for all else. */
+  /** Bytes of a file's content; 0 for other members. */
   size: number
   /** Seconds since 1970, with decimals. */
   mtime: string
-  /** Relative to the volume; bytes as latin1 has them. The volume itself is the empty text. */
+  /** Relative to the volume; one latin1 character a byte. The volume itself is the empty text. */
   path: string
   /** Of a link: as stored, and for a hard link the path of the file. */
   target: string
@@ -27,7 +27,7 @@ export function encodeFile(file: ListedFile): string {
   return `${type}\t${mode}\t${uid}\t${gid}\t${size}\t${mtime}\t${escaped(file.path)}\t${escaped(file.target)}\n`
 }
 
-/** The lines of a list until all of them are known; compressed, for there are as many as there are files. */
+/** The lines of a list until all of them are known; compressed, because there may be millions. */
 export class Lines {
   readonly #pieces: Buffer[] = []
 
@@ -40,7 +40,7 @@ export class Lines {
   }
 }
 
-/** Reads the lines of a list. Throws an Error at one that is none. */
+/** Reads the lines of a list. Throws an Error at a malformed one. */
 export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ListedFile, void, void> {
   let rest = ''
   for await (const piece of bytes) {
@@ -54,16 +54,16 @@ export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>): AsyncGener
 function decodeFile(line: string): ListedFile {
   const [type = '', mode = '', uid = '', gid = '', size = '', mtime = '', path = '', target, ...more] = line.split('\t')
   if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0)
-    throw new Error('the list of files has a line that is none')
+    throw new Error('the list of files has a malformed line')
   return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) }
 }
 
-/** A name of a file for messages: in one line, without what a terminal obeys, so that no name looks like a message of ours. */
+/** A name of a file for messages: in one line and without control characters, so that no name looks like a message of Lifeboat. */
 export function shownName(latin1: string): string {
   return oneLine(displayName(latin1))
 }
 
-/** A name of a file, which can be any bytes, as UTF-8. Whoever shows it takes out what a terminal obeys. */
+/** A name of a file, which can be any bytes, as UTF-8. Callers that show it remove control characters. */
 export function displayName(latin1: string): string {
   // oxlint-disable-next-line no-control-regex -- most names have nothing to decode
   return /^[\u0000-\u007f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
@@ -76,7 +76,7 @@ export function someNames(paths: readonly string[]): string {
 
 /** Control characters and the backslash as `\xHH`; all other bytes as they are. */
 function escaped(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what it escapes
+  // oxlint-disable-next-line no-control-regex -- control characters are escaped
   return text.replaceAll(/[\u0000-\u001f\u007f\\]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 

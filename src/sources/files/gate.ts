@@ -3,9 +3,8 @@ import { sortKey } from './entry.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
 /**
- * Stands between an archive and the tar that extracts it, and lets through only what can land nowhere but in the target: names without
- * `..`, each in a folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of
- * the archive alone.
+ * Checks an archive on its way to the tar that extracts it. Only members that cannot leave the target pass: names without `..`, each in a
+ * folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive only.
  */
 export class Gate {
   readonly #wanted: ReadonlySet<string> | undefined
@@ -17,7 +16,7 @@ export class Gate {
   #lastLink: string | undefined
   passed = 0
 
-  /** Lets through all entries, or those whose paths (latin1) are `wanted`. `onEntry` is told of each that it lets through. */
+  /** All entries pass, or those whose paths (latin1) are `wanted`. `onEntry` is called with each that passes. */
   constructor(wanted?: ReadonlySet<string>, onEntry: (entry: TarEntry) => void = () => undefined) {
     this.#wanted = wanted
     const keep = (bytes: Buffer): void => {
@@ -31,8 +30,8 @@ export class Gate {
   }
 
   /**
-   * What of the archive's next bytes goes through. Throws BadTar at the first entry that must not: of the bytes before, none are more than
-   * a part of its headers, with which tar does nothing.
+   * Gives the part of the archive's next bytes that passes. Throws BadTar at the first entry that must not pass; at most a part of its
+   * headers has passed by then, which tar ignores.
    */
   push(bytes: Buffer): Buffer {
     this.#through = []
@@ -40,7 +39,7 @@ export class Gate {
     return this.#wanted === undefined ? bytes : Buffer.concat(this.#through)
   }
 
-  /** Throws BadTar when the archive ends before its end. */
+  /** Throws BadTar if the archive is truncated. */
   end(): void {
     this.#headers.end()
   }
@@ -49,7 +48,7 @@ export class Gate {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
       throw new BadTar(`the archive has ${shownName(entry.name)}, ${why}: nothing more of it can be restored`, {
-        hint: 'Somebody with the key made this archive to do harm, or it is not an archive of Lifeboat. Restore another snapshot.',
+        hint: 'Someone who has the key made this archive to do harm, or another program wrote it. Restore another snapshot.',
       })
     }
     if (path === undefined) return refuse('which would lie outside the target')

@@ -6,22 +6,23 @@ import { type VolumeFacts, volumeFacts } from './facts.ts'
 /** A part of a volume's archive: consecutive entries of a scan. */
 export interface Segment {
   entries: readonly string[]
-  /** SHA-256 of all that find knows of them: with the same digest they need not be read again. */
+  /** SHA-256 of everything that find prints of them: with the same digest they need not be read again. */
   digest: string
 }
 
-/** Content of a segment on average, in bytes. */
+/** Average content of a segment, in bytes. */
 const SEGMENT = 64 * 1024 * 1024
 /** A file of this size is a segment of its own. */
 const LARGE = 32 * 1024 * 1024
-/** What an entry takes beside its content: two headers, extended attributes, padding. */
+/** Bytes of an entry beside its content: two headers, extended attributes, padding. */
 const HEADERS = 2048
-/** To be changed with whatever changes the bytes that tar makes of the same files. */
+/** Change it with every change that makes other tar bytes of the same files. */
 const VERSION = 'lifeboat tar 1\n'
 
 /**
- * Cuts a scan into segments. Whether one begins at an entry depends on a hash of its path, its size, and whether the file before it is
- * large, so that one more or less entry moves no other boundary: an entry begins one with the probability that its size is of a segment's.
+ * Cuts a scan into segments. Whether a segment begins at an entry depends only on a hash of its path, its size, and whether the file before
+ * it is large, so that an added or removed entry moves no other boundary. The probability is the size of the entry divided by that of a
+ * segment.
  */
 export function* segmentsOf(entries: readonly string[]): Generator<Segment, void, void> {
   let start = 0
@@ -45,7 +46,8 @@ function segment(entries: readonly string[]): Segment {
 }
 
 /**
- * A number from 0 to 1 out of a path: 32-bit FNV-1a and the finalizer of MurmurHash3, for its high bits depend too little on a path's end.
+ * A number from 0 to 1 out of a path: 32-bit FNV-1a, whose high bits depend too little on the end of a path, and the finalizer of
+ * MurmurHash3.
  */
 function fraction(path: string): number {
   let hash = 0x811c9dc5
@@ -61,12 +63,12 @@ export interface HardLink {
   target: string
 }
 
-/** Sets apart all but the first entry of each file that several entries share: they become hard links to it. */
+/** Separates the second and later entries of each file that has several names: they become hard links to the first. */
 export function hardLinksIn(entries: readonly string[]): { contents: string[]; links: HardLink[] } {
   const first = new Map<string, string>()
   const links: HardLink[] = []
   const contents = entries.filter((entry) => {
-    // Most files have one name; the look at the rest of the entry is for those that have more.
+    // Most files have one name, and need no further look.
     const { type, links: names, inode } = metaOf(entry)
     if (type !== 'f' || names < 2) return true
     const target = first.get(inode)

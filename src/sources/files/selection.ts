@@ -1,23 +1,23 @@
 import ignore from 'ignore'
 
-/** Which entries of a volume are meant, in the syntax of gitignore(5). */
+/** Patterns that select entries of a volume, in the syntax of gitignore(5). */
 export interface Patterns {
-  /** Only what these match, and what lies in a folder that they match; everything when there are none. */
+  /** Only entries that these match, or that lie in a folder that they match; all entries if there are none. */
   include: readonly string[]
   exclude: readonly string[]
 }
 
-/** One path after the other, in the order of a scan. */
+/** A path, in the order of a scan. */
 export interface Candidate {
   /** UTF-8, relative to the volume, without a slash at its end; the volume itself is empty. */
   path: string
   directory: boolean
 }
 
-/** Left alone, it takes `Cache` and `cache` for one name. */
+/** By default, `Cache` and `cache` would be the same name. */
 const NAMES = { ignorecase: false }
 
-/** Those of `items` that are meant, in their order, with the folders they lie in. */
+/** The selected items, in their order, with the folders that contain them. */
 export function selected<T>(items: readonly T[], candidateOf: (item: T) => Candidate, { include, exclude }: Patterns): T[] {
   if (include.length === 0 && exclude.length === 0) return [...items]
   const wanted = ignore(NAMES).add([...include])

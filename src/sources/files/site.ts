@@ -1,23 +1,23 @@
 import { type Child, startChild } from '../../process/child.ts'
 
-/** Where a volume lies, and how programs are started there: this machine, a container, another machine. */
+/** The location of a volume, and how programs are started there: this machine, a container, another machine. */
 export interface Site {
-  /** As people know it: `/srv/files`, `docker:files`, `ssh://app@web.example/srv/files`. */
+  /** For people: `/srv/files`, `docker:files`, `ssh://app@web.example/srv/files`. */
   readonly where: string
-  /** The volume's folder, as programs there know it. */
+  /** The path of the volume's folder there. */
   readonly root: string
-  /** Whether its programs can write nothing but the volume. */
+  /** Set if its programs can write only to the volume. */
   readonly isolated?: true
-  /** Starts GNU tar, find, or another program of the place. */
+  /** Starts GNU tar, find, or another program there. */
   start(program: string, parameters: readonly string[], options: { signal: AbortSignal }): Child
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** What they say is read: in English, and in bytes, whatever the names of files are made of. */
+/** Their messages are parsed: in English, and with names of files as bytes. */
 export const PLAIN = { LC_ALL: 'C', TZ: 'UTC' }
 
-/** Whatever a segment's tar may have to say about single files; what is older is dropped, and then not understood. */
+/** Bytes of the messages of tar about single files; older ones are dropped, which is then an error. */
 export const STDERR_LIMIT = 8 * 1024 * 1024
 
 /** A folder of this machine. `prefix` is a program with its arguments that starts the others. */

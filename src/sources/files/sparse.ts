@@ -1,9 +1,9 @@
-/** Of an extended header, in their order. */
+/** Records of an extended header, in their order. */
 export type Records = readonly (readonly [keyword: string, value: string])[]
 
 /**
- * Whether tar takes as many bytes for the content of a file with these records as the file has `stored`: it goes by the map of a sparse
- * file, not by that size. Only maps of GNU tar's version 0.0 are read, whole and in its order; a file without one is as it is stored.
+ * Whether tar reads as many bytes of content for a file with these records as it has `stored`: tar goes by the map of a sparse file, not by
+ * that size. Only maps of GNU tar's version 0.0 are accepted, complete and in its order. True for a file without a map.
  */
 export function isStoredAs(records: Records, stored: number): boolean {
   const [size, count, ...map] = records.filter(([keyword]) => keyword.startsWith('GNU.'))

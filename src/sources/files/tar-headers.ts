@@ -6,40 +6,40 @@ export class BadTar extends BadSource {}
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'link' | 'fifo' | 'other'
 
-/** One member of an archive. Names are latin1: one character a byte, whatever their encoding. */
+/** A member of an archive. Names are latin1: one character a byte, in any encoding. */
 export interface TarEntry {
   name: string
   type: EntryType
-  /** Of the file as it is when extracted; a sparse one takes less in the archive. */
+  /** Size of the extracted file; a sparse file takes less in the archive. */
   size: number
-  /** What a symbolic or a hard link points at. */
+  /** The target of a symbolic or hard link. */
   target: string
 }
 
-/** Told of a member with the bytes it began with, and the records of its extended header. */
+/** Called with a member, the bytes of its headers, and the records of its extended header. */
 type OnEntry = (entry: TarEntry, head: Buffer, attributes: ReadonlyMap<string, string>) => void
 
 const BLOCK = 512
-/** Attributes of one file; Linux allows 64 KiB for a value, a sparse file's map can take more. */
+/** Bytes of one extended header. Linux allows attributes of 64 KiB; the map of a sparse file can be larger. */
 const MOST_HEADER = 16 * 1024 * 1024
 
 /**
- * Reads the headers of a POSIX tar (IEEE 1003.1, "pax Interchange Format") or of several one after the other, as its bytes go by, and keeps
- * none of its content. `onEntry` is told of a member when all its headers have passed, with the bytes it began with; `onBytes` of
- * everything else. What GNU tar would read in another way is refused, so that no member is hidden in what is taken for content here.
+ * Reads the headers of a POSIX tar (IEEE 1003.1, "pax Interchange Format") or of several one after the other, while its bytes pass, and
+ * keeps none of its content. `onEntry` is called with a member when all its headers have passed; `onBytes` with all other bytes. Archives
+ * that GNU tar would read in another way are refused, so that no member can hide in the content of another.
  */
 export class TarHeaders {
   readonly #onEntry: OnEntry
   readonly #onBytes: (bytes: Buffer) => void
-  /** Headers of the member that begins: the extended ones with their content, as read so far. */
+  /** Headers read so far of the member that begins: the extended ones with their content. */
   #head: Buffer[] = []
   #block: Buffer = Buffer.alloc(0)
-  /** Bytes of content, with its padding, still to pass; of an extended header they are collected. */
+  /** Bytes of content and padding still to pass; those of an extended header are collected. */
   #rest = 0
   #extended: { size: number; bytes: Buffer[] } | undefined
   #records: Records | undefined
   entries = 0
-  /** Bytes so far; and how many of them came before the first block of zeros in place of a header. */
+  /** Bytes so far; and the position of the first block of zeros in place of a header. */
   passed = 0
   zerosAt: number | undefined
 
@@ -48,7 +48,7 @@ export class TarHeaders {
     this.#onBytes = onBytes
   }
 
-  /** Throws BadTar at the first header that is none. */
+  /** Throws BadTar at the first invalid header. */
   push(bytes: Buffer): void {
     const start = this.passed
     let offset = 0
@@ -76,7 +76,7 @@ export class TarHeaders {
     }
   }
 
-  /** To be called after the last byte. Throws BadTar when something is missing. */
+  /** To be called after the last byte. Throws BadTar if something is missing. */
   end(): void {
     if (this.#rest > 0 || this.#block.length > 0 || this.#head.length > 0) throw new BadTar('the tar ends in the middle of an entry')
   }
@@ -92,50 +92,66 @@ export class TarHeaders {
   }
 
   #header(block: Buffer): void {
-    if (isZero(block)) {
-      if (this.#head.length > 0) throw new BadTar('the tar has headers without an entry')
-      this.#onBytes(block)
-      return
+    if (isZero(block)) this.#zeros(block)
+    else {
+      checkSum(block)
+      const type = String.fromCharCode(block[156]!)
+      if (type === 'x') this.#extendedHeader(block)
+      else this.#member(block, type)
     }
-    checkSum(block)
-    const type = String.fromCharCode(block[156]!)
+  }
+
+  /** A block of zeros: the end of an archive, or padding after it. */
+  #zeros(block: Buffer): void {
+    if (this.#head.length > 0) throw new BadTar('the tar has headers without an entry')
+    this.#onBytes(block)
+  }
+
+  #extendedHeader(block: Buffer): void {
     const size = sizeIn(block)
-    if (type === 'x') {
-      if (this.#records || size > MOST_HEADER) throw new BadTar('the tar has extended headers that no volume has')
-      this.#head.push(Buffer.from(block))
-      this.#extended = { size, bytes: [] }
-      this.#rest = padded(size)
-      if (size === 0) this.#collect(Buffer.alloc(0))
-      return
-    }
+    if (this.#records || size > MOST_HEADER) throw new BadTar('the tar has extended headers that no volume has')
+    this.#head.push(Buffer.from(block))
+    this.#extended = { size, bytes: [] }
+    this.#rest = padded(size)
+    if (size === 0) this.#collect(Buffer.alloc(0))
+  }
+
+  #member(block: Buffer, letter: string): void {
     const records = this.#records ?? []
     const attributes = new Map(records)
-    const stored = wholeNumber(attributes.get('size') ?? String(size))
-    const known = TYPES[type] ?? 'other'
+    const stored = wholeNumber(attributes.get('size') ?? String(sizeIn(block)))
+    const type = typeOf(block, letter)
+    const name = attributes.get('path') ?? nameIn(block)
+    // tar would take it for a folder, which has no content.
+    if (type === 'file' && name.endsWith('/')) throw new BadTar('the tar has a file with the name of a folder')
+    refuseOtherSparse(records, type, block, stored)
     const head = this.#head.length === 0 ? block : Buffer.concat([...this.#head, block])
     this.#head = []
     this.#records = undefined
-    // Content belongs to regular files alone; other members have a size that means nothing.
-    this.#rest = known === 'file' ? padded(stored) : 0
-    if (known === 'other' && size > 0) throw new BadTar(`the tar has an entry of type ${JSON.stringify(type)}, which no volume has`)
-    const name = attributes.get('path') ?? nameIn(block)
-    // To tar it would be a folder, without content.
-    if (known === 'file' && name.endsWith('/')) throw new BadTar('the tar has a file with the name of a folder')
-    const sparse = records.some(([keyword]) => keyword.startsWith('GNU.'))
-    if (sparse && (known !== 'file' || !isPosix(block) || !isStoredAs(records, stored)))
-      throw new BadTar('the tar has a sparse file of a kind that no volume has')
+    // Only regular files have content; the size of other members means nothing.
+    this.#rest = type === 'file' ? padded(stored) : 0
     this.entries++
-    this.#onEntry(
-      {
-        name,
-        type: known,
-        size: known === 'file' ? wholeNumber(attributes.get('GNU.sparse.size') ?? String(stored)) : 0,
-        target: known === 'symlink' || known === 'link' ? (attributes.get('linkpath') ?? textIn(block, 157, 100)) : '',
-      },
-      head,
-      attributes,
-    )
+    const size = type === 'file' ? wholeNumber(attributes.get('GNU.sparse.size') ?? String(stored)) : 0
+    this.#onEntry({ name, type, size, target: targetIn(block, type, attributes) }, head, attributes)
   }
+}
+
+/** Throws for an unknown type with a size: tar may or may not skip content after it. */
+function typeOf(block: Buffer, letter: string): EntryType {
+  const type = TYPES[letter] ?? 'other'
+  if (type === 'other' && sizeIn(block) > 0) throw new BadTar(`the tar has an entry of type ${JSON.stringify(letter)}, which no volume has`)
+  return type
+}
+
+/** Throws for a sparse file that tar would read in another way than is done here. */
+function refuseOtherSparse(records: Records, type: EntryType, block: Buffer, stored: number): void {
+  if (!records.some(([keyword]) => keyword.startsWith('GNU.'))) return
+  if (type === 'file' && isPosix(block) && isStoredAs(records, stored)) return
+  throw new BadTar('the tar has a sparse file of a kind that no volume has')
+}
+
+function targetIn(block: Buffer, type: EntryType, attributes: ReadonlyMap<string, string>): string {
+  return type === 'symlink' || type === 'link' ? (attributes.get('linkpath') ?? textIn(block, 157, 100)) : ''
 }
 
 const TYPES: Readonly<Record<string, EntryType>> = {
@@ -168,15 +184,15 @@ function nameIn(block: Buffer): string {
   return prefix !== '' && block.toString('latin1', 257, 263) === 'ustar\0' ? `${prefix}/${name}` : name
 }
 
-/** Without any of the fields of older formats, by which tar would read a sparse file otherwise. */
+/** Whether it has none of the fields of older formats, by which tar would read a sparse file in another way. */
 function isPosix(block: Buffer): boolean {
   return block.toString('latin1', 257, 263) === 'ustar\0' && block.subarray(345).every((byte) => byte === 0)
 }
 
-/** Octal digits that fill the field, but for zeros or spaces after them. */
+/** Octal digits that fill the field, or are followed by zeros or spaces. */
 function octalIn(block: Buffer, start: number, length: number): number {
   const text = block.toString('latin1', start, start + length)
-  if (!/^[0-7]+[\0 ]*$/.test(text)) throw new BadTar('the tar has a header with a number that is none')
+  if (!/^[0-7]+[\0 ]*$/.test(text)) throw new BadTar('the tar has a header with an invalid number')
   return Number.parseInt(text, 8)
 }
 
@@ -190,14 +206,14 @@ function sizeIn(block: Buffer): number {
 
 function wholeNumber(text: string): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new BadTar('the tar has an extended header with a number that is none')
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new BadTar('the tar has an extended header with an invalid number')
   return value
 }
 
 function checkSum(block: Buffer): void {
   let sum = 0
   for (let index = 0; index < BLOCK; index++) sum += index >= 148 && index < 156 ? 32 : block[index]!
-  if (octalIn(block, 148, 8) !== sum) throw new BadTar('what should be the header of a tar entry is none')
+  if (octalIn(block, 148, 8) !== sum) throw new BadTar('the header of a tar entry is invalid')
 }
 
 /** Records of an extended header: `<length> <keyword>=<value>\n`, the length in decimal and of the whole record. */

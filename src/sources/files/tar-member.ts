@@ -10,13 +10,13 @@ export interface TarMember {
   gid: string
   /** Seconds since 1970, with decimals. */
   mtime: string
-  /** What a link points at. */
+  /** The target of a link. */
   linked: string
   /** More records for the extended header. */
   records?: Readonly<Record<string, string>>
 }
 
-/** What stands before a member's content: an extended header where the plain one cannot say it all, and that one. */
+/** The bytes before the content of a member: an extended header if the plain one is not enough, and the plain one. */
 export function memberHead(member: TarMember): Buffer {
   const { name, size, uid, gid, mtime, linked, records = {} } = member
   const attributes = {
@@ -34,7 +34,7 @@ export function memberHead(member: TarMember): Buffer {
   ])
 }
 
-/** Bytes that content takes with its padding. */
+/** Size of content with its padding. */
 export function paddedSize(size: number): number {
   return Math.ceil(size / 512) * 512
 }
@@ -50,7 +50,7 @@ function plain(name: string): boolean {
   return name.length <= 100 && /^[\u0020-\u007e]*$/.test(name)
 }
 
-/** Its length is part of itself. */
+/** A record, with its own length in it. */
 function record(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`
   let length = rest.length + 1

@@ -18,7 +18,7 @@ export interface VolumeCheck {
   signal: AbortSignal
 }
 
-/** The parts of a volume's record. Throws BadTar when they contradict each other. */
+/** The parts of a volume's record. Throws BadTar if they contradict each other. */
 export function volumeParts(source: SourceRecord): {
   facts: ReturnType<typeof volumeFacts.parse>
   list: StreamRecord
@@ -33,7 +33,7 @@ export function volumeParts(source: SourceRecord): {
   return { facts, list, archives }
 }
 
-/** Compares a volume's archive with what was recorded of it; gives the number of its entries. Throws BadTar, and what reading throws. */
+/** Compares a volume's archive with its record; gives the number of its entries. Throws BadTar, and errors of reading. */
 export async function verifyVolume(check: VolumeCheck): Promise<number> {
   const { source, read, level, site, signal } = check
   const { facts, list, archives } = volumeParts(source)
@@ -103,7 +103,7 @@ async function checkHead(
   }
 }
 
-/** Through all that a restore takes it through: the gate, and tar. */
+/** Passes an archive through the same as a restore: the gate, and tar. */
 async function checkWhole(
   archive: StreamRecord,
   bytes: AsyncIterable<Buffer>,
@@ -132,7 +132,7 @@ interface Listing {
   stop(): Promise<void>
 }
 
-/** tar's own word on all the archives, one after the other. */
+/** tar lists all archives, one after the other. */
 function startListing(site: Site, signal: AbortSignal): Listing {
   const child = site.start('tar', ['--list', '--ignore-zeros', '--warning=no-unknown-keyword', '--quoting-style=escape', '--file=-'], {
     signal,
@@ -155,7 +155,7 @@ function startListing(site: Site, signal: AbortSignal): Listing {
   listing.catch(() => undefined) // Thrown by finish(); until then it must not count as unhandled.
   return {
     push: async (bytes) => {
-      // One that reads no more has failed; its exit status says why.
+      // If tar reads no more, it has failed; its exit status says why.
       if (!(await child.write(bytes))) await listing
     },
     finish: async (entries, name) => {

@@ -5,7 +5,7 @@ import { localSite, type Site } from '../files/site.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** A folder of this machine, by its real path: what it is may be named by a symbolic link. */
+/** A folder of this machine, by its real path: the given path may be a symbolic link. */
 export async function reachDirectory(given: string, variables: Variables): Promise<Site> {
   let root: string
   try {
@@ -14,7 +14,7 @@ export async function reachDirectory(given: string, variables: Variables): Promi
   } catch (cause) {
     throw new LifeboatError(`${given} cannot be backed up: ${messageOf(cause)}`, {
       cause,
-      hint: 'Check the path: is it spelled right, and the disk mounted?',
+      hint: 'Check the spelling of the path, and whether the disk is mounted.',
     })
   }
   return localSite(root, variables)

@@ -3,12 +3,12 @@ import { type Child, ChildError, runChild, startChild } from '../../process/chil
 import { LifeboatError } from '../../error.ts'
 import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 
-/** Debian has GNU tar, find and coreutils in its smallest image too. */
+/** The smallest image of Debian has GNU tar, find and coreutils. */
 export const HELPER_IMAGE = 'debian:bookworm-20250407-slim'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** What the docker client needs of the environment: DOCKER_HOST, contexts and their ssh keys, proxies. */
+/** Variables that the docker client needs: DOCKER_HOST, contexts and their ssh keys, proxies. */
 export function dockerEnvironment(variables: Variables): Record<string, string> {
   const wanted = /^(PATH|HOME|USER|SSH_AUTH_SOCK|XDG_RUNTIME_DIR|DOCKER_\w+|BUILDKIT_\w+|https?_proxy|no_proxy)$/i
   return Object.fromEntries(
@@ -16,7 +16,7 @@ export function dockerEnvironment(variables: Variables): Record<string, string> 
   )
 }
 
-/** Runs the docker client to its end. Throws a LifeboatError with what it said. */
+/** Runs the docker client to its end. Throws a LifeboatError with its messages. */
 export async function docker(
   parameters: readonly string[],
   { variables, signal }: { variables: Variables; signal?: AbortSignal },
@@ -46,7 +46,7 @@ function dockerError(error: unknown, what: string): unknown {
   const hint = /Cannot connect|permission denied|connection refused/i.test(said)
     ? 'Does `docker ps` work for this user? DOCKER_HOST and docker contexts are used as given.'
     : /pull|manifest|No such image|Unable to find image/i.test(said)
-      ? 'The helper image could not be had: give one that is there with docker-image; it needs GNU tar and GNU find.'
+      ? 'The helper image is not available: name one that is with docker-image; it needs GNU tar and GNU find.'
       : undefined
   return new LifeboatError(`${what} failed: ${said || error.message}`, { cause: error, ...(hint !== undefined && { hint }) })
 }
@@ -54,19 +54,19 @@ function dockerError(error: unknown, what: string): unknown {
 export interface DockerVolume {
   volume: string
   image: string
-  /** For a restore: writable, and made where there is none. */
+  /** For a restore: writable, and created if it is missing. */
   target: boolean
   variables: Variables
   signal: AbortSignal
 }
 
-/** Whose containers these are, for whoever looks at them. */
+/** Labels the containers, for people who look at them. */
 const LABEL = 'io.github.lifeboat=volume'
 const PATIENCE_MS = 3000
 
 /**
  * A Docker volume, through a helper container that has it at /v and can write nothing else. The container runs `cat` and ends with its
- * standard input, so that it is gone as well when this process is killed; what runs in it ends with it.
+ * standard input, so that it also ends if this process is killed, with everything that runs in it.
  */
 export async function reachDocker({
   volume,
@@ -85,7 +85,7 @@ export async function reachDocker({
   if (!known) await docker(['volume', 'create', volume], { variables, signal })
   const name = `lifeboat-${randomBytes(6).toString('hex')}`
   const environment = dockerEnvironment(variables)
-  // Not stopped by the signal: it ends at once when its input does, and would sit out a SIGTERM.
+  // Not stopped by the signal: it ends at once with its input, and would ignore a SIGTERM.
   const holder = startChild(
     'docker',
     [
@@ -140,7 +140,7 @@ export async function reachDocker({
   }
 }
 
-/** Waits until cat gives back what it is given; what it prints from then on is nothing. */
+/** Waits until cat returns its input. It prints nothing after that. */
 async function answers(holder: Child, signal: AbortSignal): Promise<void> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
@@ -150,8 +150,8 @@ async function answers(holder: Child, signal: AbortSignal): Promise<void> {
     await holder.write(Buffer.from('\n'))
     const { done } = await Promise.race([output.next(), aborted])
     if (done) throw new LifeboatError('the helper container ended before it was used')
-    // Its pipe has to be read for its end to be noticed.
-    output.next().catch(() => undefined) // Whatever becomes of it then, those that run in it tell.
+    // The end is noticed only if the pipe is read.
+    output.next().catch(() => undefined) // Programs that run in the container report its end.
   } finally {
     signal.removeEventListener('abort', abort)
   }

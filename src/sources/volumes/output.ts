@@ -2,10 +2,10 @@ import { ChildError, collectBytes, TooMuchOutput } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import type { Site } from '../files/site.ts'
 
-/** No answer of a program that is read whole is longer; the machine it comes from may be hostile. */
+/** A limit on output that is read whole, because the machine it comes from may be hostile. */
 const MOST_OUTPUT = 1024 * 1024
 
-/** All that a program of a place prints. Throws ChildError, and LifeboatError when it is more than a mebibyte. */
+/** The output of a program at a site. Throws ChildError, and LifeboatError if it is more than a mebibyte. */
 export async function output(site: Site, program: string, parameters: readonly string[], signal: AbortSignal): Promise<string> {
   const child = site.start(program, parameters, { signal })
   child.end()
@@ -15,12 +15,12 @@ export async function output(site: Site, program: string, parameters: readonly s
     if (!(cause instanceof TooMuchOutput)) throw cause
     throw new LifeboatError(`${program} printed more than a mebibyte for ${site.where}`, {
       cause,
-      hint: 'No answer should be that long; is that machine, or the file that was read, what it should be?',
+      hint: 'No answer should be that long. Check that machine, and the file that was read.',
     })
   }
 }
 
-/** Throws unless the place has GNU tar. */
+/** Throws unless the site has GNU tar. */
 export async function requireTar(site: Site, signal: AbortSignal): Promise<void> {
   const hint = 'Volumes are read and written with GNU tar and GNU find (packages tar and findutils).'
   let version: string

@@ -7,10 +7,10 @@ import { IN_TARGET, REFUSE } from './target.ts'
  * through a folder that others can change, and the last part of a name is not followed by rename(2).
  */
 
-/** Said of the folder to work in when other users may write in it. */
+/** Part of the message if other users may write in the folder to work in. */
 export const NOT_ALONE = "is not root's alone"
 
-/** Goes into the folder to work in: it is the one that the target has, and root's alone if this is root. */
+/** Goes into the folder to work in, and checks that it is in the target, and root's alone if this is root. */
 const IN_WORK = String.raw`
 top=$(stat -c %d:%i .)
 cd -P -- "./$2"
@@ -24,10 +24,10 @@ fi
 
 const HOLD = `${REFUSE}${IN_TARGET}${IN_WORK}`
 
-// They are made here, but an archive may have such a folder as well, from which a link would lead out of the target.
+// These folders are made here, but an archive may have such a folder too, and a link in it would lead out of the target.
 const NO_LINKS = 'for part in new whole in old top time; do [ ! -L "$part" ] || refuse "$2/$part is a symbolic link"; done'
 
-// A folder that may not be written cannot be moved but by root.
+// Only root can move a folder that may not be written.
 const MOVE = String.raw`
 move() {
   from=$1 to=$2
@@ -43,7 +43,7 @@ move() {
 }
 `
 
-// The time and the attributes of the target go last. Root needs no mode changed to remove anything, and chmod would follow a link.
+// The time and the attributes of the target go last. Root can remove everything without changing modes, and chmod would follow a link.
 const REMOVE = String.raw`
 content() { find . -mindepth 1 -maxdepth 1 "$@" -exec rm -rf -- {} +; }
 remove() {
@@ -65,13 +65,16 @@ ${IN_WORK}
 mkdir new
 `
 
-/** Starts tar, with the arguments from $3 on, in `new`. Prints a line just before: without it, tar was not started. */
+/** Starts tar, with the arguments from $3 on, in `new`. Prints a line just before, so that its absence means that tar was not started. */
 export const EXTRACT = `${HOLD}cd -P ./new; shift 2; echo started; exec tar "$@"`
 
 /** The same in the target itself, with the arguments from $2 on. */
 export const EXTRACT_OVER = `${REFUSE}${IN_TARGET}shift; echo started; exec tar "$@"`
 
-/** $3 `all`: the folder itself is restored as well. $4 `empty`: nothing is lost with what is not on the disk yet. */
+/**
+ * $3 `all`: the folder itself is restored as well. $4 `empty`: needs no sync, because nothing is lost with data that is not on the disk
+ * yet.
+ */
 export const EXTRACTED = String.raw`
 ${HOLD}
 [ "$4" = empty ] || sync -f new
@@ -80,8 +83,8 @@ mv -T new whole
 `
 
 /**
- * $3: a pattern for the names of such folders. $4 `empty`: nothing may be in the target. lost+found belongs to a file system, not to what
- * is in it.
+ * $3: a pattern for the names of such folders. $4 `empty`: nothing may be in the target. lost+found belongs to the file system, not to its
+ * content.
  */
 export const EXCHANGE = String.raw`
 trap '' HUP INT TERM
@@ -110,7 +113,7 @@ if [ -d in ]; then
 fi
 `
 
-/** Whoever does not own the target can change what is in it, but not its mode and time. */
+/** A user who does not own the target can change its content, but not its mode and time. */
 export const CLEAR = String.raw`
 ${HOLD}
 ${NO_LINKS}
@@ -131,7 +134,7 @@ if [ -n "$changed" ]; then
 fi
 `
 
-/** Not where all is moved already: that is no longer to be undone. */
+/** Does nothing if everything is moved already, because that can no longer be undone. */
 export const UNDO = String.raw`
 trap '' HUP INT TERM
 [ -d "$1/$2" ] || exit 0

@@ -11,26 +11,26 @@ import { type Scan } from './scan.ts'
 
 /**
  * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else
- * can enter. What it has in it tells how far it has come, so that one that was killed can be cleared away, or brought to its end:
+ * can enter. Its content shows the progress, so that a restore that was killed can be removed, or completed:
  *
- * - `new`: the backup is being extracted; all that was there before is in place.
- * - `whole`: it is extracted, and on the disk; what was there before moves to `old`.
- * - `in`: all of that is in `old`; the backup moves into its place.
+ * - `new`: the backup is being extracted; the old content is in place.
+ * - `whole`: it is extracted, and on the disk; the old content moves to `old`.
+ * - `in`: the old content is in `old`; the backup moves into its place.
  * - none of them: the backup is in place, and `old` can go.
  *
- * Each step is a rename, so that at any moment one of the two is whole. Where the folder itself is restored as well, `time` has the time it
- * gets, and `top`, in the end, all its other attributes.
+ * Each step is a rename, so that at any moment one of the two is whole. If the folder itself is restored too, `time` has its time, and
+ * `top`, in the end, all its other attributes.
  */
 const NAME = '.lifeboat-restore-'
 const WORK = /^\.lifeboat-restore-[0-9a-f]{8}$/
 const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
 
-/** Those of its folders that say that the target is neither what was there before nor the backup. */
+/** With one of these, the target is neither the old content nor the backup. */
 const UNFINISHED: readonly string[] = ['whole', 'in']
 
 /**
- * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws when one of them says that things are
- * being moved, or cannot be looked into: what the place has then is not a whole, or may be none.
+ * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws if one of them says that things are
+ * being moved, or cannot be read: then the content may be incomplete.
  */
 export function withoutWork(
   { entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>,
@@ -53,8 +53,7 @@ export function withoutWork(
       throw new LifeboatError(
         `${site.where} is in the middle of a restore, and is neither the old content nor the whole backup: see ${shownName(work)}`,
         {
-          hint: 'Wait for the end of the restore. If it was killed, restore in mode clean once more, which brings it to its end; or put ' +
-            'things right by hand, and remove that folder.',
+          hint: 'Wait for its end. If it was killed, restore again in mode clean, which completes it; or repair the content, and remove that folder.',
         },
       )
     }
@@ -66,7 +65,7 @@ export function withoutWork(
 const UNDO_MS = 5000
 
 export interface Replacing {
-  /** `empty`: there is nothing to replace, and when it fails there is nothing. */
+  /** `empty`: there is nothing to replace, and nothing is left if it fails. */
   mode: 'empty' | 'clean'
   /** Whether the folder itself is restored as well: its mode, its owners, its time. */
   all: boolean
@@ -84,7 +83,8 @@ export interface Work {
 }
 
 /**
- * Puts what `extract` extracts in place of what is in the volume's folder. Throws, with all as it was, when that fails. Other users who may
+ * Replaces the content of the volume's folder by what `extract` extracts. If that fails, it throws and nothing has changed. Other users who
+ * may
  * write in that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
  */
 export async function replaceContent<T>(
@@ -98,15 +98,15 @@ export async function replaceContent<T>(
     await run(site, BEGIN, [work], signal)
     outcome = await extract({ script: EXTRACT, given: [site.root, work] })
     await run(site, EXTRACTED, [work, all ? 'all' : 'part', mode], signal)
-    // Renames alone; to stop in the middle of them helps nobody.
+    // These are only renames, and should not be interrupted.
     await run(site, EXCHANGE, [work, PATTERN, mode], NEVER)
   } catch (error) {
     try {
       await run(site, UNDO, [work], AbortSignal.timeout(UNDO_MS))
     } catch {
-      // The first error tells why; often there is no way to the place any more.
+      // The first error says why; often the site cannot be reached any more.
       report.warning(
-        `${site.where} may still have what was extracted so far, in ${work}`,
+        `${site.where} may still have the files extracted so far, in ${work}`,
         'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.',
       )
     }
@@ -116,7 +116,7 @@ export async function replaceContent<T>(
     await run(site, CLEAR, [work], signal)
   } catch (error) {
     report.warning(
-      `${site.where} is restored, but not all of what was there before is removed: ${messageOf(error)}`,
+      `${site.where} is restored, but the old content is not completely removed: ${messageOf(error)}`,
       `Remove ${work}, or restore again in mode clean.`,
     )
     signal.throwIfAborted()
@@ -125,8 +125,8 @@ export async function replaceContent<T>(
 }
 
 /**
- * Clears away what restores in place of something left when they were killed. One that had begun to move things is brought to its end if
- * `finish`, and is an error otherwise, for that removes what was there before.
+ * Removes the folders of restores that were killed. One that had begun to move things is completed if `finish`; otherwise it is an error,
+ * because completing it removes the old content.
  */
 export async function clearKilled(
   site: Site,
@@ -142,8 +142,8 @@ export async function clearKilled(
     const [work, owner] = line.split(' ')
     if (work === undefined || !WORK.test(work)) continue
     if (owner !== (await output(site, 'id', ['-u'], signal)).trim()) {
-      throw new LifeboatError(`${site.where} has ${work}, which a restore of another user left, or somebody else made`, {
-        hint: `Restore as the user with the number ${owner}, or put things right by hand, and remove that folder.`,
+      throw new LifeboatError(`${site.where} has ${work}, which a restore of another user left, or someone else made`, {
+        hint: `Restore as the user with the number ${owner}, or repair the content by hand, and remove that folder.`,
         status: 2,
       })
     }
@@ -153,22 +153,21 @@ export async function clearKilled(
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {
       throw new LifeboatError(`${site.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
-        hint: `Restore in mode clean, which brings it to its end first. What was there before is in ${work}/old, or has not been moved ` +
-          'yet.',
+        hint: `Restore in mode clean, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
         status: 2,
       })
     }
     if (unfinished) await run(site, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
     await run(site, CLEAR, [work], signal)
     report.info(
-      `${site.where}: ${unfinished ? 'a restore that was killed is brought to its end' : 'what a restore left that was killed is removed'}`,
+      `${site.where}: ${unfinished ? 'a restore that was killed is completed' : 'the remains of a restore that was killed are removed'}`,
     )
   }
 }
 
 const NEVER = new AbortController().signal
 
-/** The script gets the volume's folder as $1, and what is `given` from $2 on. */
+/** The script gets the volume's folder as $1, and the `given` arguments from $2 on. */
 async function run(site: Site, script: string, given: readonly string[], signal: AbortSignal): Promise<string> {
   try {
     return await output(site, 'sh', ['-euc', script, 'sh', site.root, ...given], signal)

@@ -17,17 +17,17 @@ export interface VolumeRestore {
   name: string
   site: Site
   list: () => AsyncIterable<Buffer>
-  /** The archives of the volume, in order: their members, their bytes, and how to read them. */
+  /** The archives of the volume, in order: the number of their members, their size, and their bytes. */
   segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
-  /** Whether hard links come last, so that folders change once more. */
+  /** Whether hard links come last, and change folders once more. */
   links: boolean
-  /** gitignore(5) patterns of what to restore; everything when there are none. */
+  /** gitignore(5) patterns of the files to restore; all if there are none. */
   patterns: readonly string[]
   /**
-   * `empty`: only into an empty folder. `clean`: in place of what is there. Both once all is extracted. `overwrite`: over what is there.
+   * `empty`: only into an empty folder. `clean`: replaces the content. Both once everything is extracted. `overwrite`: over existing files.
    */
   mode: VolumeMode
-  /** Whom the files belong to: those with the same numbers, with the same names, or whoever restores. */
+  /** Owners of restored files: users with the same numbers, with the same names, or the user who restores. */
   owners: 'number' | 'name' | 'none'
   signal: AbortSignal
   report: Report
@@ -40,19 +40,18 @@ export interface VolumeOutcome {
   entries: number
   /** Bytes of archives read. */
   size: number
-  /** What tar complained of; entries it did not name are restored. */
+  /** Errors of tar; entries it did not name are restored. */
   errors: string[]
 }
 
-/** Extracts a volume into a folder of a place. Throws when it must not, or when nothing could be extracted whole. */
+/** Extracts a volume into the folder of a site. Throws if it must not, or if nothing could be extracted completely. */
 export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
   const { site, mode, signal, report } = given
   await requireTar(site, signal)
   await clearKilled(site, { finish: mode === 'clean', signal, report })
   if (mode === 'empty' && (await hasContent(site, signal))) {
     throw new LifeboatError(`${site.where} is not empty`, {
-      hint: 'Restore into a new folder or volume, or set mode to overwrite (what else is there stays) or clean (it is removed once the ' +
-        'backup is extracted).',
+      hint: 'Restore into a new folder or volume, or set mode to overwrite (keeps other files) or clean (removes them after the extraction).',
       status: 2,
     })
   }
@@ -70,7 +69,7 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   })
 }
 
-/** lost+found belongs to a file system, not to what is in it. */
+/** lost+found belongs to the file system, not to its content. */
 const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found']
 
 async function hasContent(site: Site, signal: AbortSignal): Promise<boolean> {
@@ -80,10 +79,10 @@ async function hasContent(site: Site, signal: AbortSignal): Promise<boolean> {
 interface Choice {
   /** Paths, latin1; undefined means all. */
   wanted: ReadonlySet<string> | undefined
-  /** For each segment how many of its entries are wanted. */
+  /** For each segment, the number of wanted entries. */
   counts: number[]
   entries: number
-  /** Bytes it takes, more or less. */
+  /** Approximate bytes on disk. */
   size: number
 }
 
@@ -108,9 +107,9 @@ async function choose({ list, segments, patterns, name }: VolumeRestore): Promis
     }).map(({ file }) => file)
   const chosen = include(patterns)
   const wanted = new Set(chosen.map(({ path }) => path))
-  // A hard link needs the file it is a link to, and that the folders it lies in.
+  // A hard link needs its file, and the folders that contain the file.
   for (const { type, target } of chosen) if (type === 'h') for (const path of [target, ...foldersOf(target)]) wanted.add(path)
-  // The volume's own folder stays as it is where only a part is restored.
+  // The volume's own folder is not changed if only a part is restored.
   wanted.delete('')
   if (!chosen.some(({ path, type }) => path !== '' && type !== 'd') && wanted.size === 0) {
     throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, {
@@ -145,8 +144,8 @@ async function isRoot(site: Site, signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Throws if root would extract over folders that another user can write: tar follows a symbolic link that is put in place of a folder after
- * it has made that. Of folders that are root's alone nobody else can make one another's, so that one look at all of them is enough.
+ * Throws if root would extract over folders that another user can write: tar follows a symbolic link that replaces a folder which tar has
+ * made. Nobody else can change the owner of folders that only root can write, so that one check of all folders is enough.
  */
 async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal): Promise<void> {
   if (site.isolated || !(await isRoot(site, signal))) return
@@ -157,8 +156,7 @@ async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal)
     throw new LifeboatError(
       `root does not restore over folders that other users can write: ${folder} ${whose}`,
       {
-        hint: 'That user could lead the files out of the target meanwhile. Restore in mode clean, or into a new folder and copy from ' +
-          'there, or as that user with owners none.',
+        hint: 'That user could redirect files meanwhile. Restore in mode clean, into a new folder, or as that user with owners none.',
         status: 2,
       },
     )
@@ -185,8 +183,8 @@ async function extract(
       `--xattrs-include=${root ? '*' : 'user.*'}`,
       '--acls',
       '--sparse',
-      // Else tar is done with a folder when it leaves it; to keep them all in mind takes it as long as all the rest, and longer the more
-      // there are.
+      // By default, tar sets the time of a folder when it leaves it. Delaying that for all folders doubles its time, or worse with many
+      // folders.
       ...(links ? ['--delay-directory-restore'] : []),
       ...(owners === 'none' ? ['--no-same-owner'] : ['--same-owner']),
       ...(owners === 'number' ? ['--numeric-owner'] : []),
@@ -223,12 +221,12 @@ async function extract(
     if (!whole) throw new LifeboatError(`tar ended before all of ${name} was extracted: ${errors.slice(0, 5).join('; ')}`)
     return { entries, size, errors }
   } catch (error) {
-    if (mode === 'overwrite') report.warning(`${site.where} may hold a part of the backup`)
+    if (mode === 'overwrite') report.warning(`${site.where} may be partly restored`)
     throw error
   }
 }
 
-/** What tar complained of, once it has ended. Throws where it was not even started. */
+/** The errors of tar, once it has ended. Throws if it was not even started. */
 async function drained(child: Child, site: Site): Promise<string[]> {
   let started = false
   try {
@@ -245,5 +243,5 @@ async function drained(child: Child, site: Site): Promise<string[]> {
   }
 }
 
-/** How shells end for a program that cannot be started, or that a signal ended. */
+/** The exit status of shells, from this on, for a program that cannot be started, or that a signal ended. */
 const NOT_FOUND = 126

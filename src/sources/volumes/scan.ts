@@ -3,14 +3,14 @@ import { LifeboatError } from '../../error.ts'
 import type { Site } from '../files/site.ts'
 
 /**
- * What a volume holds, in the order of its archive: each directory before what is in it, and that before its next sibling. An entry is one
- * string, compact enough for a million of them: its sort key, a zero, and what find knows of it (`metaOf`).
+ * The entries of a volume (src/sources/files/entry.ts), in the order of its archive: each directory before its content, and its content
+ * before its next sibling.
  */
 export interface Scan {
   entries: string[]
-  /** Of `entries`, those that changed within the last second: a further change might not show. */
+  /** Those of `entries` that changed within the last second: another change might not show. */
   recent: Set<string>
-  /** Of `entries`, those whose content this user may not read. */
+  /** Those of `entries` whose content this user may not read. */
   unreadable: Set<string>
   skipped: Skipped
 }
@@ -18,11 +18,11 @@ export interface Scan {
 export interface Skipped {
   sockets: number
   devices: number
-  /** What lies on another file system that is mounted inside. */
+  /** Entries on another file system that is mounted inside. */
   mounted: number
 }
 
-// Marks that say nothing about the content; then the path, and what tells whether it is the same as before.
+// Marks that do not depend on the content; then the path, and the fields that show whether it has changed.
 const EXPRESSION = [
   '-printf',
   '%D ',
@@ -62,7 +62,7 @@ const EXPRESSION = [
 /** Two paths, of 4096 bytes on Linux, and a few numbers. */
 const MOST_ENTRY = 64 * 1024
 
-/** Lists a volume with GNU find. Throws when it is not there, or cannot be listed. */
+/** Lists a volume with GNU find. Throws if it is missing, or cannot be listed. */
 export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
   const found: Scan = { entries: [], recent: new Set(), unreadable: new Set(), skipped: { sockets: 0, devices: 0, mounted: 0 } }
   const child = site.start('find', ['-H', site.root, '-xdev', '-ignore_readdir_race', ...EXPRESSION], { signal })
@@ -81,7 +81,7 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
         const on = buffer.toString('latin1', offset, space)
         device ??= on
         swap(buffer, space + 3, middle)
-        // Out of the buffer in one piece: joined of several, a million of these would take several times the memory.
+        // One piece of the buffer: a million strings joined of several pieces would take several times the memory.
         take(found, buffer.toString('latin1', space + 3, end), buffer[space + 1] === N, buffer[space + 2] === U, on !== device)
         offset = end + 1
       }
@@ -100,7 +100,7 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
 
 const [N, U] = [0x6e, 0x75]
 
-/** What `sortKey` does, in place. */
+/** The same as `sortKey`, in place. */
 function swap(buffer: Buffer, start: number, end: number): void {
   for (let index = start; index < end; index++) {
     if (buffer[index] === 0x2f) buffer[index] = 1
@@ -121,13 +121,13 @@ function take(found: Scan, entry: string, recent: boolean, unreadable: boolean, 
   }
 }
 
-/** find ends badly for each directory that it may not read: they are marked. Anything else it complains of is thrown. */
+/** find fails if it may not read a directory; these are marked. Every other complaint is thrown. */
 function checkComplaints(error: ChildError, site: Site, found: Scan): void {
   const lines = error.exit.stderr.split('\n').filter((line) => line !== '')
   const foreseen = error.exit.status === 1 && lines.length > 0 && lines.every((line) => /^find: .*: Permission denied$/.test(line))
   if (foreseen && found.unreadable.size > 0) return
   const said = lines.slice(0, 3).join('; ')
-  // How shells, env and Docker end for a program that is not there.
+  // The exit status of shells, env and Docker for a missing program.
   if (error.exit.failure || error.exit.status === 127)
     throw new LifeboatError(`${site.where} could not be listed: ${said || error.message}`, {
       cause: error,

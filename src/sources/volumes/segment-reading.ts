@@ -33,7 +33,7 @@ export class SegmentReading {
   /** Whether it has to be done again, without those in `unreadable`. */
   again = false
   begun = false
-  /** What the archive holds. */
+  /** Members of the archive. */
   readonly read: ReadEntry[] = []
   /** Paths that changed or vanished meanwhile, as people read them. */
   changed: string[] = []

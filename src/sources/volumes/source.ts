@@ -22,11 +22,11 @@ export interface VolumeSourceOptions {
   /** Reaches the site; `release` is awaited when the source is closed. */
   reach(signal: AbortSignal): Promise<{ site: Site; release?: () => Promise<void> }>
   patterns: Patterns
-  /** What to do about files that this user may not read. */
+  /** Whether files that this user may not read are an error, or left out with a warning. */
   onUnreadable: 'fail' | 'warn'
-  /** Read everything, whatever it looks like from outside. */
+  /** Read every file, also those that look unchanged. */
   rescan: boolean
-  /** Keep the owners' numbers alone: their names mean nothing there. */
+  /** Record only the numbers of owners: their names mean nothing there. */
   numericOwners: boolean
   signal: AbortSignal
   report: Report
@@ -35,7 +35,7 @@ export interface VolumeSourceOptions {
 const IGNORE_FILE = '.lifeboatignore'
 const ATTEMPTS = 2
 
-/** A folder as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which says what is in them. */
+/** A folder as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which lists their members. */
 export class VolumeSource implements Source {
   readonly name: string
   readonly kind: VolumeSourceOptions['kind']
@@ -101,7 +101,7 @@ export class VolumeSource implements Source {
     const selected = await this.#select(scanned.entries, site)
     const closed = selected.filter((entry) => scanned.unreadable.has(entry))
     const unreadable = closed.map((entry) => displayName(pathOf(entry)) || '.')
-    // Without the volume's own folder, nothing is left.
+    // Without the volume's own folder, nothing would be left.
     if (closed.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
     return { ...scanned, entries: withoutAll(selected, closed), unreadable }
   }
@@ -137,12 +137,12 @@ export class VolumeSource implements Source {
       if (!(cause instanceof ChildError)) throw cause
       throw new LifeboatError(`${IGNORE_FILE} of ${site.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, {
         cause,
-        hint: 'It says what to leave out; without it more would be backed up than is meant.',
+        hint: 'It has patterns of files to leave out; without it, too much would be backed up.',
       })
     }
   }
 
-  /** Yields a segment until it has been read well, or taken from the snapshot before; what changes is read a second time. */
+  /** Yields a segment until it was read without changes, or taken from the snapshot before. Changed files are read a second time. */
   async *#segment(
     site: Site,
     segment: Segment,
@@ -206,7 +206,7 @@ function unreadableError({ where }: Site, names: readonly string[]): LifeboatErr
   })
 }
 
-/** The line of the list for a member of the archive, which it counts as well. */
+/** Counts a member of the archive, and makes its line of the list. */
 function listed(entry: string, size: number, facts: VolumeFacts, link?: HardLink): string {
   const { type, mode, uid, gid, mtime, target } = metaOf(entry)
   facts.entries++

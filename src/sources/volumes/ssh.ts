@@ -19,7 +19,7 @@ export async function reachSsh(
     start: (program, parameters, { signal }) => {
       const plain = Object.entries(PLAIN).map(([name, value]) => `${name}=${value}`)
       const command = ['exec', 'env', ...plain, ...[program, ...parameters].map(quoted)].join(' ')
-      // Where the connection has gone, ssh would make another, to another port and by other rules.
+      // If the connection is lost, ssh would make another, to another port and by other rules.
       const options = ['-F', 'none', '-S', SOCKET, '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'LogLevel=ERROR', '-T']
       const child = startChild('ssh', [...options, '--', given.host, command], {
         environment: ssh.environment,
@@ -39,7 +39,7 @@ export async function reachSsh(
   }
 }
 
-/** ssh ends with the status of the program there, or with this one for all that is its own. */
+/** ssh ends with the status of the program there, or with this one for errors of its own. */
 const OWN_STATUS = 255
 const END_MS = 2000
 
@@ -57,7 +57,7 @@ async function* watched(child: Child, program: string, given: SshPlace, ssh: Ssh
   }
 }
 
-/** One word for the shell there. */
+/** Quotes a word for the shell there. */
 function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -3,20 +3,20 @@ import { LifeboatError } from '../../error.ts'
 import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
 
-/** A function of the scripts here: says why nothing more is done, and ends the script. */
+/** A function of these scripts: prints the reason, and ends the script. */
 export const REFUSE = 'refuse() { echo "$1" >&2; exit 1; }\n'
 
 /**
- * Goes into the folder whose real path is $1, and into no other: a symbolic link that somebody has put in its way since is noticed. From
- * there on a script holds the folder itself, whatever becomes of its path.
+ * Goes into the folder whose real path is $1, and into no other: a symbolic link that someone has put on the path since is noticed. From
+ * then on a script holds the folder itself, even if its path changes.
  */
 export const IN_TARGET = String.raw`
 cd -P -- "$1"
 [ "$(pwd -P; echo .)" = "$1
-." ] || refuse "a symbolic link has come into the way to $1"
+." ] || refuse "a symbolic link has replaced a part of the path to $1"
 `
 
-// Every folder on the way to a target, one after the other, made where it is missing. Root follows a symbolic link only if no other user
+// Every folder on the way to a target, one after the other, made if it is missing. Root follows a symbolic link only if no other user
 // can change
 // it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no link was
 // followed.
@@ -58,7 +58,7 @@ pwd -P
 `
 
 /**
- * The real path of a folder to restore into, which is made where there is none. As root, no link is followed that another user can change.
+ * The real path of a folder to restore into, which is made if there is none. As root, no link is followed that another user can change.
  */
 export async function targetFolder(given: string, { where, start }: Pick<Site, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
   try {
@@ -67,9 +67,9 @@ export async function targetFolder(given: string, { where, start }: Pick<Site, '
     if (!(cause instanceof ChildError)) throw cause
     const said = cause.exit.stderr.trim().split('\n').at(-1)
     const hint = /symbolic link|replaced/.test(said ?? '')
-      ? 'That user could lead the files anywhere. Give the path of the folder itself, without links, or restore as that user.'
-      : 'Is the path right, may this user write there, and are sh and the GNU coreutils installed?'
-    throw new LifeboatError(`there can be no restore into ${where}: ${said || cause.message}`, { cause, hint })
+      ? 'That user could redirect the files anywhere. Give the path of the folder itself, without links, or restore as that user.'
+      : 'Check the path, that this user may write there, and that sh and the GNU coreutils are installed.'
+    throw new LifeboatError(`nothing can be restored into ${where}: ${said || cause.message}`, { cause, hint })
   }
 }
 

@@ -157,7 +157,7 @@ describe('on the way to the target', () => {
     execFileSync('chown', ['-h', String(OTHER), `${home()}/twice`])
     for (const [prepare, name] of [[[], 'twice'], [['chmod', '777', home()], 'absolute'], [['chmod', '775', home()], 'absolute'], [['chown', String(OTHER), home()], 'absolute']] as const) {
       if (prepare.length > 0) execFileSync(prepare[0]!, prepare.slice(1))
-      await expect(reach(`${home()}/${name}/made`)).rejects.toMatchObject({ message: expect.stringMatching(new RegExp(`there can be no restore into .*/${name} is a symbolic link that another user can change$`)), hint: expect.stringContaining('without links') })
+      await expect(reach(`${home()}/${name}/made`)).rejects.toMatchObject({ message: expect.stringMatching(new RegExp(`nothing can be restored into .*/${name} is a symbolic link that another user can change$`)), hint: expect.stringContaining('without links') })
     }
     expect(existsSync(`${home()}/real/made`)).toBe(false)
     // Their own are followed by users who restore for themselves.
@@ -180,7 +180,7 @@ describe('on the way to the target', () => {
   })
 
   test('a file is no target', async () => {
-    await expect(reach(`${folder}/root/top`)).rejects.toThrow(/there can be no restore into .*: mkdir: /)
-    await expect(reach(`${folder}/root/top`, site(process.env, asOther))).rejects.toThrow(/there can be no restore into .*: mkdir: /)
+    await expect(reach(`${folder}/root/top`)).rejects.toThrow(/nothing can be restored into .*: mkdir: /)
+    await expect(reach(`${folder}/root/top`, site(process.env, asOther))).rejects.toThrow(/nothing can be restored into .*: mkdir: /)
   })
 })
