@@ -5,12 +5,12 @@ import { clientEnvironment } from './connection.ts'
 import { ContentsReader, type Entry, isSetting, ofDatabase, UnknownFormat } from './contents.ts'
 import { Ids } from './ids.ts'
 
-/** What `pg_restore --list` tells of a custom-format archive. */
+/** The output of `pg_restore --list` for a custom-format archive. */
 export interface ArchiveListing {
-  /** Of the pg_dump that made it: `17.5 (Debian 17.5-1)`. */
+  /** Version of the pg_dump that made it: `17.5 (Debian 17.5-1)`. */
   dumpVersion: string
   dumpMajor: number
-  /** Of the server it was made from. */
+  /** Version of the server it was made from. */
   serverVersion: string
   /** The lines of the list without its comments, one per entry. */
   entries: string[]
@@ -23,11 +23,11 @@ export interface ArchiveContext {
   signal?: AbortSignal
 }
 
-/** A `pg_restore --list` that is given an archive's first bytes as they come by. */
+/** A `pg_restore --list` that gets the first bytes of an archive while they pass. */
 export interface Listing {
   /** Resolves when pg_restore took the bytes: false when it has read the table of contents and needs no more. */
   readonly push: (bytes: Uint8Array) => Promise<boolean>
-  /** Ends the input and gives the list. Throws `LifeboatError` when the bytes are no archive. */
+  /** Ends the input and gives the list. Throws `LifeboatError` if the bytes are no archive. */
   readonly finish: () => Promise<ArchiveListing>
   readonly stop: () => Promise<void>
   readonly exit: Promise<Exit>
@@ -46,29 +46,29 @@ export function startListing(context: ArchiveContext): Listing {
   }
 }
 
-/** Lists an archive. Reads no more of `bytes` than the table of contents and what was on its way. */
+/** Lists an archive. Reads little more of `bytes` than the table of contents. */
 export async function listArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<ArchiveListing> {
   const { child, printed } = startRestore(['--list'], context, readListing)
   await feed(child, bytes)
   return printed()
 }
 
-/** Has pg_restore read and parse a whole archive. `bytes` are read to their very end, where they may still throw, and used up. */
+/** Makes pg_restore read and parse a whole archive. `bytes` are read to their end, where they may still throw. */
 export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext): Promise<void> {
   const { child, printed } = startRestore(['-f', '/dev/null'], context, collect)
   await feed(child, bytes, { toTheEnd: true, spent: true })
   await printed()
 }
 
-/** Which entries pg_restore would restore of an archive, and how many these are. */
+/** The entries of an archive that pg_restore would restore. */
 export interface Restorable {
   count: number
   has: (entry: Pick<Entry, 'id'>) => boolean
 }
 
 /**
- * An archive's table of contents, or those entries that `keeps` wants of it, and what pg_restore would restore of it with `filters`:
- * settings of its session and the database itself, which it lists too, left out. Reads no more of `bytes` than listing does. `unknown`: the
+ * The entries of an archive's table of contents that `keeps` selects, and those that pg_restore would restore with `filters`, without the
+ * settings of its session and the database itself, which it lists too. Reads as much of `bytes` as listing does. `unknown`: the
  * format is one that only pg_restore reads; then there are no entries, and the count includes settings.
  */
 export async function readContents(
@@ -98,7 +98,7 @@ export async function readContents(
     throw error
   }
   child.end()
-  // For an archive that neither can read, pg_restore's words are the ones that people look up.
+  // If neither can read the archive, the message of pg_restore is the one that people look up.
   const ids = await printed()
   if (broken instanceof UnknownFormat)
     return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
@@ -125,7 +125,7 @@ async function readListing(child: Child): Promise<ArchiveListing> {
   return { dumpVersion, dumpMajor, serverVersion: comment('Dumped from database version'), entries }
 }
 
-/** Of a list as it is printed; the lines of 50,000 tables are not kept. */
+/** The ids in a list while it is printed, because the lines of 50,000 tables take much memory. */
 async function idsOf(child: Child): Promise<Ids> {
   const ids = new Ids()
   for await (const lines of linesOf(child)) {
@@ -137,7 +137,7 @@ async function idsOf(child: Child): Promise<Ids> {
   return ids
 }
 
-/** A pg_restore that needs no server. `printed` throws when it did not end well; its rejection waits until it is asked for. */
+/** Starts a pg_restore that needs no server. `printed` throws if it failed. */
 function startRestore<T>(
   parameters: string[],
   { client, variables, signal }: ArchiveContext,
@@ -163,7 +163,7 @@ function unreadable(error: ChildError, client: Client): LifeboatError {
     return new LifeboatError(
       `the archive has format ${newer[1]}, which pg_restore ${client.major} cannot read: it was made by a newer pg_dump`,
       {
-        hint: 'install the client programs of the version that made it, or newer',
+        hint: 'Install the client programs of the version that made it, or newer.',
         cause: error,
       },
     )

@@ -13,7 +13,7 @@ export type ClientProgram = 'pg_dump' | 'pg_dumpall' | 'pg_restore' | 'psql'
 
 export interface ClientChoice {
   client: Client
-  /** What to tell the user when the match is not exact. */
+  /** A warning if the match is not exact. */
   warning?: string
 }
 
@@ -41,7 +41,7 @@ export async function findClients(variables: Variables, debian = '/usr/lib/postg
   return [...clients.values()].toSorted((a, b) => b.major - a.major)
 }
 
-/** For pg_dump: the server's own major, else the lowest newer one. Throws when all are older: pg_dump refuses a newer server. */
+/** For pg_dump: the server's own major, or else the lowest newer one. Throws if all are older: pg_dump refuses a newer server. */
 export function clientForDump(clients: readonly Client[], serverMajor: number): ClientChoice {
   const client = lowestFrom(clients, serverMajor)
   if (!client) {
@@ -58,8 +58,8 @@ export function clientForDump(clients: readonly Client[], serverMajor: number): 
 }
 
 /**
- * For pg_restore: the target server's own major if it can read the archive, else the lowest that can. `serverMajor` is undefined where
- * nothing is restored, only read.
+ * For pg_restore: the target server's own major if it can read the archive, or else the lowest that can. `serverMajor` is undefined if the
+ * archive is only read.
  */
 export function clientForRestore(clients: readonly Client[], dumpMajor: number, serverMajor?: number): ClientChoice {
   const exact = clients.find((client) => client.major === serverMajor)
@@ -74,7 +74,7 @@ export function clientForRestore(clients: readonly Client[], dumpMajor: number, 
   return { client, warning: `restoring into a PostgreSQL ${serverMajor} server with pg_restore ${client.major}` }
 }
 
-/** The newest, for what any version can do: psql reads every server's facts. */
+/** The newest, for work that every version can do: psql reads the facts of every server. */
 export function newestClient(clients: readonly Client[]): Client {
   const [newest] = clients
   if (!newest)
@@ -111,7 +111,7 @@ function clientFolder(folder: string): string[] {
     if (path.basename(real) === 'pg_wrapper') return []
     return [path.basename(real) === 'pg_dump' ? path.dirname(real) : folder]
   } catch {
-    return [] // Not there, or not ours to run: then it is no client.
+    return [] // Missing, or not executable: then it is no client.
   }
 }
 
@@ -121,7 +121,7 @@ function subfolders(folder: string): string[] {
       entry.isDirectory() || entry.isSymbolicLink() ? [entry.name] : [],
     )
   } catch {
-    return [] // A folder that is not there holds no clients.
+    return [] // A missing folder has no clients.
   }
 }
 

@@ -4,15 +4,15 @@ import { LifeboatError } from '../../error.ts'
 export interface Connection {
   /** `PG*` variables for client programs, the password among them. */
   readonly environment: Readonly<Record<string, string>>
-  /** A conninfo string for `--dbname`: what libpq has no variable for. Never holds a secret. */
+  /** A conninfo string for `--dbname`: settings that libpq has no variable for. Never contains a secret. */
   readonly parameters: string
-  /** Where it is given; libpq falls back to the user's name, or to a service's entry. */
+  /** Undefined if it is not given: libpq then takes the user's name, or a service's entry. */
   readonly database: string | undefined
   /** `host:port`, for messages. */
   readonly server: string
   /** `host:port/database`, for messages. */
   readonly where: string
-  /** What must be masked: the URL, and the password as it is and percent-encoded. */
+  /** Texts to mask: the URL, and the password, plain and percent-encoded. */
   readonly secrets: readonly string[]
 }
 
@@ -35,14 +35,14 @@ const withoutVariable = [
   'fallback_application_name', 'keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout',
   'oauth_issuer', 'oauth_client_id', 'oauth_scope',
 ]
-/** Secrets that libpq takes from a conninfo string alone, which is an argument every user of the machine can read. */
+/** Secrets that libpq takes only from a conninfo string, which is an argument that every user of the machine can read. */
 const refused: Readonly<Record<string, string>> = {
-  sslpassword: 'decrypt the key first (openssl pkey -in client.key -out plain.key) and give sslkey=plain.key',
-  scram_client_key: 'use a password', scram_server_key: 'use a password', oauth_client_secret: 'use a password or a client certificate',
-  replication: 'remove it: a dump needs an ordinary connection',
-  sslkeylogfile: 'remove it: it writes the session keys to a file',
+  sslpassword: 'Decrypt the key first (openssl pkey -in client.key -out plain.key) and give sslkey=plain.key.',
+  scram_client_key: 'Use a password.', scram_server_key: 'Use a password.', oauth_client_secret: 'Use a password or a client certificate.',
+  replication: 'Remove it: a dump needs an ordinary connection.',
+  sslkeylogfile: 'Remove it: it writes the session keys to a file.',
 }
-/** A peer that vanished in mid-dump is noticed after two minutes; the system's own default is two hours. */
+/** A lost peer is noticed after two minutes; the default of the system is two hours. */
 const keepalives = { keepalives_idle: '60', keepalives_interval: '10', keepalives_count: '6' }
 
 /** Splits `name=postgres://…` or a bare URL; an empty name is an error. */
@@ -61,7 +61,7 @@ export function parseDatabaseLine(line: string): { name?: string; url: string } 
 }
 
 /**
- * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` apply where it is silent. Throws
+ * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` are the defaults. Throws
  * `LifeboatError` (status 2) for anything else; the message shows no part of the URL that could belong to a password.
  */
 export function parseDatabaseUrl(url: string, variables: Variables = {}): Connection {
@@ -72,7 +72,7 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
   }
   const rest = url.slice(scheme[0].length)
   const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest)!
-  // A later @ can mean that a password was not percent-encoded: then any piece may be a part of it, and none is shown.
+  // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
   const quote = (text: string) => (query?.includes('@') ? '' : ` ${JSON.stringify(text)}`)
   if (`${hosts}${path}`.includes('@')) throw wrong('there is an @ that does not end the user name and password', encodeHint)
 
@@ -91,7 +91,7 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
   return connection(settings, variables, [url, ...(password ? [password] : [])])
 }
 
-/** The connection that `PG*` variables alone describe, as `psql` without arguments would make it. */
+/** The connection that only `PG*` variables describe, as `psql` without arguments would make it. */
 export function connectionFromVariables(variables: Variables): Connection {
   if (!validPorts(variables.PGPORT))
     throw new LifeboatError(`PGPORT is ${JSON.stringify(variables.PGPORT)}, not a number from 1 to 65535`, { status: 2 })
@@ -110,8 +110,7 @@ export function onDatabase(connection: Connection, database: string): Connection
 }
 
 /**
- * Everything a client program sees of the environment: what it needs to run and to connect, and nothing of the workflow's inputs and
- * tokens.
+ * The environment of a client program: variables that it needs to run and to connect, without the workflow's inputs and tokens.
  */
 export function clientEnvironment(connection: Pick<Connection, 'environment'>, variables: Variables): Record<string, string> {
   const kept = Object.entries(variables).filter(
@@ -129,7 +128,8 @@ function connection(given: Record<string, string>, variables: Variables, secrets
     if (value && settings[name] === undefined) settings[name] = value
   }
   settings.connect_timeout ??= '15'
-  // An entry of a service file comes before variables, but after the conninfo string: beside a service, what the URL says must be there.
+  // An entry of a service file overrides variables, but not the conninfo string: with a service, settings of the URL must be in that
+  // string.
   const strings: Record<string, string> = settings.keepalives === undefined ? { ...keepalives } : {}
   const environment: Record<string, string> = {}
   if (variables.PGSYSCONFDIR) environment.PGSYSCONFDIR = variables.PGSYSCONFDIR
@@ -155,7 +155,7 @@ function connection(given: Record<string, string>, variables: Variables, secrets
   }
 }
 
-/** Where no database is named, libpq takes the name of the user; a service's entry may have another. */
+/** If no database is named, libpq takes the name of the user; a service's entry may have another. */
 function describeDatabase({ dbname, user, service }: Record<string, string>): string {
   const name = dbname ?? (service === undefined ? user : undefined)
   return name === undefined ? ', the default database' : `/${name}`
@@ -186,7 +186,7 @@ function parseHosts(text: string, quote: Quote): { host: string; port: string } 
   let at = 0
   for (;;) {
     const one = /^(?:\[([^\]]*)\]|([^:,[\]]*))(?::([^,]*))?(,|$)/.exec(text.slice(at))
-    if (!one) throw wrong(`the host${quote(text)} cannot be read`, 'write an IPv6 address in brackets: postgres://user@[::1]:5432/app')
+    if (!one) throw wrong(`the host${quote(text)} cannot be read`, 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.')
     if (one[1] === '') throw wrong('the brackets of an IPv6 address are empty')
     hosts.push(one[1] ?? one[2] ?? '')
     ports.push(one[3] ?? '')
@@ -205,8 +205,8 @@ function* parseQuery(query: string | undefined, quote: Quote): Generator<[string
     const parts = pair.split('=')
     const [rawName = '', rawValue] = parts
     const name = decode('a parameter name', rawName)
-    if (rawValue === undefined) throw wrong(`the parameter${quote(name)} has no value`, 'write ?name=value&name=value')
-    if (parts.length > 2) throw wrong(`the parameter${quote(name)} has more than one =`, 'write %3D for an = inside a value')
+    if (rawValue === undefined) throw wrong(`the parameter${quote(name)} has no value`, 'Write ?name=value&name=value.')
+    if (parts.length > 2) throw wrong(`the parameter${quote(name)} has more than one =`, 'Write %3D for an = inside a value.')
     if (name === 'ssl' && rawValue === 'true') {
       yield ['sslmode', 'require'] // libpq does the same, for URLs made for JDBC
       continue
@@ -224,7 +224,7 @@ const bare = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '')
 function nearest(name: string): string {
   const known = [...Object.keys(variableOf), ...withoutVariable].find((known) => bare(known) === bare(name))
   return known
-    ? `did you mean ${known}?`
+    ? `Did you mean ${known}?`
     : "remove it; parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs"
 }
 
@@ -235,16 +235,16 @@ function decode(what: string, text: string): string {
   } catch (cause) {
     // The cause names no part of the text.
     throw new LifeboatError(`database URL: ${what} has a % that is not followed by the two hex digits of a UTF-8 byte`, {
-      hint: 'write %25 for a % itself', cause, status: 2 })
+      hint: 'Write %25 for a % itself.', cause, status: 2 })
   }
   if (decoded.includes('\0')) throw wrong(`${what} holds %00, which no PostgreSQL setting can`)
-  if (/[\s]/.test(text)) throw wrong(`${what} holds white space`, 'write %20 for a space')
+  if (/[\s]/.test(text)) throw wrong(`${what} holds white space`, 'Write %20 for a space.')
   return decoded
 }
 
 const encodeHint =
-  'percent-encode special characters of the user name and the password: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %'
+  'Percent-encode special characters of the user name and the password: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %.'
 
-function wrong(problem: string, hint = 'write postgres://user:password@host:5432/database'): LifeboatError {
+function wrong(problem: string, hint = 'Write postgres://user:password@host:5432/database.'): LifeboatError {
   return new LifeboatError(`database URL: ${problem}`, { hint, status: 2 })
 }

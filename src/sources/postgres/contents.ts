@@ -7,18 +7,18 @@ import { LifeboatError } from '../../error.ts'
 export interface Entry {
   id: number
   kind: string
-  /** Empty for what belongs to no schema. */
+  /** Empty for objects outside of schemas. */
   schema: string
   name: string
   owner: string
   tablespace: string
   /** Ids of the entries it depends on; the archive may not have all of them. */
   needs: readonly number[]
-  /** A table that inherits from others; a partition is attached by an entry of its own and is none. */
+  /** A table that inherits from others; not a partition, which an entry of its own attaches. */
   inherits: boolean
-  /** Rows of a partition that are given to the root of its partitions, which may put them into others. */
+  /** Rows of a partition that are inserted through the root table, which may put them into other partitions. */
   throughRoot?: true
-  /** Rows that are INSERT statements, which rules meet; COPY meets none. */
+  /** Rows as INSERT statements, which fire rules; COPY does not. */
   inserts?: true
   /** The SQL of entries of the database itself, and of the settings of the whole archive. */
   definition?: string
@@ -28,8 +28,8 @@ export interface Entry {
 export class UnknownFormat extends LifeboatError {}
 
 /**
- * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), which `pg_restore --list`
- * prints only in a way that is ambiguous for names with spaces and line ends. Give it the archive's bytes until it has all.
+ * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc). The output of `pg_restore
+ * --list` is ambiguous for names with spaces and line ends. It gets the archive's bytes until it has read everything.
  */
 export class ContentsReader {
   readonly #dropless: ReadonlySet<number>
@@ -55,7 +55,7 @@ export class ContentsReader {
     this.#keeps = keeps
   }
 
-  /** False when it has read everything, and needs no more. Throws `LifeboatError` for what is no table of contents. */
+  /** False once it has read everything. Throws `LifeboatError` if the bytes are no table of contents. */
   push(bytes: Uint8Array): boolean {
     if (this.#complete) return false
     this.#rest = this.#rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes])
@@ -70,7 +70,7 @@ export class ContentsReader {
     return this.#entries
   }
 
-  /** The bytes of what was read since it was last asked for, and once all is read everything that came after it. */
+  /** The bytes read since the last call, and, once everything is read, all bytes after it. */
   passed(): Buffer {
     const passed = Buffer.concat(this.#complete ? [...this.#passed, this.#rest] : this.#passed)
     this.#passed = []
@@ -82,7 +82,7 @@ export class ContentsReader {
     return this.#format !== undefined && this.#read === this.#count
   }
 
-  /** Reads the head, or one entry; false when not all of its bytes are there yet. */
+  /** Reads the head, or one entry; false if some of its bytes are still missing. */
   #step(): boolean {
     try {
       const cursor = new Cursor(this.#rest, this.#format)
@@ -104,7 +104,7 @@ export class ContentsReader {
     if (entry) this.#entries.push(entry)
   }
 
-  /** Undefined for one that is not wanted. */
+  /** Undefined for an entry that is not selected. */
   #entry(cursor: Cursor): Entry | undefined {
     const { minor } = this.#format!
     const id = cursor.int()
@@ -143,7 +143,7 @@ export class ContentsReader {
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
   }
 
-  /** Without a DROP statement, an empty text stands in its place: a length of 0. */
+  /** A DROP statement that is left out is replaced by an empty text: a length of 0. */
   #pass(id: number, drop: number, copy: number, end: number): void {
     if (!this.#dropless.has(id)) this.#passed.push(this.#rest.subarray(0, end))
     else this.#passed.push(this.#rest.subarray(0, drop), Buffer.alloc(1 + this.#format!.integer), this.#rest.subarray(copy, end))
@@ -159,8 +159,8 @@ export class ContentsReader {
 }
 
 /**
- * The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek: positions in the file are no longer
- * true.
+ * The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek, because positions in the file are no
+ * longer correct.
  */
 export async function* withoutDrops(archive: AsyncIterable<Buffer>, dropless: ReadonlySet<number>): AsyncGenerator<Buffer> {
   const reader = new ContentsReader({ dropless, keeps: () => false })
@@ -191,18 +191,18 @@ function keepsSql(entry: Entry): boolean {
   return ofDatabase(entry) || isSetting(entry)
 }
 
-/** Of one entry: the longest known are functions and comments of some megabytes. */
+/** The largest size of an entry; functions and comments can have some megabytes. */
 const MOST_BYTES = 128 * 1024 * 1024
 const MOST_ENTRIES = 20_000_000
 
 interface Format {
   minor: number
-  /** Bytes of an integer, beside its sign, and of a position in the file. */
+  /** Bytes of an integer, without its sign, and of a position in the file. */
   integer: number
   position: number
 }
 
-/** The bytes end before what is read does. */
+/** The bytes end in the middle of a value. */
 const MORE = new Error('more bytes are needed')
 
 class Cursor {
@@ -235,7 +235,7 @@ class Cursor {
     return length < 0 ? undefined : this.#bytes.subarray(this.at - length, this.at)
   }
 
-  /** Passes over a text; its length, or less than 0 for NULL. */
+  /** Skips a text; gives its length, or less than 0 for NULL. */
   skip(size?: number): number {
     const length = this.int(size)
     if (length > MOST_BYTES) throw unreadable(`a text has more than ${MOST_BYTES} bytes`)
@@ -260,8 +260,7 @@ function readHead(cursor: Cursor): [Format, entries: number] {
     throw new UnknownFormat(
       `the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`,
       {
-        hint: 'Create a database and restore everything into it with mode empty, for which pg_restore is enough; or use a newer version ' +
-          'of Lifeboat.',
+        hint: 'Restore everything with mode empty, for which pg_restore is enough; or use a newer version of Lifeboat.',
       },
     )
   }
@@ -277,7 +276,7 @@ function readHead(cursor: Cursor): [Format, entries: number] {
 
 type Decode = (bytes: Buffer) => string
 
-/** For the encodings of servers; bytes of one that is not known are read as Latin-1, which has a character for each. */
+/** For the encodings of servers; bytes of an unknown one are read as Latin-1, which has a character for each. */
 function decoderOf(encoding: string): Decode {
   if (encoding === 'UTF8') return (bytes) => bytes.toString()
   const label = LABELS[encoding] ?? (/^WIN125\d$/.test(encoding) ? encoding.replace('WIN', 'windows-') : undefined)

@@ -8,25 +8,26 @@ import type { Plan, RestoreOptions } from './restore-plan.ts'
 
 const relation = z.tuple([z.string(), z.string()])
 const inTheWay = z.strictObject({
-  /** Whatever could be in the place of a table. */
+  /** Other objects with the name of a table. */
   others: z.array(z.strictObject({ name: relation, kind: z.string() })),
   /** `root`: the oid of the table that these are partitions of, at the top. */
   partitions: z.array(z.strictObject({ name: relation, root: z.string() })),
   /**
-   * Those that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R
+   * Triggers that fire for each INSERT or COPY. `mode` is that of the catalog: O fires unless session_replication_role is replica, A and R
    * fire then too.
    */
   triggers: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
-  /** Those for INSERT, enabled like triggers. */
+  /** Rules for INSERT, enabled like triggers. */
   rules: z.array(z.strictObject({ table: relation, root: z.string(), name: z.string(), mode: z.enum(['O', 'A', 'R']) })),
-  /** Those that are checked at once. `target` has the partitions that the rows are in, where the table has any. */
+  /** Foreign keys that are checked at once. `target`: the partitions that have the rows, if the table has any. */
   keys: z.array(z.strictObject({ table: relation, name: z.string(), target: z.array(relation) })),
 })
 
 /**
- * Throws where the target has something else in place of a table: a view or partitions may lose its rows without an error. Throws, too,
- * where triggers or foreign keys would meet the rows of a restore with `only: data`, in which pg_restore loads the tables in the order of
- * the archive: a key whose rows come first there is met, and so is one that is checked at the end of the transaction, or within one table.
+ * Throws if the target has something else in place of a table: a view or partitions may lose its rows without an error. Throws, too, if
+ * triggers or foreign keys would fire for the rows of a restore with `only: data`, in which pg_restore loads the tables in the order of the
+ * archive. Keys are harmless if the referenced rows come first, if they are checked at the end of the transaction, or if they are within
+ * one table.
  */
 export async function requireLoadable(
   entries: readonly Entry[],
@@ -69,7 +70,7 @@ function requireTables(entries: readonly Entry[], { others, partitions }: InTheW
     hint: 'Rows go into tables as the backup has them. Restore into a new database with mode create, and move the rows from there.' })
 }
 
-/** Those whose partitions may each get rows. */
+/** Tables whose partitions may each get rows. */
 function rootsOf(entries: readonly Entry[], { partitions }: InTheWay): Set<string> {
   const through = new Set(entries.flatMap(({ schema, name, throughRoot }) => (throughRoot ? [keyOf([schema, name])] : [])))
   return new Set(through.size === 0 ? [] : partitions.flatMap(({ name, root }) => (through.has(keyOf(name)) ? [root] : [])))
@@ -101,8 +102,7 @@ async function requireReplica(where: string, context: QueryContext): Promise<voi
     await queryJson(`SELECT pg_catalog.to_json(pg_catalog.current_setting('session_replication_role'))`, z.literal('replica'), context)
   } catch (cause) {
     throw new LifeboatError(`disable-triggers is not possible at ${where}: session_replication_role cannot be set (${messageOf(cause)})`, {
-      hint: 'It needs a superuser, or a role with GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), and a direct ' +
-        'connection.',
+      hint: 'It needs a superuser or the right to set session_replication_role (GRANT SET, PostgreSQL 15), and a direct connection.',
       cause,
     })
   }

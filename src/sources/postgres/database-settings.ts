@@ -8,13 +8,13 @@ import { statementsOf, type Token, Tokens, tokensOf } from './tokens.ts'
 export interface DatabaseSettings {
   /** For CREATE DATABASE. */
   options: DatabaseOption[]
-  /** Entries of the archive that these statements are of, with the definition of the database. */
+  /** The number of archive entries that these statements are from, with the definition of the database. */
   entries: number
   /** Roles that they name. */
   roles: Set<string>
   /** Settings, comment, owner, privileges. */
   early: string[]
-  /** Those that could keep the restore itself from being made, or a failed one from being dropped. */
+  /** Statements that could prevent the restore, or the removal of a failed one. */
   late: string[]
 }
 
@@ -60,7 +60,8 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
 }
 
 /**
- * `CREATE DATABASE name WITH …` for this server: what older ones do not know is left out where it says nothing, and refused where it does.
+ * `CREATE DATABASE name WITH …` for this server: options that an older server does not know are left out if they are the default, and
+ * refused otherwise.
  */
 export function createStatement(database: string, options: readonly DatabaseOption[], serverMajor: number): string {
   const known = options.filter(({ name, value }) => {
@@ -86,7 +87,7 @@ function refuse({ kind, name }: Pick<Entry, 'kind' | 'name'>): never {
     hint: 'Create the database yourself and restore with mode empty; pg_restore --create -f - prints the statement.' })
 }
 
-/** The name in the archive is passed over: it is that of the database that was backed up. */
+/** Skips the name in the archive, which is that of the database that was backed up. */
 function readDefinition(tokens: Tokens, { noTablespaces }: SettingsOptions): DatabaseOption[] | undefined {
   if (!tokens.words('create database') || tokens.name() === undefined || !tokens.words('with')) return undefined
   const options: DatabaseOption[] = []

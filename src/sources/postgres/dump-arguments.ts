@@ -75,8 +75,7 @@ const COMPLETE = new Set([
 const COMPLETE_LETTERS = new Set(['b', 'c', 'C', 'E', 'S'])
 
 /**
- * Those of the arguments that `parseDumpArguments` gave by which pg_dump may leave something out, with their values; others than the ones
- * known to be harmless count.
+ * The arguments of `parseDumpArguments` by which pg_dump may leave something out, with their values: all that are not known to be harmless.
  */
 export function omissionsOf(words: readonly string[]): string[] {
   const omissions: string[] = []
@@ -97,7 +96,7 @@ function harmless(word: string): boolean {
   return true
 }
 
-/** True when the option takes the next word as its argument. */
+/** True if the option takes the next word as its argument. */
 function checkLong(word: string): boolean {
   const [name = '', value] = word.slice(2).split(/=(.*)/s)
   if (name === '') throw wrong('-- ends the options, and pg_dump takes nothing after them here')
@@ -110,7 +109,7 @@ function checkLong(word: string): boolean {
 }
 
 function checkLetters(word: string): boolean {
-  if (!/^-./.test(word)) throw wrong(`${JSON.stringify(word)} is not an option`, 'quote a value with spaces: --exclude-table="my table"')
+  if (!/^-./.test(word)) throw wrong(`${JSON.stringify(word)} is not an option`, 'Quote a value with spaces: --exclude-table="my table".')
   for (let at = 1; at < word.length; at++) {
     const letter = word[at]!
     const known = letters.indexOf(letter)
@@ -141,6 +140,6 @@ function splitWords(text: string): string[] {
   return word === undefined ? words : [...words, word]
 }
 
-function wrong(problem: string, hint = 'for example: --exclude-table-data=audit.* --no-comments'): LifeboatError {
+function wrong(problem: string, hint = 'An example: --exclude-table-data=audit.* --no-comments.'): LifeboatError {
   return new LifeboatError(`pg-dump-args: ${problem}`, { hint, status: 2 })
 }

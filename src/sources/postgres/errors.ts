@@ -4,7 +4,7 @@ import { installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
 
 type Explanation = { problem: string; hint: string }
-/** A pattern of PostgreSQL's own messages (LC_ALL=C), and what to tell. `where` is host:port/database. */
+/** A pattern of PostgreSQL's own messages (LC_ALL=C), and the problem and hint for it. `where` is host:port/database. */
 type Rule = [pattern: RegExp, describe: (match: RegExpExecArray, where: string) => Explanation]
 
 const lost = new RegExp(
@@ -37,35 +37,35 @@ const rules: Rule[] = [
     /password authentication failed for user "(.*?)"/,
     (m, where) => ({
       problem: `${where} refused the password of user "${m[1]}"`,
-      hint: 'check user name and password of the URL; special characters of a password must be percent-encoded (%40 for @, %2F for /)',
+      hint: 'Check user name and password of the URL; special characters of a password must be percent-encoded (%40 for @, %2F for /).',
     }),
   ],
   [
     /no password supplied|empty password returned/,
     (_, where) => ({
       problem: `${where} wants a password and none was given`,
-      hint: 'put it into the URL (postgres://user:password@host/database) or into PGPASSWORD',
+      hint: 'Put it into the URL (postgres://user:password@host/database) or into PGPASSWORD.',
     }),
   ],
   [
     /role "(.*?)" does not exist/,
     (m, where) => ({
       problem: `${where} has no role "${m[1]}"`,
-      hint: 'check the user name of the URL',
+      hint: 'Check the user name of the URL.',
     }),
   ],
   [
     /database "(.*?)" does not exist/,
     (m, where) => ({
       problem: `there is no database "${m[1]}" at ${where}`,
-      hint: 'check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it',
+      hint: 'Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it.',
     }),
   ],
   [
     /could not translate host name "(.*?)" to address/,
     (m) => ({
       problem: `unknown host "${m[1]}"`,
-      hint: 'check the host of the URL; a host of a private network is not known to hosted runners',
+      hint: 'Check the host of the URL; a host of a private network is not known to hosted runners.',
     }),
   ],
   [
@@ -73,106 +73,106 @@ const rules: Rule[] = [
     (_, where) => ({
       problem: `cannot connect to ${where}: network unreachable`,
       hint:
-        "if this host has only an IPv6 address, hosted runners cannot reach it: use the URL of the provider's session pooler " +
-        '(Supabase: port 5432 of the pooler host), or a self-hosted runner',
+        "If this host has only an IPv6 address, hosted runners cannot reach it: use the URL of the provider's session pooler " +
+        '(Supabase: port 5432 of the pooler host), or a self-hosted runner.',
     }),
   ],
   [
     /Connection refused/,
     (_, where) => ({
       problem: `cannot connect to ${where}: connection refused`,
-      hint: 'no server listens there: check host and port, and that the server is started and reachable from here',
+      hint: 'No server listens there: check host and port, and that the server is started and reachable from here.',
     }),
   ],
   [
     /No such file or directory\s+Is the server running locally/,
     (_, where) => ({
       problem: `cannot connect to ${where}: there is no such socket`,
-      hint: 'give a host in the URL or PGHOST, or check the socket directory',
+      hint: 'Give a host in the URL or PGHOST, or check the socket directory.',
     }),
   ],
   [
     /timeout expired|Connection timed out|No route to host/,
     (_, where) => ({
       problem: `cannot connect to ${where}: no answer`,
-      hint: "a firewall may drop the connection: allow this machine's address, or raise connect_timeout in the URL",
+      hint: "A firewall may drop the connection: allow this machine's address, or raise connect_timeout in the URL.",
     }),
   ],
   [
     /no pg_hba\.conf entry for .*(?:no encryption|SSL off)/,
     (_, where) => ({
       problem: `${where} does not accept this user from here without encryption`,
-      hint: 'add sslmode=require to the URL, or an entry to pg_hba.conf',
+      hint: 'Add sslmode=require to the URL, or an entry to pg_hba.conf.',
     }),
   ],
   [
     /no pg_hba\.conf entry for (.*)/,
     (m, where) => ({
       problem: `${where} does not accept this connection: no pg_hba.conf entry for ${m[1]}`,
-      hint: "allow this address, user and database in pg_hba.conf or in the provider's network settings",
+      hint: "Allow this address, user and database in pg_hba.conf or in the provider's network settings.",
     }),
   ],
   [
     /server does not support SSL, but SSL was required/,
     (_, where) => ({
       problem: `${where} does not offer encryption, and the URL requires it`,
-      hint: 'enable SSL at the server, or (inside a private network only) use sslmode=prefer',
+      hint: 'Enable SSL at the server, or (inside a private network only) use sslmode=prefer.',
     }),
   ],
   [
     /(?:SSL\/TLS|SSL) (?:connection )?(?:is )?required|connection is insecure/i,
     (_, where) => ({
       problem: `${where} accepts encrypted connections only`,
-      hint: 'add sslmode=require to the URL',
+      hint: 'Add sslmode=require to the URL.',
     }),
   ],
   [
     /certificate verify failed|root certificate file ".*" does not exist|server certificate for ".*" .*does not match host name/,
     (m, where) => ({
       problem: `cannot trust the certificate of ${where}: ${m[0]}`,
-      hint: "give the provider's root certificate with sslrootcert=FILE, or sslrootcert=system",
+      hint: "Give the provider's root certificate with sslrootcert=FILE, or sslrootcert=system.",
     }),
   ],
   [
     noFreeConnection,
     (_, where) => ({
       problem: `${where} has no free connection`,
-      hint: 'run at a quieter time, raise max_connections, or close idle connections; a backup needs two',
+      hint: 'Run at a quieter time, raise max_connections, or close idle connections; a backup needs two.',
     }),
   ],
   [
     transactionPooler,
     (m, where) => ({
       problem: `${where} seems to be a pooler in transaction mode, or in statement mode: ${m[0]}`,
-      hint: 'use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session',
+      hint: 'Use the direct URL or the session pooler (Supabase: port 5432, not 6543): pg_dump needs a session.',
     }),
   ],
   [
     /permission denied to create database/,
     (_, where) => ({
       problem: `this role may not create a database at ${where}`,
-      hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty',
+      hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty.',
     }),
   ],
   [
     /query would be affected by row-level security policy for table "(.*?)"/,
     (m) => ({
       problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
-      hint: 'use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table',
+      hint: 'Use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table.',
     }),
   ],
   [
     /permission denied for large object (\d+)/,
     (m, where) => ({
       problem: `permission denied for large object ${m[1]} at ${where}`,
-      hint: `dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role`,
+      hint: `Dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role.`,
     }),
   ],
   [
     /permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/,
     (m, where) => ({
       problem: `permission denied for ${m[1]} ${m[2]} at ${where}`,
-      hint: 'let the role read everything: GRANT pg_read_all_data TO the_role',
+      hint: 'Let the role read everything: GRANT pg_read_all_data TO the_role.',
     }),
   ],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.
@@ -180,28 +180,28 @@ const rules: Rule[] = [
     /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/,
     (_, where) => ({
       problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
-      hint: 'run when no migration or ALTER TABLE does, or raise lock-timeout',
+      hint: 'Run when no migration or ALTER TABLE does, or raise lock-timeout.',
     }),
   ],
   [
     /max_locks_per_transaction/,
     (_, where) => ({
       problem: `${where} has too small a lock table for this many tables`,
-      hint: 'raise max_locks_per_transaction at the server',
+      hint: 'Raise max_locks_per_transaction at the server.',
     }),
   ],
   [
     /No space left on device/,
     (m, where) => ({
       problem: `a disk is full at ${where}: ${m[0]}`,
-      hint: 'free space at the server',
+      hint: 'Free space at the server.',
     }),
   ],
   [
     lost,
     (_, where) => ({
       problem: `the connection to ${where} was cut`,
-      hint: 'the server restarted, ended the session, or the network failed: look into its log and try again',
+      hint: 'The server restarted, ended the session, or the network failed: look into its log and try again.',
     }),
   ],
 ]
@@ -210,8 +210,8 @@ export type Activity = 'query' | 'dump' | 'restore'
 const doing: Record<Activity, string> = { query: 'asking', dump: 'dumping', restore: 'restoring into' }
 
 /**
- * What a client program's failure means to the user. Anything but a `ChildError` (an abort, our own errors) is given back as it is.
- * Messages that no rule knows pass through whole, with every secret of the connection blotted out.
+ * The failure of a client program as an error for the user. Errors other than a `ChildError` (an interruption, a LifeboatError) are
+ * returned unchanged. Messages without a rule are kept, with every secret of the connection removed.
  */
 export function clientError(error: unknown, activity: Activity, connection: Pick<Connection, 'where' | 'secrets'>): unknown {
   if (!(error instanceof ChildError)) return error
@@ -248,10 +248,10 @@ export function noConnectionIsFree(error: unknown): boolean {
   return noFreeConnection.test(error.cause.message) || /timeout expired|Connection timed out/.test(error.cause.message)
 }
 
-/** A program that did not end by itself, whether the signal ended it or it obeyed. */
+/** For a program that a signal ended, directly or by its own handler. */
 function hintForEnding({ exit, program }: ChildError, stderr: string): string | undefined {
   if (exit.signal === null && !/terminated by user/.test(stderr)) return undefined
-  return `something on this machine ended ${program}, often the system when memory runs out: look into its log (dmesg), then try again`
+  return `Something on this machine ended ${program}, often the system when memory runs out: look into its log (dmesg), then try again.`
 }
 
 /**

@@ -4,7 +4,7 @@ import { type QueryContext, queryJson } from './query.ts'
 const table = z.strictObject({
   schema: z.string(),
   name: z.string(),
-  /** The planner's estimate; null where the table was never analysed. */
+  /** The planner's estimate; null if the table was never analysed. */
   rows: z.int().min(0).nullable(),
   /**
    * With indexes and TOAST, as of the last VACUUM or ANALYZE: exact sizes would wait for locks. A partitioned table has none of its own.
@@ -14,7 +14,7 @@ const table = z.strictObject({
   rowSecurity: z.boolean(),
 })
 
-/** What can be known of a server and a database at once. */
+/** Facts of a server and a database that one query reads. */
 export const serverFacts = z.strictObject({
   server: z.strictObject({ major: z.int().min(1), version: z.string() }),
   database: z.string(),
@@ -25,10 +25,10 @@ export const serverFacts = z.strictObject({
   rolePasswords: z.boolean(),
 })
 
-/** What a snapshot's manifest keeps of a PostgreSQL source. */
+/** The facts of a PostgreSQL source in a snapshot. */
 export const postgresFacts = z.strictObject({
   ...serverFacts.omit({ rolePasswords: true }).shape,
-  /** Bytes on the server's disk; null where the role may not ask. */
+  /** Bytes on the server's disk; null if the role may not ask. */
   databaseSize: z.int().min(0).nullable(),
   tables: z.array(table),
   /** The version of pg_dump that made the archive: `17.5 (Debian 17.5-1)`. */
@@ -37,13 +37,13 @@ export const postgresFacts = z.strictObject({
   entries: z.array(z.string()),
   /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
   globals: z.union([z.strictObject({ stream: z.literal(true), passwords: z.boolean() }), z.strictObject({ reason: z.string() })]),
-  /** What pg_dump and pg_dumpall warned of, though they ended well. */
+  /** Warnings of pg_dump and pg_dumpall, though they ended well. */
   warnings: z.array(z.string()).optional(),
-  /** Arguments and warnings of pg_dump by which the archive may lack a part of the database. */
+  /** Arguments and warnings of pg_dump that tell that a part of the database may be missing. */
   omitted: z.array(z.string()).optional(),
 })
 
-/** Of these facts what reading the archive back needs: a copy of all would take as much memory as they do. */
+/** The facts that reading the archive back needs. A copy of all facts would double their memory. */
 export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
 
 export type Table = z.infer<typeof table>
@@ -67,7 +67,7 @@ export function readServerFacts(context: QueryContext): Promise<ServerFacts> {
   return queryJson(sql, serverFacts, context)
 }
 
-/** One pass over the catalogs, however many tables there are: every table is joined with its TOAST table and the indexes of both. */
+/** One pass over the catalogs, for any number of tables: every table is joined with its TOAST table and the indexes of both. */
 export const tablesSql = `WITH tables AS (
   SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

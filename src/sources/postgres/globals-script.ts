@@ -4,7 +4,7 @@
 const serverEncodings =
   /^(?:UTF8|SQL_ASCII|MULE_INTERNAL|LATIN\d+|ISO_8859_[5-8]|WIN(?:866|874|125\d)|KOI8[RU]|EUC_(?:JP|CN|KR|TW|JIS_2004))$/
 
-/** What `pg_dumpall --globals-only` writes, of every major. */
+/** The statements of `pg_dumpall --globals-only`, of every major. */
 const known = [
   /^SET (?:default_transaction_read_only|standard_conforming_strings|escape_string_warning) = \w+$/,
   /^(?:CREATE|ALTER) (?:ROLE|TABLESPACE) /,
@@ -31,10 +31,10 @@ const token = new RegExp(
 
 /**
  * The first line of a globals script that people should not give to psql: one with a backslash outside of quotes, by which psql runs
- * commands of its own (and with them a shell), or with anything else that pg_dumpall does not write. Undefined where there is none.
+ * commands of its own (and with them a shell), or with anything else that pg_dumpall does not write. Undefined if there is none.
  */
 export function unexpectedLine(script: Buffer): { number: number; text: string } | undefined {
-  // A character for each byte: psql looks for quotes in bytes, too.
+  // One character a byte, because psql looks for quotes in bytes, too.
   const text = script.toString('latin1')
   const lineAt = (at: number) => {
     const start = text.lastIndexOf('\n', at - 1) + 1

@@ -5,7 +5,7 @@ import { clientError, refusal } from './errors.ts'
 import { unexpectedLine } from './globals-script.ts'
 import { warningsOf } from './warnings.ts'
 
-/** A server's roles and tablespaces, as SQL; or why they are not to be had. */
+/** A server's roles and tablespaces, as SQL; or why they are not available. */
 export type Globals = { bytes: Buffer; passwords: boolean; warnings: string[] } | { reason: string; hint?: string }
 
 export interface GlobalsOptions {
@@ -20,7 +20,7 @@ export interface GlobalsOptions {
 /** Bytes: roles are a few hundred each. */
 const LARGEST = 64 * 1024 * 1024
 
-/** A server that refuses has a reason; anything else that goes wrong is thrown. */
+/** If the server refuses, gives its reason. Throws every other failure. */
 export async function readGlobals({ client, connection, passwords, variables, signal }: GlobalsOptions): Promise<Globals> {
   // Without --database pg_dumpall connects to `postgres`. It takes a connection string there too, so the server named nothing of it.
   const parameters = ['--globals-only', '--no-password', `--dbname=${connection.parameters}`, `--database=${connection.parameters}`]
@@ -45,7 +45,6 @@ export async function readGlobals({ client, connection, passwords, variables, si
   if (line === undefined) return { bytes, passwords, warnings }
   return {
     reason: `line ${line.number} of what pg_dumpall ${client.major} wrote could run commands in psql: ${JSON.stringify(line.text)}`,
-    hint: 'look for a role, a tablespace or a comment with a line break or a backslash in it, and update the client programs: current ' +
-      'ones write such names safely',
+    hint: 'Look for names and comments with line breaks or backslashes, and update the client programs, which write them safely.',
   }
 }

@@ -3,19 +3,19 @@ import type { Connection } from './connection.ts'
 import { noConnectionIsFree } from './errors.ts'
 import { NoAnswerInTime, type QueryContext, withoutTransaction } from './query.ts'
 
-/** A statement as the server saw it. */
+/** The server's view of a statement. */
 interface Sighting {
   /** The process, and when its server started: several servers can be behind one address. */
   process: string
   /** Seconds since 1970, by the server's clock. */
   time: number
-  /** Where the server itself listens; undefined for a socket. */
+  /** The address that the server itself listens on; undefined for a socket. */
   address?: string
   port?: number
 }
 
 export interface Pooling {
-  /** Sessions are given to whichever server process is free: a pooler in transaction or statement mode. */
+  /** Each transaction gets any free server process: a pooler in transaction or statement mode. */
   pooled: boolean
   /** `host:port` to use in its place, as far as can be known. */
   direct?: string
@@ -24,7 +24,7 @@ export interface Pooling {
 const sighting = `SELECT pg_catalog.concat(pg_catalog.pg_backend_pid(), ' of ', extract(epoch FROM pg_catalog.pg_postmaster_start_time())),
   extract(epoch FROM pg_catalog.clock_timestamp()), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`
 const sightings = Array.from({ length: 5 }, () => sighting)
-/** More than pipes hold: psql has the whole answer, and waits until it is read. */
+/** Larger than the buffer of a pipe, so that psql waits until it is read. */
 const filler = `SELECT pg_catalog.repeat('#', 1048576)`
 /** Milliseconds. A pooler in session mode may have no process for a second session. */
 const SECOND_SESSION = 10_000

@@ -10,7 +10,7 @@ import { clientError } from './errors.ts'
 export interface QueryContext {
   connection: Connection
   client: Client
-  /** The environment that `PATH` and the like are taken from. */
+  /** The environment for `PATH` and similar variables. */
   variables: Readonly<Record<string, string | undefined>>
   /** Aborting it cancels the query on the server too. */
   signal?: AbortSignal

@@ -1,4 +1,4 @@
-/** What pg_restore told on stderr. */
+/** The messages of pg_restore on stderr. */
 export interface RestoreOutput {
   /** One text per error: the message, and the beginning of the statement. */
   errors: string[]
@@ -44,7 +44,7 @@ export function rolesHint(snapshot: string, source: string, stored: boolean): st
   ].join('\n')
 }
 
-/** What helps against errors of these kinds, if something is known to. `roles`: how to create the roles of the backup. */
+/** A hint for these errors, if there is one. `roles`: how to create the roles of the backup. */
 export function hintFor(errors: readonly string[], roles: string): string | undefined {
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {

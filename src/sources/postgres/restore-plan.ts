@@ -48,32 +48,32 @@ export interface RestoreOptions {
   variables: Readonly<Record<string, string | undefined>>
 }
 
-/** What is restored, and with what. */
+/** The entries to restore, and the programs and arguments for it. */
 export interface Plan {
   archive: ArchiveContext
-  /** Arguments that say what of the entries is restored, and how. */
+  /** Arguments that select entries and say how they are restored. */
   parameters: string[]
-  /** Of the archive, all that a restore has to know; of a selection's archive everything. */
+  /** The entries of the archive that a restore has to know; for a selection, all entries. */
   contents: readonly Entry[]
-  /** What pg_restore will restore of these. */
+  /** The entries among these that pg_restore will restore. */
   entries: readonly Entry[]
-  /** How many entries it will restore. */
+  /** The number of entries that it will restore. */
   count: number
   selection?: Selection
 }
 
-/** What a selection brought and left out, in words. */
+/** The effect of a selection, in words. */
 export interface SelectionReport {
-  /** What the selected tables depend on, restored with them. */
+  /** Dependencies of the selected tables, restored with them. */
   added: string[]
-  /** What they depend on, left as the target has it. */
+  /** Dependencies that are left as the target has them. */
   kept: string[]
   leftOut: LeftOut[]
 }
 
 /**
- * Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only where a
- * selection replaces.
+ * Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only if a
+ * selection replaces objects.
  */
 export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<Plan> {
   const archive = await archiveContext(options, serverMajor)
@@ -109,7 +109,7 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   return { archive, parameters, contents, entries, count: entries.length, selection }
 }
 
-/** Entries of which more is asked than how many they are, where everything is restored. */
+/** If everything is restored, the entries of which more than their number is needed. */
 function matters({ kind }: Pick<Entry, 'kind'>, { only, mode, noTablespaces }: RestoreOptions): boolean {
   if (kind === 'SUBSCRIPTION') return true
   if (only === 'data') return kind === 'TABLE DATA' || kind === 'MATERIALIZED VIEW DATA'
@@ -119,7 +119,7 @@ function matters({ kind }: Pick<Entry, 'kind'>, { only, mode, noTablespaces }: R
 
 const WITH_TABLESPACE = new Set(['TABLE', 'INDEX', 'CONSTRAINT', 'MATERIALIZED VIEW'])
 
-/** Rows go into tables that are there, with everything they depend on; sequences are set. */
+/** For rows, the tables and their dependencies must be in the target; sequences are set. */
 function present(only: RestoreOptions['only'], objects: TargetObjects | undefined): (entry: Entry) => boolean {
   if (only === 'data') return ({ kind }) => kind !== 'SEQUENCE'
   return (entry) => objects?.has(entry) ?? false
@@ -155,7 +155,7 @@ export function oneTransaction({ mode, only }: RestoreOptions): boolean {
   return mode === 'clean' || only === 'data'
 }
 
-/** Throws for what cannot go together. */
+/** Throws if options contradict each other. */
 export function checkOptions(options: RestoreOptions): void {
   const { mode, only, jobs, disableTriggers } = options
   if (disableTriggers && only !== 'data') {
@@ -166,11 +166,11 @@ export function checkOptions(options: RestoreOptions): void {
   }
   if (only === 'data' && mode !== 'empty') {
     throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
-      hint: 'use mode empty: it restores into tables without rows', status: 2 })
+      hint: 'Use mode empty: it restores into tables without rows.', status: 2 })
   }
   if (oneTransaction(options) && jobs > 1) {
     const what = mode === 'clean' ? 'mode clean' : 'only: data'
     throw new LifeboatError(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-      hint: 'set the input jobs to 1, or restore into a new database with mode create', status: 2 })
+      hint: 'Set the input jobs to 1, or restore into a new database with mode create.', status: 2 })
   }
 }

@@ -11,7 +11,7 @@ import { hintFor, parseRestoreOutput } from './restore-output.ts'
 import { oneTransaction, type Plan, type RestoreOptions, selectionReport } from './restore-plan.ts'
 import { droppedWithTable } from './selection.ts'
 
-/** What was restored in part is in the way of the next restore. */
+/** Partly restored objects block the next restore. */
 const DROP_FIRST = 'Drop and create that database before you restore again.'
 
 /** Runs pg_restore for what the plan has. Throws `LifeboatError` when it breaks off; errors of single entries are in the outcome. */
@@ -50,7 +50,7 @@ async function makeStaging(temporary: string): Promise<string> {
     return await mkdtemp(path.join(temporary, 'restore-'))
   } catch (cause) {
     throw new LifeboatError(`cannot make a folder for staging: ${messageOf(cause)}`, {
-      hint: 'point TMPDIR (RUNNER_TEMP) to a folder that can be written to',
+      hint: 'Point TMPDIR (RUNNER_TEMP) to a folder that can be written to.',
       cause,
     })
   }
@@ -135,8 +135,7 @@ async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> 
   } catch (cause) {
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause
     throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
-      hint: 'a parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set the input ' +
-        'jobs to 1',
+      hint: 'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set jobs to 1.',
       cause,
     })
   }

@@ -20,23 +20,23 @@ import {
 } from './target.ts'
 
 export interface RestoreOutcome {
-  /** Archive entries to restore, and of these restored; every error counts as an entry that is not. */
+  /** Archive entries to restore, and of these restored; every error counts as an entry that is not restored. */
   entries: number
   restored: number
   /** Every error pg_restore printed; the restore has failed unless there is none. */
   errors: string[]
   hint?: string
-  /** What is in the target now: everything selected, a part of it, what was there before; or the new database was dropped. */
+  /** The content of the target now: everything selected, a part of it, the old content; or the new database was dropped. */
   left: 'everything' | 'part' | 'unchanged' | 'dropped'
-  /** Where only a part of the archive was selected. */
+  /** Set if only a part of the archive was selected. */
   selection?: SelectionReport
-  /** Of the archived database itself: owner, privileges, comment, ALTER DATABASE … SET. Absent where the archive has none. */
+  /** Of the archived database itself: owner, privileges, comment, ALTER DATABASE … SET. Absent if the archive has none. */
   databaseSettings?: 'applied' | 'left as they are'
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
 }
 
-/** Restores an archive. Throws `LifeboatError` when it cannot start, or breaks off; errors of single entries are in the outcome. */
+/** Restores an archive. Throws `LifeboatError` if it cannot start, or is interrupted; errors of single entries are in the outcome. */
 export async function restoreArchive(options: RestoreOptions): Promise<RestoreOutcome> {
   checkOptions(options)
   const { target, clients, provide, variables, signal, mode, only, report } = options
@@ -80,17 +80,17 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   const { target, signal, report } = options
   const { database } = target
   if (database === undefined)
-    throw new LifeboatError('the target URL names no database to create', { hint: 'end it with the name: postgres://…/app', status: 2 })
+    throw new LifeboatError('the target URL names no database to create', { hint: 'End it with the name: postgres://…/app.', status: 2 })
   const maintenance = await findMaintenance(context)
   const { major } = maintenance.target
   const plan = await planRestore(options, major, maintenance)
   if (await databaseExists(database, maintenance)) {
-    throw new LifeboatError(`${target.where} exists already`, { hint: 'give another name, or restore with mode empty or clean' })
+    throw new LifeboatError(`${target.where} exists already`, { hint: 'Give another name, or restore with mode empty or clean.' })
   }
   const settings = databaseSettings(plan.contents, database, options)
   if (!settings)
     throw new LifeboatError('the archive does not say how its database was made', {
-      hint: 'create the database yourself and restore with mode empty',
+      hint: 'Create the database yourself and restore with mode empty.',
     })
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
@@ -118,7 +118,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' }
 }
 
-/** What else the server must have, asked for before anything is touched. */
+/** Further requirements on the server, checked before anything is changed. */
 async function requireOnServer(
   { entries }: Plan,
   settings: DatabaseSettings | undefined,
@@ -154,6 +154,6 @@ async function dropAgain(database: string, maintenance: QueryContext, why: strin
     await dropDatabase(database, maintenance)
   } catch (cause) {
     throw new LifeboatError(`the restore failed (${why}), and the new database "${database}" could not be dropped: ${messageOf(cause)}`, {
-      hint: `drop it by hand: DROP DATABASE "${database}"`, cause })
+      hint: `Drop it by hand: DROP DATABASE "${database}".`, cause })
   }
 }

@@ -13,9 +13,9 @@ export interface Filters {
 export interface Selection {
   /** In the order in which they are restored: that of the archive, but for partitions of tables that are not selected. */
   entries: Entry[]
-  /** What the selected tables depend on and nobody named. */
+  /** Dependencies of the selected tables that the selection does not name. */
   added: Entry[]
-  /** What they depend on and the target has already: it stays as it is there. */
+  /** Dependencies that the target has already: it stays as it is there. */
   kept: Entry[]
   leftOut: LeftOut[]
 }
@@ -210,7 +210,7 @@ class Selecting {
   }
 }
 
-/** What depends on an entry directly: for hundreds of thousands of entries two lists of numbers, not as many lists of entries. */
+/** The direct dependents of an entry: for hundreds of thousands of entries two lists of numbers, not as many lists of entries. */
 class Dependents {
   readonly #entries: readonly Entry[]
   /** Where the places of those that depend on an id begin in the list. */
@@ -287,8 +287,7 @@ export function isObject(entry: Entry): boolean {
 
 function nothing(what: string): LifeboatError {
   return new LifeboatError(`the archive has no ${what}`, {
-    hint: 'Names are case-sensitive and without quotation marks: orders, or app.orders. A name with a comma or a line end needs JSON: ' +
-      '["a, b", ["schema", "name"]].',
+    hint: 'Names are case-sensitive, without quotation marks: app.orders. A name with a comma needs JSON: ["a, b", ["schema", "name"]].',
     status: 2,
   })
 }

@@ -18,13 +18,13 @@ import type { Json, Source, SourceStream } from '../source.ts'
 export interface PostgresSourceOptions {
   name: string
   connection: Connection
-  /** How it is reached; direct unless told. */
+  /** How it is reached; closed with the source. Default: directly. */
   route?: Route
   /** The client programs to choose from. */
   programs: () => ClientPrograms | Promise<ClientPrograms>
   /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
   dumpArguments: readonly string[]
-  /** Accepts a pooler in transaction mode. Default: false. */
+  /** Whether a pooler in transaction mode is accepted. Default: false. */
   allowPooler?: boolean
   /** How long pg_dump waits for a table that another session has locked, in milliseconds. */
   lockTimeout: number
@@ -33,7 +33,7 @@ export interface PostgresSourceOptions {
   variables: Readonly<Record<string, string | undefined>>
 }
 
-/** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, where they may be read. */
+/** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, if they may be read. */
 export class PostgresSource implements Source {
   readonly name: string
   readonly kind = 'postgres'
@@ -135,7 +135,7 @@ export class PostgresSource implements Source {
     this.#running.push(listing.exit, child.exit)
     child.end()
     try {
-      // pg_restore lists the archive's head while it passes; once it has the table of contents, nothing is left to pay.
+      // pg_restore lists the archive's head while it passes; once it has the table of contents, it costs nothing.
       let wanted = true
       for await (const bytes of child.stdout) {
         if (wanted) wanted = await listing.push(bytes)
@@ -163,7 +163,7 @@ export class PostgresSource implements Source {
     }
   }
 
-  /** What runs is awaited by `close`, which keeps no result; its failure is told by whoever awaits the promise itself. */
+  /** `close` awaits running work and ignores its failure, which the caller that awaits the promise reports. */
   #track<T>(promise: Promise<T>): Promise<T> {
     this.#running.push(promise.then(() => undefined, () => undefined))
     return promise

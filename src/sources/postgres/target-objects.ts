@@ -22,7 +22,7 @@ export class TargetObjects {
     return this.#oid(entry) !== undefined
   }
 
-  /** What would keep these objects from being dropped: others that depend on them, as PostgreSQL describes them. */
+  /** Objects that would prevent the removal of these objects: others that depend on them, as PostgreSQL describes them. */
   async dependents(entries: readonly Entry[]): Promise<string[]> {
     const oids = [
       ...new Set(
@@ -62,8 +62,7 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
   throw new LifeboatError(
     `the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`,
     {
-      hint: 'Select these tables and views too, or drop them first. Or restore the tables into a new database (mode create) and copy ' +
-        'the rows from there.',
+      hint: 'Select these tables and views too, or drop them first; or restore into a new database (mode create) and copy the rows.',
     },
   )
 }

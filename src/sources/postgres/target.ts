@@ -53,8 +53,7 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   throw new LifeboatError(
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
     {
-      hint: 'If an earlier restore broke off in it, drop and create this database first. Otherwise restore into another, new database ' +
-        'with mode create, or replace what the backup has with mode clean.',
+      hint: 'If an earlier restore was interrupted, create it again. Otherwise restore with mode create, or replace with mode clean.',
     },
   )
 }
@@ -99,7 +98,7 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
   throw new LifeboatError(
     `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`,
     {
-      hint: 'empty these tables first (TRUNCATE), or restore into a new database with mode create',
+      hint: 'Empty these tables first (TRUNCATE), or restore into a new database with mode create.',
     },
   )
 }

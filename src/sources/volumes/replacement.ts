@@ -53,7 +53,7 @@ export function withoutWork(
       throw new LifeboatError(
         `${site.where} is in the middle of a restore, and is neither the old content nor the whole backup: see ${shownName(work)}`,
         {
-          hint: 'Wait for its end. If it was killed, restore again in mode clean, which completes it; or repair the content, and remove that folder.',
+          hint: 'If it was killed, restore again in mode clean, which completes it; or repair the content, and remove that folder.',
         },
       )
     }

@@ -51,7 +51,7 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   await clearKilled(site, { finish: mode === 'clean', signal, report })
   if (mode === 'empty' && (await hasContent(site, signal))) {
     throw new LifeboatError(`${site.where} is not empty`, {
-      hint: 'Restore into a new folder or volume, or set mode to overwrite (keeps other files) or clean (removes them after the extraction).',
+      hint: 'Restore into a new folder, or with mode overwrite (keeps other files) or clean (removes them after the extraction).',
       status: 2,
     })
   }

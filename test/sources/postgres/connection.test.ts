@@ -128,7 +128,7 @@ test.each([
 })
 
 test('a misspelled parameter is named with the right one', () => {
-  expect(failure(() => parseDatabaseUrl('postgres://h?sslMode=require')).hint).toBe('did you mean sslmode?')
+  expect(failure(() => parseDatabaseUrl('postgres://h?sslMode=require')).hint).toBe('Did you mean sslmode?')
 })
 
 test.each([

@@ -4,7 +4,7 @@ import { ChildError, startChild } from '../../../process/child.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 
 /**
- * An apt of our own in `folder`: the machine's sources, keys and proxies, but its own lists, cache and record of what is installed. Needs
+ * A private apt in `folder`: the machine's sources, keys and proxies, but its own lists, cache and record of installed packages. Needs
  * no root and changes nothing of the system.
  */
 export interface Apt {
@@ -17,11 +17,11 @@ export interface Apt {
 
 export interface AptSettings {
   folder: string
-  /** The machine's: `/etc/apt`, unless a test has another. */
+  /** The machine's settings of apt: `/etc/apt`, except in tests. */
   machine: string
-  /** What dpkg says is installed: `/var/lib/dpkg/status`, unless a test has another. */
+  /** dpkg's record of installed packages: `/var/lib/dpkg/status`, except in tests. */
   status: string
-  /** dpkg's name of it: `amd64`. */
+  /** By dpkg's name: `amd64`. */
   architecture: string
   variables: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
@@ -99,8 +99,8 @@ export function addSource(apt: Apt, name: string, { uri, suite, components, sign
 }
 
 /**
- * Fetches the indices. Gives what apt complained about: it goes on with the sources that are well, and uses nothing of one whose signature
- * is not.
+ * Fetches the indices. Gives the complaints of apt, which goes on with valid sources, and uses nothing of a source with an invalid
+ * signature.
  */
 export async function updateLists(apt: Apt): Promise<string[]> {
   try {
@@ -128,7 +128,7 @@ export async function downloadPackages(apt: Apt, name: string): Promise<string[]
   return (await readdir(archives)).filter((file) => file.endsWith('.deb')).map((file) => path.join(archives, file))
 }
 
-/** An apt program that failed, in its own words. */
+/** A program of apt failed; `complaints` are its own messages. */
 export class AptFailure extends LifeboatError {
   readonly complaints: string[]
 
@@ -138,7 +138,7 @@ export class AptFailure extends LifeboatError {
   }
 }
 
-/** What a program of apt's printed, on stdout and stderr. Throws `AptFailure` if it failed or took too long. */
+/** The output of a program of apt, stdout and stderr. Throws `AptFailure` if it failed or took too long. */
 export async function runApt(apt: Apt, program: string, parameters: readonly string[]): Promise<string> {
   const limit = AbortSignal.timeout(apt.timeLimit)
   apt.signal.throwIfAborted()
@@ -155,7 +155,7 @@ export async function runApt(apt: Apt, program: string, parameters: readonly str
   }
 }
 
-/** What apt printed as errors and warnings, and the needs that cannot be met. */
+/** The errors and warnings of apt, and dependencies that cannot be met. */
 function complaints(printed: string): string[] {
   const lines = printed.split('\n').flatMap((line) => /^[EW]: (.+)/.exec(line)?.[1] ?? /^ *(\S+ : Depends: .+)/.exec(line)?.[1] ?? [])
   const depends = lines.filter((line) => line.includes(' : Depends: '))
@@ -181,7 +181,7 @@ function configurationOf(folder: string, machine: string, architecture: string, 
     'APT::Sandbox::User "root";',
     'Debug::NoLocking "true";',
     `Dir::Etc ${value(machine)};`,
-    // The machine's hooks after an update would work on its own lists and caches; what is wanted of its settings is above.
+    // The machine's hooks after an update would change its own lists and caches; the needed settings are above.
     'Dir::Etc::Main "/dev/null";',
     'Dir::Etc::Parts "/dev/null";',
     'Dir::Etc::SourceList "/dev/null";',
@@ -198,15 +198,15 @@ function configurationOf(folder: string, machine: string, architecture: string, 
 
 const value = (text: string) => JSON.stringify(text)
 
-/** How the machine reaches its mirrors (proxies, certificates, address families), out of all that `apt-config dump` prints. */
+/** How the machine reaches its mirrors (proxies, certificates, address families), out of the output of `apt-config dump`. */
 function networkSettings(dump: string): string[] {
   return dump.split('\n').filter((line) => /^Acquire::(?:https?|ForceIPv\d|Check-)/.test(line))
 }
 
 /**
- * What is installed, as the private apt is to see it: without PostgreSQL's own packages, which it shall fetch, and without the needs of the
- * rest, so that nothing of the machine's is ever upgraded, removed or found broken. The wrappers that a client package asks for are not
- * used.
+ * The record of installed packages for the private apt: without PostgreSQL's own packages, which it has to fetch, and without the
+ * dependencies of the others, so that no package of the machine is upgraded, removed or found broken. The wrappers that a client package
+ * depends on are not used.
  */
 function baseSystem(status: string, architecture: string): string {
   const installed = status
@@ -228,7 +228,7 @@ async function copySources(machine: string, folder: string): Promise<void> {
   for (const { name, text } of await sourceFiles(machine)) await writeFile(path.join(folder, name), text, { mode: 0o600 })
 }
 
-/** The files that list the machine's sources, but those that only root may read. */
+/** The files that list the machine's sources, without those that only root may read. */
 export async function sourceFiles(machine: string): Promise<{ name: string; text: string }[]> {
   const parts = (await readIfAllowed(() => readdir(path.join(machine, 'sources.list.d')))) ?? []
   const files: { name: string; text: string }[] = []

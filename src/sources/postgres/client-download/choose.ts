@@ -3,10 +3,10 @@ import { type Client, type ClientChoice, clientForDump, clientForRestore, newest
 import type { ProvideOptions } from './options.ts'
 import { provideClient } from './provide.ts'
 
-/** Gets client programs of a major that is not installed; throws `LifeboatError` when they are not to be had. */
+/** Gets client programs of a major that is not installed; throws `LifeboatError` if they are not available. */
 export type Provide = (major: number | 'newest') => Promise<Client>
 
-/** `provideClient`, once per major in a run, whether it goes well or not. */
+/** `provideClient`, once for each major in a run, also if it fails. */
 export function providerOf(options: ProvideOptions): Provide {
   const provided = new Map<number | 'newest', Promise<Client>>()
   return (major) => {
@@ -18,18 +18,19 @@ export function providerOf(options: ProvideOptions): Provide {
 
 // Without `provide` these three choose among the installed clients, as the functions of clients.ts do.
 
-/** For what any version can do. */
+/** For work that every version can do. */
 export async function anyClient(clients: readonly Client[], provide?: Provide): Promise<Client> {
   return clients.length > 0 || !provide ? newestClient(clients) : provide('newest')
 }
 
-/** For pg_dump: the server's own major, installed or provided; else what is installed and will do, with a warning. */
+/** For pg_dump: the server's own major, installed or provided; or else an installed one that is good enough, with a warning. */
 export async function dumpClient(clients: readonly Client[], serverMajor: number, provide?: Provide): Promise<ClientChoice> {
   return choose(clients, serverMajor, (among) => clientForDump(among, serverMajor), provide)
 }
 
 /**
- * For pg_restore: what `clientForRestore` would take if every major were installed. Where an archive is only read, any that can is as good.
+ * For pg_restore: the choice of `clientForRestore` if every major were installed. If an archive is only read, every major that can read it
+ * is good.
  */
 export async function restoreClient(
   clients: readonly Client[],

@@ -25,7 +25,7 @@ export async function clientFromImage(major: number, folder: string, readable: s
     await docker(['pull', '--quiet', image])
   } catch (error) {
     signal.throwIfAborted()
-    // An image that is here already will do.
+    // An image that is already here is good enough.
     await docker(['image', 'inspect', image]).catch(() => {
       const reason = error instanceof ChildError ? error.exit.stderr.trim() || messageOf(error) : messageOf(error)
       throw new LifeboatError(`docker cannot fetch the image ${image}: ${reason}`, { cause: error })
@@ -38,7 +38,8 @@ export async function clientFromImage(major: number, folder: string, readable: s
 }
 
 /**
- * Settings and the password go in by the names of their variables alone; files and socket folders that settings name are mounted under the
+ * Settings and the password are passed by the names of their variables only; files and socket folders that settings name are mounted under
+ * the
  * same path.
  */
 const script = (program: string, image: string, readable: string, engine: [string, string][]) => `#!/bin/sh

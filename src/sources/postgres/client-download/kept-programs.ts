@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
-// The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>, complete once <arch>.complete is beside it. The
-// toolkit's own
-// functions are not for this: `cacheDir` first removes what is there and then copies file by file, so another job on the machine would lose
-// the programs
-// that it is running; and `find` prints workflow commands on stdout, which at a terminal belongs to the result.
+// The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>,
+// complete once <arch>.complete is beside it. The functions of the toolkit are not used: `cacheDir` first removes the folder and then
+// copies
+// file by file, so another job on the machine would lose the programs that it runs; and `find` prints workflow commands on stdout, which at
+// a terminal is for the result.
 
-// Not the name that installed programs are looked for under: these fit one distribution, and a container may share the runner's cache.
+// Another name than that of installed programs: these fit one distribution, and a container may share the runner's cache.
 const tool = 'lifeboat-postgresql-client'
 
 /** A folder of programs in the tool cache. */
@@ -19,7 +19,7 @@ export interface KeptPrograms {
   since: Date
 }
 
-/** Where programs are kept across steps and runs: the runner's tool cache, at a terminal the user's. Undefined where there is neither. */
+/** Where programs are kept across steps and runs: the runner's tool cache, at a terminal the user's. Undefined if there is neither. */
 export function keptProgramsRoot(variables: Readonly<Record<string, string | undefined>>): string | undefined {
   if (variables.RUNNER_TOOL_CACHE) return variables.RUNNER_TOOL_CACHE
   const caches = variables.XDG_CACHE_HOME || (variables.HOME && path.join(variables.HOME, '.cache'))
@@ -38,7 +38,7 @@ export async function findKept(root: string, major: number | 'newest', system: s
   return wanted.toSorted((a, b) => b.major - a.major || b.since.getTime() - a.since.getTime())[0]
 }
 
-/** Puts a folder of programs into the tool cache, whole or not at all, whoever else does the same. Gives the folder to use. */
+/** Puts a folder of programs into the tool cache, whole or not at all, also if other jobs do the same. Gives the folder to use. */
 export async function keep(root: string, folder: string, packageVersion: string, system: string): Promise<string> {
   const place = path.join(root, tool, semanticVersion(packageVersion), system)
   const incoming = path.join(root, tool, `.${randomUUID()}`)

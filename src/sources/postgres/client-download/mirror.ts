@@ -4,14 +4,14 @@ import path from 'node:path'
 import { LifeboatError } from '../../../error.ts'
 import { addSource, type Apt, runApt, sourceFiles } from './apt.ts'
 
-// What is kept across runs is a small mirror: the packages, and of the archives they came from the signed release file and the index that
-// names them. A kept mirror is read by apt like any archive, with the keys of this machine, so whoever can write to the cache can forge
-// nothing.
+// A small mirror is kept across runs: the packages, and from their archives the signed release file and the index that lists them. apt
+// reads a kept
+// mirror like any archive, with the keys of this machine, so that someone who can write to the cache can forge nothing.
 
-/** Names that are sure to mean one folder; archives with other ones (flat ones, `stable/updates`) are not mirrored. */
+/** Names that mean exactly one folder; archives with other ones (flat ones, `stable/updates`) are not mirrored. */
 const plain = /^[A-Za-z0-9][\w.+-]*$/
 
-/** Copies into `folder` what apt needs to verify and install `packages` again. Throws if they are of an archive that cannot be mirrored. */
+/** Copies everything into `folder` that apt needs to verify and install `packages` again. Throws if their archive cannot be mirrored. */
 export async function keepMirror(apt: Apt, packages: readonly string[], folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
   const targets = await runApt(apt, 'apt-get', [
@@ -55,12 +55,12 @@ export async function keepMirror(apt: Apt, packages: readonly string[], folder: 
     }
   }
   if (missing.size > 0)
-    throw new LifeboatError(`no index that can be kept names ${[...missing.values()].map((file) => path.basename(file)).join(', ')}`)
+    throw new LifeboatError(`no index that can be kept lists ${[...missing.values()].map((file) => path.basename(file)).join(', ')}`)
 }
 
 /**
- * Makes a kept mirror the sources of a private apt that has none. Nothing the mirror says about itself is believed: the names of its
- * folders only tell which of the keys trusted here to check it with, the PostgreSQL project's or the machine's.
+ * Makes a kept mirror the sources of a private apt that has none. The mirror is not trusted: the names of its folders only select the
+ * trusted key to check it with, the PostgreSQL project's or the machine's.
  */
 export async function useMirror(apt: Apt, folder: string, machine: readonly string[], project: string): Promise<void> {
   for (const number of await readdir(folder)) {

@@ -30,7 +30,7 @@ export interface Places {
 
 export type ProvideContext = ProvideOptions & { places: Places }
 
-/** Warns of an error that other ways are tried after. */
+/** Warns of an error after which another way is tried. */
 export function complain({ report, signal }: Pick<ProvideOptions, 'report' | 'signal'>, what: string, error: unknown): undefined {
   signal.throwIfAborted()
   report.warning(`${what}: ${messageOf(error)}`)

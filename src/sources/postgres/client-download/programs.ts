@@ -16,8 +16,8 @@ export interface Surroundings {
 }
 
 /**
- * Unpacks packages into `folder` and makes `folder/bin`: small scripts that run the programs with the libpq that came with them. Of the
- * system only the libraries are used that the packages did not bring.
+ * Unpacks packages into `folder` and makes `folder/bin`: small scripts that run the programs with the libpq that came with them. Only
+ * libraries that the packages do not contain are used from the system.
  */
 export async function unpack(packages: readonly string[], folder: string, { variables, signal }: Surroundings): Promise<void> {
   await mkdir(folder, { recursive: true })

@@ -3,18 +3,18 @@ import path from 'node:path'
 import { messageOf } from '../../../error.ts'
 import type { Report } from '../../../environment.ts'
 
-/** One folder in the cache that GitHub keeps between runs. Its trouble is a warning, never a failure. */
+/** One folder in the cache that GitHub keeps between runs. Its errors are warnings. */
 export interface RunCache {
   /** The folder's path is part of the entry's identity, so it is the same in every run on such a runner. */
   readonly folder: string
-  /** Fills the folder with the newest entry whose key begins with `prefix`; false when there is none. */
+  /** Fills the folder with the newest entry whose key begins with `prefix`; false if there is none. */
   readonly restore: (prefix: string) => Promise<boolean>
   readonly save: (key: string) => Promise<void>
 }
 
 /**
- * Undefined outside of a workflow, and where the runner has no cache service. `limit` is for a restore or a save, in milliseconds: the
- * toolkit's own patience with a service that is down is longer than a few MB are worth.
+ * Undefined outside of a workflow, and if the runner has no cache service. `limit` is for a restore or a save, in milliseconds: the toolkit
+ * waits too long for a service that is down.
  */
 export async function openRunCache(
   variables: Readonly<Record<string, string | undefined>>,
@@ -33,7 +33,7 @@ export async function openRunCache(
     try {
       return await within(limit, work())
     } catch (error) {
-      usable = false // What timed out may still be writing into the folder.
+      usable = false // A restore that timed out may still be writing into the folder.
       report.warning(
         `the PostgreSQL client programs could not be ${what} GitHub's cache: ${messageOf(error)}`,
         'The programs are fetched again in the next run; nothing else is affected.',
@@ -65,6 +65,6 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
     return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
-    work.catch(() => undefined) // Its failure after that is nobody's concern any more.
+    work.catch(() => undefined) // A failure after that is ignored.
   }
 }
