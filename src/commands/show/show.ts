@@ -12,7 +12,7 @@ import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type S
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
-import { expiries, standing, visiblePart, whatIsKnown } from '../list/list.ts'
+import { expiries, standing, visiblePart, whatIsKnown } from '../list/facts.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ShowInputs } from './inputs.ts'
 import type { ShownSource, ShowResult } from './result.ts'

@@ -1,25 +1,14 @@
 import { performance } from 'node:perf_hooks'
-import { messageOf } from '../../error.ts'
-import { inParallel } from '../../process/parallel.ts'
 import type { VerifyLevel } from '../../repository/levels.ts'
-import { Presence } from '../../repository/presence.ts'
-import { DamagedChunk, Reader } from '../../repository/reader.ts'
-import {
-  type AuthenticSnapshot,
-  chunkKey,
-  DamagedSnapshot,
-  openManifest,
-  sourceSize,
-  type SourceRecord,
-  type StreamRecord,
-} from '../../repository/snapshot.ts'
+import { Reader } from '../../repository/reader.ts'
+import { type AuthenticSnapshot, openManifest, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
-import { remarksOf } from '../../sources/remarks.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
-import { BadSource } from '../../sources/source.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
+import { damagedAmong, keyAt, keysAt, missingChunks, withBases } from './chunks.ts'
+import { type CheckedSource, damagedKeys, damageIn, outcomeOf } from './outcome.ts'
 import type { SnapshotVerified } from './result.ts'
 
 export interface Verifying {
@@ -149,110 +138,4 @@ class Verification {
       yield piece
     }
   }
-}
-
-interface CheckedSource {
-  source: SourceRecord
-  entries: number
-  /** Of every chunk object it needs. */
-  keys: ReadonlySet<string>
-  problems: unknown[]
-}
-
-/** Each source is hit by all damage to what it needs, also where that was found while another was read. */
-function outcomeOf(
-  sources: readonly CheckedSource[],
-  problems: readonly unknown[],
-): Pick<SnapshotVerified, 'result' | 'problems' | 'damaged' | 'sources'> {
-  const damage = damageIn([...sources, { problems }])
-  const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
-  // Two sources can have come upon the same chunk.
-  const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
-  return {
-    result: verdict(distinct),
-    problems: distinct.map(messageOf),
-    damaged: [...damage.keys()],
-    sources: sources.map(({ source, entries, keys, problems: own }) => {
-      const found = [
-        ...own.filter((problem) => !(problem instanceof DamagedChunk)),
-        ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error),
-      ]
-      return {
-        name: source.name,
-        kind: source.kind,
-        size: sourceSize(source),
-        entries,
-        result: verdict(found),
-        problems: found.map(messageOf),
-        ...remarksOf(source),
-      }
-    }),
-  }
-}
-
-function damageIn(found: readonly { problems: readonly unknown[] }[]): Map<string, DamagedChunk> {
-  const errors = found.flatMap(({ problems }) => problems).filter((problem) => problem instanceof DamagedChunk)
-  return new Map(errors.toReversed().map((error) => [error.key, error]))
-}
-
-function damagedKeys(problems: readonly unknown[]): Set<string> {
-  return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
-}
-
-function verdict(problems: readonly unknown[]): SnapshotVerified['result'] {
-  if (problems.length === 0) return 'verified'
-  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadSource)
-  return bad ? 'failed' : 'could not verify'
-}
-
-/** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
-function withBases({ header }: AuthenticSnapshot, places: ReadonlySet<number>): number[] {
-  return [...places].flatMap((place) => {
-    const base = header.chunks[place]![3]
-    return base === null ? [place] : [place, base]
-  })
-}
-
-function keyAt({ header }: AuthenticSnapshot, place: number): string {
-  const [id, , , , mark] = header.chunks[place]!
-  return chunkKey(id, mark)
-}
-
-function keysAt(snapshot: AuthenticSnapshot, places: readonly number[]): Set<string> {
-  return new Set(places.map((place) => keyAt(snapshot, place)))
-}
-
-/** Looks for these, by their places in the list of chunks, but for what is known. */
-async function missingChunks(
-  { header }: AuthenticSnapshot,
-  store: Store,
-  places: readonly number[],
-  known: ReadonlySet<string>,
-): Promise<DamagedChunk[]> {
-  const unread = places.map((place) => header.chunks[place]!)
-  const expected = new Map(unread.map(([chunk, , storedSize, , mark]) => [chunkKey(chunk, mark), storedSize]))
-  for (const key of known) expected.delete(key)
-  const wrong = await new Presence(store, expected).wrong()
-  return [...wrong].map(([key, size]) =>
-    new DamagedChunk(
-      key,
-      size === undefined
-        ? `chunk ${key} is missing from ${store.name}`
-        : `chunk ${key} in ${store.name} has ${size} bytes instead of ${expected.get(key)}`,
-    ),
-  )
-}
-
-/** Reads these chunks, by their places. Throws what says nothing about them. */
-async function damagedAmong(reader: Reader, places: readonly number[]): Promise<DamagedChunk[]> {
-  const found = await inParallel(places, 2, async (place) => {
-    try {
-      await reader.chunk(place)
-      return undefined
-    } catch (error) {
-      if (error instanceof DamagedChunk) return error
-      throw error
-    }
-  })
-  return [...new Map(found.filter((error) => error !== undefined).map((error) => [error.key, error])).values()]
 }

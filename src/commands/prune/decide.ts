@@ -1,0 +1,71 @@
+import type { Environment } from '../../environment.ts'
+import { warningOf } from '../../report/warnings.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { readLabels } from '../../repository/labels.ts'
+import type { References, SnapshotSeen } from '../../repository/references.ts'
+import { type Candidate, type Decision, retain } from '../../repository/retention.ts'
+import { SetProofs } from '../../repository/set-proofs.ts'
+import { newestGood } from '../../repository/wholeness.ts'
+import type { Store } from '../../stores/store.ts'
+import type { PruneOptions } from './guards.ts'
+
+/** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
+export async function decide(
+  store: Store,
+  keys: Keys,
+  references: References,
+  { set, policy, timeZone, stored }: PruneOptions,
+  environment: Environment,
+): Promise<Decision<Candidate & SnapshotSeen>[]> {
+  const { report } = environment
+  const now = environment.now()
+  const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
+  const foreign = ofSet.filter(({ authentic }) => !authentic)
+  if (foreign.length > 0) {
+    report.warning(
+      `${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ` +
+        `${foreign[0]!.id} among them`,
+      'To prune those of another key, give that key.',
+    )
+  }
+  const lost = new Set((await store.groups?.wholeness())?.lost)
+  const labels = await readLabels(store, keys, set)
+  for (const { problem } of labels.values()) {
+    if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+  }
+  const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
+  const counted = own.filter(({ time }) => time <= now)
+  const newestVerified = stored !== undefined && counted[0]?.key === stored
+    ? counted[0].id
+    : await findNewestVerified(store, keys, counted, set, report)
+  const candidates = own.map((snapshot) => ({
+    ...snapshot,
+    pinned: labels.get(snapshot.id)?.pinned ?? false,
+    verified: snapshot.id === newestVerified,
+  }))
+  const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({
+    snapshot: { ...snapshot, pinned: false, verified: false },
+    keep: true,
+    reasons: ['has lost a part, and goes when it expires'],
+  }))
+  return [...retain(candidates, policy, timeZone, now), ...incomplete]
+}
+
+/** Of snapshots, newest first, the id of the first that is verified and whole. */
+async function findNewestVerified(
+  store: Store,
+  keys: Keys,
+  snapshots: readonly SnapshotSeen[],
+  set: string,
+  report: Environment['report'],
+): Promise<string | undefined> {
+  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+  const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true })
+  for (const { snapshot, why } of unsound) {
+    report.warning(
+      `snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`,
+      'Back up again; `lifeboat verify --snapshot all` tells which others are hit.',
+    )
+  }
+  return good?.snapshot.header.id
+}

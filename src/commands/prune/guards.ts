@@ -1,0 +1,104 @@
+import type { Environment } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
+import type { Pruning } from '../../inputs/pruning.ts'
+import { retentionText } from '../../inputs/retention.ts'
+import type { Most } from '../../inputs/schemas.ts'
+import { pruneCommand } from '../../report/recipe.ts'
+import { checkListing } from '../../repository/listing.ts'
+import { missingHint, missingText, type References, type SnapshotSeen } from '../../repository/references.ts'
+import type { Candidate, Decision, RetentionPolicy } from '../../repository/retention.ts'
+import type { Store } from '../../stores/store.ts'
+
+export interface PruneOptions extends Pruning {
+  set: string
+  policy: RetentionPolicy
+  timeZone: string
+  dryRun: boolean
+  most: Most
+  force: boolean
+  /** Key of a snapshot that was just stored and verified. */
+  stored?: string
+}
+
+/** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
+export async function refuseWithoutSnapshots(store: Store, references: References, options: PruneOptions, { report }: Environment): Promise<void> {
+  const { force, dryRun } = options
+  // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
+  if (store.groups || force) return
+  const problem = await whyIncomplete(store, references, options)
+  if (problem && !dryRun) throw problem
+  if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
+}
+
+/** `\`lifeboat prune …\``, with what this one was given. */
+export function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptions, ...more: string[]): string {
+  const guards = [`--prune-min-size ${Math.round(minimumPart * 100)}%`, `--grace ${grace / 3_600_000}h`]
+  return `\`${pruneCommand('lifeboat', { destination: store.name, set, retention: retentionText(policy), more: [...guards, ...more] })}\``
+}
+
+/** Signs that a listing of all snapshots does not show them all. */
+async function whyIncomplete(
+  store: Store,
+  { snapshots, unreadable, missing }: References,
+  options: PruneOptions,
+): Promise<LifeboatError | undefined> {
+  const { stored } = options
+  const otherwise = 'Nothing was deleted.'
+  if (stored !== undefined && ![...snapshots, ...unreadable].some(({ key }) => key === stored)) {
+    return new LifeboatError(
+      `${store.name} does not list ${stored}, which was just stored`,
+      { hint: `Its list of objects cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` },
+    )
+  }
+  if (missing.length > 0) {
+    return new LifeboatError(missingText(store, missing), {
+      hint: `${missingHint(`once: ${commandOf(store, options, '--force')}`)} ${otherwise}`,
+    })
+  }
+  if (snapshots.length > 0 || unreadable.length > 0) return undefined
+  try {
+    await checkListing(store)
+    return undefined
+  } catch (error) {
+    if (error instanceof LifeboatError) {
+      return new LifeboatError(
+        error.message,
+        {
+          cause: error,
+          hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.`,
+        },
+      )
+    }
+    throw error
+  }
+}
+
+/** A guard that says no. */
+export function reasonAgainst(
+  decisions: readonly Decision<Candidate & SnapshotSeen>[],
+  store: Store,
+  options: PruneOptions,
+): LifeboatError | undefined {
+  const { set, most, minimumPart, force, stored } = options
+  if (force) return undefined
+  const going = decisions.filter(({ keep }) => !keep).length
+  const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
+  const look = `See what would go: ${commandOf(store, options, '--dry-run')}`
+  const once = 'with --force in place of --dry-run, the same deletes it'
+  if (going > limit) {
+    return new LifeboatError(
+      `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
+        `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`,
+      { hint: `${look}; ${once}. Nothing was deleted.` },
+    )
+  }
+  const [newest, before] = decisions.map(({ snapshot }) => snapshot)
+  if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
+    return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
+      hint:
+        'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
+        `prune-min-size. ${look}; ${once}. Nothing was deleted.`,
+    })
+  }
+  return undefined
+}

@@ -1,0 +1,60 @@
+import { messageOf } from '../../error.ts'
+import { DamagedChunk } from '../../repository/reader.ts'
+import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
+import { remarksOf } from '../../sources/remarks.ts'
+import { BadSource } from '../../sources/source.ts'
+import type { SnapshotVerified } from './result.ts'
+
+export interface CheckedSource {
+  source: SourceRecord
+  entries: number
+  /** Of every chunk object it needs. */
+  keys: ReadonlySet<string>
+  problems: unknown[]
+}
+
+/** Each source is hit by all damage to what it needs, also where that was found while another was read. */
+export function outcomeOf(
+  sources: readonly CheckedSource[],
+  problems: readonly unknown[],
+): Pick<SnapshotVerified, 'result' | 'problems' | 'damaged' | 'sources'> {
+  const damage = damageIn([...sources, { problems }])
+  const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
+  // Two sources can have come upon the same chunk.
+  const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
+  return {
+    result: verdict(distinct),
+    problems: distinct.map(messageOf),
+    damaged: [...damage.keys()],
+    sources: sources.map(({ source, entries, keys, problems: own }) => {
+      const found = [
+        ...own.filter((problem) => !(problem instanceof DamagedChunk)),
+        ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error),
+      ]
+      return {
+        name: source.name,
+        kind: source.kind,
+        size: sourceSize(source),
+        entries,
+        result: verdict(found),
+        problems: found.map(messageOf),
+        ...remarksOf(source),
+      }
+    }),
+  }
+}
+
+export function damageIn(found: readonly { problems: readonly unknown[] }[]): Map<string, DamagedChunk> {
+  const errors = found.flatMap(({ problems }) => problems).filter((problem) => problem instanceof DamagedChunk)
+  return new Map(errors.toReversed().map((error) => [error.key, error]))
+}
+
+export function damagedKeys(problems: readonly unknown[]): Set<string> {
+  return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
+}
+
+function verdict(problems: readonly unknown[]): SnapshotVerified['result'] {
+  if (problems.length === 0) return 'verified'
+  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadSource)
+  return bad ? 'failed' : 'could not verify'
+}
