@@ -34,7 +34,9 @@ export function commandHelp(command: Command): string {
   const required = rows.filter(
     ([, input]) => input.required && !input.variable && !input.positional,
   ).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
-  const places = rows.filter(([, input]) => input.positional).map(([name, input]) => `${placeholder(name, input)}${input.list ? '…' : ''}`)
+  const places = rows
+    .filter(([, input]) => input.positional)
+    .map(([name, input]) => `${placeholder(name, input)}${input.list ? '…' : ''}`)
   return [
     `lifeboat ${command}: ${definitionOf(command).purpose}`,
     '',
@@ -52,7 +54,8 @@ function inputHelp(name: string, input: Input): string[] {
 
 function notes(input: Input): string[] {
   return [
-    ...(input.required ? [input.variable ? `Required; or set ${input.variable}.` : 'Required.'] : input.variable ? [`Or set ${input.variable}.`] : []),
+    ...(input.required ? [input.variable ? `Required; or set ${input.variable}.` : 'Required.'] : []),
+    ...(!input.required && input.variable ? [`Or set ${input.variable}.`] : []),
     ...(!input.secret && !input.flag && (!input.default || input.default === 'none') ? [`Example: ${input.example}.`] : []),
     ...(input.default ? [`Default: ${input.default}.`] : []),
     ...(input.list ? ['May be given several times.'] : []),

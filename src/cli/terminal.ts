@@ -125,7 +125,7 @@ async function takeSecrets(rows: readonly [string, Input][], raw: Arguments['raw
     if (raw[name] === undefined || fromInput.includes(name) || secretsOf(input, raw[name]).length === 0) continue
     const instead = input.variable === undefined ? 'Give -' : `Set ${input.variable} instead, or give -`
     report.warning(
-      `${input.secret ? `the value of --${name}` : `a secret in --${name}`} is on the command line, where other users of this machine can see it`,
+      `${input.secret ? 'the value of' : 'a secret in'} --${name} is on the command line, where other users of this machine can see it`,
       `${instead} and pass it on standard input.`,
     )
   }

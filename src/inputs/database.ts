@@ -70,7 +70,9 @@ export function requireDatabase(tunnel: SshTarget | undefined, connects: boolean
 }
 
 export const clientInstall = one('client-install', {
-  help: "auto: where no PostgreSQL client program of the server's major version is installed, one is fetched into a private folder. never: only those installed are used.",
+  help:
+    "auto: where no PostgreSQL client program of the server's major version is installed, one is fetched into a private folder. " +
+    'never: only those installed are used.',
   expected: 'auto or never',
   example: 'never',
   schema: schema.oneOf('auto', 'never'),

@@ -11,6 +11,8 @@ export interface Failure {
   status: FailureStatus
 }
 
+const UNEXPECTED = 'Unexpected error. Please report it with the log; LIFEBOAT_DEBUG=1 shows where it happened.'
+
 /** Reads an error and its chain of causes. */
 export function failureOf(error: unknown): Failure {
   const chain = [...chainOf(error)]
@@ -24,7 +26,7 @@ export function failureOf(error: unknown): Failure {
   return {
     message: messageOf(error) || 'an error without a message',
     causes,
-    hint: hint ?? (known.length === 0 ? 'Unexpected error. Please report it with the log; LIFEBOAT_DEBUG=1 shows where it happened.' : undefined),
+    hint: hint ?? (known.length === 0 ? UNEXPECTED : undefined),
     status: error instanceof LifeboatError ? error.status : 1,
   }
 }

@@ -21,7 +21,9 @@ export function redactedNewest(newest: Newest, apply: (text: string) => string):
 export function newestSentence(newest: Newest, { timeZone, now }: When): string {
   const set = `set **${escape(newest.set)}**`
   if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`
-  const damaged = (newest.unsound ?? []).map(({ snapshot, why }) => `The earlier backup ${code(snapshot)} is damaged: ${escape(why)}.`).join(' ')
+  const damaged = (newest.unsound ?? [])
+    .map(({ snapshot, why }) => `The earlier backup ${code(snapshot)} is damaged: ${escape(why)}.`)
+    .join(' ')
   if ('none' in newest) {
     return newest.none === 'empty'
       ? `There is no earlier backup of ${set}.`

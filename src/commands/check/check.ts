@@ -82,21 +82,29 @@ function problemsOf(
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
   for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
-    problems.push(`snapshot ${snapshot} is damaged: ${why}${verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''}`)
+    const instead = verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''
+    problems.push(`snapshot ${snapshot} is damaged: ${why}${instead}`)
   }
   if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
   if (missing.length > 0) {
     const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
-    problems.push(`the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, if they are not needed any more, prune the set once with --force`)
+    problems.push(
+      `the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
+        'if they are not needed any more, prune the set once with --force',
+    )
   }
-  const why = unreadable ?? (newest === undefined ? (missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future') : `the newest is ${newest}`)
+  const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'
+  const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`)
   if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
   else if (age(verified.time) > maxAge) problems.push(
     `the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`,
   )
   if (maxProofAge === undefined) return problems
   if (!proof) problems.push(`nothing was ever verified at level ${level}`)
-  else if (age(proof.time) > maxProofAge) problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${formatDuration(age(proof.time))} old, more than ${formatDuration(maxProofAge)}`)
+  else if (age(proof.time) > maxProofAge) {
+    const old = formatDuration(age(proof.time))
+    problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${formatDuration(maxProofAge)}`)
+  }
   return problems
 }
 

@@ -15,9 +15,15 @@ export const check = {
   text,
   summary,
   outputs: {
-    outcome: { help: 'fresh or stale; failed if that could not be determined.', value: ({ problems }) => (problems.length > 0 ? 'stale' : 'fresh') },
+    outcome: {
+      help: 'fresh or stale; failed if that could not be determined.',
+      value: ({ problems }) => (problems.length > 0 ? 'stale' : 'fresh'),
+    },
     problems: { help: 'How many of the conditions are not met.', value: ({ problems }) => `${problems.length}` },
-    'issue-url': { help: 'The issue that was opened, updated or closed; empty when there was none.', value: ({ issue }) => issue?.url ?? '' },
+    'issue-url': {
+      help: 'The issue that was opened, updated or closed; empty when there was none.',
+      value: ({ issue }) => issue?.url ?? '',
+    },
     result: asJson('Everything that was found, as JSON.'),
   },
 } as const satisfies CommandDefinition<CheckInputs, CheckResult>

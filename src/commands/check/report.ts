@@ -72,7 +72,9 @@ export function issueText(result: CheckResult, shown: ShownInIssue): string {
       : `The backups in ${code(shown.destination)} are fresh again.`,
     ...result.problems.map((problem) => `- ${escape(problem)}`),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
-    ...result.inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`),
+    ...result.inactive.map(
+      ({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`,
+    ),
     `${lookedAt(result.time, shown)}${stale ? ' This issue is closed once they are fresh again.' : ''}`,
   ])
 }

@@ -99,7 +99,8 @@ async function within<T>(
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
   if (inputs.destination.immutable) {
-    throw new LifeboatError('passphrases of backups in artifacts cannot be changed: every artifact holds the key file it was made with, and none can be written again', {
+    const why = 'every artifact holds the key file it was made with, and none can be written again'
+    throw new LifeboatError(`passphrases of backups in artifacts cannot be changed: ${why}`, {
       hint:
         'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need ' +
         'them no more. With an identity as the key there is nothing to change.',
@@ -163,6 +164,10 @@ function keysOf(identity: string, store: Store): Promise<Keys> {
 function stuck(problem: string): LifeboatError {
   return new LifeboatError(
     `${problem}, so nothing was removed`,
-    { hint: 'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, which shows that it opens the backups; or give --force.' },
+    {
+      hint:
+        'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, ' +
+        'which shows that it opens the backups; or give --force.',
+    },
   )
 }

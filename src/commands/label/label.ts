@@ -40,7 +40,8 @@ type Change = (labels: Labels, tags: readonly string[]) => Labels
 function inStore(inputs: LabelInputs, environment: Environment, change: Change): Promise<LabelResult> {
   const { snapshot: choice, destination, set } = inputs
   if (destination.immutable) {
-    throw new LifeboatError('backups in artifacts can be neither pinned nor tagged: an artifact never changes, and GitHub deletes it when its days are over', {
+    const why = 'an artifact never changes, and GitHub deletes it when its days are over'
+    throw new LifeboatError(`backups in artifacts can be neither pinned nor tagged: ${why}`, {
       hint: 'Give tags when the backup is made; and keep what is to stay in another destination: `lifeboat copy` puts it there.',
       status: 2,
     })

@@ -15,7 +15,10 @@ export const list = {
   outputs: {
     outcome: { help: 'done or failed.', value: () => 'done' },
     count: { help: 'How many snapshots there are.', value: ({ snapshots }) => `${snapshots.length}` },
-    'snapshot-id': { help: 'The id of the newest snapshot that is whole; empty when there is none.', value: ({ restorable = '' }) => restorable },
+    'snapshot-id': {
+      help: 'The id of the newest snapshot that is whole; empty when there is none.',
+      value: ({ restorable = '' }) => restorable,
+    },
     result: asJson('All snapshots, as JSON.'),
   },
 } as const satisfies CommandDefinition<ListInputs, ListResult>

@@ -83,6 +83,7 @@ export function standing(
   damaged: ReadonlySet<string>,
 ): Pick<ListedSnapshot, 'verified' | 'damage'> {
   const verdict = verdictOf(proofs)
-  const damage = damageIn(snapshot, damaged) ?? (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
+  const failure = verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined
+  const damage = damageIn(snapshot, damaged) ?? failure
   return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }
 }

@@ -41,7 +41,10 @@ export const inputs = commandInputs(
       schema: schema.oneOf('text', 'markdown'),
       default: 'text',
     }),
-    key: optionalKey('Optional: without a key the list shows what the store claims. With one the signatures are checked; with one that can decrypt, the sources, the description and the run of each snapshot are shown too.'),
+    key: optionalKey(
+      'Optional: without a key the list shows what the store claims. With one the signatures are checked; with one that can decrypt, ' +
+        'the sources, the description and the run of each snapshot are shown too.',
+    ),
     access: access(),
     timeZone: retentionTimeZone,
   },

@@ -76,7 +76,9 @@ async function restorableOf(
   keys: Keys | undefined,
   now: Date,
 ): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
-  const own = snapshots.filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now)).toSorted((a, b) => b.time.localeCompare(a.time))
+  const own = snapshots
+    .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
+    .toSorted((a, b) => b.time.localeCompare(a.time))
   const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
   return { ...(good !== undefined && { restorable: good }), unsound }
 }

@@ -80,7 +80,10 @@ export function proofText(snapshot: Pick<ListedSnapshot, 'proofs'>, now: Date): 
 }
 
 function proofsOf({ proofs }: Pick<ListedSnapshot, 'proofs'>, now: Date): string[] {
-  return proofs.map(({ level, result, time }) => `${result === 'verified' ? level : `${level} ${result.toUpperCase()}`} ${formatAge(time, now)} ago`)
+  return proofs.map(({ level, result, time }) => {
+    const shown = result === 'verified' ? level : `${level} ${result.toUpperCase()}`
+    return `${shown} ${formatAge(time, now)} ago`
+  })
 }
 
 /** `in 3 days`. */

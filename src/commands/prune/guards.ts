@@ -21,7 +21,12 @@ export interface PruneOptions extends Pruning {
 }
 
 /** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
-export async function refuseWithoutSnapshots(store: Store, references: References, options: PruneOptions, { report }: Environment): Promise<void> {
+export async function refuseWithoutSnapshots(
+  store: Store,
+  references: References,
+  options: PruneOptions,
+  { report }: Environment,
+): Promise<void> {
   const { force, dryRun } = options
   // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
   if (store.groups || force) return

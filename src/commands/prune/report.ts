@@ -56,7 +56,9 @@ export function prunedAfter(prune: DestinationResult['prune']): string[] {
   ]
 }
 
-const about = ({ objects, bytes }: Amount, what: string): string[] => (objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`])
+function about({ objects, bytes }: Amount, what: string): string[] {
+  return objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`]
+}
 
 /** Sentences about chunks or artifacts; none where there is nothing to say. */
 function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {

@@ -125,7 +125,12 @@ export const inputs = commandInputs(
         'no-owner': { ...flag, help: 'Leave out owners: everything belongs to the user who restores.' },
         'no-privileges': { ...flag, help: 'Leave out GRANT and REVOKE.' },
         'no-tablespaces': { ...flag, help: 'Put everything into the default tablespace.' },
-        'disable-triggers': { ...flag, help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. Needs a superuser.' },
+        'disable-triggers': {
+          ...flag,
+          help:
+            'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
+            'Needs a superuser.',
+        },
         'database-settings': {
           help:
             'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. ' +

@@ -4,6 +4,15 @@ import type { Details, Remarks, ShownFile } from '../../sources/source-kind.ts'
 import type { ListedSnapshot } from '../list/result.ts'
 import type { VerifyResult } from '../verify/result.ts'
 
+export interface ShownProof extends Partial<ProofDetails> {
+  level: Level
+  result: VerifyResult['result']
+  time: string
+  seconds: number
+  bytes: number
+  damaged: string[]
+}
+
 export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 'run' | 'retention'> {
   store: string
   /** When this was, from which ages count. */
@@ -14,7 +23,7 @@ export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 
   /** How many age recipients it is sealed to. */
   recipients: number
   /** Newest first. Their sealed details are present with a key that can decrypt. */
-  proofs: ({ level: Level; result: VerifyResult['result']; time: string; seconds: number; bytes: number; damaged: string[] } & Partial<ProofDetails>)[]
+  proofs: ShownProof[]
   /** The rest is known only with a key that can decrypt. */
   run?: { repository: string; workflow: string; id: string; attempt: string; url: string } | null
   /** The version of the program that made it. */

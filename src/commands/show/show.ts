@@ -22,7 +22,8 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
   const { snapshot: choice, set, files } = inputs
   return withStore({ ...inputs, set: setFor(set, choice) }, environment, async (store, keys) => {
     // By its id, also one of another key is shown; `latest` is the newest of this one.
-    const decode = (key: string, object: Buffer): Promise<Surveyed> => (choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys))
+    const decode = (key: string, object: Buffer): Promise<Surveyed> =>
+      choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys)
     const { snapshot, authentic } = await withChosen(store, set, choice, decode, lookingAs(environment))
     const { id, set: own } = snapshot.header
     const { labels, proofs, damaged } = await whatIsKnown(

@@ -55,6 +55,6 @@ export function damagedKeys(problems: readonly unknown[]): Set<string> {
 
 function verdict(problems: readonly unknown[]): SnapshotVerified['result'] {
   if (problems.length === 0) return 'verified'
-  const bad = problems.some((problem) => problem instanceof DamagedChunk || problem instanceof DamagedSnapshot || problem instanceof BadSource)
+  const bad = problems.some((problem) => [DamagedChunk, DamagedSnapshot, BadSource].some((kind) => problem instanceof kind))
   return bad ? 'failed' : 'could not verify'
 }

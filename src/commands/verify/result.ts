@@ -1,6 +1,15 @@
 import type { VerifyLevel } from '../../repository/levels.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 
+export interface SourceOutcome extends Remarks {
+  name: string
+  kind: string
+  size: number
+  entries: number
+  result: 'verified' | 'failed' | 'could not verify'
+  problems: string[]
+}
+
 /** The result of verifying one snapshot. */
 export interface SnapshotVerified {
   snapshot: string
@@ -19,7 +28,7 @@ export interface SnapshotVerified {
   bytes: number
   seconds: number
   /** Each for itself: what is damaged may be needed by some of them alone. */
-  sources: ({ name: string; kind: string; size: number; entries: number; result: 'verified' | 'failed' | 'could not verify'; problems: string[] } & Remarks)[]
+  sources: SourceOutcome[]
   /** Of the programs that took part: lifeboat, pg_restore. */
   versions: Record<string, string>
 }

@@ -148,11 +148,16 @@ async function aboutBackups(
   const newest = await readable(newestKey, store, keys)
   const hit = failed.has(id) || (newest !== undefined && 'header' in newest && damageIn(newest, damaged) !== undefined)
   if (!hit) {
-    return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${failed.size === 1 ? 'this one' : 'these'}.`]
+    const these = failed.size === 1 ? 'this one' : 'these'
+    return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${these}.`]
   }
   if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
   const again = `${formatCount(damaged.size, 'damaged object')} again`
-  return [kept ? `Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.` : `The next backup does not know of the damage, as this result could not be kept. Verify again where it can be, then back up: that stores ${again}.`]
+  if (kept) return [`Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.`]
+  return [
+    'The next backup does not know of the damage, as this result could not be kept. ' +
+      `Verify again where it can be, then back up: that stores ${again}.`,
+  ]
 }
 
 function aboutRestores(good: AuthenticSnapshot | undefined, failed: number, set: string): string {
