@@ -65,7 +65,7 @@ test('a passphrase is exchanged: the new one reads old snapshots and makes new o
   expect(await key('add', { 'encryption-key': second, 'new-passphrase': first })).toMatchObject({ added: [], text: expect.stringContaining('opens file:') })
 
   const removed = await key('remove', { 'encryption-key': second, 'old-passphrase': first })
-  expect(removed).toMatchObject({ removed: [`keys/${original}`], left: added.added, text: expect.stringContaining('can still read what is in it') })
+  expect(removed).toMatchObject({ removed: [`keys/${original}`], left: added.added, text: expect.stringContaining('can still read its content') })
   expect(await refusal(readWith(first, before.id))).toContain('the passphrase does not open')
   expect((await readWith(second, before.id)).equals(bytes)).toBe(true)
   expect(data()).toEqual(untouched)
