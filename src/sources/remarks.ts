@@ -7,3 +7,22 @@ export type { Remarks }
 export function remarksOf({ kind, facts }: { kind: string; facts?: unknown }): Remarks {
   return kindIfKnown(kind)?.remarks(facts) ?? {}
 }
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 20
+
+/** For headlines. */
+export const inPart = (sources: readonly Remarks[]): string => (sources.some(({ partial }) => partial) ? ' in part' : '')
+
+/**
+ * A sentence for each thing that a backup lacks or its programs warned of: `app: in part: pg_dump ran with
+ * --exclude-table-data=sessions`.
+ */
+export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): string[] {
+  const lines = sources.flatMap(({ name, partial = [], warnings = [] }) => [
+    ...partial.map((text) => `${name}: in part: ${text}`),
+    // A missing part is named once.
+    ...warnings.filter((text) => !partial.includes(text)).map((text) => `${name}: warning: ${text}`),
+  ])
+  return lines.length > MOST ? [...lines.slice(0, MOST), `and ${lines.length - MOST} more`] : lines
+}

@@ -10,7 +10,7 @@ import {
   parenthesised,
 } from '../../report/format.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
-import { inPart, remarkLines } from '../../report/remarks.ts'
+import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { prunedAfter } from '../prune/report.ts'
 import type { BackupResult } from './result.ts'

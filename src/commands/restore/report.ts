@@ -10,7 +10,7 @@ import {
   parenthesised,
 } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
-import { remarkLines } from '../../report/remarks.ts'
+import { remarkLines } from '../../sources/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
 import type { RestoreResult } from './result.ts'
 

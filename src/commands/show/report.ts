@@ -4,7 +4,7 @@ import type { ShownFile } from '../../sources/source-kind.ts'
 import type { ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
-import { remarkLines } from '../../report/remarks.ts'
+import { remarkLines } from '../../sources/remarks.ts'
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
 import type { TextContext } from '../../report/context.ts'
 

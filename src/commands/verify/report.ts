@@ -1,7 +1,7 @@
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
-import { remarkLines } from '../../report/remarks.ts'
+import { remarkLines } from '../../sources/remarks.ts'
 import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
 import { formatEntries, namesByNoun } from '../../sources/nouns.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'

@@ -3,7 +3,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { clientEnvironment } from './connection.ts'
 import type { Entry } from './contents.ts'
 import { change, identifier, type QueryContext, queryJson } from './query.ts'
-import type { RestoreOutcome } from './restore.ts'
+import type { RestoreOutcome } from './restore-outcome.ts'
 import type { Plan, RestoreOptions } from './restore-plan.ts'
 
 const relation = z.tuple([z.string(), z.string()])

@@ -4,7 +4,8 @@ import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
 import { change, type QueryContext } from './query.ts'
-import { checkOptions, type Plan, planRestore, type RestoreOptions, type SelectionReport } from './restore-plan.ts'
+import { checkOptions, type Plan, planRestore, type RestoreOptions } from './restore-plan.ts'
+import type { RestoreOutcome } from './restore-outcome.ts'
 import { runRestore } from './restore-run.ts'
 import {
   createDatabase,
@@ -18,23 +19,6 @@ import {
   requireRoles,
   requireTablespaces,
 } from './target.ts'
-
-export interface RestoreOutcome {
-  /** Archive entries to restore, and of these restored; every error counts as an entry that is not restored. */
-  entries: number
-  restored: number
-  /** Every error pg_restore printed; the restore has failed unless there is none. */
-  errors: string[]
-  hint?: string
-  /** The content of the target now: everything selected, a part of it, the old content; or the new database was dropped. */
-  left: 'everything' | 'part' | 'unchanged' | 'dropped'
-  /** Set if only a part of the archive was selected. */
-  selection?: SelectionReport
-  /** Of the archived database itself: owner, privileges, comment, ALTER DATABASE … SET. Absent if the archive has none. */
-  databaseSettings?: 'applied' | 'left as they are'
-  /** Materialized views that were filled after the rows were loaded. */
-  refreshed?: string[]
-}
 
 /** Restores an archive. Throws `LifeboatError` if it cannot start, or is interrupted; errors of single entries are in the outcome. */
 export async function restoreArchive(options: RestoreOptions): Promise<RestoreOutcome> {

@@ -42,7 +42,7 @@ afterEach(async () => {
 
 const requests = () => [...distribution.requests(), ...project.requests()]
 
-/** What a hosted runner is at the start of a job: nothing kept. */
+/** The state of a hosted runner at the start of a job: nothing kept. */
 function freshRunner(): void {
   rmSync(machine.toolCache, { recursive: true })
   rmSync(machine.variables.RUNNER_TEMP!, { recursive: true })

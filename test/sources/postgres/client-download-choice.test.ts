@@ -51,7 +51,7 @@ test('when nothing can be fetched, what is installed and will do is used with a 
   await expect(dumpClient([client(15)], 17, refuse)).rejects.toThrow(/^the server is PostgreSQL 17, and no pg_dump here is that new: .*; the archive burns$/)
 })
 
-test('what is no refusal but an interrupt or a fault is thrown as it is', async () => {
+test('an interruption or a fault is not a refusal, and is thrown unchanged', async () => {
   const fault = new TypeError('a fault')
   await expect(dumpClient([client(18)], 17, () => Promise.reject(fault))).rejects.toBe(fault)
 })

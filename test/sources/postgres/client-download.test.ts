@@ -87,7 +87,7 @@ test('the programs run with the libpq that was fetched with them', async () => {
   expect(/calling init: (.+libpq\.so\.5)$/m.exec(told)?.[1]).toContain(machine.toolCache)
 })
 
-test('what was fetched is kept, and the next one asks no archive', async () => {
+test('fetched programs are kept, and the next run asks no archive', async () => {
   const first = await machine.provide(17)
   expect(first.directory).toBe(path.join(machine.toolCache, 'lifeboat-postgresql-client/17.5.0-d1', `debian-12-${architecture()}`, 'bin'))
   expect(readdirSync(machine.temporary)).toEqual([])

@@ -69,7 +69,7 @@ test.each(['CREATE DATABASE shop;DROP DATABASE shop;', 'CREATE DATABASE shop WIT
   expect(() => databaseSettings([entry('DATABASE', definition)], 'new', choice)).toThrow('unexpected statement')
 })
 
-test('what a server does not know is left out where it says nothing, and refused where it does', () => {
+test('options that a server does not know are left out if they are the default, and refused otherwise', () => {
   const { options } = settingsOf()
   expect(createStatement('new', options, 15)).toContain('LOCALE_PROVIDER')
   expect(createStatement('new', options, 14)).not.toContain('LOCALE_PROVIDER')

@@ -31,7 +31,7 @@ test('for a superuser all is well, but that the connection is in the clear', asy
   expect(statesOf(judge('shop', facts, at(), server.port))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
 })
 
-test('what a role may not read, and what row security hides from it, is named', async () => {
+test('tables that a role may not read, or that row security hides rows of, are named', async () => {
   const facts = await diagnose(context(server.url('shop', 'reader', 'reader-password')))
   expect(facts).toMatchObject({ unreadable: ['billing.invoices', 'billing.invoices_id_seq', 'public."Odd name"'], hidden: ['public.tenants'], foreignLargeObjects: 1, superuser: false })
   const checks = judge('shop', facts, at(), server.port)

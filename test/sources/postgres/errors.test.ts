@@ -62,7 +62,7 @@ test('no secret of the connection is left in it', () => {
   expect(`${error.message} ${error.hint} ${String(error.cause)}`).not.toContain('hunter2')
 })
 
-test('what is no failure of a program is given back as it is', () => {
+test('an error that is no failure of a program is returned unchanged', () => {
   const error = new Error('interrupted')
   expect(clientError(error, 'dump', connection)).toBe(error)
 })

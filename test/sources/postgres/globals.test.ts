@@ -67,7 +67,7 @@ test.each([
   expect(unexpectedLine(Buffer.from(script))).toEqual({ number, text: script.split('\n')[number - 1] })
 })
 
-test.each([15, 17, 18] as const)('what pg_dumpall %i writes of names with line breaks and backslashes is given to people, and psql runs no command of it', async (major) => {
+test.each([15, 17, 18] as const)('the output of pg_dumpall %i for names with line breaks and backslashes is given to people, and psql runs no command of it', async (major) => {
   const from = await startServer(major)
   try {
     const name = `a\n${command}\n"b\\`

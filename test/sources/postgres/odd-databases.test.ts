@@ -28,7 +28,7 @@ async function lifeboat(database: string, ...args: string[]): Promise<string> {
   return out
 }
 
-/** What psql says of it, in bytes. */
+/** The answer of psql, in bytes. */
 const ask = (database: string, statement: string): string =>
   execFileSync(path.join(clientDirectory(17), 'psql'), ['-X', '-q', '-A', '-t', '-c', statement], {
     env: { ...clientEnvironment(server, ''), PGDATABASE: database, PGCLIENTENCODING: 'SQL_ASCII' } }).toString('latin1').trim()

@@ -50,7 +50,7 @@ test.each(['1', '2', '20'])('a pooler in transaction mode with a pool of %s is r
     }
   }))
 
-/** What an application gets, whose tables are in its search_path. */
+/** The result for an application whose tables are in its search_path. */
 const sessionOf = async (pooler: Pgbouncer): Promise<string> => (await withoutTransaction('SELECT count(*) FROM acc', context(pooler.url('shop')))).toString().trim()
 
 test('a query of ours leaves nothing in a pooled session', () =>

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { RestoreOutcome } from '../../../src/sources/postgres/restore.ts'
+import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
 import { clients, dump, restoreInto } from '../../support/restoring.ts'

@@ -1,6 +1,6 @@
 import { hintFor, rolesHint, parseRestoreOutput } from '../../../src/sources/postgres/restore-output.ts'
 
-// What pg_restore 17 prints, LC_ALL=C.
+// Output of pg_restore 17, LC_ALL=C.
 const printed = `pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
 Command was: SET transaction_timeout = 0;
 pg_restore: error: could not execute query: ERROR:  role "gone" does not exist

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { RestoreOutcome } from '../../../src/sources/postgres/restore.ts'
+import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { run } from '../../support/client-programs.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
@@ -40,7 +40,7 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
     await server.createDatabase(database)
     return database
   }
-  /** What pg_dump writes of some tables and of what is theirs, rows included. */
+  /** The output of pg_dump for some tables and their parts, rows included. */
   const tablesOf = async (database: string, ...patterns: string[]): Promise<string[]> => {
     const text = await run(path.join(clientDirectory(major), 'pg_dump'), patterns.map((pattern) => `--table=${pattern}`), { env: clientEnvironment(server, database) })
     return text.split('\n').filter((line) => line !== '' && !line.startsWith('--') && !/^\\(un)?restrict /.test(line))

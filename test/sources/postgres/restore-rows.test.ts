@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
-import type { RestoreOutcome } from '../../../src/sources/postgres/restore.ts'
+import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
@@ -154,7 +154,7 @@ describe('foreign keys', () => {
   })
 })
 
-describe('what the target has under the name of a table', () => {
+describe('objects of the target with the name of a table', () => {
   const eater = `CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;`
   const eats = 'FOR EACH ROW EXECUTE FUNCTION eat();'
   let bytes: Buffer

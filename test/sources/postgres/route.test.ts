@@ -10,7 +10,7 @@ test.each([
   ['postgres://u@one:1,two,three:3/app', {}, [['one', 1], ['two', 5432], ['three', 3]]],
   ['postgres://u@one,two/app?port=7', {}, [['one', 7], ['two', 7]]],
   ['postgres:///app', { PGHOST: 'db.internal', PGPORT: '7000' }, [['db.internal', 7000]]],
-  // What is connected to; the host is then only the name of a certificate.
+  // The servers that are connected to; the host is then only the name of a certificate.
   ['postgres://u@db.example.com/app?hostaddr=10.0.0.7', {}, [['10.0.0.7', 5432]]],
 ])('%s with %p leads to %p', (url, variables, servers) => {
   expect(serversOf(parseDatabaseUrl(url, variables)).map(({ host, port }) => [host, port])).toEqual(servers)
@@ -35,7 +35,7 @@ test('the connection keeps its host, and messages name it', () => {
   expect(changed).toMatchObject({ environment: { PGHOST: 'one,two' }, where: 'one:1,two:2/app' })
 })
 
-test('what tells of a connection is told from what does not', () => {
+test('errors of a connection are distinguished from others', () => {
   expect(connectionFailed(new LifeboatError('the connection to db was cut', { cause: new Error('server closed the connection unexpectedly') }))).toBe(true)
   expect(connectionFailed(new LifeboatError('dumping db: pg_dump ended with exit status 1\npg_dump: error: SSL SYSCALL error: EOF detected'))).toBe(true)
   expect(connectionFailed(new LifeboatError('permission denied for table orders', { cause: new Error('ERROR:  permission denied for table orders') }))).toBe(false)

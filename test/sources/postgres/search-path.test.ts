@@ -30,7 +30,7 @@ const array = (texts: readonly string[]): string => `ARRAY[${texts.map((text) =>
 
 /**
  * A schema that comes first in every search_path of the database, with an overload of every function and operator that a query uses, and a type and a
- * view of the name of each of their types and relations. Whoever reaches one of them runs the code of whoever made it: here, an error.
+ * view of the name of each of their types and relations. A query that reaches one of them runs the code of its owner: here, an error.
  */
 const traps = `
 CREATE SCHEMA trap;

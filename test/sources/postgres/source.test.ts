@@ -104,7 +104,7 @@ describe.each([14, 15, 16, 17, 18] as const)('PostgreSQL %i', (major) => {
   })
 })
 
-describe('what goes wrong', () => {
+describe('failures', () => {
   let server: Server
   let superuser: (text: string) => Promise<string>
   beforeAll(async () => {

@@ -51,7 +51,7 @@ test('an unchanged volume is not read again', async () => {
   expect(await volumes.backup(given)).toMatchObject({ added: 0, newChunks: 0, sources: [{ name: 'app', kind: 'docker' }] })
 })
 
-test('what is not there, or cannot be reached, is named', async () => {
+test('a volume or a daemon that is missing is named', async () => {
   await expect(volumes.backup({ volumes: 'app=docker:missing', ...image() })).rejects.toThrow('there is no Docker volume missing')
   expect(docker.run('volume', 'ls', '--quiet', '--filter', 'name=missing')).toBe('')
   docker.run('volume', 'create', name)

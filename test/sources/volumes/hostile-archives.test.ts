@@ -73,7 +73,7 @@ test.each(refused)('%s: it does not verify, and restore refuses it in every mode
   expect(readdirSync(path.join(folder, 'target')).filter((name) => !['l', 'd'].includes(name))).toEqual([])
 })
 
-test('what a restore would take for its own folder is restored as the folder that it is, and no link in it is followed by the next restores', async () => {
+test('a folder with the name of a restore\'s own folder is restored as it is, and no link in it is followed by the next restores', async () => {
   for (const [name, other] of [['in', 'time'], ['whole', 'old'], ['top', 'time'], ['old', 'whole']] as const) {
     rmSync(volumes.store, { recursive: true, force: true })
     const target = path.join(folder, `target-${name}`)

@@ -71,7 +71,7 @@ test('a .lifeboatignore that is no file, or cannot be read, is no list of patter
   execFileSync('chmod', ['755', folder])
   const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
   await expect(readVolume(root, { prefix, onUnreadable: 'warn' })).rejects.toThrow(/\.lifeboatignore of .* could not be read: cat: .*Permission denied/)
-  // Whoever writes in a volume can neither hold up its backups with it, nor have it take all memory.
+  // A user who writes in a volume can neither block its backups, nor make them take all memory.
   execFileSync('mkfifo', [path.join(folder, 'pipe')])
   for (const endless of [path.join(folder, 'pipe'), '/dev/zero', '/dev/tty', folder]) {
     rmSync(path.join(root, '.lifeboatignore'), { force: true })
@@ -84,7 +84,7 @@ test('a .lifeboatignore that is no file, or cannot be read, is no list of patter
   await expect(readVolume(root)).rejects.toThrow(/sh printed more than a mebibyte for /)
 })
 
-test('what is no folder is named before anything is stored', async () => {
+test('a volume that is not a folder is named before anything is stored', async () => {
   await expect(volumes.backup({ volumes: `data=${root}/missing` })).rejects.toThrow(/missing cannot be backed up: ENOENT/)
   await expect(volumes.backup({ volumes: `data=${root}/a.txt` })).rejects.toThrow(/a\.txt cannot be backed up: it is not a folder/)
   expect(existsSync(volumes.store)).toBe(false)
@@ -116,7 +116,7 @@ test('an archive that has not as many entries as are recorded is an error, and w
   expect(readdirSync(target)).toEqual(['old'])
 })
 
-test('what tar cannot restore as it was is an error: in place of what is there nothing is changed, elsewhere it is told', async () => {
+test('an attribute that tar cannot restore is an error: in place of what is there nothing is changed, elsewhere it is told', async () => {
   execFileSync('chown', ['-R', '12345', path.join(root, 'a.txt')])
   const site = localSite(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
   const given = await restoreOf({ site })

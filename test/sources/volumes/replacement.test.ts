@@ -155,7 +155,7 @@ test('killed while it extracts, an empty folder is one for the next restore', as
   expect(contentsOf(target)).toEqual(contentsOf(root))
 })
 
-test('what cannot be moved away leaves all as it was', async () => {
+test('if something cannot be moved away, nothing is changed', async () => {
   write(root, fresh)
   write(target, { ...old, 'both/mounted/below': 'old' })
   mkdirSync(path.join(target, 'mounted'))
@@ -178,7 +178,7 @@ test('lost+found stays, and of a part that is restored the folder itself stays a
   expect(statSync(target).mode & 0o777).toBe(0o751)
 })
 
-test('who is not root replaces folders that may not be written', async () => {
+test('a user who is not root replaces folders that may not be written', async () => {
   write(root, fresh)
   write(target, old)
   for (const top of [path.join(root, 'new folder'), path.join(target, 'old folder'), root]) chmodSync(top, 0o555)
@@ -203,7 +203,7 @@ test('a backup leaves out what a restore left that was killed, and says so; in t
   expect(there).toEqual(meant)
   for (const name of ['whole', 'in']) {
     mkdirSync(path.join(root, '.lifeboat-restore-0123abcd', name), { recursive: true })
-    // Whatever is meant to be in the backup: some of it may be there still, and not be what it was.
+    // For any selection of the backup: some of it may be there still, and not be what it was.
     for (const patterns of [{ include: [], exclude: [] }, { include: ['/both/'], exclude: [] }, { include: [], exclude: ['.lifeboat-restore-*'] }]) {
       await expect(readVolume(root, { patterns })).rejects.toThrow(/is in the middle of a restore, .*\.lifeboat-restore-0123abcd$/)
     }
@@ -239,7 +239,7 @@ test('a symbolic link in the folder that a killed restore seems to have left is 
   }
 })
 
-test('what another user may have put there is not taken for what a restore left', async () => {
+test('a folder that another user may have made is not taken for the remains of a restore', async () => {
   write(root, fresh)
   write(target, { ...old, '.lifeboat-restore-0123abcd/whole/x': 'x' })
   execFileSync('chown', ['-R', '65534', path.join(target, '.lifeboat-restore-0123abcd')])

@@ -26,7 +26,7 @@ function write(files: Record<string, string | Buffer>): void {
   }
 }
 
-/** What has just changed is read again in any case. */
+/** Files that have just changed are always read again. */
 const settled = () => sleep(1100)
 
 const factsOf = ({ record }: ReadVolume): VolumeFacts => volumeFacts.parse(record.facts)
@@ -173,7 +173,7 @@ test('a file that may not be read fails the backup before anything is stored, or
   expect(warnings.join()).toMatch(/not in this backup, as they could not be read: closed, locked/)
 })
 
-test('what is mounted inside is not read, nor are devices, and both are counted', async () => {
+test('mounted file systems and devices are not read, and both are counted', async () => {
   write({ 'mnt/below': 'hidden', file: 'x' })
   execFileSync('mknod', [path.join(root, 'device'), 'c', '1', '3'])
   const prefix = ['unshare', '--mount', 'sh', '-euc', `mount -t tmpfs none ${root}/mnt; echo x > ${root}/mnt/inside; exec "$@"`, 'sh']

@@ -41,7 +41,7 @@ test('a folder of another machine comes back there and here, and unchanged is no
   writeFileSync(path.join(root, 'sub/deep/random'), randomBytes(3_000_000), { mode: 0o640 })
   writeFileSync(path.join(root, 'sub/secret.tmp'), 'not wanted')
   symlinkSync('/etc/passwd', path.join(root, 'link'))
-  // What changed within a second would be read again.
+  // Files that changed within a second would be read again.
   await sleep(1100)
   const given = { volumes: `data=${at(root)}`, exclude: '*.tmp', ...access() }
   const first = await volumes.backup({ ...given, verify: 'read' })
@@ -96,7 +96,7 @@ test('an encrypted key is opened with its passphrase, which no argument shows', 
   expect((await thrownBy(volumes.backup({ ...given, 'ssh-key-passphrase': 'wrong' }))).hint).toContain('ssh-key-passphrase')
 })
 
-test('the agent signs in where there is no key, and ~/.ssh/known_hosts is read; a path may begin where a login starts', async () => {
+test('the agent signs in if there is no key, and ~/.ssh/known_hosts is read; a path may begin where a login starts', async () => {
   const [socket, home] = [path.join(folder, 'agent'), path.join(folder, 'home')]
   const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(execFileSync('ssh-agent', ['-a', socket], { encoding: 'utf8' }))![1])
   try {

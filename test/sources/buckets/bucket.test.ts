@@ -105,7 +105,7 @@ describe('a bucket of Ceph', () => {
     expect(readFileSync(path.join(out, 'a/=/=-'), 'utf8')).toBe('content of a/')
   })
 
-  test('what is unchanged costs only the listing; what has changed, the segment it is in', async () => {
+  test('unchanged objects cost only the listing; a changed one costs its segment', async () => {
     const bucket = await newBucket(ceph)
     await fill(bucket, Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`part-${index % 7}/object-${index}`, `content ${index}`])))
     await put(bucket, 'big', noise('big', 34_000_000))
@@ -213,7 +213,7 @@ describe('a bucket of Ceph', () => {
     expect(found.at(-1)).toEqual(['./a', VersionId, ETag!.replaceAll('"', '')])
   })
 
-  test('what cannot be meant is refused', async () => {
+  test('contradictory inputs are refused', async () => {
     const bucket = await newBucket(ceph)
     await expect(volumes.backup({ volumes: `media=${place(bucket)}`, destination: place(bucket).replace('?', '/backups?') })).rejects.toThrow(/the volume media and the store .* lie in each other/)
     mkdirSync(path.join(folder, 'files'))
