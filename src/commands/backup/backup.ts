@@ -116,7 +116,7 @@ async function beginSnapshot(
   store: Store,
   keys: Keys,
   previous: PreviousBackups,
-  { set, pruning, sealing }: BackupInputs,
+  { set, pruning, sealing }: Pick<BackupInputs, 'set' | 'pruning' | 'sealing'>,
   environment: Environment,
 ): Promise<NewSnapshot> {
   const { known } = previous

@@ -20,6 +20,12 @@ import { spaceIn } from '../space.ts'
 import { accessOf } from './access.ts'
 import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 
+/** The inputs of a backup that its destinations need. */
+type Wanted = Pick<
+  BackupInputs,
+  'destinations' | 'destinationsRequired' | 'access' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify'
+>
+
 /** A destination while a backup runs. */
 interface OpenDestination {
   name: string
@@ -35,10 +41,10 @@ export class Destinations {
   /** All of them, as one to write to. */
   readonly store: Store
   readonly #opened: readonly OpenDestination[]
-  readonly #inputs: BackupInputs
+  readonly #inputs: Wanted
   readonly #environment: Environment
 
-  private constructor(opened: readonly OpenDestination[], inputs: BackupInputs, environment: Environment) {
+  private constructor(opened: readonly OpenDestination[], inputs: Wanted, environment: Environment) {
     this.#opened = opened
     this.#inputs = inputs
     this.#environment = environment
@@ -49,7 +55,7 @@ export class Destinations {
     this.store = opened.length === 1 ? opened[0]!.store : new SeveralStores(opened.map(({ store }) => store), environment.signal, onFailed)
   }
 
-  static async open(inputs: BackupInputs, environment: Environment): Promise<Destinations> {
+  static async open(inputs: Wanted, environment: Environment): Promise<Destinations> {
     const opened: OpenDestination[] = []
     for (const destination of inputs.destinations) {
       opened.push({ name: destination.text, store: await openStore(destination, accessOf(inputs), environment) })

@@ -2,7 +2,7 @@ import type { VerifyLevel } from '../../repository/levels.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
-import type { PruneResult } from '../prune/result.ts'
+import type { PruneAfterBackup } from '../prune/result.ts'
 
 export interface BackupResult {
   snapshot: string
@@ -54,5 +54,5 @@ export interface DestinationResult {
   /** Bytes that still fitted when the backup began; only where the store tells. */
   free?: number
   /** The result of the retention policy, or why it deleted nothing; absent without a policy. `snapshots` are those that were deleted. */
-  prune?: PruneResult | { skipped: string }
+  prune?: PruneAfterBackup
 }

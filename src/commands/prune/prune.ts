@@ -8,17 +8,17 @@ import { idOf, noSuchSet, setOf } from '../../repository/catalog.ts'
 import { collectGarbage } from '../../repository/garbage.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SNAPSHOTS_BUILT_ON } from '../../repository/known.ts'
+import type { VerifyLevel } from '../../repository/levels.ts'
 import { readReferences } from '../../repository/references.ts'
 import type { RetentionPolicy } from '../../repository/retention.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
-import type { BackupResult, DestinationResult } from '../backup/result.ts'
 import { secondsSince } from '../elapsed.ts'
 import { withStore } from '../with-store.ts'
 import { decide } from './decide.ts'
 import { commandOf, type PruneOptions, reasonAgainst, refuseWithoutSnapshots } from './guards.ts'
 import type { PruneInputs } from './inputs.ts'
-import type { PruneResult } from './result.ts'
+import type { PruneAfterBackup, PruneResult } from './result.ts'
 
 /** Requests to the store at the same time. */
 const PARALLEL = 16
@@ -50,9 +50,9 @@ export async function pruneAfterBackup(
   keys: Keys,
   { set, retention: policy, timeZone, pruning }: PolicyOfBackup,
   id: string,
-  verified: BackupResult['verified'],
+  verified: VerifyLevel | 'none',
   environment: Environment,
-): Promise<NonNullable<DestinationResult['prune']>> {
+): Promise<PruneAfterBackup> {
   const { report, signal } = environment
   const skip = (reason: string, hint: string): { skipped: string } => {
     report.warning(`nothing was pruned: ${reason}`, hint)

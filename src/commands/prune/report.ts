@@ -1,5 +1,4 @@
-import type { DestinationResult } from '../backup/result.ts'
-import type { PruneResult } from './result.ts'
+import type { PruneAfterBackup, PruneResult } from './result.ts'
 import type { Amount } from '../../repository/garbage.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
@@ -45,7 +44,7 @@ export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: stri
 }
 
 /** In a few words, after a backup. */
-export function prunedAfter(prune: DestinationResult['prune']): string[] {
+export function prunedAfter(prune: PruneAfterBackup | undefined): string[] {
   if (prune === undefined) return []
   if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
   const gone = prune.snapshots.slice(0, 3).map(({ id }) => id)

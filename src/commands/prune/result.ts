@@ -15,3 +15,6 @@ export interface PruneResult {
   artifacts?: Released
   seconds: number
 }
+
+/** Of a prune after a backup: only the snapshots that were deleted, or why nothing was. */
+export type PruneAfterBackup = PruneResult | { skipped: string }
