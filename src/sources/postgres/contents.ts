@@ -28,8 +28,8 @@ export interface Entry {
 export class UnknownFormat extends LifeboatError {}
 
 /**
- * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc). The output of `pg_restore
- * --list` is ambiguous for names with spaces and line ends. It gets the archive's bytes until it has read everything.
+ * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), because the output of
+ * `pg_restore --list` is ambiguous for names with spaces and line ends.
  */
 export class ContentsReader {
   readonly #dropless: ReadonlySet<number>
@@ -44,8 +44,8 @@ export class ContentsReader {
   #read = 0
 
   /**
-   * `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: which entries are wanted, of perhaps
-   * hundreds of thousands.
+   * `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: selects entries, of perhaps hundreds of
+   * thousands.
    */
   constructor({
     dropless = new Set(),

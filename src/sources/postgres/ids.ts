@@ -1,4 +1,4 @@
-/** A set of numbers that are small and close together, as those of an archive's entries are: a bit for each. */
+/** A set of small numbers that are close together, such as the ids of an archive's entries: one bit each. */
 export class Ids {
   size = 0
   #bits = new Uint8Array(1024)

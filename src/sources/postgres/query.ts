@@ -19,8 +19,8 @@ export interface QueryContext {
 }
 
 /**
- * pg_temp comes last: where it is not listed, it is searched first for tables and types (PostgreSQL documentation, `search_path`). Names in
- * SQL_ASCII and MULE_INTERNAL databases cannot be converted to UTF-8: they are sent as they are.
+ * pg_temp comes last: if it is not listed, it is searched first for tables and types (PostgreSQL documentation, `search_path`). Names in
+ * SQL_ASCII and MULE_INTERNAL databases cannot be converted to UTF-8: they are sent unchanged.
  */
 const settings = (timeLimit: number): string[] => [
   'SET LOCAL search_path = pg_catalog, pg_temp',
@@ -30,8 +30,8 @@ const settings = (timeLimit: number): string[] => [
 ]
 
 /**
- * Runs statements in one read-only transaction, with settings that end with it, and gives what they printed, unaligned and without
- * headings. Functions, types and relations in a statement have their schema; text of a user is a `literal` or an `identifier`. Throws
+ * Runs statements in one read-only transaction, with settings that end with it, and gives their output, unaligned and without headings.
+ * Functions, types and relations in a statement have their schema; text of a user is a `literal` or an `identifier`. Throws
  * `LifeboatError`.
  */
 export async function query(statements: string | readonly string[], context: QueryContext): Promise<Buffer> {
@@ -68,10 +68,10 @@ export async function queryJson<T>(statements: string | readonly string[], shape
   }
 }
 
-/** A name as SQL wants it. */
+/** A quoted name for SQL. */
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** A text as SQL wants it, whatever `standard_conforming_strings` is. */
+/** A quoted text for SQL, valid with every `standard_conforming_strings`. */
 export const literal = (text: string): string => ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
 const transaction = (begin: string, statements: string | readonly string[], { timeLimit = TIME_LIMIT }: QueryContext): string[] => [
@@ -82,7 +82,7 @@ const transaction = (begin: string, statements: string | readonly string[], { ti
 const TIME_LIMIT = 5 * 60 * 1000
 /** Bytes. */
 const LARGEST_ANSWER = 64 * 1024 * 1024
-/** Bytes that psql may allocate: it holds a whole answer, whatever its size. */
+/** Bytes that psql may allocate: it keeps a whole answer in memory. */
 const PSQL_MEMORY = 4 * LARGEST_ANSWER
 /** The server did not answer a query within its time limit; the query was cancelled. */
 export class NoAnswerInTime extends LifeboatError {}
@@ -90,7 +90,7 @@ export class NoAnswerInTime extends LifeboatError {}
 /** Bytes of one argument on Linux (MAX_ARG_STRLEN). */
 const LONGEST_ARGUMENT = 128 * 1024
 
-/** psql sends the text of `--command` to the server as it is, unless a backslash begins it: nothing in it is a command of psql. */
+/** psql sends the text of `--command` to the server unchanged, unless it begins with a backslash: no part of it is a command of psql. */
 async function psql(statements: readonly string[], context: QueryContext, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
   for (const statement of statements) {
     if (!/^[A-Z]/.test(statement)) throw new Error(`not a statement: ${statement.slice(0, 40)}`)
@@ -140,7 +140,7 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
   }
 }
 
-/** Text in no known encoding: what is UTF-8 stays, every other byte is written as `\xE9`. `latin1` has a character for each byte. */
+/** Text in an unknown encoding: UTF-8 stays, every other byte is written as `\xE9`. `latin1` has a character for each byte. */
 function escaped(latin1: string): string {
   const bytes = Buffer.from(latin1, 'latin1')
   if (isUtf8(bytes)) return bytes.toString()

@@ -3,19 +3,18 @@ export interface RestoreOutput {
   /** One text per error: the message, and the beginning of the statement. */
   errors: string[]
   warnings: string[]
-  /** It went through the whole archive and says how many errors it passed over. */
+  /** Whether it read the whole archive, and said how many errors it ignored. */
   finished: boolean
   /** Settings of newer servers that this one does not know, and does not need. */
   unknownSettings: string[]
 }
 
 /**
- * Reads pg_restore's stderr (LC_ALL=C; what it passes on of a server is in that one's language). A statement that may hold a password is
- * left out.
+ * Reads pg_restore's stderr (LC_ALL=C; messages of a server are in its own language). A statement that may contain a password is left out.
  */
 export function parseRestoreOutput(stderr: string): RestoreOutput {
   const output: RestoreOutput = { errors: [], warnings: [], finished: false, unknownSettings: [] }
-  // Every message starts with the program's name; what follows without it belongs to the message.
+  // Every message starts with the program's name; lines without it belong to the message before.
   for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
     if (message.startsWith('warning: errors ignored on restore')) output.finished = true
     else if (message.startsWith('warning: ')) output.warnings.push(message.slice('warning: '.length))

@@ -21,10 +21,10 @@ export interface RestoreOptions {
   target: Connection
   /**
    * `empty`: refuses a database that has user objects; every error is collected while the rest is restored. `create`: makes the database,
-   * and drops it again if anything fails. `clean`: replaces what the archive has, in one transaction.
+   * and drops it again if anything fails. `clean`: replaces the objects that the archive has, in one transaction.
    */
   mode: 'empty' | 'create' | 'clean'
-  /** Only what is in one of these schemas, and these tables with all that belongs to them; all when both are empty. */
+  /** Only the objects in these schemas, and these tables with everything that belongs to them; all if both are empty. */
   schemas: readonly string[]
   tables: readonly TableName[]
   only?: 'schema' | 'data'
@@ -37,7 +37,7 @@ export interface RestoreOptions {
   disableTriggers: boolean
   /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */
   databaseSettings: boolean | undefined
-  /** Above 1 the archive is staged in `temporary` and restored over so many connections. */
+  /** Above 1 the archive is staged in `temporary` and restored over that many connections. */
   jobs: number
   temporary: string
   clients: readonly Client[]
@@ -72,7 +72,7 @@ export interface SelectionReport {
 }
 
 /**
- * Reads the archive's table of contents: a bad archive or filter is known before the target is touched. `target` is asked only if a
+ * Reads the archive's table of contents: a bad archive or filter is noticed before the target is changed. `target` is asked only if a
  * selection replaces objects.
  */
 export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<Plan> {
@@ -150,7 +150,7 @@ async function archiveContext(options: RestoreOptions, serverMajor: number): Pro
   return { client, variables, signal }
 }
 
-/** Whether the restore is all or nothing; elsewhere every error is collected and the rest restored. */
+/** Whether the restore is all or nothing. Otherwise every error is collected and the rest is restored. */
 export function oneTransaction({ mode, only }: RestoreOptions): boolean {
   return mode === 'clean' || only === 'data'
 }

@@ -14,7 +14,9 @@ import { droppedWithTable } from './selection.ts'
 /** Partly restored objects block the next restore. */
 const DROP_FIRST = 'Drop and create that database before you restore again.'
 
-/** Runs pg_restore for what the plan has. Throws `LifeboatError` when it breaks off; errors of single entries are in the outcome. */
+/**
+ * Runs pg_restore for the entries of the plan. Throws `LifeboatError` if it is interrupted; errors of single entries are in the outcome.
+ */
 export async function runRestore(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
   const folder = await makeStaging(options.temporary)
   try {
@@ -87,7 +89,7 @@ async function pgRestore(
   }
 }
 
-/** Decides what a pg_restore that has ended did. `error` is undefined when it exited with 0. */
+/** Decides the outcome of a pg_restore that has ended. `error` is undefined if it exited with 0. */
 function judge(error: unknown, stderr: string, options: RestoreOptions, entries: number): RestoreOutcome {
   const { errors, warnings, finished, unknownSettings } = parseRestoreOutput(stderr)
   const rolledBack = oneTransaction(options) && errors.length > 0

@@ -80,7 +80,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
   await requireOnServer(plan, wanted, options, maintenance)
   signal.throwIfAborted()
-  // From here to the drop nothing is interrupted: a database that was made is always accounted for.
+  // From here to the drop nothing is interrupted, so that a created database is always reported or dropped.
   const { signal: _, ...steady } = maintenance
   await createDatabase(target, statement, steady)
   let outcome: RestoreOutcome
@@ -122,7 +122,7 @@ async function requireOnServer(
   )
 }
 
-/** pg_dump writes subscriptions so that they are made without a connection: nothing is copied, and no slot of the publisher is moved on. */
+/** pg_dump writes subscriptions without a connection: nothing is copied, and no slot of the publisher advances. */
 function tellSubscriptions({ entries }: Plan, report: Report): void {
   for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
     report.warning(

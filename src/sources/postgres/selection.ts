@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import { type Entry, isSetting, ofDatabase } from './contents.ts'
 
-/** A table as users name it: `orders`, `app.orders`, or schema and name apart, which no dot can confuse. */
+/** A table as users name it: `orders`, `app.orders`, or schema and name separately, for names with dots. */
 export type TableName = string | readonly [schema: string, name: string]
 
 export interface Filters {
@@ -11,7 +11,7 @@ export interface Filters {
 
 /** The part of an archive that belongs to the selected schemas and tables. */
 export interface Selection {
-  /** In the order in which they are restored: that of the archive, but for partitions of tables that are not selected. */
+  /** In the order in which they are restored: that of the archive, except for partitions of tables that are not selected. */
   entries: Entry[]
   /** Dependencies of the selected tables that the selection does not name. */
   added: Entry[]
@@ -26,12 +26,12 @@ export interface LeftOut {
 }
 
 const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE'])
-/** Named `TABLE NAME`, in the schema of their table. */
+/** Entries named `TABLE NAME`, in the schema of their table. */
 const NAMED_AFTER_TABLE = new Set(['DEFAULT', 'CONSTRAINT', 'CHECK CONSTRAINT', 'TRIGGER', 'RULE', 'POLICY'])
-/** Named as their table is. */
+/** Entries with the name of their table. */
 const NAMED_AS_TABLE = new Set(['TABLE DATA', 'MATERIALIZED VIEW DATA', 'ROW SECURITY', 'SEQUENCE SET'])
 const OF_ANYTHING = new Set(['COMMENT', 'ACL', 'SECURITY LABEL', 'STATISTICS DATA'])
-/** They connect two objects, and make sense only where both are. */
+/** Entries that connect two objects, and need both. */
 const LINKS = new Set([
   'FK CONSTRAINT',
   'TABLE ATTACH',
@@ -40,12 +40,12 @@ const LINKS = new Set([
   'PUBLICATION TABLE',
   'PUBLICATION TABLES IN SCHEMA',
 ])
-/** Where a schema or an extension exists, it is never replaced. */
+/** An existing schema or extension is never replaced. */
 const SHARED = new Set(['SCHEMA', 'EXTENSION'])
 
 /**
  * Computes what the filters select: named tables with all that belongs to them, and what these depend on, transitively. `present`: whether
- * the target has an object already that may stay; never asked about what is named, schemas and extensions excepted.
+ * the target has an object already that may stay; not called for named objects, except schemas and extensions.
  */
 export function select(entries: readonly Entry[], filters: Filters, present: (entry: Entry) => boolean = () => false): Selection {
   return new Selecting(entries, present).run(filters)
@@ -80,8 +80,8 @@ class Selecting {
   }
 
   /**
-   * A partition is attached to a table that stays in the target when its indexes are there: they take the place of those that the server
-   * would make. Elsewhere the parent's indexes come after it.
+   * A partition is attached to a table that stays in the target once its indexes exist, which replace those that the server would make.
+   * Otherwise the parent's indexes come after it.
    */
   #inOrder(): Entry[] {
     const entries = this.#entries.filter((entry) => this.#chosen.has(entry))
@@ -111,7 +111,7 @@ class Selecting {
   #chooseTable(table: TableName): void {
     const matching = (test: (entry: Entry) => boolean): Entry[] => {
       const found = this.#entries.filter((entry) => RELATIONS.has(entry.kind) && test(entry))
-      // An archive of data alone has no tables.
+      // An archive with only data has no tables.
       return found.length > 0 ? found : this.#entries.filter((entry) => entry.kind === 'TABLE DATA' && test(entry))
     }
     const exact = typeof table === 'string'
@@ -150,9 +150,9 @@ class Selecting {
     this.#added.add(need)
   }
 
-  /** A partition is made as a table of its own, and its indexes as indexes of their own; what belongs to a table comes with that table. */
+  /** A partition is made as a table of its own, and its indexes as indexes of their own; parts of a table come with that table. */
   #mustExist(entry: Entry, need: Entry): boolean {
-    // Such a sequence is made alone, and an entry of its own lets a table own it. That of an identity column is made by ALTER TABLE.
+    // Such a sequence is created separately, and another entry lets a table own it. That of an identity column is made by ALTER TABLE.
     if (entry.kind === 'SEQUENCE' && need.kind === 'TABLE' && this.#dependents.of(entry).some(({ kind }) => kind === 'SEQUENCE OWNED BY'))
       return false
     if (OF_ANYTHING.has(entry.kind) || this.#parents.get(entry.id)?.has(need.id)) return false
@@ -177,7 +177,7 @@ class Selecting {
     return (kind === 'TABLE' || kind === 'FOREIGN TABLE') && (entry.inherits || this.#parents.get(entry.id)?.has(to.id) === true)
   }
 
-  /** Adds the links both of whose ends are there, and tells which are not, and of views on the selected tables. */
+  /** Adds the links with both ends, and gives the links that miss one, and views on the selected tables. */
   #connect(): LeftOut[] {
     const leftOut: LeftOut[] = []
     const there = (entry: Entry): boolean => this.#chosen.has(entry) || this.#present(entry)
@@ -210,12 +210,12 @@ class Selecting {
   }
 }
 
-/** The direct dependents of an entry: for hundreds of thousands of entries two lists of numbers, not as many lists of entries. */
+/** The direct dependents of an entry: two lists of numbers, because there may be hundreds of thousands of entries. */
 class Dependents {
   readonly #entries: readonly Entry[]
-  /** Where the places of those that depend on an id begin in the list. */
+  /** For each id, the position of its first dependent in the list. */
   readonly #begins: Uint32Array
-  /** Places in the list of entries. */
+  /** Positions in the list of entries. */
   readonly #places: Uint32Array
 
   constructor(entries: readonly Entry[]) {
@@ -238,7 +238,7 @@ class Dependents {
 
 const END_KINDS = new Set(['TABLE', 'FOREIGN TABLE', 'PUBLICATION', 'SCHEMA'])
 
-/** The end of a link that the link belongs to: of a foreign key the table that has it. */
+/** Whether a link belongs to this end: a foreign key belongs to the table that has it. */
 function isEnd({ kind, schema, name }: Entry, end: Entry): boolean {
   if (kind === 'FK CONSTRAINT') return end.schema === schema && name.startsWith(`${end.name} `)
   if (kind === 'TABLE ATTACH' || kind === 'SEQUENCE OWNED BY') return end.schema === schema && name === end.name
@@ -270,7 +270,7 @@ export function nameOf({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | '
   return `${kind.toLowerCase()} ${schema === '' ? '' : `${schema}.`}${name}`
 }
 
-/** Whether a selection gives more than a table's own parts: it is what people see named. */
+/** Whether an entry is an object of its own, not a part of a table; only such objects are named in messages. */
 export function isObject(entry: Entry): boolean {
   const { kind } = entry
   return (

@@ -72,7 +72,7 @@ export class PostgresSource implements Source {
     const { report, variables } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
-    // Read while pg_dump is at work, one after the other: with it, they take two connections.
+    // Read one after the other while pg_dump works, so that two connections are enough.
     const context = { client, connection, variables, signal: this.#signal }
     const reading = this.#track(this.#withCause(readGlobals({ ...context, passwords: server.rolePasswords })))
     const content = this.#track(this.#withCause(reading.then(() => readContent(context))))

@@ -3,7 +3,7 @@ import { LifeboatError } from '../../error.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
-/** Objects of the target that a restore may meet, by catalog, schema and name as an archive's table of contents has them. */
+/** Objects of the target that a restore may replace, by catalog, schema and name as an archive's table of contents has them. */
 export class TargetObjects {
   readonly #context: QueryContext
   readonly #oids: ReadonlyMap<string, number>
@@ -42,7 +42,7 @@ export class TargetObjects {
     return catalog === undefined ? undefined : this.#oids.get(keyOf(catalog, schema, name))
   }
 
-  /** Everything that depends on an object is asked for by its oid; what is itself dropped is left out here. */
+  /** The query finds all dependents of an object by its oid; dependents that are dropped themselves are left out here. */
   async #dependents(oids: readonly number[]): Promise<string[]> {
     const dropped = new Set(oids)
     const names: string[] = []
@@ -54,7 +54,7 @@ export class TargetObjects {
   }
 }
 
-/** Throws unless these objects can be dropped and made again, before anything is touched. */
+/** Throws unless these objects can be dropped and created again. Nothing is changed. */
 export async function requireReplaceable(entries: readonly Entry[], objects: TargetObjects, where: string): Promise<void> {
   const dependents = await objects.dependents(entries)
   if (dependents.length === 0) return
@@ -67,7 +67,7 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
   )
 }
 
-/** Of 11 characters each, so many fit into one argument of psql. */
+/** With 11 characters each, this many fit into one argument of psql. */
 const OIDS_AT_ONCE = 8000
 
 const keyOf = (...parts: string[]): string => parts.join('\0')
@@ -141,7 +141,7 @@ const OBJECTS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array
   ].join('\n  UNION ALL ')}) AS objects`
 
 /**
- * Each object that a DROP without CASCADE would stop at, with the oid of the object that it belongs to: of a constraint, a default, a rule
+ * Each object that makes a DROP without CASCADE fail, with the oid of the object that it belongs to: of a constraint, a default, a rule
  * or a policy the table. A table stands for its row types, its indexes and the sequences that it owns.
  */
 const dependentsOf = (

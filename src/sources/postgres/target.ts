@@ -3,9 +3,9 @@ import { LifeboatError } from '../../error.ts'
 import { onDatabase, type Connection } from './connection.ts'
 import { change, identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
 
-/** The database a restore goes to. */
+/** The database to restore into. */
 export interface Target {
-  /** Of its server. */
+  /** Major version of its server. */
   major: number
   database: string
 }
@@ -22,7 +22,7 @@ export function readTarget(context: QueryContext): Promise<Target> {
 }
 
 const users = (schema: string): string => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`
-// An extension's objects come with it.
+// Objects of an extension do not count.
 const ofNoExtension = (catalog: string, oid: string): string =>
   `NOT EXISTS (SELECT FROM pg_catalog.pg_depend
     WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`
@@ -58,7 +58,7 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   )
 }
 
-// A heap without blocks has no rows, and asking for its size leaves no lock behind. The loop ends at the sixth table with rows.
+// A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
 const findRows = `DO LANGUAGE plpgsql $find$
 DECLARE
   one record;
@@ -103,7 +103,7 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
   )
 }
 
-/** As JSON, of which each fits into an argument of psql. */
+/** As JSON texts, each of which fits into an argument of psql. */
 function batchesOf(tables: readonly { schema: string; name: string }[]): string[] {
   const most = 500 // A name has at most 63 bytes, and every one of these may be escaped.
   return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) =>
@@ -111,7 +111,7 @@ function batchesOf(tables: readonly { schema: string; name: string }[]): string[
   )
 }
 
-/** A database of the same server that one can be made from: `postgres`, else `template1`. */
+/** A database of the same server to run CREATE DATABASE in: `postgres`, or else `template1`. */
 export async function findMaintenance(context: QueryContext): Promise<QueryContext & { target: Target }> {
   const on = (database: string) => ({ ...context, connection: onDatabase(context.connection, database) })
   try {
@@ -169,7 +169,7 @@ async function lacking(names: readonly string[], all: string, context: QueryCont
   return names.filter((name) => !found.has(name))
 }
 
-/** A database with subscriptions cannot be dropped. Their slots, which are the publishers', are left alone. */
+/** A database with subscriptions cannot be dropped. Their slots belong to the publishers, and are not changed. */
 export async function detachSubscriptions(database: string, maintenance: QueryContext): Promise<void> {
   await change(detach, { ...maintenance, connection: onDatabase(maintenance.connection, database) })
 }

@@ -2,8 +2,8 @@
 export type Token = { word: string } | { name: string } | { text: string } | { symbol: string } | { number: string }
 
 /**
- * Reads SQL as the server would (PostgreSQL documentation, "Lexical Structure"), and knows no more of it than pg_dump needs for statements
- * of databases. `standardStrings`: a backslash in '…' is a backslash. Returns undefined for text with anything else in it.
+ * Reads SQL as the server would (PostgreSQL documentation, "Lexical Structure"), as far as pg_dump needs it for statements about databases.
+ * `standardStrings`: a backslash in '…' is a backslash. Returns undefined for any other text.
  */
 export function tokensOf(sql: string, standardStrings: boolean): Token[] | undefined {
   const pattern = /\s+|(E?)'((?:[^']|'')*)'|"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(\d+)|([;,=])/gsy
@@ -31,7 +31,7 @@ function unescaped(text: string): string | undefined {
   return /^(?:[^\\]|\\\\)*$/s.test(text) ? text.replaceAll('\\\\', '\\') : undefined
 }
 
-/** Statements end with a semicolon; undefined when the last does not. */
+/** Statements end with a semicolon; undefined if the last does not. */
 export function statementsOf(tokens: readonly Token[]): Token[][] | undefined {
   const statements: Token[][] = []
   let statement: Token[] = []
@@ -45,7 +45,7 @@ export function statementsOf(tokens: readonly Token[]): Token[][] | undefined {
   return statement.length === 0 ? statements : undefined
 }
 
-/** Takes tokens one after the other; each method gives undefined, or false, where something else comes, and then takes nothing. */
+/** Takes tokens one after the other; each method gives undefined, or false, and takes nothing if something else comes. */
 export class Tokens {
   readonly #tokens: readonly Token[]
   #at = 0

@@ -3,10 +3,10 @@ import { blot } from './errors.ts'
 const MOST_WARNINGS = 100
 const MOST_CHARACTERS = 1000
 
-/** The warnings in what a client program that ended well wrote to stderr (LC_ALL=C), each with its details and hints. */
+/** The warnings of a client program that ended well, in its stderr (LC_ALL=C), each with its details and hints. */
 export function warningsOf(stderr: string, program: 'pg_dump' | 'pg_dumpall', secrets: readonly string[]): string[] {
   const warnings: string[] = []
-  // Every message starts with the program's name; what follows without it belongs to the message.
+  // Every message starts with the program's name; lines without it belong to the message before.
   for (const message of blot(stderr, secrets).split(new RegExp(`^${program}: `, 'm')).slice(1)) {
     const [, kind, text = ''] = /^(warning|detail|hint): (.*)$/s.exec(message.trim()) ?? []
     const line = text.replaceAll(/\s*\n\s*/g, '; ')
@@ -17,7 +17,9 @@ export function warningsOf(stderr: string, program: 'pg_dump' | 'pg_dumpall', se
   return warnings.length > MOST_WARNINGS ? [...kept, `and ${warnings.length - MOST_WARNINGS} more`] : kept
 }
 
-/** Those that tell of something the archive lacks: `subscriptions not dumped because current user is not a superuser`. */
+/**
+ * Whether a warning tells of something that is missing in the archive: `subscriptions not dumped because current user is not a superuser`.
+ */
 export function tellsOfLoss(warning: string): boolean {
   return /\bnot (?:be )?dump(?:ed)?\b|\bskipp(?:ed|ing)\b/.test(warning)
 }

@@ -223,7 +223,7 @@ describe('failures', () => {
     ['a wrong password', () => server.url('app', 'reader', 'wrong-password'), /refused the password of user "reader"/, 'user name and password'],
     ['an unknown role', () => server.url('app', 'nobody-here', 'x'), /refused the password of user "nobody-here"/, 'user name'],
     ['an unknown database', () => server.url('nowhere'), /there is no database "nowhere" at 127/, 'end of the URL'],
-    ['an unknown host', () => 'postgres://u:hunter2@no-such-host.invalid/app', /unknown host "no-such-host.invalid"/, 'check the host'],
+    ['an unknown host', () => 'postgres://u:hunter2@no-such-host.invalid/app', /unknown host "no-such-host.invalid"/, 'Check the host'],
     ['a table of a host that wants SSL', () => `${server.url('app')}?sslmode=require`, /does not offer encryption/, 'sslmode'],
   ])('%s', async (_, url, message, hint) => {
     const error = await thrownBy(read(sourceOf(url())))
