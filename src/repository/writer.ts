@@ -7,6 +7,7 @@ import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
 import type { Keys } from './keys.ts'
 import type { KnownChunk, KnownChunks } from './known.ts'
 import { LIMITS } from './limits.ts'
+import { PutRoom } from './put-room.ts'
 import { DamagedChunk, openChunk } from './reader.ts'
 import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
@@ -27,9 +28,6 @@ import {
 } from './snapshot.ts'
 import type { Unfinished } from './unfinished.ts'
 
-/** Most sealed bytes that are being put. Each object counts as a megabyte at least, so that no more than 32 are put at a time. */
-const PUTTING_BYTES = 32 * 1024 * 1024
-const LEAST_ROOM = 1024 * 1024
 /** A difference is kept if it takes at most this part of the bytes of the chunk stored whole. */
 const WORTHWHILE = 0.7
 /** Data that compresses to at most this part repeats itself (rows, logs, text; not pictures), and needs another search for differences. */
@@ -66,8 +64,7 @@ export class Writer {
   readonly #running = new Set<Promise<void>>()
   /** About how large the snapshot object will be. */
   #snapshotBytes = 0
-  #putting = 0
-  readonly #waiting: (() => void)[] = []
+  readonly #room = new PutRoom()
   #failure: { error: unknown } | undefined
   /** Marks of the objects that this run put: one for each time that it began. */
   readonly #ownMarks = new Set<string>()
@@ -243,7 +240,7 @@ export class Writer {
       if (await this.#adopt(fresh, whole)) return
       await this.#options.unfinished?.begin()
       sealed = await this.#seal(fresh, chunk)
-      await this.#roomFor(sealed.length)
+      await this.#room.take(sealed.length)
     } finally {
       // Only once there is room: as long as the buffer is held, no further chunk is sealed and has to wait.
       chunk.release()
@@ -252,7 +249,7 @@ export class Writer {
       this.#check()
       await store.put(chunkKey(fresh.id, fresh.mark), sealed)
     } finally {
-      this.#giveRoom(sealed.length)
+      this.#room.give(sealed.length)
     }
     fresh.storedSize = sealed.length
     const entry = this.#entryOf(fresh)
@@ -331,18 +328,6 @@ export class Writer {
       this.#options.onDamaged(error)
       return undefined
     }
-  }
-
-  async #roomFor(bytes: number): Promise<void> {
-    const room = Math.max(bytes, LEAST_ROOM)
-    while (this.#putting > 0 && this.#putting + room > PUTTING_BYTES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#putting += room
-  }
-
-  /** Wakes all that wait: the first may need more room than there is, the next less. */
-  #giveRoom(bytes: number): void {
-    this.#putting -= Math.max(bytes, LEAST_ROOM)
-    for (const look of this.#waiting.splice(0)) look()
   }
 
   #check(): void {
