@@ -104,7 +104,7 @@ export class KnownChunks {
     this.#damaged.add(key)
   }
 
-  /** Whether `lose` was told of the object. */
+  /** Whether the object was lost. */
   isLost(key: string): boolean {
     return this.#damaged.has(key)
   }

@@ -96,7 +96,7 @@ class Thread {
 
 const running = new Set<Thread>()
 
-/** A thread without work, or a new one, or, where there are `most` already, the one with the least. */
+/** A thread without work, or a new one; if there are `most` already, the one with the least work. */
 function idlest(most: number): Thread {
   const [least] = [...running].toSorted((one, other) => one.load - other.load)
   if (least && (least.load === 0 || running.size >= most)) return least
