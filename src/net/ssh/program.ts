@@ -1,29 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { type Child, type Exit, startChild } from '../../process/child.ts'
-import { LifeboatError } from '../../error.ts'
-import { targetText } from './address.ts'
-import {
-  authentication,
-  connectSsh,
-  knownHostsOf,
-  type Method,
-  NOT_LISTENING,
-  signInRefused,
-  type SshAccess,
-  type SshTarget,
-  usableKey,
-} from './connection.ts'
-import { knownHostsText } from './known-hosts.ts'
-
-export interface SshContext {
-  /** `PATH`, `HOME` and `SSH_AUTH_SOCK`. */
-  variables: Readonly<Record<string, string | undefined>>
-  /** The staging folder of the run. */
-  temporary: string
-  signal: AbortSignal
-}
+import type { SshAccess, SshTarget } from './connection.ts'
+import { connectionFailure } from './failure.ts'
+import { answersOf, type Login, loginFor, optionsFor, removeFiles, type SshContext, writeFiles } from './login.ts'
 
 /** A connection held by the system's `ssh`, for as long as this process lives and does not close it. */
 export interface SshProgram {
@@ -41,10 +21,6 @@ export interface SshProgram {
 /** The socket in `folder` through which other `ssh` programs share a connection. */
 export const SOCKET = 'socket'
 
-/** Files in the folder of a connection. */
-const KNOWN_HOSTS = 'known_hosts'
-const ASKPASS = 'askpass'
-const CONNECT_SECONDS = 30
 const SAID_LIMIT = 16 * 1024
 const PATIENCE_MS = 3000
 
@@ -68,14 +44,6 @@ kill "$watch" 2>/dev/null
 exit "$status"
 `
 
-// The server can word the questions it asks, but it does not know the name of the key file.
-const ASKPASS_SCRIPT = String.raw`#!/bin/sh
-case $1 in
-  "Enter passphrase for key '$LIFEBOAT_KEY'"*) printf '%s\n' "$LIFEBOAT_PASSPHRASE" ;;
-  *) printf '%s\n' "$LIFEBOAT_PASSWORD" ;;
-esac
-`
-
 /**
  * Connects and signs in, by what is given alone: no configuration of ssh applies. `parameters`: more arguments for ssh, relative to the
  * folder where they name files. Throws a LifeboatError that tells what is wrong.
@@ -96,7 +64,7 @@ export async function openSsh(
     const { child, program } = startSsh(folder, login, parameters, context)
     try {
       await signIn(child, login, signal)
-      await Promise.all([login.keyFile, KNOWN_HOSTS, ASKPASS].map((name) => rm(path.join(folder, name), { force: true })))
+      await removeFiles(folder, login)
     } catch (error) {
       await program.close()
       signal.throwIfAborted()
@@ -107,46 +75,6 @@ export async function openSsh(
     await rm(folder, { recursive: true, force: true })
     throw error
   }
-}
-
-/** The target of a connection and the means to sign in. */
-interface Login {
-  target: SshTarget
-  access: SshAccess
-  methods: readonly Method[]
-  /** The lines of a known_hosts file. */
-  knownHosts: string
-  /** The private key; empty if there is none. */
-  key: Buffer
-  /** Its name in the folder of the connection. */
-  keyFile: string
-  /** Whether ssh may ask for a password or a passphrase. */
-  mayAsk: boolean
-}
-
-async function loginFor(target: SshTarget, access: SshAccess, { variables }: SshContext): Promise<Login> {
-  const methods = authentication(access, variables)
-  const { known } = await knownHostsOf(access, variables)
-  const key = Buffer.from((await usableKey(access)) ?? '')
-  const mayAsk = access.passphrase !== undefined || methods.includes('password')
-  return {
-    target,
-    access,
-    methods,
-    knownHosts: knownHostsText(known, target),
-    key,
-    keyFile: `key-${randomBytes(8).toString('hex')}`,
-    mayAsk,
-  }
-}
-
-async function writeFiles(folder: string, { knownHosts, key, keyFile, mayAsk }: Login): Promise<void> {
-  await writeFile(path.join(folder, KNOWN_HOSTS), knownHosts, { mode: 0o600 })
-  if (mayAsk) await writeFile(path.join(folder, ASKPASS), ASKPASS_SCRIPT, { mode: 0o700 })
-  if (key.length === 0) return
-  // On other systems, a second reader of /dev/stdin goes on where the first has stopped.
-  if (process.platform === 'linux') await symlink('/dev/stdin', path.join(folder, keyFile))
-  else await writeFile(path.join(folder, keyFile), key, { mode: 0o600 })
 }
 
 function startSsh(
@@ -180,48 +108,6 @@ function startSsh(
   return { child, program: { folder, environment, ended: child.exit, said: () => said, close } }
 }
 
-/** The environment from which ssh and its askpass answer a server. */
-function answersOf({ methods, access, keyFile, mayAsk }: Login, variables: SshContext['variables']): Record<string, string> {
-  return {
-    ...(methods.includes('agent') && { SSH_AUTH_SOCK: variables['SSH_AUTH_SOCK']! }),
-    ...(mayAsk && {
-      SSH_ASKPASS: `./${ASKPASS}`,
-      SSH_ASKPASS_REQUIRE: 'force',
-      LIFEBOAT_KEY: keyFile,
-      LIFEBOAT_PASSPHRASE: access.passphrase ?? '',
-      LIFEBOAT_PASSWORD: access.password ?? '',
-    }),
-  }
-}
-
-function optionsFor({ target, methods, keyFile, mayAsk }: Login): string[] {
-  const authentications = new Set(methods.map((method) => (method === 'agent' ? 'publickey' : method)))
-  const options = {
-    BatchMode: mayAsk ? 'no' : 'yes',
-    StrictHostKeyChecking: 'yes',
-    UserKnownHostsFile: KNOWN_HOSTS,
-    GlobalKnownHostsFile: 'none',
-    UpdateHostKeys: 'no',
-    PreferredAuthentications: [...authentications].join(','),
-    IdentityFile: methods.includes('publickey') ? keyFile : 'none',
-    IdentityAgent: methods.includes('agent') ? 'SSH_AUTH_SOCK' : 'none',
-    IdentitiesOnly: methods.includes('publickey') ? 'yes' : 'no',
-    NumberOfPasswordPrompts: '1',
-    ConnectTimeout: String(CONNECT_SECONDS),
-    // A server that is gone is noticed after a minute.
-    ServerAliveInterval: '15',
-    ServerAliveCountMax: '4',
-    ForwardAgent: 'no',
-    ForwardX11: 'no',
-    ExitOnForwardFailure: 'yes',
-    // It runs when the connection and its forwards are set up.
-    PermitLocalCommand: 'yes',
-    LocalCommand: 'echo connected',
-  }
-  const listed = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  return ['-F', 'none', ...listed, '-N', '-T', '-p', String(target.port), '-l', target.user]
-}
-
 /** ssh ended before it was connected. */
 class Unconnected extends Error {}
 
@@ -242,69 +128,6 @@ async function signIn(child: Child, { key }: Login, signal: AbortSignal): Promis
   }
 }
 
-/** The reason why ssh did not connect, from its own words. */
-async function connectionFailure(
-  { target, access, methods }: Login,
-  { stderr, failure }: Exit,
-  { variables, signal }: SshContext,
-): Promise<LifeboatError> {
-  const where = `${target.host}:${target.port}`
-  const said = lastLine(stderr)
-  const cause = new Error(said || 'ssh said nothing')
-  if (failure) return new LifeboatError(`ssh could not be started: ${failure.message}`, { cause: failure })
-  if (/ssh: (?:command )?not found/.test(stderr)) {
-    return new LifeboatError('there is no ssh on this machine', { cause, hint: "Install OpenSSH's client (package openssh-client)." })
-  }
-  if (/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/.test(stderr)) {
-    const problem = await hostKeyProblem(target, access, { variables, signal })
-    return (
-      problem ??
-      new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ssh-known-hosts.' })
-    )
-  }
-  if (/Permission denied \(|Too many authentication failures/.test(stderr)) return signInRefused(target, methods, cause)
-  if (/Could not resolve hostname/.test(stderr)) {
-    const hint = 'Check its spelling; a name of a private network is not known to hosted runners.'
-    return new LifeboatError(`there is no host ${target.host}`, { cause, hint })
-  }
-  const hint = hintFor(stderr)
-  return new LifeboatError(`cannot connect to ${targetText(target)}: ${said || 'ssh said nothing'}`, { cause, ...(hint && { hint }) })
-}
-
-function hintFor(stderr: string): string | undefined {
-  if (/Connection refused/.test(stderr)) return NOT_LISTENING
-  if (/timed out|No route to host|Network is unreachable/.test(stderr)) {
-    return 'Check host and port, and that no firewall drops the connection.'
-  }
-  return undefined
-}
-
-/** ssh shows no key that it refuses, nor the line to add; the library does. */
-async function hostKeyProblem(
-  target: SshTarget,
-  access: SshAccess,
-  { variables, signal }: Pick<SshContext, 'variables' | 'signal'>,
-): Promise<LifeboatError | undefined> {
-  try {
-    const client = await connectSsh(target, access, { variables, signal, limit: CONNECT_SECONDS * 1000 })
-    client.end()
-    return undefined
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof LifeboatError) return error
-    throw error
-  }
-}
-
-/** The last line that ssh wrote, without its name. */
-export function lastLine(stderr: string): string {
-  const lines = stderr
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-  return (lines.at(-1) ?? '').replace(/^ssh: /, '')
-}
-
 /** How the connection ended, if it ends within `ms`. */
 export async function endWithin(ssh: SshProgram, ms: number): Promise<Exit | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>()
@@ -314,13 +137,4 @@ export async function endWithin(ssh: SshProgram, ms: number): Promise<Exit | und
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** The error for a connection that ended by itself. */
-export function lostError(what: string, exit: Exit, cause?: unknown): LifeboatError {
-  const said = lastLine(exit.stderr)
-  return new LifeboatError(`${what} was lost${said === '' ? '' : `: ${said}`}`, {
-    cause,
-    hint: 'The network failed, or the server there ended the session. Look into its log, and try again.',
-  })
 }

@@ -4,7 +4,9 @@ import { LifeboatError } from '../../error.ts'
 import { targetText } from './address.ts'
 import type { SshAccess, SshTarget } from './connection.ts'
 import type { HostAddress } from './known-hosts.ts'
-import { endWithin, lostError, openSsh, type SshContext, type SshProgram } from './program.ts'
+import { lostError } from './failure.ts'
+import type { SshContext } from './login.ts'
+import { endWithin, openSsh, type SshProgram } from './program.ts'
 
 /** A free port is anyone's until ssh has it. */
 const ATTEMPTS = 5

@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import type { HostAddress } from '../../net/ssh/known-hosts.ts'
 import type { SshAccess, SshTarget } from '../../net/ssh/connection.ts'
-import type { SshContext } from '../../net/ssh/program.ts'
+import type { SshContext } from '../../net/ssh/login.ts'
 import { Tunnel } from '../../net/ssh/tunnel.ts'
 import type { Connection } from './connection.ts'
 import { connectionFailed } from './errors.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { AGAIN, type Answer, request } from '../../net/http.ts'
-import { retry, Transient } from '../../net/retry.ts'
+import { AGAIN, type Answer } from '../../net/http.ts'
+import { Transient } from '../../net/retry.ts'
 
 /** An artifact as GitHub's services describe it. */
 export interface ServiceArtifact {
@@ -21,250 +21,19 @@ export interface ServiceArtifact {
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
-interface ServiceContext {
+/** The circumstances of calls to GitHub's services. */
+export interface ServiceContext {
   variables: Variables
   signal: AbortSignal
   /** Milliseconds that a call may take with all its retries. */
   timeout: number
 }
 
-const LARGEST_ANSWER = 16 * 1024 * 1024
-const PER_PAGE = 100
+/** Bytes of an answer. */
+export const LARGEST_ANSWER = 16 * 1024 * 1024
 
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/)
-const time = z.iso.datetime({ offset: true })
-
-const described = z.object({
-  id: z.int().min(1),
-  name: z.string(),
-  size_in_bytes: z.int().min(0),
-  digest: digest.nullish(),
-  expired: z.boolean(),
-  created_at: time,
-  expires_at: time.nullish(),
-  workflow_run: z.object({ id: z.int().min(0), repository_id: z.int().nullish(), head_repository_id: z.int().nullish() }).nullish(),
-})
-const page = z.object({ artifacts: z.array(described) })
-
-/** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
-export class RestApi {
-  readonly #access: ServiceContext
-  readonly #token: string
-  readonly #base: string
-
-  /** Throws when the environment does not say which repository. */
-  constructor(token: string, access: ServiceContext) {
-    const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = access.variables
-    if (!repository || !/^[\w.-]+\/[\w.-]+$/.test(repository)) {
-      throw new LifeboatError('the artifacts of which repository? GITHUB_REPOSITORY is not set to owner/name', {
-        hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
-        status: 2,
-      })
-    }
-    this.#access = access
-    this.#token = token
-    this.#base = `${(api || 'https://api.github.com').replace(/\/+$/, '')}/repos/${repository}/actions/artifacts`
-  }
-
-  /** Those with this name, or all there are; expired ones left out. */
-  async list(name?: string): Promise<ServiceArtifact[]> {
-    const found: ServiceArtifact[] = []
-    for (let number = 1; ; number++) {
-      const query = new URLSearchParams({ per_page: `${PER_PAGE}`, page: `${number}`, ...(name !== undefined && { name }) })
-      const { artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page)
-      found.push(...artifacts.filter(({ expired }) => !expired).map(fromRest))
-      if (artifacts.length < PER_PAGE) return found
-    }
-  }
-
-  /** Undefined when there is none with this id. */
-  async get(id: number): Promise<ServiceArtifact | undefined> {
-    const answer = await this.#call('GET', new URL(`${this.#base}/${id}`))
-    return answer.status === 404 ? undefined : fromRest(parsed(answer, described))
-  }
-
-  /** Where the zip file can be read for a minute at least, without the token. */
-  async location({ id, name }: ServiceArtifact): Promise<URL> {
-    const answer = await this.#call('GET', new URL(`${this.#base}/${id}/zip`))
-    if (answer.status === 404 || answer.status === 410) throw new Gone(name, id)
-    return signedUrl(answer.headers.get('location'), this.#base)
-  }
-
-  /** Needs `actions: write`: false when the token may not. One that is gone already counts as deleted. */
-  async delete(id: number): Promise<boolean> {
-    const answer = await this.#call('DELETE', new URL(`${this.#base}/${id}`), [403])
-    return answer.status !== 403
-  }
-
-  async #json<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
-    const answer = await this.#call('GET', url)
-    if (answer.status === 404) {
-      throw new LifeboatError(`GitHub knows no repository ${this.#access.variables['GITHUB_REPOSITORY']}, or the token may not see it`, {
-        hint: PERMISSION,
-      })
-    }
-    return parsed(answer, schema)
-  }
-
-  /** Answers 2xx, 302, 404 and 410; everything else is an error that says what to do. */
-  #call(method: string, url: URL, also: number[] = []): Promise<Answer> {
-    const { signal, timeout } = this.#access
-    const headers = {
-      accept: 'application/vnd.github+json',
-      authorization: `Bearer ${this.#token}`,
-      'x-github-api-version': '2022-11-28',
-      'user-agent': 'lifeboat',
-    }
-    return retry(
-      async (limit) => {
-        const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER })
-        const { status } = answer
-        if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
-          if (status === 200) jsonOf(answer)
-          return answer
-        }
-        if (status === 401) {
-          throw new LifeboatError('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION })
-        }
-        const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after')
-        if (status === 403 && limited) throw rateLimited(answer)
-        if (status === 403) {
-          throw new LifeboatError('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION })
-        }
-        throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: AGAIN })
-      },
-      { signal, budget: timeout },
-    )
-  }
-}
-
-const PERMISSION =
-  'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
-
-function rateLimited({ headers }: Answer): LifeboatError {
-  const reset = Number(headers.get('x-ratelimit-reset'))
-  const when = reset > 0 ? `after ${new Date(reset * 1000).toISOString()}` : 'later'
-  const message = 'GitHub allows no more requests with this token for now'
-  const hint = `Run it again ${when}.`
-  const after = Number(headers.get('retry-after'))
-  return after > 0 ? new Transient(message, { hint, after: after * 1000 }) : new LifeboatError(message, { hint })
-}
-
-function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: z.infer<typeof described>): ServiceArtifact {
-  const expires = expires_at ? new Date(expires_at) : undefined
-  return {
-    id,
-    name,
-    size: size_in_bytes,
-    digest: digest ?? undefined,
-    created: new Date(created_at),
-    expires,
-    run: workflow_run?.id,
-    foreign: isForeign(workflow_run),
-  }
-}
-
-/** Of a fork that was deleted since, no id may be left. Where a server tells neither id, the signature of parts.json has to do. */
-function isForeign(run: z.infer<typeof described>['workflow_run']): boolean {
-  return (run?.head_repository_id ?? undefined) !== (run?.repository_id ?? undefined)
-}
-
-const ownArtifacts = z.object({
-  artifacts: z
-    .array(
-      z.object({
-        workflow_run_backend_id: z.string(),
-        workflow_job_run_backend_id: z.string(),
-        database_id: z.string().regex(/^[1-9]\d{0,15}$/),
-        name: z.string(),
-        size: z.string().regex(/^\d{1,15}$/),
-        created_at: time,
-        digest: digest.nullish(),
-      }),
-    )
-    .default([]),
-})
-const ownLocation = z.object({ signed_url: z.string() })
-
-/** The artifacts of this very run, over the service that the artifact client talks to; the token every step gets is enough. */
-export class RunService {
-  readonly #access: ServiceContext
-  readonly #base: string
-  readonly #token: string
-  readonly #run: { workflow_run_backend_id: string; workflow_job_run_backend_id: string }
-  readonly #run_id: number | undefined
-
-  constructor(access: ServiceContext, url: string, token: string) {
-    this.#access = access
-    this.#token = token
-    this.#base = `${new URL(url).origin}/twirp/github.actions.results.api.v1.ArtifactService`
-    this.#run = runOf(token)
-    this.#run_id = Number(access.variables['GITHUB_RUN_ID']) || undefined
-  }
-
-  /** Undefined outside of a workflow. */
-  static of(access: ServiceContext): RunService | undefined {
-    const { ACTIONS_RESULTS_URL: url, ACTIONS_RUNTIME_TOKEN: token } = access.variables
-    return url && token ? new RunService(access, url, token) : undefined
-  }
-
-  async list(): Promise<ServiceArtifact[]> {
-    const { artifacts } = await this.#call('ListArtifacts', {}, ownArtifacts)
-    return artifacts.map(({ database_id, name, size, digest, created_at }) => ({
-      id: Number(database_id),
-      name,
-      size: Number(size),
-      digest: digest ?? undefined,
-      created: new Date(created_at),
-      expires: undefined,
-      run: this.#run_id,
-      foreign: false,
-    }))
-  }
-
-  async location({ name }: ServiceArtifact): Promise<URL> {
-    const { signed_url } = await this.#call('GetSignedArtifactURL', { name }, ownLocation)
-    return signedUrl(signed_url, this.#base)
-  }
-
-  #call<T>(method: string, content: object, schema: z.ZodType<T>): Promise<T> {
-    const { signal, timeout } = this.#access
-    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', 'user-agent': 'lifeboat' }
-    const body = JSON.stringify({ ...this.#run, ...content })
-    return retry(
-      async (limit) => {
-        const answer = await request(
-          new URL(`${this.#base}/${method}`),
-          { method: 'POST', headers, body },
-          { signal, silence: limit, maximum: LARGEST_ANSWER },
-        )
-        if (answer.status !== 200) {
-          throw new LifeboatError(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED })
-        }
-        return parsed(answer, schema)
-      },
-      { signal, budget: timeout },
-    )
-  }
-}
-
-/** When the token of a run is not taken. */
-export const REFUSED = 'Was the run cancelled, or does its token belong to another run? Run the workflow again.'
-
-/** The ids of run and job inside the runtime token (a JWT, RFC 7519); the service checks its signature. */
-function runOf(token: string): { workflow_run_backend_id: string; workflow_job_run_backend_id: string } {
-  const claims = z.object({ scp: z.string() })
-  try {
-    const { scp } = claims.parse(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')))
-    const [, run, job] = scp
-      .split(' ')
-      .find((scope) => scope.startsWith('Actions.Results:'))!
-      .split(':')
-    return { workflow_run_backend_id: run!, workflow_job_run_backend_id: job! }
-  } catch (cause) {
-    throw new LifeboatError('ACTIONS_RUNTIME_TOKEN is not a token of a workflow run', { cause })
-  }
-}
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/)
+export const time = z.iso.datetime({ offset: true })
 
 /** An artifact that was deleted or expired since it was listed. */
 export class Gone extends LifeboatError {
@@ -274,7 +43,8 @@ export class Gone extends LifeboatError {
   }
 }
 
-function jsonOf(answer: Answer): unknown {
+/** Throws a `Transient` if the text is not JSON. */
+export function jsonOf(answer: Answer): unknown {
   try {
     return JSON.parse(answer.body.toString('utf8'))
   } catch (cause) {
@@ -283,14 +53,14 @@ function jsonOf(answer: Answer): unknown {
   }
 }
 
-function parsed<T>(answer: Answer, schema: z.ZodType<T>): T {
+export function parsed<T>(answer: Answer, schema: z.ZodType<T>): T {
   const result = schema.safeParse(jsonOf(answer))
   if (result.success) return result.data
   throw new LifeboatError(`GitHub's answer is not what it should be: ${z.prettifyError(result.error)}`, { hint: AGAIN })
 }
 
 /** Plain http is believed only from a service that is itself reached over it (a test's). */
-function signedUrl(text: string | null, base: string): URL {
+export function signedUrl(text: string | null, base: string): URL {
   const url = URL.parse(text ?? '')
   if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && base.startsWith('http:')))) return url
   throw new LifeboatError('GitHub did not say where the artifact can be downloaded', { hint: AGAIN })

@@ -10,7 +10,9 @@ import {
   type Wholeness,
 } from '../store.ts'
 import { type Catalog, type Held, holding } from './catalog.ts'
-import { Gone, type RestApi, type RunService } from './github.ts'
+import { Gone } from './github.ts'
+import type { RestApi } from './rest-api.ts'
+import type { RunService } from './run-service.ts'
 import { described, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import { encodeParts, LARGEST_PARTS, PARTS, type Parts } from './parts.ts'
 import { Publisher, type PublishOptions } from './publish.ts'

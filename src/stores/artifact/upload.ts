@@ -2,7 +2,8 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { retry, Transient } from '../../net/retry.ts'
-import { REFUSED, type Variables } from './github.ts'
+import type { Variables } from './github.ts'
+import { REFUSED } from './run-service.ts'
 
 export interface Upload {
   name: string

@@ -1,0 +1,142 @@
+import { z } from 'zod'
+import { LifeboatError } from '../../error.ts'
+import { AGAIN, type Answer, request } from '../../net/http.ts'
+import { retry, Transient } from '../../net/retry.ts'
+import { digest, Gone, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time } from './github.ts'
+
+const PER_PAGE = 100
+
+const described = z.object({
+  id: z.int().min(1),
+  name: z.string(),
+  size_in_bytes: z.int().min(0),
+  digest: digest.nullish(),
+  expired: z.boolean(),
+  created_at: time,
+  expires_at: time.nullish(),
+  workflow_run: z.object({ id: z.int().min(0), repository_id: z.int().nullish(), head_repository_id: z.int().nullish() }).nullish(),
+})
+const page = z.object({ artifacts: z.array(described) })
+
+/** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
+export class RestApi {
+  readonly #access: ServiceContext
+  readonly #token: string
+  readonly #base: string
+
+  /** Throws when the environment does not say which repository. */
+  constructor(token: string, access: ServiceContext) {
+    const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = access.variables
+    if (!repository || !/^[\w.-]+\/[\w.-]+$/.test(repository)) {
+      throw new LifeboatError('the artifacts of which repository? GITHUB_REPOSITORY is not set to owner/name', {
+        hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
+        status: 2,
+      })
+    }
+    this.#access = access
+    this.#token = token
+    this.#base = `${(api || 'https://api.github.com').replace(/\/+$/, '')}/repos/${repository}/actions/artifacts`
+  }
+
+  /** Those with this name, or all there are; expired ones left out. */
+  async list(name?: string): Promise<ServiceArtifact[]> {
+    const found: ServiceArtifact[] = []
+    for (let number = 1; ; number++) {
+      const query = new URLSearchParams({ per_page: `${PER_PAGE}`, page: `${number}`, ...(name !== undefined && { name }) })
+      const { artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page)
+      found.push(...artifacts.filter(({ expired }) => !expired).map(fromRest))
+      if (artifacts.length < PER_PAGE) return found
+    }
+  }
+
+  /** Undefined when there is none with this id. */
+  async get(id: number): Promise<ServiceArtifact | undefined> {
+    const answer = await this.#call('GET', new URL(`${this.#base}/${id}`))
+    return answer.status === 404 ? undefined : fromRest(parsed(answer, described))
+  }
+
+  /** Where the zip file can be read for a minute at least, without the token. */
+  async location({ id, name }: ServiceArtifact): Promise<URL> {
+    const answer = await this.#call('GET', new URL(`${this.#base}/${id}/zip`))
+    if (answer.status === 404 || answer.status === 410) throw new Gone(name, id)
+    return signedUrl(answer.headers.get('location'), this.#base)
+  }
+
+  /** Needs `actions: write`: false when the token may not. One that is gone already counts as deleted. */
+  async delete(id: number): Promise<boolean> {
+    const answer = await this.#call('DELETE', new URL(`${this.#base}/${id}`), [403])
+    return answer.status !== 403
+  }
+
+  async #json<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
+    const answer = await this.#call('GET', url)
+    if (answer.status === 404) {
+      throw new LifeboatError(`GitHub knows no repository ${this.#access.variables['GITHUB_REPOSITORY']}, or the token may not see it`, {
+        hint: PERMISSION,
+      })
+    }
+    return parsed(answer, schema)
+  }
+
+  /** Answers 2xx, 302, 404 and 410; everything else is an error that says what to do. */
+  #call(method: string, url: URL, also: number[] = []): Promise<Answer> {
+    const { signal, timeout } = this.#access
+    const headers = {
+      accept: 'application/vnd.github+json',
+      authorization: `Bearer ${this.#token}`,
+      'x-github-api-version': '2022-11-28',
+      'user-agent': 'lifeboat',
+    }
+    return retry(
+      async (limit) => {
+        const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER })
+        const { status } = answer
+        if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
+          if (status === 200) jsonOf(answer)
+          return answer
+        }
+        if (status === 401) {
+          throw new LifeboatError('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION })
+        }
+        const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after')
+        if (status === 403 && limited) throw rateLimited(answer)
+        if (status === 403) {
+          throw new LifeboatError('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION })
+        }
+        throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: AGAIN })
+      },
+      { signal, budget: timeout },
+    )
+  }
+}
+
+const PERMISSION =
+  'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
+
+function rateLimited({ headers }: Answer): LifeboatError {
+  const reset = Number(headers.get('x-ratelimit-reset'))
+  const when = reset > 0 ? `after ${new Date(reset * 1000).toISOString()}` : 'later'
+  const message = 'GitHub allows no more requests with this token for now'
+  const hint = `Run it again ${when}.`
+  const after = Number(headers.get('retry-after'))
+  return after > 0 ? new Transient(message, { hint, after: after * 1000 }) : new LifeboatError(message, { hint })
+}
+
+function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: z.infer<typeof described>): ServiceArtifact {
+  const expires = expires_at ? new Date(expires_at) : undefined
+  return {
+    id,
+    name,
+    size: size_in_bytes,
+    digest: digest ?? undefined,
+    created: new Date(created_at),
+    expires,
+    run: workflow_run?.id,
+    foreign: isForeign(workflow_run),
+  }
+}
+
+/** Of a fork that was deleted since, no id may be left. Where a server tells neither id, the signature of parts.json has to do. */
+function isForeign(run: z.infer<typeof described>['workflow_run']): boolean {
+  return (run?.head_repository_id ?? undefined) !== (run?.repository_id ?? undefined)
+}
