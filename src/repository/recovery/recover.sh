@@ -107,7 +107,8 @@ header_rules='
   and (.tags | type == "array" and all(.[]; text("[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,99}")))
   and (.size | bytes) and (.added | bytes)
   and (.manifest | text("[A-Za-z0-9+/]+={0,2}"))
-  and (.recipients | type == "array" and all(.[]; type == "array" and length > 1 and (.[0] | text("[0-9a-f]{8}")) and all(.[1:][]; text("[0-9a-f]{16}"))))
+  and (.recipients | type == "array" and all(.[];
+    type == "array" and length > 1 and (.[0] | text("[0-9a-f]{8}")) and all(.[1:][]; text("[0-9a-f]{16}"))))
   and (.chunks | type == "array")
   and (.chunks as $all | all($all[];
     type == "array" and length == 5
@@ -115,7 +116,8 @@ header_rules='
     and (.[3] == null or ((.[3] | whole(0; ($all | length) - 1)) and $all[.[3]][3] == null))
     and (.[4] | text("[0-9a-f]{8}"))))'
 
-# Splits the snapshot object $1: $key and $mac from its first line, and $tmp/frame, which the MAC is of. Returns non-zero if it is no snapshot.
+# Splits the snapshot object $1: $key and $mac from its first line, and $tmp/frame, which the MAC is of.
+# Returns non-zero if it is not a snapshot.
 split_snapshot() {
   head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp"
   [ "$(wc -l <"$tmp/line")" -eq 1 ] || return 1
@@ -129,16 +131,18 @@ split_snapshot() {
   tail -c +94 "$1" >"$tmp/frame" || fail "cannot write to $tmp: it is full, or not writable"
 }
 
-# Reads $tmp/frame, of the snapshot object $1, into $tmp/header; returns non-zero if it is not the header of that snapshot. An honest header is less
-# than 8 times as large as its frame.
+# Reads $tmp/frame, of the snapshot object $1, into $tmp/header; returns non-zero if it is not the header of that snapshot.
+# An honest header is less than 8 times as large as its frame.
 read_header() {
   limit=$(($(wc -c <"$tmp/frame") * 8 + 65536))
   [ "$limit" -le 536870912 ] || limit=536870912
-  zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" || fail "cannot write to $tmp: it is full, or not writable"
+  zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" ||
+    fail "cannot write to $tmp: it is full, or not writable"
   [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
   path=${1%.json.zst}
   folder=${path%/*}
-  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" --arg key "$key" "($header_rules) and .id == \$id and .set == \$set and .key == \$key" "$tmp/header" >/dev/null 2>&1
+  jq -e --arg id "${path##*/}" --arg set "${folder##*/}" --arg key "$key" \
+    "($header_rules) and .id == \$id and .set == \$set and .key == \$key" "$tmp/header" >/dev/null 2>&1
 }
 
 # A file's path inside the store, without characters that a terminal obeys.
@@ -154,7 +158,8 @@ list_snapshots() {
     if split_snapshot "$object" && read_header "$object"; then
       jq -r '
         def size: if . >= 1e9 then "\((. / 1e7 | floor) / 100) GB" elif . >= 1e6 then "\((. / 1e4 | floor) / 100) MB" else "\(.) B" end;
-        [.time, .id, .set, (.size | size), (.tags + (if .partial then ["(partial)"] else [] end) | join(" "))] | join("\t")' "$tmp/header" >>"$tmp/list"
+        [.time, .id, .set, (.size | size), (.tags + (if .partial then ["(partial)"] else [] end) | join(" "))]
+        | join("\t")' "$tmp/header" >>"$tmp/list"
     else
       printf 'recover.sh: %s is no readable lifeboat/1 snapshot: damaged, out of place, or of a newer format\n' "$(shown "$object")" >&2
       bad=1
@@ -171,7 +176,8 @@ list_snapshots() {
 
 # --- keys
 
-# Adds the identity in $1 (encrypted under a passphrase) to $tmp/identity; age asks on the terminal. Returns non-zero if the passphrase does not open it.
+# Adds the identity in $1 (encrypted under a passphrase) to $tmp/identity; age asks on the terminal.
+# Returns non-zero if the passphrase does not open it.
 unwrap() {
   printf 'Passphrase of %s:\n' "$(shown "$1")" >&2
   age -d -o "$tmp/unwrapped" "$1" && cat "$tmp/unwrapped" >>"$tmp/identity" && return 0
@@ -232,15 +238,18 @@ authenticate() {
     fi
   done
   need age-keygen
-  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || fail "age-keygen cannot read $identity, so that it cannot be told whose key it is"
+  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null ||
+    fail "age-keygen cannot read $identity, so that it cannot be told whose key it is"
   while read -r recipient; do
     if [ "$(printf %s "$recipient" | sha256 | cut -c 1-16)" = "$key" ]; then
-      fail "snapshot $snapshot was changed after it was made, by damage or by someone without the key: its MAC is wrong. Do not trust it; try an earlier one"
+      fail "snapshot $snapshot was changed after it was made, by damage or by someone without the key: its MAC is wrong. \
+Do not trust it; try an earlier one"
     fi
   done <"$tmp/recipients"
   [ "$unauthenticated" = yes ] ||
     fail "snapshot $snapshot was made with the key $key, which $identity does not hold, so that nobody can say who wrote it.
-If $identity is the key of one of the backup's extra recipients, add --unauthenticated: everything is still checked against the sealed manifest"
+If $identity is the key of one of the backup's extra recipients, add --unauthenticated: \
+everything is still checked against the sealed manifest"
   printf 'recover.sh: warning: the MAC of snapshot %s cannot be checked with this key\n' "$snapshot" >&2
 }
 
@@ -283,7 +292,8 @@ list_streams() {
   printf '%15s  %-15s  %s\n' BYTES FORMAT STREAM
   jq -r '
     def visible: explode | map(if . < 32 or (. >= 127 and . < 160) then 63 else . end) | implode;
-    .sources[] | .name as $source | .streams[] | "\(.size)\t\(.format | visible)\t\($source + "/" + .name | visible)"' "$tmp/manifest" >"$tmp/list"
+    .sources[] | .name as $source | .streams[]
+    | "\(.size)\t\(.format | visible)\t\($source + "/" + .name | visible)"' "$tmp/manifest" >"$tmp/list"
   tab=$(printf '\t')
   while IFS=$tab read -r size format name; do printf '%15s  %-15s  %s\n' "$size" "$format" "$name"; done <"$tmp/list"
 }
