@@ -55,11 +55,11 @@ async function inMidDump(given: Given, act: (pgDump: number) => Promise<void>): 
 describe.each(both)('a source that is out of reach (%s)', (as) => {
   test.each<[what: string, url: () => string | Promise<string>, message: RegExp, hint: RegExp]>([
     ['a wrong password', () => server.url('shop', 'postgres', 'wr0ng/pass'), /127\.0\.0\.1:\d+\/shop refused the password of user "postgres"/, /percent-encoded/],
-    ['an unknown host', () => 'postgres://me:wr0ng%2Fpass@no-such-host.invalid/shop', /unknown host "no-such-host\.invalid"/, /check the host of the URL/],
-    ['a port that nobody listens on', async () => `postgres://me:wr0ng%2Fpass@127.0.0.1:${await closedPort()}/shop`, /cannot connect to 127\.0\.0\.1:\d+\/shop: connection refused/, /no server listens there/],
-    ['an unknown database', () => server.url('shoop'), /there is no database "shoop" at 127\.0\.0\.1/, /check the end of the URL/],
+    ['an unknown host', () => 'postgres://me:wr0ng%2Fpass@no-such-host.invalid/shop', /unknown host "no-such-host\.invalid"/, /Check the host of the URL/],
+    ['a port that nobody listens on', async () => `postgres://me:wr0ng%2Fpass@127.0.0.1:${await closedPort()}/shop`, /cannot connect to 127\.0\.0\.1:\d+\/shop: connection refused/, /No server listens there/],
+    ['an unknown database', () => server.url('shoop'), /there is no database "shoop" at 127\.0\.0\.1/, /Check the end of the URL/],
     ['a socket that is not there', () => `postgres://me@/shop?host=${encodeURIComponent(sandbox.temporary)}`, /there is no such socket/, /socket directory/],
-    ['encryption that the server does not offer', () => `${server.url('shop')}?sslmode=require`, /does not offer encryption, and the URL requires it/, /enable SSL/],
+    ['encryption that the server does not offer', () => `${server.url('shop')}?sslmode=require`, /does not offer encryption, and the URL requires it/, /Enable SSL/],
   ])('%s', async (_, url, message, hint) => {
     const ending = await sandbox.run('backup', { 'database-url': await url() }, { as })
     expectFailure(ending, 1, message, hint)
@@ -69,7 +69,7 @@ describe.each(both)('a source that is out of reach (%s)', (as) => {
 
   test('the first of several databases is fine, another is not: none is backed up', async () => {
     const ending = await sandbox.run('backup', { 'database-url': `${server.url('accounts')}\n${server.url('shoop')}` }, { as })
-    expectFailure(ending, 1, /there is no database "shoop"/, /check the end of the URL/)
+    expectFailure(ending, 1, /there is no database "shoop"/, /Check the end of the URL/)
     expect(contentOf(sandbox.store)).toEqual(before)
   })
 })
