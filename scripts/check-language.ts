@@ -83,7 +83,7 @@ function sentences(text: string, before: string): string[] {
 /** Hints in a line that have no capital or no full stop; one that begins or ends with an expression is not judged there. */
 function hintsIn(line: string): string[] {
   const given = [...line.matchAll(/\bhint: (['"`])((?:\\.|(?!\1).)*)\1/g)].map((match) => match[2]!)
-  return given.filter((hint) => hint !== '' && (/^[a-z]/.test(hint) || !/[.!?…})]$/.test(hint)))
+  return given.filter((hint) => hint !== '' && !hint.startsWith('${') && (/^[a-z]/.test(hint) || !/[.!?…})]$/.test(hint)))
 }
 
 const looked = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', '.github', 'docs', 'src', 'test', 'scripts', 'bench', 'workflows-examples']

@@ -1,4 +1,4 @@
-/** What a command needs of the world around it; nothing below `actions` and `cli` reads `process.env` or exits. */
+/** The environment of a command; nothing below `actions` and `cli` reads `process.env` or exits. */
 export interface Environment {
   /** Environment variables: `PATH`, `PG*`, `RUNNER_TOOL_CACHE`. */
   readonly variables: Readonly<Record<string, string | undefined>>
@@ -22,12 +22,12 @@ export interface Report {
   progress(progress: Progress): void
   /** A secret learnt on the way (a password out of a URL): never printed from now on. */
   mask(secret: string): void
-  /** A text without the secrets known by now, for what leaves the program by another way. Whoever shows reports to people has it. */
+  /** A text without the secrets known by now, for output that does not go through the report. The entries that print reports provide it. */
   redacted?(text: string): string
 }
 
 export interface Progress {
-  /** What runs, to what: `backing up app`, `restoring app`. */
+  /** The work and its object: `backing up app`, `restoring app`. */
   activity: string
   /** Bytes read from the source, or written to the target, so far. */
   done: number

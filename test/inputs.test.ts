@@ -299,7 +299,7 @@ test('the secrets of a command are known before anything is checked', () => {
   expect(secretsGiven(inputsOf('backup'), { 'database-url': 'nonsense', tags: 'open' }, { LIFEBOAT_ENCRYPTION_KEY: 'k', DATABASE_URL: 'u' })).toEqual(['nonsense', 'u', 'k'])
 })
 
-test.each(commands.filter((command) => inputsOf(command).some(([name]) => name === 'destination')))('%s refuses artifacts where there is no repository', (command) => {
+test.each(commands.filter((command) => inputsOf(command).some(([name]) => name === 'destination')))('%s refuses artifacts outside of a repository', (command) => {
   const given: Record<string, string> = { ...backup, destination: 'artifact' }
   const raw = Object.fromEntries(inputsOf(command).flatMap(([name, input]) => (name in given || input.required ? [[name, given[name] ?? (input.list ? ID : input.example)]] : [])))
   expect(refusal(command, { ...raw, ...(command === 'restore' && { 'verify-only': 'true' }) }).message).toContain('destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given')

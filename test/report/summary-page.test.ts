@@ -44,7 +44,7 @@ const listed: ListResult['snapshots'] = recent.flatMap(({ snapshot, ...sizes }, 
     pinned: index === 3, authentic: index !== 2, verified: true, proofs: [{ level: 'list', result: index === 4 ? 'failed' : 'verified', time: sizes.time }, { level: 'drill', result: 'verified', time: sizes.time }],
     run: index === 1 ? `https://evil.example/${HOSTILE}` : 'https://github.com/someone/something/actions/runs/1234567', retention: { keep: index % 2 === 0, reasons: ['last 1 of 3', 'daily 2026-11-20'] }, expires: '2026-12-20T05:00:00.000Z' },
 ])
-const unreachable = { message: 'cannot connect to db.abc.example:5432: network unreachable', causes: ['connection to server at "2001:db8::1" failed'], hint: "this host has only an IPv6 address, which hosted runners cannot reach; use the session pooler's URL", status: 1 as const }
+const unreachable = { message: 'cannot connect to db.abc.example:5432: network unreachable', causes: ['connection to server at "2001:db8::1" failed'], hint: "This host has only an IPv6 address, which hosted runners cannot reach; use the session pooler's URL.", status: 1 as const }
 
 const summaries: Record<string, string> = {
   backup: backupSummary(backup, context),

@@ -70,7 +70,7 @@ test.each(['missing', 'truncated'])('a snapshot of which a chunk is %s is not pu
   expect(await snapshotKeys(to)).toEqual([])
 })
 
-test('what was damaged in the copy since is put there again', async () => {
+test('an object that was damaged in the copy later is put there again', async () => {
   const { from, to, older } = await twoBackups()
   await copy(older, from, to)
   const [id, , , , mark] = (await entriesOf(from, idIn(older)))[0]!
@@ -181,7 +181,7 @@ describe('beside a prune of the other store', () => {
     expect(Object.keys(await restored(to, id))).toEqual(['app'])
   })
 
-  test('what a late delete takes away is put again', async () => {
+  test('an object that a late delete removes is put again', async () => {
     const { from, to, id, key, chunk } = await pruned()
     clock += GRACE + 1000
     await prune(to)

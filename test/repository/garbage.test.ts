@@ -39,7 +39,7 @@ const objects = (prefix: string): string[] => [...store.objects.keys()].filter((
 const nameOf = (key: string): string => key.slice('chunks/aa/'.length)
 const chunksOf = async (id: string): Promise<string[]> => (await entriesOf(store, id)).map(([chunk, , , , mark]) => chunkKey(chunk, mark))
 
-test('what only a deleted snapshot needed is written down, and deleted by a prune after the grace, not before; then the trash is', async () => {
+test('chunks that only a deleted snapshot needed are listed as trash, and deleted by a prune after the grace, not before; then the trash is', async () => {
   const [one, two] = [await backUp({ store }, content.one), await backUp({ store }, content.two)]
   const [only, shared] = await chunksOf(one.id)
   expect(await prune([one.id])).toMatchObject({ trashed: { objects: 1, bytes: store.objects.get(only!)!.bytes.length }, deleted: { objects: 0 }, waiting: { objects: 0 }, obstacles: [] })
@@ -138,7 +138,7 @@ test('a prune killed after deleting snapshots and before writing trash: the next
   expect(await restored(store, two.id)).toEqual(digests(content.two))
 })
 
-test('what a killed backup left is collected, and what a running one puts is not', async () => {
+test('chunks that a killed backup left are collected, and those of a running one are not', async () => {
   await backUp({ store }, content.two)
   const killed = await Run.begin({ store })
   await killed.source('app', noise('killed', 5000))
@@ -172,7 +172,7 @@ test.each(['before', 'after'])('killed %s any of its operations, a prune leaves 
     })
     const ended = await prune([ids[1]!], mortal).then(() => true, () => false)
     for (const key of objects('snapshots/')) expect(Object.keys(await restored(store, key.slice('snapshots/app/'.length, -'.json.zst'.length)))).toEqual(['app'])
-    // What a killed prune deleted already does not come back.
+    // Objects that a killed prune deleted do not come back.
     for (let days = 0; days < 3; days++) {
       await prune(objects('snapshots/').includes(snapshotKey('app', ids[1]!)) ? [ids[1]!] : [])
       later(25)
@@ -249,7 +249,7 @@ test('proofs and labels go with their snapshot, those of one that is gone alread
   expect([...objects('labels/'), ...objects('proofs/')]).toEqual([`labels/app/${two.id}.json`, proofOf(two.id)])
 })
 
-test('what snapshots of other sets and of other keys list is never deleted', async () => {
+test('chunks that snapshots of other sets and of other keys list are never deleted', async () => {
   const one = await backUp({ store }, content.one)
   const others = [await backUp({ store, set: 'other' }, content.two), await backUp({ store, keys: otherKeys, set: 'theirs' }, content.two)]
   const before = objects('chunks/')

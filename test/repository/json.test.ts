@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { parsedJson } from '../../src/repository/json.ts'
 
-test('whatever JSON.stringify writes is read back', () => {
+test('every text that JSON.stringify writes is read back', () => {
   fc.assert(fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => expect(parsedJson(Buffer.from(JSON.stringify(value)))).toEqual(JSON.parse(JSON.stringify(value)))))
 })
 

@@ -66,7 +66,7 @@ describe('an encryption key', () => {
     ['an identity and something else', `${identity}\nsomething`, /holds several lines/],
     ['an identity with a wrong checksum', damaged, /looks like an age identity but is damaged/],
     ['half an identity', identity.slice(0, 40), /looks like an age identity but is damaged/],
-    ['an identity with a character that is none of bech32', identity.replace('8', 'B'), /looks like an age identity but is damaged/],
+    ['an identity with a character that bech32 does not have', identity.replace('8', 'B'), /looks like an age identity but is damaged/],
     ['a damaged post-quantum identity', 'AGE-SECRET-KEY-PQ-1QQQQ', /looks like an age identity but is damaged/],
     ['an identity of a plugin', 'AGE-PLUGIN-YUBIKEY-1XYZ', /is of an age plugin/],
     ['a recipient', recipient, /is a recipient, the public half/],

@@ -41,7 +41,7 @@ test('the newest three snapshots are built on', async () => {
   expect(['one', 'two', 'three', 'four'].map((name) => chunks.get(idOf(name)) !== undefined)).toEqual([false, true, true, true])
 })
 
-/** What is asked of a store, and the store asked. */
+/** The requests to a store, and the store. */
 function watching(store: Store): { asked: string[]; watched: Store } {
   const asked: string[] = []
   const watched = through(store, (operation, key, perform) => {

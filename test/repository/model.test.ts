@@ -1,5 +1,5 @@
 // Backups, restores and prunes by several machines at the same time, one store operation after the other in an order that a seed decides, with
-// kills, lost answers, repeated puts, stale listings and clocks that differ; against a plain model. What must hold at every moment: every
+// kills, lost answers, repeated puts, stale listings and clocks that differ; against a plain model. These hold at every moment: every
 // snapshot that exists restores byte for byte (docs/architecture.md, invariant 4), and no set loses its newest snapshot.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,7 +33,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const HOUR = 3_600_000
 const GRACE = 24 * HOUR
 
-/** What the algorithm is made of, each of which may be left out to see whether the model notices. */
+/** The parts of the algorithm, each of which may be left out to see whether the model notices. */
 interface Without {
   grace?: boolean
   references?: boolean
@@ -65,7 +65,7 @@ class Model {
   readonly #announced = new Map<string, Record<string, string>>()
   #checks: Promise<void>[] = []
 
-  /** What a backup is about to put. */
+  /** The objects that a backup is about to put. */
   announce(key: string, content: Record<string, string>): void {
     this.#announced.set(key, content)
   }
@@ -127,7 +127,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
   const world = new World({ store, seed, start: Date.now(), faults: 0.03, onPut: (key, bytes) => model.put(key, bytes), onDelete: (key) => model.delete(key, world.time) })
   const pick = <T>(things: readonly T[]): T => things[Math.floor(world.random() * things.length)]!
   const done: Record<string, number> = { backup: 0, prune: 0, restore: 0, forget: 0, reappeared: 0, snapshotsDeleted: 0, lastLooks: 0, adopted: 0, moved: 0, refused: 0 }
-  /** What is in the databases now: tables that change now and then, and one large enough for differences. */
+  /** The content of the databases now: tables that change now and then, and one large enough for differences. */
   const databases = new Map(['app', 'shop'].map((set) => [set, { tables: [noise(`${set}-0`, 900), noise(`${set}-1`, 900), noise(`${set}-2`, 900), noise(`${set}-large`, 200_000)] }]))
   let changes = 0
 
@@ -349,7 +349,7 @@ test('in a bucket of a real S3 server, every snapshot that exists restores at ev
   }
 }, 600_000)
 
-// What writers do for it, keeping off the trash and looking again, is missed so rarely that seeds do not find it in seconds: garbage.test.ts and unfinished.test.ts
+// The absence of the writers' part, avoiding the trash and looking again, shows so rarely that seeds do not find it in seconds: garbage.test.ts and unfinished.test.ts
 // have its scenarios.
 test.each<[string, Without]>([
   ['a grace', { grace: true }],

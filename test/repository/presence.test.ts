@@ -59,7 +59,7 @@ test('a store that lists without a request is listed once', async () => {
   expect(asked).toEqual(['list chunks/'])
 })
 
-test('whoever asks for one object waits for no other, and the rest is looked for meanwhile, until it is closed', async () => {
+test('a request for one object waits for no other, and the rest is looked for meanwhile, until it is closed', async () => {
   const expected = objectsOf(500)
   const { store, asked } = storeOf(expected)
   const presence = new Presence(store, expected)

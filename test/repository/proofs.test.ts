@@ -40,7 +40,7 @@ test('a proof is read back by the snapshot, newest first, with what only the key
   expect([...(await read(store, keys, 'app')).proofs.keys()]).toEqual([one])
 })
 
-test('what is stored shows no name of a table, a program or a workflow run to whoever has no key', async () => {
+test('stored proofs show no name of a table, a program or a workflow run without a key', async () => {
   const store = freshStore()
   const key = await writeProof(store, keys, verification({ problems: ['TABLE orders'], versions: { pg_restore: '15.3' }, run: 'https://github.com/octo' }))
   expect((await store.get(key, ANY_SIZE)).toString()).not.toMatch(/orders|pg_restore|octo/)

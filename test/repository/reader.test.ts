@@ -33,7 +33,7 @@ async function opened(later: boolean, intercept?: Intercept): Promise<{ store: S
   return { store, reader, stream, objects: stream.chunks.map((index) => chunkKey(header.chunks[index]![0], header.chunks[index]![4])) }
 }
 
-/** What was handed over before the error, and the error. */
+/** The bytes before the error, and the error. */
 async function read(chunks: AsyncIterable<Buffer>): Promise<{ bytes: Buffer; error: unknown }> {
   const pieces: Buffer[] = []
   try {

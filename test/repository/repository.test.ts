@@ -34,7 +34,7 @@ test('two that make it at the same time both succeed', async () => {
   expect(await all(store.list(''))).toHaveLength(3)
 })
 
-test('what is no store is not taken for one, and nothing is made', async () => {
+test('a folder that is not a store is not taken for one, and nothing is made', async () => {
   const store = freshStore()
   const { message, hint } = failureOf(await openRepository(store).catch((error: unknown) => error))
   expect(message).toBe(`there is no Lifeboat store in ${store.name} (lifeboat.json is missing)`)

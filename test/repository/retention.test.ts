@@ -118,11 +118,11 @@ const zones = fc.constantFrom('UTC', 'Europe/Berlin', 'America/St_Johns', 'Pacif
 const times = fc.integer({ min: -1000, max: 4 * 365 * 24 }).map((hours) => new Date(START + hours * HOUR))
 const keptIds = (given: Candidate[], policy: RetentionPolicy, zone: string, at: Date): Set<string> =>
   new Set(retain(given, policy, zone, at).filter(({ keep }) => keep).map(({ snapshot }) => snapshot.id))
-/** What should be among these and is not. */
+/** The expected snapshots that are missing. */
 const lacking = (these: Set<string>, wanted: Set<string>): string[] => [...wanted].filter((id) => !these.has(id))
 const END = new Date(START + 4 * 365 * DAY)
 
-describe('whatever the snapshots, the policy, the zone and the clock', () => {
+describe('with any snapshots, policy, zone and clock', () => {
   test('every snapshot is decided on once, with reasons, and the order they are given in changes nothing', () => {
     fc.assert(
       fc.property(snapshots, policies, zones, times, (given, policy, zone, at) => {

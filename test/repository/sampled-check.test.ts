@@ -27,7 +27,7 @@ test('a sample has the part asked for, at least eight chunks, and by default at 
   expect(sampleOf(large, {}, random)).toHaveLength(64)
 })
 
-test('what is chosen differs from time to time: nearly all chunks are chosen within 200 backups', () => {
+test('the sample differs from time to time: nearly all chunks are chosen within 200 backups', () => {
   const random = seeded(2)
   const chosen = new Set(Array.from({ length: 200 }, () => sampleOf(many, {}, random)).flat())
   expect(chosen.size / many.length).toBeGreaterThan(0.96)

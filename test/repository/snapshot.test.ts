@@ -51,7 +51,7 @@ test('a snapshot comes back as it was put, with its manifest', async () => {
   expect(line).not.toContain('app.dump')
 })
 
-test('without a key its header can be read, and nothing vouches for it', async () => {
+test('without a key its header can be read, and is not authenticated', async () => {
   expect(await decodeSnapshot(key, object, undefined)).toEqual({ key, header: expect.objectContaining(given) })
 })
 
@@ -161,7 +161,7 @@ test.each<[string, unknown]>([
   await thrownBy(decodeSnapshot(key, signed(JSON.stringify(value)), undefined))
 })
 
-test('what would not be read is not written either', async () => {
+test('a snapshot that would not be read is not written either', async () => {
   await expect(encodeSnapshot({ ...given, chunks: [one, two, chunk('three', 5, 1)] }, content, keys)).rejects.toThrow('base')
   await expect(encodeSnapshot({ ...given, set: 'a/b' }, content, keys)).rejects.toThrow('set')
 })
@@ -196,7 +196,7 @@ function outline(chunks: string): string {
   return line.replace(/"chunks":\[.*\],"manifest"/, `"chunks":[${chunks}],"manifest"`)
 }
 
-describe('what is read of a snapshot that nobody vouches for is bounded', () => {
+describe('reading a snapshot that is not authenticated is bounded', () => {
   const entry = `["${'a'.repeat(64)}",1,1,null,"5f3a9c1e"]`
 
   test('a frame that holds more than 8 times its bytes is refused before it is decompressed, unless its MAC verifies', async () => {
@@ -234,7 +234,7 @@ describe('what is read of a snapshot that nobody vouches for is bounded', () => 
   })
 })
 
-test('whatever the bytes, nothing but a LifeboatError is thrown', async () => {
+test('random bytes cause a LifeboatError, and no other error', async () => {
   const texts = fc.oneof(
     fc.string({ maxLength: 200 }),
     fc.json(),

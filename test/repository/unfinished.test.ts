@@ -50,7 +50,7 @@ test('a run stores only what interrupted ones of its set have not, and their obj
   expect((await next()).writer).toMatchObject({ newChunks: 0, adopted: { chunks: 0 } })
 })
 
-test('a first backup that is interrupted again and again comes to its end', async () => {
+test('a first backup that is interrupted many times comes to its end', async () => {
   const names = Object.keys(content)
   for (let tries = 1; tries <= names.length; tries++) {
     let puts = 0
@@ -136,13 +136,13 @@ describe('not used is', () => {
     await untouched(await next(), 1)
   })
 
-  test('what another set left, or another key', async () => {
+  test('chunks that another set left, or another key', async () => {
     await interrupted(['one', 'two'], { set: 'other' })
     await interrupted(['one', 'three'], { keys: otherKeys })
     await untouched(await next(), 0)
   })
 
-  test('what was sealed to fewer than this backup is for', async () => {
+  test('chunks that were sealed to fewer recipients than this backup is for', async () => {
     const wider = await openKeys(identity, { store, recipients: [otherKeys.recipients[0]!], create: false })
     await interrupted(['one'])
     await interrupted(['two'], { keys: wider })

@@ -156,7 +156,7 @@ test('a store that cannot be reached for a base fails the backup; it is not take
   expect(run.damage).toEqual([])
 })
 
-test('what zstd -D would take for a structured dictionary is never a base', async () => {
+test('a chunk that zstd -D would take for a structured dictionary is never a base', async () => {
   const store = freshStore()
   const content = Buffer.concat([Buffer.from('37a430ec', 'hex'), single])
   await backUp({ store }, { one: content, two: changed(content, 100_000, 'changed') })

@@ -44,7 +44,7 @@ test.each(sizes)('%i bytes are the same to us, to the age program and to the lib
   expect((await decrypt(await encrypter.encrypt(plaintext), own.identity)).equals(plaintext)).toBe(true)
 })
 
-test('what is sealed to several recipients opens with each of their identities, and with no other', async () => {
+test('an object that is sealed to several recipients opens with each of their identities, and with no other', async () => {
   const sealed = await encrypt(Buffer.from('content'), [own.recipient, extra.recipient])
   expect((await decrypt(sealed, own.identity)).toString()).toBe('content')
   expect((await decrypt(sealed, extra.identity)).toString()).toBe('content')

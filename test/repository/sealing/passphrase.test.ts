@@ -21,7 +21,7 @@ test('the age library opens what is sealed here', async () => {
   expect(await decrypter.decrypt(await sealed(), 'text')).toBe('secret')
 })
 
-test('what the age library seals is opened here', async () => {
+test('files that the age library seals are opened here', async () => {
   const encrypter = new Encrypter()
   encrypter.setPassphrase(PASSPHRASE)
   encrypter.setScryptWorkFactor(5)

@@ -56,7 +56,7 @@ test('a chunk becomes a difference where that is as small as is asked for, and i
   await expect(unseal(small.sealed, opened)).rejects.toThrow()
 })
 
-test('what is damaged is refused, what is larger than announced too, and the next chunk is served all the same', async () => {
+test('damaged chunks are refused, also those larger than announced, and the next chunk is served all the same', async () => {
   const chunk = rows('damaged', 200_000)
   const { sealed } = await seal(shared(chunk), how)
   const opened = (bytes: Buffer, size = chunk.length) => unseal(bytes, { identity: own.identity, ...keys, size })
@@ -69,7 +69,7 @@ test('what is damaged is refused, what is larger than announced too, and the nex
   await expect(opened(sealed, chunk.length - 1)).rejects.toThrow()
   await expect(unseal(sealed, { identity: (await newIdentity()).identity, ...keys, size: chunk.length })).rejects.toThrow()
   expect(sha256((await opened(sealed)).plaintext)).toBe(sha256(chunk))
-  // Whoever gave it may keep it: the caller's bytes are as they were.
+  // The caller may keep it: the caller's bytes are as they were.
   expect(sha256((await opened(sealed)).plaintext)).toBe(sha256(chunk))
 })
 

@@ -20,7 +20,7 @@ function file(name: string, bytes: Buffer): string {
 
 const zstd = (...args: string[]): Buffer => execFileSync('zstd', ['-q', '-d', '-c', ...args], { maxBuffer: 64 * MIB })
 
-/** What comes out, or nothing where it is refused. */
+/** The decompressed bytes, or nothing if they are refused. */
 function ofDamaged(decompressed: () => Buffer): Buffer | undefined {
   try {
     return decompressed()
@@ -96,7 +96,7 @@ describe('compression', () => {
   })
 })
 
-test('what zstd would take for a structured dictionary, or is too short for one, cannot be a base', () => {
+test('a chunk that zstd would take for a structured dictionary, or that is too short for one, cannot be a base', () => {
   expect(canBeBase(Buffer.from('37a430ec000000000000', 'hex'))).toBe(false)
   expect(canBeBase(Buffer.alloc(8))).toBe(false)
   expect(canBeBase(Buffer.alloc(9))).toBe(true)
