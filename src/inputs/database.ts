@@ -3,6 +3,7 @@ import { addressSecrets } from '../net/ssh/address.ts'
 import type { SshTarget } from '../net/ssh/connection.ts'
 import { parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
+import { database, type Database, databases as databaseList } from './database-urls.ts'
 import { type Group, group, one } from './group.ts'
 import type { Input, Variables } from './input.ts'
 import * as schema from './schemas.ts'
@@ -11,7 +12,7 @@ export const databaseInput = {
   help: 'The database, as a postgres:// URL with any libpq parameter.',
   expected: 'a URL postgres://user:password@host:port/database',
   example: 'postgres://app:secret@db.example.com:5432/app',
-  schema: schema.database,
+  schema: database,
   secret: true,
   variable: 'DATABASE_URL',
 } as const satisfies Input
@@ -35,7 +36,7 @@ export const databasesExpected = 'one URL postgres://user:password@host:port/dat
 
 /** Databases to read, and the SSH server that they are reached through. */
 export interface Databases {
-  urls: readonly schema.Database[]
+  urls: readonly Database[]
   tunnel: SshTarget | undefined
 }
 
@@ -44,7 +45,7 @@ export function databases(help: string): Group<Databases> {
     ...databaseInput,
     help,
     expected: databasesExpected,
-    schema: schema.databases,
+    schema: databaseList,
     list: true,
     fallback: libpqDefaults,
   } as const satisfies Input

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
 import type { TableName } from '../sources/postgres/selection.ts'
-import { parseDatabaseLine, parseDatabaseUrl } from '../sources/postgres/connection.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../net/ssh/address.ts'
@@ -12,10 +11,11 @@ import { parseDuration } from './duration.ts'
 import type { Moment } from './moment.ts'
 import { parseVolumeLocation, parseVolumes } from './volumes.ts'
 
-const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+/** A text as an error shows it. */
+export const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
 /** A schema out of a parser that throws `InvalidValue`. */
-function parsing<T>(parse: (text: string) => T): z.ZodType<T, string> {
+export function parsing<T>(parse: (text: string) => T): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
     try {
       return parse(text)
@@ -212,39 +212,5 @@ export const image = parsing((text) => {
   return text
 })
 
-/** One a line, as it stands there. */
+/** The lines that are not empty, unchanged. */
 export const lines = parsing((text) => text.split(/\r?\n/).filter((line) => line.trim() !== ''))
-
-/** A database to read: the name it has in the snapshot, and where it is. */
-export interface Database {
-  name: string
-  /** `postgres://…`; holds the password. */
-  url: string
-}
-
-export const databases = parsing((text): Database[] => {
-  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
-  if (lines.length === 0) throw new InvalidValue('there is no URL in it')
-  const databases = lines.map(parseDatabase)
-  const names = databases.map(({ name }) => name)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new InvalidValue(`two databases are named ${quote(twice)}; put a different name= before each URL`)
-  return databases
-})
-
-export const database = parsing((text): string => {
-  const lines = text.trim().split(/\r?\n/)
-  if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} lines; one database is restored at a time`)
-  return parseDatabase(text).url
-})
-
-function parseDatabase(line: string): Database {
-  const { name, url } = parseDatabaseLine(line)
-  const { database } = parseDatabaseUrl(url)
-  return { name: name ?? nameOf(database), url }
-}
-
-/** The name of a database as a name of a source, which file names and terminals take. */
-function nameOf(database = ''): string {
-  return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database'
-}
