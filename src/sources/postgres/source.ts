@@ -83,7 +83,7 @@ export class PostgresSource implements Source {
       this.#globals = { reason: globals.reason }
       report.warning(
         `${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`,
-        globals.hint ?? 'before a restore into another server create the roles by hand, or restore with no-owner and no-privileges',
+        globals.hint ?? 'Before a restore into another server create the roles by hand, or restore with no-owner and no-privileges.',
       )
     } else {
       this.#globals = { stream: true, passwords: globals.passwords }

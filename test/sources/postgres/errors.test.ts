@@ -23,7 +23,7 @@ test.each([
   ['psql: error: connection to server on socket "/tmp/.s.PGSQL.5432" failed: No such file or directory\n\tIs the server running locally and accepting connections on that socket?', 'no such socket', 'PGHOST'],
   ['FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u", database "app", no encryption', 'without encryption', 'sslmode=require'],
   ['FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u", database "app", SSL off', 'without encryption', 'sslmode=require'],
-  ['FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u", database "app", SSL encryption', 'no pg_hba.conf entry for host "10.0.0.1"', 'allow this address'],
+  ['FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u", database "app", SSL encryption', 'no pg_hba.conf entry for host "10.0.0.1"', 'Allow this address'],
   ['psql: error: connection to server failed: ERROR: connection is insecure (try using `sslmode=require`)', 'encrypted connections only', 'sslmode=require'],
   ['psql: error: connection to server failed: SSL error: certificate verify failed', 'cannot trust the certificate', 'sslrootcert'],
   ['psql: error: root certificate file "/root/.postgresql/root.crt" does not exist', 'cannot trust the certificate', 'sslrootcert'],
@@ -36,7 +36,7 @@ test.each([
   ['pg_dump: error: query failed: ERROR:  prepared statement "pgbouncer_1" does not exist', 'pooler in transaction mode', 'session pooler'],
   ['psql: error: FATAL:  unsupported startup parameter in options: search_path', 'pooler in transaction mode', 'session pooler'],
   ['pg_dump: error: query failed: ERROR:  permission denied for sequence orders_id_seq\npg_dump: detail: Query was: SELECT last_value', 'permission denied for sequence orders_id_seq', 'pg_read_all_data'],
-  ['pg_dump: error: Dumping the contents of table "t" failed: PQgetResult() failed.\nERROR: could not write to file "base/pgsql_tmp/x": No space left on device', 'a disk is full', 'free space'],
+  ['pg_dump: error: Dumping the contents of table "t" failed: PQgetResult() failed.\nERROR: could not write to file "base/pgsql_tmp/x": No space left on device', 'a disk is full', 'Free space'],
   ['pg_dump: error: query failed: server closed the connection unexpectedly', 'the connection to db.example:5432/app was cut', 'try again'],
   ['pg_dump: error: query failed: FATAL:  terminating connection due to administrator command', 'was cut', 'try again'],
 ])('%j', (stderr, message, hint) => {
