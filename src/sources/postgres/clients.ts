@@ -87,8 +87,8 @@ export function newestClient(clients: readonly Client[]): Client {
 export function installHint(major: number | undefined): string {
   const suffix = major === undefined ? '' : `-${major}`
   return (
-    `sudo apt-get install -y postgresql-client${suffix}; if there is no such package, add PostgreSQL's own repository first: ` +
-    'sudo apt-get install -y postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y'
+    `Run sudo apt-get install -y postgresql-client${suffix}; if there is no such package, run before it: sudo apt-get install -y ` +
+    "postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y, which adds PostgreSQL's own repository."
   )
 }
 

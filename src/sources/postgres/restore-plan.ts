@@ -141,9 +141,9 @@ async function archiveContext(options: RestoreOptions, serverMajor: number): Pro
   const { client, warning } = await restoreClient(clients, dumpMajor, serverMajor, provide)
   if (oneTransaction(options) && client.major >= 17 && serverMajor < 17) {
     const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`
-    const ownVersion = `install the target's own version: ${installHint(serverMajor)}`
+    const ownVersion = `Install the target's own version. ${installHint(serverMajor)}`
     throw new LifeboatError(`${problem}; in one transaction that ends the restore`, {
-      hint: dumpMajor <= serverMajor ? ownVersion : 'restore with mode create or empty, or into PostgreSQL 17 or newer',
+      hint: dumpMajor <= serverMajor ? ownVersion : 'Restore with mode create or empty, or into PostgreSQL 17 or newer.',
     })
   }
   if (warning) report.warning(warning)
