@@ -2,13 +2,13 @@ export const id = 159;
 export const ids = [159];
 export const modules = {
 
-/***/ 62900:
+/***/ 68469:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
 // EXPORTS
 __webpack_require__.d(__webpack_exports__, {
-  y: () => (/* binding */ Persistence)
+  Z: () => (/* binding */ Attempts)
 });
 
 // EXTERNAL MODULE: ./compiled/error.js
@@ -19,8 +19,9 @@ var retry = __webpack_require__(66748);
 /** As many as a backup has under way (repository/writer.ts). */
 const MOST = 32;
 /**
- * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed (additive
- * increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be lost half done.
+ * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed
+ * (additive increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be
+ * lost half done.
  */
 class Uploads {
     #most = MOST;
@@ -59,16 +60,16 @@ class Uploads {
     }
 }
 
-;// CONCATENATED MODULE: ./compiled/stores/persistence.js
+;// CONCATENATED MODULE: ./compiled/stores/attempts.js
 
 
 
-/** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
+/** Attempts with a store that has not answered yet: a wrong address should be reported within minutes. */
 const FIRST_TRIES = 4;
-/** How often one that has: a service that asks to slow down may do so for a minute. */
+/** Attempts with one that has: a service that asks to slow down may do so for a minute. */
 const TRIES = 8;
-/** How patiently the operations of one store on a network are tried. */
-class Persistence {
+/** Retries the operations of one store on a network. */
+class Attempts {
     #options;
     #uploads = new Uploads();
     #answered = false;
@@ -76,24 +77,32 @@ class Persistence {
         this.#options = options;
     }
     /**
-     * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
-     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five; and how many
-     * are left for all attempts. An upload may have to wait for others, for time that does not count.
+     * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or
+     * time run out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the
+     * usual five; and how many are left for all attempts. An upload may have to wait for others, for time that does not count.
      */
     async try(what, attempt, { upload = false } = {}) {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause, turn });
+            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+                signal,
+                budget: timeout,
+                attempts: this.#answered ? TRIES : FIRST_TRIES,
+                pause,
+                turn,
+            });
             this.#answered = true;
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.Rc))
+            if (!(error instanceof retry/* Transient */.R))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
-                hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
+                hint: error.hint ??
+                    'All attempts failed. Run it once more when the service is well; check its ' +
+                        `address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
             });
             if (upload)
                 this.#uploads.giveUp(failure);
@@ -122,8 +131,8 @@ var external_node_crypto_ = __webpack_require__(77598);
 var compiled_error = __webpack_require__(98276);
 // EXTERNAL MODULE: ./compiled/net/http.js
 var http = __webpack_require__(30196);
-// EXTERNAL MODULE: ./compiled/stores/persistence.js + 1 modules
-var persistence = __webpack_require__(62900);
+// EXTERNAL MODULE: ./compiled/stores/attempts.js + 1 modules
+var attempts = __webpack_require__(68469);
 // EXTERNAL MODULE: ./compiled/net/retry.js
 var retry = __webpack_require__(66748);
 // EXTERNAL MODULE: ./compiled/stores/store.js
@@ -145,28 +154,48 @@ const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'];
 const VERSION = ['getetag'];
 const QUOTA = ['quota-available-bytes'];
 function propfindBody(properties) {
-    return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${properties.map((name) => `<${name}/>`).join('')}</prop></propfind>`;
+    const elements = properties.map((name) => `<${name}/>`).join('');
+    return `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>${elements}</prop></propfind>`;
 }
 // Entities stay as they are, but for the quotes of an ETag: no name, size or time of ours has one.
-const parser = new XMLParser/* default */.A({ removeNSPrefix: true, ignoreAttributes: true, parseTagValue: false, processEntities: false, isArray: (name) => name === 'response' || name === 'propstat' });
+const parser = new XMLParser/* default */.A({
+    removeNSPrefix: true,
+    ignoreAttributes: true,
+    parseTagValue: false,
+    processEntities: false,
+    isArray: (name) => name === 'response' || name === 'propstat',
+});
 const multistatus_text = schemas/* union */.KCZ([schemas/* string */.YjP(), schemas/* number */.aig()]).transform(String);
-const properties = schemas/* looseObject */._H3({ resourcetype: schemas/* unknown */.L5J().optional(), getcontentlength: multistatus_text.optional(), getlastmodified: multistatus_text.optional(), getetag: multistatus_text.optional(), 'quota-available-bytes': multistatus_text.optional() });
+const properties = schemas/* looseObject */._H3({
+    resourcetype: schemas/* unknown */.L5J().optional(),
+    getcontentlength: multistatus_text.optional(),
+    getlastmodified: multistatus_text.optional(),
+    getetag: multistatus_text.optional(),
+    'quota-available-bytes': multistatus_text.optional(),
+});
 const answer = schemas/* object */.Ikc({
     multistatus: schemas/* union */.KCZ([
         schemas/* literal */.euz('').transform(() => ({ response: [] })),
         schemas/* looseObject */._H3({
-            response: schemas/* array */.YOg(schemas/* looseObject */._H3({ href: multistatus_text, status: multistatus_text.optional(), propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]) }))
+            response: schemas/* array */.YOg(schemas/* looseObject */._H3({
+                href: multistatus_text,
+                status: multistatus_text.optional(),
+                propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]),
+            }))
                 .default([]),
         }),
     ]),
 });
 const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/;
-/** Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off or tells of trouble. */
+/**
+ * Reads the body of a 207 (RFC 4918, section 14.16) to a PROPFIND on `self`. Throws when it is none, and a `Transient` when it breaks off
+ * or tells of trouble.
+ */
 function readMultistatus(body, self) {
     const xml = body.toString('utf8');
     // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
     if (/multistatus/.test(xml) && !END.test(xml))
-        throw new retry/* Transient */.Rc(`${self.host} broke off in the middle of a list`);
+        throw new retry/* Transient */.R(`${self.host} broke off in the middle of a list`);
     let parsed;
     try {
         parsed = answer.safeParse(parser.parse(xml));
@@ -174,15 +203,17 @@ function readMultistatus(body, self) {
     catch (cause) {
         throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that cannot be read`, { cause });
     }
-    if (!parsed.success)
+    if (!parsed.success) {
         throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that is no list of a folder: ${errors/* prettifyError */.S1(parsed.error)}`);
+    }
     return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
         const path = pathOf(href, self);
         if (path === undefined)
             return [];
-        // What it cannot describe just now is there all the same: left out, it would seem to be gone.
-        if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop))
-            throw new retry/* Transient */.Rc(`${self.host} has trouble with a part of a list`);
+        // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
+        if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
+            throw new retry/* Transient */.R(`${self.host} has trouble with a part of a list`);
+        }
         if (status !== undefined && !isGood(status))
             return [];
         const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || isGood(status)) ? [prop] : []));
@@ -209,7 +240,7 @@ function pathOf(href, self) {
         return url ? decodeURIComponent(url.pathname).replace(/\/+$/, '') : undefined;
     }
     catch {
-        // A URIError: bytes of another encoding, in a name that is none of ours.
+        // A URIError: bytes of another encoding, in a name that is not ours.
         return undefined;
     }
 }
@@ -226,7 +257,7 @@ function numberOr(text) {
 
 
 
-/** What is ever replaced by other content is smaller than this; what is larger is spared a second request. */
+/** Objects that are ever replaced by other content are smaller; larger ones are spared a second request. */
 const SMALL = 512 * 1024;
 /** Objects that are never replaced by other content (docs/format.md, section 1). */
 const NEVER_REPLACED = /^(?:snapshots|proofs|chunks|trash)\//;
@@ -245,7 +276,7 @@ class WebdavStore {
     name;
     #options;
     #base;
-    #persistence;
+    #attempts;
     /** Folders that something was put into: a 500 from there has another reason than that they are missing. */
     #folders = new Set();
     /** Names of temporary files of puts that failed, and that may be there. */
@@ -257,7 +288,7 @@ class WebdavStore {
     constructor(options) {
         this.#options = options;
         this.#base = new URL(options.base);
-        this.#persistence = new persistence/* Persistence */.y(options);
+        this.#attempts = new attempts/* Attempts */.Z(options);
         this.name = options.text;
     }
     put(key, bytes) {
@@ -277,16 +308,17 @@ class WebdavStore {
             }
             catch (error) {
                 this.#left.add(name);
-                const refused = error instanceof retry/* Transient */.Rc ? error.cause : error;
+                const refused = error instanceof retry/* Transient */.R ? error.cause : error;
                 if (!(refused instanceof Refused))
                     throw error;
                 await this.#discard(temporary, silence);
                 // Two moves to one place get into each other's way on some servers.
-                if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered))
-                    throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
+                if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) {
+                    throw new retry/* Transient */.R(error.message, { hint: error.hint, cause: error });
+                }
                 throw error;
             }
-            // Left on a line that fails again and again, they would fill the server.
+            // If they stayed, a line that keeps failing would fill the server.
             if (this.#left.size > 0)
                 await this.#sweepIfPossible(silence);
         }, { upload: true });
@@ -301,19 +333,21 @@ class WebdavStore {
                 await this.#describe(key, silence);
                 throw (0,store/* tooLarge */.g$)(most, key, this.name);
             });
-            // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked what there is.
+            // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked
+            // what there is.
             const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html');
             if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status))
                 await this.#describe(key, silence);
             if (answer.status === 404)
-                throw new retry/* Transient */.Rc(`${url.host} lists ${key}, and does not give it (status 404)`);
+                throw new retry/* Transient */.R(`${url.host} lists ${key}, and does not give it (status 404)`);
             if (await this.#isNothing(answer, url, silence))
                 throw new store/* NotFound */.Mk(key, this.name);
             if (answer.status !== 200)
                 throw this.#refused(answer, url);
             const length = answer.headers.get('content-length');
-            if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length)
-                throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} of ${length} bytes`);
+            if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) {
+                throw new retry/* Transient */.R(`${url.host} sent ${answer.body.length} of ${length} bytes`);
+            }
             if (answer.body.length <= SMALL && !NEVER_REPLACED.test(key))
                 await this.#confirm(key, answer, silence);
             return answer.body;
@@ -349,7 +383,7 @@ class WebdavStore {
         if (this.#wrote && !signal.aborted)
             await this.#sweepIfPossible(silence);
     }
-    /** What was put is put; the next run that writes cleans up. */
+    /** A failure is ignored: the objects are stored, and the next run that writes cleans up. */
     async #sweepIfPossible(silence) {
         try {
             await this.#sweep(silence);
@@ -390,7 +424,7 @@ class WebdavStore {
         const rested = Date.parse(headers.get('date') ?? '') - (now?.modified.getTime() ?? 0);
         if (now?.size === body.length && rested > 5000)
             return;
-        throw new retry/* Transient */.Rc(`${key} was replaced while it was read`);
+        throw new retry/* Transient */.R(`${key} was replaced while it was read`);
     }
     async #describe(key, silence) {
         const [resource] = (await this.#propfind(this.#url(key), '0', silence, WANTED)) ?? [];
@@ -403,11 +437,18 @@ class WebdavStore {
         if (resources?.some(({ name, collection }) => name === '' && !collection))
             return undefined;
         const inside = resources?.filter(({ name }) => name !== '');
-        return inside && { folders: inside.filter(({ collection }) => collection).map(({ name }) => name), files: inside.filter(({ collection }) => !collection) };
+        return (inside && {
+            folders: inside.filter(({ collection }) => collection).map(({ name }) => name),
+            files: inside.filter(({ collection }) => !collection),
+        });
     }
     /** Undefined when there is nothing there. */
     async #propfind(url, depth, silence, properties) {
-        const answer = await this.#ask('PROPFIND', url, silence, { headers: { depth, 'content-type': 'application/xml; charset=utf-8' }, body: propfindBody(properties), maximum: LARGEST_LISTING });
+        const answer = await this.#ask('PROPFIND', url, silence, {
+            headers: { depth, 'content-type': 'application/xml; charset=utf-8' },
+            body: propfindBody(properties),
+            maximum: LARGEST_LISTING,
+        });
         if (await this.#isNothing(answer, url, silence))
             return undefined;
         if (answer.status !== 207)
@@ -416,7 +457,10 @@ class WebdavStore {
         this.#spoken = true;
         return resources;
     }
-    /** Whether an answer says that there is nothing at `url`. For a path that leads through a file mod_dav has 400, lighttpd 403 and nginx 409, which other trouble has as well. */
+    /**
+     * Whether an answer says that there is nothing at `url`. For a path that leads through a file mod_dav has 400, lighttpd 403 and nginx
+     * 409, which other trouble has as well.
+     */
     async #isNothing({ status }, url, silence) {
         if (![400, 403, 409].includes(status) || url.pathname === '/')
             return status === 404 || status === 410;
@@ -455,27 +499,40 @@ class WebdavStore {
     }
     async #ask(method, url, silence, given = {}) {
         const { signal, user, password, token } = this.#options;
-        const authorization = user !== undefined ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : token !== undefined ? `Bearer ${token}` : undefined;
+        const authorization = user !== undefined
+            ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+            : token !== undefined
+                ? `Bearer ${token}`
+                : undefined;
         const { headers, body, maximum = 1024 * 1024 } = given;
-        const answer = { method, ...(await (0,http/* request */.Em)(url, { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body }, { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(WRITING.includes(method) ? [500] : [])] })) };
+        const answer = {
+            method,
+            ...(await (0,http/* request */.Em)(url, { method, headers: { 'user-agent': 'lifeboat', ...(authorization !== undefined && { authorization }), ...headers }, body }, { signal, silence, maximum, final: [INSUFFICIENT_STORAGE, ...(WRITING.includes(method) ? [500] : [])] })),
+        };
         // Some servers lock a file for as long as another request works on it.
-        if (answer.status === 423)
-            throw new retry/* Transient */.Rc(`${url.host} says that it is locked (status 423)`, { hint: 'Another program holds a lock on it; end that, or wait until the lock expires.' });
+        if (answer.status === 423) {
+            throw new retry/* Transient */.R(`${url.host} says that it is locked (status 423)`, {
+                hint: 'Another program holds a lock on it; end that, or wait until the lock expires.',
+            });
+        }
         if (answer.status === 401 || answer.status === INSUFFICIENT_STORAGE)
             throw new Refused(answer, url);
         return answer;
     }
-    /** rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not, and to a PUT or a MKCOL that it takes none. */
+    /**
+     * rclone's server has 405 for trouble with its remote; from one that has never spoken WebDAV it means that it does not, and to a PUT or a
+     * MKCOL that it takes none.
+     */
     #refused(answer, url) {
         const { status, method } = answer;
         const refused = new Refused(answer, url);
         const passing = this.#options.vague || status === 500 || (status === 405 && this.#spoken && method !== 'PUT' && method !== 'MKCOL');
-        return passing ? new retry/* Transient */.Rc(refused.message, { cause: refused, hint: refused.hint }) : refused;
+        return passing ? new retry/* Transient */.R(refused.message, { cause: refused, hint: refused.hint }) : refused;
     }
     async #attempt(what, work, { upload = false } = {}) {
         const { silence, signal } = this.#options;
         try {
-            return await this.#persistence.try(what, (limit, left) => work(silence === undefined ? limit : Math.min(silence, left)), { upload });
+            return await this.#attempts.try(what, (limit, left) => work(silence === undefined ? limit : Math.min(silence, left)), { upload });
         }
         catch (error) {
             signal.throwIfAborted();
@@ -491,7 +548,8 @@ class WebdavStore {
 }
 const store_isGood = ({ status }) => status >= 200 && status < 300 && status !== 207;
 const HINTS = {
-    401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a password made for programs (an app password).',
+    401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a ' +
+        'password made for programs (an app password).',
     403: 'Give the user the right to read and write in the folder.',
     404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',
     405: 'Check the path of the destination: at this address the server does not speak WebDAV.',
@@ -502,9 +560,11 @@ const HINTS = {
 };
 /** Where it was to store something. */
 const WRITING_HINTS = {
-    405: 'Check the path of the destination: at this address the server does not speak WebDAV, or allows no uploads (nginx: dav_methods PUT DELETE MKCOL MOVE). Some servers, those written in Go, answer so when their disk or a quota is full.',
+    405: 'Check the path of the destination: at this address the server does not speak WebDAV, or allows no uploads (nginx: dav_methods PUT ' +
+        'DELETE MKCOL MOVE). Some servers, those written in Go, answer so when their disk or a quota is full.',
     413: 'The server takes no uploads of this size: raise its limit (nginx: client_max_body_size 0; Apache: LimitRequestBody 0).',
-    500: 'Often the disk of the server or a quota is full, or its user may not write there: its error log says which. The backups already there are whole.',
+    500: 'Often the disk of the server or a quota is full, or its user may not write there: its error log says which. The backups already ' +
+        'there are whole.',
 };
 /** An answer that will be the same the next time. */
 class Refused extends compiled_error/* LifeboatError */.H3 {
@@ -514,9 +574,16 @@ class Refused extends compiled_error/* LifeboatError */.H3 {
         // The path of a redirect may hold a secret.
         const place = location === null ? undefined : URL.parse(location, url.href);
         const scheme = headers.get('www-authenticate')?.split(' ')[0];
-        const saying = status < 300 ? `gives an answer that is none of WebDAV (status ${status})` : status === 401 && scheme !== undefined ? `wants another sign-in (status 401, ${scheme})` : `refuses (status ${status})`;
+        const saying = status < 300
+            ? `gives an answer that is not WebDAV (status ${status})`
+            : status === 401 && scheme !== undefined
+                ? `wants another sign-in (status 401, ${scheme})`
+                : `refuses (status ${status})`;
         if (place && status >= 300 && status < 400) {
-            super(`${url.host} redirects to ${place.origin} (status ${status})`, { hint: `Redirects are not followed, for the password would go along. If it is right, give ${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.` });
+            super(`${url.host} redirects to ${place.origin} (status ${status})`, {
+                hint: 'Redirects are not followed, for the password would go along. If it is right, give ' +
+                    `${place.protocol === 'https:' ? 'webdavs' : 'webdav'}://${place.host} and the path there as the destination.`,
+            });
         }
         else {
             super(`${url.host} ${saying}`, { hint: (WRITING.includes(method) ? WRITING_HINTS[status] : undefined) ?? HINTS[status] ?? http/* AGAIN */.jM });

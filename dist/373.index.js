@@ -30,8 +30,9 @@ var errors = __webpack_require__(16601);
 const AT_ONCE = 8;
 const DIGITS = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 /**
- * Everything with a prefix, out of a service that gives it page by page, each key once and in the order of its bytes. One page after the other takes minutes
- * for a million chunks; their ids being evenly distributed, where there is more than one page they are listed by first digit, several at the same time.
+ * Everything with a prefix, out of a service that gives it page by page, each key once and in the order of its bytes. One page after the
+ * other takes minutes for a million chunks; their ids being evenly distributed, where there is more than one page they are listed by first
+ * digit, several at the same time.
  */
 async function* inLanes(prefix, page) {
     const first = await page({ after: undefined, token: undefined });
@@ -52,7 +53,7 @@ async function* pagesOf(page, start, end) {
         lane = next === undefined || beyond ? undefined : { after: undefined, token: next };
     }
 }
-/** What several generators give, as it comes, a few of them at the same time. */
+/** Yields from several generators, as objects come, from a few of them at the same time. */
 async function* together(lanes) {
     const waiting = [...lanes];
     const running = new Map();
@@ -92,7 +93,9 @@ var store = __webpack_require__(19288);
 
 
 
-/** A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not. */
+/**
+ * A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not.
+ */
 class S3Store {
     name;
     #destination;
@@ -113,16 +116,24 @@ class S3Store {
         await this.#session.try('put', key, async (requestTimeout) => {
             const ContentMD5 = this.#md5 ? (0,external_node_crypto_.createHash)('md5').update(bytes).digest('base64') : undefined;
             try {
-                const command = new dist_cjs/* PutObjectCommand */.wKZ({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, StorageClass, ServerSideEncryption, SSEKMSKeyId });
+                const command = new dist_cjs/* PutObjectCommand */.wKZ({
+                    ...this.#at(key),
+                    Body: bytes,
+                    ContentLength: bytes.length,
+                    ContentMD5,
+                    StorageClass,
+                    ServerSideEncryption,
+                    SSEKMSKeyId,
+                });
                 const { ETag } = await this.#session.client.send(command, { requestTimeout });
                 if (!ETag)
-                    throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
+                    throw new retry/* Transient */.R('the answer is not that of an S3 service');
             }
             catch (error) {
                 if (this.#md5 || !(0,errors/* wantsMd5 */.e2)(error))
                     throw error;
                 this.#md5 = true;
-                throw new retry/* Transient */.Rc('the bucket wants checksums', { cause: error });
+                throw new retry/* Transient */.R('the bucket wants checksums', { cause: error });
             }
         });
     }
@@ -134,7 +145,7 @@ class S3Store {
             });
             const expected = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '')?.[1];
             if (etag === undefined)
-                throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
+                throw new retry/* Transient */.R('the answer is not that of an S3 service');
             if (!this.#etagIsMd5 || expected === undefined)
                 return bytes;
             const md5 = (0,external_node_crypto_.createHash)('md5').update(bytes).digest('hex');
@@ -142,9 +153,9 @@ class S3Store {
                 return bytes;
             if (md5 !== unexpected) {
                 unexpected = md5;
-                throw new retry/* Transient */.Rc('its bytes are not those of its checksum');
+                throw new retry/* Transient */.R('its bytes are not those of its checksum');
             }
-            // Twice the same: an ETag that is no checksum. What is read is checked again by those who sealed it.
+            // Twice the same: an ETag that is no checksum. The code that sealed an object checks it as well.
             this.#etagIsMd5 = false;
             return bytes;
         });
@@ -162,12 +173,17 @@ class S3Store {
     async head(key) {
         return this.#session.try('head', key, async (requestTimeout) => {
             const answer = await this.#session.direct.ask('HEAD', this.#at(key).Key, { requestTimeout });
-            const [length, changed] = [Number(answer?.headers.get('content-length') ?? NaN), Date.parse(answer?.headers.get('last-modified') ?? '')];
+            const [length, changed] = [
+                Number(answer?.headers.get('content-length') ?? NaN),
+                Date.parse(answer?.headers.get('last-modified') ?? ''),
+            ];
             if (!Number.isNaN(length) && !Number.isNaN(changed))
                 return { key, size: length, modified: new Date(changed) };
-            const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new dist_cjs/* HeadObjectCommand */.l81(this.#at(key)), { requestTimeout });
+            const { ContentLength: size, LastModified: modified } = await this.#session.client.send(new dist_cjs/* HeadObjectCommand */.l81(this.#at(key)), {
+                requestTimeout,
+            });
             if (size === undefined || modified === undefined)
-                throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
+                throw new retry/* Transient */.R('the answer is not that of an S3 service');
             return { key, size, modified };
         });
     }
@@ -177,14 +193,22 @@ class S3Store {
     async #page(prefix, after, token) {
         const { bucket: Bucket, prefix: own } = this.#destination;
         return this.#session.try('list', '', async (requestTimeout) => {
-            const command = new dist_cjs/* ListObjectsV2Command */.u6x({ Bucket, Prefix: own + prefix, StartAfter: after === undefined ? undefined : own + after, ContinuationToken: token });
+            const command = new dist_cjs/* ListObjectsV2Command */.u6x({
+                Bucket,
+                Prefix: own + prefix,
+                StartAfter: after === undefined ? undefined : own + after,
+                ContinuationToken: token,
+            });
             const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#session.client.send(command, { requestTimeout });
-            // Whatever else answers with status 200, a hotel's login page for instance, would read as an empty store.
+            // Another server that answers with status 200, a login page for instance, would read as an empty store.
             if (IsTruncated === undefined)
-                throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
-            if (IsTruncated && (!next || next === token))
-                throw new error/* LifeboatError */.H3(`${this.name} does not say how its listing goes on`, { hint: 'The service lacks ListObjectsV2, which is needed.' });
-            const objects = Contents.flatMap(({ Key = '', Size: size = 0, LastModified: modified = new Date(0) }) => (Key.startsWith(own) && (0,store/* isKey */.m0)(Key.slice(own.length)) ? [{ key: Key.slice(own.length), size, modified }] : []));
+                throw new retry/* Transient */.R('the answer is not that of an S3 service');
+            if (IsTruncated && (!next || next === token)) {
+                throw new error/* LifeboatError */.H3(`${this.name} does not say how its listing goes on`, {
+                    hint: 'The service lacks ListObjectsV2, which is needed.',
+                });
+            }
+            const objects = Contents.flatMap(({ Key = '', Size: size = 0, LastModified: modified = new Date(0) }) => Key.startsWith(own) && (0,store/* isKey */.m0)(Key.slice(own.length)) ? [{ key: Key.slice(own.length), size, modified }] : []);
             return { objects, next: IsTruncated ? next : undefined };
         });
     }

@@ -5,11 +5,10 @@ export const modules = {
 /***/ 89893:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
-__webpack_require__.r(__webpack_exports__);
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   BucketAccess: () => (/* binding */ BucketAccess),
 /* harmony export */   openBucket: () => (/* binding */ openBucket)
 /* harmony export */ });
+/* unused harmony export BucketAccess */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(77598);
 /* harmony import */ var _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__ = __webpack_require__(28299);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(98276);
@@ -26,8 +25,8 @@ __webpack_require__.r(__webpack_exports__);
 
 
 
-// Not `Bucket`: ncc renames exports, and with this one the name of a parameter of each command.
-/** A bucket, or what in it begins with a prefix, as a volume: whatever keys and metadata its objects have. */
+// The name is not `Bucket`, because ncc renames exports, and would rename the parameter `Bucket` of each command too.
+/** A bucket, or the objects in it whose keys begin with a prefix, as a volume. Objects may have any keys and metadata. */
 class BucketAccess {
     name;
     #destination;
@@ -37,17 +36,23 @@ class BucketAccess {
         this.#destination = destination;
         this.#session = session;
     }
-    /** In the order of the service. `limit`: no more than these. */
+    /** In the order of the service. `limit`: the largest number of objects. */
     async *list(limit) {
         const { bucket, prefix } = this.#destination;
         let token;
         do {
             const page = await this.#session.try('list', '', async (requestTimeout) => {
-                // Plain XML has no room for every key.
-                const command = new _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__/* .ListObjectsV2Command */ .u6x({ Bucket: bucket, Prefix: prefix, ContinuationToken: token, EncodingType: 'url', MaxKeys: limit });
+                // Plain XML cannot represent every key.
+                const command = new _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__/* .ListObjectsV2Command */ .u6x({
+                    Bucket: bucket,
+                    Prefix: prefix,
+                    ContinuationToken: token,
+                    EncodingType: 'url',
+                    MaxKeys: limit,
+                });
                 const page = await this.#session.client.send(command, { requestTimeout });
                 if (page.IsTruncated === undefined)
-                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('the answer is not that of an S3 service');
+                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R('the answer is not that of an S3 service');
                 return page;
             });
             const decoded = page.EncodingType === 'url' ? (key) => decodeURIComponent(key.replaceAll('+', ' ')) : (key) => key;
@@ -59,11 +64,13 @@ class BucketAccess {
             }
             const next = page.IsTruncated ? page.NextContinuationToken : undefined;
             if (page.IsTruncated && limit === undefined && (!next || next === token))
-                throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${this.name} does not say how its listing goes on`, { hint: 'The service lacks ListObjectsV2, which is needed.' });
+                throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${this.name} does not say how its listing goes on`, {
+                    hint: 'The service lacks ListObjectsV2, which is needed.',
+                });
             token = limit === undefined ? next : undefined;
         } while (token !== undefined);
     }
-    /** Throws ChangedObject when it is not, or no longer, in the state that is wanted, and ClosedObject. */
+    /** Throws ChangedObject if the object is gone or another version, and ClosedObject if it cannot be read. */
     async read({ key, etag, range }) {
         try {
             return await this.#session.try('get', shown(key), async (requestTimeout) => {
@@ -73,8 +80,8 @@ class BucketAccess {
                 const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
                 const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? bytes.length);
                 if (range !== undefined && bytes.length !== Math.min(range.end, size) - range.start)
-                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`);
-                // Not every service knows conditions.
+                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`);
+                // Some services ignore conditions.
                 if (etag !== '' && (0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .bare */ .$B)(answer.ETag ?? '') !== etag)
                     throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it has changed');
                 return { bytes, size, metadata: (0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .metadataOf */ .Nk)(key, answer) };
@@ -84,7 +91,7 @@ class BucketAccess {
             if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .NotFound */ .Mk)
                 throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it is gone', { cause: error });
             const code = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 && error.cause instanceof Error ? error.cause.name : '';
-            // The second is what is left of a range in something that has become shorter.
+            // An object that has become shorter has no such range.
             if (code === 'PreconditionFailed' || code === 'InvalidRange')
                 throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it has changed', { cause: error });
             if (code === 'AccessDenied' || code === 'InvalidObjectState')
@@ -92,13 +99,13 @@ class BucketAccess {
             throw error;
         }
     }
-    /** An object as it is now; undefined where there is none. */
+    /** The current version of an object; undefined if there is none. */
     async look(key) {
         try {
             return await this.#session.try('head', shown(key), async (requestTimeout) => {
-                const { ContentLength: size, LastModified: modified, ETag = '' } = await this.#session.client.send(new _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__/* .HeadObjectCommand */ .l81(this.#at(key)), { requestTimeout });
+                const { ContentLength: size, LastModified: modified, ETag = '', } = await this.#session.client.send(new _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__/* .HeadObjectCommand */ .l81(this.#at(key)), { requestTimeout });
                 if (size === undefined || modified === undefined)
-                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('the answer is not that of an S3 service');
+                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R('the answer is not that of an S3 service');
                 return { key, size, modified, etag: (0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .bare */ .$B)(ETag) };
             });
         }
@@ -108,12 +115,12 @@ class BucketAccess {
             throw error;
         }
     }
-    /** An object whose bytes are all there. */
+    /** Puts an object in one request. */
     async put(key, bytes, metadata) {
         const ContentMD5 = md5(bytes);
         await this.#session.try('put', shown(key), (requestTimeout) => this.#session.client.send(new _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__/* .PutObjectCommand */ .wKZ({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, ContentMD5, ...this.#headers(metadata) }), { requestTimeout }));
     }
-    /** An object whose bytes come in parts, each of at least 5 MiB but the last. There once it is completed, and not before. */
+    /** Begins an object in parts, each of at least 5 MiB except the last. The object exists once it is completed, not before. */
     async begin(key, metadata) {
         const at = this.#at(key);
         const send = (attempt) => this.#session.try('put', shown(key), (requestTimeout) => attempt({ requestTimeout }));
@@ -148,18 +155,24 @@ class BucketAccess {
     #at(key) {
         return { Bucket: this.#destination.bucket, Key: this.#destination.prefix + key };
     }
-    /** What the target says of storage comes before what the object had. */
+    /** Storage options of the target override those that the object had. */
     #headers(metadata) {
         const { storageClass, encryption: ServerSideEncryption, kmsKey: SSEKMSKeyId } = this.#destination;
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- services have classes that the SDK does not know
-        return { ...(0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .headersOf */ .Yl)(metadata), ...(storageClass !== undefined && { StorageClass: storageClass }), ServerSideEncryption, SSEKMSKeyId };
+        const StorageClass = storageClass;
+        return {
+            ...(0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .headersOf */ .Yl)(metadata),
+            ...(StorageClass !== undefined && { StorageClass }),
+            ServerSideEncryption,
+            SSEKMSKeyId,
+        };
     }
 }
-/** Nothing is asked of the service yet. */
+/** Sends no request yet. */
 function openBucket(destination, environment) {
     return new BucketAccess(destination, (0,_stores_s3_session_js__WEBPACK_IMPORTED_MODULE_3__/* .openSession */ .f)(destination, environment));
 }
-/** In messages. */
+/** The key for messages. */
 function shown(key) {
     return /^[\u0021-\u007e]+$/.test(key) ? key : JSON.stringify(key);
 }

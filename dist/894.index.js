@@ -2,13 +2,13 @@ export const id = 894;
 export const ids = [894];
 export const modules = {
 
-/***/ 62900:
+/***/ 68469:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
 // EXPORTS
 __webpack_require__.d(__webpack_exports__, {
-  y: () => (/* binding */ Persistence)
+  Z: () => (/* binding */ Attempts)
 });
 
 // EXTERNAL MODULE: ./compiled/error.js
@@ -19,8 +19,9 @@ var retry = __webpack_require__(66748);
 /** As many as a backup has under way (repository/writer.ts). */
 const MOST = 32;
 /**
- * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed (additive
- * increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be lost half done.
+ * How many uploads to a store go on at the same time: half as many after a connection was lost, and slowly more again while they succeed
+ * (additive increase, multiplicative decrease, as in RFC 5681). On a line that drops every few seconds, many uploads at once would all be
+ * lost half done.
  */
 class Uploads {
     #most = MOST;
@@ -59,16 +60,16 @@ class Uploads {
     }
 }
 
-;// CONCATENATED MODULE: ./compiled/stores/persistence.js
+;// CONCATENATED MODULE: ./compiled/stores/attempts.js
 
 
 
-/** How often a store is tried that has not answered yet: a wrong address should not take minutes to say so. */
+/** Attempts with a store that has not answered yet: a wrong address should be reported within minutes. */
 const FIRST_TRIES = 4;
-/** How often one that has: a service that asks to slow down may do so for a minute. */
+/** Attempts with one that has: a service that asks to slow down may do so for a minute. */
 const TRIES = 8;
-/** How patiently the operations of one store on a network are tried. */
-class Persistence {
+/** Retries the operations of one store on a network. */
+class Attempts {
     #options;
     #uploads = new Uploads();
     #answered = false;
@@ -76,24 +77,32 @@ class Persistence {
         this.#options = options;
     }
     /**
-     * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or time run
-     * out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the usual five; and how many
-     * are left for all attempts. An upload may have to wait for others, for time that does not count.
+     * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or
+     * time run out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the
+     * usual five; and how many are left for all attempts. An upload may have to wait for others, for time that does not count.
      */
     async try(what, attempt, { upload = false } = {}) {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), { signal, budget: timeout, attempts: this.#answered ? TRIES : FIRST_TRIES, pause, turn });
+            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+                signal,
+                budget: timeout,
+                attempts: this.#answered ? TRIES : FIRST_TRIES,
+                pause,
+                turn,
+            });
             this.#answered = true;
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.Rc))
+            if (!(error instanceof retry/* Transient */.R))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
-                hint: error.hint ?? `It was tried again and again. Run it once more when the service is well; check its address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
+                hint: error.hint ??
+                    'All attempts failed. Run it once more when the service is well; check its ' +
+                        `address${this.#answered ? '' : ', which has not answered at all,'} and the network if it stays like this.`,
             });
             if (upload)
                 this.#uploads.giveUp(failure);
@@ -108,8 +117,6 @@ class Persistence {
 /***/ 68894:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
-// ESM COMPAT FLAG
-__webpack_require__.r(__webpack_exports__);
 
 // EXPORTS
 __webpack_require__.d(__webpack_exports__, {
@@ -122,8 +129,10 @@ var external_node_crypto_ = __webpack_require__(77598);
 var promises_ = __webpack_require__(58500);
 // EXTERNAL MODULE: ./compiled/error.js
 var compiled_error = __webpack_require__(98276);
-// EXTERNAL MODULE: ./compiled/stores/persistence.js + 1 modules
-var persistence = __webpack_require__(62900);
+// EXTERNAL MODULE: ./compiled/stores/attempts.js + 1 modules
+var attempts = __webpack_require__(68469);
+// EXTERNAL MODULE: ./compiled/process/parallel.js
+var parallel = __webpack_require__(57497);
 // EXTERNAL MODULE: ./compiled/net/retry.js
 var retry = __webpack_require__(66748);
 // EXTERNAL MODULE: ./compiled/net/ssh/connection.js
@@ -136,7 +145,10 @@ var connection = __webpack_require__(92039);
 const AT_ONCE = 64;
 const AT_FIRST = 8;
 const LEAST_AT_ONCE = 4;
-/** Milliseconds that a piece may take longer than the fastest did: so long every other request waits behind the pieces that were sent before it. */
+/**
+ * Milliseconds that a piece may take longer than the fastest did: so long every other request waits behind the pieces that were sent before
+ * it.
+ */
 const QUEUE = 250;
 /** One connection to an SFTP server, for many requests at the same time. It ends for good when the connection does, or stands still. */
 class SftpSession {
@@ -158,13 +170,13 @@ class SftpSession {
         this.#sftp = sftp;
         this.#where = where;
         this.#options = options;
-        client.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the connection to ${where} was lost: ${error.message}`, { cause: error })));
-        client.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
+        client.on('error', (error) => this.#end(new retry/* Transient */.R(`the connection to ${where} was lost: ${error.message}`, { cause: error })));
+        client.on('close', () => this.#end(new retry/* Transient */.R(`${where} closed the connection`)));
         // It comes before `close`, which waits until all that is still to be sent has gone; over a slow line that takes minutes.
-        client.on('end', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
+        client.on('end', () => this.#end(new retry/* Transient */.R(`${where} closed the connection`)));
         // The server ended the subsystem and kept the connection.
-        sftp.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} ended the SFTP session`)));
-        sftp.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })));
+        sftp.on('close', () => this.#end(new retry/* Transient */.R(`${where} ended the SFTP session`)));
+        sftp.on('error', (error) => this.#end(new retry/* Transient */.R(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })));
         options.signal.addEventListener('abort', this.#abort, { once: true });
     }
     /** `limit` is also how many milliseconds may pass without an answer while there are requests. */
@@ -172,7 +184,7 @@ class SftpSession {
         const client = await (0,connection/* connectSsh */.LZ)(target, access, options);
         const where = `${target.host}:${target.port}`;
         return new Promise((resolve, reject) => {
-            const late = setTimeout(() => fail(new retry/* Transient */.Rc(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit);
+            const late = setTimeout(() => fail(new retry/* Transient */.R(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit);
             const settle = () => {
                 clearTimeout(late);
                 options.signal.removeEventListener('abort', abort);
@@ -184,13 +196,18 @@ class SftpSession {
             };
             const abort = () => fail(options.signal.reason);
             options.signal.addEventListener('abort', abort, { once: true });
-            client.on('close', () => fail(new retry/* Transient */.Rc(`${where} closed the connection`)));
+            client.on('close', () => fail(new retry/* Transient */.R(`${where} closed the connection`)));
             client.sftp((error, sftp) => {
                 settle();
-                if (error)
-                    fail(new compiled_error/* LifeboatError */.H3(`${where} offers no SFTP: ${(0,compiled_error/* messageOf */.bD)(error)}`, { cause: error, hint: 'Its sshd needs `Subsystem sftp`; and the user the right to use it.' }));
-                else
+                if (error) {
+                    fail(new compiled_error/* LifeboatError */.H3(`${where} offers no SFTP: ${(0,compiled_error/* messageOf */.bD)(error)}`, {
+                        cause: error,
+                        hint: 'Its sshd needs `Subsystem sftp`; and the user the right to use it.',
+                    }));
+                }
+                else {
                     resolve(new SftpSession(client, sftp, where, options));
+                }
             });
         });
     }
@@ -213,9 +230,10 @@ class SftpSession {
             };
             const done = (error, value) => {
                 answered();
-                // What ssh2 says of every request that is under way when the connection ends; why it did is about to be known.
-                if (error && !('code' in error))
-                    this.#end(new retry/* Transient */.Rc(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }));
+                // ssh2 says this of every request that is under way when the connection ends; the reason comes right after.
+                if (error && !('code' in error)) {
+                    this.#end(new retry/* Transient */.R(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }));
+                }
                 if (error)
                     reject(this.#ended ?? error);
                 else
@@ -231,8 +249,9 @@ class SftpSession {
         });
     }
     /**
-     * The same for a piece of an object. As many are under way as the line carries in a quarter of a second: over a slow one, each of the small requests
-     * of a put would otherwise wait for megabytes. One object's pieces go before the next one's, so that a connection that ends takes few objects with it.
+     * The same for a piece of an object. As many are under way as the line carries in a quarter of a second: over a slow one, each of the
+     * small requests of a put would otherwise wait for megabytes. One object's pieces go before the next one's, so that a connection that
+     * ends takes few objects with it.
      */
     requestInTurn(start) {
         return new Promise((resolve, reject) => {
@@ -251,7 +270,8 @@ class SftpSession {
     /** `took`: milliseconds until a piece was answered. */
     #adapt(took) {
         this.#fastest = Math.min(this.#fastest, took);
-        this.#mostPieces = took - this.#fastest > QUEUE ? Math.max(LEAST_AT_ONCE, this.#mostPieces - 1) : Math.min(AT_ONCE, this.#mostPieces + 1);
+        this.#mostPieces =
+            took - this.#fastest > QUEUE ? Math.max(LEAST_AT_ONCE, this.#mostPieces - 1) : Math.min(AT_ONCE, this.#mostPieces + 1);
         this.#pieces--;
         this.#sendPieces();
     }
@@ -261,7 +281,7 @@ class SftpSession {
             return { value: await this.request(start) };
         }
         catch (error) {
-            // What ssh2 throws when the server has not announced it.
+            // ssh2 throws this when the server has not announced the extension.
             const unknown = error instanceof Error && error.message === 'Server does not support this extended request';
             if (unknown || session_status(error) === UNSUPPORTED)
                 return undefined;
@@ -272,13 +292,13 @@ class SftpSession {
         this.#end(new compiled_error/* LifeboatError */.H3(`the connection to ${this.#where} is closed`));
     }
     #abort = () => this.#end(this.#options.signal.reason);
-    /** The time begins anew with every answer, and runs only while one is due. */
+    /** The time begins again with every answer, and runs only while one is due. */
     #watch() {
         clearTimeout(this.#stall);
         if (this.#waiting.size === 0 || this.ended)
             return;
         const { limit } = this.#options;
-        this.#stall = setTimeout(() => this.#end(new retry/* Transient */.Rc(`${this.#where} has not answered for ${Math.round(limit / 100) / 10} s`)), limit);
+        this.#stall = setTimeout(() => this.#end(new retry/* Transient */.R(`${this.#where} has not answered for ${Math.round(limit / 100) / 10} s`)), limit);
     }
     #end(reason) {
         if (this.#ended !== undefined)
@@ -297,8 +317,8 @@ const PERMISSION_DENIED = 3;
 const FAILURE = 4;
 const UNSUPPORTED = 8;
 /**
- * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE for some files that
- * are not there, and proftpd for paths that lead through a file: then the text tells.
+ * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE
+ * for some files that are not there, and proftpd for paths that lead through a file: then the text tells.
  */
 function session_status(error) {
     if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number')
@@ -319,9 +339,10 @@ var walk = __webpack_require__(42416);
 
 
 
+
 /**
- * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and rclone waits for
- * bytes in their order.
+ * Bytes of one request: less than what ssh2 would split (31,952), since it sends the rest of a piece only when the first part is done, and
+ * rclone waits for bytes in their order.
  */
 const PIECE = 30_000;
 /**
@@ -331,7 +352,7 @@ const PIECE = 30_000;
 class SftpStore {
     name;
     #options;
-    #persistence;
+    #attempts;
     #session;
     /** Temporary files of puts that failed, as far as they were not removed at once. */
     #left = new Set();
@@ -339,7 +360,7 @@ class SftpStore {
     #wrote = false;
     constructor(options) {
         this.#options = options;
-        this.#persistence = new persistence/* Persistence */.y(options);
+        this.#attempts = new attempts/* Attempts */.Z(options);
         this.name = options.text;
     }
     put(key, bytes) {
@@ -362,7 +383,9 @@ class SftpStore {
     get(key, most) {
         const file = this.#path(key);
         return this.#attempt(`read ${key} from ${this.name}`, async (session) => {
-            const handle = await found(key, this.name, session.request((sftp, done) => sftp.open(file, 'r', done)).catch(async (error) => {
+            const handle = await found(key, this.name, session
+                .request((sftp, done) => sftp.open(file, 'r', done))
+                .catch(async (error) => {
                 // proftpd refuses to open a folder, and what leads through a file.
                 if (session_status(error) === PERMISSION_DENIED && !(await this.#stat(session, file).catch(notThere)))
                     return undefined;
@@ -370,7 +393,7 @@ class SftpStore {
             }));
             return this.#readAll(session, handle, most, key).catch((error) => {
                 // rclone's server, when the object is replaced while it is read.
-                throw session_status(error) === FAILURE ? new retry/* Transient */.Rc((0,compiled_error/* messageOf */.bD)(error), { cause: error }) : error;
+                throw session_status(error) === FAILURE ? new retry/* Transient */.R((0,compiled_error/* messageOf */.bD)(error), { cause: error }) : error;
             });
         });
     }
@@ -418,7 +441,7 @@ class SftpStore {
                 await this.#sweep(session);
         }
         catch (error) {
-            // What was put is put; the next run that writes cleans up.
+            // The objects are stored; the next run that writes cleans up.
             if (!(error instanceof compiled_error/* LifeboatError */.H3) && session_status(error) === undefined && error !== this.#options.signal.reason)
                 throw error;
         }
@@ -434,7 +457,7 @@ class SftpStore {
                 await remove(session, this.#path(`${walk/* INCOMING */.BG}/${name}`)).catch(unlessNotOurs);
         }
     }
-    /** After a failure, which is what the caller reports. What cannot be removed now is tried again with the next put, or in the end. */
+    /** After a failure, which the caller reports. Files that cannot be removed now are removed with the next put, or in the end. */
     async #discardLeft(session) {
         const left = [...this.#left];
         for (const temporary of left) {
@@ -448,14 +471,14 @@ class SftpStore {
             }
             catch (error) {
                 this.#left.add(temporary);
-                if (session_status(error) === undefined && !(error instanceof retry/* Transient */.Rc))
+                if (session_status(error) === undefined && !(error instanceof retry/* Transient */.R))
                     throw error;
             }
         }
     }
     async #attempt(what, work, { upload = false } = {}) {
         try {
-            return await this.#persistence.try(what, async (silence) => work(await this.#connected(silence)), { upload });
+            return await this.#attempts.try(what, async (silence) => work(await this.#connected(silence)), { upload });
         }
         catch (cause) {
             this.#options.signal.throwIfAborted();
@@ -474,7 +497,7 @@ class SftpStore {
             const opening = SftpSession.open(target, access, { variables, signal, limit });
             this.#session = opening;
             opening.catch(() => {
-                // Whoever waits for it is told; the next one tries anew.
+                // Its callers get the error; the next one tries again.
                 if (this.#session === opening)
                     this.#session = undefined;
             });
@@ -498,12 +521,14 @@ class SftpStore {
             if (!session.ended) {
                 await close().catch((again) => {
                     // Why the write failed is the reason.
-                    if (session_status(again) === undefined && !(again instanceof retry/* Transient */.Rc))
+                    if (session_status(again) === undefined && !(again instanceof retry/* Transient */.R))
                         throw again;
                 });
             }
             // rclone's server, when it was so busy that one piece had to wait for the one before it for more than a second.
-            throw session_status(error) === FAILURE && (0,compiled_error/* messageOf */.bD)(error) === 'Illegal seek' ? new retry/* Transient */.Rc('its pieces came out of order', { cause: error }) : error;
+            throw session_status(error) === FAILURE && (0,compiled_error/* messageOf */.bD)(error) === 'Illegal seek'
+                ? new retry/* Transient */.R('its pieces came out of order', { cause: error })
+                : error;
         }
         await close();
     }
@@ -518,14 +543,14 @@ class SftpStore {
             await this.#makeFolder(session, parentOf(target));
             await this.#rename(session, temporary, target).catch((again) => {
                 // rclone's server, when others replace the same object at this moment.
-                throw session_status(again) === NO_SUCH_FILE ? new retry/* Transient */.Rc((0,compiled_error/* messageOf */.bD)(again), { cause: again }) : again;
+                throw session_status(again) === NO_SUCH_FILE ? new retry/* Transient */.R((0,compiled_error/* messageOf */.bD)(again), { cause: again }) : again;
             });
         }
     }
     async #rename(session, from, to) {
         if (await session.extension((sftp, done) => sftp.ext_openssh_rename(from, to, (error) => done(error, undefined))))
             return;
-        // The rename of the protocol itself does not replace. What is in the way is put aside, so that a kill in between loses nothing,
+        // The rename of the protocol itself does not replace. The old file is renamed first, so that a kill in between loses nothing,
         // and a reader sees the old object, none, or the new one.
         const aside = [];
         for (let tries = 1;; tries++) {
@@ -536,7 +561,7 @@ class SftpStore {
             catch (error) {
                 if (session_status(error) !== FAILURE || tries === 20)
                     throw error;
-                // Others who replace the same object at this moment are not to be met again and again.
+                // A random pause, so that runs which replace the same object do not collide with each attempt.
                 if (tries > 1)
                     await (0,promises_.setTimeout)(Math.random() * 50, undefined, { signal: this.#options.signal });
                 const place = this.#path(`${walk/* INCOMING */.BG}/${(0,external_node_crypto_.randomUUID)()}`);
@@ -604,29 +629,32 @@ class SftpStore {
         }
     }
     async #hint(error) {
-        if (session_status(error) === PERMISSION_DENIED)
+        if (session_status(error) === PERMISSION_DENIED) {
             return `Give ${this.#options.target.user} the right to read and write in the store's folder on the server.`;
+        }
         const free = await this.#freeIfTold();
-        if (free !== undefined && free < 20_000_000)
-            return `The server's disk is full (${free} bytes free). Free some space or choose another destination; the backups already there are whole.`;
+        if (free !== undefined && free < 20_000_000) {
+            return (`The server's disk is full (${free} bytes free). Free some space or choose another destination; ` +
+                'the backups already there are whole.');
+        }
         return 'The server says no more. Often its disk or a quota is full, or a file is where a folder should be.';
     }
 }
 async function writePieces(session, handle, bytes) {
-    await (0,retry/* inParallel */.HN)(offsets(bytes.length), AT_ONCE, (offset) => {
+    await (0,parallel/* inParallel */.H)(offsets(bytes.length), AT_ONCE, (offset) => {
         const length = Math.min(PIECE, bytes.length - offset);
         return session.requestInTurn((sftp, done) => sftp.write(handle, bytes, offset, length, offset, (error) => done(error, undefined)));
     });
 }
 async function readPieces(session, handle, size) {
     const bytes = Buffer.alloc(size);
-    await (0,retry/* inParallel */.HN)(offsets(size), AT_ONCE, async (start) => {
+    await (0,parallel/* inParallel */.H)(offsets(size), AT_ONCE, async (start) => {
         const end = Math.min(start + PIECE, size);
         // A server may answer with less than was asked for.
         for (let offset = start; offset < end;) {
             const read = await session.requestInTurn((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)));
             if (read === 0)
-                throw new retry/* Transient */.Rc(`the file ended after ${offset} of ${size} bytes`);
+                throw new retry/* Transient */.R(`the file ended after ${offset} of ${size} bytes`);
             offset += read;
         }
     });
@@ -634,11 +662,11 @@ async function readPieces(session, handle, size) {
 }
 const offsets = (size) => Array.from({ length: Math.ceil(size / PIECE) }, (_, index) => index * PIECE);
 const plainRename = (session, from, to) => session.request((sftp, done) => sftp.rename(from, to, (error) => done(error, undefined)));
-/** Deleting what is not there is no error. */
+/** A missing file is no error. */
 async function remove(session, file) {
     await session.request((sftp, done) => sftp.unlink(file, (error) => done(error, undefined))).catch(notThere);
 }
-/** What another user's upload left is that user's to remove. */
+/** Files of another user's upload are for that user to remove. */
 function unlessNotOurs(error) {
     if (session_status(error) !== PERMISSION_DENIED)
         throw error;

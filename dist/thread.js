@@ -4,10 +4,7 @@ var __webpack_exports__ = {};
 ;// CONCATENATED MODULE: external "node:worker_threads"
 const external_node_worker_threads_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:worker_threads");
 ;// CONCATENATED MODULE: ./compiled/error.js
-/**
- * An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now.
- * `status` is the exit status a command ends with: 1 failed, 2 wrong usage, 3 could not verify.
- */
+/** An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now. */
 class LifeboatError extends Error {
     hint;
     status;
@@ -22,15 +19,15 @@ class LifeboatError extends Error {
 function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
 }
-/** Thrown by a parser of an input with what is wrong with the value, to be read after the input's name. */
-class Misread extends (/* unused pure expression or super */ null && (Error)) {
+/** A value that an input does not take. Thrown by parsers; the message follows the name of the input. */
+class InvalidValue extends (/* unused pure expression or super */ null && (Error)) {
 }
 
 ;// CONCATENATED MODULE: ./compiled/process/buffers.js
 /**
- * Gives back the memory of a buffer at once, and not when it is collected: what flows through a backup would else have the heap collected for
- * every few megabytes, which takes a fifth of all CPU time. Only for who alone has it: all views of it are empty from then on. Small buffers
- * of Node share one, and what a store was given may still be on its way when the put is done.
+ * Gives back the memory of a buffer at once, and not when it is collected: what flows through a backup would else have the heap collected
+ * for every few megabytes, which takes a fifth of all CPU time. Only for who alone has it: all views of it are empty from then on. Small
+ * buffers of Node share one, and what a store was given may still be on its way when the put is done.
  */
 function giveBack(buffer) {
     // To detach it is all that this does (ECMAScript 2024, ArrayBuffer.prototype.transfer).
@@ -56,8 +53,8 @@ function chunkId(plaintext, { idKey }) {
 
 
 /**
- * The payload of an age file: ChaCha20-Poly1305 in segments of 64 KiB (the "STREAM" part of https://age-encryption.org/v1). With node:crypto this is
- * over ten times faster than with the age library, which makes the header.
+ * The payload of an age file: ChaCha20-Poly1305 in segments of 64 KiB (the "STREAM" part of https://age-encryption.org/v1). With
+ * node:crypto this is over ten times faster than with the age library, which makes the header.
  */
 const SEGMENT = 64 * 1024;
 const TAG = 16;
@@ -85,7 +82,7 @@ function encryptPayload(plaintext, header, fileKey) {
     }
     return file;
 }
-/** What follows an age file's header, in a buffer of its own; throws when it is not a whole, undamaged payload under this file key. */
+/** The plaintext of an age file's payload, in its own buffer; throws unless the payload is whole and undamaged under this file key. */
 function decryptPayload(payload, fileKey) {
     if (payload.length < NONCE + TAG)
         throw new Error('age file is truncated');
@@ -133,15 +130,18 @@ const LARGEST_WINDOW = 2 ** 27;
 const RLE = 1;
 const RESERVED = 3;
 /**
- * The content size of one Zstandard frame (RFC 8878, section 3.1.1), from its header alone, so that nothing need be decompressed to know it. Throws unless the
- * bytes are exactly one frame with a content size: a skippable frame, a second frame, bytes after it, a dictionary id or a window that `zstd -d` refuses.
+ * The content size of one Zstandard frame (RFC 8878, section 3.1.1), from its header alone, so that nothing need be decompressed to know
+ * it. Throws unless the bytes are exactly one frame with a content size: a skippable frame, a second frame, bytes after it, a dictionary id
+ * or a window that `zstd -d` refuses.
  */
 function frame_contentSizeOf(bytes) {
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (frame.length < 6 || frame.readUInt32LE(0) !== MAGIC)
         throw new Error('it is not a zstd frame');
     const descriptor = frame[4];
-    const [sizeFlag, singleSegment, reserved, checksum, dictionaryId] = [descriptor >> 6, (descriptor & 0x20) !== 0, (descriptor & 0x08) !== 0, (descriptor & 0x04) !== 0, descriptor & 0x03];
+    const [sizeFlag, singleSegment, reserved, checksum, dictionaryId] = [
+        descriptor >> 6, (descriptor & 0x20) !== 0, (descriptor & 0x08) !== 0, (descriptor & 0x04) !== 0, descriptor & 0x03,
+    ];
     if (reserved || dictionaryId !== 0)
         throw new Error('it is a zstd frame with a reserved bit or a dictionary id');
     if (sizeFlag === 0 && !singleSegment)
@@ -182,34 +182,34 @@ function endOfBlocks(frame, first) {
 
 
 
-/** What a `zstd -D` would read as a structured dictionary (RFC 8878, section 5): such a chunk cannot serve as a base. */
+/** The first bytes of a structured dictionary, as `zstd -D` would read it (RFC 8878, section 5): such a chunk cannot be a base. */
 const DICTIONARY_MAGIC = 0xec30a437;
 function canBeBase(plaintext) {
     return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC;
 }
-/** Most metadata comes out in one piece, which need not be put together of many. What is not filled takes no memory. */
+/** Most metadata decompresses into one piece of this size, so that no pieces have to be joined. Unfilled pages take no memory. */
 const METADATA_PIECE = (/* unused pure expression or super */ null && (32 * 1024 * 1024));
 /**
- * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D base`: `search`
- * is for data that compresses well. It has a larger buffer of its own.
+ * One zstd frame (RFC 8878) with its content size, at zstd's `level`, 1 to 19. With `base`, a difference that stock zstd reads with `-D
+ * base`: `search` is for data that compresses well. It has a larger buffer of its own.
  */
 function compress(plaintext, level, base, search = false) {
     const params = base ? differenceParameters(base.length + plaintext.length, search) : { [external_node_zlib_namespaceObject.constants.ZSTD_c_compressionLevel]: level };
     return (0,external_node_zlib_namespaceObject.zstdCompressSync)(plaintext, { params, dictionary: base, pledgedSrcSize: plaintext.length, chunkSize: roomFor(plaintext.length) });
 }
 /**
- * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where the result fills
- * its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
+ * More than so many bytes can become (ZSTD_compressBound): zstd then compresses straight from the input, without a window of its own. Where
+ * the result fills its buffer, Node makes another for what could follow; and small buffers it cuts from one that others share.
  */
 function roomFor(bytes) {
     return bytes + (bytes >> 8) + 64 * 1024;
 }
 /**
  * For a difference, given the bytes of base and chunk together. zstd sizes its tables for the input alone, which would index too little of
- * a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only take memory.
- * Two ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so there the first
- * is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as large. But the search
- * forgets the beginning of a large base, which only data that repeats itself forgives.
+ * a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only take
+ * memory. Two ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so there the
+ * first is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as large. But the
+ * search forgets the beginning of a large base, which only data that repeats itself forgives.
  */
 function differenceParameters(bytes, search) {
     const log = Math.max(12, Math.ceil(Math.log2(bytes)));
@@ -239,7 +239,7 @@ async function decompressUpTo(compressed, most) {
 }
 
 ;// CONCATENATED MODULE: ./compiled/repository/sealing/thread.js
-// What a thread that seals and opens chunks does: see threads.ts.
+// The work of a thread that seals and opens chunks: see threads.ts.
 
 
 
