@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { FORMAT } from '../src/repository/format.ts'
-import { openKeys } from '../src/repository/keys.ts'
+import { openKeys } from '../src/repository/open-keys.ts'
 import { putLabels } from '../src/repository/labels.ts'
 import { writeProof } from '../src/repository/proofs.ts'
 import { openOrMakeRepository } from '../src/repository/repository.ts'

@@ -9,7 +9,7 @@ import { contentOf, type Golden, goldenFolder, goldenStores, writeGolden } from 
 import { PlainReader } from '../test/support/plain-reader.ts'
 import { type Server, startServer } from '../test/support/postgres-server.ts'
 import { createHash } from 'node:crypto'
-import { openKeys } from '../src/repository/keys.ts'
+import { openKeys } from '../src/repository/open-keys.ts'
 import { FileStore } from '../src/stores/file/store.ts'
 
 /** Keys that open nothing but these stores. The identity is that of the test vectors in docs/format.md. */

@@ -6,7 +6,8 @@ import { commandInputs, one } from '../inputs/group.ts'
 import { requiredKey } from '../inputs/key.ts'
 import { parse } from '../inputs/parse.ts'
 import { destination } from '../inputs/store.ts'
-import { newIdentity, writeKeyOf } from '../repository/keys.ts'
+import { newIdentity } from '../repository/keys.ts'
+import { writeKeyOf } from '../repository/open-keys.ts'
 import { openStore } from '../stores/destination.ts'
 
 export const keyHelp = [

@@ -1,4 +1,5 @@
-import { openKeys, newIdentity } from '../../src/repository/keys.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
+import { openKeys } from '../../src/repository/open-keys.ts'
 import { authenticatorOf } from '../../src/repository/signed.ts'
 import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'

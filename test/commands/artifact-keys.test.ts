@@ -1,5 +1,5 @@
 import { Encrypter } from 'age-encryption'
-import { writeKeyOf } from '../../src/repository/keys.ts'
+import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, write
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
-import { writeKeyOf } from '../../src/repository/keys.ts'
+import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { changed, noise } from '../support/bytes.ts'

@@ -27,7 +27,7 @@ test('a good store passes every check, and nothing is left in it', async () => {
 test.each(['list', 'put', 'get', 'head', 'delete'] as const)('a store that refuses to %s is told so, with its own words and hint', async (operation) => {
   const refusing = through(fresh(), (what, _, perform) => (what === operation ? Promise.reject(new LifeboatError(`no permission to ${what}`, { hint: 'Ask for it.' })) : perform()))
   const checks = await tryStore(refusing, () => new Date(), new AbortController().signal)
-  expect(checks.filter(({ state }) => state === 'bad')).toContainEqual(expect.objectContaining({ says: `no permission to ${operation}`, fix: 'ask for it' }))
+  expect(checks.filter(({ state }) => state === 'bad')).toContainEqual(expect.objectContaining({ says: `no permission to ${operation}`, fix: 'Ask for it.' }))
 })
 
 test('a store that gives back other bytes than it was given is not one to back up to', async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { newIdentity, writeKeyOf } from '../../src/repository/keys.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
+import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { contentOf, expectFailure, type Given, Sandbox } from './sandbox.ts'
 

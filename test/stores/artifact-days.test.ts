@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { loadKnown } from '../../src/repository/known.ts'
-import { openKeys } from '../../src/repository/keys.ts'
+import { openKeys } from '../../src/repository/open-keys.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
 import { Reader } from '../../src/repository/reader.ts'
 import { openOrMakeRepository, openRepository } from '../../src/repository/repository.ts'

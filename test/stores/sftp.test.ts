@@ -179,6 +179,6 @@ test('a server without SFTP is told from one that does not answer', async () => 
   const late = storeAt('/nowhere', { on: { ...bare, port }, timeout: 2000 })
   const error = await thrownBy(late.get('object', ANY_SIZE))
   expect(error.message).toMatch(/^cannot read object from sftp:\/\/test: the connection to 127\.0\.0\.1:\d+ failed: .*ECONNREFUSED/)
-  expect(error.hint).toContain('Is the SSH server running')
+  expect(error.hint).toContain('Check that the SSH server is running')
   await late.close()
 })

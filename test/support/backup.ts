@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { openKeys } from '../../src/repository/keys.ts'
+import { openKeys } from '../../src/repository/open-keys.ts'
 import { loadKnown } from '../../src/repository/known.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { newSnapshotId, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { findSnapshot, idOf, snapshotKeys } from '../../src/repository/catalog.ts'
-import { type Keys, newIdentity, openKeys, writeKeyOf } from '../../src/repository/keys.ts'
+import { type Keys, newIdentity } from '../../src/repository/keys.ts'
+import { openKeys, writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type KnownChunks, loadKnown } from '../../src/repository/known.ts'
 import { Reader } from '../../src/repository/reader.ts'
 import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord } from '../../src/repository/snapshot.ts'

@@ -7,8 +7,8 @@ import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit }
 const MOST_ROWS = 200
 
 export function pruneHeadline({ set, dryRun, deleted, kept }: PruneResult): string {
-  return `set ${set}: ${formatCount(deleted, 'snapshot')} ${dryRun ? 'would go' : 'deleted'}, ${kept.toLocaleString('en-US')} ` +
-    dryRun ? 'would stay' : 'kept'
+  const [gone, staying] = dryRun ? ['would go', 'would stay'] : ['deleted', 'kept']
+  return `set ${set}: ${formatCount(deleted, 'snapshot')} ${gone}, ${kept.toLocaleString('en-US')} ${staying}`
 }
 
 export function pruneText(result: PruneResult, { timeZone }: { timeZone: string }): string {
