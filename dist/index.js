@@ -30776,14 +30776,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73024);
 /* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(34086);
 /* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(84836);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(62233);
 /* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(56121);
 /* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49949);
 /* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(27583);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(85265);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_7__]);
-([_commands_all_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_7__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(13512);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(85265);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__]);
+([_commands_all_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -30805,8 +30807,8 @@ const keyHelp = [
     'lifeboat key list, key add, key remove',
     '      The passphrases that open a store; each has a --help of its own.',
 ].join('\n');
-const newInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_8__/* .commandInputs */ .tp)({ postQuantum: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_8__/* .one */ .xH)('post-quantum', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt, help: 'Make an identity that a quantum computer cannot break.' }) });
-const writeInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_8__/* .commandInputs */ .tp)({ key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredKey */ .p1)(), destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__/* .destination */ .j_ });
+const newInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs */ .tp)({ postQuantum: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .one */ .xH)('post-quantum', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt, help: 'Make an identity that a quantum computer cannot break.' }) });
+const writeInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs */ .tp)({ key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredKey */ .p1)(), destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__/* .destination */ .j_ });
 /** A new identity in the form that age-keygen prints. */
 async function newKey(raw, report) {
     const { postQuantum } = (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__/* .parse */ .qg)('key new', newInputs, raw, {});
@@ -30824,11 +30826,11 @@ async function writeKey(raw, environment) {
     const { key } = (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__/* .parse */ .qg)('key write', writeInputs, raw, variables);
     const where = raw['destination'] || variables['LIFEBOAT_DESTINATION'];
     if (where === undefined)
-        return (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .writeKeyOf */ .k)(key, undefined);
+        return (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_7__/* .writeKeyOf */ .k)(key, undefined);
     const { destination, access } = (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_1__/* .parseInputs */ .TL)('list', { destination: where }, variables);
-    const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_7__/* .openStore */ .Ch)(destination, { ...access, set: undefined }, environment);
+    const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_8__/* .openStore */ .Ch)(destination, { ...access, set: undefined }, environment);
     try {
-        return await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .writeKeyOf */ .k)(key, store);
+        return await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_7__/* .writeKeyOf */ .k)(key, store);
     }
     finally {
         await store.close();
@@ -31179,22 +31181,24 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(54548);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(70799);
-/* harmony import */ var _repository_format_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49332);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_unfinished_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(44266);
-/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2098);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(11106);
-/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(40443);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(68961);
-/* harmony import */ var _previous_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(93135);
-/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(7515);
-/* harmony import */ var _opened_sources_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(72952);
-/* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(65506);
-/* harmony import */ var _store_sources_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(35166);
-/* harmony import */ var _warnings_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(89443);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_10__, _sources_js__WEBPACK_IMPORTED_MODULE_14__]);
-([_destinations_js__WEBPACK_IMPORTED_MODULE_10__, _sources_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(13512);
+/* harmony import */ var _repository_last_look_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(70799);
+/* harmony import */ var _repository_format_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(49332);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_unfinished_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(44266);
+/* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2098);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
+/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(40443);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(68961);
+/* harmony import */ var _previous_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(93135);
+/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(7515);
+/* harmony import */ var _opened_sources_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(72952);
+/* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(65506);
+/* harmony import */ var _store_sources_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(35166);
+/* harmony import */ var _warnings_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(89443);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_11__, _sources_js__WEBPACK_IMPORTED_MODULE_15__]);
+([_destinations_js__WEBPACK_IMPORTED_MODULE_11__, _sources_js__WEBPACK_IMPORTED_MODULE_15__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -31216,44 +31220,44 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_des
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 async function backup(inputs, environment) {
-    const elapsed = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_17__/* .stopwatch */ .s)(environment);
+    const elapsed = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_18__/* .stopwatch */ .s)(environment);
     const { set, pruning } = inputs;
     (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .parseEncryptionKey */ ._8)(inputs.key);
     const context = { ...environment, clientInstall: inputs.clientInstall };
-    const sources = new _opened_sources_js__WEBPACK_IMPORTED_MODULE_13__/* .OpenedSources */ .s(() => (0,_sources_js__WEBPACK_IMPORTED_MODULE_14__/* .sourcesOf */ .u)(inputs, context));
-    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_10__/* .Destinations */ .u.open(inputs, environment);
+    const sources = new _opened_sources_js__WEBPACK_IMPORTED_MODULE_14__/* .OpenedSources */ .s(() => (0,_sources_js__WEBPACK_IMPORTED_MODULE_15__/* .sourcesOf */ .u)(inputs, context));
+    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_11__/* .Destinations */ .u.open(inputs, environment);
     let previous;
     try {
         await sources.open();
         await destinations.prepare();
         const { store } = destinations;
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .openKeys */ .hU)(inputs.key, { store, recipients: inputs.recipients, create: true, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
-        previous = await _previous_js__WEBPACK_IMPORTED_MODULE_11__/* .PreviousBackups */ .$.load(store, keys, inputs, environment);
+        const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeys */ .hU)(inputs.key, { store, recipients: inputs.recipients, create: true, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
+        previous = await _previous_js__WEBPACK_IMPORTED_MODULE_12__/* .PreviousBackups */ .$.load(store, keys, inputs, environment);
         const { known, reused } = previous;
-        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_16__/* .warnOfRecipients */ .au)(known, environment);
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfRecipients */ .au)(known, environment);
         await destinations.lookForSpace(known.newest?.added);
         const begun = await beginSnapshot(store, keys, previous, inputs, environment);
-        const read = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_12__/* .whileQuiet */ .U)(inputs.hooks, environment, () => (0,_store_sources_js__WEBPACK_IMPORTED_MODULE_15__/* .storeUntilSound */ .x)(sources, begun, known.newest?.sources ?? [], environment));
+        const read = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_13__/* .whileQuiet */ .U)(inputs.hooks, environment, () => (0,_store_sources_js__WEBPACK_IMPORTED_MODULE_16__/* .storeUntilSound */ .x)(sources, begun, known.newest?.sources ?? [], environment));
         const { id, time, writer } = read.result.snapshot;
         const records = read.result.stored.map(({ record }) => record);
         const results = read.result.stored.map(({ result }) => result);
         const { checked, damaged } = await reused.conclude(set);
         reportAdopted(writer, environment);
-        await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_5__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: elapsed(writer.adopted.since), grace: pruning.grace, now: environment.now() });
+        await (0,_repository_last_look_js__WEBPACK_IMPORTED_MODULE_6__/* .lastLook */ .w)(store, keys, { chunks: writer.listed(), elapsed: elapsed(writer.adopted.since), grace: pruning.grace, now: environment.now() });
         environment.signal.throwIfAborted();
         const { stored, chunks, size } = await writer.commit({
-            format: _repository_format_js__WEBPACK_IMPORTED_MODULE_6__/* .FORMAT */ .u,
+            format: _repository_format_js__WEBPACK_IMPORTED_MODULE_7__/* .FORMAT */ .u,
             id,
             set,
             time: time.toISOString(),
             tags: inputs.tags,
             ...(results.some(({ partial }) => partial) && { partial: true }),
-        }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_18__/* .VERSION */ .x });
+        }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x });
         const shrunk = await previous.shrunk(records, size);
-        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_16__/* .warnOfShrinking */ .jq)(shrunk, environment);
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfShrinking */ .jq)(shrunk, environment);
         const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined;
         if (held !== undefined && Object.keys(inputs.retention).length > 0)
-            (0,_warnings_js__WEBPACK_IMPORTED_MODULE_16__/* .warnOfHeldPrune */ .zp)(held, environment);
+            (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfHeldPrune */ .zp)(held, environment);
         // Frees the facts of many tables: reading the snapshot back needs the memory.
         for (const list of [records, read.result.stored])
             list.length = 0;
@@ -31294,17 +31298,17 @@ async function beginSnapshot(store, keys, previous, { set, pruning, sealing }, e
     const { known } = previous;
     const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .timeAfter */ .iR)(known.latest, environment.now());
     if (skewed)
-        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_16__/* .warnOfSkew */ .Wx)(known.latest, set, environment);
-    const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .newSnapshotId */ .qc)(time, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4));
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfSkew */ .Wx)(known.latest, set, environment);
+    const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .newSnapshotId */ .qc)(time, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4));
     const onDamaged = (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report);
-    const unfinished = await (0,_repository_unfinished_js__WEBPACK_IMPORTED_MODULE_8__/* .beginRun */ .Te)(store, keys, { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged });
-    const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_9__/* .Writer */ .A({
+    const unfinished = await (0,_repository_unfinished_js__WEBPACK_IMPORTED_MODULE_9__/* .beginRun */ .Te)(store, keys, { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged });
+    const writer = new _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__/* .Writer */ .A({
         store,
         keys,
         known,
         unfinished,
         ...sealing,
-        mark: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .markOf */ .Fg)(id),
+        mark: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .markOf */ .Fg)(id),
         signal: environment.signal,
         onDamaged: (error) => previous.foundDamaged(error),
     });
@@ -31873,7 +31877,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _newest_found_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(27625);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(13512);
 /* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(58315);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(92023);
 /* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(18631);
@@ -31947,7 +31951,7 @@ async function newestIn(destination, inputs, before, environment) {
         const older = (keys) => keys.filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key).slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .idTime */ .jJ)(before));
         if (older(there).length === 0)
             return { set, none: 'empty' };
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeys */ .hU)(inputs.key, { store, create: false });
+        const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeys */ .hU)(inputs.key, { store, create: false });
         // Where anyone can add some, only those that are signed are left once the key is known.
         const snapshots = older(store.groups ? await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set) : there);
         const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, () => undefined);
@@ -33445,7 +33449,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(58315);
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32079);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(13512);
 /* harmony import */ var _repository_copy_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7002);
 /* harmony import */ var _repository_copy_damage_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(67606);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(92023);
@@ -33478,7 +33482,7 @@ async function copy(inputs, environment) {
     const from = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .Ch)(inputs.from, { ...inputs.access, set: inputs.set }, environment);
     try {
         await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(from);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs.key, { store: from, create: false, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
+        const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs.key, { store: from, create: false, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
         const chosen = await choose(from, keys, inputs, environment);
         const snapshots = [];
         for (const [set, ofSet] of Map.groupBy(chosen, _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4)) {
@@ -33916,7 +33920,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49849);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(15834);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(13512);
 /* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(58315);
 /* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(64791);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
@@ -34030,7 +34034,7 @@ async function tryKey(encryptionKey, store) {
             return empty;
         }
         await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_8__/* .openRepository */ .h)(store);
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeys */ .hU)(encryptionKey, { store, create: false });
+        const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeys */ .hU)(encryptionKey, { store, create: false });
         // Where anyone can add some, only those that are signed are left once the key is known.
         const snapshots = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store);
         if (snapshots.length === 0)
@@ -34660,10 +34664,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(32079);
 /* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(64791);
-/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(59289);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_5__]);
-_with_store_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(13512);
+/* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(64791);
+/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(59289);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_6__]);
+_with_store_js__WEBPACK_IMPORTED_MODULE_6__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -34674,7 +34680,7 @@ _with_store_js__WEBPACK_IMPORTED_MODULE_5__ = (__webpack_async_dependencies__.th
 async function keyAdd(inputs, environment) {
     const passphrase = passphraseOf(inputs.passphrase, 'new-passphrase');
     return within(inputs, environment, async (store) => {
-        const keys = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeys */ .hU)(inputs.key, { store, create: false });
+        const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .openKeys */ .hU)(inputs.key, { store, create: false });
         const own = [keys, ...keys.others];
         const files = await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .keyFiles */ .hh)(store);
         if (own.some(({ identity }) => identity === undefined)) {
@@ -34694,7 +34700,7 @@ async function keyAdd(inputs, environment) {
         }
         // The script in a store that an earlier version made knows of one file for each identity.
         if (added.length > 0)
-            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_4__/* .recoveryFiles */ .ZS)())
+            for (const { key, bytes } of (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_5__/* .recoveryFiles */ .ZS)())
                 await store.put(key, bytes);
         return { store: store.name, added };
     });
@@ -34753,7 +34759,7 @@ async function within(inputs, environment, work) {
             status: 2,
         });
     }
-    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_5__/* .withStore */ .aH)({ ...inputs, key: undefined }, environment, work);
+    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .aH)({ ...inputs, key: undefined }, environment, work);
 }
 function passphraseOf(text, name) {
     const key = (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .parseEncryptionKey */ ._8)(text);
@@ -34764,7 +34770,7 @@ function passphraseOf(text, name) {
 async function filesOpenedBy(passphrase, store, files) {
     const those = [];
     for (const file of await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .triedKeyFiles */ .Vs)(store, files))
-        if ((await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .unwrapIdentity */ .SK)(store, file, passphrase)) !== undefined)
+        if ((await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .unwrapIdentity */ .SK)(store, file, passphrase)) !== undefined)
             those.push(file);
     return those;
 }
@@ -34798,7 +34804,7 @@ async function requireWayIn(store, going, left, encryptionKey) {
         throw stuck(`the key given would not open what is sealed to ${lost} afterwards`);
 }
 function keysOf(identity, store) {
-    return (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_3__/* .openKeys */ .hU)(identity, { store, create: false });
+    return (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .openKeys */ .hU)(identity, { store, create: false });
 }
 function stuck(problem) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${problem}, so nothing was removed`, {
@@ -35949,8 +35955,8 @@ __webpack_async_result__();
 /** More rows than anyone reads. */
 const MOST_ROWS = 200;
 function pruneHeadline({ set, dryRun, deleted, kept }) {
-    return `set ${set}: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(deleted, 'snapshot')} ${dryRun ? 'would go' : 'deleted'}, ${kept.toLocaleString('en-US')} ` +
-        dryRun ? 'would stay' : 'kept';
+    const [gone, staying] = dryRun ? ['would go', 'would stay'] : ['deleted', 'kept'];
+    return `set ${set}: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(deleted, 'snapshot')} ${gone}, ${kept.toLocaleString('en-US')} ${staying}`;
 }
 function pruneText(result, { timeZone }) {
     const rows = result.snapshots.map(({ id, time, size, keep, reasons }) => [
@@ -37851,7 +37857,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(54548);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(13512);
 /* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(64791);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92023);
 /* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(85265);
@@ -37876,7 +37882,7 @@ async function withStore(given, environment, work) {
     const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_5__/* .openStore */ .Ch)(destination, { ...access, set }, environment);
     try {
         await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_4__/* .openRepository */ .h)(store);
-        const keys = key === undefined ? undefined : await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_2__/* .openKeys */ .hU)(key, { store, create: false, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(environment.report) });
+        const keys = key === undefined ? undefined : await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_2__/* .openKeys */ .hU)(key, { store, create: false, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_1__/* .warningOf */ .a)(environment.report) });
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined only where the signature that was called allows for it
         return await work(store, keys);
     }
@@ -42347,30 +42353,19 @@ async function addKeyFiles(store, files) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   SK: () => (/* binding */ unwrapIdentity),
+/* harmony export */   Cd: () => (/* binding */ deriveKeys),
+/* harmony export */   LD: () => (/* binding */ writeSecretOf),
+/* harmony export */   PT: () => (/* binding */ wrongKey),
+/* harmony export */   SB: () => (/* binding */ checkRecipient),
 /* harmony export */   _8: () => (/* binding */ parseEncryptionKey),
-/* harmony export */   hU: () => (/* binding */ openKeys),
-/* harmony export */   k: () => (/* binding */ writeKeyOf),
+/* harmony export */   ax: () => (/* binding */ fingerprintOf),
+/* harmony export */   du: () => (/* binding */ recipientOf),
 /* harmony export */   t$: () => (/* binding */ newIdentity)
 /* harmony export */ });
-/* unused harmony exports MINIMUM_PASSPHRASE, checkRecipient, fingerprintOf */
+/* unused harmony export MINIMUM_PASSPHRASE */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var age_encryption__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(93031);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(98276);
-/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(28953);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(19288);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3480);
-/* harmony import */ var _claimed_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(61863);
-/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(32079);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(98171);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(64083);
-
-
-
-
-
-
-
 
 
 
@@ -42430,41 +42425,7 @@ async function newIdentity(options = {}) {
     const identity = await (options.postQuantum ? (0,age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .generateHybridIdentity */ .ud)() : (0,age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .generateX25519Identity */ .ou)());
     return { identity, recipient: await (0,age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .identityToRecipient */ .RE)(identity) };
 }
-/** The write key of the key that opens `store`: it backs up, deduplicates and prunes, and can decrypt nothing. */
-async function writeKeyOf(encryptionKey, store) {
-    const key = parseEncryptionKey(encryptionKey);
-    if (key.kind === 'write')
-        throw wrongKey('the encryption key is a write key already', 'Give the identity or the passphrase it came from.');
-    if (key.kind === 'passphrase' && !store) {
-        throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with --destination.');
-    }
-    const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store, { create: false }))[0];
-    return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`;
-}
-/**
- * The keys for a store. With a passphrase the identity comes from the store's `keys/`; `create` allows making it there on first use.
- * Throws when the key is malformed or opens nothing; key files that are bad are handed to `onDamaged`.
- */
-async function openKeys(encryptionKey, options) {
-    const key = parseEncryptionKey(encryptionKey);
-    const extra = (options.recipients ?? []).map(checkRecipient);
-    if (key.kind === 'write')
-        return admitted(deriveKeys(key.recipient, key.writeSecret, extra), undefined, options);
-    const keysOf = async (identity) => ({
-        ...deriveKeys(await recipientOf(identity), writeSecretOf(identity), extra), identity,
-    });
-    const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options);
-    const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) };
-    return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options);
-}
-/** From here on a store to which others can add objects shows those alone that are signed with these keys. */
-async function admitted(keys, passphrase, { store, create }) {
-    for (const one of (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_3__/* .storesOf */ .oi)(store))
-        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_9__/* .authenticatorOf */ .Xh)(keys));
-    if (create)
-        await provideKeyFiles(store, keys, passphrase);
-    return keys;
-}
+/** Throws if the identity is malformed. */
 async function recipientOf(identity) {
     try {
         return await (0,age_encryption__WEBPACK_IMPORTED_MODULE_1__/* .identityToRecipient */ .RE)(identity);
@@ -42479,6 +42440,7 @@ function writeSecretOf(identity) {
     return derive(Buffer.from(identity, 'utf8'), 'write secret', 32);
 }
 const postQuantum = (recipient) => recipient.startsWith('age1pq1');
+/** `extra`: more recipients. Throws if they cannot be sealed to together. */
 function deriveKeys(recipient, writeSecret, extra) {
     const mixed = extra.find((other) => postQuantum(other) !== postQuantum(recipient));
     if (mixed !== undefined) {
@@ -42509,139 +42471,6 @@ function deriveKeys(recipient, writeSecret, extra) {
 }
 function fingerprintOf(recipient) {
     return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(recipient).digest('hex').slice(0, 16);
-}
-/** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
-async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore }) {
-    const identities = new Map();
-    let [found, tried, all] = [0, 0, 0];
-    const onTooMany = (there) => {
-        all = there;
-        const which = 'those of the keys that the newest snapshots claim, then the oldest';
-        onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${store.name} has ${all} key files; only ${_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .MOST_TRIED */ .VI} are tried: ${which}`, { hint: TOO_MANY }));
-    };
-    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .keyFileCandidates */ .Y5)(store, onTooMany)) {
-        found++;
-        // Opened with another of its files, which takes a second each.
-        if (identities.has(fingerprint))
-            continue;
-        const bytes = await readTriable(key, store, read, onDamaged);
-        if (!bytes)
-            continue;
-        if (tried === _key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .MOST_TRIED */ .VI)
-            break;
-        tried++;
-        const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged);
-        if (identity !== undefined)
-            identities.set(fingerprint, identity);
-    }
-    const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
-    if (first !== undefined)
-        return [first, ...others];
-    if (found === 0) {
-        await refuseWhereSnapshotsAre(store);
-        if (create)
-            return wrapNewIdentity(passphrase, store);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${store.name} has no key file, so a passphrase cannot open it`, {
-            hint: 'Check the destination; a store written with an age identity needs that identity.',
-        });
-    }
-    const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`the passphrase does not open ${store.name} (${count} tried)`, {
-        hint: all > 0 ? `${CHECK_PASSPHRASE} Or its key file is not among those tried. ${TOO_MANY}` : CHECK_PASSPHRASE,
-    });
-}
-const CHECK_PASSPHRASE = 'Check the passphrase for a missing character or a trailing space.';
-const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.';
-/**
- * A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could
- * not be read.
- */
-async function refuseWhereSnapshotsAre(store) {
-    // In artifacts each snapshot comes with the key file that it needs.
-    const found = await (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_3__/* .inEach */ .B1)(store, async (one) => {
-        const snapshots = one.groups ? [] : await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKeys */ .he)(one);
-        return { one, snapshots, claims: await (0,_claimed_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .claimedKeys */ .i)(one, snapshots) };
-    });
-    const locked = found.find(({ snapshots }) => snapshots.length > 0);
-    if (!locked)
-        return;
-    const { one, snapshots, claims } = locked;
-    const named = `${snapshots.slice(0, 3).join(', ')}${snapshots.length > 3 ? ` and ${snapshots.length - 3} more` : ''}`;
-    const files = claims.length === 0 ? 'keys/<fingerprint>.age' : claims.map((claim) => `keys/${claim}.age`).join(', ');
-    const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. ` +
-        `The newest ${claimed}: ${named}`, {
-        hint: `Put ${files} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
-            'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. ' +
-            'Nothing was changed.',
-    });
-}
-function ignore() { }
-/**
- * The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named
- * after, is handed to `onDamaged`.
- */
-async function unwrapIdentity(store, file, passphrase, onDamaged = ignore) {
-    const bytes = await readTriable(file.key, store, () => store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_8__/* .LIMITS */ .b.keyFile), onDamaged);
-    return bytes && identityIn(bytes, file, passphrase, store, onDamaged);
-}
-/** Undefined for a file that is not worth the work of trying it. */
-async function readTriable(key, store, read, onDamaged) {
-    let [bytes, problem] = [undefined, undefined];
-    try {
-        bytes = await read();
-        problem = bytes && (0,_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .whyNotTried */ .u1)(bytes);
-    }
-    catch (error) {
-        if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedObject */ .F7))
-            throw error;
-        problem = error.message;
-    }
-    if (problem !== undefined)
-        onDamaged(badKeyFile(key, store, problem));
-    return problem === undefined ? bytes : undefined;
-}
-async function identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged) {
-    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .openKeyFile */ .mj)(bytes, passphrase);
-    const actual = identity === undefined ? undefined : fingerprintOf(await recipientOf(identity));
-    if (actual === undefined || actual === fingerprint)
-        return identity;
-    onDamaged(badKeyFile(key, store, `it holds the identity with fingerprint ${actual}, not the one it is named after`));
-    return undefined;
-}
-function badKeyFile(key, store, problem) {
-    return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${key} in ${store.name} is passed over: ${problem}`, {
-        hint: 'Someone without the key may have put it there, or damaged it. If it was yours, put it back from a copy of the store.',
-    });
-}
-async function wrapNewIdentity(passphrase, store) {
-    const { identity, recipient } = await newIdentity();
-    const shared = await (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_3__/* .inEach */ .B1)(store, async (one) => {
-        if (!one.groups)
-            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .putKeyFile */ .Fh)(one, fingerprintOf(recipient), identity, passphrase, false);
-        return !one.groups;
-    });
-    // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
-    return shared.includes(true) ? unwrapIdentities(passphrase, store, { create: false }) : [identity];
-}
-/**
- * Gives each group that this run adds (an artifact) its key files: made again from the passphrase; with another key, those that are there
- * and signed. A store beside it that has none gets them as well, so that one passphrase opens all of them.
- */
-async function provideKeyFiles(store, keys, passphrase) {
-    if (!(0,_stores_several_js__WEBPACK_IMPORTED_MODULE_3__/* .storesOf */ .oi)(store).some(({ groups }) => groups))
-        return;
-    await (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_3__/* .inEach */ .B1)(store, async (one) => {
-        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .keyFiles */ .hh)(one);
-        for (const { fingerprint, identity } of [keys, ...keys.others]) {
-            const files = there.filter((file) => file.fingerprint === fingerprint);
-            if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0))
-                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_7__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
-            else if (one.groups)
-                for (const { key } of files)
-                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_8__/* .LIMITS */ .b.keyFile));
-        }
-    });
 }
 
 
@@ -43115,6 +42944,204 @@ async function lists(store, prefix) {
     for await (const _ of store.list(prefix))
         return true;
     return false;
+}
+
+
+/***/ }),
+
+/***/ 13512:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   SK: () => (/* binding */ unwrapIdentity),
+/* harmony export */   hU: () => (/* binding */ openKeys),
+/* harmony export */   k: () => (/* binding */ writeKeyOf)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _stores_several_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(28953);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
+/* harmony import */ var _claimed_keys_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(61863);
+/* harmony import */ var _key_files_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(32079);
+/* harmony import */ var _keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98171);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(64083);
+
+
+
+
+
+
+
+
+
+/** The write key of the key that opens `store`: it backs up, deduplicates and prunes, and can decrypt nothing. */
+async function writeKeyOf(encryptionKey, store) {
+    const key = (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .parseEncryptionKey */ ._8)(encryptionKey);
+    if (key.kind === 'write')
+        throw (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .wrongKey */ .PT)('the encryption key is a write key already', 'Give the identity or the passphrase it came from.');
+    if (key.kind === 'passphrase' && !store) {
+        throw (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .wrongKey */ .PT)('a passphrase has a write key only together with its store', 'Name the store with --destination.');
+    }
+    const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store, { create: false }))[0];
+    return `lifeboat-write:${await (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .recipientOf */ .du)(identity)}:${(0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .writeSecretOf */ .LD)(identity).toString('base64url')}`;
+}
+/**
+ * The keys for a store. With a passphrase the identity comes from the store's `keys/`; `create` allows making it there on first use.
+ * Throws when the key is malformed or opens nothing; key files that are bad are handed to `onDamaged`.
+ */
+async function openKeys(encryptionKey, options) {
+    const key = (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .parseEncryptionKey */ ._8)(encryptionKey);
+    const extra = (options.recipients ?? []).map(_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .checkRecipient */ .SB);
+    if (key.kind === 'write')
+        return admitted((0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .deriveKeys */ .Cd)(key.recipient, key.writeSecret, extra), undefined, options);
+    const keysOf = async (identity) => ({
+        ...(0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .deriveKeys */ .Cd)(await (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .recipientOf */ .du)(identity), (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .writeSecretOf */ .LD)(identity), extra), identity,
+    });
+    const [first, ...others] = key.kind === 'identity' ? [key.identity] : await unwrapIdentities(key.passphrase, options.store, options);
+    const keys = { ...(await keysOf(first)), others: await Promise.all(others.map(keysOf)) };
+    return admitted(keys, key.kind === 'passphrase' ? key.passphrase : undefined, options);
+}
+/** From here on a store to which others can add objects shows those alone that are signed with these keys. */
+async function admitted(keys, passphrase, { store, create }) {
+    for (const one of (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_1__/* .storesOf */ .oi)(store))
+        one.groups?.authenticate((0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .authenticatorOf */ .Xh)(keys));
+    if (create)
+        await provideKeyFiles(store, keys, passphrase);
+    return keys;
+}
+/** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
+async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore }) {
+    const identities = new Map();
+    let [found, tried, all] = [0, 0, 0];
+    const onTooMany = (there) => {
+        all = there;
+        const which = 'those of the keys that the newest snapshots claim, then the oldest';
+        onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${all} key files; only ${_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .MOST_TRIED */ .VI} are tried: ${which}`, { hint: TOO_MANY }));
+    };
+    for await (const { key, fingerprint, read } of (0,_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .keyFileCandidates */ .Y5)(store, onTooMany)) {
+        found++;
+        // Opened with another of its files, which takes a second each.
+        if (identities.has(fingerprint))
+            continue;
+        const bytes = await readTriable(key, store, read, onDamaged);
+        if (!bytes)
+            continue;
+        if (tried === _key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .MOST_TRIED */ .VI)
+            break;
+        tried++;
+        const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged);
+        if (identity !== undefined)
+            identities.set(fingerprint, identity);
+    }
+    const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
+    if (first !== undefined)
+        return [first, ...others];
+    if (found === 0) {
+        await refuseWhereSnapshotsAre(store);
+        if (create)
+            return wrapNewIdentity(passphrase, store);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no key file, so a passphrase cannot open it`, {
+            hint: 'Check the destination; a store written with an age identity needs that identity.',
+        });
+    }
+    const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the passphrase does not open ${store.name} (${count} tried)`, {
+        hint: all > 0 ? `${CHECK_PASSPHRASE} Or its key file is not among those tried. ${TOO_MANY}` : CHECK_PASSPHRASE,
+    });
+}
+const CHECK_PASSPHRASE = 'Check the passphrase for a missing character or a trailing space.';
+const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.';
+/**
+ * A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could
+ * not be read.
+ */
+async function refuseWhereSnapshotsAre(store) {
+    // In artifacts each snapshot comes with the key file that it needs.
+    const found = await (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_1__/* .inEach */ .B1)(store, async (one) => {
+        const snapshots = one.groups ? [] : await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(one);
+        return { one, snapshots, claims: await (0,_claimed_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .claimedKeys */ .i)(one, snapshots) };
+    });
+    const locked = found.find(({ snapshots }) => snapshots.length > 0);
+    if (!locked)
+        return;
+    const { one, snapshots, claims } = locked;
+    const named = `${snapshots.slice(0, 3).join(', ')}${snapshots.length > 3 ? ` and ${snapshots.length - 3} more` : ''}`;
+    const files = claims.length === 0 ? 'keys/<fingerprint>.age' : claims.map((claim) => `keys/${claim}.age`).join(', ');
+    const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. ` +
+        `The newest ${claimed}: ${named}`, {
+        hint: `Put ${files} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
+            'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. ' +
+            'Nothing was changed.',
+    });
+}
+function ignore() { }
+/**
+ * The identity in a key file, undefined when the passphrase does not open it. A file that is bad, or not that of the identity it is named
+ * after, is handed to `onDamaged`.
+ */
+async function unwrapIdentity(store, file, passphrase, onDamaged = ignore) {
+    const bytes = await readTriable(file.key, store, () => store.get(file.key, _limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.keyFile), onDamaged);
+    return bytes && identityIn(bytes, file, passphrase, store, onDamaged);
+}
+/** Undefined for a file that is not worth the work of trying it. */
+async function readTriable(key, store, read, onDamaged) {
+    let [bytes, problem] = [undefined, undefined];
+    try {
+        bytes = await read();
+        problem = bytes && (0,_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .whyNotTried */ .u1)(bytes);
+    }
+    catch (error) {
+        if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedObject */ .F7))
+            throw error;
+        problem = error.message;
+    }
+    if (problem !== undefined)
+        onDamaged(badKeyFile(key, store, problem));
+    return problem === undefined ? bytes : undefined;
+}
+async function identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged) {
+    const identity = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeyFile */ .mj)(bytes, passphrase);
+    const actual = identity === undefined ? undefined : (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .fingerprintOf */ .ax)(await (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .recipientOf */ .du)(identity));
+    if (actual === undefined || actual === fingerprint)
+        return identity;
+    onDamaged(badKeyFile(key, store, `it holds the identity with fingerprint ${actual}, not the one it is named after`));
+    return undefined;
+}
+function badKeyFile(key, store, problem) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} in ${store.name} is passed over: ${problem}`, {
+        hint: 'Someone without the key may have put it there, or damaged it. If it was yours, put it back from a copy of the store.',
+    });
+}
+async function wrapNewIdentity(passphrase, store) {
+    const { identity, recipient } = await (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .newIdentity */ .t$)();
+    const shared = await (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_1__/* .inEach */ .B1)(store, async (one) => {
+        if (!one.groups)
+            await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .putKeyFile */ .Fh)(one, (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .fingerprintOf */ .ax)(recipient), identity, passphrase, false);
+        return !one.groups;
+    });
+    // Another first backup may have made one at the same moment; of those in the store now, the first is taken.
+    return shared.includes(true) ? unwrapIdentities(passphrase, store, { create: false }) : [identity];
+}
+/**
+ * Gives each group that this run adds (an artifact) its key files: made again from the passphrase; with another key, those that are there
+ * and signed. A store beside it that has none gets them as well, so that one passphrase opens all of them.
+ */
+async function provideKeyFiles(store, keys, passphrase) {
+    if (!(0,_stores_several_js__WEBPACK_IMPORTED_MODULE_1__/* .storesOf */ .oi)(store).some(({ groups }) => groups))
+        return;
+    await (0,_stores_several_js__WEBPACK_IMPORTED_MODULE_1__/* .inEach */ .B1)(store, async (one) => {
+        const there = await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .keyFiles */ .hh)(one);
+        for (const { fingerprint, identity } of [keys, ...keys.others]) {
+            const files = there.filter((file) => file.fingerprint === fingerprint);
+            if (passphrase !== undefined && identity !== undefined && (one.groups || files.length === 0))
+                await (0,_key_files_js__WEBPACK_IMPORTED_MODULE_5__/* .putKeyFile */ .Fh)(one, fingerprint, identity, passphrase, false);
+            else if (one.groups)
+                for (const { key } of files)
+                    await one.put(key, await one.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.keyFile));
+        }
+    });
 }
 
 
