@@ -1,8 +1,6 @@
-// Looks for expressions that the language rules (CONTRIBUTING.md) replace by plain ones: `check-language.ts [--list [PATH]] [--lower]`.
-// A folder that still has some has a number in language-baseline.json, which may only fall; --list shows each finding, --lower writes the numbers.
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+// Fails if a text contains expressions that the language rules (CONTRIBUTING.md) replace by plain ones.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { z } from 'zod'
 
 export interface Finding {
   readonly file: string
@@ -39,7 +37,6 @@ const expressions: readonly { pattern: RegExp; instead: string }[] = [
 const RELATIVE = /^(What|Whatever|Who|Whoever|Whom|That which) (?!to |[^.!]*\?)/
 
 const LONGEST = 140
-const SHORTER = `at most ${LONGEST}`
 
 /** Findings in one file; `file` is its path from the top of the repository. */
 export function findingsIn(file: string, text: string): Finding[] {
@@ -52,7 +49,7 @@ export function findingsIn(file: string, text: string): Finding[] {
       if (found) add(index, found[0], instead)
     }
     for (const sentence of sentencesBegunIn(file, lines, index)) if (RELATIVE.test(sentence)) add(index, sentence, 'a noun as the subject, then the verb')
-    if (/^src\/.*\.(ts|sh)$/.test(file) && line.length > LONGEST) add(index, `${line.length} characters`, SHORTER)
+    if (/^src\/.*\.(ts|sh)$/.test(file) && line.length > LONGEST) add(index, `${line.length} characters`, `at most ${LONGEST}`)
     if (file.endsWith('.ts')) for (const hint of hintsIn(line)) add(index, hint, 'a hint is a sentence, with a capital and a full stop')
   }
   return findings
@@ -100,34 +97,9 @@ export function checkedFiles(root: string): string[] {
   return looked.flatMap(inside).filter((file) => !leftOut.test(file)).toSorted()
 }
 
-/** How many findings each folder at the top, or file there, has; long lines are counted apart. */
-export function counted(findings: readonly Finding[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const finding of findings) counts[countOf(finding)] = (counts[countOf(finding)] ?? 0) + 1
-  return counts
-}
-
-function countOf({ file, instead }: Finding): string {
-  return `${file.split('/')[0]}${instead === SHORTER ? ', long lines' : ''}`
-}
-
 if (import.meta.main) {
   const root = path.join(import.meta.dirname, '..')
-  const baselineFile = path.join(import.meta.dirname, 'language-baseline.json')
-  const baseline = z.record(z.string(), z.number()).parse(JSON.parse(readFileSync(baselineFile, 'utf8')))
   const findings = checkedFiles(root).flatMap((file) => findingsIn(file, readFileSync(path.join(root, file), 'utf8')))
-  const counts = counted(findings)
-  const [option, folder = ''] = process.argv.slice(2)
-  const show = (shown: readonly Finding[]): void => shown.forEach(({ file, line, found, instead }) => console.log(`${file}:${line}: ${found}  ->  ${instead}`))
-  if (option === '--list') {
-    show(findings.filter(({ file }) => file.startsWith(folder)))
-    console.log(counts)
-  } else if (option === '--lower') {
-    writeFileSync(baselineFile, `${JSON.stringify(counts, null, 2)}\n`)
-  } else {
-    const risen = Object.keys(counts).filter((name) => counts[name]! > (baseline[name] ?? 0))
-    show(findings.filter((finding) => risen.includes(countOf(finding))))
-    for (const name of risen) console.error(`${name}: ${counts[name]} expressions that the language rules replace, at most ${baseline[name] ?? 0} are left to be brought over (CONTRIBUTING.md, "Language")`)
-    if (risen.length > 0) process.exitCode = 1
-  }
+  for (const { file, line, found, instead } of findings) console.error(`${file}:${line}: ${found}  ->  ${instead}`)
+  if (findings.length > 0) process.exitCode = 1
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { checkedFiles, counted, findingsIn } from '../scripts/check-language.ts'
+import { checkedFiles, findingsIn } from '../scripts/check-language.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const found = (file: string, text: string): string[] => findingsIn(file, text).map(({ found }) => found)
@@ -34,9 +34,9 @@ test('a sentence that goes on in the next line begins only once', () => {
   expect(found('docs/x.md', 'The list.\nWhat else there is.')).toEqual(['What else there is.'])
 })
 
-test('long lines are found in src alone, and counted apart', () => {
+test('long lines are found in src alone', () => {
   const line = `// ${'x'.repeat(140)}`
-  expect(counted([...findingsIn('src/a/x.ts', line), ...findingsIn('src/a/x.md', line), ...findingsIn('test/x.ts', line)])).toEqual({ 'src, long lines': 1 })
+  expect(['src/a/x.ts', 'src/a/x.md', 'test/x.ts'].map((file) => findingsIn(file, line).length)).toEqual([1, 0, 0])
 })
 
 test('the files of every folder with texts are looked at', () => {

@@ -16,7 +16,8 @@ export async function runPost(): Promise<void> {
   const staged = existsSync(staging)
   rmSync(staging, { recursive: true, force: true })
   if (stopped > 0) {
-    console.log(`Lifeboat had been killed: ${formatCount(stopped, 'process', 'processes')} of it ${stopped > 1 ? 'were' : 'was'} still running and ${stopped > 1 ? 'are' : 'is'} stopped`)
+    const [were, are] = stopped > 1 ? ['were', 'are'] : ['was', 'is']
+    console.log(`Lifeboat had been killed: ${formatCount(stopped, 'process', 'processes')} of it ${were} still running and ${are} stopped`)
   }
   if (staged) console.log('Lifeboat had been killed: its temporary files are removed')
 }

@@ -5,7 +5,9 @@ const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join(
 
 /** `the input snapshot`; `only: data`, as in a workflow; `mode clean`; `no-owner`, for a name with a dash is no other word. */
 const inputNamed = new RegExp(
-  `(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])|(?<dashed>${names})(?![\\w:=/-]))`,
+  `(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])` +
+    `|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])` +
+    `|(?<dashed>${names})(?![\\w:=/-]))`,
   'g',
 )
 

@@ -32,7 +32,7 @@ afterAll(async () => {
   await github?.stop()
 })
 
-test('the artifact that the newest leans on is deleted: no command calls it good, and each names the newest that is whole', async () => {
+test('the artifact that the newest depends on is deleted: no command calls it good, and each names the newest that is whole', async () => {
   expect((await jobs.run('check', { 'max-age': '2d' })).result.problems).toEqual([])
   const third = github.artifacts.findIndex(({ created, name }) => name === 'lifeboat-default' && created.getTime() - Date.now() > 61 * DAY)
   github.artifacts.splice(third, 1)
@@ -50,7 +50,7 @@ test('the artifact that the newest leans on is deleted: no command calls it good
   const variables = github.startRun()
   const newest = await newestBefore(parseInputs('backup', raw, variables), github.now(), { variables, temporary: `${jobs.folder}/failed`, signal: new AbortController().signal, report: quiet, now: () => github.now() })
   expect(newest).toMatchObject({ set: 'default', snapshot: ids[1], unsound: [{ snapshot: ids[3] }] })
-  // The next backup does not lean on what is gone.
+  // The next backup does not depend on what is gone.
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
   await jobs.restore()
 })

@@ -46,7 +46,7 @@ test('a snapshot in artifacts expires when the first artifact does that it needs
   expect(shown.result.expires).toBe(three)
 })
 
-test('when the artifact that the newest leans on is deleted, check fails, and list, verify and a failed backup name the newest that is whole', async () => {
+test('when the artifact that the newest depends on is deleted, check fails, and list, verify and a failed backup name the newest that is whole', async () => {
   const at = (): Date => new Date(github.now())
   const terminal = { variables: terminalOf(github), temporary: stores.temporary }
   const given = { destination: 'artifact', token: github.token(), 'encryption-key': identity }

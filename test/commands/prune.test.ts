@@ -139,7 +139,7 @@ describe('after a backup', () => {
   })
 })
 
-test('of artifacts it deletes those that no kept snapshot needs, and tells which stay because a later backup leans on them', async () => {
+test('of artifacts it deletes those that no kept snapshot needs, and tells which stay because a later backup depends on them', async () => {
   const github = await GitHub.start()
   try {
     const steps = async (day: number, tables: Record<string, Buffer>): Promise<void> => {
@@ -163,7 +163,7 @@ test('of artifacts it deletes those that no kept snapshot needs, and tells which
     expect(result.artifacts!.staying[0]!.neededBy).toHaveLength(3)
     expect(told.artifacts).toEqual({ ...result.artifacts, deleted: 0 })
     expect(github.live()).toHaveLength(4)
-    expect(pruneText(result, { timeZone: 'UTC' })).toMatch(/2 artifacts \(.*\) deleted\n {2}lifeboat-app \(\d+\) stays: 3 later backups lean on it$/)
+    expect(pruneText(result, { timeZone: 'UTC' })).toMatch(/2 artifacts \(.*\) deleted\n {2}lifeboat-app \(\d+\) stays: 3 later backups depend on it$/)
   } finally {
     await github.stop()
   }

@@ -72,7 +72,7 @@ test('daily backups of a database store what changed, each is restored from anot
   }
   const [whole, ...later] = github.artifacts.map(({ size }) => size)
   for (const size of later.slice(0, 3)) expect(size).toBeLessThan(whole! / 8)
-  // 60 days after the first backup nothing may lean on it any more.
+  // 60 days after the first backup nothing may depend on it any more.
   expect(later[3]).toBeGreaterThan(whole! * 0.9)
 
   for (const [id, sha256] of made) expect({ id, sha256: await restore(stores.open({ variables: terminalOf(github) }), id) }).toEqual({ id, sha256 })

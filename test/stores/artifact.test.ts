@@ -295,7 +295,7 @@ test('releasing deletes the artifacts that nothing kept needs, and only those', 
   const kept = new Set([4, 5, 6].map((day) => snapshot(day)))
   const dry = await stores.open({ token: github.token('write') }).groups.release({ ...released, kept, dryRun: true })
   expect(new Set(dry.artifacts.map(({ id }) => id))).toEqual(new Set([second, third]))
-  // The first has no snapshot that is kept, but they lean on a chunk of it.
+  // The first has no snapshot that is kept, but they depend on a chunk of it.
   expect(dry.staying).toMatchObject([{ id: first, name: 'lifeboat-shop', neededBy: [6, 5, 4].map((day) => snapshot(day)) }])
   expect(github.artifacts.length).toBe(6)
   const store = stores.open({ token: github.token('write') })

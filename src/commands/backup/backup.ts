@@ -22,7 +22,7 @@ import type { BackupResult } from './result.ts'
 import { OpenedSources } from './opened-sources.ts'
 import { sourcesOf } from './sources.ts'
 import { type NewSnapshot, storeUntilSound } from './store-sources.ts'
-import { warnOfHeldPrune, warnOfRecipients, warnOfShrinking, warnOfSkew } from './warnings.ts'
+import { warnOfFailure, warnOfHeldPrune, warnOfRecipients, warnOfShrinking, warnOfSkew } from './warnings.ts'
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
@@ -33,6 +33,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
   const sources = new OpenedSources(() => sourcesOf(inputs, context))
   const destinations = await Destinations.open(inputs, environment)
   let previous: PreviousBackups | undefined
+  let unresumed: { error: unknown } | undefined
   try {
     await sources.open()
     await destinations.prepare()
@@ -52,6 +53,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       environment,
       () => storeUntilSound(sources, begun, known.newest?.sources ?? [], environment),
     )
+    unresumed = read.failure
     const { id, time, writer } = read.result.snapshot
     const records = read.result.stored.map(({ record }) => record)
     const results = read.result.stored.map(({ result }) => result)
@@ -105,6 +107,9 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       sources: results,
       ...(await previous.recentWith(id)),
     }
+  } catch (error) {
+    if (unresumed && unresumed.error !== error) warnOfFailure(unresumed.error, environment)
+    throw error
   } finally {
     await sources.close()
     await previous?.close()

@@ -181,7 +181,8 @@ export class Destinations {
       )
       return 'none'
     }
-    throw new LifeboatError(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
+    const outcome = result === 'failed' ? 'does not verify' : 'could not be verified'
+    throw new LifeboatError(`snapshot ${id} was stored but ${outcome}: ${problems.join('; ')}`, {
       hint:
         result === 'failed'
           ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores ' +

@@ -1,9 +1,10 @@
 import { arrangeFinalSteps } from '../../process/watchdog.ts'
 import { runChild, ChildError } from '../../process/child.ts'
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
+import { LifeboatError } from '../../error.ts'
 import { docker, dockerEnvironment } from '../../sources/volumes/docker.ts'
 import type { BackupInputs } from './inputs.ts'
+import { warnOfFailure } from './warnings.ts'
 
 type Hooks = BackupInputs['hooks']
 
@@ -22,10 +23,7 @@ export async function whileQuiet<T>(
   try {
     result = await work()
   } catch (error) {
-    await resume().catch((failure: unknown) => environment.report.warning(
-      messageOf(failure),
-      failure instanceof LifeboatError ? failure.hint : undefined,
-    ))
+    await resume().catch((failure: unknown) => warnOfFailure(failure, environment))
     throw error
   }
   try {
@@ -57,7 +55,7 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
       await docker([pause ? 'pause' : 'stop', ...running], { variables, signal })
     }
   } catch (error) {
-    await back().catch((failure: unknown) => report.warning(messageOf(failure)))
+    await back().catch((failure: unknown) => warnOfFailure(failure, { report }))
     throw error
   }
   return back

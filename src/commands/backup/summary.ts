@@ -35,7 +35,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
       'in the store.',
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
-    ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`).join('\n')}`] : []),
+    ...shrunkPart(result),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...remarkLines(sources).map((line) => `⚠️ ${escape(line)}`),
     ...destinationsOf(result),
@@ -109,4 +109,11 @@ function verifiedSentence(level: BackupResult['verified']): string {
   return level === 'list'
     ? 'Read back: every chunk is in the store and the archive is readable.'
     : 'Read back: every byte, compared with what was backed up.'
+}
+
+function shrunkPart(result: BackupResult): string[] {
+  if (result.shrunk.length === 0) return []
+  const kept = failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''
+  const lines = shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`)
+  return [`**Less than half of what the backup before had${kept}:**\n\n${lines.join('\n')}`]
 }

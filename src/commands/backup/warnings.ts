@@ -1,4 +1,5 @@
 import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks } from '../../repository/known.ts'
 import { LIMITS } from '../../repository/limits.ts'
@@ -54,4 +55,9 @@ export function warnOfLargeSnapshot(set: string, largest: number, { report }: Re
     `a snapshot of set ${set} has ${formatBytes(largest)}, and none may have more than ${formatBytes(LIMITS.snapshot)}`,
     'Back up the sources in several sets.',
   )
+}
+
+/** A failure beside another one that ends the command. */
+export function warnOfFailure(failure: unknown, { report }: Reporting): void {
+  report.warning(messageOf(failure), failure instanceof LifeboatError ? failure.hint : undefined)
 }

@@ -82,7 +82,9 @@ function problemsOf(
   const problems: string[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
   for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
-    const instead = verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old` : ''
+    const instead = verified
+      ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
+      : ''
     problems.push(`snapshot ${snapshot} is damaged: ${why}${instead}`)
   }
   if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
@@ -103,7 +105,8 @@ function problemsOf(
   if (!proof) problems.push(`nothing was ever verified at level ${level}`)
   else if (age(proof.time) > maxProofAge) {
     const old = formatDuration(age(proof.time))
-    problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${formatDuration(maxProofAge)}`)
+    const most = formatDuration(maxProofAge)
+    problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`)
   }
   return problems
 }

@@ -63,7 +63,9 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
 }
 
 /** Keys of the snapshots to copy, oldest first; without a set those of every set. Throws when there is none. */
-async function choose(from: Store, keys: Keys, { set, snapshot }: Pick<CopyInputs, 'set' | 'snapshot'>, environment: Environment): Promise<string[]> {
+async function choose(
+  from: Store, keys: Keys, { set, snapshot }: Pick<CopyInputs, 'set' | 'snapshot'>, environment: Environment,
+): Promise<string[]> {
   const find = async (inSet: string, choice: SnapshotChoice): Promise<string> => (await findSnapshot(
     from,
     keys,

@@ -109,8 +109,9 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const columns = COLUMNS.filter(({ always, cell }) => always || shown.some((snapshot) => cell(snapshot, now, timeZone) !== ''))
   const rows = shown.map((snapshot) => columns.map(({ cell }) => cell(snapshot, now, timeZone)))
   const [newest] = snapshots
+  const age = newest ? `, the newest ${formatAge(newest.time, now)} old` : ''
   return [
-    `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${newest ? `, the newest ${formatAge(newest.time, now)} old` : ''}`,
+    `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${age}`,
     ...(result.unsound.length > 0 ? [
       ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
       result.restorable === undefined

@@ -99,7 +99,8 @@ export function reasonAgainst(
   }
   const [newest, before] = decisions.map(({ snapshot }) => snapshot)
   if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
-    return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
+    const part = `less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`
+    return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
       hint:
         'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
         `prune-min-size. ${look}; ${once}. Nothing was deleted.`,

@@ -49,8 +49,9 @@ export function prunedAfter(prune: PruneAfterBackup | undefined): string[] {
   if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
   const gone = prune.snapshots.slice(0, 3).map(({ id }) => id)
   const more = prune.snapshots.length > gone.length ? ` and ${prune.snapshots.length - gone.length} more` : ''
+  const named = gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''
   return [
-    `Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''}, ${prune.kept.toLocaleString('en-US')} kept`,
+    `Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${named}, ${prune.kept.toLocaleString('en-US')} kept`,
     ...whatWent(prune),
   ]
 }
@@ -73,11 +74,15 @@ function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {
   const bytes = artifacts.artifacts.reduce((sum, { size }) => sum + size, 0)
   const leaning = artifacts.staying.filter(({ neededBy }) => neededBy.length > 0)
   const running = artifacts.staying.length - leaning.length
+  const [stays, it] = running === 1 ? ['stays', 'it'] : ['stay', 'them']
+  const deleted = dryRun || !artifacts.permitted ? 'would be deleted' : 'deleted'
+  const refused = artifacts.permitted ? '' : ', but the token may not (actions: write)'
   return [
     ...(artifacts.artifacts.length > 0
-      ? [`${formatCount(artifacts.artifacts.length, 'artifact')} (${formatBytes(bytes)}) ${dryRun || !artifacts.permitted ? 'would be deleted' : 'deleted'}${artifacts.permitted ? '' : ', but the token may not (actions: write)'}`]
+      ? [`${formatCount(artifacts.artifacts.length, 'artifact')} (${formatBytes(bytes)}) ${deleted}${refused}`]
       : []),
-    ...leaning.map(({ name, id, neededBy }) => `${name} (${id}) stays: ${formatCount(neededBy.length, 'later backup')} ${neededBy.length === 1 ? 'leans' : 'lean'} on it`),
-    ...(running > 0 ? [`${formatCount(running, 'artifact')} ${running === 1 ? 'stays' : 'stay'} for now: a backup that is running may lean on ${running === 1 ? 'it' : 'them'}`] : []),
+    ...leaning.map(({ name, id, neededBy: { length } }) =>
+      `${name} (${id}) stays: ${formatCount(length, 'later backup')} ${length === 1 ? 'depends' : 'depend'} on it`),
+    ...(running > 0 ? [`${formatCount(running, 'artifact')} ${stays} for now: a backup that is running may depend on ${it}`] : []),
   ]
 }

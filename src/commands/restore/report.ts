@@ -59,10 +59,13 @@ export function restoreText(result: RestoreResult, context: TextContext): string
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
   const { errors, mode } = result
   const database = code(restoredName(result))
+  const failed = nothingLeft(result) ? 'not restored:' : 'restored with'
   const headline =
     mode === 'verify-only'
       ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
-      : errors.length === 0 ? `✅ Lifeboat: ${database} restored` : `❌ Lifeboat: ${database} ${nothingLeft(result) ? 'not restored:' : 'restored with'} ${formatCount(errors.length, 'error')}`
+      : errors.length === 0
+        ? `✅ Lifeboat: ${database} restored`
+        : `❌ Lifeboat: ${database} ${failed} ${formatCount(errors.length, 'error')}`
   const entries = result.entries.toLocaleString('en-US')
   const counts = bucketCounts(result)
   return withinLimit([
@@ -111,7 +114,9 @@ export function restoreNotes(result: RestoreResult): string[] {
     ].join('\n')] : []),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
-      ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. To apply those of the backup, set database-settings: true.'] : []),
+      ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
+          'To apply those of the backup, set database-settings: true.']
+      : []),
   ]
 }
 

@@ -59,11 +59,12 @@ export function statsText(result: StatsResult, { timeZone }: TextContext): strin
 function figures(statistics: Statistics): string {
   const { size, stored, objects } = statistics
   const { deduplicated, compressed, differences } = savings(statistics)
+  const part = stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''
   return formatColumns([
     ['backed up', formatBytes(size)],
     [
       'stored',
-      `${formatBytes(stored)} in ${formatCount(objects, 'chunk')}${stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''}`,
+      `${formatBytes(stored)} in ${formatCount(objects, 'chunk')}${part}`,
     ],
     ['deduplicated', deduplicated],
     ['compressed', compressed],

@@ -60,7 +60,8 @@ function headlineOfAll(snapshots: readonly SnapshotVerified[]): string {
     'verified',
   ] as const).map((result) => [count(result), result] as const).filter(([number]) => number > 0)
   const words = { failed: 'FAILED', 'could not verify': 'could not be verified', verified: 'verified' }
-  return `Of ${formatCount(snapshots.length, 'snapshot')}: ${parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`).join(', ')}`
+  const counts = parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`)
+  return `Of ${formatCount(snapshots.length, 'snapshot')}: ${counts.join(', ')}`
 }
 
 /** The sources that are not good. */

@@ -153,7 +153,9 @@ async function aboutBackups(
   }
   if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
   const again = `${formatCount(damaged.size, 'damaged object')} again`
-  if (kept) return [`Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.`]
+  if (kept) {
+    return [`Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.`]
+  }
   return [
     'The next backup does not know of the damage, as this result could not be kept. ' +
       `Verify again where it can be, then back up: that stores ${again}.`,

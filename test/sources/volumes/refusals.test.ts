@@ -150,4 +150,10 @@ describe('post-command', () => {
     await volumes.restore({ target })
     expect(readdirSync(target)).toEqual(['a.txt', 'b.log'])
   })
+
+  test('that fails is told of also when the snapshot cannot be stored afterwards', async () => {
+    const command = `rm -rf ${volumes.store}/snapshots; echo > ${volumes.store}/snapshots; exit 3`
+    await expect(volumes.backup({ volumes: `data=${root}`, 'post-command': command })).rejects.toThrow('snapshots')
+    expect(volumes.warnings.join('\n')).toContain('post-command ended with exit status 3')
+  })
 })

@@ -37,7 +37,7 @@ export class Jobs {
     rmSync(this.folder, { recursive: true })
   }
 
-  /** Changes a small file, so that the next backup stores something, and leans on what is there. */
+  /** Changes a small file, so that the next backup stores something, and depends on what is there. */
   change(): void {
     writeFileSync(path.join(this.data, 'small'), noise(`change ${++this.#changes}`, 100_000))
   }
