@@ -19,12 +19,19 @@ export function withinLimit(blocks: readonly string[]): string {
  * Text from outside as inert Markdown, in a table too: whatever could mean something becomes a character reference.
  * After an @ stands a space of no width: GitHub looks for addresses and people in the rendered text.
  */
-export function escapeMarkdown(text: string, longest = 10_000): string {
-  return (text.length > longest ? `${text.slice(0, longest)}…` : text)
+export function escapeMarkdown(text: string): string {
+  return shortened(text, LONGEST)
     .replace(/\s+/g, ' ')
     .replace(/\p{C}/gu, '\uFFFD')
     .replace(/@/g, '@\u200B')
     .replace(/[^\p{L}\p{N}\p{M}\uFFFD\u200B ,-]/gu, (character) => `&#${character.codePointAt(0)};`)
+}
+
+const LONGEST = 10_000
+
+/** The beginning of a text that has more characters than `longest`. */
+export function shortened(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text
 }
 
 /** A name from outside, as code where that is possible. */

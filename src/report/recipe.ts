@@ -8,15 +8,30 @@ export interface Whereabouts {
   set: string
 }
 
-/** Which databases a snapshot holds matters to a restore once there are several. */
+/** The sources of a snapshot, each of which is restored on its own. */
 export interface SnapshotContent extends Whereabouts {
   snapshot: string
   databases: readonly string[]
-  /** Its volumes; how to restore these is shown where there are no databases. */
   volumes?: readonly string[]
 }
 
-/** Whether a restore that is shown is of a volume. */
+/** One source of a snapshot, as the inputs of a restore name it. */
+interface Restorable {
+  noun: 'database' | 'volume'
+  name: string
+  /** No other source of the snapshot has the same noun, so that its name may be left out. */
+  only: boolean
+}
+
+/** Every source of a snapshot, in the order in which they are restored: databases first. */
+export function restorables({ databases, volumes = [] }: Pick<SnapshotContent, 'databases' | 'volumes'>): Restorable[] {
+  return [
+    ...databases.map((name): Restorable => ({ noun: 'database', name, only: databases.length === 1 })),
+    ...volumes.map((name): Restorable => ({ noun: 'volume', name, only: volumes.length === 1 })),
+  ]
+}
+
+/** Whether the first restore that is shown is of a volume. */
 function ofVolume({ databases, volumes = [] }: Pick<SnapshotContent, 'databases' | 'volumes'>): boolean {
   return databases.length === 0 && volumes.length > 0
 }
@@ -27,12 +42,11 @@ export function restoreInto(content: Pick<SnapshotContent, 'databases' | 'volume
 }
 
 /** The inputs of a restore that say what and where to, beside DATABASE_URL. */
-function selection(content: SnapshotContent): [input: string, value: string][] {
-  const { databases, volumes = [] } = content
-  if (ofVolume(content)) {
-    return [...(volumes.length > 1 ? [['volume', volumes[0]!] satisfies [string, string]] : []), ['target', `./${volumes[0]!}`]]
-  }
-  return databases.length > 1 ? [['database', databases[0]!]] : []
+function selection({ noun, name, only }: Restorable): [input: string, value: string][] {
+  return [
+    ...(only ? [] : [[noun, name] satisfies [string, string]]),
+    ...(noun === 'volume' ? [['target', `./${name}`] satisfies [string, string]] : []),
+  ]
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
@@ -52,12 +66,20 @@ export function restoreVariables(
   return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}` : names[0]!
 }
 
-/** A command line that restores; the secrets come from the environment. `separator` stands between its options. */
-export function restoreCommand(program: string, content: SnapshotContent, separator = ' '): string {
+/**
+ * A command line that restores one source, by default the first; the secrets come from the environment. `separator` stands between its
+ * options.
+ */
+export function restoreCommand(
+  program: string,
+  content: SnapshotContent,
+  separator = ' ',
+  source: Restorable | undefined = restorables(content)[0],
+): string {
   return [
     `${program} restore`,
     ...snapshotOptions(content),
-    ...selection(content).map(([input, value]) => `--${input} ${shellWord(value)}`),
+    ...(source ? selection(source) : []).map(([input, value]) => `--${input} ${shellWord(value)}`),
   ].join(separator)
 }
 
@@ -84,19 +106,29 @@ function snapshotOptions({ destination, set, snapshot }: SnapshotContent): strin
   return [`--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--snapshot ${snapshot}`]
 }
 
-/** A step of a workflow that restores. `action` is `owner/repository` and `reference` what follows `@`. */
-export function restoreStep(action: string, reference: string, content: SnapshotContent): string {
+/**
+ * Steps of a workflow that restore these sources. `action` is `owner/repository` and `reference` what follows `@`. Each database is
+ * restored into a target of its own: `RESTORE_DATABASE_URL`, `RESTORE_DATABASE_URL_2`, ….
+ */
+export function restoreSteps(action: string, reference: string, content: SnapshotContent, sources = restorables(content)): string {
   const permissions = destinationHelp(content.destination)?.permissions
   return [
     ...(permissions === undefined ? [] : [`# permissions of the job: ${permissions}`]),
-    `- uses: ${action}/restore@${reference}`,
+    ...sources.map((source, index) => restoreStep(`${action}/restore@${reference}`, content, source, index)),
+  ].join('\n')
+}
+
+function restoreStep(uses: string, content: SnapshotContent, source: Restorable, index: number): string {
+  const secret = `RESTORE_DATABASE_URL${index === 0 ? '' : `_${index + 1}`}`
+  return [
+    `- uses: ${uses}`,
     '  with:',
-    ...(ofVolume(content) ? [] : ['    database-url: ${{ secrets.RESTORE_DATABASE_URL }}']),
+    ...(source.noun === 'volume' ? [] : [`    database-url: \${{ secrets.${secret} }}`]),
     '    encryption-key: ${{ secrets.LIFEBOAT_ENCRYPTION_KEY }}',
     `    destination: ${yamlWord(content.destination)}`,
     `    set: ${yamlWord(content.set)}`,
     `    snapshot: ${content.snapshot}`,
-    ...selection(content).map(([input, value]) => `    ${input}: ${yamlWord(value)}`),
+    ...selection(source).map(([input, value]) => `    ${input}: ${yamlWord(value)}`),
   ].join('\n')
 }
 

@@ -1,17 +1,32 @@
 import { formatAge, formatTime } from './format.ts'
 import { code, escapeMarkdown as escape, fenced } from './markdown.ts'
 import type { SummaryContext, When } from './context.ts'
-import { restoreCommand, restoreInto, restoreStep, restoreVariables, type SnapshotContent } from './recipe.ts'
+import { restorables, restoreCommand, restoreSteps, restoreVariables, type SnapshotContent } from './recipe.ts'
 
+/** More steps than anyone copies. */
+const MOST_SOURCES = 20
+
+/** How to restore every source of a snapshot. */
 export function restoring(content: SnapshotContent, context: SummaryContext): string {
-  const several = content.databases.length > 1
+  const all = restorables(content)
+  const shown = all.slice(0, MOST_SOURCES)
+  const commands = shown.map((source) => restoreCommand('node dist/cli.js', content, ' \\\n  ', source))
+  const variables = restoreVariables(content, (name) => `\`${name}\``)
+  const terminal = content.databases.length > 1 ? 'At a terminal, each database into a target of its own,' : 'At a terminal,'
   return details('How to restore this snapshot', [
-    `As a step of a workflow, into ${restoreInto(content)}${several ? '; each database by its name' : ''}:`,
-    fenced('yaml', restoreStep(context.action, context.reference, content)),
-    `At a terminal, with ${restoreVariables(content, (name) => `\`${name}\``)} set:`,
-    fenced('sh', restoreCommand('node dist/cli.js', content, ' \\\n  ')),
+    `As ${all.length > 1 ? 'steps' : 'a step'} of a workflow, ${restoredInto(content)}:`,
+    fenced('yaml', restoreSteps(context.action, context.reference, content, shown)),
+    `${terminal} with ${variables} set:`,
+    fenced('sh', commands.join('\n\n')),
+    ...(shown.length < all.length ? [`The other ${all.length - shown.length} sources are restored in the same way, each by name.`] : []),
     'Without Lifeboat: `RECOVERY.md` in the store says how.',
   ].join('\n\n'))
+}
+
+function restoredInto({ databases, volumes = [] }: SnapshotContent): string {
+  const database = databases.length > 1 ? 'each database into an empty one of its own' : 'the database into an empty one'
+  const volume = volumes.length > 1 ? 'each volume into an empty folder' : 'the volume into an empty folder'
+  return [...(databases.length > 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(', ')
 }
 
 export function details(title: string, content: string): string {

@@ -5,6 +5,8 @@ import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { shellWord } from '../../src/report/recipe.ts'
+import { doctorSummary } from '../../src/commands/doctor/report.ts'
+import { pruneSummary } from '../../src/commands/prune/report.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { newestSentence } from '../../src/commands/backup/newest-found.ts'
@@ -154,6 +156,53 @@ test('a list of several sets shows how old the newest backup of each is', () => 
   const summary = listSummary({ ...listing, snapshots: [{ ...one, set: 'a', time: '2026-11-20T04:00:00Z' }, { ...one, set: 'b', time: '2026-11-18T01:00:00Z' }] }, context)
   expect(summary).toContain('### Lifeboat: 2 snapshots in `file:/b`, the newest 60 min old')
   expect(summary).toContain('| a | 1 | 60 min | 1 B |\n| b | 1 | 2 days | 1 B |')
+})
+
+test('a prune tells in whole sentences what went', () => {
+  const chunks = { deleted: { objects: 41, bytes: 9_000_000 }, trashed: { objects: 12, bytes: 2_400_000 }, waiting: { objects: 3, bytes: 60_000 }, obstacles: ['another backup is running'] }
+  const summary = pruneSummary({ set: 'app', dryRun: false, kept: 1, deleted: 0, snapshots: [], seconds: 1, chunks }, context)
+  expect(summary).toContain('41 chunks &#40;9&#46;00 MB&#41; deleted\n\n12 chunks &#40;2&#46;40 MB&#41; are needed by no snapshot any more')
+  expect(summary).toContain('3 chunks &#40;60&#46;0 kB&#41; that no snapshot needs are left for a later prune\n\nNo chunks deleted&#58; another backup is running')
+})
+
+test('doctor puts problems first, then warnings', () => {
+  const states = ['good', 'warning', 'bad', 'good'] as const
+  const rows = doctorSummary({ checks: states.map((state, index) => ({ about: `${index}`, check: 'put', state, says: 'x' })) }).split('\n').filter((line) => /^\| [✅⚠❌]/u.test(line))
+  expect(rows.map((row) => row.split(' | ')[1])).toEqual(['2', '1', '0', '3'])
+})
+
+test('a backup says how much room was saved, and by what', () => {
+  const first = backupSummary({ ...backup, sources: [{ ...backup.sources[0]!, size: 1000, added: 9 }] }, context)
+  expect(first).toContain('| Source | Size | Added | Saved | Rate | Duration |')
+  expect(first).toContain('| `shop` | 1.00 kB | 9 B | 99.1 % |')
+  expect(first).toContain('Saved: the part of the size that took no new space, because it was in the store already or was compressed.')
+  expect(first).not.toContain('Deduplicated')
+})
+
+test('how to restore covers every database and every volume of the snapshot', () => {
+  const volumes = ['uploads', 'avatars'].map((name) => ({ name, kind: 'directory', size: 1, added: 1, seconds: 1 }))
+  const summary = backupSummary({ ...backup, sources: [...backup.sources, ...volumes] }, context)
+  for (const name of ['shop', 'billing']) expect(summary).toContain(`    database: ${name}\n`)
+  for (const name of ['uploads', 'avatars']) expect(summary).toMatch(new RegExp(`    volume: ${name}\n    target: "?\\./${name}"?\n`))
+  for (const name of ['shop', 'billing']) expect(summary).toContain(`--database ${name}\n\n`)
+  for (const name of ['uploads', 'avatars']) expect(summary).toContain(`--volume ${name} \\\n  --target ./${name}\n`)
+  expect(summary.match(/uses: OWNER\/lifeboat\/restore/g)).toHaveLength(4)
+  expect(summary).toContain('secrets.RESTORE_DATABASE_URL }}')
+  expect(summary).toContain('secrets.RESTORE_DATABASE_URL_2 }}')
+})
+
+test('a failed verification has a line for each problem, and says what to do', () => {
+  const summary = verifySummary({ ...verify, result: 'failed', problems: ['chunk 5f is missing', 'chunk 60 is damaged'], advice: ['Back up again.', 'To restore now, use snapshot x.'] }, context)
+  expect(summary).toContain('- chunk 5f is missing\n- chunk 60 is damaged\n\n**What to do:**\n\n- Back up again&#46;\n- To restore now, use snapshot x&#46;')
+  expect(summary).not.toContain('```')
+  expect(verifySummary({ ...verify, result: 'could not verify', problems: ['no client'] }, context)).toContain('**What to do:**')
+})
+
+test('a list has no column that is the same in all rows, and says it once', () => {
+  const one = { id: backup.snapshot, set: 'app', size: 1, stored: 1, added: 1, chunks: 1, tags: ['nightly'], key: '0'.repeat(16), sources: [{ name: 'shop', kind: 'postgres', size: 1 }], ...listed }
+  const summary = listSummary({ ...listing, snapshots: [{ ...one, time: '2026-11-20T04:00:00Z' }, { ...one, time: '2026-11-18T01:00:00Z', pinned: true }] }, context)
+  expect(summary).toContain('\n| Snapshot | Made (UTC) | Age | Size | Added | Verified | About |\n')
+  expect(summary).toContain('Of all: set app; sources shop.')
 })
 
 test('a word for the shell is one word', () => {

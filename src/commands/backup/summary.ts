@@ -27,11 +27,12 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
       `${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     table(
-      ['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'],
+      ['Source', 'Size', 'Added', 'Saved', 'Rate', 'Duration'],
       sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows,
       5,
     ),
-    `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
+    'Saved: the part of the size that took no new space, because it was in the store already or was compressed. ' +
+      `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
       `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
       'in the store.',
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),

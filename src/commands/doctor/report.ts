@@ -23,7 +23,8 @@ export function doctorText(result: DoctorResult): string {
 export function doctorSummary(result: DoctorResult): string {
   const mark = { good: '✅', warning: '⚠️', bad: '❌' } as const
   const worst = (['bad', 'warning'] as const).find((state) => result.checks.some((check) => check.state === state)) ?? 'good'
-  const rows = result.checks.map(({ about, check, state, says, fix }) => [
+  const problemsFirst = (['bad', 'warning', 'good'] as const).flatMap((wanted) => result.checks.filter(({ state }) => state === wanted))
+  const rows = problemsFirst.map(({ about, check, state, says, fix }) => [
     mark[state],
     escape(about),
     escape(check),

@@ -1,6 +1,6 @@
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
-import { code, escapeMarkdown as escape, link, madeIn, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
+import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto } from '../../report/recipe.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
@@ -96,7 +96,7 @@ export function formatExpiry(expires: string, now: Date): string {
 const MOST_ROWS = 200
 
 /** A description is a sentence; in a table its beginning will do. */
-const MOST_CHARACTERS = 120
+const MOST_CHARACTERS = 80
 
 export function listSummary(result: ListResult, { timeZone }: { timeZone: string }): string {
   return withinLimit(listMarkdown(result, timeZone, MOST_ROWS))
@@ -106,8 +106,13 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const { snapshots } = result
   const now = new Date(result.listed)
   const shown = snapshots.slice(0, mostRows)
-  const columns = COLUMNS.filter(({ always, cell }) => always || shown.some((snapshot) => cell(snapshot, now, timeZone) !== ''))
-  const rows = shown.map((snapshot) => columns.map(({ cell }) => cell(snapshot, now, timeZone)))
+  const filled = COLUMNS
+    .map(({ head, always, cell }) => ({ head, always, cells: shown.map((snapshot) => cell(snapshot, now, timeZone)) }))
+    .filter(({ always, cells }) => always || cells.some((cell) => cell !== ''))
+  const same = shown.length > 1 ? filled.filter(({ always, cells }) => !always && cells.every((cell) => cell === cells[0])) : []
+  const sameText = same.map(({ head, cells }) => `${head.toLowerCase()} ${cells[0]!}`).join('; ')
+  const columns = filled.filter((column) => !same.includes(column))
+  const rows = shown.map((_, row) => columns.map(({ cells }) => cells[row]!))
   const [newest] = snapshots
   const age = newest ? `, the newest ${formatAge(newest.time, now)} old` : ''
   return [
@@ -119,6 +124,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
         : `The newest that is whole is ${code(result.restorable)}.`,
     ] : []),
     ...setsOf(snapshots, now),
+    ...(same.length > 0 ? [`Of all${snapshots.length > mostRows ? ' that are shown' : ''}: ${sameText}.`] : []),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
   ]
@@ -126,34 +132,34 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
 
 const MADE = 'Made'
 
-/** Columns that no row has anything for are left out, but for the first ones. */
+/** The beginning of a text, for a table. */
+function brief(text: string): string {
+  return escape(shortened(text, MOST_CHARACTERS))
+}
+
+/** Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. */
 const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSnapshot, now: Date, timeZone: string) => string }[] = [
   { head: 'Snapshot', always: true, cell: ({ id }) => code(id) },
+  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : unbroken('❌ damaged')) },
   { head: MADE, always: true, cell: ({ time }, _, timeZone) => shortTime(time, timeZone) },
   { head: 'Age', always: true, cell: ({ time }, now) => unbroken(formatAge(time, now)) },
   { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
   { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
   { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => unbroken(escape(proof))).join('<br>') },
-  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : unbroken('❌ damaged')) },
-  { head: 'Set', always: true, cell: ({ set }) => escape(set) },
-  { head: 'Sources', always: true, cell: ({ sources = [] }) => escape(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
+  { head: 'Set', cell: ({ set }) => escape(set) },
+  { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
   {
     head: 'About',
-    always: true,
-    cell: ({ pinned, partial, tags, description = '' }) => escape(
+    cell: ({ pinned, partial, tags, description = '' }) => brief(
       [
         [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '),
         description,
       ].filter((text) => text !== '').join(': '),
-      MOST_CHARACTERS,
     ),
   },
   {
     head: 'Kept',
-    cell: ({ retention }) => (retention ? escape(
-      `${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`,
-      MOST_CHARACTERS,
-    ) : ''),
+    cell: ({ retention }) => (retention ? brief(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`) : ''),
   },
   { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
   { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },

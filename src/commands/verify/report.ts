@@ -1,6 +1,6 @@
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
-import { code, escapeMarkdown as escape, fenced, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
+import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
 import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
 import { formatEntries, namesByNoun } from '../../sources/nouns.ts'
@@ -99,7 +99,8 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `### ${headline}`,
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ` +
       `${formatSeconds(result.seconds)}.`,
-    ...result.advice.map((sentence) => `**${escape(sentence)}**`),
+    ...(result.problems.length > 0 ? [problemsOf(result).map((problem) => `- ${escape(oneLine(problem))}`).join('\n')] : []),
+    ...whatToDo(result),
     ...(result.sources.length > 0 ? [table(
       ['', 'Source', 'Size', 'Contents'],
       result.sources.map((source) => [
@@ -112,12 +113,18 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     )] : []),
     ...remarkLines(result.sources).map((line) => `⚠️ ${escape(line)}`),
     ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
-    ...(result.problems.length > 0 ? [fenced('text', problemsOf(result).join('\n'))] : []),
     ...(result.result === 'verified' && !snapshots ? [restoring(
       { ...result, destination: context.destination, ...namesByNoun(result.sources) },
       context,
     )] : []),
   ])
+}
+
+function whatToDo({ result, advice }: VerifyResult): string[] {
+  const sentences = result === 'could not verify'
+    ? ['Nothing was found damaged, but this is no proof: fix the cause above, and verify again.', ...advice]
+    : advice
+  return sentences.length > 0 ? [`**What to do:**\n\n${sentences.map((sentence) => `- ${escape(sentence)}`).join('\n')}`] : []
 }
 
 function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {

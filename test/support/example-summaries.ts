@@ -1,0 +1,106 @@
+// A summary of every kind, ordinary and hostile: the tests look at them in a browser, and `npm run screenshots` makes pictures of them.
+import type { BackupResult } from '../../src/commands/backup/result.ts'
+import type { ListResult } from '../../src/commands/list/result.ts'
+import type { RestoreResult } from '../../src/commands/restore/result.ts'
+import type { VerifyResult } from '../../src/commands/verify/result.ts'
+import { listSummary } from '../../src/commands/list/report.ts'
+import { backupSummary } from '../../src/commands/backup/summary.ts'
+import { newestSentence } from '../../src/commands/backup/newest-found.ts'
+import { failureSummary } from '../../src/report/failure.ts'
+import { restoreSummary } from '../../src/commands/restore/report.ts'
+import { verifySummary } from '../../src/commands/verify/report.ts'
+import type { CheckResult } from '../../src/commands/check/result.ts'
+import type { CopyResult } from '../../src/commands/copy/result.ts'
+import type { DoctorResult } from '../../src/commands/doctor/result.ts'
+import type { PruneResult } from '../../src/commands/prune/result.ts'
+import { checkSummary } from '../../src/commands/check/report.ts'
+import { copySummary } from '../../src/commands/copy/report.ts'
+import { doctorSummary } from '../../src/commands/doctor/report.ts'
+import { pruneSummary } from '../../src/commands/prune/report.ts'
+
+export const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'artifact', timeZone: 'Europe/Berlin', now: new Date('2026-11-20T05:00:00Z') }
+export const HOSTILE = '<img src=x onerror=alert(1)>|`*_~~[x](javascript:alert(1))![y](z)</td></details><script>alert(2)</script> https://evil.example www.evil.example a@evil.example @someone #1'
+const LONG = 'x'.repeat(900)
+
+const DAY = 86_400_000
+export const recent: BackupResult['recent'] = Array.from({ length: 20 }, (_, index) => ({
+  snapshot: `202611${String(20 - index).padStart(2, '0')}T020000Z-5f3a9c1e`,
+  time: new Date(Date.parse('2026-11-20T02:00:00Z') - index * DAY).toISOString(),
+  size: 1_250_000_000 - index * 9_000_000,
+  stored: 212_000_000 - index * 1_000_000,
+  added: index === 19 ? 193_000_000 : [3_100_000, 2_500_000, 24_000_000, 900_000][index % 4]!,
+}))
+export const backup: BackupResult = {
+  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, shrunk: [], onShrink: 'warn', verified: 'list',
+  sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
+  recent,
+  destinations: [{ name: 's3://backups/production', verified: 'list' }, { name: `file:/mnt/${HOSTILE}`, verified: 'none', problem: HOSTILE }],
+  complete: false,
+  recentTotal: { snapshots: 20, size: 25_000_000_000, unique: 1_500_000_000, stored: 310_000_000, objects: 800, differences: { objects: 60, stored: 12_000_000, alone: 40_000_000 } },
+}
+const verify: VerifyResult = { snapshot: backup.snapshot, set: 'production', time: backup.time, level: 'read', result: 'verified', problems: [], damaged: [], good: [], advice: [], versions: {}, chunks: 600, bytes: 1_250_000_000, seconds: 3, sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, entries: 214, result: 'verified', problems: [] }] }
+const restore: RestoreResult = {
+  snapshot: backup.snapshot, set: 'production', time: backup.time, database: 'shop', target: 'db.example.com:5432/shop_restored', mode: 'empty', size: 1_000_000_000, entries: 214, restored: 212,
+  errors: ['pg_restore: error: could not execute query: ERROR:  role "reporting" does not exist', `Command was: GRANT SELECT ON TABLE public.orders TO reporting; ${HOSTILE} ${LONG}`], seconds: 14.2,
+}
+const listed: ListResult['snapshots'] = recent.flatMap(({ snapshot, ...sizes }, index) => [
+  { ...sizes, id: snapshot, set: index % 5 === 4 ? 'before-deploy' : 'production', chunks: 600, tags: ['nightly', 'release=1.4'], key: '0'.repeat(16), description: index === 1 ? `${HOSTILE} ${LONG}` : 'nightly', sources: [{ name: 'shop', kind: 'postgres', size: 1 }],
+    pinned: index === 3, authentic: index !== 2, verified: true, proofs: [{ level: 'list', result: index === 4 ? 'failed' : 'verified', time: sizes.time }, { level: 'drill', result: 'verified', time: sizes.time }],
+    run: index === 1 ? `https://evil.example/${HOSTILE}` : 'https://github.com/someone/something/actions/runs/1234567', retention: { keep: index % 2 === 0, reasons: ['last 1 of 3', 'daily 2026-11-20'] }, expires: '2026-12-20T05:00:00.000Z' },
+])
+const unreachable = { message: 'cannot connect to db.abc.example:5432: network unreachable', causes: ['connection to server at "2001:db8::1" failed'], hint: "This host has only an IPv6 address, which hosted runners cannot reach; use the session pooler's URL.", status: 1 as const }
+
+const prune: PruneResult = {
+  set: 'production', dryRun: false, kept: 17, deleted: 3, seconds: 1.2,
+  snapshots: recent.map(({ snapshot, time, size }, index) => ({ id: snapshot, time, size, keep: index < 17, reasons: index < 17 ? ['last 17 of 17'] : ['no rule keeps it'] })),
+  chunks: { deleted: { objects: 41, bytes: 9_000_000 }, trashed: { objects: 12, bytes: 2_400_000 }, waiting: { objects: 3, bytes: 60_000 }, obstacles: [`another backup is running: ${HOSTILE}`] },
+}
+const doctor: DoctorResult = {
+  checks: [
+    { about: 's3://backups/production', check: 'put', state: 'good', says: 'an object was put, read and deleted in 0.2 s' },
+    { about: 's3://backups/production', check: 'clock', state: 'warning', says: "the store's clock is 3 min ahead", fix: 'Set the clock of the machine that is wrong.' },
+    { about: 'shop', check: 'version', state: 'good', says: 'PostgreSQL 17.5, pg_dump 17' },
+    { about: 'shop', check: 'row security', state: 'bad', says: `the role cannot read all rows of public.orders ${HOSTILE}`, fix: 'Use a role with BYPASSRLS.' },
+  ],
+}
+const check: CheckResult = {
+  store: 's3://backups/production', time: context.now.toISOString(), problems: ['set production: the newest verified snapshot is 3 days old, and none may be older than 26 h'],
+  sets: [
+    { set: 'production', newest: recent[0]!.snapshot, verified: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read', partial: true }, proof: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read' }, unsound: [], missing: [], problems: ['stale'] },
+    { set: 'before-deploy', newest: recent[4]!.snapshot, verified: { snapshot: recent[4]!.snapshot, time: recent[4]!.time, level: 'read' }, proof: undefined, unsound: [], missing: [], problems: [] },
+  ],
+  inactive: [{ name: 'Backup', path: '.github/workflows/backup.yml' }],
+}
+const copy: CopyResult = {
+  from: 'artifact', to: 's3://backups/production', bytes: 212_000_000, seconds: 12,
+  snapshots: [
+    { snapshot: recent[1]!.snapshot, set: 'production', outcome: 'was there', bytes: 0, chunks: 0 },
+    { snapshot: recent[0]!.snapshot, set: 'production', outcome: 'copied', bytes: 212_000_000, chunks: 600 },
+    { snapshot: recent[2]!.snapshot, set: 'production', outcome: 'failed', bytes: 0, chunks: 0, problem: HOSTILE },
+  ],
+}
+
+/** A summary of every kind, by what it shows. */
+export const summaries: Readonly<Record<string, string>> = {
+  backup: backupSummary(backup, context),
+  'first backup, not verified': backupSummary({ ...backup, verified: 'none', recent: recent.slice(0, 1), sources: backup.sources.slice(0, 1) }, { ...context, destination: 'file:/mnt/backups' }),
+  'hostile backup': backupSummary({ ...backup, set: HOSTILE, sources: [{ ...backup.sources[0]!, name: HOSTILE }, { ...backup.sources[1]!, name: LONG }] }, { ...context, destination: `file:${HOSTILE}` }),
+  'backup that shrank': backupSummary({ ...backup, checked: { chunks: 12, bytes: 1e7, damaged: 1 }, onShrink: 'fail', shrunk: [{ source: HOSTILE, kind: 'postgres', table: `${HOSTILE}${LONG}`, measure: 'rows', before: 5000, now: null }] }, context),
+  'backup failed': failureSummary('backup', unreachable, newestSentence({ set: 'production', snapshot: recent[1]!.snapshot, time: recent[1]!.time }, context)),
+  'hostile failure': failureSummary('backup', { message: `${HOSTILE} ${LONG}`, causes: [HOSTILE], hint: HOSTILE, status: 1 }, newestSentence({ set: HOSTILE, unknown: HOSTILE }, context)),
+  'could not verify': failureSummary('backup', { message: 'snapshot was stored but could not be verified: no client program of PostgreSQL 19', causes: [], status: 3 }, newestSentence({ set: 'production', none: 'empty' }, context)),
+  verified: verifySummary(verify, context),
+  damaged: verifySummary({ ...verify, result: 'failed', problems: ['chunk chunks/5f/5f3a is missing', HOSTILE] }, context),
+  'all verified, some damaged': verifySummary({ ...verify, result: 'failed', problems: [HOSTILE], advice: [`Back up again. ${HOSTILE}`], snapshots: [{ ...verify, result: 'failed', sources: [{ ...verify.sources[0]!, name: HOSTILE, result: 'failed', problems: [HOSTILE] }] }, verify] }, context),
+  'verification in vain': verifySummary({ ...verify, result: 'could not verify', problems: ['no client program of PostgreSQL 19 is installed'] }, context),
+  'restore with errors': restoreSummary(restore, context),
+  restored: restoreSummary({ ...restore, restored: 214, errors: [] }, context),
+  'restored bucket': restoreSummary({ ...restore, volume: HOSTILE, target: `s3://assets/${HOSTILE}`, mode: 'overwrite', restored: 214, unchanged: 211, deleted: 1, errors: [] }, context),
+  list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed.map((one, index) => (index === 0 ? { ...one, damage: HOSTILE } : one)), unsound: [{ snapshot: listed[0]!.id, why: `${HOSTILE}${LONG}` }], restorable: listed[1]!.id }, context),
+  'backup of databases and volumes': backupSummary({ ...backup, complete: true, destinations: backup.destinations.slice(0, 1), sources: [...backup.sources, { name: 'uploads', kind: 'directory', size: 700_000_000, added: 1_000_000, seconds: 2 }] }, context),
+  pruned: pruneSummary(prune, context),
+  doctor: doctorSummary(doctor),
+  stale: checkSummary(check, context),
+  fresh: checkSummary({ ...check, sets: check.sets.slice(1), problems: [], inactive: [] }, context),
+  copied: copySummary(copy),
+}
