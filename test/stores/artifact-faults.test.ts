@@ -20,6 +20,7 @@ afterAll(async () => {
 beforeEach(async () => {
   github.artifacts.length = 0
   github.faults.length = 0
+  github.calls.length = 0
   stores = await ArtifactStores.in(github)
 })
 afterEach(async () => {
@@ -100,7 +101,7 @@ test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('%s that neve
   await backUp(first)
   const store = stores.open({ timeout: 3000 })
   github.faults.push({ match, kind: 'stall', times: 100 })
-  expect(await endsWell(backUp(second, ['chunks/aa/00000001'], store))).toMatch(/has stood still for 3 s|has not answered for/)
+  expect(await endsWell(backUp(second, ['chunks/aa/00000001'], store))).toMatch(/has stood still for 1 s|has not answered for/)
   github.faults.length = 0
   await backUp(second)
   expect(await snapshots()).toEqual([first, second])
@@ -111,6 +112,58 @@ test.each(['/zip', '/blobs/'])('a download whose %s never answers ends with an e
   github.faults.push({ match, kind: 'stall', times: 100 })
   expect(await endsWell(snapshots(stores.open({ timeout: 1500 })))).toMatch(/has not answered for/)
   expect(readdirSync(stores.temporary)).toEqual([])
+})
+
+/** As in actions/toolkit#2452: Twirp's words for a refusal that did not come from the service. */
+const intermediary = (match: string, times = 1): Fault => ({ match, kind: 403, times, body: { code: 'permission_denied', msg: 'Error from intermediary with HTTP status code 403 "Forbidden"' } })
+const named = (name: string): number => github.calls.filter((call) => call.name === name).length
+
+test.each(['CreateArtifact', 'FinalizeArtifact', 'ListArtifacts', 'GetSignedArtifactURL'])('a 403 of an intermediary at %s passes', async (match) => {
+  github.faults.push(intermediary(match))
+  expect(await endsWell(backUp(first))).toBe('done')
+  expect(github.faults).toEqual([])
+  // The name of an upload that was not completed stays taken.
+  expect(github.live().map(({ name }) => name)).toEqual([match === 'FinalizeArtifact' ? 'lifeboat-shop.2' : 'lifeboat-shop'])
+  expect(await snapshots()).toEqual([first])
+})
+
+test('a page with status 403 at a Twirp call is of an intermediary as well', async () => {
+  const store = stores.open({ token: undefined })
+  github.faults.push({ match: 'ListArtifacts', kind: 403, page: true })
+  expect(await snapshots(store)).toEqual([])
+  expect(named('ListArtifacts')).toBe(2)
+})
+
+test.each(['CreateArtifact', 'FinalizeArtifact', 'ListArtifacts'])('a 403 of an intermediary at %s that stays is named after a few attempts', async (match) => {
+  github.faults.push(intermediary(match, Infinity))
+  expect(await endsWell(backUp(first))).toMatch(/intermediary|something between here and GitHub's artifact service refused ListArtifacts/)
+  expect(named('PUT blob block')).toBeLessThanOrEqual(3)
+})
+
+test.each(['CreateArtifact', 'FinalizeArtifact', 'ListArtifacts'])('a missing permission at %s is one request and one error, with what to look at', async (match) => {
+  github.faults.push({ match, kind: 403, times: Infinity, body: { code: 'permission_denied', msg: 'token is not allowed to do this' } })
+  const work = match === 'ListArtifacts' ? snapshots() : backUp(first)
+  await expect(work).rejects.toMatchObject({ message: expect.stringMatching(/403/), hint: expect.stringMatching(/`permissions` of the job/) })
+  expect(named(match)).toBe(1)
+})
+
+test('with every completion lost, an upload is tried three times over all names, and the error names the first cause', async () => {
+  github.faults.push(intermediary('FinalizeArtifact'), { match: 'FinalizeArtifact', kind: 'reset', times: Infinity })
+  const message = await endsWell(backUp(first))
+  expect(message).toMatch(/^all 3 attempts to upload this backup failed; the first one with: artifact lifeboat-shop was not uploaded: .*intermediary/)
+  expect(named('FinalizeArtifact')).toBe(3)
+  expect(github.artifacts.map(({ name, final }) => [name, final])).toEqual([['lifeboat-shop', false], ['lifeboat-shop.2', false], ['lifeboat-shop.3', false]])
+  github.faults.length = 0
+  await backUp(second)
+  expect(await snapshots()).toEqual([second])
+})
+
+test.each(['CreateArtifact', 'PUT blob block', 'PUT blob blocklist', 'FinalizeArtifact'])('a backup goes on after one %s that is never answered', async (match) => {
+  const store = stores.open({ timeout: 12_000 })
+  github.faults.push({ match, kind: 'stall' })
+  expect(await endsWell(backUp(first, [], store))).toBe('done')
+  expect(github.faults).toEqual([])
+  expect(await snapshots()).toEqual([first])
 })
 
 test('an upload whose last answer is lost is found to be done, not done again', async () => {
@@ -149,5 +202,5 @@ test('after a stalled upload nothing keeps the process alive', async () => {
     await store.close()`
   const given = JSON.stringify({ variables: github.startRun(), token: github.token(), temporary: stores.temporary })
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given }, timeout: 50_000 })
-  expect(stdout).toBe('the upload of artifact lifeboat-shop has stood still for 2 s\n')
+  expect(stdout).toBe('all 3 attempts to upload this backup failed; the first one with: the upload of artifact lifeboat-shop has stood still for 0.7 s\n')
 })

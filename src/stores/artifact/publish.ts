@@ -1,7 +1,7 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { retry, Transient } from '../../net/retry.ts'
 import type { Archive } from './archive.ts'
-import { type Catalog, type CatalogOptions, nameOf } from './catalog.ts'
+import { type Catalog, type CatalogOptions, LAST_NAME, nameOf } from './catalog.ts'
 import type { ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
@@ -12,6 +12,8 @@ import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
 import type { ZipEntry } from './zip.ts'
 
 const DAY = 86_400_000
+/** Attempts to upload a backup, over all names that it tries. Each sends everything that is staged. */
+const ATTEMPTS = 3
 
 export interface PublishOptions extends CatalogOptions {
   retention: ArtifactRetention
@@ -46,29 +48,47 @@ export class Publisher {
     return this.#confirm(await this.#upload(set, partsFor))
   }
 
-  /** Under the first name that this run has not used yet. */
+  /** The first failure is the cause that matters: the name that it leaves behind is taken, whatever comes then. */
   async #upload(set: string, partsFor: (name: string) => Buffer): Promise<Uploaded & { name: string }> {
-    const { variables, signal, timeout, retention } = this.#options
-    for (let number = 1; ; number++) {
-      const name = nameOf(set, number)
-      await this.#staging.put(PARTS, partsFor(name))
-      const files = [...this.#staging.objects.values()].map(({ file }) => file)
+    const { signal } = this.#options
+    const failures: unknown[] = []
+    let number = 1
+    const attempt = async (): Promise<Uploaded & { name: string }> => {
       try {
-        return {
-          name,
-          ...(await uploadArtifact(
-            { name, root: this.#staging.root, files, retentionDays: retention.artifact },
-            { variables, signal, timeout },
-          )),
+        for (; ; number++) {
+          const uploaded = await this.#uploadAs(nameOf(set, number), partsFor, number === LAST_NAME)
+          if (uploaded) return uploaded
         }
       } catch (error) {
-        if (!(error instanceof NameTaken) || number === 100) throw error
-        // Either another backup of this run has the name, or the answer to our own upload was lost.
-        const taken = (await this.#run.list()).find((artifact) => artifact.name === name)
-        if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) {
-          return { name, id: taken.id, size: taken.size, digest: taken.digest }
-        }
+        failures.push(error)
+        throw error
       }
+    }
+    try {
+      return await retry(attempt, { signal, budget: Infinity, attempts: ATTEMPTS })
+    } catch (error) {
+      signal.throwIfAborted()
+      const [first] = failures
+      if (failures.length < 2 || !(first instanceof LifeboatError)) throw error
+      const message = `all ${failures.length} attempts to upload this backup failed; the first one with: ${first.message}`
+      throw new LifeboatError(message, { cause: first, hint: first.hint })
+    }
+  }
+
+  /** Undefined when this run has an artifact of that name, unless that is `last`. */
+  async #uploadAs(name: string, partsFor: (name: string) => Buffer, last: boolean): Promise<(Uploaded & { name: string }) | undefined> {
+    const { variables, signal, timeout, retention } = this.#options
+    await this.#staging.put(PARTS, partsFor(name))
+    const files = [...this.#staging.objects.values()].map(({ file }) => file)
+    const upload = { name, root: this.#staging.root, files, retentionDays: retention.artifact }
+    try {
+      return { name, ...(await uploadArtifact(upload, { variables, signal, silence: timeout / ATTEMPTS })) }
+    } catch (error) {
+      if (!(error instanceof NameTaken) || last) throw error
+      // Another backup of this run has the name, or an upload that was never completed has, or the answer to our own upload was lost.
+      const taken = (await this.#run.list()).find((artifact) => artifact.name === name)
+      if (!taken?.digest || (await this.#compare(taken)).wrong.length > 0) return undefined
+      return { name, id: taken.id, size: taken.size, digest: taken.digest }
     }
   }
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { request } from '../../net/http.ts'
-import { retry } from '../../net/retry.ts'
-import { digest, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time } from './github.ts'
+import { AGAIN, request } from '../../net/http.ts'
+import { retry, Transient } from '../../net/retry.ts'
+import { digest, isOfIntermediary, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time } from './github.ts'
 
 const ownArtifacts = z.object({
   artifacts: z
@@ -73,6 +73,9 @@ export class RunService {
           { method: 'POST', headers, body },
           { signal, silence: limit, maximum: LARGEST_ANSWER },
         )
+        if (answer.status === 403 && isOfIntermediary(answer.body.toString('utf8'))) {
+          throw new Transient(`something between here and GitHub's artifact service refused ${method} (status 403)`, { hint: AGAIN })
+        }
         if (answer.status !== 200) {
           throw new LifeboatError(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED })
         }
@@ -84,7 +87,9 @@ export class RunService {
 }
 
 /** When the token of a run is not taken. */
-export const REFUSED = 'Was the run cancelled, or does its token belong to another run? Run the workflow again.'
+export const REFUSED =
+  'Was the run cancelled, or does its token belong to another run? If not, check the `permissions` of the job and what the settings of ' +
+  'the repository allow to Actions. Then run the workflow again.'
 
 /** The ids of run and job inside the runtime token (a JWT, RFC 7519); the service checks its signature. */
 function runOf(token: string): { workflow_run_backend_id: string; workflow_job_run_backend_id: string } {

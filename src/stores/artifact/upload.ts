@@ -1,7 +1,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { retry, Transient } from '../../net/retry.ts'
+import { Transient } from '../../net/retry.ts'
 import type { Variables } from './github.ts'
 import { REFUSED } from './run-service.ts'
 
@@ -28,17 +28,7 @@ export interface UploadOptions {
   variables: Variables
   signal: AbortSignal
   /** Milliseconds without progress after which the upload is given up. */
-  timeout: number
-}
-
-/**
- * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
- * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
- * holds.
- */
-export async function uploadArtifact(upload: Upload, options: UploadOptions): Promise<Uploaded> {
-  // The client itself retries what a busy service refuses, but not a lost connection. An upload that stands still is not retried.
-  return retry(() => uploadInThread(upload, options), { signal: options.signal, budget: Infinity, attempts: 3 })
+  silence: number
 }
 
 const outcome = z.union([
@@ -46,7 +36,13 @@ const outcome = z.union([
   z.strictObject({ failure: z.string(), code: z.string().optional() }),
 ])
 
-async function uploadInThread(upload: Upload, { variables, signal, timeout }: UploadOptions): Promise<Uploaded> {
+/**
+ * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
+ * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
+ * holds. The client itself retries what a busy service refuses. Throws a `Transient` for a lost connection, for an upload that stands
+ * still, and for a refusal by something in between; GitHub may then have the name, or even the artifact.
+ */
+export async function uploadArtifact(upload: Upload, { variables, signal, silence }: UploadOptions): Promise<Uploaded> {
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
   // A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
   const resourceLimits = { maxYoungGenerationSizeMb: 8 }
@@ -61,11 +57,11 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
   let refusal = ''
   const stall = () =>
     reject(
-      new LifeboatError(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s${refusal}`, {
+      new Transient(`the upload of artifact ${upload.name} has stood still for ${Math.round(silence / 100) / 10} s${refusal}`, {
         hint: STALLED,
       }),
     )
-  const silence = setTimeout(stall, timeout)
+  const timer = setTimeout(stall, silence)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
   // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try
@@ -73,7 +69,7 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
   for (const stream of [worker.stdout, worker.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       const failure = /^Attempt \d+ of \d+ failed with error: (.+)\. Retrying/m.exec(text)?.[1]
-      if (failure === undefined) silence.refresh()
+      if (failure === undefined) timer.refresh()
       else refusal = `: ${cleaned(failure)}`
     })
   }
@@ -88,7 +84,7 @@ async function uploadInThread(upload: Upload, { variables, signal, timeout }: Up
   try {
     return await promise
   } finally {
-    clearTimeout(silence)
+    clearTimeout(timer)
     signal.removeEventListener('abort', interrupt)
     await worker.terminate()
   }
@@ -114,10 +110,12 @@ function uploadError(name: string, failure: string, code?: string): LifeboatErro
     })
   }
   if (/\(409\)/.test(what)) return new NameTaken(`this run already has an artifact ${name}`)
-  if (/\((401|403)\)|status (401|403)\b/.test(what)) {
+  const passing = /\(403\)/.test(what) && /\bintermediary\b/i.test(what)
+  if (!passing && /\((401|403)\)|status (401|403)\b/.test(what)) {
     return new LifeboatError(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: REFUSED })
   }
   const lost =
+    passing ||
     code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what)
   const message = `artifact ${name} was not uploaded: ${what}`
   return lost

@@ -23,6 +23,8 @@ export interface Fault {
   kind: number | 'reset' | 'stall' | 'slow' | 'html'
   headers?: Record<string, string>
   body?: object
+  /** Instead of JSON, a page for people. */
+  page?: boolean
 }
 
 export interface StoredArtifact {
@@ -219,7 +221,7 @@ export class GitHub {
       request.socket.resetAndDestroy()
       return
     }
-    const html = fault?.kind === 'html'
+    const html = fault?.kind === 'html' || fault?.page === true
     response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), ...headers })
     response.end(html ? '<!doctype html><title>Unicorn!</title>' : body && JSON.stringify(body))
   }
@@ -243,7 +245,8 @@ export class GitHub {
     const mine = this.artifacts.filter((artifact) => artifact.run === run && artifact.final)
     const missing = new Refusal(404, { code: 'not_found', msg: 'artifact not found' })
     if (call === 'CreateArtifact') {
-      if (mine.some((artifact) => artifact.name === name)) throw new Refusal(409, { code: 'already_exists', msg: 'an artifact with this name already exists on the workflow run' })
+      // Also the name of one that was never completed, which no listing has.
+      if (this.artifacts.some((artifact) => artifact.run === run && artifact.name === name)) throw new Refusal(409, { code: 'already_exists', msg: 'an artifact with this name already exists on the workflow run' })
       // The client counts the days from the machine's clock; the test may have moved ours.
       const latest = this.now().getTime() + this.maximumRetentionDays * DAY
       const wanted = asked['expires_at'] === undefined ? latest : Date.parse(asked['expires_at']) + this.offset
