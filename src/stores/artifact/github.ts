@@ -54,8 +54,8 @@ export function jsonOf(answer: Answer): unknown {
 }
 
 /**
- * Whether text about a refusal is of something in front of the service, and not of the service itself: a page instead of JSON, or Twirp's
- * words for it (its specification, "HTTP Errors from Intermediary Proxies"; actions/toolkit#2452). It passes; a missing permission does not.
+ * Whether the text of a refusal comes from something in front of the service: a page instead of JSON, or Twirp's words for it (its
+ * specification, "HTTP Errors from Intermediary Proxies"; actions/toolkit#2452). Such a refusal passes; a missing permission does not.
  */
 export function isOfIntermediary(text: string): boolean {
   return /\bintermediary\b/i.test(text) || !/^\s*\{/.test(text)
