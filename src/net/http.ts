@@ -24,7 +24,7 @@ export interface RequestOptions {
   silence: number
   /** Bytes of a good answer that are read; one that goes on is a `TooLong`. Other answers may have as many as an error page has. */
   maximum: number
-  /** Statuses from 500 on that are an answer like others. */
+  /** Statuses that are an answer like others, although they ask to come back later. */
   final?: readonly number[]
   /** Takes the body of a good answer piece by piece; it is then not kept. */
   sink?: (piece: Uint8Array, answer: Pick<Answer, 'status' | 'headers'>) => Promise<void>
@@ -173,7 +173,7 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 }
 
 function asksToComeBack({ status }: Answer, { final = [] }: RequestOptions): boolean {
-  return status === 408 || status === 429 || (status >= 500 && !final.includes(status))
+  return !final.includes(status) && (status === 408 || status === 429 || status >= 500)
 }
 
 function busy(url: URL, { status, headers }: Answer): Transient {

@@ -14,6 +14,18 @@ export class Transient extends LifeboatError {
   }
 }
 
+/** The time that pauses take. */
+export interface Clock {
+  /** Milliseconds, from any moment on. */
+  now(): number
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>
+}
+
+const MACHINE: Clock = {
+  now: () => performance.now(),
+  sleep: async (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
+}
+
 export interface RetryOptions {
   signal: AbortSignal
   /** Milliseconds for all attempts and pauses together. Default: 60,000. */
@@ -23,6 +35,8 @@ export interface RetryOptions {
   /** Milliseconds of the first pause; each further one is twice as long. Default: 500. */
   pause?: number
   random?: () => number
+  /** Default: that of the machine. */
+  clock?: Clock | undefined
   /** Waits until an attempt may begin, for time that does not count; what it gives is told whether the attempt ended with a `Transient`. */
   turn?: (() => Promise<(transient: boolean) => void>) | undefined
 }
@@ -33,16 +47,16 @@ export interface RetryOptions {
  * none is begun that would have less than half of that third.
  */
 export async function retry<T>(attempt: (limit: number, left: number) => Promise<T>, options: RetryOptions): Promise<T> {
-  const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, turn } = options
-  let end = performance.now() + budget
+  const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, clock = MACHINE, turn } = options
+  let end = clock.now() + budget
   const inTurn = async (): Promise<T> => {
-    const asked = performance.now()
+    const asked = clock.now()
     const ended = await turn?.()
-    end += performance.now() - asked
+    end += clock.now() - asked
     let transient = false
     try {
       signal.throwIfAborted()
-      const left = Math.max(1, end - performance.now())
+      const left = Math.max(1, end - clock.now())
       return await attempt(Math.min(budget / 3, left), left)
     } catch (error) {
       transient = error instanceof Transient
@@ -60,8 +74,8 @@ export async function retry<T>(attempt: (limit: number, left: number) => Promise
       if (!(error instanceof Transient) || tried === attempts) throw error
       // Half of the pause is chance, so that runs which failed together do not come back together.
       const delay = Math.max(error.after, pause * 2 ** (tried - 1) * (0.5 + random() / 2))
-      if (end - performance.now() - delay < budget / 6) throw error
-      await sleep(delay, undefined, { signal })
+      if (end - clock.now() - delay < budget / 6) throw error
+      await clock.sleep(delay, signal)
     }
   }
 }

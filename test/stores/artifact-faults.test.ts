@@ -7,6 +7,7 @@ import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import { type Fault, GitHub } from '../support/github/emulator.ts'
 import { ArtifactStores } from '../support/github/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
+import { SkippedTime } from '../support/skipped-time.ts'
 
 let github: GitHub
 let stores: ArtifactStores
@@ -71,7 +72,8 @@ const uploadFaults: [string, Fault['kind']][] = [
 test.each(readCalls.flatMap((match) => passing.map((kind) => [match, kind] as const)))('reading goes on after %s has failed once with %s', async (match, kind) => {
   await backUp(first)
   github.faults.push({ match, kind })
-  expect(await snapshots()).toEqual([first])
+  // The pause after a 429 of the REST API is a minute.
+  expect(await snapshots(stores.open({ timeout: 300_000, clock: new SkippedTime() }))).toEqual([first])
   expect(github.faults).toEqual([])
 })
 
@@ -187,6 +189,61 @@ test('a signed URL that has run out is asked for again', async () => {
 test('the limit on requests is named, with the time it ends', async () => {
   github.faults.push({ match: '/actions/artifacts', kind: 403, times: 100, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1800000000' } })
   await expect(snapshots()).rejects.toMatchObject({ message: 'GitHub allows no more requests with this token for now', hint: 'Run it again after 2027-01-15T08:00:00.000Z.' })
+})
+
+/** As the documentation of GitHub's REST API has it. */
+const SECONDARY = { message: 'You have exceeded a secondary rate limit. Please wait a few minutes before you try again.', documentation_url: 'https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api' }
+const secondaryLimits: [string, Omit<Fault, 'match'>][] = [
+  ['403 with its body', { kind: 403, body: SECONDARY, headers: { 'x-ratelimit-remaining': '800' } }],
+  ['403 with its body and no header', { kind: 403, body: SECONDARY }],
+  ['429', { kind: 429, body: { message: 'Too many requests' } }],
+]
+
+test.each(secondaryLimits)('the secondary limit on requests (%s, without retry-after) is waited for, a minute and then longer', async (_, fault) => {
+  await backUp(first)
+  const clock = new SkippedTime()
+  github.faults.push({ match: '/actions/artifacts', times: 2, ...fault })
+  expect(await snapshots(stores.open({ set: undefined, timeout: 300_000, clock }))).toEqual([first])
+  expect(clock.pauses).toEqual([60_000, 120_000])
+})
+
+test.each(secondaryLimits)('the secondary limit on requests (%s) that stays is named once the timeout is over', async (_, fault) => {
+  const clock = new SkippedTime()
+  github.faults.push({ match: '/actions/artifacts', times: Infinity, ...fault })
+  const reading = snapshots(stores.open({ set: undefined, timeout: 300_000, clock }))
+  await expect(reading).rejects.toMatchObject({ message: expect.stringMatching(/secondary rate limit is reached \(status 4[02][39]\)/), hint: expect.stringMatching(/^Run it again in some minutes/) })
+  expect(clock.pauses).toEqual([60_000, 120_000])
+})
+
+test('the secondary limit at a delete is not taken for a missing permission', async () => {
+  await backUp(first)
+  const clock = new SkippedTime()
+  github.faults.push({ match: '/actions/artifacts', method: 'DELETE', kind: 403, body: SECONDARY })
+  const { groups } = stores.open({ token: github.token('write'), timeout: 300_000, clock })
+  const released = await groups.release({ kept: new Set(), grace: 0, builtOn: 0, dryRun: false })
+  expect(released).toMatchObject({ deleted: 1, permitted: true })
+  expect(clock.pauses).toEqual([60_000])
+})
+
+test('a limit on requests that says how long to wait is waited for that long', async () => {
+  const clock = new SkippedTime()
+  github.faults.push({ match: '/actions/artifacts', kind: 403, body: SECONDARY, headers: { 'retry-after': '7' } })
+  expect(await snapshots(stores.open({ set: undefined, clock }))).toEqual([])
+  expect(clock.pauses).toEqual([7000])
+})
+
+test('the primary limit with status 429 is named with the time it ends, and not waited for', async () => {
+  const clock = new SkippedTime()
+  github.faults.push({ match: '/actions/artifacts', kind: 429, times: Infinity, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1800000000' } })
+  await expect(snapshots(stores.open({ clock }))).rejects.toMatchObject({ hint: 'Run it again after 2027-01-15T08:00:00.000Z.' })
+  expect(clock.pauses).toEqual([])
+})
+
+test('a 403 of an intermediary at the REST API passes', async () => {
+  const clock = new SkippedTime()
+  github.faults.push({ match: '/actions/artifacts', kind: 403, page: true })
+  expect(await snapshots(stores.open({ set: undefined, clock }))).toEqual([])
+  expect(clock.pauses).toHaveLength(1)
 })
 
 test('after a stalled upload nothing keeps the process alive', async () => {

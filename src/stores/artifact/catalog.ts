@@ -1,5 +1,6 @@
 import { messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import type { Clock } from '../../net/retry.ts'
 import { inParallel } from '../../process/parallel.ts'
 import type { Authenticator } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
@@ -36,6 +37,8 @@ export interface CatalogOptions {
   temporary: string
   /** Milliseconds without progress after which a request or an upload is given up. */
   timeout: number
+  /** For the pauses that GitHub asks for. */
+  clock?: Clock | undefined
   signal: AbortSignal
   report: Pick<Report, 'info' | 'warning'>
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer } from '../../net/http.ts'
-import { Transient } from '../../net/retry.ts'
+import { type Clock, Transient } from '../../net/retry.ts'
 
 /** An artifact as GitHub's services describe it. */
 export interface ServiceArtifact {
@@ -27,6 +27,7 @@ export interface ServiceContext {
   signal: AbortSignal
   /** Milliseconds that a call may take with all its retries. */
   timeout: number
+  clock?: Clock | undefined
 }
 
 /** Bytes of an answer. */

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer, request } from '../../net/http.ts'
 import { retry, Transient } from '../../net/retry.ts'
-import { digest, Gone, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time } from './github.ts'
+import { digest, Gone, isOfIntermediary, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time } from './github.ts'
+import { rateLimited } from './rate-limit.ts'
 
 const PER_PAGE = 100
 
@@ -80,17 +81,26 @@ export class RestApi {
 
   /** Answers 2xx, 302, 404 and 410; everything else is an error that says what to do. */
   #call(method: string, url: URL, also: number[] = []): Promise<Answer> {
-    const { signal, timeout } = this.#access
+    const { signal, timeout, clock } = this.#access
     const headers = {
       accept: 'application/vnd.github+json',
       authorization: `Bearer ${this.#token}`,
       'x-github-api-version': '2022-11-28',
       'user-agent': 'lifeboat',
     }
+    let limited = 0
     return retry(
       async (limit) => {
-        const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER })
+        const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER, final: [429] })
         const { status } = answer
+        const wait = rateLimited(answer, limited)
+        if (wait) {
+          limited++
+          throw wait
+        }
+        if (status === 403 && isOfIntermediary(answer.body.toString('utf8'))) {
+          throw new Transient(`something between here and ${url.host} refused ${method} ${url.pathname} (status 403)`, { hint: AGAIN })
+        }
         if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
           if (status === 200) jsonOf(answer)
           return answer
@@ -98,29 +108,18 @@ export class RestApi {
         if (status === 401) {
           throw new LifeboatError('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION })
         }
-        const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after')
-        if (status === 403 && limited) throw rateLimited(answer)
         if (status === 403) {
           throw new LifeboatError('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION })
         }
         throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: AGAIN })
       },
-      { signal, budget: timeout },
+      { signal, budget: timeout, clock },
     )
   }
 }
 
 const PERMISSION =
   'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
-
-function rateLimited({ headers }: Answer): LifeboatError {
-  const reset = Number(headers.get('x-ratelimit-reset'))
-  const when = reset > 0 ? `after ${new Date(reset * 1000).toISOString()}` : 'later'
-  const message = 'GitHub allows no more requests with this token for now'
-  const hint = `Run it again ${when}.`
-  const after = Number(headers.get('retry-after'))
-  return after > 0 ? new Transient(message, { hint, after: after * 1000 }) : new LifeboatError(message, { hint })
-}
 
 function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: z.infer<typeof described>): ServiceArtifact {
   const expires = expires_at ? new Date(expires_at) : undefined
