@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer, request } from '../../net/http.ts'
 import { retry, Transient } from '../../net/retry.ts'
-import { digest, Gone, isOfIntermediary, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time } from './github.ts'
+import {
+  digest, Gone, isOfIntermediary, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time,
+} from './github.ts'
 import { rateLimited } from './rate-limit.ts'
 
 const PER_PAGE = 100
