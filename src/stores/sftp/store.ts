@@ -86,8 +86,8 @@ export class SftpStore implements Store {
           }),
       )
       return this.#readAll(session, handle, most, key).catch((error: unknown) => {
-        // rclone's server, when the object is replaced while it is read.
-        throw status(error) === FAILURE ? new Transient(messageOf(error), { cause: error }) : error
+        // rclone's server, when the object is replaced while it is read: some failure, or the file that was opened does not exist.
+        throw [FAILURE, NO_SUCH_FILE].includes(status(error) ?? -1) ? new Transient(messageOf(error), { cause: error }) : error
       })
     })
   }
