@@ -137,7 +137,8 @@ async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> 
   } catch (cause) {
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause
     throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
-      hint: 'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
+      hint:
+        'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
         'set the input jobs to 1.',
       cause,
     })
