@@ -42,6 +42,16 @@ export function formatAge(iso: string, now: Date): string {
   return `${Math.floor(seconds / 86_400)} days`
 }
 
+/** The time between two backups, to the minute: `42 s`, `58 min`, `23 h 58 min`, `3 days 1 h`. */
+export function formatLapse(from: string, to: string): string {
+  const seconds = Math.max(0, Math.floor((Date.parse(to) - Date.parse(from)) / 1000))
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days ${hours % 24} h`
+}
+
 /** `99.8 %` of `whole`; never rounded up to 100 while something is missing. */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0) return '–'

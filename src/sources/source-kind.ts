@@ -52,6 +52,15 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   compareText(differences: C): string[]
   /** Everything that lost more than half (loss.ts). Both sources are of this kind. */
   losses(before: SourceRecord, now: SourceRecord): Loss[]
+  /** The sizes of what a source holds, as far as its facts tell: of each table of a database, or of a volume as a whole. */
+  sizes(source: SourceRecord): Sized[]
+}
+
+/** The size of a source, or of a table in it. */
+export interface Sized {
+  /** `schema.table`, for a table of a database. */
+  table?: string
+  bytes: number
 }
 
 /** The environment of one run and the inputs that all kinds share. One object for each run: a kind may keep with it what it finds out. */

@@ -1,4 +1,4 @@
-import { formatAge, formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatShare, formatTime } from '../../src/report/format.ts'
+import { formatAge, formatBytes, formatColumns, formatCount, formatLapse, formatRate, formatSeconds, formatShare, formatTime } from '../../src/report/format.ts'
 
 test.each([
   [0, '0 B'], [999, '999 B'], [1000, '1.00 kB'], [1536, '1.54 kB'], [9_994, '9.99 kB'], [9_995, '10.0 kB'], [99_949, '99.9 kB'], [99_950, '100 kB'],
@@ -35,4 +35,11 @@ test('columns line up', () => {
 
 test.each([[59, '59 s'], [60, '1 min'], [7199, '119 min'], [7200, '2 h'], [48 * 3600 - 1, '47 h'], [48 * 3600, '2 days'], [-5, '0 s']])('an age of %d seconds is shown as %s', (seconds, text) => {
   expect(formatAge('2026-11-20T02:00:00Z', new Date(Date.parse('2026-11-20T02:00:00Z') + seconds * 1000))).toBe(text)
+})
+
+test.each([
+  [42, '42 s'], [3599, '59 min'], [86_280, '23 h 58 min'], [172_799, '47 h 59 min'], [176_400, '2 days 1 h'], [-5, '0 s'],
+])('a backup %d s before this one is %s old', (seconds, text) => {
+  const now = Date.parse('2026-11-20T02:00:00Z')
+  expect(formatLapse(new Date(now - seconds * 1000).toISOString(), new Date(now).toISOString())).toBe(text)
 })

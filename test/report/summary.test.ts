@@ -9,7 +9,7 @@ import { doctorSummary } from '../../src/commands/doctor/report.ts'
 import { pruneSummary } from '../../src/commands/prune/report.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
-import { newestSentence } from '../../src/commands/backup/newest-found.ts'
+import { fallbackText, newestSentence } from '../../src/commands/backup/newest-found.ts'
 import { failureSummary } from '../../src/report/failure.ts'
 import { restoreSummary, restoreText } from '../../src/commands/restore/report.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
@@ -17,7 +17,7 @@ import { verifySummary } from '../../src/commands/verify/report.ts'
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
   snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8,
-  seconds: 4.4, shrunk: [], onShrink: 'warn', verified: 'list',
+  seconds: 4.4, shrunk: [], largest: [], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent: [{ snapshot: '20261120T020000Z-5f3a9c1e', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000 }],
   destinations: [{ name: context.destination, verified: 'list' }],
@@ -62,11 +62,36 @@ test('a backup that was not verified says so', () => {
   expect(backupSummary({ ...backup, verified: 'none' }, context)).toMatch(/^### ⚠️ Lifeboat: 2 databases backed up, not verified\n/)
 })
 
-test('a backup tells how long after the one before it came', () => {
+test('a backup tells how old the newest before it is', () => {
   const before = { snapshot: '20261117T010000Z-00000000', time: '2026-11-17T01:00:00.000Z', size: 1, stored: 1, added: 1 }
   const summary = backupSummary({ ...backup, recent: [{ ...before, snapshot: backup.snapshot, time: backup.time }, before] }, context)
-  expect(summary).toContain('2026-11-20 02:00:00 UTC, 3 days after the one before.')
+  expect(summary).toContain('2026-11-20 02:00:00 UTC; the newest before this one is 3 days 1 h old.')
   expect(summary).toContain('The last 20 backups of this set, 25.0 GB in all, take 310 MB in the store: 23.5 GB (94.0 %) was there already, and what is similar saves about 28.0 MB: 60 differences in 12.0 MB in place of 40.0 MB.')
+})
+
+test('a backup names the largest tables and volumes, and how much they grew', () => {
+  const largest = [
+    { source: 'shop', table: 'public.orders', bytes: 412_000_000, before: 400_000_000 },
+    { source: 'uploads', bytes: 300_000_000, before: 303_000_000 },
+    { source: 'shop', table: 'public.events', bytes: 9_000, before: null },
+  ]
+  expect(backupSummary({ ...backup, largest }, context)).toContain([
+    '| Largest tables and volumes | Size at its place | Since the backup before |',
+    '| --- | ---: | ---: |',
+    '| `public.orders` of `shop` | 412 MB | +12.0 MB |',
+    '| `uploads` | 300 MB | \u22123.00 MB |',
+    '| `public.events` of `shop` | 9.00 kB | new |',
+  ].join('\n'))
+  expect(backupSummary({ ...backup, largest: [{ source: 'uploads', bytes: 5 }] }, context)).toContain('| Largest tables and volumes | Size at its place |\n')
+})
+
+test('gaps of a backup stand above its figures', () => {
+  const sources = [{ ...backup.sources[0]!, partial: ['files could not be read: a.txt', 'roles and tablespaces are not in it: no permission'], warnings: ['row security is on'] }]
+  const summary = backupSummary({ ...backup, sources }, context)
+  expect(summary).toContain('**Not everything is in this backup:**\n\n- ⚠️ shop&#58; in part&#58; files could not be read')
+  expect(summary).toContain('- ⚠️ shop&#58; in part&#58; roles and tablespaces')
+  expect(summary).toContain('- ⚠️ shop&#58; warning&#58; row security is on')
+  expect(summary.indexOf('Not everything')).toBeLessThan(summary.indexOf('| Source |'))
 })
 
 test('backups in artifacts say what permission and which variables a restore needs', () => {
@@ -145,6 +170,16 @@ test.each([
   [{ set: 'app', unknown: 'no answer' }, 'The age of the newest backup of set **app** could not be found out: no answer'],
 ])('a failed backup tells what there is to fall back on: %j', (newest, sentence) => {
   expect(failureSummary('backup', { message: 'x', causes: [], status: 1 }, newestSentence(newest, context))).toContain(sentence)
+})
+
+test('a failed backup says how the newest good one is restored', () => {
+  const newest = { set: 'app', snapshot: backup.snapshot, time: backup.time }
+  const more = fallbackText(newest, 's3://backups/production', context)
+  expect(more).toContain('The newest backup of set **app** before this run is **3 h old**')
+  expect(more).toContain('**Next:** fix the cause above, then run the backup again.')
+  expect(more).toContain('node dist/cli.js restore \\\n  --destination s3://backups/production \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e\n')
+  expect(fallbackText({ ...newest, destination: 'file:/other' }, 's3://backups/production', context)).toContain('--destination file:/other \\')
+  expect(fallbackText({ set: 'app', none: 'empty' }, 'file:/b', context)).not.toContain('restore')
 })
 
 test('a backup that could not be verified is neither a success nor a failure', () => {

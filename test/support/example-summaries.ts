@@ -5,7 +5,7 @@ import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
-import { newestSentence } from '../../src/commands/backup/newest-found.ts'
+import { fallbackText } from '../../src/commands/backup/newest-found.ts'
 import { failureSummary } from '../../src/report/failure.ts'
 import { restoreSummary } from '../../src/commands/restore/report.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
@@ -31,7 +31,7 @@ export const recent: BackupResult['recent'] = Array.from({ length: 20 }, (_, ind
   added: index === 19 ? 193_000_000 : [3_100_000, 2_500_000, 24_000_000, 900_000][index % 4]!,
 }))
 export const backup: BackupResult = {
-  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, shrunk: [], onShrink: 'warn', verified: 'list',
+  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, shrunk: [], largest: [{ source: 'shop', table: 'public.orders', bytes: 612_000_000, before: 600_000_000 }, { source: 'shop', table: HOSTILE, bytes: 90_000_000, before: null }, { source: 'uploads', bytes: 80_000_000, before: 83_000_000 }], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent,
   destinations: [{ name: 's3://backups/production', verified: 'list' }, { name: `file:/mnt/${HOSTILE}`, verified: 'none', problem: HOSTILE }],
@@ -84,11 +84,11 @@ const copy: CopyResult = {
 export const summaries: Readonly<Record<string, string>> = {
   backup: backupSummary(backup, context),
   'first backup, not verified': backupSummary({ ...backup, verified: 'none', recent: recent.slice(0, 1), sources: backup.sources.slice(0, 1) }, { ...context, destination: 'file:/mnt/backups' }),
-  'hostile backup': backupSummary({ ...backup, set: HOSTILE, sources: [{ ...backup.sources[0]!, name: HOSTILE }, { ...backup.sources[1]!, name: LONG }] }, { ...context, destination: `file:${HOSTILE}` }),
+  'hostile backup': backupSummary({ ...backup, set: HOSTILE, sources: [{ ...backup.sources[0]!, name: HOSTILE, partial: [`files could not be read: ${HOSTILE}`, 'roles and tablespaces are not in it: no permission'], warnings: ['row security is on'] }, { ...backup.sources[1]!, name: LONG }] }, { ...context, destination: `file:${HOSTILE}` }),
   'backup that shrank': backupSummary({ ...backup, checked: { chunks: 12, bytes: 1e7, damaged: 1 }, onShrink: 'fail', shrunk: [{ source: HOSTILE, kind: 'postgres', table: `${HOSTILE}${LONG}`, measure: 'rows', before: 5000, now: null }] }, context),
-  'backup failed': failureSummary('backup', unreachable, newestSentence({ set: 'production', snapshot: recent[1]!.snapshot, time: recent[1]!.time }, context)),
-  'hostile failure': failureSummary('backup', { message: `${HOSTILE} ${LONG}`, causes: [HOSTILE], hint: HOSTILE, status: 1 }, newestSentence({ set: HOSTILE, unknown: HOSTILE }, context)),
-  'could not verify': failureSummary('backup', { message: 'snapshot was stored but could not be verified: no client program of PostgreSQL 19', causes: [], status: 3 }, newestSentence({ set: 'production', none: 'empty' }, context)),
+  'backup failed': failureSummary('backup', unreachable, fallbackText({ set: 'production', snapshot: recent[1]!.snapshot, time: recent[1]!.time }, context.destination, context)),
+  'hostile failure': failureSummary('backup', { message: `${HOSTILE} ${LONG}`, causes: [HOSTILE], hint: HOSTILE, status: 1 }, fallbackText({ set: HOSTILE, unknown: HOSTILE }, context.destination, context)),
+  'could not verify': failureSummary('backup', { message: 'snapshot was stored but could not be verified: no client program of PostgreSQL 19', causes: [], status: 3 }, fallbackText({ set: 'production', none: 'empty' }, context.destination, context)),
   verified: verifySummary(verify, context),
   damaged: verifySummary({ ...verify, result: 'failed', problems: ['chunk chunks/5f/5f3a is missing', HOSTILE] }, context),
   'all verified, some damaged': verifySummary({ ...verify, result: 'failed', problems: [HOSTILE], advice: [`Back up again. ${HOSTILE}`], snapshots: [{ ...verify, result: 'failed', sources: [{ ...verify.sources[0]!, name: HOSTILE, result: 'failed', problems: [HOSTILE] }] }, verify] }, context),

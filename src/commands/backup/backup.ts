@@ -11,6 +11,7 @@ import { FORMAT } from '../../repository/format.ts'
 import { markOf, newSnapshotId } from '../../repository/snapshot.ts'
 import { beginRun } from '../../repository/unfinished.ts'
 import { Writer } from '../../repository/writer.ts'
+import { largestOf } from '../../sources/growth.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
@@ -81,6 +82,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     warnOfShrinking(shrunk, environment)
     const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
     if (held !== undefined && Object.keys(inputs.retention).length > 0) warnOfHeldPrune(held, environment)
+    const largest = largestOf(known.newest?.sources, records)
     // Frees the facts of many tables: reading the snapshot back needs the memory.
     for (const list of [records, read.result.stored]) list.length = 0
     await sources.close()
@@ -104,6 +106,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       shrunk,
       onShrink: inputs.onShrink,
       ...concluded,
+      largest,
       sources: results,
       ...(await previous.recentWith(id)),
     }

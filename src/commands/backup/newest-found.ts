@@ -1,12 +1,13 @@
 import type { When } from '../../report/context.ts'
 import { formatAge, formatTime } from '../../report/format.ts'
-import { code, escapeMarkdown as escape } from '../../report/markdown.ts'
+import { code, escapeMarkdown as escape, fenced } from '../../report/markdown.ts'
+import { restoreCommand } from '../../report/recipe.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 
 /** The newest backup of a set from before a run that failed, as far as it is known. */
 export type Newest =
-  /** `unsound`: newer ones that are damaged, newest first. */
-  | { set: string; snapshot: string; time: string; unsound?: Unsound[] }
+  /** `unsound`: newer ones that are damaged, newest first. `destination`: of several, the one that has it. */
+  | { set: string; snapshot: string; time: string; unsound?: Unsound[]; destination?: string }
   /** None: the set is empty, or all that were looked at are damaged or of another key. */
   | { set: string; none: 'empty' | 'unsound'; unsound?: Unsound[] }
   /** The store could not be asked. */
@@ -17,7 +18,23 @@ export function redactedNewest(newest: Newest, apply: (text: string) => string):
   return newest.unsound ? { ...newest, unsound: newest.unsound.map(({ snapshot, why }) => ({ snapshot, why: apply(why) })) } : newest
 }
 
-/** In Markdown, for the summary of a backup that failed. */
+/**
+ * The newest backup and the next step, in Markdown, for the summary of a backup that failed. `first`: the first destination, or the only
+ * one.
+ */
+export function fallbackText(newest: Newest, first: string, when: When): string {
+  const next = '**Next:** fix the cause above, then run the backup again.'
+  if (!('snapshot' in newest)) return [newestSentence(newest, when), next].join('\n\n')
+  const { set, snapshot, destination = first } = newest
+  const command = restoreCommand('node dist/cli.js', { destination, set, snapshot, databases: [] }, ' \\\n  ')
+  return [
+    newestSentence(newest, when),
+    next,
+    'That backup is not touched by the failure. To restore it at a terminal:',
+    fenced('sh', command),
+  ].join('\n\n')
+}
+
 export function newestSentence(newest: Newest, { timeZone, now }: When): string {
   const set = `set **${escape(newest.set)}**`
   if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`

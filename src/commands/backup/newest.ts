@@ -1,7 +1,7 @@
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
 import type { BackupInputs } from './inputs.ts'
-import { type Newest, newestSentence, redactedNewest } from './newest-found.ts'
+import { fallbackText, type Newest, redactedNewest } from './newest-found.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { openKeys } from '../../repository/open-keys.ts'
 import { checkListing } from '../../repository/listing.ts'
@@ -17,8 +17,9 @@ type Wanted = Pick<BackupInputs, 'destinations' | 'access' | 'set' | 'retention'
 /** For the summary of a backup that failed: the backup to fall back on. */
 export async function fallback(inputs: Wanted, started: Date, environment: Environment): Promise<string> {
   const newest = await newestBefore(inputs, started, environment)
-  return newestSentence(
+  return fallbackText(
     redactedNewest(newest, (text) => environment.report.redacted?.(text) ?? text),
+    inputs.destinations[0].text,
     { timeZone: 'UTC', now: environment.now() },
   )
 }
@@ -75,7 +76,9 @@ async function newestIn(destination: Destination, inputs: Wanted, before: Date, 
     const snapshots = older(store.groups ? await snapshotKeys(store, set) : there)
     const proofs = await SetProofs.list(store, keys, set, () => undefined)
     const { good, unsound } = await newestGood(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before })
-    return { set, unsound, ...(good ? { snapshot: good.snapshot.header.id, time: good.snapshot.header.time } : { none: 'unsound' }) }
+    if (!good) return { set, unsound, none: 'unsound' }
+    const { id, time } = good.snapshot.header
+    return { set, unsound, snapshot: id, time, ...(inputs.destinations.length > 1 && { destination: destination.text }) }
   } finally {
     await store.close()
   }

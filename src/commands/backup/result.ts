@@ -1,5 +1,6 @@
 import type { VerifyLevel } from '../../repository/levels.ts'
 import type { Statistics } from '../../repository/statistics.ts'
+import type { Growth } from '../../sources/growth.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import type { PruneAfterBackup } from '../prune/result.ts'
@@ -35,6 +36,8 @@ export interface BackupResult {
   /** Of the destinations that have it, the least that each was read back at. */
   verified: VerifyLevel | 'none'
   sources: ({ name: string; kind: string; size: number; added: number; seconds: number } & Remarks)[]
+  /** The largest tables and volumes, largest first, with their sizes in the backup before. */
+  largest: Growth[]
   /** The newest snapshots of the set, this one first. */
   recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
   /** The space that these take together. */

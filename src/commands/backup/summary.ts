@@ -1,6 +1,6 @@
 import { sizeChart } from '../../report/chart.ts'
 import type { SummaryContext, When } from '../../report/context.ts'
-import { formatAge, formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTime } from '../../report/format.ts'
+import { formatBytes, formatCount, formatLapse, formatRate, formatSeconds, formatShare, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
@@ -8,6 +8,7 @@ import { details, restoring } from '../../report/summary-parts.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
+import { largestTable } from './largest.ts'
 import { checkedText, forRecipientsText } from './report.ts'
 import type { BackupResult } from './result.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -25,7 +26,8 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ` +
       `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
-      `${formatTime(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+      `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+    ...leftOut(sources),
     table(
       ['Source', 'Size', 'Added', 'Saved', 'Rate', 'Duration'],
       sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows,
@@ -35,10 +37,10 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
       `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
       'in the store.',
+    ...largestTable(result.largest),
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...shrunkPart(result),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
-    ...remarkLines(sources).map((line) => `⚠️ ${escape(line)}`),
     ...destinationsOf(result),
     ...recentBackups(result, context),
     restoring({ ...result, destination: whole[0]!.name, ...namesByNoun(sources) }, context),
@@ -58,13 +60,21 @@ function destinationsOf({ destinations }: BackupResult): string[] {
   ])
 }
 
+/** Gaps of a backup stand above its figures: they are the first thing that somebody who relies on it must know. */
+function leftOut(sources: BackupResult['sources']): string[] {
+  const lines = remarkLines(sources).map((line) => `- ⚠️ ${escape(line)}`)
+  if (lines.length === 0) return []
+  const title = inPart(sources) === '' ? 'Warnings while this backup was made' : 'Not everything is in this backup'
+  return [`**${title}:**\n\n${lines.join('\n')}`]
+}
+
 /** A gap between backups is what nobody notices until it matters. */
-function sinceTheOneBefore({ recent, snapshot, time }: BackupResult): string {
+function theOneBefore({ recent, snapshot, time }: BackupResult): string {
   const own = recent.findIndex((one) => one.snapshot === snapshot)
   // Earlier backups could not be read.
   if (own === -1) return ''
   const before = recent[own + 1]
-  return before === undefined ? ', the first of its set' : `, ${formatAge(before.time, new Date(time))} after the one before`
+  return before === undefined ? ', the first of its set' : `; the newest before this one is ${formatLapse(before.time, time)} old`
 }
 
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */

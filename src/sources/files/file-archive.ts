@@ -1,7 +1,7 @@
 import type { Location, SourceKind } from '../source-kind.ts'
 import { describeVolume, remarksOnVolume, shownFiles, type VolumeDetails, volumeText } from './describe.ts'
 import { compareVolumes, volumeDiffText, type VolumeDifferences } from './diff.ts'
-import { volumeLosses } from './losses.ts'
+import { volumeLosses, volumeSizes } from './losses.ts'
 import { localSite } from './site.ts'
 import { verifyVolume, volumeParts } from './verify.ts'
 
@@ -28,4 +28,5 @@ export const fileArchive: FileArchive = {
   compare: compareVolumes,
   compareText: volumeDiffText,
   losses: volumeLosses,
+  sizes: volumeSizes,
 }

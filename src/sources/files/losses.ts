@@ -1,6 +1,6 @@
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { lost } from '../loss.ts'
-import type { Loss } from '../source-kind.ts'
+import type { Loss, Sized } from '../source-kind.ts'
 import { volumeFacts } from './facts.ts'
 
 /** A volume that lost more than half of its files, or else of its bytes. */
@@ -8,4 +8,10 @@ export function volumeLosses(old: SourceRecord, same: SourceRecord): Loss[] {
   const [before, now] = [volumeFacts.safeParse(old.facts).data, volumeFacts.safeParse(same.facts).data]
   if (!before || !now) return lost('bytes', sourceSize(old), sourceSize(same))
   return [...lost('files', before.files, now.files), ...lost('bytes', before.bytes, now.bytes)].slice(0, 1)
+}
+
+const sized = volumeFacts.pick({ bytes: true })
+
+export function volumeSizes(source: SourceRecord): Sized[] {
+  return [{ bytes: sized.safeParse(source.facts).data?.bytes ?? sourceSize(source) }]
 }

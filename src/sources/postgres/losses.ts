@@ -1,6 +1,6 @@
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { LEAST, lost } from '../loss.ts'
-import type { Loss } from '../source-kind.ts'
+import type { Loss, Sized } from '../source-kind.ts'
 import { type PostgresFacts, postgresFacts, type Table } from './facts.ts'
 
 /** A database that lost more than half of its bytes, and tables that did or are gone, by the server's estimates. */
@@ -32,4 +32,12 @@ function keyOf({ schema, name }: Table): string {
 
 function isPartition({ schema, name }: Table, { entries }: PostgresFacts): boolean {
   return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `))
+}
+
+const sized = postgresFacts.pick({ tables: true }).strip()
+
+/** Of each table on the server, by its estimates. A partitioned table has no size of its own. */
+export function tableSizes({ facts }: SourceRecord): Sized[] {
+  const { tables = [] } = sized.safeParse(facts).data ?? {}
+  return tables.filter(({ bytes }) => bytes > 0).map(({ schema, name, bytes }) => ({ table: `${schema}.${name}`, bytes }))
 }

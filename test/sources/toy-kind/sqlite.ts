@@ -46,6 +46,7 @@ export const sqlite: SourceKind<SqliteLocation> = {
   compare: async (before, after) => ({ tables: differences(factsOf(before.source, facts).tables, factsOf(after.source, facts).tables) }),
   compareText: (details) => linesOf(details['tables'], (name, rows) => `  table ${name}: ${rows > 0 ? '+' : ''}${rows} rows`),
   losses: (before, now) => lost('bytes', sourceSize(before), sourceSize(now)),
+  sizes: ({ streams }) => streams.map(({ size }) => ({ bytes: size })),
 }
 
 interface SqliteLocation extends Location {

@@ -1,0 +1,24 @@
+import { formatBytes } from '../../report/format.ts'
+import { code, table } from '../../report/markdown.ts'
+import type { Growth } from '../../sources/growth.ts'
+
+/** The largest tables and volumes and their growth, in Markdown; nothing where no size is known. */
+export function largestTable(largest: readonly Growth[]): string[] {
+  if (largest.length === 0) return []
+  const compared = largest.some(({ before }) => before !== undefined)
+  const rows = largest.map(({ source, table: name, bytes, before }) => [
+    name === undefined ? code(source) : `${code(name)} of ${code(source)}`,
+    formatBytes(bytes),
+    ...(compared ? [growthText(bytes, before)] : []),
+  ])
+  const figures = ['Size at its place', ...(compared ? ['Since the backup before'] : [])]
+  return [table(['Largest tables and volumes', ...figures], rows, figures)]
+}
+
+/** `+12.0 MB`; `new` for what the backup before did not have. */
+function growthText(bytes: number, before: number | null | undefined): string {
+  if (before === undefined) return ''
+  if (before === null) return 'new'
+  if (bytes === before) return 'as before'
+  return `${bytes > before ? '+' : '\u2212'}${formatBytes(Math.abs(bytes - before))}`
+}
