@@ -21,7 +21,7 @@ export interface Clock {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
-const MACHINE: Clock = {
+export const MACHINE: Clock = {
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
 }

@@ -22,6 +22,7 @@ beforeEach(async () => {
   github.artifacts.length = 0
   github.faults.length = 0
   github.calls.length = 0
+  github.shortListings = 0
   stores = await ArtifactStores.in(github)
 })
 afterEach(async () => {
@@ -244,6 +245,55 @@ test('a 403 of an intermediary at the REST API passes', async () => {
   github.faults.push({ match: '/actions/artifacts', kind: 403, page: true })
   expect(await snapshots(stores.open({ set: undefined, clock }))).toEqual([])
   expect(clock.pauses).toHaveLength(1)
+})
+
+/** So many artifacts of other workflows. */
+async function plantForeign(count: number): Promise<void> {
+  const one = await github.plant({ name: 'build' })
+  for (let number = 1; number < count; number++) github.artifacts.push({ ...one, id: one.id * 1000 + number, name: `build-${number}` })
+}
+
+test.each(['shop', undefined])('a list of the set %s that has less than GitHub counts is asked for again', async (set) => {
+  await backUp(first)
+  const clock = new SkippedTime()
+  github.shortListings = 1
+  expect(await snapshots(stores.open({ set, clock }))).toEqual([first])
+  expect(clock.pauses).toEqual([1000])
+})
+
+test('a backup that fell between two pages, since another artifact was deleted meanwhile, is found', async () => {
+  await plantForeign(50)
+  await backUp(first)
+  await plantForeign(100)
+  // The newest one: the backup, the first of the second page, becomes the last of the first page.
+  github.betweenPages = () => void github.artifacts.pop()
+  const clock = new SkippedTime()
+  expect(await snapshots(stores.open({ set: undefined, clock }))).toEqual([first])
+  expect(github.betweenPages).toBeUndefined()
+  expect(clock.pauses).toEqual([1000])
+})
+
+test('an artifact that is added while pages are read is no gap', async () => {
+  await backUp(first)
+  await plantForeign(150)
+  github.betweenPages = () => void github.artifacts.push({ ...github.artifacts.at(-1)!, id: 9, name: 'new' })
+  const clock = new SkippedTime()
+  expect(await snapshots(stores.open({ set: undefined, clock }))).toEqual([first])
+  expect(clock.pauses).toEqual([])
+})
+
+test('while a list keeps lacking an artifact nothing counts as missing, no backup builds on it, and a prune deletes nothing', async () => {
+  await backUp(first)
+  await backUp(second)
+  github.shortListings = Infinity
+  const open = () => stores.open({ token: github.token('write'), clock: new SkippedTime() })
+  const gap = 'GitHub counts 2 artifacts lifeboat-shop, but lists 1'
+  await expect(snapshots(open())).rejects.toMatchObject({ message: gap, hint: expect.stringMatching(/^Nothing was changed/) })
+  await expect(open().get('chunks/aa/00000001', ANY_SIZE)).rejects.toThrow(gap)
+  await expect(open().groups.exist()).rejects.toThrow(gap)
+  await expect(backUp(second, ['chunks/aa/00000001'], open())).rejects.toThrow(gap)
+  await expect(open().groups.release({ kept: new Set([second]), grace: 0, builtOn: 0, dryRun: false })).rejects.toThrow(gap)
+  expect(github.live()).toHaveLength(2)
 })
 
 test('after a stalled upload nothing keeps the process alive', async () => {

@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer, request } from '../../net/http.ts'
-import { retry, Transient } from '../../net/retry.ts'
+import { MACHINE, retry, Transient } from '../../net/retry.ts'
 import {
   digest, Gone, isOfIntermediary, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time,
 } from './github.ts'
 import { rateLimited } from './rate-limit.ts'
 
 const PER_PAGE = 100
+/** So often a list is asked for that has a gap, and milliseconds between. */
+const LISTINGS = 3
+const PAUSE = 1000
 
 const described = z.object({
   id: z.int().min(1),
@@ -19,7 +22,8 @@ const described = z.object({
   expires_at: time.nullish(),
   workflow_run: z.object({ id: z.int().min(0), repository_id: z.int().nullish(), head_repository_id: z.int().nullish() }).nullish(),
 })
-const page = z.object({ artifacts: z.array(described) })
+type Described = z.infer<typeof described>
+const page = z.object({ total_count: z.int().min(0), artifacts: z.array(described) })
 
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
 export class RestApi {
@@ -41,14 +45,38 @@ export class RestApi {
     this.#base = `${(api || 'https://api.github.com').replace(/\/+$/, '')}/repos/${repository}/actions/artifacts`
   }
 
-  /** Those with this name, or all there are; expired ones left out. */
+  /**
+   * Those with this name, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when asked again:
+   * nothing may be concluded from a list with a gap.
+   */
   async list(name?: string): Promise<ServiceArtifact[]> {
-    const found: ServiceArtifact[] = []
+    const { signal, clock = MACHINE } = this.#access
+    for (let tries = 1; ; tries++) {
+      const { total, artifacts } = await this.#listOnce(name)
+      // More, if some were added meanwhile.
+      if (artifacts.length >= total) return artifacts.filter(({ expired }) => !expired).map(fromRest)
+      if (tries === LISTINGS) {
+        throw new LifeboatError(`GitHub counts ${total} artifacts${name === undefined ? '' : ` ${name}`}, but lists ${artifacts.length}`, {
+          hint: 'Nothing was changed. Run it again when no other job adds or deletes artifacts; if it stays, GitHub has a problem.',
+        })
+      }
+      await clock.sleep(PAUSE, signal)
+    }
+  }
+
+  /**
+   * `total`: as the first page has it. New artifacts come before all others and move these on to later pages; one that is deleted moves
+   * others to a page that was read already, and they are missing then.
+   */
+  async #listOnce(name: string | undefined): Promise<{ total: number; artifacts: Described[] }> {
+    const found = new Map<number, Described>()
+    let total: number | undefined
     for (let number = 1; ; number++) {
       const query = new URLSearchParams({ per_page: `${PER_PAGE}`, page: `${number}`, ...(name !== undefined && { name }) })
-      const { artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page)
-      found.push(...artifacts.filter(({ expired }) => !expired).map(fromRest))
-      if (artifacts.length < PER_PAGE) return found
+      const { total_count, artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page)
+      total ??= total_count
+      for (const artifact of artifacts) found.set(artifact.id, artifact)
+      if (artifacts.length < PER_PAGE) return { total, artifacts: [...found.values()] }
     }
   }
 
@@ -123,7 +151,7 @@ export class RestApi {
 const PERMISSION =
   'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
 
-function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: z.infer<typeof described>): ServiceArtifact {
+function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: Described): ServiceArtifact {
   const expires = expires_at ? new Date(expires_at) : undefined
   return {
     id,
@@ -138,6 +166,6 @@ function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, wor
 }
 
 /** Of a fork that was deleted since, no id may be left. Where a server tells neither id, the signature of parts.json has to do. */
-function isForeign(run: z.infer<typeof described>['workflow_run']): boolean {
+function isForeign(run: Described['workflow_run']): boolean {
   return (run?.head_repository_id ?? undefined) !== (run?.repository_id ?? undefined)
 }
