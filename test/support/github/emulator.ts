@@ -95,7 +95,7 @@ export class GitHub {
   hiddenListings = 0
   /** So many lists of the REST API have one artifact less than `total_count` counts. */
   shortListings = 0
-  /** What happens once between the first page of a list and the second. */
+  /** Runs once between the first page of a list and the second. */
   betweenPages: (() => void) | undefined
   /** The URL by which clients know it, where that is not its own. */
   address: string | undefined
