@@ -28,6 +28,7 @@ import { INTERRUPTED, withEnvironment } from '../process/lifecycle.ts'
 import { requireSupportedRunner } from '../process/platform.ts'
 import { stagingFolder } from '../process/staging.ts'
 import { VERSION } from '../version.ts'
+import { asInputs } from './as-inputs.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -45,10 +46,11 @@ export async function runAction(command: Action): Promise<void> {
   if (variables['GITHUB_STATE']) core.saveState('run', id)
 
   const { info: line, startGroup, endGroup } = core
-  const report = workflowReport(
+  const told = workflowReport(
     { line, startGroup, endGroup, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) },
     redaction,
   )
+  const report = { ...told, warning: (message: string, hint?: string) => told.warning(message, hint && asInputs(hint)) }
   let status: number
   const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
@@ -106,7 +108,7 @@ async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redact
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
   if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
-  else core.error(inertText(redaction.apply(problemOf(outcome))), { title })
+  else core.error(inertText(redaction.apply(asInputs(problemOf(outcome)))), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
   await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status
@@ -118,7 +120,8 @@ function titleOf(command: Action, status: number): string {
 
 /** Reports the failure first; only then, and not when cancelled, more is asked for, which may take some seconds. */
 async function fail(command: Action, error: unknown, redaction: Redaction, askMore: () => Promise<string | undefined>): Promise<number> {
-  const failure = redactedFailure(failureOf(error), (text) => redaction.apply(text))
+  const found = failureOf(error)
+  const failure = redactedFailure({ ...found, ...(found.hint && { hint: asInputs(found.hint) }) }, (text) => redaction.apply(text))
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')

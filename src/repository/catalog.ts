@@ -62,7 +62,7 @@ export async function noSuchSet(store: Store, set: string): Promise<LifeboatErro
       hint: 'Check the destination. The first backup makes the set.',
     })
   return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
-    hint: `Give the set: --set ${sets[0]}, or the input set. \`lifeboat list\` shows the snapshots of each.`,
+    hint: `Give the input set, ${sets[0]} for instance. \`lifeboat list\` shows the snapshots of each.`,
   })
 }
 
