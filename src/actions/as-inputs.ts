@@ -27,5 +27,6 @@ function commandAsAction(quoted: string): string {
 }
 
 function optionsAsInputs(text: string): string {
-  return text.replaceAll(/(?<![\w-])--([a-z]+(?:-[a-z]+)*)/g, (option: string, name: string) => (known.has(name) ? `the input ${name}` : option))
+  const option = /(?<![\w-])--([a-z]+(?:-[a-z]+)*)/g
+  return text.replaceAll(option, (found: string, name: string) => (known.has(name) ? `the input ${name}` : found))
 }
