@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** The floors of the house (docs/architecture.md), from the ground up. */
@@ -7,7 +7,7 @@ const floors: readonly (readonly string[])[] = [
   ['process/', 'net/'],
   ['stores/'],
   ['report/', 'repository/', 'notify/', 'sources/'],
-  ['inputs/', 'inputs.ts'],
+  ['inputs/'],
   ['commands/'],
   ['actions/', 'cli/', 'main.ts'],
 ]
@@ -21,6 +21,17 @@ const apart: readonly (readonly [folder: string, other: string])[] = [
   ['process/', 'net/'],
 ]
 
+/** Folders with a folder per kind, and what the folders of kinds may import there besides themselves and the files beside them. */
+const kinds: readonly { folder: string; shared: readonly string[] }[] = [
+  { folder: 'sources/', shared: ['sources/files/'] },
+  { folder: 'stores/', shared: [] },
+]
+
+/** Imports from one kind to another, each with its reason. */
+const between: Readonly<Record<string, string>> = {
+  'stores/rclone/store.ts -> stores/webdav/store.ts': '`rclone serve webdav` is how an rclone remote is reached',
+}
+
 const source = path.join(import.meta.dirname, '../src')
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 
@@ -28,10 +39,15 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
 const imports = new Map(
   files.map((file) => {
     const text = readFileSync(path.join(source, file), 'utf8')
-    const names = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+\.ts)'/g)].map((match) => path.join(path.dirname(file), match[1]!))
+    const names = importsIn(text).map((name) => path.join(path.dirname(file), name))
     return [file, [...new Set(names)].filter((name) => !name.startsWith('..') && files.includes(name))]
   }),
 )
+
+/** The relative paths that a text imports, whatever the quotes. */
+function importsIn(text: string): string[] {
+  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(['"`])(\.(?:(?!\1).)+\.ts)\1/g)].map((match) => match[2]!)
+}
 
 function floorOf(file: string): number {
   const floor = floors.findIndex((parts) => parts.some((part) => (part.endsWith('/') ? file.startsWith(part) : file === part)))
@@ -71,6 +87,27 @@ test('imports lead to the same floor or to a lower one', () => {
 
 test('folders that are apart import nothing of each other', () => {
   expect(arrows((file, name) => apart.some(([folder, other]) => file.startsWith(folder) && name.startsWith(other)))).toEqual([])
+})
+
+test('the folder of a kind imports nothing of another kind', () => {
+  const found = kinds.flatMap(({ folder, shared }) => {
+    const own = new RegExp(`^${folder}[^/]+/`)
+    return arrows((file, name) => {
+      const [here] = own.exec(file) ?? []
+      const [there] = own.exec(name) ?? []
+      return here !== undefined && there !== undefined && here !== there && !shared.includes(there)
+    })
+  })
+  expect(found.toSorted()).toEqual(Object.keys(between).toSorted())
+})
+
+test('every folder and file that is named here exists', () => {
+  const named = [...floors.flat(), ...apart.flat(), ...kinds.flatMap(({ folder, shared }) => [folder, ...shared])]
+  expect(named.filter((part) => !existsSync(path.join(source, part)))).toEqual([])
+})
+
+test.each(["import a from './a.ts'", 'import a from "./a.ts"', 'await import(`./a.ts`)', "export * from './a.ts'", "import './a.ts'"])('%s is seen', (line) => {
+  expect(importsIn(line)).toEqual(['./a.ts'])
 })
 
 function arrows(wanted: (file: string, imported: string) => boolean): string[] {
