@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -17,10 +18,12 @@ const workflow = z.looseObject({
   jobs: z.record(
     z.string(),
     z.looseObject({
-      'timeout-minutes': z.number(),
+      needs: z.string().optional(),
+      uses: z.string().optional(),
+      'timeout-minutes': z.number().optional(),
       permissions: z.record(z.string(), z.string()).optional(),
       env: z.record(z.string(), z.string()).optional(),
-      steps: z.array(z.looseObject({ id: z.string().optional(), uses: z.string().optional(), run: z.string().optional(), with: z.record(z.string(), z.unknown()).optional() })),
+      steps: z.array(z.looseObject({ id: z.string().optional(), name: z.string().optional(), uses: z.string().optional(), run: z.string().optional(), with: z.record(z.string(), z.unknown()).optional() })).default([]),
     }),
   ),
 })
@@ -45,7 +48,8 @@ describe.each(names)('%s', (name) => {
     expect(permissions).toEqual({ contents: 'read' })
     const writing = Object.values(jobs).flatMap((job) => Object.entries(job.permissions ?? {}).filter(([, level]) => level === 'write').map(([scope]) => scope))
     expect(writing).toEqual(name === 'release.yml' ? ['contents', 'id-token', 'attestations'] : [])
-    for (const job of Object.values(jobs)) expect(job['timeout-minutes']).toBeLessThanOrEqual(120)
+    // The jobs of a workflow that is called have limits of their own.
+    for (const job of Object.values(jobs)) if (job.uses === undefined) expect(job['timeout-minutes']).toBeLessThanOrEqual(120)
   })
 
   test('gives our actions inputs that they take, and uses only outputs that they have', () => {
@@ -78,6 +82,83 @@ describe.each(names)('%s', (name) => {
     for (const [, script] of text.matchAll(/npm run ([a-z:]+)/g)) expect(Object.keys(scripts)).toContain(script)
     for (const [file] of text.matchAll(/\b(?:scripts|src)\/[\w./-]+\w/g)) expect([file, existsSync(path.join(root, file))]).toEqual([file, true])
   })
+})
+
+describe('a release', () => {
+  const { jobs } = workflow.parse(parse(textOf('.github/workflows/release.yml')))
+  const step = (name: string): string => jobs['release']!.steps.find((step) => step.name === name)!.run!
+  let folder = ''
+
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-release-'))
+    const gh = path.join(folder, 'bin/gh')
+    mkdirSync(path.dirname(gh))
+    writeFileSync(gh, '#!/bin/sh\necho "$*" >> "$CALLS"\ncase "$*" in *"$MISSING"*) exit 1 ;; esac\n')
+    chmodSync(gh, 0o755)
+    git('init', '--quiet', '--initial-branch=main')
+    commit('first')
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  function git(...args: string[]): string {
+    return execFileSync('git', ['-c', 'user.name=n', '-c', 'user.email=n@example.com', ...args], { cwd: folder, encoding: 'utf8' }).trim()
+  }
+  function commit(message: string): void {
+    git('commit', '--quiet', '--allow-empty', `--message=${message}`)
+  }
+  function run(name: string, tag: string, missing = 'nothing'): { status: number | null; calls: string[] } {
+    const calls = path.join(folder, 'calls')
+    writeFileSync(calls, '')
+    const { status } = spawnSync('bash', ['-e', '-c', step(name)], {
+      cwd: folder,
+      env: { PATH: `${folder}/bin:${process.env['PATH']}`, CALLS: calls, MISSING: missing, GITHUB_REF_NAME: tag, GITHUB_REPOSITORY: 'o/r', RUNNER_TEMP: '/t' },
+    })
+    return { status, calls: readFileSync(calls, 'utf8').split('\n').filter((line) => line !== '') }
+  }
+
+  test('waits for the tests of ci.yml, which takes calls', () => {
+    expect(jobs['release']!.needs).toBe('tests')
+    expect(jobs['tests']!.uses).toBe('./.github/workflows/ci.yml')
+    expect(z.looseObject({ on: z.looseObject({ workflow_call: z.null() }) }).safeParse(parse(textOf('.github/workflows/ci.yml'))).success).toBe(true)
+  })
+
+  test('refuses a commit that is not on main', () => {
+    git('update-ref', 'refs/remotes/origin/main', 'HEAD')
+    expect(run('The commit is on main', 'v1.0.0').status).toBe(0)
+    commit('aside')
+    expect(run('The commit is on main', 'v1.0.0').status).toBe(1)
+  })
+
+  test('refuses a placeholder in place of the owner', () => {
+    const config = path.join(folder, '.github/ISSUE_TEMPLATE/config.yml')
+    mkdirSync(path.dirname(config), { recursive: true })
+    writeFileSync(config, 'url: https://github.com/octo/lifeboat')
+    expect(run('Links to the repository have its owner', 'v1.0.0').status).toBe(0)
+    writeFileSync(config, 'url: https://github.com/OWNER/lifeboat')
+    expect(run('Links to the repository have its owner', 'v1.0.0').status).toBe(1)
+  })
+
+  test('moves the tag of the major version only for its highest version, and can be run again', () => {
+    const publish = 'Publish, and move the tag of the major version'
+    for (const tag of ['v1', 'v1.9.0', 'v1.10.0', 'v1.11.0-rc1', 'v2.0.0', 'v10.0.0']) git('tag', tag)
+    const first = run(publish, 'v1.10.0', 'release view')
+    expect(first.status).toBe(0)
+    expect(first.calls.map((call) => call.split(' ').slice(0, 2).join(' '))).toEqual(['release view', 'release create', 'api --silent', 'api --silent'])
+    expect(first.calls[3]).toBe(`api --silent --method PATCH repos/o/r/git/refs/tags/v1 --field sha=${git('rev-parse', 'HEAD')} --field force=true`)
+
+    const again = run(publish, 'v1.10.0', 'git/ref/tags')
+    expect(again.status).toBe(0)
+    expect(again.calls.map((call) => call.split(' ').slice(0, 4).join(' '))).toEqual(['release view v1.10.0', 'api --silent repos/o/r/git/ref/tags/v1', 'api --silent --method POST'])
+
+    const older = run(publish, 'v1.9.0', 'release view')
+    expect([older.status, older.calls.length]).toEqual([0, 2])
+  })
+})
+
+test('the tests run on a system that scripts/setup.sh was tried on', () => {
+  const { test } = z.looseObject({ jobs: z.looseObject({ test: z.looseObject({ container: z.looseObject({ image: z.string() }) }) }) }).parse(parse(textOf('.github/workflows/ci.yml'))).jobs
+  expect(textOf('scripts/setup.sh')).toContain('Tried on Debian 12 and 13')
+  expect(['debian:bookworm', 'debian:trixie']).toContain(test.container.image)
 })
 
 const form = z.strictObject({
