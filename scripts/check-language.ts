@@ -50,7 +50,7 @@ export function findingsIn(file: string, text: string): Finding[] {
     }
     for (const sentence of sentencesBegunIn(file, lines, index)) if (RELATIVE.test(sentence)) add(index, sentence, 'a noun as the subject, then the verb')
     if (/^src\/.*\.(ts|sh)$/.test(file) && line.length > LONGEST) add(index, `${line.length} characters`, `at most ${LONGEST}`)
-    if (file.endsWith('.ts')) for (const hint of hintsIn(line)) add(index, hint, 'a hint is a sentence, with a capital and a full stop')
+    if (file.endsWith('.ts')) for (const hint of hintsIn(line, lines[index - 1] ?? '', file.startsWith('src/'))) add(index, hint, 'a hint is a sentence, with a capital and a full stop')
   }
   return findings
 }
@@ -77,10 +77,14 @@ function sentences(text: string, before: string): string[] {
   return before === '' || /[.!?:|]\)?\s*(\*\/)?$/.test(before) ? parts : parts.slice(1)
 }
 
-/** Hints in a line that have no capital or no full stop; one that begins or ends with an expression is not judged there. */
-function hintsIn(line: string): string[] {
-  const given = [...line.matchAll(/\bhint: (['"`])((?:\\.|(?!\1).)*)\1/g)].map((match) => match[2]!)
-  return given.filter((hint) => hint !== '' && !hint.startsWith('${') && (/^[a-z]/.test(hint) || !/[.!?…})]$/.test(hint)))
+/** Hints in a line that have no capital or no full stop; one that begins or ends with an expression is not judged there. `variables`: also of those named hint. */
+function hintsIn(line: string, before: string, variables: boolean): string[] {
+  const text = /(['"`])((?:\\.|(?!\1).)*)\1( \+)?/.source
+  const [name, sign] = ['\\bhint', variables ? '(?::| =)' : ':']
+  const begun = new RegExp(`${name}${sign}$`).test(before) ? [new RegExp(`^\\s*${text}`).exec(line) ?? []] : []
+  const given = [...line.matchAll(new RegExp(`${name}${sign} ${text}`, 'g')), ...begun]
+  return given.filter(([, , hint = '', more]) => hint !== '' && !hint.startsWith('${')
+    && (/^[a-z]/.test(hint) || (more === undefined && !/[.!?…})`]$/.test(hint)))).map(([, , hint]) => hint!)
 }
 
 const looked = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', '.github', 'docs', 'src', 'test', 'scripts', 'bench', 'workflows-examples']

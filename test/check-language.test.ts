@@ -13,6 +13,7 @@ test.each([
   ["test('what no snapshot needs goes', () => {", 'what no snapshot needs'],
   ["  throw new LifeboatError('x', { hint: 'give it once' })", 'give it once'],
   ["  throw new LifeboatError('x', { hint: 'Give it once' })", 'Give it once'],
+  ['    hint:\n      "give it " +', 'give it'],
   ['  say what to mend', 'mend'],
 ])('in a program, %s is found', (line, expected) => {
   expect(found('test/x.test.ts', line)).toContain(expected)
@@ -26,6 +27,11 @@ test.each([
   "test('says what it deletes', () => {",
 ])('in a program, %s is no finding', (line) => {
   expect(found('test/x.test.ts', line)).toEqual([])
+})
+
+test('a hint in a variable is checked too', () => {
+  expect(found('src/x.ts', "  const hint = 'give it once.'")).toEqual(['give it once.'])
+  expect(found('src/x.ts', "  const hint = 'Give it once, ' +")).toEqual([])
 })
 
 test('a sentence that goes on in the next line begins only once', () => {

@@ -36,7 +36,7 @@ export async function newKey(raw: Record<string, string>, report: Report): Promi
   const { identity, recipient } = await newIdentity({ postQuantum })
   const output = fstatSync(1)
   if (output.isFile() && (output.mode & 0o077) !== 0) {
-    report.warning('others can read the file that the key is written to', 'chmod 600 the file.')
+    report.warning('others can read the file that the key is written to', 'Run chmod 600 on the file.')
   }
   report.info('Keep a copy of this key away from the machines that are backed up: without it no backup can be read.')
   return `# created: ${new Date().toISOString().slice(0, 19)}Z\n# public key: ${recipient}\n${identity}`

@@ -2,7 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { keysIn, likelySecrets } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
 import type { Input, Variables } from './input.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../report/nearest.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
 

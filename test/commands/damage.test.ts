@@ -138,7 +138,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     expect(listed.restorable).toBe(result.snapshot)
     expect(listed.snapshots.map(({ damage }) => damage === undefined)).toEqual([true, false, false, false])
     expect((await run('verify', { snapshot: ids[0]!, level: 'read' })).result.advice).toEqual([
-      `The newest snapshot, ${result.snapshot}, does not need what is damaged: another backup changes nothing for this one.`,
+      `The newest snapshot, ${result.snapshot}, is not affected; a new backup is not needed.`,
       `To restore now, use snapshot ${result.snapshot}, the newest that is whole and not known to be damaged.`,
     ])
     expect(await refusal(run('forget', { snapshots: result.snapshot, force: 'false' }))).toContain('no other that was is whole')
@@ -210,7 +210,7 @@ test('verify can look at every snapshot of a set, and says of each what is hit',
   expect(result).toMatchObject({ result: 'failed', snapshot: ids[2], snapshots: [{ result: 'verified' }, { result: 'verified' }, { result: 'failed', snapshot: ids[0], sources: [{ result: 'verified' }, { name: 'small', result: 'failed' }] }] })
   expect(text).toMatch(/^Of 3 snapshots: 1 FAILED, 2 verified\n/)
   expect(text).toMatch(new RegExp(`FAILED +${ids[0]} .* small\n`))
-  expect(result.advice[0]).toContain('another backup changes nothing for this one')
+  expect(result.advice[0]).toContain('is not affected; a new backup is not needed')
   expect((await run('list')).result.snapshots.map(({ proofs }) => proofs[0]!.level)).toEqual(['read', 'read', 'read'])
   expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toContain('there are damaged backups')
 })

@@ -59,6 +59,12 @@ test('each snapshot is listed with its age, its sources, its labels, and how it 
   expect(rows[5]).toMatch(/ {2}shop {2}pinned {2}#before-2\.0$/)
 })
 
+test('a list of a set that does not exist names the sets of the store', async () => {
+  const { result, text } = await list({ set: 'nope' })
+  expect(result).toMatchObject({ snapshots: [], missing: { set: 'nope', sets: ['app', 'other'] } })
+  expect(text).toMatch(/set nope has no snapshots; there are: app, other\.$/)
+})
+
 test('a list can be of one tag, of one source, of a time', async () => {
   const listed = async (raw: Record<string, string>): Promise<string[]> => (await list(raw)).result.snapshots.map(({ id }) => id)
   expect(await listed({ tag: 'before-2.0' })).toEqual([ids[0]])

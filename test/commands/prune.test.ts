@@ -65,7 +65,7 @@ test('with dry-run shows a table with reasons, and deletes nothing', async () =>
   expect(lines[0]).toMatch(/^set app: 8 snapshots would go, 2 would stay/)
   expect(lines[2]).toMatch(new RegExp(`^  keep +${ids[0]} .* newest, last 1 of 2$`))
   expect(lines[11]).toMatch(new RegExp(`^  delete +${ids[9]} .* not of the last 2$`))
-  expect(lines.at(-1)).toMatch(/^ {2}8 chunks \(.*\) would be needed by no snapshot any more: a later prune deletes them$/)
+  expect(lines.at(-1)).toMatch(/^ {2}8 chunks \(.*\) would no longer be needed by any snapshot; a later prune deletes them$/)
   expect(pruneSummary(result, { timeZone: 'UTC' })).toContain(`delete | \`${ids[9]}\``)
 })
 
@@ -75,6 +75,7 @@ test('deletes nothing when more would go than max-delete allows, unless forced',
   expect(left()).toEqual(ids)
   expect(await run({ retention: 'last=4', 'dry-run': 'true' })).toMatchObject({ deleted: 6 })
   expect(warnings).toEqual([expect.stringContaining('this would be refused: the policy would delete 6 of the 10')])
+  expect(hints).toEqual(['To delete these 6, run it without --dry-run and with --max-delete 6. Nothing was deleted.'])
   await run({ retention: 'last=4', 'max-delete': '60%' })
   expect(left()).toEqual(ids.slice(0, 4))
   await run({ retention: 'last=1', force: 'true' })
@@ -100,7 +101,7 @@ test('keeps what is pinned, the newest that is known to be good, and what is not
   const result = await run({ retention: 'last=6', 'encryption-key': await writeKeyOf(identity, undefined) })
   expect(left()).toEqual([...ids.slice(0, 6), ids[7], ids[9], theirs])
   expect(result.snapshots.filter(({ keep }) => keep).slice(6).map(({ reasons }) => reasons)).toEqual([['newest verified'], ['pinned']])
-  expect(warnings).toEqual([expect.stringMatching(new RegExp(`^1 of the 11 snapshots of set app are of another key, or were edited: they are left alone, ${theirs}`)), expect.stringContaining(`snapshot ${ids[6]} is damaged, and does not count as the newest verified`)])
+  expect(warnings).toEqual([expect.stringMatching(new RegExp(`^1 of 11 snapshots of set app, ${theirs}, has another key or was changed; it is not pruned$`)), expect.stringContaining(`snapshot ${ids[6]} is damaged, and does not count as the newest verified`)])
 })
 
 test('of several sets it touches the one it is told', async () => {

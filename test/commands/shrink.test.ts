@@ -45,7 +45,7 @@ test('a volume of 200 files that became empty is a warning, in the log, the resu
   fill(0)
   const { result, text, warnings } = await backup(volumes())
   expect(result.shrunk).toEqual([{ source: 'uploads', kind: 'directory', measure: 'files', before: 200, now: 0 }])
-  expect(warnings).toEqual(['since the backup before: the volume uploads has 0 files, it had 200 files'])
+  expect(warnings).toEqual(['compared with the previous backup: the volume uploads has 0 files, it had 200 files'])
   expect(text).toContain('the volume uploads has 0 files, it had 200 files')
   expect(statusOf(outcomeOf(result))).toBe(0)
   expect(backupSummary(result, context)).toMatch(/^### ⚠️ Lifeboat: 1 volume backed up and verified, but something shrank\n[^]*- the volume uploads has 0 files, it had 200 files/)
@@ -81,7 +81,7 @@ test.each([
   const { result, text, warnings } = await backup(less, ago(2))
   expect(result.destinations[0]!.prune).toEqual({ skipped: 'something lost more than half of what it had, or is gone' })
   expect(text).toContain('Nothing was pruned: something lost more than half of what it had, or is gone')
-  expect(warnings).toEqual([expect.stringMatching(/^since the backup before: the volume uploads /), 'nothing was pruned: something lost more than half of what it had, or is gone'])
+  expect(warnings).toEqual([expect.stringMatching(/^compared with the previous backup: the volume uploads /), 'nothing was pruned: something lost more than half of what it had, or is gone'])
   expect(readdirSync(`${root}/store/snapshots/app`)).toHaveLength(3)
   expect((await backup(less, ago(1))).result.destinations[0]!.prune).toMatchObject({ deleted: 2 })
 })
@@ -94,7 +94,7 @@ test('a volume that is no longer backed up counts, and with a write key the size
   const { result } = await backup({ ...volumes(), 'encryption-key': await writeKeyOf(identity, undefined), verify: 'none' })
   expect(result.shrunk).toEqual([{ source: 'app', kind: 'set', measure: 'bytes', before: expect.any(Number), now: result.size }])
   await backup({ ...volumes(), volumes: `uploads=${root}/volume\nlarge=${root}/large` })
-  expect((await backup(volumes())).warnings).toEqual([expect.stringMatching(/^since the backup before: the volume large is not in this backup any more; it had 3.\d\d MB$/)])
+  expect((await backup(volumes())).warnings).toEqual([expect.stringMatching(/^compared with the previous backup: the volume large is missing; it had 3.\d\d MB$/)])
 })
 
 test('tables that were truncated or dropped are named, a partition that was dropped is not', async () => {

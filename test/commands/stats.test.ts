@@ -41,6 +41,7 @@ test('each chunk counts once, by set and over the whole store, and the bytes are
   expect(app!.unique).toBeGreaterThan(3_000_000)
   expect(app!.unique).toBeLessThan(6_000_000)
   expect(text).toContain('Set app: 2 snapshots, from 2026-11-19 02:00:00 UTC to 2026-11-20 02:00:00 UTC')
+  expect(text).toMatch(/in \d+ chunks, \d+\.\d % of it\n/)
 })
 
 test('snapshots of another key are told apart, and without a key all are counted', async () => {
@@ -50,6 +51,11 @@ test('snapshots of another key are told apart, and without a key all are counted
   expect((await stats()).result).toMatchObject({ total: { snapshots: 1 }, others: 1 })
   expect((await stats({ 'encryption-key': '' })).result).toMatchObject({ total: { snapshots: 2 }, others: 0 })
   expect((await stats({ set: 'theirs', 'encryption-key': otherKeys.identity! })).result.sets.map(({ set }) => set)).toEqual(['theirs'])
+})
+
+test('a set that does not exist is an error that names the sets of the store', async () => {
+  await backUp({ folder, encryptionKey: identity, set: 'app', sources: { shop: [{ name: 'shop.dump', bytes: noise('stats', 10_000) }] } })
+  await expect(stats({ set: 'nope' })).rejects.toThrow(/has no set nope; it has app$/)
 })
 
 test('an empty store has figures too', async () => {

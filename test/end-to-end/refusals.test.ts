@@ -79,7 +79,7 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
     ['jobs in one transaction', { jobs: '2', mode: 'clean' }, /jobs/, /jobs/],
     ['neither yes nor no', { 'no-owner': 'yes' }, /no-owner: "yes" is neither true nor false/, /for example/],
     ['no target', { 'database-url': '' }, /database-url is not given/, /postgres:\/\//],
-    ['a database the snapshot does not have', { database: 'accounts' }, /has no database accounts/, /It has shop/],
+    ['a database the snapshot does not have', { database: 'accounts' }, /has no database accounts/, /Databases in this snapshot: shop/],
   ])('restore: %s', async (_, given, message, hint) => {
     expectFailure(await sandbox.run('restore', { 'database-url': server.url('target'), ...given }, { as }), 2, message, hint)
     await expectNothingDone()

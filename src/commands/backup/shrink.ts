@@ -12,7 +12,7 @@ export function shrunkText({ source, kind, table, measure, before, now }: Shrunk
   const about = table === undefined ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
   return now === null
-    ? `${thing} is not in this backup any more; it had ${amount(before)}`
+    ? `${thing} is missing; it had ${amount(before)}`
     : `${thing} has ${amount(now)}, it had ${amount(before)}`
 }
 

@@ -14,8 +14,8 @@ export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { r
     report.warning(
       `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input ` +
         `recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
-      'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If ' +
-        'not, give recipients in every backup, and back up again.',
+      'Every backup is sealed to the encryption key and to those that its own recipients names. If this is expected, do nothing. ' +
+        'If not, give recipients in every backup, and back up again.',
     )
   }
   const chunks = unsealed.ids.size
@@ -38,8 +38,8 @@ export function warnOfSkew(id: string | undefined, set: string, { report }: Repo
 export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting): void {
   for (const text of shrunkLines(shrunk)) {
     report.warning(
-      `since the backup before: ${text}`,
-      'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
+      `compared with the previous backup: ${text}`,
+      'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
         'again. `lifeboat diff` shows what else is different.',
     )
   }

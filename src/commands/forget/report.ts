@@ -9,10 +9,11 @@ export function forgetHeadline({ forgotten, store }: ForgetResult): string {
 
 export function forgetText(result: ForgetResult, { program, destination }: TextContext): string {
   const { forgotten, freed } = result
+  const [is, them] = freed.objects === 1 ? ['is', 'it'] : ['are', 'them']
   return [
     `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
-    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; ` +
-      'two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:',
+    `${formatCount(freed.objects, 'chunk')} (${formatBytes(freed.bytes)}) ${is} no longer needed by any snapshot; ` +
+      `two runs of prune, a grace period apart, delete ${them}. This one keeps every snapshot that is left:`,
     `  ${pruneCommand(program, { destination, set: forgotten[0]!.set, retention: 'within=1000y' })}`,
   ].join('\n')
 }

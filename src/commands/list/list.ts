@@ -2,7 +2,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { momentOf } from '../../inputs/moment.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { isAhead, readSnapshot, snapshotKeys } from '../../repository/catalog.ts'
+import { isAhead, readSnapshot, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
@@ -52,9 +52,10 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
       ({ sources }: ListedSnapshot) => filters.source === undefined || sources?.some(({ name }) => name === filters.source) === true,
     ]
     const shown = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)))
-    const empty = shown.length === 0 && (await snapshotKeys(store)).length === 0
+    const sets = shown.length > 0 ? [] : [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
     return {
-      ...(empty && { empty }),
+      ...(shown.length === 0 && sets.length === 0 && { empty: true }),
+      ...(set !== undefined && sets.length > 0 && !sets.includes(set) && { missing: { set, sets } }),
       store: store.name,
       listed: now.toISOString(),
       snapshots: shown,

@@ -12,6 +12,7 @@ export function listHeadline({ snapshots, store }: ListResult): string {
 export function listText(result: ListResult, context: TextContext): string {
   const { snapshots, store } = result
   if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
+  if (result.missing) return `${store}: ${missingSet(result.missing)}`
   if (snapshots.length === 0) {
     return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
   }
@@ -33,6 +34,10 @@ export function listText(result: ListResult, context: TextContext): string {
     ...unsoundLines(result),
     ...recommendation(result, context),
   ].join('\n')
+}
+
+function missingSet({ set, sets }: NonNullable<ListResult['missing']>): string {
+  return `set ${oneLine(set)} has no snapshots; there ${sets.length === 1 ? 'is' : 'are'}: ${sets.map(oneLine).join(', ')}.`
 }
 
 function unsoundLines({ unsound }: ListResult): string[] {
@@ -117,6 +122,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const age = newest ? `, the newest ${formatAge(newest.time, now)} old` : ''
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${age}`,
+    ...(result.missing ? [escape(missingSet(result.missing))] : []),
     ...(result.unsound.length > 0 ? [
       ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
       result.restorable === undefined

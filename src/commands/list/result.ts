@@ -15,6 +15,8 @@ export interface ListResult {
   unsound: Unsound[]
   /** The store has no snapshot at all. */
   empty?: true
+  /** The set that was asked for has no snapshot; `sets` are those that the store has. */
+  missing?: { set: string; sets: string[] }
 }
 
 export interface ListedSnapshot {

@@ -23,8 +23,10 @@ export async function decide(
   const foreign = ofSet.filter(({ authentic }) => !authentic)
   if (foreign.length > 0) {
     report.warning(
-      `${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ` +
-        `${foreign[0]!.id} among them`,
+      foreign.length === 1
+        ? `1 of ${ofSet.length} snapshots of set ${set}, ${foreign[0]!.id}, has another key or was changed; it is not pruned`
+        : `${foreign.length} of ${ofSet.length} snapshots of set ${set}, ${foreign[0]!.id} among them, have another key or were changed; ` +
+          'they are not pruned',
       'To prune those of another key, give that key.',
     )
   }

@@ -84,17 +84,20 @@ export function reasonAgainst(
   store: Store,
   options: PruneOptions,
 ): LifeboatError | undefined {
-  const { set, most, minimumPart, force, stored } = options
+  const { set, dryRun, most, minimumPart, force, stored } = options
   if (force) return undefined
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
   const look = `See what would go: ${commandOf(store, options, '--dry-run')}`
   const once = 'with --force in place of --dry-run, the same deletes it'
+  const atLeast = stored !== undefined ? `${look}; ${once}.`
+    : dryRun ? `To delete these ${going}, run it without --dry-run and with --max-delete ${going}.`
+      : `${look}. To delete these ${going}, run it again with --max-delete ${going}.`
   if (going > limit) {
     return new LifeboatError(
       `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
         `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`,
-      { hint: `${look}; ${once}. Nothing was deleted.` },
+      { hint: `${atLeast} Nothing was deleted.` },
     )
   }
   const [newest, before] = decisions.map(({ snapshot }) => snapshot)
@@ -103,7 +106,7 @@ export function reasonAgainst(
     return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
       hint:
         'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-        `prune-min-size. ${look}; ${once}. Nothing was deleted.`,
+        `prune-min-size. ${dryRun ? 'To delete them all the same, run it with --force' : `${look}; ${once}`}. Nothing was deleted.`,
     })
   }
   return undefined

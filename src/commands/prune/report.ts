@@ -56,6 +56,8 @@ export function prunedAfter(prune: PruneAfterBackup | undefined): string[] {
   ]
 }
 
+const one = ({ objects }: Amount): boolean => objects === 1
+
 function about({ objects, bytes }: Amount, what: string): string[] {
   return objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`]
 }
@@ -65,8 +67,9 @@ function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {
   if (chunks) {
     return [
       ...about(chunks.deleted, dryRun ? 'would be deleted' : 'deleted'),
-      ...about(chunks.trashed, `${dryRun ? 'would be' : 'are'} needed by no snapshot any more: a later prune deletes them`),
-      ...about(chunks.waiting, 'that no snapshot needs are left for a later prune'),
+      ...about(chunks.trashed, `${dryRun ? 'would' : one(chunks.trashed) ? 'is' : 'are'} no longer ${dryRun ? 'be ' : ''}needed by any ` +
+        `snapshot; a later prune deletes ${one(chunks.trashed) ? 'it' : 'them'}`),
+      ...about(chunks.waiting, `that no snapshot needs ${one(chunks.waiting) ? 'is' : 'are'} left for a later prune`),
       ...chunks.obstacles.map((obstacle) => `No chunks deleted: ${obstacle}`),
     ]
   }

@@ -43,7 +43,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
     : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} ` +
-      `into ${result.target} (${result.mode})`
+      `into ${result.target} (mode ${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),

@@ -78,6 +78,17 @@ function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id:
   }
   const source = candidates.find((candidate) => name === undefined || candidate.name === name)
   if (source) return source
-  const hint = names === '' ? 'Choose another snapshot; `lifeboat list` shows them.' : `It has ${names}.`
-  throw new LifeboatError(`snapshot ${id} has no ${noun} ${name ?? ''}`, { hint, status: 2 })
+  const hint = names === ''
+    ? withoutNoun(noun, sources.map((source) => source.name))
+    : `${noun === 'database' ? 'Databases' : 'Volumes'} in this snapshot: ${names}.`
+  throw new LifeboatError(`snapshot ${id} has no ${noun}${name === undefined ? '' : ` ${name}`}`, { hint, status: 2 })
+}
+
+/** The hint for a snapshot without a source of this noun. `names`: of its sources, all of the other noun. */
+function withoutNoun(noun: Noun, names: readonly string[]): string {
+  const [other, input, way] = noun === 'volume'
+    ? ['database', 'target', 'give the URL of a database in place of target']
+    : ['volume', 'database-url', 'give a folder, Docker volume or bucket as target']
+  const only = `this snapshot has only the ${other}${names.length === 1 ? '' : 's'} ${names.join(', ')}`
+  return `The input ${input} is for ${noun}s; ${only}. To restore ${names.length === 1 ? 'it' : 'one of them'}, ${way}.`
 }

@@ -59,7 +59,7 @@ export function statsText(result: StatsResult, { timeZone }: TextContext): strin
 function figures(statistics: Statistics): string {
   const { size, stored, objects } = statistics
   const { deduplicated, compressed, differences } = savings(statistics)
-  const part = stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''
+  const part = size > 0 ? `, ${formatShare(stored, size)} of it` : ''
   return formatColumns([
     ['backed up', formatBytes(size)],
     [

@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { warningOf } from '../../report/warnings.ts'
+import { noSuchSet, snapshotKeys } from '../../repository/catalog.ts'
 import { storedBytes } from '../../repository/snapshot.ts'
 import { Totals } from '../../repository/statistics.ts'
 import { survey } from '../../repository/survey.ts'
@@ -29,6 +30,8 @@ export function stats(inputs: StatsInputs, environment: Environment): Promise<St
       const { set, time, size, added, chunks } = header
       return { set, time, size, added, stored: storedBytes(chunks) }
     })
+    const { set } = inputs
+    if (set !== undefined && found.length === 0 && (await snapshotKeys(store, set)).length === 0) throw await noSuchSet(store, set)
     const counted = found.filter((one) => one !== undefined)
     const sets = [...Map.groupBy(counted, ({ set }) => set)].map(([set, snapshots]) => ({
       set,

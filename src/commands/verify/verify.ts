@@ -148,8 +148,7 @@ async function aboutBackups(
   const newest = await readable(newestKey, store, keys)
   const hit = failed.has(id) || (newest !== undefined && 'header' in newest && damageIn(newest, damaged) !== undefined)
   if (!hit) {
-    const these = failed.size === 1 ? 'this one' : 'these'
-    return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${these}.`]
+    return [`The newest snapshot, ${id}, is not affected; a new backup is not needed.`]
   }
   if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
   const again = `${formatCount(damaged.size, 'damaged object')} again`

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { nearest } from '../../report/nearest.ts'
 
 /** How client programs reach one database: libpq's settings, split so that no secret ever becomes an argument. */
 export interface Connection {
@@ -54,7 +55,7 @@ export function parseDatabaseLine(line: string): { name?: string; url: string } 
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
     throw wrong(
       'the name before = must be 1 to 100 letters, digits, dots, dashes or underscores',
-      'write app=postgres://user:password@host/app',
+      'Write app=postgres://user:password@host/app.',
     )
   }
   return { name, url: named[2]!.trim() }
@@ -213,7 +214,7 @@ function* parseQuery(query: string | undefined, quote: Quote): Generator<[string
     }
     if (Object.hasOwn(refused, name)) throw wrong(`the parameter ${name} cannot be used in a connection URL here`, refused[name])
     if (!Object.hasOwn(variableOf, name) && !withoutVariable.includes(name)) {
-      throw wrong(`libpq has no connection parameter${quote(name)}`, nearest(name))
+      throw wrong(`libpq has no connection parameter${quote(name)}`, instead(name, quote(name) !== ''))
     }
     yield [name, decode(name, rawValue)]
   }
@@ -221,11 +222,18 @@ function* parseQuery(query: string | undefined, quote: Quote): Generator<[string
 
 const bare = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '')
 
-function nearest(name: string): string {
-  const known = [...Object.keys(variableOf), ...withoutVariable].find((known) => bare(known) === bare(name))
+/** `similar`: whether the hint may tell what the name is similar to. */
+function instead(name: string, similar: boolean): string {
+  const parameters = [...Object.keys(variableOf), ...withoutVariable]
+  const known = parameters.find((known) => bare(known) === bare(name)) ?? (similar ? misspelled(name, parameters) : undefined)
   return known
     ? `Did you mean ${known}?`
-    : "remove it; parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs"
+    : "Correct or remove it. Parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs."
+}
+
+/** A name that begins with ssl asks for encryption: to remove it would be wrong. */
+function misspelled(name: string, parameters: readonly string[]): string | undefined {
+  return nearest(name, parameters) ?? (/^ssl/i.test(name) ? 'sslmode' : undefined)
 }
 
 function decode(what: string, text: string): string {

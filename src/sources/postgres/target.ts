@@ -53,7 +53,9 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   throw new LifeboatError(
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
     {
-      hint: 'If an earlier restore was interrupted, create it again. Otherwise restore with mode create, or replace with mode clean.',
+      hint:
+        'If an interrupted restore left this, drop the database and create it again. Otherwise restore with mode create, or replace ' +
+        'with mode clean.',
     },
   )
 }
@@ -140,7 +142,7 @@ export async function createDatabase(connection: Connection, statement: string, 
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error
     const hint =
-      'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create'
+      'Create the database yourself, with the locale you want, and restore with mode empty. A role needs CREATEDB for mode create.'
     throw new LifeboatError(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error })
   }
 }

@@ -127,8 +127,16 @@ test.each([
   expect(error.status).toBe(2)
 })
 
-test('a misspelled parameter is named with the right one', () => {
-  expect(failure(() => parseDatabaseUrl('postgres://h?sslMode=require')).hint).toBe('Did you mean sslmode?')
+test.each(['sslMode=require', 'sslmod=require', 'ssl_mode=require', 'ssl=require'])('%s, a misspelled parameter, is named with the right one', (query) => {
+  expect(failure(() => parseDatabaseUrl(`postgres://h?${query}`)).hint).toBe('Did you mean sslmode?')
+})
+
+test.each(['schema', 'pgbouncer', 'pool_timeout', 'statement_timeout'])('%s, a parameter of other drivers, is not taken for one of libpq', (name) => {
+  expect(failure(() => parseDatabaseUrl(`postgres://h?${name}=1`)).hint).toMatch(/^Correct or remove it\./)
+})
+
+test('a text that may be a part of a password is compared with no parameter', () => {
+  expect(failure(() => parseDatabaseUrl('postgres://h/d?sslmod=x@y')).hint).toMatch(/^Correct or remove it\./)
 })
 
 test.each([

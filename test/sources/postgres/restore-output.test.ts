@@ -45,10 +45,10 @@ test('a statement that holds a password is not shown', () => {
 
 test.each([
   ['role "gone" does not exist', 'no-owner and no-privileges'],
-  ['must be owner of table t', 'no-owner'],
+  ['must be owner of table t', 'Restore as the owner of these tables, or into a new database (mode create).'],
   ['permission denied to create extension "x"', 'no-owner'],
-  ['extension "postgis" is not available', 'install the missing extension'],
-  ['could not extend file: No space left on device', 'disk of the target server'],
+  ['extension "postgis" is not available', 'Install the missing extension'],
+  ['could not extend file: No space left on device', 'The disk of the target server'],
 ])('%s has a hint', (error, hint) => {
   expect(hintFor([error], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toContain(hint)
 })
