@@ -162,7 +162,7 @@ function notFound(store: Store, set: string, choice: SnapshotChoice, candidates:
   return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
     hint:
       oldest === undefined
-        ? '`lifeboat list` shows the sets and snapshots there are.'
+        ? '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.'
         : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
   })
 }

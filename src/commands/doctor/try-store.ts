@@ -36,7 +36,9 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
     }
   }
 
-  if (!(await step('list', async () => `snapshots: ${await count(store.list('snapshots/'))}`))) return checks
+  let snapshots = 0
+  if (!(await step('list', async () => `snapshots: ${(snapshots = await count(store.list('snapshots/')))}`))) return checks
+  if (snapshots === 0) Object.assign(checks[0]!, await aboutNone(store))
   if (store.groups) {
     note('put', 'good', 'not tried: what is put becomes an artifact of this run only with a backup')
     return checks
@@ -82,6 +84,18 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
     })
   }
   return checks
+}
+
+/** For a store without a snapshot that can be read. */
+async function aboutNone(store: Store): Promise<Pick<Finding, 'fix'> & Partial<Finding>> {
+  if (!store.groups || !(await store.groups.exist())) {
+    return { fix: 'If no backup has finished here yet, run backup. Otherwise check the destination and the set.' }
+  }
+  return {
+    state: 'warning',
+    says: 'there are artifacts of this set, but no snapshot can be read',
+    fix: 'Run backup: it stores everything anew. The warnings above say what is wrong with these artifacts.',
+  }
 }
 
 async function count(objects: AsyncIterable<StoredObject>): Promise<number> {

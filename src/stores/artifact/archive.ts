@@ -5,7 +5,7 @@ import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer, request } from '../../net/http.ts'
 import { retry, Transient } from '../../net/retry.ts'
 import { DamagedObject } from '../store.ts'
-import { Gone, type ServiceArtifact } from './github.ts'
+import { ContentGone, type ServiceArtifact } from './github.ts'
 import { BadZip, type Directory, findDirectory, readDirectory, readEntry, type ZipEntry } from './zip.ts'
 
 /** Read at once from the end: in most artifacts this has the directory, parts.json and the snapshot. */
@@ -137,7 +137,7 @@ export class Archive {
   /** A signed URL is good for a short time only: 403 means that another one is needed, and that it is worth another try. */
   #refused(url: URL, status: number): LifeboatError {
     this.#url = undefined
-    if (status === 404) return new Gone(this.#options.artifact.name, this.#options.artifact.id)
+    if (status === 404) return new ContentGone(this.#options.artifact.name, this.#options.artifact.id)
     if (status === 416) {
       return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`)
     }

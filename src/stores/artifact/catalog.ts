@@ -4,7 +4,7 @@ import type { Clock } from '../../net/retry.ts'
 import { inParallel } from '../../process/parallel.ts'
 import type { Authenticator } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
-import { Gone, type ServiceArtifact, type Variables } from './github.ts'
+import { ContentGone, Gone, type ServiceArtifact, type Variables } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import type { Holding } from './holdings.ts'
@@ -209,8 +209,8 @@ export class Catalog {
       const inspect = async (): Promise<T> => work(archive, await archive.entries(directory), large)
       return await (large ? this.#byItself(inspect) : inspect())
     } catch (error) {
-      if (error instanceof Gone) return undefined
-      if (!(error instanceof DamagedArtifact)) throw error
+      if (error instanceof Gone && !(error instanceof ContentGone)) return undefined
+      if (!(error instanceof DamagedArtifact || error instanceof ContentGone)) throw error
       this.#leftOut.add(artifact, error)
       return undefined
     } finally {

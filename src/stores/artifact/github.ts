@@ -38,9 +38,22 @@ export const time = z.iso.datetime({ offset: true })
 
 /** An artifact that was deleted or expired since it was listed. */
 export class Gone extends LifeboatError {
-  constructor(name: string, id: number) {
-    super(`artifact ${name} (${id}) is gone: it was deleted or has expired`)
+  constructor(name: string, id: number, problem = 'is gone: it was deleted or has expired', hint?: string) {
+    super(`artifact ${name} (${id}) ${problem}`, hint === undefined ? {} : { hint })
     this.name = 'Gone'
+  }
+}
+
+/** An artifact that GitHub still lists, although its storage has nothing of it any more. */
+export class ContentGone extends Gone {
+  constructor(name: string, id: number) {
+    super(
+      name,
+      id,
+      'counts as not there: GitHub lists it, but no longer has its content',
+      'Run backup again: it stores anew what was in it. `lifeboat list` shows which snapshots are left.',
+    )
+    this.name = 'ContentGone'
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Report } from '../../environment.ts'
-import type { DamagedArtifact } from './archive.ts'
+import type { LifeboatError } from '../../error.ts'
 import type { ServiceArtifact } from './github.ts'
 
 /** So many of them are named. */
@@ -9,13 +9,13 @@ const NAMED = 3
 export class LeftOut {
   readonly #report: Pick<Report, 'warning'>
   readonly #told = new Set<number>()
-  #found: { artifact: ServiceArtifact; error: DamagedArtifact }[] = []
+  #found: { artifact: ServiceArtifact; error: LifeboatError }[] = []
 
   constructor(report: Pick<Report, 'warning'>) {
     this.#report = report
   }
 
-  add(artifact: ServiceArtifact, error: DamagedArtifact): void {
+  add(artifact: ServiceArtifact, error: LifeboatError): void {
     if (!this.#told.has(artifact.id)) this.#found.push({ artifact, error })
     this.#told.add(artifact.id)
   }
