@@ -14,8 +14,8 @@ export async function openRepository(store: Store): Promise<void> {
   if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
   throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
     hint: store.groups
-      ? 'If no backup has finished here yet, run backup. Otherwise check the set and the repository; artifacts that expired or were deleted ' +
-        'are lost.'
+      ? 'If no backup has finished here yet, run backup. Otherwise check the set and the repository: artifacts that expired or were ' +
+        'deleted are lost.'
       : 'Check the destination: is it spelled right, and the disk mounted? The first backup makes the store.',
   })
 }

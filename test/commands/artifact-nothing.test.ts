@@ -28,7 +28,7 @@ test('when the content of all artifacts is gone, doctor and verify say so and wh
   const { status, result, warnings } = await jobs.run('doctor')
   expect(listed).toBe(2)
   expect([status, warnings]).toEqual([0, [expect.stringMatching(gone)]])
-  expect(result.checks.find(({ check }) => check === 'list')).toMatchObject({ state: 'warning', says: 'there are artifacts of this set, but no snapshot can be read', fix: expect.stringMatching(/^Run backup: it stores everything anew/) })
+  expect(result.checks.find(({ check }) => check === 'list')).toMatchObject({ state: 'warning', says: 'there are artifacts of this set, but no snapshot can be read', fix: expect.stringMatching(/^Run backup: it stores everything again/) })
   expect(await refusal(jobs.run('verify'))).toMatch(/has no snapshot in the set default\nhint: .*If no backup has finished here yet, run backup\./)
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
   expect(await jobs.run('verify')).toMatchObject({ status: 0, result: { result: 'verified' } })

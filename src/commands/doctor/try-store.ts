@@ -94,7 +94,7 @@ async function aboutNone(store: Store): Promise<Pick<Finding, 'fix'> & Partial<F
   return {
     state: 'warning',
     says: 'there are artifacts of this set, but no snapshot can be read',
-    fix: 'Run backup: it stores everything anew. The warnings above say what is wrong with these artifacts.',
+    fix: 'Run backup: it stores everything again. The warnings above say what is wrong with these artifacts.',
   }
 }
 
