@@ -9,7 +9,7 @@ import {
   headlineOf,
   type Outcome,
   outputValues,
-  problemOf,
+  problemsOf,
   redacted,
   runCommand,
   statusOf,
@@ -21,6 +21,7 @@ import { messageOf } from '../error.ts'
 import { exit } from '../process/exit.ts'
 import { secretsGiven } from '../inputs/secrets.ts'
 import { failureOf, failureSummary, failureText, redactedFailure } from '../report/failure.ts'
+import { atMostTen } from '../report/annotations.ts'
 import { inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
 import { workflowReport } from '../report/workflow.ts'
@@ -108,7 +109,7 @@ async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redact
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
   if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
-  else core.error(inertText(redaction.apply(asInputs(problemOf(outcome)))), { title })
+  else for (const text of atMostTen(problemsOf(outcome))) core.error(inertText(redaction.apply(asInputs(text))), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
   await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status

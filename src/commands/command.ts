@@ -20,8 +20,8 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   run(given: Given, environment: Environment): Promise<Result>
   /** The exit status of a command that ran to its end. Default: 0. */
   status?(result: Result): Status
-  /** The reason where the status is not 0. */
-  problem?(result: Result): string
+  /** The reasons where the status is not 0: each makes sense apart from the others, in the list of annotations of a workflow run. */
+  problems?(result: Result): string[]
   /** The result with texts of other programs redacted; the rest of a result is figures, and names that are no secrets. */
   redact?(result: Result, apply: (texts: string[]) => string[]): Result
   /** The achievement in one line. */

@@ -37,8 +37,8 @@ export function statusOf<C extends Command>({ command, result }: Outcome<C>): St
   return definitionOf(command).status?.(result) ?? 0
 }
 
-export function problemOf<C extends Command>({ command, result }: Outcome<C>): string {
-  return definitionOf(command).problem?.(result) ?? 'failed'
+export function problemsOf<C extends Command>({ command, result }: Outcome<C>): string[] {
+  return definitionOf(command).problems?.(result) ?? ['failed']
 }
 
 /**

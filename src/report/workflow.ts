@@ -1,3 +1,4 @@
+import { annotating } from './annotations.ts'
 import { inertText } from './inert.ts'
 import { ProgressPace, progressLine } from './progress.ts'
 import type { Redaction } from './redaction.ts'
@@ -24,6 +25,7 @@ export function workflowReport(
 ): Report & { end(): void } {
   const pace = new ProgressPace(5_000, 5_000, now)
   const clean = (text: string): string => inertText(redaction.apply(text))
+  const warn = annotating({ annotate: (text) => log.warning(text), line: (text) => log.line(text) })
   let last: { progress: Progress; started: number } | undefined
   const end = (): void => {
     if (last === undefined) return
@@ -33,7 +35,7 @@ export function workflowReport(
   }
   return {
     info: (message) => log.line(clean(message)),
-    warning: (message, hint) => log.warning(clean(hint === undefined ? message : `${message}\n${hint}`)),
+    warning: (message, hint) => warn(clean(hint === undefined ? message : `${message}\n${hint}`)),
     progress(progress) {
       if (last?.progress.activity !== progress.activity) {
         end()

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Outcome, outputValues, problemOf, statusOf } from '../../src/commands/run-command.ts'
+import { type Outcome, outputValues, problemsOf, statusOf } from '../../src/commands/run-command.ts'
 import type { BackupResult } from '../../src/commands/backup/result.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
@@ -58,7 +58,7 @@ test('with on-shrink fail the step fails, says that the backup exists, keeps it,
   fill(50)
   const { result, text } = await backup({ ...volumes(), 'on-shrink': 'fail', retention: 'last=2', 'prune-min-size': '0%' })
   expect(statusOf(outcomeOf(result))).toBe(1)
-  expect(problemOf(outcomeOf(result))).toMatch(new RegExp(`^the backup exists \\(snapshot ${result.snapshot}\\), but has lost more than half`))
+  expect(problemsOf(outcomeOf(result))[0]).toMatch(new RegExp(`^the backup exists \\(snapshot ${result.snapshot}\\), but has lost more than half`))
   expect(outputValues(outcomeOf(result))).toMatchObject({ outcome: 'failed', 'snapshot-id': result.snapshot, verified: 'list', shrunk: '1' })
   expect(text).toContain('so this step FAILED; the backup exists all the same')
   expect(backupSummary(result, context)).toMatch(/^### ❌ Lifeboat: .* backed up and verified, but something shrank\n[^]*the step fails, but the snapshot is kept/)

@@ -1,3 +1,7 @@
+import { problemsOf } from '../../src/commands/run-command.ts'
+import type { RestoreResult } from '../../src/commands/restore/result.ts'
+import type { VerifyResult } from '../../src/commands/verify/result.ts'
+import { atMostTen } from '../../src/report/annotations.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
 import { type WorkflowLog, workflowReport } from '../../src/report/workflow.ts'
@@ -81,4 +85,30 @@ test('in a workflow, warnings are annotations, and text cannot be a command to t
   report.info('pg_dump said:\n::stop-commands::x\n  ::add-mask::y\n##[error]z')
   report.warning('hunter22 is weak', 'take another')
   expect(lines).toEqual(['pg_dump said:\n: :stop-commands::x\n  : :add-mask::y\n## [error]z', '[warning] *** is weak\ntake another'])
+})
+
+test('in a workflow, a problem is annotated once, and at most ten are: the log has the others', () => {
+  const lines: string[] = []
+  const report = workflowReport(log(lines), new Redaction(), () => 0)
+  for (let index = 0; index < 30; index++) report.warning(`problem ${index % 15}`)
+  const annotations = lines.filter((line) => line.startsWith('[warning] '))
+  expect(annotations).toHaveLength(10)
+  expect(annotations.slice(0, 9)).toEqual(Array.from({ length: 9 }, (_, index) => `[warning] problem ${index}`))
+  expect(annotations[9]).toBe('[warning] There are more warnings; the log of this step has them.')
+  expect(lines.filter((line) => !line.startsWith('[warning] '))).toEqual(Array.from({ length: 6 }, (_, index) => `warning: problem ${index + 9}`))
+})
+
+test('of more than ten problems of a failed step, the last annotation says how many are not shown', () => {
+  const problems = (count: number): string[] => Array.from({ length: count }, (_, index) => `problem ${index}`)
+  expect(atMostTen(problems(10))).toEqual(problems(10))
+  expect(atMostTen(problems(500))).toEqual([...problems(9), '491 more problems; the summary and the log of this step have them.'])
+})
+
+test('each problem makes sense in a list of annotations: it names the backup, the destination or the target', () => {
+  const found = { snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', result: 'failed', problems: ['chunk 5f is missing', 'chunk 60 is damaged'] } as VerifyResult
+  expect(problemsOf({ command: 'verify', result: found, shown: { destination: 'file:/b', timeZone: 'UTC' } })).toEqual([
+    'Backup 20261120T020000Z-5f3a9c1e of set app: chunk 5f is missing', 'Backup 20261120T020000Z-5f3a9c1e of set app: chunk 60 is damaged',
+  ])
+  const restored = { database: 'shop', target: 'db:5432/new', errors: ['role "x" does not exist'] } as RestoreResult
+  expect(problemsOf({ command: 'restore', result: restored, shown: { destination: 'file:/b', timeZone: 'UTC' } })).toEqual(['shop was restored into db:5432/new with an error: role "x" does not exist'])
 })

@@ -13,7 +13,7 @@ export const backup = {
   inputs,
   run,
   status: (result) => (succeeded(result) ? 0 : 1),
-  problem: (result) => [...(failsByShrinking(result) ? [shrinkProblem(result)] : []), ...failures(result)].join('\n'),
+  problems: (result) => [...(failsByShrinking(result) ? [shrinkProblem(result)] : []), ...failures(result)],
   redact: (result, apply) => ({
     ...result,
     destinations: result.destinations.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })),
@@ -45,5 +45,5 @@ function succeeded(result: BackupResult): boolean {
 }
 
 function failures({ destinations }: BackupResult): string[] {
-  return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`]))
+  return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`The backup is not in ${name}: ${problem}`]))
 }

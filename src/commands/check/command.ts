@@ -10,7 +10,7 @@ export const check = {
   inputs,
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
-  problem: ({ problems }) => problems.join('\n'),
+  problems: ({ problems }) => problems,
   headline,
   text,
   summary,

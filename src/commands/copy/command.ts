@@ -10,8 +10,8 @@ export const copy = {
   inputs,
   run,
   status: (result) => (hasFailed(result) ? 1 : 0),
-  problem: ({ snapshots }) =>
-    snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`${snapshot}: ${problem}`])).join('\n'),
+  problems: ({ snapshots }) =>
+    snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`Snapshot ${snapshot} was not copied: ${problem}`])),
   redact: (result, apply) => ({
     ...result,
     snapshots: result.snapshots.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })),

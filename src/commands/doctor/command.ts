@@ -11,7 +11,9 @@ export const doctor = {
   inputs,
   run,
   status: (result) => (ofState(result, 'bad').length > 0 ? 1 : 0),
-  problem: (result) => ofState(result, 'bad').map(({ about, check, says }) => `${about}: ${check}: ${says}`).join('\n'),
+  problems: (result) => ofState(result, 'bad').map(
+    ({ about, check, says, fix }) => `${about}: ${check}: ${says}${fix === undefined ? '' : `\n${fix}`}`,
+  ),
   redact: ({ checks }, apply) => ({
     checks: checks.map((check) => ({
       ...check,

@@ -1,6 +1,6 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { inputs, type RestoreInputs } from './inputs.ts'
-import { restoreHeadline as headline, restoreSummary as summary, restoreText as text } from './report.ts'
+import { restoredName, restoreHeadline as headline, restoreSummary as summary, restoreText as text } from './report.ts'
 import { restore as run } from './restore.ts'
 import type { RestoreResult } from './result.ts'
 
@@ -10,7 +10,8 @@ export const restore = {
   inputs,
   run,
   status: ({ errors }) => (errors.length > 0 ? 1 : 0),
-  problem: ({ errors }) => errors.slice(0, 10).join('\n'),
+  problems: (result) =>
+    result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
   redact: (result, apply) => ({ ...result, errors: apply(result.errors) }),
   headline,
   text,

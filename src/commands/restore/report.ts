@@ -125,7 +125,7 @@ function some(names: readonly string[]): string {
 }
 
 /** The name of the source that was restored. */
-function restoredName({ database, volume }: Pick<RestoreResult, 'database' | 'volume'>): string {
+export function restoredName({ database, volume }: Pick<RestoreResult, 'database' | 'volume'>): string {
   return volume ?? database ?? ''
 }
 

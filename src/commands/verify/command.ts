@@ -10,7 +10,11 @@ export const verify = {
   inputs,
   run,
   status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[result],
-  problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
+  problems: ({ problems, result, set, snapshot, snapshots }) => {
+    // Of several snapshots, each problem names its own.
+    const about = snapshots ? `Backups of set ${set}` : `Backup ${snapshot} of set ${set}`
+    return problems.length > 0 ? problems.map((problem) => `${about}: ${problem}`) : [`${about}: ${result}`]
+  },
   redact: (result, apply) => ({
     ...redactedProblems(result, apply),
     ...(result.snapshots && { snapshots: result.snapshots.map((one) => redactedProblems(one, apply)) }),
