@@ -3,6 +3,7 @@ import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { atMostTen } from '../../src/report/annotations.ts'
 import { Redaction } from '../../src/report/redaction.ts'
+import { restore, verify } from '../support/example-summaries.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
 import { type WorkflowLog, workflowReport } from '../../src/report/workflow.ts'
 
@@ -105,10 +106,10 @@ test('of more than ten problems of a failed step, the last annotation says how m
 })
 
 test('each problem makes sense in a list of annotations: it names the backup, the destination or the target', () => {
-  const found = { snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', result: 'failed', problems: ['chunk 5f is missing', 'chunk 60 is damaged'] } as VerifyResult
+  const found: VerifyResult = { ...verify, set: 'app', result: 'failed', problems: ['chunk 5f is missing', 'chunk 60 is damaged'] }
   expect(problemsOf({ command: 'verify', result: found, shown: { destination: 'file:/b', timeZone: 'UTC' } })).toEqual([
     'Backup 20261120T020000Z-5f3a9c1e of set app: chunk 5f is missing', 'Backup 20261120T020000Z-5f3a9c1e of set app: chunk 60 is damaged',
   ])
-  const restored = { database: 'shop', target: 'db:5432/new', errors: ['role "x" does not exist'] } as RestoreResult
+  const restored: RestoreResult = { ...restore, database: 'shop', target: 'db:5432/new', errors: ['role "x" does not exist'] }
   expect(problemsOf({ command: 'restore', result: restored, shown: { destination: 'file:/b', timeZone: 'UTC' } })).toEqual(['shop was restored into db:5432/new with an error: role "x" does not exist'])
 })
