@@ -99,8 +99,9 @@ test('in a workflow, a problem is annotated once, and at most ten are: the log h
   expect(lines.filter((line) => !line.startsWith('[warning] '))).toEqual(Array.from({ length: 6 }, (_, index) => `warning: problem ${index + 9}`))
 })
 
+const problems = (count: number): string[] => Array.from({ length: count }, (_, index) => `problem ${index}`)
+
 test('of more than ten problems of a failed step, the last annotation says how many are not shown', () => {
-  const problems = (count: number): string[] => Array.from({ length: count }, (_, index) => `problem ${index}`)
   expect(atMostTen(problems(10))).toEqual(problems(10))
   expect(atMostTen(problems(500))).toEqual([...problems(9), '491 more problems; the summary and the log of this step have them.'])
 })
