@@ -77,11 +77,11 @@ export class Writer {
   /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
   readonly adopted: { chunks: number; bytes: number; since: Date | undefined } = { chunks: 0, bytes: 0, since: undefined }
 
-  constructor(options: WriterOptions) {
+  /** `pool`: one more buffer is being filled meanwhile, and two are full already when a thread is done. */
+  constructor(options: WriterOptions, pool = new BufferPool(options.jobs + 3)) {
     this.#options = options
     this.#ownMarks.add(options.mark)
-    // One more is being filled meanwhile, and two are full already when a thread is done.
-    this.#pool = new BufferPool(options.jobs + 3)
+    this.#pool = pool
   }
 
   /**
@@ -134,26 +134,38 @@ export class Writer {
     return [...this.#listed.keys()].filter((key) => this.#options.known.isLost(key))
   }
 
-  /** A writer that begins again, under another mark; it uses everything that this one stored and that is not damaged. */
+  /**
+   * A writer that begins again, under another mark; it uses everything that this one stored and that is not damaged. This one must be
+   * settled; it keeps none of its memory, and is of no use afterwards.
+   */
   again(mark: string): Writer {
     const { known, keys } = this.#options
-    const next = new Writer({ ...this.#options, mark })
+    const next = new Writer({ ...this.#options, mark }, this.#pool)
     for (const one of this.#ownMarks) {
       next.#ownMarks.add(one)
       known.recipients.set(one, keys.recipientTags)
     }
-    for (const chunk of this.#chunks) if (this.#ownMarks.has(chunk.mark)) known.add(chunk)
+    for (const listed of this.#fresh.values()) known.add(this.#chunks[listed]!)
+    for (const list of [this.#entries, this.#chunks]) list.length = 0
+    for (const map of [this.#listed, this.#fresh]) map.clear()
     Object.assign(next.forRecipients, this.forRecipients)
     Object.assign(next.adopted, this.adopted)
     return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks })
   }
 
-  /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists. */
+  /**
+   * Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists. Throws, and puts nothing, if one of
+   * them is `lost`.
+   */
   async commit(
     header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags' | 'partial'>,
     content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,
   ): Promise<{ stored: number; chunks: number; size: number }> {
     await this.settled()
+    const [lost] = this.lost()
+    if (lost !== undefined) throw new LifeboatError(`the new snapshot would need ${lost}, which is damaged: no snapshot was stored`, {
+      hint: 'Check the disk or the service of the store, then run the backup again. `lifeboat verify --level read` looks for more damage.',
+    })
     const { keys, store } = this.#options
     const size = content.sources.reduce((sum, source) => sum + sourceSize(source), 0)
     const object = await encodeSnapshot(

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -6,7 +7,7 @@ import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { changed, noise } from '../support/bytes.ts'
-import { dispatched } from '../support/dispatched.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
 import { entriesOf, identity } from '../support/engine.ts'
 
 let folder: string
@@ -130,6 +131,27 @@ describe('a base that is found damaged while a difference is made from it', () =
     const { result } = await backup({ ...raw, verify: 'none', volumes: `${unchanged()}\n${similar()}`, 'pre-command': `echo before >> ${log}`, 'post-command': `echo after >> ${log}` })
     expect(await verified(result.snapshot)).toBe('verified')
     expect(readFileSync(log, 'utf8')).toBe('before\nafter\n')
+  })
+
+  test('if damage is found in each of three readings, no snapshot is stored, and the damage is kept in a proof', async () => {
+    const get: FileStore['get'] = Reflect.get(FileStore.prototype, 'get')
+    const harming = jest.spyOn(FileStore.prototype, 'get').mockImplementation(async function (this: FileStore, key, most) {
+      const bytes = await get.call(this, key, most)
+      if (key.startsWith('chunks/')) bytes[bytes.length - 100]! ^= 1
+      return bytes
+    })
+    let refused: string
+    try {
+      refused = await refusal(backup({ ...raw, volumes: `${unchanged()}\n${similar()}` }))
+    } finally {
+      harming.mockRestore()
+    }
+    expect(refused).toMatch(/the new snapshot would need chunks\/.*, which is damaged: no snapshot was stored/)
+    const { snapshots } = (await dispatched('list', given(), now())).result
+    expect(snapshots).toHaveLength(2)
+    expect(snapshots[0]).toMatchObject({ verified: false, damage: expect.stringContaining('chunks/') })
+    const { result } = await backup({ ...raw, volumes: `${unchanged()}\n${similar()}` })
+    expect(await verified(result.snapshot)).toBe('verified')
   })
 
   test('the sample waits for the base of whatever it chooses: every dependant is stored again', async () => {

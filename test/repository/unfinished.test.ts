@@ -10,7 +10,7 @@ import { GRACE, putTrash } from '../../src/repository/trash.ts'
 import { runsKey } from '../../src/repository/unfinished.ts'
 import { SeveralStores } from '../../src/stores/several.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { ANY_SIZE, changed, noise } from '../support/bytes.ts'
+import { ANY_SIZE, changed, inPieces, noise } from '../support/bytes.ts'
 import { backUp, digests, identity, keys, type Operation, otherKeys, restored, Run, through, writeKeys } from '../support/engine.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
@@ -240,4 +240,21 @@ test('a store in which nothing may be replaced keeps no note of later runs, and 
   const run = await next({ to: refusing })
   expect(run.damage).toEqual([expect.stringContaining('runs/app.json could not be written: BlobImmutableDueToPolicy')])
   expect(await restored(store, run.id)).toEqual(digests(content))
+})
+
+test('a chunk that is used counts once if the sources are read again, also one that cannot be a base', async () => {
+  const small = Buffer.from('small')
+  const left = await Run.begin({ store, time: time(), resume: now })
+  await left.source('small', small)
+  clock += 60_000
+  const { writer } = await Run.begin({ store, time: time(), resume: now })
+  const read = async (by: typeof writer): Promise<void> => {
+    await by.stream('small.dump', 'pg_dump-custom', inPieces(small), () => undefined)
+    await by.settled()
+  }
+  await read(writer)
+  expect(writer.adopted.chunks).toBe(1)
+  const again = writer.again('00000000')
+  await read(again)
+  expect([again.adopted.chunks, again.newChunks, again.listed().size]).toEqual([1, 0, 1])
 })

@@ -1,11 +1,13 @@
+import { jest } from '@jest/globals'
 import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { BufferPool } from '../../src/repository/chunker.ts'
 import { KnownChunks } from '../../src/repository/known.ts'
 import { chunkKey, decodeSnapshot, listedBytes, openManifest } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { all, ANY_SIZE, changed, noise, rows } from '../support/bytes.ts'
+import { all, ANY_SIZE, changed, inPieces, noise, rows } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, nextTime, restored, Run, through, writeKeys } from '../support/engine.ts'
 
 const MIB = 1024 * 1024
@@ -382,4 +384,32 @@ test('chunks are put under their id and the mark of the backup, sealed to every 
   expect(await chunksIn(store)).toEqual([`chunks/${entry![0].slice(0, 2)}/${entry![0]}-${id.slice(-8)}`])
   expect((await store.get(chunkKey(entry![0], entry![4]), ANY_SIZE)).toString('latin1')).toMatch(/^age-encryption\.org\/v1\n-> X25519 /)
   expect(keys.fingerprint).toMatch(/^[0-9a-f]{16}$/)
+})
+
+test('a writer that begins again has the buffers of the one before, which keeps no list', async () => {
+  const taking = jest.spyOn(BufferPool.prototype, 'take')
+  const taken = async (): Promise<number> => new Set(await Promise.all(taking.mock.results.map(({ value }) => value))).size
+  try {
+    const run = await Run.begin({ store: freshStore() })
+    await run.source('app', dump)
+    const [buffers, chunks] = [await taken(), run.writer.listed().size]
+    expect(chunks).toBeGreaterThan(0)
+    const again = run.writer.again('00000000')
+    await again.stream('app.dump', 'pg_dump-custom', inPieces(dump), () => undefined)
+    await again.settled()
+    expect([await taken(), run.writer.listed().size, again.listed().size, again.newChunks]).toEqual([buffers, 0, chunks, run.writer.newChunks])
+  } finally {
+    taking.mockRestore()
+  }
+})
+
+test('a snapshot that would need a damaged object is not put', async () => {
+  const store = freshStore()
+  const known = new KnownChunks(store)
+  const run = await Run.begin({ store, known })
+  await run.source('app', single)
+  const [key] = await chunksIn(store)
+  known.lose(key!)
+  await expect(run.commit()).rejects.toMatchObject({ message: expect.stringContaining(key!), hint: expect.stringContaining('run the backup again') })
+  expect(await all(store.list('snapshots/'))).toEqual([])
 })

@@ -25,7 +25,10 @@ export interface NewSnapshot {
 /** The number of times that the sources are read, if damage is found in chunks that the snapshot would list already. */
 const MOST_READINGS = 3
 
-/** Stores the sources, and once more under another id as long as chunks that the snapshot would list turn out damaged. */
+/**
+ * Stores the sources, and once more under another id as long as chunks that the snapshot would list turn out damaged. If the last reading
+ * still found some, `commit` of the writer will throw.
+ */
 export async function storeUntilSound(
   sources: OpenedSources,
   first: NewSnapshot,
