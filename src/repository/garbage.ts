@@ -21,7 +21,7 @@ export interface Garbage {
   /** In trash already, or so young that a running backup may have put them: left for a later prune. */
   waiting: Amount
   deleted: Amount
-  /** Snapshots that cannot be read. If there is one, no chunk is touched. */
+  /** Snapshots that cannot be read, or are lost. If there is one, no chunk is touched. */
   obstacles: string[]
 }
 
@@ -37,6 +37,8 @@ export interface GarbageOptions {
   /** Requests at the same time. */
   parallel: number
   onDamaged: (error: LifeboatError) => void
+  /** Goes on although snapshots are lost, and deletes their proofs and labels. Default: false. */
+  force?: boolean
 }
 
 /** Fewer chunks than this are listed with one request by most stores; more are listed by their first two digits, side by side. */
@@ -72,7 +74,10 @@ export async function collectGarbage(
     trashed: none(),
     waiting: none(),
     deleted: none(),
-    obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`),
+    obstacles: [
+      ...references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`),
+      ...(options.force ? [] : references.lost.map(({ key, why }) => `${key} is not in the store, but ${why}`)),
+    ],
   }
   const readable = garbage.obstacles.length === 0
   const trash = readable ? sorted(await readTrash(store, keys, options.onDamaged), references, options) : undefined
@@ -183,13 +188,14 @@ function count(amount: Amount, size: number): void {
 
 /**
  * Proofs and labels whose snapshot is gone. Young ones stay, because a listing may not show their snapshot yet, unless their snapshot is
- * deleted now or the user knows that it is missing.
+ * deleted now or the user knows that it is missing. The proofs and pins of lost snapshots stay: without them nobody would miss these.
  */
 async function leftovers(
-  store: Store, references: References, going: ReadonlySet<string>, { grace, parallel }: GarbageOptions,
+  store: Store, references: References, going: ReadonlySet<string>, { grace, parallel, force }: GarbageOptions,
 ): Promise<string[]> {
-  const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key))
-  const gone = new Set([...going, ...references.missing])
+  const lost = references.lost.map(({ key }) => key)
+  const present = new Set([...[...references.snapshots, ...references.unreadable].map(({ key }) => key), ...(force ? [] : lost)])
+  const gone = new Set([...going, ...references.missing, ...(force ? lost : [])])
   const candidates: { key: string; snapshot: string }[] = []
   for (const folder of ['proofs/', 'labels/']) {
     for await (const { key, modified } of store.list(folder)) {

@@ -1,11 +1,11 @@
 import type { LifeboatError } from '../error.ts'
 import { storesOf } from '../stores/several.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
-import { idOf, readAuthentic, snapshotKeys } from './catalog.ts'
+import { readAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
-import { knownDamage } from './set-proofs.ts'
+import { knownDamage, tellingSince } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, type Manifest, openManifest, OtherKey, type SourceRecord } from './snapshot.ts'
 import { inTrash } from './trash.ts'
@@ -142,7 +142,7 @@ export async function loadKnown(
   known.latest = newest[0]?.snapshot.header.id
   const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
   if (own.length === 0) return known
-  const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot.key), onDamaged)
+  const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot), onDamaged)
   const soonGone = await expiring(store)
   const trash = await inTrash(store, keys, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
@@ -196,10 +196,10 @@ async function readNewest(
  * share chunks.
  */
 async function damagedChunks(
-  store: Store, keys: Keys, set: string, snapshots: readonly string[], onDamaged: (error: LifeboatError) => void,
+  store: Store, keys: Keys, set: string, snapshots: readonly AuthenticSnapshot[], onDamaged: (error: LifeboatError) => void,
 ): Promise<Set<string>> {
-  const ids = new Set(snapshots.map(idOf))
-  const since = idOf(snapshots.at(-1)!)
+  const ids = new Set(snapshots.map(({ header }) => header.id))
+  const since = tellingSince(new Date(snapshots.at(-1)!.header.time))
   const wanted = (snapshot: string, proof: string): boolean => ids.has(snapshot) || proof >= since
   const proofs = await Promise.all(storesOf(store).map((one) => readProofs(one, keys, { set, wanted, onDamaged })))
   return new Set(proofs.flatMap((ofOne) => [...knownDamage([...ofOne.values()].flat())]))

@@ -2,9 +2,12 @@ import type { LifeboatError } from '../error.ts'
 import { randomFillSync } from 'node:crypto'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
-import { atOnce, readSnapshot, snapshotKeys } from './catalog.ts'
+import { atOnce, idOf, readSnapshot, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { labelsOf } from './labels.ts'
+import { LIMITS } from './limits.ts'
 import { parseProofKey, proofKeys, readProof } from './proofs.ts'
+import { isOfAnotherKey, splitSigned } from './signed.ts'
 import { DamagedSnapshot, openHeader, snapshotKey } from './snapshot.ts'
 
 /** A snapshot, as far as a prune needs to know it. */
@@ -28,6 +31,8 @@ export class References {
   readonly unreadable: { key: string; why: string }[] = []
   /** Keys of missing snapshots that proofs name: they were moved, or deleted by something that leaves proofs. */
   readonly missing: string[] = []
+  /** Snapshots that are not there although a proof of another key names them or a pin holds them, and which of these it is. */
+  readonly lost: { key: string; why: string }[] = []
   /** Chunks have numbers, because millions of them are listed many times; by fingerprint, because a million names take 100 MB. */
   readonly #numbers = new Map<number, number>()
   readonly #listed = new Map<string, Uint32Array>()
@@ -115,7 +120,8 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
   const proofs = await provenSnapshots(store)
   let largest = 0
   const listed = await snapshotKeys(store, undefined, ({ size }) => (largest = Math.max(largest, size)))
-  const toRead = new Set([...listed, ...proofs.keys()])
+  const labelled = store.groups ? new Set<string>() : await labelledSnapshots(store)
+  const toRead = new Set([...listed, ...proofs.keys(), ...labelled])
   let unvouched = 0
   await inParallel([...toRead], atOnce(options.parallel, largest), async (key) => {
     options.signal.throwIfAborted()
@@ -127,7 +133,13 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
       references.add(snapshot, chunks)
     } catch (error) {
       if (error instanceof NotFound) {
-        if (await isProven(store, keys, proofs.get(key) ?? [], options.onDamaged)) references.missing.push(key)
+        const evidence = proofs.get(key) ?? []
+        if (await isProven(store, keys, evidence, options.onDamaged)) references.missing.push(key)
+        else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
+          references.lost.push({ key, why: 'a proof of another key names it' })
+        } else if (labelled.has(key) && (await labelsOf(store, keys, setOf(key), idOf(key))).pinned) {
+          references.lost.push({ key, why: 'it is pinned' })
+        }
         return
       }
       if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject)) throw error
@@ -135,6 +147,7 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
     }
   })
   references.missing.sort()
+  references.lost.sort((a, b) => (a.key < b.key ? -1 : 1))
   return references
 }
 
@@ -174,6 +187,29 @@ async function provenSnapshots(store: Store, set?: string): Promise<Map<string, 
     proven.set(key, [...(proven.get(key) ?? []), proof])
   }
   return proven
+}
+
+/** The keys of snapshots that have labels. */
+async function labelledSnapshots(store: Store): Promise<Set<string>> {
+  const labelled = new Set<string>()
+  for await (const { key } of store.list('labels/')) {
+    const [, set, id] = /^labels\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/.exec(key) ?? []
+    if (set !== undefined && id !== undefined) labelled.add(snapshotKey(set, id))
+  }
+  return labelled
+}
+
+/** Whether one of the proofs is still there and claims to be of a key that is not among these: its MAC cannot be checked. */
+async function isNamedByOthers(store: Store, keys: Keys, proofs: readonly string[]): Promise<boolean> {
+  for (const proof of proofs) {
+    try {
+      const signed = splitSigned(await store.get(proof, LIMITS.proof))
+      if (signed && isOfAnotherKey(signed, keys)) return true
+    } catch (error) {
+      if (!(error instanceof NotFound || error instanceof DamagedObject)) throw error
+    }
+  }
+  return false
 }
 
 /** Whether one of the proofs is still there, and authentic: whoever deletes a snapshot deletes its proofs first. */

@@ -7,6 +7,7 @@ import { backup } from '../../src/commands/backup/backup.ts'
 import { check } from '../../src/commands/check/check.ts'
 import { doctor } from '../../src/commands/doctor/doctor.ts'
 import { forget } from '../../src/commands/forget/forget.ts'
+import { label } from '../../src/commands/label/label.ts'
 import { list } from '../../src/commands/list/list.ts'
 import { keepProofs } from '../../src/commands/verify/proof.ts'
 import { prune, pruneAfterBackup } from '../../src/commands/prune/prune.ts'
@@ -173,6 +174,35 @@ test('snapshots that were deleted by prunes and by forget are not missed', async
   expect(objects('chunks')).toHaveLength(2)
 })
 
+test('snapshots of another key that are not listed lose no chunk and no proof to a prune with this key, unless it is forced', async () => {
+  const store = new FileStore(root)
+  const { id } = await backUp({ store, set: 'theirs', keys: otherKeys, time: new Date(now - DAY) }, { data: noise('theirs', 2000) })
+  await prove(store, 'theirs', id, otherKeys)
+  const before = objects('chunks')
+  move('snapshots/theirs')
+  expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))
+  expect(warnings).toContainEqual(expect.stringContaining(`${snapshotKey('theirs', id)} is not in the store, but a proof of another key names it`))
+  expect(objects('chunks')).toEqual(before)
+  expect((await proofKeys(store, { set: 'theirs' })).get(id)).toHaveLength(1)
+  await daily({ force: 'true' })
+  expect((await proofKeys(store, { set: 'theirs' })).get(id)).toBeUndefined()
+  expect(objects('chunks').length).toBeLessThan(before.length - 1)
+})
+
+test('a pinned snapshot that was never verified and is not listed loses no chunk, and keeps its pin', async () => {
+  const store = new FileStore(root)
+  const { id } = await backUp({ store, set: 'app', time: new Date(now - 10 * DAY) }, { data: noise('pinned', 2000) })
+  await label(store, keys, 'app', { kind: 'id', id }, () => ({ pinned: true, tags: null }), () => undefined)
+  const before = objects('chunks')
+  const file = `${snapshotKey('app', id)}`
+  move(file)
+  expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))
+  expect(warnings).toContainEqual(expect.stringContaining(`${file} is not in the store, but it is pinned`))
+  expect(objects('chunks')).toEqual(before)
+  renameSync(path.join(folder, `moved-${count}`), path.join(root, file))
+  expect(await runPrune({ retention: 'last=1' })).toMatchObject({ snapshots: expect.arrayContaining([expect.objectContaining({ id, keep: true })]) })
+})
+
 test('forged proofs of snapshots that never existed stop no prune', async () => {
   const store = new FileStore(root)
   await prove(store, 'app', '20200101T000000Z-00000000', otherKeys)
@@ -181,7 +211,8 @@ test('forged proofs of snapshots that never existed stop no prune', async () => 
     await store.put(key.replace(ids.app[0]!, '20200101T000000Z-00000002'), await store.get(key, LIMITS.proof))
   }
   expect(await runPrune()).toMatchObject({ deleted: 1 })
-  expect(warnings).toEqual([expect.stringContaining('20200101T000000Z-00000002')])
+  // A proof of another key cannot be checked, so no chunk is deleted until somebody has looked.
+  expect(warnings).toEqual([expect.stringContaining('20200101T000000Z-00000002'), expect.stringContaining('20200101T000000Z-00000000')])
 })
 
 test('of a WebDAV server that gives objects and answers PROPFIND with 404, nothing is said to be empty, and nothing is pruned', async () => {

@@ -96,6 +96,16 @@ test('a chunk that a proof names as damaged is not known, whichever snapshot of 
   expect(['two', 'three', 'four'].map((name) => after.get(idOf(name)) !== undefined)).toEqual([false, false, true])
 })
 
+test('a proof of damage that a clock which is behind dates before the oldest snapshot that is built on counts', async () => {
+  const store = freshStore()
+  for (const name of ['one', 'two', 'three', 'four']) await backUp({ store }, { app: contentOf(name) })
+  const [, , builtOn, older] = (await snapshotKeys(store, 'app')).map(snapshotIdOf)
+  const chunk = (await known(store)).chunks.get(idOf('four'))!
+  const time = new Date(builtOn!.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*/, '$1-$2-$3T$4:$5:$6Z'))
+  await writeProof(store, keys, { snapshot: older!, set: 'app', time: new Date(time.getTime() - 3600_000), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [chunkKey(chunk.id, chunk.mark)], problems: [], versions: {}, run: null })
+  expect((await known(store)).chunks.get(chunk.id)).toBeUndefined()
+})
+
 test('a difference is known with its base and what was spent, and found by its anchors', async () => {
   const store = freshStore()
   const content = noise('similar', 500_000)

@@ -35,6 +35,15 @@ test('a source of a kind that this version does not know is listed, shown and co
   expect(verified.result.problems).toEqual(['the source shop is of the kind mysql, which this version of Lifeboat does not know'])
 })
 
+test('a database without an archive, and a snapshot without a source, are not called verified', async () => {
+  await backUp({ folder, encryptionKey: identity, time: new Date(0), sources: { app: [{ name: 'globals.sql', format: 'sql', bytes: noise('globals', 1000) }] } })
+  const verified = await dispatched('verify', { ...store, level: 'read' })
+  expect(verified.result).toMatchObject({ result: 'failed', sources: [{ name: 'app', result: 'failed' }] })
+  expect(verified.result.problems).toEqual(['the database app has no archive in this snapshot'])
+  await backUp({ folder, encryptionKey: identity, time: new Date(1000), sources: {} })
+  expect((await dispatched('verify', { ...store, level: 'list' })).result).toMatchObject({ result: 'failed', problems: ['the snapshot has no source'] })
+})
+
 test('a source of a kind that this version does not know is not restored', async () => {
   await unknown('only', new Date(0))
   const refused = await refusal(dispatched('restore', { ...store, volume: 'shop', target: `${folder}/target` }))

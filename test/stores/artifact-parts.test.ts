@@ -30,6 +30,7 @@ test.each<[string, Holding[], number[], number, number[]]>([
   ['needs of needs are not needed: a snapshot lists everything it needs', [backup(1), backup(2, [1]), backup(3, [2]), ...week.slice(4)], [3, 5, 6, 7], 20, [1]],
   ['what is younger than the grace period stays, with what it needs', [...week, backup(8), backup(9, [4]), backup(10)], [8, 9, 10], 10, [1, 2, 3, 6]],
   ['a backup that started when 5, 6 and 7 were the newest depends on them', [...week, { ...backup(20), created: new Date(at(20).getTime() + 1) }], [20], 20, [1, 2, 3, 4]],
+  ['an object of an artifact that has expired stays in every other artifact that has it', [{ ...backup(2), objects: new Set([snapshot(2), 'chunks/aa/1']) }, backup(3, [1]), ...week.slice(4)], [3, 5, 6, 7], 20, []],
   ['nothing there', [], [], 20, []],
 ])('which artifacts may be deleted: %s', (_, holdings, kept, today, expected) => {
   const now = new Date(at(today).getTime() + DAY / 2)

@@ -113,14 +113,15 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     }
   } else {
     result.chunks = await refusing(
-      () => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }),
+      () => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing, force: options.force }),
       store,
       signal,
     )
     for (const obstacle of result.chunks.obstacles) {
       report.warning(
         `no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`,
-        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.',
+        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`. ' +
+          'If a snapshot that is not in the store is not needed any more, prune once with --force.',
       )
     }
   }

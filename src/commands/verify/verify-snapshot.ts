@@ -3,6 +3,7 @@ import type { VerifyLevel } from '../../repository/levels.ts'
 import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, openManifest, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
+import { BadSource } from '../../sources/source.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
@@ -87,6 +88,7 @@ class Verification {
 
   async #checkSources(): Promise<void> {
     const { sources } = await openManifest(this.#snapshot)
+    if (sources.length === 0) throw new BadSource('the snapshot has no source')
     for (const source of sources) {
       if (this.#how.only !== undefined && source.name !== this.#how.only) continue
       const places = new Set(source.streams.flatMap(({ chunks }) => chunks))

@@ -11,10 +11,18 @@ import { archiveFacts } from './facts.ts'
 
 /** The archive of a database, and the facts that a restore needs. Throws if the record has neither. */
 export function archiveOf(source: SourceRecord): { archive: StreamRecord; dumpMajor: number; entries: readonly string[] } {
-  const archive = source.streams.find(({ format }) => format === 'pg_dump-custom')
-  if (!archive) throw new BadSource(`the database ${source.name} has no archive in this snapshot`)
+  const archive = source.streams.find(isArchive)
+  if (!archive) throw noArchive(source)
   const { dumpVersion, entries } = factsOf(source, archiveFacts)
   return { archive, dumpMajor: Number.parseInt(dumpVersion, 10), entries }
+}
+
+function isArchive({ format }: StreamRecord): boolean {
+  return format === 'pg_dump-custom'
+}
+
+function noArchive({ name }: SourceRecord): BadSource {
+  return new BadSource(`the database ${name} has no archive in this snapshot`)
 }
 
 export function contentsOf(source: SourceRecord): Contents {
@@ -27,9 +35,10 @@ export async function verifyDatabase(stored: StoredSource, level: VerifyLevel, c
   const entries = archiveFacts.safeParse(stored.source.facts).data?.entries.length ?? 0
   const problems: unknown[] = []
   const versions: Record<string, string> = {}
+  if (!stored.source.streams.some(isArchive)) problems.push(noArchive(stored.source))
   for (const stream of stored.source.streams) {
     try {
-      if (stream.format === 'pg_dump-custom') await verifyArchive(stored, stream, level, context, versions)
+      if (isArchive(stream)) await verifyArchive(stored, stream, level, context, versions)
       else if (level !== 'list') await readWhole(stored.read(stream), context.signal)
     } catch (error) {
       context.signal.throwIfAborted()

@@ -34,9 +34,16 @@ export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace,
   for (const holding of holdings) {
     if (!judgedBy(holding).some((key) => protectedKeys.has(key))) continue
     needed.add(holding.id)
-    for (const need of holding.needs) needed.add(need.artifact)
+    for (const need of holding.needs) for (const id of providersOf(need, holdings)) needed.add(id)
   }
   return holdings.filter((holding) => !needed.has(holding.id) && judgedBy(holding).length > 0 && !isYoung(holding))
+}
+
+/** The artifact that a backup names, and every other holder of the objects that it lacks, because it has expired or was deleted. */
+function providersOf({ artifact, objects }: Holding['needs'][number], holdings: readonly Holding[]): number[] {
+  const named = holdings.find(({ id }) => id === artifact)?.objects
+  const lacking = objects.filter(([key]) => !named?.has(key))
+  return [artifact, ...holdings.filter((holding) => lacking.some(([key]) => holding.objects.has(key))).map(({ id }) => id)]
 }
 
 /** Artifacts that stay although they hold snapshots and none to keep, and the snapshots to keep that need them. */
