@@ -194,7 +194,7 @@ test('a pinned snapshot that was never verified and is not listed loses no chunk
   const { id } = await backUp({ store, set: 'app', time: new Date(now - 10 * DAY) }, { data: noise('pinned', 2000) })
   await label(store, keys, 'app', { kind: 'id', id }, () => ({ pinned: true, tags: null }), () => undefined)
   const before = objects('chunks')
-  const file = `${snapshotKey('app', id)}`
+  const file = snapshotKey('app', id)
   move(file)
   expect(await daily()).toEqual(Array.from({ length: 4 }, () => 'pruned'))
   expect(warnings).toContainEqual(expect.stringContaining(`${file} is not in the store, but it is pinned`))
