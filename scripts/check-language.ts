@@ -29,6 +29,10 @@ const expressions: readonly { pattern: RegExp; instead: string }[] = [
   { pattern: /\bvouch(es|ed)?\b/i, instead: 'is signed; is authenticated' },
   { pattern: /\b(hence|thence|whence|thereof|wherein|whereupon|lest|whilst|nought|naught)\b/i, instead: 'a word in use today' },
   { pattern: /[,;:] for (it|they|there|nothing|nobody|he|we|one) (is|are|was|were|has|have|had|can|may|would|will|does|do|did|must|might|could)\b/i, instead: 'because' },
+  { pattern: /\blean(s|ed|t|ing)? (only )?on\b/i, instead: 'depend on' },
+  { pattern: /\bl(ie|ies|ay|ying) in each other\b/i, instead: 'overlap; one contains the other' },
+  { pattern: /\bneed(s|ed)? (it|them) no more\b/i, instead: 'no longer need' },
+  { pattern: /\bha(s|ve|d) the last word\b/i, instead: 'decides' },
   { pattern: /\bto be had\b/i, instead: 'available' },
   { pattern: /\b(what|who) is no(t| longer)? (a |an )?[a-z]+ (is|names|has|stands|needs)\b/i, instead: 'a noun as the subject' },
 ]
@@ -50,8 +54,8 @@ export function findingsIn(file: string, text: string): Finding[] {
     }
     for (const sentence of sentencesBegunIn(file, lines, index)) if (RELATIVE.test(sentence)) add(index, sentence, 'a noun as the subject, then the verb')
     if (/^src\/.*\.(ts|sh)$/.test(file) && line.length > LONGEST) add(index, `${line.length} characters`, `at most ${LONGEST}`)
-    if (file.endsWith('.ts')) for (const hint of hintsIn(line, lines[index - 1] ?? '', file.startsWith('src/'))) add(index, hint, 'a hint is a sentence, with a capital and a full stop')
   }
+  if (file.endsWith('.ts')) for (const { index, hint } of hintsIn(file, text)) add(text.slice(0, index).split('\n').length - 1, hint, 'a hint is a sentence, with a capital and a full stop')
   return findings
 }
 
@@ -77,14 +81,93 @@ function sentences(text: string, before: string): string[] {
   return before === '' || /[.!?:|]\)?\s*(\*\/)?$/.test(before) ? parts : parts.slice(1)
 }
 
-/** Hints in a line that have no capital or no full stop; one that begins or ends with an expression is not judged there. `variables`: also of those named hint. */
-function hintsIn(line: string, before: string, variables: boolean): string[] {
-  const text = /(['"`])((?:\\.|(?!\1).)*)\1( \+)?/.source
-  const [name, sign] = ['\\bhint', variables ? '(?::| =)' : ':']
-  const begun = new RegExp(`${name}${sign}$`).test(before) ? [new RegExp(`^\\s*${text}`).exec(line) ?? []] : []
-  const given = [...line.matchAll(new RegExp(`${name}${sign} ${text}`, 'g')), ...begun]
-  return given.filter(([, , hint = '', more]) => hint !== '' && !hint.startsWith('${')
-    && (/^[a-z]/.test(hint) || (more === undefined && !/[.!?…})`]$/.test(hint)))).map(([, , hint]) => hint!)
+/**
+ * Hints that have no capital or no full stop; in src also those of findings and warnings, and variables named hint. One that begins or ends
+ * with an expression is not judged there.
+ */
+function hintsIn(file: string, text: string): { index: number; hint: string }[] {
+  const starts = (pattern: RegExp): number[] => [...text.matchAll(pattern)].map((match) => match.index + match[0].length)
+  const given = starts(/\b(?<!['"`])hint:\s/g).flatMap((start) => valuesAt(text, start).slice(0, 1))
+  if (file.startsWith('src/')) {
+    given.push(...starts(/\bfix:\s/g).flatMap((start) => valuesAt(text, start).slice(0, 1)))
+    given.push(...starts(/\bhint =\s/g).map((start) => ({ start, end: endOfStatement(text, start) })))
+    const called = starts(/\b(?<!function )(?:warning|bad)\(/g).map((start) => valuesAt(text, start))
+    given.push(...called.flatMap((values) => (values.length > 1 ? values.slice(-1) : [])))
+  }
+  return given.flatMap(({ start, end }) => badTexts(text, start, end))
+}
+
+/** A line that ends with an operator, or is followed by one, goes on. */
+function endOfStatement(text: string, start: number): number {
+  const length = text.slice(start).search(/(?<![+?:=([{,][ \t]*)\n(?!\s*[+?:.)\]}])/)
+  return length < 0 ? text.length : start + length
+}
+
+/** The values from a position on that commas separate, up to the bracket that closes them. */
+function valuesAt(text: string, from: number): { start: number; end: number }[] {
+  const values: { start: number; end: number }[] = []
+  let start = from
+  let depth = 0
+  for (let at = from; at < text.length; at++) {
+    const char = text[at]!
+    if ('\'"`'.includes(char)) at = endOfString(text, at) - 1
+    else if (text.startsWith('//', at)) at = text.indexOf('\n', at)
+    else if ('([{'.includes(char)) depth++
+    else if (depth > 0 && ')]}'.includes(char)) depth--
+    else if (depth === 0 && ',)]}'.includes(char)) {
+      if (text.slice(start, at).trim() !== '') values.push({ start, end: at })
+      if (char !== ',') return values
+      start = at + 1
+    }
+  }
+  return [...values, { start, end: text.length }]
+}
+
+/** The position after a string; a template may have strings in its expressions. */
+function endOfString(text: string, start: number): number {
+  const quote = text[start]!
+  let depth = 0
+  for (let at = start + 1; at < text.length; at++) {
+    const char = text[at]!
+    if (char === '\\') at++
+    else if (depth === 0 && char === quote) return at + 1
+    else if (quote === '`' && text.startsWith('${', at)) [depth, at] = [depth + 1, at + 1]
+    else if (depth > 0 && '\'"`'.includes(char)) at = endOfString(text, at) - 1
+    else if (depth > 0 && char === '{') depth++
+    else if (depth > 0 && char === '}') depth--
+  }
+  return text.length
+}
+
+/** Of a value, also of one with conditions, the texts that are no sentences. Strings that + joins are one text. */
+function badTexts(text: string, from: number, end: number): { index: number; hint: string }[] {
+  const found: { index: number; hint: string }[] = []
+  let before = ''
+  for (let at = from; at < end; at++) {
+    const char = text[at]!
+    if (/\s/.test(char)) continue
+    if ('([{'.includes(char)) at = valuesAt(text, at + 1).at(-1)?.end ?? at
+    if (!'\'"`'.includes(char)) {
+      before = char
+      continue
+    }
+    const index = at
+    const parts: string[] = []
+    for (let more: RegExpExecArray | null | undefined; more !== null && '\'"`'.includes(text[at]!);) {
+      const after = endOfString(text, at)
+      parts.push(text.slice(at + 1, after - 1))
+      more = /^\s*\+\s*/.exec(text.slice(after, end))
+      at = after + (more?.[0].length ?? 0)
+    }
+    const hint = parts.join('')
+    const open = /\+\s*$/.test(text.slice(index, at))
+    const begins = before !== '+' && /^[a-z]/.test(hint)
+    const ends = !open && !/[.!?…})`]$/.test(hint)
+    if (['', '?', ':', '+'].includes(before) && hint !== '' && (begins || ends)) found.push({ index, hint })
+    before = 'x'
+    at--
+  }
+  return found
 }
 
 const looked = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', '.github', 'docs', 'src', 'test', 'scripts', 'bench', 'workflows-examples']

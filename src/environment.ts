@@ -1,7 +1,7 @@
 /** The environment of a command; nothing below `actions` and `cli` reads `process.env` or exits. */
 export interface Environment {
   /** Environment variables: `PATH`, `PG*`, `RUNNER_TOOL_CACHE`. */
-  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly variables: Variables
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal
   readonly report: Report
@@ -11,6 +11,9 @@ export interface Environment {
   /** The workflow run this happens in, kept in the snapshot. */
   readonly run?: { repository: string; workflow: string; id: string; attempt: string; url: string }
 }
+
+/** Environment variables by name. */
+export type Variables = Readonly<Record<string, string | undefined>>
 
 /** Where a command tells people what it does. Implementations: a terminal, a workflow log, silence in tests. */
 export interface Report {

@@ -15,6 +15,10 @@ test.each([
   ["  throw new LifeboatError('x', { hint: 'Give it once' })", 'Give it once'],
   ['    hint:\n      "give it " +', 'give it'],
   ['  say what to mend', 'mend'],
+  ['// It leans on artifacts.', 'leans on'],
+  ['// Both lie in each other.', 'lie in each other'],
+  ['// They need it no more.', 'need it no more'],
+  ['// The server has the last word.', 'has the last word'],
 ])('in a program, %s is found', (line, expected) => {
   expect(found('test/x.test.ts', line)).toContain(expected)
 })
@@ -32,6 +36,30 @@ test.each([
 test('a hint in a variable is checked too', () => {
   expect(found('src/x.ts', "  const hint = 'give it once.'")).toEqual(['give it once.'])
   expect(found('src/x.ts', "  const hint = 'Give it once, ' +")).toEqual([])
+})
+
+test.each([
+  ["{ hint:\n  'give it once.' }", 'give it once.'],
+  ["{ hint:\n  'Give it ' +\n  'once' }", 'Give it once'],
+  ["{ hint: lost ? 'Look again.' : 'look again.' }", 'look again.'],
+  ["report.warning(`a, ${b ? `(${c}` : ''}`, 'give it once.')", 'give it once.'],
+  ["report.warning(\n  'it is gone',\n  `Give it ${often}` +\n    ' once',\n)", 'Give it ${often} once'],
+  ["{ says: 'x', fix: 'Give it once' }", 'Give it once'],
+  ["bad('locks', 'a table', 'give it once.')", 'give it once.'],
+])('in a program, a hint over several lines or in a call is found: %s', (text, expected) => {
+  expect(found('src/x.ts', text)).toEqual([expected])
+})
+
+test.each([
+  "report.warning('it is gone')",
+  "report.warning(`the ${a}, ${b}`, hint)",
+  "report.warning('it is gone', `${name} has it. ` + more)",
+  "function warning(check: string, says: string): string {}",
+  "{ hint: \"If it's gone, \" + name }, { says: 'it is' }",
+  "{ hint: HINTS[quota ? 'EDQUOT' : 'x'] }",
+  "{ hint: what === 'some' ? 'Look.' : undefined }",
+])('in a program, a hint with a capital and a full stop, or an expression, is no finding: %s', (text) => {
+  expect(found('src/x.ts', text)).toEqual([])
 })
 
 test('a sentence that goes on in the next line begins only once', () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -84,4 +84,15 @@ test.each([['docs/security.md', 50], ['docs/architecture.md', 20], ['docs/format
   const named = [...read(page).matchAll(/`((?:test|src|scripts)\/[^`\s]+)`/g)].map((match) => match[1]!)
   expect(named.length).toBeGreaterThan(least - 1)
   expect(named.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
+})
+
+test('comments in src name only files that are there', () => {
+  const files = ['src', 'test', 'scripts', 'bench', 'docs'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => `/${folder}/${file}`))
+  const sources = files.filter((file) => file.startsWith('/src/') && file.endsWith('.ts'))
+  const named = sources.flatMap((file) => {
+    const comments = [...read(file).matchAll(/^\s*(?:\/\*\*?|\*|\/\/)(.*)|\s\/\/ (.*)$/gm)].map((match) => match[1] ?? match[2]!)
+    return comments.flatMap((comment) => [...comment.matchAll(/(?<![\w./-])[\w/-]+(?:\.test)?\.ts\b/g)].map(([name]) => ({ file, name })))
+  })
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter(({ name }) => !files.some((file) => file.endsWith(`/${name}`)))).toEqual([])
 })

@@ -16,7 +16,7 @@ import {
   summaryOf,
   textOf,
 } from '../commands/run-command.ts'
-import type { Environment } from '../environment.ts'
+import type { Environment, Variables } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { exit } from '../process/exit.ts'
 import { secretsGiven } from '../inputs/secrets.ts'
@@ -30,8 +30,6 @@ import { requireSupportedRunner } from '../process/platform.ts'
 import { stagingFolder } from '../process/staging.ts'
 import { VERSION } from '../version.ts'
 import { asInputs } from './as-inputs.ts'
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 /** One of the actions, as a step of a workflow: reads the inputs, runs the command, sets the outputs, exits with its status. */
 export async function runAction(command: Action): Promise<void> {

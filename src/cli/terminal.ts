@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { redacted, runCommand, statusOf, textOf } from '../commands/run-command.ts'
+import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
 import { type Command, commands, inputsOf } from '../commands/all.ts'
@@ -19,8 +20,6 @@ import { readArguments, type Arguments } from './arguments.ts'
 import { commandHelp, programHelp } from './help.ts'
 import { asOptions } from './options.ts'
 import { keyHelp, newInputs, newKey, writeInputs, writeKey } from './key.ts'
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 export async function runTerminal(): Promise<void> {

@@ -1,5 +1,6 @@
+import type { Variables } from '../environment.ts'
 import { rowsOf } from '../inputs/group.ts'
-import type { Input, Variables } from '../inputs/input.ts'
+import type { Input } from '../inputs/input.ts'
 import { parse } from '../inputs/parse.ts'
 import { backup } from './backup/command.ts'
 import { check } from './check/command.ts'

@@ -1,3 +1,4 @@
+import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { addressSecrets } from '../net/ssh/address.ts'
 import type { SshTarget } from '../net/ssh/connection.ts'
@@ -5,7 +6,7 @@ import { parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
 import { database, type Database, databases as databaseList } from './database-urls.ts'
 import { type Group, group, one } from './group.ts'
-import type { Input, Variables } from './input.ts'
+import type { Input } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const databaseInput = {

@@ -1,4 +1,5 @@
-import type { Input, Rows, Value, Values, Variables } from './input.ts'
+import type { Variables } from '../environment.ts'
+import type { Input, Rows, Value, Values } from './input.ts'
 
 /** Inputs about one thing, and the typed slice that functions take of it. Durations are milliseconds. */
 export interface Group<Slice> {

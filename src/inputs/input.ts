@@ -1,7 +1,5 @@
 import type { z } from 'zod'
-
-/** Environment variables by their names. */
-export type Variables = Readonly<Record<string, string | undefined>>
+import type { Variables } from '../environment.ts'
 
 /** One input: the source of action.yml, of the help at a terminal, of the reference and of the checks. */
 export interface Input {

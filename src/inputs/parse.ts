@@ -1,7 +1,8 @@
+import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { keysIn, likelySecrets } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
-import type { Input, Variables } from './input.ts'
+import type { Input } from './input.ts'
 import { nearest } from '../report/nearest.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>

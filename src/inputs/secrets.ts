@@ -1,5 +1,6 @@
+import type { Variables } from '../environment.ts'
 import { likelySecrets, secretsIn } from '../report/redaction.ts'
-import type { Input, Variables } from './input.ts'
+import type { Input } from './input.ts'
 
 /** Every secret among the given values of these inputs, checked or not: they are masked before anything is printed. */
 export function secretsGiven(

@@ -1,7 +1,8 @@
+import type { Variables } from '../environment.ts'
 import type { SshAccess } from '../net/ssh/connection.ts'
 import { type Destination, destinationExpected, destinationPatterns, destinationSecrets, requireAccess } from '../stores/destination.ts'
 import { type Group, group, one } from './group.ts'
-import type { Input, Variables } from './input.ts'
+import type { Input } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const destinationInput = {

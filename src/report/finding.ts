@@ -1,3 +1,5 @@
+import { LifeboatError, messageOf } from '../error.ts'
+
 /** The result of looking at one thing, and what to do about it. */
 export interface Finding {
   /** `file:/mnt/backups`, or the name of a database. */
@@ -8,4 +10,10 @@ export interface Finding {
   state: 'good' | 'warning' | 'bad'
   says: string
   fix?: string
+}
+
+/** An error as the result of a check; its hint says what to do. */
+export function badFinding(about: string, check: string, error: unknown): Finding {
+  const fix = error instanceof LifeboatError ? error.hint : undefined
+  return { about, check, state: 'bad', says: messageOf(error), ...(fix !== undefined && { fix }) }
 }

@@ -13,7 +13,7 @@ let github: GitHub
 let jobs: Jobs
 let repositories = 0
 
-/** A repository with two backups, of which the second leans on the first; each test has a copy of it. */
+/** A repository with two backups, of which the second depends on the first; each test has a copy of it. */
 beforeAll(async () => {
   github = await GitHub.start()
   jobs = new Jobs(github, 'octo/shop')
@@ -141,7 +141,7 @@ test.each(attacks)('%s: every command goes through with one warning, and nothing
   const backup = await jobs.run('backup')
   expectOneWarning(backup)
   expect(backup.result.verified).toBe('read')
-  // It leans on what the genuine ones have, and all that its artifact has comes from this program.
+  // It depends on what the genuine ones have, and all that its artifact has comes from this program.
   expect(backup.result.added).toBeLessThan(backup.result.size / 2)
   const made = await jobs.files()
   expect(made['recover.sh']!.equals(POISON)).toBe(false)

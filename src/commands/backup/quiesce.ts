@@ -1,6 +1,6 @@
 import { arrangeFinalSteps } from '../../process/watchdog.ts'
 import { runChild, ChildError } from '../../process/child.ts'
-import type { Environment } from '../../environment.ts'
+import type { Environment, Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { docker, dockerEnvironment } from '../../sources/volumes/docker.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -60,8 +60,6 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
   }
   return back
 }
-
-type Variables = Environment['variables']
 
 /** Names of those that run and are not paused; one that does not exist is an error, one that does not run is left as it is. */
 async function runningContainers(wanted: Hooks['containers'], given: { variables: Variables; signal: AbortSignal }): Promise<string[]> {

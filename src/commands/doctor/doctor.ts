@@ -1,9 +1,8 @@
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
 import { databaseLocation } from '../../inputs/database.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
-import type { Finding } from '../../report/finding.ts'
+import { badFinding, type Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
@@ -73,7 +72,7 @@ async function tryDestination(inputs: DoctorInputs, environment: Environment): P
     }
   } catch (error) {
     environment.signal.throwIfAborted()
-    return { checks: [failed(about, 'open', error)] }
+    return { checks: [badFinding(about, 'open', error)] }
   }
 }
 
@@ -120,7 +119,7 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Finding> {
       says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}`,
     }
   } catch (error) {
-    return failed('', 'key', error)
+    return badFinding('', 'key', error)
   }
 }
 
@@ -139,14 +138,4 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
     }
   }
   throw problems[0]
-}
-
-function failed(about: string, check: string, error: unknown): Finding {
-  return {
-    about,
-    check,
-    state: 'bad',
-    says: messageOf(error),
-    ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }),
-  }
 }

@@ -103,8 +103,8 @@ async function within<T>(
     const why = 'every artifact holds the key file it was made with, and none can be written again'
     throw new LifeboatError(`passphrases of backups in artifacts cannot be changed: ${why}`, {
       hint:
-        'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need ' +
-        'them no more. With an identity as the key there is nothing to change.',
+        'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set when you no longer ' +
+        'need them. With an identity as the key there is nothing to change.',
       status: 2,
     })
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Client, ConnectConfig } from 'ssh2'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../retry.ts'
 import { checkHostKey, linesAbout, readKnownHosts, type HostAddress, type KnownHost } from './known-hosts.ts'
@@ -21,7 +22,7 @@ export interface SshAccess {
 
 export interface SshOptions {
   /** `HOME` and `SSH_AUTH_SOCK`. */
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal: AbortSignal
   /** Milliseconds that connecting and signing in may take. */
   limit: number

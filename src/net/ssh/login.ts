@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../environment.ts'
 import { authentication, knownHostsOf, type Method, type SshAccess, type SshTarget, usableKey } from './connection.ts'
 import { knownHostsText } from './known-hosts.ts'
 
 export interface SshContext {
   /** `PATH`, `HOME` and `SSH_AUTH_SOCK`. */
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   /** The staging folder of the run. */
   temporary: string
   signal: AbortSignal

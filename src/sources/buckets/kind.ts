@@ -67,7 +67,7 @@ function refuseOwnStore(name: string, volume: S3Destination, destinations: reado
   for (const store of destinations) {
     if (!isS3(store) || store.bucket !== volume.bucket || store.endpoint !== volume.endpoint) continue
     if (!store.prefix.startsWith(volume.prefix) && !volume.prefix.startsWith(store.prefix)) continue
-    throw new LifeboatError(`the volume ${name} and the store ${store.text} lie in each other`, {
+    throw new LifeboatError(`the volume ${name} and the store ${store.text} overlap`, {
       hint: 'Store backups in another bucket, or give both a prefix of their own.', status: 2,
     })
   }

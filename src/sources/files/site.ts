@@ -1,3 +1,4 @@
+import type { Variables } from '../../environment.ts'
 import { type Child, startChild } from '../../process/child.ts'
 
 /** The location of a volume, and how programs are started there: this machine, a container, another machine. */
@@ -11,8 +12,6 @@ export interface Site {
   /** Starts GNU tar, find, or another program there. */
   start(program: string, parameters: readonly string[], options: { signal: AbortSignal }): Child
 }
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 /** Their messages are parsed: in English, and with names of files as bytes. */
 export const PLAIN = { LC_ALL: 'C', TZ: 'UTC' }

@@ -1,3 +1,4 @@
+import type { Variables } from '../../environment.ts'
 import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { type Client, programOf } from './clients.ts'
@@ -19,7 +20,7 @@ export interface ArchiveListing {
 export interface ArchiveContext {
   /** Its pg_restore must be at least the archive's pg_dump version: `clientForRestore`. */
   client: Client
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal?: AbortSignal
 }
 

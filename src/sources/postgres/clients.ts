@@ -1,6 +1,7 @@
 import { accessSync, constants, readdirSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import { getExecOutput } from '@actions/exec'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 
 /** The client programs of one major version, together in one folder. */
@@ -16,8 +17,6 @@ export interface ClientChoice {
   /** A warning if the match is not exact. */
   warning?: string
 }
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 const programs: ClientProgram[] = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql']
 

@@ -1,3 +1,4 @@
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { nearest } from '../../report/nearest.ts'
 
@@ -16,8 +17,6 @@ export interface Connection {
   /** Texts to mask: the URL, and the password, plain and percent-encoded. */
   readonly secrets: readonly string[]
 }
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 // PostgreSQL 18, "Parameter Key Words" and "Environment Variables" of libpq.
 const variableOf: Readonly<Record<string, string>> = {

@@ -1,5 +1,4 @@
-import { LifeboatError, messageOf } from '../../error.ts'
-import type { Finding } from '../../report/finding.ts'
+import { badFinding, type Finding } from '../../report/finding.ts'
 import type { AccessSettings, Diagnosed, GivenSource, SourceContext } from '../source-kind.ts'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import { type ClientPrograms, clientPrograms } from './client-programs.ts'
@@ -42,7 +41,7 @@ async function diagnoseOne(about: string, given: Connection, route: Route, conte
     return { findings: [...findings, await diagnoseClient(about, Number.parseInt(facts.version, 10), programs)], size: facts.size }
   } catch (error) {
     signal.throwIfAborted()
-    return { findings: [failed(about, 'connection', await route.causeOf(error))], size: 0 }
+    return { findings: [badFinding(about, 'connection', await route.causeOf(error))], size: 0 }
   }
 }
 
@@ -53,16 +52,6 @@ async function diagnoseClient(about: string, major: number, { clients, provide }
     const fix = `Install the client programs of PostgreSQL ${major}, or leave client-install at auto.`
     return { about, check: 'client', state: 'warning', says: warning, fix }
   } catch (error) {
-    return failed(about, 'client', error)
-  }
-}
-
-function failed(about: string, check: string, error: unknown): Finding {
-  return {
-    about,
-    check,
-    state: 'bad',
-    says: messageOf(error),
-    ...(error instanceof LifeboatError && error.hint !== undefined && { fix: error.hint }),
+    return badFinding(about, 'client', error)
   }
 }

@@ -1,3 +1,4 @@
+import type { Variables } from '../../environment.ts'
 import { collectBytes, startChild } from '../../process/child.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
@@ -13,7 +14,7 @@ export interface GlobalsOptions {
   connection: Connection
   /** Whether to ask for the passwords of roles. */
   passwords: boolean
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal: AbortSignal
 }
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { z } from 'zod'
+import type { Variables } from '../../environment.ts'
 import { ChildError, collectBytes, startChild, TooMuchOutput } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { formatBytes, formatSeconds } from '../../report/format.ts'
@@ -11,7 +12,7 @@ export interface QueryContext {
   connection: Connection
   client: Client
   /** The environment for `PATH` and similar variables. */
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   /** Aborting it cancels the query on the server too. */
   signal?: AbortSignal
   /** Milliseconds after which a query is cancelled. Default: five minutes; Infinity for none. */

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../environment.ts'
+import type { Report, Variables } from '../../environment.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
@@ -45,7 +45,7 @@ export interface RestoreOptions {
   provide?: Provide
   signal: AbortSignal
   report: Report
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
 }
 
 /** The entries to restore, and the programs and arguments for it. */

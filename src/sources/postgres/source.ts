@@ -12,7 +12,7 @@ import { requireSession } from './pooler.ts'
 import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
 import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
-import type { Report } from '../../environment.ts'
+import type { Report, Variables } from '../../environment.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface PostgresSourceOptions {
@@ -30,7 +30,7 @@ export interface PostgresSourceOptions {
   lockTimeout: number
   signal: AbortSignal
   report: Report
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
 }
 
 /** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, if they may be read. */

@@ -1,9 +1,8 @@
 import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { localSite, type Site } from '../files/site.ts'
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 /** A folder of this machine, by its real path: the given path may be a symbolic link. */
 export async function reachDirectory(given: string, variables: Variables): Promise<Site> {

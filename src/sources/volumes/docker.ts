@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import type { Variables } from '../../environment.ts'
 import { type Child, ChildError, runChild, startChild } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 
 /** The smallest image of Debian has GNU tar, find and coreutils. */
 export const HELPER_IMAGE = 'debian:bookworm-20250407-slim'
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 /** Variables that the docker client needs: DOCKER_HOST, contexts and their ssh keys, proxies. */
 export function dockerEnvironment(variables: Variables): Record<string, string> {

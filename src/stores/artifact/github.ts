@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { AGAIN, type Answer } from '../../net/http.ts'
 import { type Clock, Transient } from '../../net/retry.ts'
@@ -18,8 +19,6 @@ export interface ServiceArtifact {
   /** Made by a run of another repository's code: that of a fork's pull request, which can upload artifacts of any name. */
   foreign: boolean
 }
-
-export type Variables = Readonly<Record<string, string | undefined>>
 
 /** The circumstances of calls to GitHub's services. */
 export interface ServiceContext {

@@ -1,10 +1,11 @@
 /** Days that GitHub keeps an artifact unless the repository says otherwise. */
+import type { Variables } from '../../environment.ts'
 const GITHUB_DEFAULT = 90
 
 export interface ArtifactRetention {
   /** Days asked of GitHub for each artifact. */
   artifact: number
-  /** Days for which a new snapshot is sure to be whole: it leans only on artifacts that outlive them. */
+  /** Days for which a new snapshot is sure to be whole: it depends only on artifacts that outlive them. */
   snapshot: number
   /** Days that the policy asks for but that artifacts cannot give. */
   short: number
@@ -12,9 +13,9 @@ export interface ArtifactRetention {
 
 /**
  * How long artifacts are asked to live, and for how long snapshots are promised. With M days as the most GitHub grants and R promised, an
- * artifact can be leant on for M - R days after it was made; then its content is uploaded again. So there are about 1 + R / (M - R) whole
- * copies at any time: 1.5 for 30 days of 90, 3 for 60, and a whole one with each backup for 90. Therefore artifacts always ask for M (what
- * is no longer needed can be deleted earlier, and what a day adds is small), and R is at most two thirds of it.
+ * artifact can be depended on for M - R days after it was made; then its content is uploaded again. So there are about 1 + R / (M - R)
+ * whole copies at any time: 1.5 for 30 days of 90, 3 for 60, and a whole one with each backup for 90. Therefore artifacts always ask for M
+ * (what is no longer needed can be deleted earlier, and what a day adds is small), and R is at most two thirds of it.
  * `wanted`: days the policy keeps a snapshot, undefined for no limit. `granted`: GITHUB_RETENTION_DAYS, the most this repository allows.
  */
 export function artifactRetention(wanted: number | undefined, granted: number = GITHUB_DEFAULT): ArtifactRetention {
@@ -24,7 +25,7 @@ export function artifactRetention(wanted: number | undefined, granted: number = 
 }
 
 /** Days that the repository's settings allow, as the runner tells (GITHUB_RETENTION_DAYS); GitHub's own default elsewhere. */
-export function grantedDays(variables: Readonly<Record<string, string | undefined>>): number {
+export function grantedDays(variables: Variables): number {
   const text = variables['GITHUB_RETENTION_DAYS'] ?? ''
   return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : GITHUB_DEFAULT
 }

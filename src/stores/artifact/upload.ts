@@ -2,7 +2,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
-import type { Variables } from './github.ts'
+import type { Variables } from '../../environment.ts'
 import { REFUSED } from './run-service.ts'
 
 export interface Upload {

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { request } from '../../net/http.ts'
 import { retry } from '../../net/retry.ts'
 import { jobToken } from '../workflow-identity.ts'
 
 interface TokenContext {
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal: AbortSignal
   /** Milliseconds. */
   timeout: number

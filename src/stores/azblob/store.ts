@@ -7,6 +7,7 @@ import {
   type RestError,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { federatedToken } from './identity.ts'
 import { maximum, Requests } from './requests.ts'
@@ -212,7 +213,7 @@ type Credentials = { secrets: string[] } & (
 )
 
 /** The credentials in the destination take precedence over the variables that Azure's own tools know. */
-function accessTo({ key, sas }: AzblobDestination, variables: Readonly<Record<string, string | undefined>>): Credentials {
+function accessTo({ key, sas }: AzblobDestination, variables: Variables): Credentials {
   const { AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING } = variables
   if (key !== undefined) return { kind: 'key', key, secrets: [key] }
   if (sas !== undefined) return { kind: 'sas', sas, secrets: [sas] }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 
 /** Folders that systems keep for mounting disks: Filesystem Hierarchy Standard 3.0, udisks, macOS. */
@@ -44,7 +45,7 @@ export async function refuseUnmounted(root: string, { mounted, remembered, place
 }
 
 /** `~/.local/state/lifeboat/disks` (XDG Base Directory Specification); undefined without a home. */
-export function disksInMind({ XDG_STATE_HOME, HOME }: Readonly<Record<string, string | undefined>>): string | undefined {
+export function disksInMind({ XDG_STATE_HOME, HOME }: Variables): string | undefined {
   const state = XDG_STATE_HOME || (HOME ? path.join(HOME, '.local/state') : undefined)
   return state === undefined ? undefined : path.join(state, 'lifeboat/disks')
 }

@@ -6,7 +6,7 @@ type Asked = Parameters<Requests['handle']>[0]
 type Signer = Awaited<ReturnType<S3Client['config']['signer']>>
 
 /** How the SDK asked for an object: all but its key. */
-interface Way {
+interface Route {
   asked: Pick<Asked, 'protocol' | 'hostname' | 'port'>
   host: string
   /** Of the bucket: empty, or the bucket's name if that is in the path. */
@@ -25,7 +25,7 @@ const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
 export class Direct {
   readonly #client: S3Client
   readonly #requests: Requests
-  #way: Way | undefined
+  #route: Route | undefined
 
   constructor(client: S3Client, requests: Requests) {
     this.#client = client
@@ -47,18 +47,18 @@ export class Direct {
    * The object at a key of the bucket, or its headers; undefined for any other answer than 200: the SDK, asked again, knows what it means.
    */
   async ask(method: 'GET' | 'HEAD', key: string, limits: Limits): Promise<Answer | undefined> {
-    const way = this.#way
-    if (!way) return undefined
+    const route = this.#route
+    if (!route) return undefined
     const request = {
-      ...way.asked,
+      ...route.asked,
       method,
-      path: way.path + path(key),
+      path: route.path + path(key),
       query: {},
-      headers: { host: way.host, 'x-amz-content-sha256': NOTHING },
+      headers: { host: route.host, 'x-amz-content-sha256': NOTHING },
     }
-    const signed = await way.signer.sign(request, {
+    const signed = await route.signer.sign(request, {
       signingDate: new Date(Date.now() + this.#client.config.systemClockOffset),
-      signingRegion: way.region,
+      signingRegion: route.region,
       signingService: 's3',
     })
     const answer = await this.#requests.ask({ ...request, headers: signed.headers }, limits)
@@ -72,7 +72,7 @@ export class Direct {
     const [, region] = /Credential=[^,]*\/\d{8}\/([^/,]+)\/s3\/aws4_request,/.exec(headers['authorization'] ?? '') ?? []
     if (host === undefined || region === undefined || !asked.endsWith(path(key))) return
     const signer = await this.#client.config.signer()
-    this.#way = { asked: { protocol, hostname, port }, host, path: asked.slice(0, -path(key).length), region, signer }
+    this.#route = { asked: { protocol, hostname, port }, host, path: asked.slice(0, -path(key).length), region, signer }
   }
 }
 

@@ -1,9 +1,8 @@
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { request } from '../../net/http.ts'
 import { retry } from '../../net/retry.ts'
 import { jobToken } from '../workflow-identity.ts'
-
-type Variables = Readonly<Record<string, string | undefined>>
 
 interface RoleContext {
   variables: Variables

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../../environment.ts'
 import { ChildError, startChild } from '../../../process/child.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 
@@ -23,7 +24,7 @@ export interface AptSettings {
   status: string
   /** By dpkg's name: `amd64`. */
   architecture: string
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal: AbortSignal
   timeLimit: number
   /** With the machine's own sources, or none. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../../environment.ts'
 
 // The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>,
 // complete once <arch>.complete is beside it. The functions of the toolkit are not used: `cacheDir` first removes the folder and then
@@ -20,7 +21,7 @@ export interface KeptPrograms {
 }
 
 /** Where programs are kept across steps and runs: the runner's tool cache, at a terminal the user's. Undefined if there is neither. */
-export function keptProgramsRoot(variables: Readonly<Record<string, string | undefined>>): string | undefined {
+export function keptProgramsRoot(variables: Variables): string | undefined {
   if (variables.RUNNER_TOOL_CACHE) return variables.RUNNER_TOOL_CACHE
   const caches = variables.XDG_CACHE_HOME || (variables.HOME && path.join(variables.HOME, '.cache'))
   return caches && path.isAbsolute(caches) ? path.join(caches, 'lifeboat') : undefined

@@ -1,8 +1,8 @@
-import type { Report } from '../../../environment.ts'
+import type { Report, Variables } from '../../../environment.ts'
 import { messageOf } from '../../../error.ts'
 
 export interface ProvideOptions {
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal: AbortSignal
   report: Report
   /** `Environment.temporary`: staging, and the home of programs that cannot be kept elsewhere. */

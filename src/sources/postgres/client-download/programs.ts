@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../../environment.ts'
 import { ChildError, runChild } from '../../../process/child.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import type { Client } from '../clients.ts'
@@ -11,7 +12,7 @@ const unpackLimit = 120_000
 const smokeLimit = 60_000
 
 export interface Surroundings {
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
   signal: AbortSignal
 }
 

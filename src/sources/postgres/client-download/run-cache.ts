@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf } from '../../../error.ts'
-import type { Report } from '../../../environment.ts'
+import type { Report, Variables } from '../../../environment.ts'
 
 /** One folder in the cache that GitHub keeps between runs. Its errors are warnings. */
 export interface RunCache {
@@ -17,7 +17,7 @@ export interface RunCache {
  * waits too long for a service that is down.
  */
 export async function openRunCache(
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
   name: string,
   limit: number,
   report: Report,
