@@ -91,6 +91,13 @@ describe('inputs that are good', () => {
     })
   })
 
+  test('commas, spaces and a $ within a path stay what they are', () => {
+    for (const text of ['file:/mnt/a, b', 'file:/mnt/my file: x', 'file:/mnt/$x', 'file:/mnt/artifacts, artifactory']) {
+      expect(parseInputs('list', { destination: text }, {}).destination).toMatchObject({ text })
+    }
+    expect(parseInputs('backup', { ...backup, volumes: 'a=/x, y\nb=/my files' }, {}).volumes.list).toMatchObject([{ name: 'a' }, { name: 'b' }])
+  })
+
   test('a restore with the least given has the defaults', () => {
     expect(parseInputs('restore', restore, {})).toEqual({
       server: { url: 'postgres://app@db/new', tunnel: undefined },
@@ -223,6 +230,14 @@ describe('inputs that are refused', () => {
     ['destination: "folder" is not a kind of destination', 'backup', { destination: 'folder:/mnt' }],
     ['destination: file: is not followed by a path', 'backup', { destination: 'file:' }],
     ['destination: "~/b" would be a folder named ~; write the whole path', 'backup', { destination: 'file:~/b' }],
+    ...['file:/a, file:/b', 'file:/a,artifact', 'file:/a s3://b', 's3://a; s3://b'].map((destination): [string, Command, Record<string, string>] => [
+      'destination: there are several destinations in one line. Where several can be given: one per line, or the option once for each', 'backup', { destination },
+    ]),
+    ['destination: "$HOME/b" would be a folder with a $ in its name: variables are not replaced here; write the whole path', 'backup', { destination: 'file:$HOME/b' }],
+    ['volumes: there are several volumes in one line; write one per line, or the option once for each', 'backup', { volumes: 'a=/x, b=/y' }],
+    ['volumes: there are several volumes in one line; write one per line, or the option once for each', 'backup', { volumes: 'a=/x b=docker:y' }],
+    ['database-url: there are several URLs in one line. Write one per line', 'backup', { 'database-url': 'postgres://u:hunter22@h/a, b=postgres://h/b' }],
+    ['database-url: the URL is in quotation marks. Remove the quotation marks', 'restore', { 'database-url': '"postgres://u:hunter22@h/a"' }],
     ['destination: there are 2 destinations; one is needed here', 'list', { destination: 'file:/a\nfile:/b' }],
     ['destination: file:/a is there twice', 'backup', { destination: 'file:/a\nfile:/a' }],
     ['database-url: two databases are named "app"; put a different name= before each URL', 'backup', { 'database-url': 'postgres://h/app\npostgres://g/app' }],

@@ -102,7 +102,7 @@ function workflowRun(variables: Variables): Environment['run'] {
 }
 
 async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redaction, variables: Variables): Promise<number> {
-  core.info(inertText(redaction.apply(textOf(outcome, 'node dist/cli.js'))))
+  core.info(inertText(redaction.apply(textOf(outcome, 'lifeboat'))))
   for (const [name, value] of Object.entries(outputValues(outcome))) core.setOutput(name, value)
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)

@@ -89,5 +89,11 @@ function joined(name: string, input: Input | undefined, values: string[]): strin
   if (values.length > 1 && !input?.list) {
     throw new LifeboatError(`--${name} is given ${values.length} times`, { hint: 'Give it once.', status: 2 })
   }
+  if (values.includes('')) {
+    throw new LifeboatError(`--${name} is given an empty value`, {
+      hint: 'Is a variable of the script unset? Without the option, the default applies.',
+      status: 2,
+    })
+  }
   return values.join('\n')
 }

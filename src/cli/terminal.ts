@@ -88,7 +88,7 @@ async function runNamed(
   report.end()
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
-  else print(process.stdout, redaction.apply(textOf(clean, programName())))
+  else print(process.stdout, redaction.apply(textOf(clean, programName(), (hint) => asOptions(hint, programName()))))
   return statusOf(outcome)
 }
 

@@ -56,8 +56,8 @@ export function headlineOf<C extends Command>({ command, result }: Outcome<C>): 
 }
 
 /** For a person at a terminal or reading a log. */
-export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string): string {
-  return definitionOf(command).text(result, { program, ...shown })
+export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string, hint?: TextContext['hint']): string {
+  return definitionOf(command).text(result, { program, ...(hint && { hint }), ...shown })
 }
 
 export function summaryOf<A extends Action>(

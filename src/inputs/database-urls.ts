@@ -25,8 +25,16 @@ export const database = parsing((text): string => {
   return parseDatabase(text).url
 })
 
+const QUOTED = 'the URL is in quotation marks. Remove the quotation marks'
+
 function parseDatabase(line: string): Database {
+  // No part of the line is shown: it may be a part of a password.
+  if (/^\s*["'`]/.test(line)) throw new InvalidValue(QUOTED)
   const { name, url } = parseDatabaseLine(line)
+  if (/^["'`]/.test(url)) throw new InvalidValue(QUOTED)
+  if (/[,;\s](?:[\w.-]+\s*=\s*)?postgres(?:ql)?:\/\//.test(url)) {
+    throw new InvalidValue('there are several URLs in one line. Write one per line')
+  }
   const { database } = parseDatabaseUrl(url)
   return { name: name ?? nameOf(database), url }
 }

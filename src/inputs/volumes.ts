@@ -6,10 +6,14 @@ export type Volume = { name: string } & Location
 
 const PLANNED = ['sftp']
 
+/** Another volume after a comma or a space: it would become a part of the first one's path. */
+const severalInLine = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?:\/|docker:|ssh:\/\/|s3:\/\/)/
+
 /** Reads `name=LOCATION`, one a line. Throws an error that `problem` makes of a message, or InvalidValue. */
 export function parseVolumes(text: string, problem: (message: string) => Error): Volume[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   const volumes = lines.map((line) => {
+    if (severalInLine.test(line)) throw problem('there are several volumes in one line; write one per line, or the option once for each')
     const [, name, location] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.+)$/.exec(line) ?? []
     if (name === undefined || location === undefined) throw problem(`${JSON.stringify(line.slice(0, 60))} does not begin with a name and =`)
     return { name, ...parseVolumeLocation(location, problem) }

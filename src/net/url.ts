@@ -19,6 +19,9 @@ export interface DestinationUrl {
 export function readUrl(text: string, known: readonly string[]): DestinationUrl {
   const parts =
     /^([a-z][a-z0-9]*):\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:@/?[\]]*)(?::(\d{1,5}))?(\/[^?]*)?(?:\?(.*))?$/s.exec(text)
+  // Without a colon, @, ? or =, no part of it is a secret.
+  const [, kind, name] = /^([a-z][a-z0-9]*):\/?([A-Za-z0-9][A-Za-z0-9._/-]*)$/.exec(text) ?? []
+  if (name !== undefined) throw new InvalidValue(`${kind}: is not followed by //; did you mean ${kind}://${name}?`)
   if (!parts) {
     throw new InvalidValue(
       `what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F ` +

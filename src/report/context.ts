@@ -7,6 +7,8 @@ export interface TextContext {
   timeZone: string
   /** The format of a command that has a choice. */
   format?: 'text' | 'markdown'
+  /** A hint with inputs as the program takes them; without it, hints are shown in the form of workflows. */
+  hint?: (text: string) => string
 }
 
 /** The facts that a job summary needs beside the result. */

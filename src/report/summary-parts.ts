@@ -10,7 +10,7 @@ const MOST_SOURCES = 20
 export function restoring(content: SnapshotContent, context: SummaryContext): string {
   const all = restorables(content)
   const shown = all.slice(0, MOST_SOURCES)
-  const commands = shown.map((source) => restoreCommand('node dist/cli.js', content, ' \\\n  ', source))
+  const commands = shown.map((source) => restoreCommand('lifeboat', content, ' \\\n  ', source))
   const variables = restoreVariables(content, (name) => `\`${name}\``)
   const terminal = content.databases.length > 1 ? 'At a terminal, each database into a target of its own,' : 'At a terminal,'
   return details('How to restore this snapshot', [

@@ -54,12 +54,12 @@ export function idOf(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 }
 
-/** The error for a command about one set of which the store has no snapshot. */
-export async function noSuchSet(store: Store, set: string): Promise<LifeboatError> {
+/** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
+export async function noSuchSet(store: Store, set: string, given = 'the destination'): Promise<LifeboatError> {
   const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
   if (sets.length === 0)
     return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, {
-      hint: 'Check the destination. The first backup makes the set.',
+      hint: `Check ${given}. The first backup makes the set.`,
     })
   return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
     hint: `Give the input set, ${sets[0]} for instance. \`lifeboat list\` shows the snapshots of each.`,

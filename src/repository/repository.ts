@@ -9,14 +9,14 @@ import { checkFormat, FORMAT } from './format.ts'
 const MARKER = 'lifeboat.json'
 const marker = z.strictObject({ format: z.literal(FORMAT) })
 
-/** Checks the format of a store. Throws if it is no store, or has an unknown format. */
-export async function openRepository(store: Store): Promise<void> {
+/** Checks the format of a store. Throws if it is no store, or has an unknown format. `given`: how a hint names the input of the store. */
+export async function openRepository(store: Store, given = 'the destination'): Promise<void> {
   if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
   throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
     hint: store.groups
       ? 'If no backup has finished here yet, run backup. Otherwise check the set and the repository: artifacts that expired or were ' +
         'deleted are lost.'
-      : 'Check the destination: is it spelled right, and the disk mounted? The first backup makes the store.',
+      : `Check ${given}: is it spelled right, and the disk mounted? The first backup makes the store.`,
   })
 }
 

@@ -25,10 +25,17 @@ export function parseDestinations(text: string): [Destination, ...Destination[]]
   return destinations
 }
 
+/** Another destination after a comma or a space, as where YAML folds lines: it would become a part of the first one's path. */
+const kindNames = storeKinds.flatMap(({ names }) => names).join('|')
+const severalInLine = new RegExp(`[,;]\\s*(?:(?:${kindNames}):|artifact$)|\\s(?:${kindNames}):\\S`)
+
 function parseLine(line: string): Destination {
   // The rest of the line may hold a password, so only the name of the kind is shown.
   const name = /^([a-z][a-z0-9]{0,19})(?::.*)?$/s.exec(line)?.[1]
   const kind = kindNamed(name)
+  if (kind && severalInLine.test(line)) {
+    throw new InvalidValue('there are several destinations in one line. Where several can be given: one per line, or the option once for each')
+  }
   if (kind) return kind.parse(line)
   if (name !== undefined) throw new InvalidValue(`${JSON.stringify(name)} is not a kind of destination`)
   throw new InvalidValue(`the value is not a destination${/^\.{0,2}\/[\w./-]+$/.test(line) ? `; did you mean file:${line}?` : ''}`)
@@ -45,6 +52,12 @@ export function destinationSecrets(text: string): string[] {
 /** Throws (status 2) if a destination needs something else than its text, and it is not given. */
 export function requireAccess(destination: Destination, access: Pick<StoreAccess, 'token'>, variables: Environment['variables']): void {
   kindOf(destination).requireAccess?.(access, variables)
+}
+
+/** Warns of a destination that could lose what is about to be stored there. */
+export function warnOfLoss(destination: Destination, { report, variables }: Pick<Environment, 'report' | 'variables'>): void {
+  const warning = kindOf(destination).warning?.(destination, variables)
+  if (warning) report.warning(warning.message, warning.hint)
 }
 
 /** The one place that opens stores. Nothing is asked of the store yet. */

@@ -26,8 +26,15 @@ export interface StoreKind<D extends Destination = Destination> {
   secrets(text: string): string[]
   /** Throws (status 2) if something else than the text is needed and not given. Called before any work begins. */
   requireAccess?(access: Pick<StoreAccess, 'token'>, variables: Environment['variables']): void
+  /** A warning before something is stored there, if it could be lost with this machine. */
+  warning?(destination: D, variables: Environment['variables']): StoreWarning | undefined
   /** Asks nothing of the store yet. */
   open(destination: D, access: StoreAccess, environment: StoreEnvironment): Store | Promise<Store>
+}
+
+export interface StoreWarning {
+  message: string
+  hint: string
 }
 
 /** The texts about a kind in help and messages. */

@@ -17,6 +17,10 @@ test('an input that is given with its name and without it is given twice', () =>
   expect(() => read('a', '--from', 'b')).toThrow('--from is given 2 times')
 })
 
+test.each([['a', '--set', ''], ['a', '--set='], [''], ['a', 'b', '']])('an empty value (%j) is refused: a variable of the script may be unset', (...given) => {
+  expect(() => read(...given)).toThrow(expect.objectContaining({ message: expect.stringMatching(/^--(set|from|more) is given an empty value$/), status: 2, hint: expect.stringContaining('unset') }))
+})
+
 test('without a positional input every value needs its name, and is not shown, because it may be a secret', () => {
   expect(() => readArguments('list', [['set', input('list', 'set')]], [], ['hunter22'])).toThrow('Unexpected argument 1, which may be a secret and is not shown')
 })

@@ -45,7 +45,7 @@ test('a destination that is out of reach: the others get the backup, the step fa
   writeFileSync(places.other, 'in the way')
   const { status, out, err, outputs, summary } = await sandbox.run('backup', { destination: both() }, { as: 'action' })
   expect(status).toBe(1)
-  expect(out + err).toContain(`file:${places.other} is given up`)
+  expect(out + err).toContain(`file:${places.other} failed; the backup continues without it`)
   expect(outputs['outcome']).toBe('failed')
   expect(summary).toContain('❌ Lifeboat: 1 database backed up and verified, in 1 of 2 destinations')
   expect(await verified(places.one)).toBe('verified')

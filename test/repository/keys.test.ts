@@ -60,7 +60,7 @@ describe('an encryption key', () => {
   test.each<[string, string, RegExp]>([
     ['nothing', '', /encryption key is empty/],
     ['only comments', '# none\n\n', /encryption key is empty/],
-    ['the name of a file', '/home/backup/lifeboat/key.txt', /looks like the name of a file; the text in it is wanted/],
+    ['the name of a file', '/home/backup/lifeboat/key.txt', /looks like the name of a file; the content of the file is needed/],
     ['a short passphrase', 'fifteen letters', /the passphrase has 15 characters; at least 16 are needed/],
     ['characters that are two code units each', '𝄞𝄞𝄞𝄞𝄞𝄞𝄞𝄞𝄞𝄞', /has 10 characters/],
     ['two identities', `${identity}\n${identity}`, /holds several lines/],

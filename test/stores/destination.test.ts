@@ -6,7 +6,7 @@ import { LifeboatError } from '../../src/error.ts'
 import { inputsOf, parseInputs } from '../../src/commands/all.ts'
 import { secretsGiven } from '../../src/inputs/secrets.ts'
 import { Redaction } from '../../src/report/redaction.ts'
-import { destinationSecrets, parseDestination } from '../../src/stores/destination.ts'
+import { destinationSecrets, parseDestination, warnOfLoss } from '../../src/stores/destination.ts'
 
 const AWS = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
 
@@ -69,6 +69,25 @@ test('a folder may say whether a disk has to be mounted', () => {
   expect(parseDestination('file:/backup?mounted=yes')).toEqual({ kind: 'file', text: 'file:/backup?mounted=yes', path: '/backup?mounted=yes' })
 })
 
+test('a relative folder is shown with its whole path', () => {
+  const whole = path.resolve('backups')
+  expect(parseDestination('file:backups')).toEqual({ kind: 'file', text: `file:${whole}`, path: whole })
+  expect(parseDestination('file:./backups?mounted=true')).toEqual({ kind: 'file', text: `file:${whole}?mounted=true`, path: whole, mounted: true })
+})
+
+/** The warnings of a backup to this destination. */
+function warnings(text: string, runner?: string): string[] {
+  const said: string[] = []
+  const report = { info: () => undefined, warning: (message: string, hint?: string) => void said.push(`${message}. ${hint}`), progress: () => undefined, mask: () => undefined }
+  warnOfLoss(parseDestination(text), { report, variables: { RUNNER_ENVIRONMENT: runner } })
+  return said
+}
+
+test('a folder of a runner that is deleted after the job is warned of, another and one of another machine are not', () => {
+  expect(warnings('file:/b', 'github-hosted')).toEqual([expect.stringMatching(/^this runner and its disk are deleted after the job, and with them the backup in file:\/b\. Use artifact, S3 .*later step/)])
+  for (const [text, runner] of [['file:/b', 'self-hosted'], ['file:/b'], ['file:/b?mounted=true', 'github-hosted'], ['artifact', 'github-hosted'], ['s3://backups', 'github-hosted']] as const) expect(warnings(text, runner)).toEqual([])
+})
+
 test.each(['artifact', 'file:/mnt/backups', 'file:/backup?mounted=true', 'sftp://me@nas.example/srv/backups', 'webdavs://cloud.example/dav', 'rclone:drive:backups', 's3://backups/app?region=eu-central-1&endpoint=https://s3.example.com', 'azblob://account1/backups/app'])('%s has no secret, and is shown as it is', (text) => {
   expect(destinationSecrets(text)).toEqual([])
   expect(parseDestination(text).text).toBe(text)
@@ -84,7 +103,8 @@ test.each([
   ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:s3,secret_access_key=hunter2:bucket'],
   ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:--config=x:bucket'],
   ['s3:// is followed by no name', 's3:///path'],
-  ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket'],
+  ['s3: is not followed by //; did you mean s3://bucket?', 's3:bucket'],
+  ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket?x=y'],
   ['"Region" is not a parameter of it; did you mean region?', 's3://backups?Region=x'],
   ['"access_key_id" is not a parameter of it; did you mean access-key-id?', 's3://backups?access_key_id=x'],
   ['it has an unknown parameter; supported: region, endpoint, path-style, storage-class, sse, sse-kms-key-id, access-key-id, secret-access-key, session-token', 's3://backups?hunter22=x'],

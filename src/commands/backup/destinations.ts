@@ -8,7 +8,7 @@ import { missingHint, missingSnapshots, missingText } from '../../repository/ref
 import { renewRecoveryFiles } from '../../repository/recovery.ts'
 import { openOrMakeRepository } from '../../repository/repository.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
-import { openStore } from '../../stores/destination.ts'
+import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
@@ -58,6 +58,7 @@ export class Destinations {
   static async open(inputs: Wanted, environment: Environment): Promise<Destinations> {
     const opened: OpenDestination[] = []
     for (const destination of inputs.destinations) {
+      warnOfLoss(destination, environment)
       opened.push({ name: destination.text, store: await openStore(destination, accessOf(inputs), environment) })
     }
     return new Destinations(opened, inputs, environment)
@@ -201,7 +202,7 @@ export class Destinations {
   #giveUp(one: OpenDestination, error: unknown): void {
     one.failure = error
     this.#environment.report.warning(
-      `${one.name} is given up, the backup goes on without it: ${messageOf(error)}`,
+      `${one.name} failed; the backup continues without it: ${messageOf(error)}`,
       error instanceof LifeboatError ? error.hint : undefined,
     )
   }

@@ -16,8 +16,9 @@ const volumes = group(
   {
     volumes: {
       help:
-        'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, ssh://USER@HOST/PATH, a folder ' +
-        'of another machine, or s3://BUCKET/PREFIX, the objects of a bucket, with the parameters of a destination.',
+        'Volumes to back up, one per line, as name=PLACE. PLACE is /path (a folder), docker:NAME (a Docker volume), ' +
+        'ssh://USER@HOST/PATH (a folder of another machine) or s3://BUCKET/PREFIX (the objects of a bucket, with the parameters of ' +
+        'a destination).',
       expected: 'one name=/path, name=./path, name=docker:VOLUME, name=ssh://USER@HOST/PATH or name=s3://BUCKET/PREFIX per line',
       example: 'uploads=/srv/app/uploads',
       schema: schema.volumes,

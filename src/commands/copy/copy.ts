@@ -11,7 +11,7 @@ import { type CopyOptions, copySnapshot } from '../../repository/copy.ts'
 import { CopiedDamage } from '../../repository/copy-damage.ts'
 import { openOrMakeRepository, openRepository } from '../../repository/repository.ts'
 import { authenticatorOf } from '../../repository/signed.ts'
-import { openStore } from '../../stores/destination.ts'
+import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs } from '../with-store.ts'
@@ -26,7 +26,8 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
   const started = performance.now()
   const from = await openStore(inputs.from, { ...inputs.access, set: inputs.set }, environment)
   try {
-    await openRepository(from)
+    warnOfLoss(inputs.destination, environment)
+    await openRepository(from, 'the input from')
     const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
@@ -80,7 +81,7 @@ async function choose(
     throw set === undefined ? new LifeboatError(
       `${from.name} has no snapshot to copy`,
       { hint: 'Check the input from. The first backup makes a snapshot.' },
-    ) : await noSuchSet(from, set)
+    ) : await noSuchSet(from, set, 'the input from')
   }
   if (snapshot === 'all') return all
   const newest: string[] = []

@@ -80,7 +80,7 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
           { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' },
         )
       }
-      return 'gone at once'
+      return 'deleted immediately'
     })
   }
   return checks
@@ -112,7 +112,7 @@ async function same(store: Store, key: string, bytes: Buffer): Promise<string> {
       { hint: 'Do not back up to this store: it does not keep what it is given.' },
     )
   }
-  return 'came back as it was put'
+  return 'read back unchanged'
 }
 
 async function one(store: Store, key: string): Promise<StoredObject | undefined> {

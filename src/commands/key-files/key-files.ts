@@ -52,7 +52,7 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
   const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
   if ((name === undefined) === (old === undefined)) {
     throw new LifeboatError(
-      'either old-passphrase or name says what to remove',
+      'give old-passphrase, or the name of a key file',
       { hint: '`lifeboat key list` shows the names.', status: 2 },
     )
   }

@@ -47,7 +47,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   return [
     headline,
     formatColumns(facts, '  '),
-    ...restoreNotes(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
+    ...restoreNotes(result, context.hint).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? [
       '',
       `${formatCount(errors.length, 'error')} from ${restorer(result)}:`,
@@ -100,7 +100,7 @@ const MOST = 50
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
  * out.
  */
-export function restoreNotes(result: RestoreResult): string[] {
+export function restoreNotes(result: RestoreResult, hint = (text: string): string => text): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
@@ -115,7 +115,7 @@ export function restoreNotes(result: RestoreResult): string[] {
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
-          'To apply those of the backup, set database-settings: true.']
+          hint('To apply those of the backup, set database-settings: true.')]
       : []),
   ]
 }

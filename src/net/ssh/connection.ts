@@ -122,7 +122,7 @@ export function authentication({ key, password }: SshAccess, variables: SshOptio
   else if (variables['SSH_AUTH_SOCK']) methods.push('agent')
   if (password !== undefined) methods.push('password', 'keyboard-interactive')
   if (methods.length > 0) return methods
-  throw new LifeboatError('there is nothing to sign in with over SSH: no key, no password and no agent', {
+  throw new LifeboatError('no SSH key, password or agent is given', {
     hint:
       'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", ' +
       'or start ssh-agent.',

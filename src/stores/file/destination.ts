@@ -1,5 +1,7 @@
+import { isAbsolute, resolve } from 'node:path'
+import type { Environment } from '../../environment.ts'
 import { InvalidValue } from '../../error.ts'
-import type { Destination } from '../kind.ts'
+import type { Destination, StoreWarning } from '../kind.ts'
 
 /** A folder of this machine. */
 export interface FileDestination extends Destination {
@@ -14,8 +16,29 @@ export function parseFile(text: string): FileDestination {
   const path = text.slice('file:'.length)
   if (!path) throw new InvalidValue('file: is not followed by a path')
   if (path.startsWith('~')) throw new InvalidValue(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`)
-  const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
-  return { kind: 'file', text, path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) }
+  if (path.startsWith('$')) {
+    throw new InvalidValue(
+      `${JSON.stringify(path.slice(0, 60))} would be a folder with a $ in its name: variables are not replaced here; write the whole path`,
+    )
+  }
+  const [, given = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
+  const folder = isAbsolute(given) ? given : resolve(given)
+  return {
+    kind: 'file',
+    text: `file:${folder}${mounted === undefined ? '' : `?mounted=${mounted}`}`,
+    path: folder,
+    ...(mounted !== undefined && { mounted: mounted === 'true' }),
+  }
+}
+
+/** A warning if the folder is on a disk that is deleted after the job, as on the runners that GitHub hosts. */
+export function lossWarning({ text, mounted }: FileDestination, variables: Environment['variables']): StoreWarning | undefined {
+  if (variables['RUNNER_ENVIRONMENT'] !== 'github-hosted' || mounted) return undefined
+  return {
+    message: `this runner and its disk are deleted after the job, and with them the backup in ${text}`,
+    hint: 'Use artifact, S3 or another destination, or upload the folder in a later step. If the folder is a mount of another machine, ' +
+      'add ?mounted=true.',
+  }
 }
 
 /** The folder on this machine that holds a store; undefined for other kinds. */

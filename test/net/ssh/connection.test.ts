@@ -62,7 +62,7 @@ test('the agent signs in if there is no key, and a missing agent is an error tha
     process.kill(pid)
   }
   expect((await attempt(known(), { variables: { SSH_AUTH_SOCK: path.join(server.folder, 'nothing') } }))?.message).toMatch(/agent|sign in/)
-  expect((await attempt(known()))?.message).toContain('nothing to sign in with')
+  expect((await attempt(known()))?.message).toContain('no SSH key, password or agent')
 })
 
 test('a server is refused that is not known, or known by another key; what is known decides which of its keys it shows', async () => {

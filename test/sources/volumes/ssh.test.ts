@@ -83,7 +83,7 @@ test('a key that is refused, a host that is not there and a closed port are told
   const closed = await thrownBy(volumes.backup({ ...given, volumes: `data=${at(root, 1)}` }))
   expect(closed.message).toMatch(/cannot connect to .*Connection refused/)
   expect(closed.hint).toContain('port')
-  expect((await thrownBy(volumes.backup({ volumes: given.volumes }))).message).toContain('nothing to sign in with')
+  expect((await thrownBy(volumes.backup({ volumes: given.volumes }))).message).toContain('no SSH key, password or agent')
   expect((await thrownBy(volumes.backup({ ...given, volumes: `data=${at(path.join(folder, 'missing'))}` }))).message).toMatch(/could not be listed: .*No such file/)
 })
 
