@@ -34,7 +34,9 @@ function parseLine(line: string): Destination {
   const name = /^([a-z][a-z0-9]{0,19})(?::.*)?$/s.exec(line)?.[1]
   const kind = kindNamed(name)
   if (kind && severalInLine.test(line)) {
-    throw new InvalidValue('there are several destinations in one line. Where several can be given: one per line, or the option once for each')
+    throw new InvalidValue(
+      'there are several destinations in one line. Where several can be given: one per line, or the option once for each',
+    )
   }
   if (kind) return kind.parse(line)
   if (name !== undefined) throw new InvalidValue(`${JSON.stringify(name)} is not a kind of destination`)

@@ -7,7 +7,7 @@ test.each([
   ['is whole: give it as the input snapshot.', 'is whole: give it as --snapshot.'],
   ['restore with no-owner and no-privileges, or only: data', 'restore with --no-owner and --no-privileges, or --only data'],
   ['raise lock-timeout. If not, use --force or --max-delete once, or another prune-min-size.', 'raise --lock-timeout. If not, use --force or --max-delete once, or another --prune-min-size.'],
-  ['Give the set: --set a; in a workflow, `set: a`.', 'Give the set: --set a; in a workflow, `set: a`.'],
+  ['Give the input set, a for instance.', 'Give --set, a for instance.'],
   ['Check the input from: is it spelled right?', 'Check --from: is it spelled right?'],
   ['a role needs CREATEDB for mode create', 'a role needs CREATEDB for --mode create'],
 ])('%s', (hint, shown) => expect(asOptions(hint, 'lifeboat')).toBe(shown))
