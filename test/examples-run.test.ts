@@ -85,7 +85,7 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   expect(JSON.parse(backup[0]!.ending.outputs['result']!)).toMatchObject({ set: 'production', verified: 'list', sources: [{ name: 'app' }, { name: 'billing' }] })
   const [unread] = await example('freshness')
   expect(unread!.ending.outputs).toMatchObject({ outcome: 'stale', problems: '1', 'issue-url': expect.stringMatching(/\/issues\/1$/) })
-  expect(github.issues.open().map(({ body }) => body)).toEqual([expect.stringContaining('nothing was ever verified at level read')])
+  expect(github.issues.open().map(({ body }) => body)).toEqual([expect.stringContaining('no snapshot that is still in the store was verified at level read')])
   const verification = await example('weekly-verification')
   expect(failures(verification)).toEqual([])
   expect(verification[0]!.ending.outputs['outcome']).toBe('verified')

@@ -73,7 +73,10 @@ export function setOf(key: string): string {
 
 export interface Looking {
   now: Date
-  /** Called for each snapshot that is passed over: forged, damaged, of another key, or dated in the future. */
+  /**
+   * Called for each snapshot that is passed over: forged, damaged, of another key, or dated in the future. The message names the snapshot
+   * that is taken in its place.
+   */
   onPassedOver: (error: LifeboatError) => void
 }
 
@@ -97,13 +100,16 @@ export async function withChosen<T>(
   for (const key of matching.slice(ahead.length)) {
     const found = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)))
     if (found === undefined) continue
-    for (const one of ahead)
-      looking?.onPassedOver(
+    const inFuture = ahead.map(
+      (one) =>
         new LifeboatError(`${one} is passed over: it is dated in the future`, {
           hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.',
         }),
-      )
-    for (const error of damaged) looking?.onPassedOver(error)
+    )
+    // An id names one snapshot: the others under it are in other sets, where nothing is taken in their place.
+    const instead = choice.kind === 'id' ? '' : `; snapshot ${idOf(key)} is taken in its place`
+    for (const { message, hint, cause } of [...inFuture, ...damaged])
+      looking?.onPassedOver(new LifeboatError(`${message}${instead}`, { ...(hint !== undefined && { hint }), cause }))
     return found
   }
   throw damaged[0] ?? notFound(store, set, choice, listed)

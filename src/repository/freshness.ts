@@ -1,12 +1,13 @@
 import { LifeboatError } from '../error.ts'
-import type { Store } from '../stores/store.ts'
-import { idOf, isAhead, setOf, snapshotKeys } from './catalog.ts'
+import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { idOf, isAhead, readAuthentic, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { isAtLeast } from './levels.ts'
 import { checkListing } from './listing.ts'
 import type { Verdict } from './proofs.ts'
 import { missingSnapshots } from './references.ts'
 import { SetProofs } from './set-proofs.ts'
+import { DamagedSnapshot, OtherKey } from './snapshot.ts'
 import { newestGood, type Unsound } from './wholeness.ts'
 
 /** How old the newest snapshots and proofs of a set are. Times are ISO 8601. */
@@ -22,6 +23,8 @@ export interface Freshness {
   missing: string[]
   /** Why the newest snapshot cannot be read, if it is not damaged: it is of another key. */
   unreadable?: string
+  /** The number of the newest snapshots that were looked at, if every one of them is of another key: it may be the wrong one. */
+  otherKey?: number
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
   proof: { snapshot: string; time: string; level: Verdict['level'] } | undefined
 }
@@ -64,6 +67,7 @@ async function ofSet(
     )
   const proofs = await SetProofs.list(store, keys, set, onDamaged)
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
+  const otherKey = good || unsound.length > 0 || other === undefined ? 0 : await allOfOtherKeys(store, keys, snapshots)
   const proof = await proofs.newest((one) => one.result === 'verified' && isAtLeast(one.level, level))
   return {
     set,
@@ -76,6 +80,26 @@ async function ofSet(
     },
     unsound,
     ...(other !== undefined && { unreadable: other }),
+    ...(otherKey > 0 && { otherKey }),
     proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
   }
+}
+
+/** Most snapshots that are looked at to tell whether a set is of another key. */
+const LOOKED_AT = 20
+
+/** The number of snapshots that are of another key, if all that are looked at are; otherwise 0. */
+async function allOfOtherKeys(store: Store, keys: Keys, snapshots: readonly string[]): Promise<number> {
+  let others = 0
+  for (const key of snapshots.slice(0, LOOKED_AT)) {
+    try {
+      await readAuthentic(store, key, keys)
+      return 0
+    } catch (error) {
+      if (error instanceof OtherKey) others++
+      else if (error instanceof DamagedSnapshot || error instanceof DamagedObject) return 0
+      else if (!(error instanceof NotFound)) throw error
+    }
+  }
+  return others
 }

@@ -30,6 +30,15 @@ const LOOKED_AT = 20
 /** Fewer, once the snapshots read list so many chunks: with a terabyte, older ones take more time and memory than they save. */
 const ENOUGH_CHUNKS = 50_000
 
+/** Snapshots of a set that claim to be of another key than the one given. */
+export interface OtherKeySnapshots {
+  snapshots: number
+  /** As many as were looked at: there may be more. */
+  atLeast?: true
+  /** Of the keys that they name, each once. */
+  fingerprints: string[]
+}
+
 /** A check of chunk objects by their content. */
 export interface ChunkCheck {
   /** False for an object that was found damaged. */
@@ -54,6 +63,8 @@ export class KnownChunks {
   dropped: readonly string[] = []
   /** Id of the newest snapshot that is authentic. */
   latest: string | undefined
+  /** Of the newest snapshots that were looked at, those that claim to be of another key. */
+  otherKey: OtherKeySnapshots | undefined
   readonly #byId = new Map<string, KnownChunk>()
   /** Keys and stored sizes of all objects that snapshots list. */
   readonly #listed = new Map<string, number>()
@@ -132,13 +143,17 @@ export class KnownChunks {
  * Reads the newest snapshots of a set (docs/format.md, section 6: a writer takes as known only chunks of snapshots that existed when it
  * started). `keysOfSnapshots`: the keys of all snapshots, newest first. A chunk that a proof names as missing or damaged, that is in the
  * trash, that will expire too early, or that is not sealed to every recipient asked for, is not taken as known: it will be stored again.
- * Snapshots that are damaged, forged or of another key are passed to `onDamaged` and not used.
+ * Snapshots that are damaged or forged are passed to `onDamaged` and not used; those of another key are counted and not used.
  */
 export async function loadKnown(
   store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[],
 ): Promise<KnownChunks> {
   const known = new KnownChunks(store)
-  const newest = await readNewest(store, keys, keysOfSnapshots ?? (await snapshotKeys(store, set)), onDamaged)
+  const others: OtherKey[] = []
+  const newest = await readNewest(store, keys, keysOfSnapshots ?? (await snapshotKeys(store, set)), (error) =>
+    error instanceof OtherKey ? others.push(error) : onDamaged(error),
+  )
+  known.otherKey = ofOtherKeys(others)
   known.latest = newest[0]?.snapshot.header.id
   const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
   if (own.length === 0) return known
@@ -155,6 +170,12 @@ export async function loadKnown(
     known.unsealed.bytes += size
   }
   return known
+}
+
+function ofOtherKeys(others: readonly OtherKey[]): OtherKeySnapshots | undefined {
+  if (others.length === 0) return undefined
+  const fingerprints = [...new Set(others.map(({ fingerprint }) => fingerprint))]
+  return { snapshots: others.length, ...(others.length === LOOKED_AT && { atLeast: true }), fingerprints }
 }
 
 /** Tags of the extra recipients that can open every chunk of a snapshot. */

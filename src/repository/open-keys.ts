@@ -108,7 +108,8 @@ async function refuseWhereSnapshotsAre(store: Store): Promise<void> {
       `The newest ${claimed}: ${named}`,
     {
       hint:
-        `Put ${files} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
+        'If the store was made with an age identity (AGE-SECRET-KEY-1…), give that identity. ' +
+        `If it was made with a passphrase, put ${files} back from a copy of the store. ` +
         'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. ' +
         'Nothing was changed.',
     },

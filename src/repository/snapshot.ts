@@ -265,10 +265,19 @@ export async function openHeader(
 }
 
 /** A snapshot that claims to be of another key, so that its MAC cannot be checked. */
-export class OtherKey extends LifeboatError {}
+export class OtherKey extends LifeboatError {
+  /** Fingerprint of the key that it claims to be of. */
+  readonly fingerprint: string
+
+  constructor(message: string, { fingerprint, hint }: { fingerprint: string; hint: string }) {
+    super(message, { hint })
+    this.fingerprint = fingerprint
+  }
+}
 
 function ofAnotherKey(key: string, other: string, keys: Keys): OtherKey {
   return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
+    fingerprint: other,
     hint:
       'Give the encryption key this snapshot was made with. ' +
       'The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',

@@ -85,6 +85,16 @@ test.each(commands)('$page: $line', async ({ line }) => {
   expect(await run(line)).not.toBe('')
 })
 
+test('the commands that change a passphrase, one after the other', async () => {
+  const passphrase = shellBlocks('docs/keys.md').slice(-2).flat()
+  expect(passphrase.map((line) => line.replace(/=.*/, ''))).toEqual(['export LIFEBOAT_NEW_PASSPHRASE', 'lifeboat key add', 'lifeboat key list', 'export LIFEBOAT_ENCRYPTION_KEY', 'export LIFEBOAT_OLD_PASSPHRASE', 'lifeboat key remove'])
+  const variables = { LIFEBOAT_ENCRYPTION_KEY: 'the old passphrase', LIFEBOAT_DESTINATION: at('passphrases') }
+  await run('lifeboat backup', { variables })
+  await run(passphrase.join(' && '), { variables })
+  await expect(run('lifeboat list', { variables })).rejects.toThrow('the passphrase does not open')
+  expect(await run('lifeboat list', { variables: { ...variables, LIFEBOAT_ENCRYPTION_KEY: 'the new passphrase' } })).toContain('1 snapshot in')
+})
+
 test('the installation from a clone gives the program', async () => {
   expect(installation.at(-1)).toBe('lifeboat key new')
   const directory = path.join(folder, 'installation')

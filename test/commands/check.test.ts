@@ -5,6 +5,7 @@ import { runCommand, statusOf, summaryOf, textOf } from '../../src/commands/run-
 import type { Environment } from '../../src/environment.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
+import { openKeys } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { snapshotKey } from '../../src/repository/snapshot.ts'
@@ -110,7 +111,7 @@ test('a write key will do; a proof that failed to find out anything takes nothin
   const forged = await writeProof(store, keys, { snapshot: id, set: 'app', time: ago(0.5), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
   await store.put(forged.replace('-failed', '-verified'), Buffer.from((await store.get(forged, ANY_SIZE)).toString().replace('"failed"', '"verified"')))
   await store.delete(forged)
-  expect(await check({ 'max-proof-age': '8d' })).toMatchObject({ status: 1, problems: ['set app: nothing was ever verified at level read'] })
+  expect(await check({ 'max-proof-age': '8d' })).toMatchObject({ status: 1, problems: ['set app: no snapshot that is still in the store was verified at level read'] })
   expect(warnings).toEqual([expect.stringContaining('its signature (MAC) does not verify')])
 })
 
@@ -211,7 +212,10 @@ describe('a store that cannot be looked at', () => {
     expect(await failure({ issue: 'true', 'encryption-key': 'a passphrase of another store' }, variables)).toContain('nothing there can be read with a passphrase')
     expect(github.issues.issues[0]!.body).toContain('nothing there can be read with a passphrase')
     const { identity: other } = await newIdentity()
-    expect(await check({ issue: 'true', 'encryption-key': other }, variables)).toMatchObject({ status: 1, problems: [expect.stringMatching(/^set app: no snapshot is verified and whole; snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}$/)] })
+    const problem = /^(?:error: )?set app: its snapshot was not made with the key given: snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/
+    expect(await failure({ issue: 'true', 'encryption-key': other }, variables)).toMatch(problem)
+    await backUp({ store, set: 'theirs', keys: await openKeys(other, { store, create: false }), time: ago(1) }, { app: noise('app', 1000) })
+    expect(await check({ issue: 'true', 'encryption-key': other }, variables)).toMatchObject({ status: 1, problems: [expect.stringMatching(problem), expect.stringMatching(/^set theirs: no snapshot is verified and whole; the newest is /)] })
     expect(github.issues.open()).toEqual([expect.objectContaining({ number: 1, body: expect.stringContaining('was written with the key') })])
   })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from '../../src/commands/all.ts'
@@ -8,8 +8,10 @@ import { Redaction } from '../../src/report/redaction.ts'
 import { readAuthentic } from '../../src/repository/catalog.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { encodeSnapshot, openManifest, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
 import { backUp, identity, keys } from '../support/engine.ts'
 import { quiet } from '../support/quiet.ts'
 
@@ -36,4 +38,43 @@ test('keys that someone wrote into a description, a name or a tag are shown by n
   for (const said of texts) expect(said).toContain('***')
   expect(summary).toContain('&#42;&#42;&#42;')
   for (const said of [...texts, summary, ...Object.values(outputValues(list))]) expect(said).not.toMatch(/AGE-SECRET-KEY|lifeboat-write:|Q{10}/i)
+})
+
+describe('a set whose snapshots were made with another key', () => {
+  const at = path.join(folder, 'changed')
+  const now = new Date('2026-11-20T12:00:00Z')
+  const given = (key: string, more: Record<string, string> = {}) => ({ destination: `file:${at}`, 'encryption-key': key, ...more })
+  let other: string
+  beforeAll(async () => {
+    mkdirSync(path.join(folder, 'changed-volume'))
+    writeFileSync(path.join(folder, 'changed-volume/file'), 'content')
+    const store = new FileStore(at)
+    await openOrMakeRepository(store)
+    for (const hours of [9, 8, 7]) await backUp({ store, time: new Date(now.getTime() - hours * 3_600_000) }, { app: Buffer.from('content') })
+    other = (await newIdentity()).identity
+  })
+
+  test('list says so at its end, and check could not determine their age', async () => {
+    const listed = await dispatched('list', given(other), now)
+    expect(listed.result.otherKey).toBe(true)
+    expect(listed.text.split('\n').at(-1)).toBe('None of the 3 snapshots was made with the key given.')
+    expect((await dispatched('list', given(identity), now)).text).not.toContain('made with the key given')
+    expect((await dispatched('list', { destination: `file:${at}` }, now)).text).not.toContain('made with the key given')
+    expect(await refusal(dispatched('check', given(other), now))).toMatch(/set app: none of its newest 3 snapshots was made with the key given: .* was written with the key [^]*Give the key that these backups are made with/)
+  })
+
+  test('a backup with another key is made all the same, with one warning, and its result says so; doctor says so with the old key', async () => {
+    const { result, text, warnings } = await dispatched('backup', given(other, { set: 'app', volumes: `files=${path.join(folder, 'changed-volume')}`, 'client-install': 'never' }), now, { variables: process.env, temporary: path.join(folder, 'tmp') })
+    expect(result.otherKey).toEqual({ snapshots: 3, fingerprints: [keys.fingerprint] })
+    expect(warnings.filter((warning) => warning.includes('key'))).toEqual([expect.stringMatching(new RegExp(`^3 snapshots of set app were made with another key \\(${keys.fingerprint}\\); the key given is [0-9a-f]{16}: this backup cannot be opened with the other key, nor those with this one$`))])
+    expect(text).toContain(`WARNING: 3 snapshots of set app were made with another key (${keys.fingerprint})`)
+    expect((await dispatched('list', given(identity), now)).result.otherKey).toBeUndefined()
+    const checks = (await dispatched('doctor', given(identity, { set: 'app' }), now)).result.checks
+    expect(checks.find(({ check }) => check === 'key')).toMatchObject({ state: 'warning', says: expect.stringContaining('opens the store, but not the newest snapshot of set app') })
+  })
+
+  test('a restore of the latest, a verification as well, names the older one that it takes', async () => {
+    const { warnings } = await dispatched('verify', given(identity, { set: 'app', level: 'list' }), now)
+    expect(warnings).toEqual([expect.stringMatching(/^snapshots\/app\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}; snapshot 20261120T050000Z-[0-9a-f]{8} is taken in its place$/)])
+  })
 })

@@ -90,7 +90,7 @@ describe.each(both)('a key or a store that does not fit (%s)', (as) => {
   test.each<[what: string, command: 'restore' | 'verify', key: () => string, status: number, message: RegExp, hint: RegExp]>([
     ['restore with another key', 'restore', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
     ['verify with another key', 'verify', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
-    ['restore with a passphrase for a store without one', 'restore', () => 'a passphrase long enough', 1, /has snapshots but no key file \(keys\/…\).* claim to be of the key [0-9a-f]{16}/, /give that identity/],
+    ['restore with a passphrase for a store without one', 'restore', () => 'a passphrase long enough', 1, /has snapshots but no key file \(keys\/…\).* claim to be of the key [0-9a-f]{16}/, /If the store was made with an age identity \(AGE-SECRET-KEY-1…\), give that identity\. If it was made with a passphrase, put keys\//],
     ['restore with the write key', 'restore', () => writeKey, 1, /a write key cannot read snapshots\//, /Give the age identity or the passphrase/],
   ])('%s', async (_, command, key, status, message, hint) => {
     const target: Given = command === 'restore' ? { 'database-url': server.url('brand_new'), mode: 'create' } : {}
@@ -111,7 +111,7 @@ test('a backup with another key than the snapshots there are of goes beside them
   try {
     await shared.backup()
     const { status, err } = await shared.run('backup', { 'encryption-key': other })
-    expect([status, err]).toEqual([0, expect.stringMatching(/^warning: snapshots\/default\/.* was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/m)])
+    expect([status, err]).toEqual([0, expect.stringMatching(/^warning: 1 snapshot of set default was made with another key \([0-9a-f]{16}\); the key given is [0-9a-f]{16}: this backup cannot be opened with the other key/m)])
     for (const [index, key] of [shared.key, other].entries()) {
       const name = `of_key_${index}`
       expect((await shared.run('restore', { 'encryption-key': key, 'database-url': server.url(name), mode: 'create' })).status).toBe(0)

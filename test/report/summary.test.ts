@@ -38,6 +38,10 @@ test("a backup's summary says what was stored and how to restore that very snaps
   expect(summary).toMatch(/^### ✅ Lifeboat: 2 databases backed up and verified\n/)
   expect(summary).toContain('2026-11-20 02:00:00 UTC, the first of its set. Read back: every chunk')
   expect(backupSummary({ ...backup, recent: [] }, context)).toContain('2026-11-20 02:00:00 UTC. Read back: every chunk')
+  const otherwise = backupSummary({ ...backup, otherKey: { snapshots: 5, fingerprints: ['1cb4000000000000'] } }, context)
+  expect(otherwise).toMatch(/^### ⚠️ Lifeboat: 2 databases backed up and verified\n/)
+  expect(otherwise).not.toContain('the first of its set')
+  expect(otherwise).toContain('5 snapshots of set app were made with another key &#40;1cb4000000000000&#41;. The key of this backup cannot open them, and theirs')
   expect(summary).toContain('| `shop` | 1.00 GB | 3.00 MB | 99.7 % | 250 MB/s | 4.0 s |')
   expect(summary).toContain('| **Total** | 1.25 GB | 3.10 MB | 99.7 % | 284 MB/s | 4.4 s |')
   expect(summary).toContain('- uses: OWNER/lifeboat/restore@v0.1.0')
@@ -242,4 +246,12 @@ test('a list has no column that is the same in all rows, and says it once', () =
 
 test('a word for the shell is one word', () => {
   expect([shellWord('file:/mnt/a-b'), shellWord("it's; rm -rf $HOME"), shellWord('')]).toEqual(['file:/mnt/a-b', "'it'\\''s; rm -rf $HOME'", "''"])
+})
+
+test('a restore that passed over a newer snapshot says so in place of calling all well', () => {
+  const passedOver = ['snapshots/app/20261121T020000Z-00000000.json.zst was written with the key 1; the key given is 2; snapshot 20261120T020000Z-5f3a9c1e is taken in its place']
+  const summary = restoreSummary({ ...restore, passedOver }, context)
+  expect(summary).toMatch(/^### ⚠️ Lifeboat: `shop` restored\n/)
+  expect(summary).toContain('⚠️ A newer snapshot was passed over: ')
+  expect(restoreText({ ...restore, passedOver }, { ...context, program: 'lifeboat' })).toContain('snapshot 20261120T020000Z-5f3a9c1e is taken in its place')
 })

@@ -23,7 +23,7 @@ import type { BackupResult } from './result.ts'
 import { OpenedSources } from './opened-sources.ts'
 import { sourcesOf } from './sources.ts'
 import { type NewSnapshot, storeUntilSound } from './store-sources.ts'
-import { warnOfFailure, warnOfHeldPrune, warnOfRecipients, warnOfShrinking, warnOfSkew } from './warnings.ts'
+import { warnOfFailure, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfShrinking, warnOfSkew } from './warnings.ts'
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
@@ -46,6 +46,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     previous = await PreviousBackups.load(store, keys, inputs, environment)
     const { known, reused } = previous
     warnOfRecipients(known, environment)
+    if (known.otherKey) warnOfOtherKey(known.otherKey, set, keys.fingerprint, environment)
     await destinations.lookForSpace(known.newest?.added)
 
     const begun = await beginSnapshot(store, keys, previous, inputs, environment)
@@ -103,6 +104,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       seconds: elapsed.seconds(),
       ...(forRecipients.chunks > 0 && { forRecipients }),
       ...(keys.identity !== undefined && { checked }),
+      ...(known.otherKey && { otherKey: known.otherKey }),
       shrunk,
       onShrink: inputs.onShrink,
       ...concluded,

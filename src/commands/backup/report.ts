@@ -14,6 +14,7 @@ import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { prunedAfter } from '../prune/report.ts'
 import type { BackupResult } from './result.ts'
+import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
 export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
@@ -59,6 +60,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
   return [
     `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
     formatColumns(facts, '  '),
+    ...block(result.otherKey ? [`WARNING: ${otherKeyText(result.otherKey, set)}: the key of this backup cannot open them.`] : []),
     ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
     ...(result.shrunk.length > 0 ? [
       '',

@@ -1,4 +1,5 @@
 import type { VerifyLevel } from '../../repository/levels.ts'
+import type { OtherKeySnapshots } from '../../repository/known.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import type { Growth } from '../../sources/growth.ts'
 import type { Remarks } from '../../sources/remarks.ts'
@@ -29,6 +30,8 @@ export interface BackupResult {
    * absent with a write key, which reads nothing.
    */
   checked?: { chunks: number; bytes: number; damaged: number }
+  /** Snapshots of the set that were made with another key: this backup cannot be opened with it. Absent where there are none. */
+  otherKey?: OtherKeySnapshots
   /** Sources, tables and sets that have less than half of their content in the snapshot before. */
   shrunk: Shrunk[]
   /** Whether that fails the step. */

@@ -11,6 +11,7 @@ import { savings } from '../stats/report.ts'
 import { largestTable } from './largest.ts'
 import { checkedText, forRecipientsText } from './report.ts'
 import type { BackupResult } from './result.ts'
+import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
@@ -27,6 +28,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
       `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+    ...otherKeyPart(result),
     ...leftOut(sources),
     table(
       ['Source', 'Size', 'Added', 'Saved', 'Rate', 'Duration'],
@@ -49,7 +51,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
 
 function signOf(result: BackupResult, missing: boolean): string {
   if (!result.complete || failsByShrinking(result)) return '❌'
-  return result.verified === 'none' || missing || result.shrunk.length > 0 || inPart(result.sources) !== '' ? '⚠️' : '✅'
+  return result.verified === 'none' || missing || result.otherKey || result.shrunk.length > 0 || inPart(result.sources) !== '' ? '⚠️' : '✅'
 }
 
 /** Of each destination: that it does not have the backup, and what was pruned there. */
@@ -69,11 +71,12 @@ function leftOut(sources: BackupResult['sources']): string[] {
 }
 
 /** A gap between backups is what nobody notices until it matters. */
-function theOneBefore({ recent, snapshot, time }: BackupResult): string {
+function theOneBefore({ recent, snapshot, time, otherKey }: BackupResult): string {
   const own = recent.findIndex((one) => one.snapshot === snapshot)
   // Earlier backups could not be read.
   if (own === -1) return ''
   const before = recent[own + 1]
+  if (before === undefined && otherKey) return ''
   return before === undefined ? ', the first of its set' : `; the newest before this one is ${formatLapse(before.time, time)} old`
 }
 
@@ -120,6 +123,14 @@ function verifiedSentence(level: BackupResult['verified']): string {
   return level === 'list'
     ? 'Read back: every chunk is in the store and the archive is readable.'
     : 'Read back: every byte, compared with what was backed up.'
+}
+
+function otherKeyPart({ otherKey, set }: BackupResult): string[] {
+  if (!otherKey) return []
+  return [
+    `⚠️ This backup was made with another key than other snapshots of its set: ${escape(otherKeyText(otherKey, set))}. ` +
+      'The key of this backup cannot open them, and theirs cannot open this backup.',
+  ]
 }
 
 function shrunkPart(result: BackupResult): string[] {

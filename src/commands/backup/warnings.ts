@@ -1,9 +1,10 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
-import type { KnownChunks } from '../../repository/known.ts'
+import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
 import { LIMITS } from '../../repository/limits.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
+import { otherKeyText } from './other-key.ts'
 import { shrunkLines } from './shrink.ts'
 
 type Reporting = Pick<Environment, 'report'>
@@ -24,6 +25,15 @@ export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { r
     `${formatCount(chunks, 'chunk')} of the newest snapshot (${formatBytes(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} ` +
       'not sealed to every recipient: what this backup needs of them is stored once more',
     'A recipient was added. It opens the snapshots from this one on, not those before.',
+  )
+}
+
+/** Never a refusal: a forged snapshot can claim any key. `given`: fingerprint of the key of this backup. */
+export function warnOfOtherKey(other: OtherKeySnapshots, set: string, given: string, { report }: Reporting): void {
+  report.warning(
+    `${otherKeyText(other, set)}; the key given is ${given}: this backup cannot be opened with the other key, nor those with this one`,
+    'If the key was changed on purpose, keep the old key as long as its snapshots are needed (docs/keys.md, "Changing the key"). If not, ' +
+      'give the old key and back up again. If you know of no such key, someone without your key put them there: `lifeboat list` shows them.',
   )
 }
 

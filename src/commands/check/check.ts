@@ -6,6 +6,7 @@ import { failureOf, redactedFailure } from '../../report/failure.ts'
 import type { CheckInputs } from './inputs.ts'
 import { failureIssueText, formatDuration, issueText } from './report.ts'
 import { GitHubRepository } from '../../notify/github-issues.ts'
+import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
@@ -57,6 +58,7 @@ function look(inputs: CheckInputs, environment: Environment): Promise<{ store: s
       inputs.set,
       { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: warningOf(environment.report) },
     )
+    requireKeyOf(sets)
     const shown = (text: string): string => redacted(text, environment)
     return {
       store: store.name,
@@ -71,11 +73,33 @@ function look(inputs: CheckInputs, environment: Environment): Promise<{ store: s
   })
 }
 
+/** Throws if no set that was found has a snapshot of the key given: then nothing is known about their age. */
+function requireKeyOf(sets: readonly Freshness[]): void {
+  const others = sets.filter(isOfOtherKey)
+  if (sets.length === 0 || others.length < sets.length) return
+  const [first] = others
+  const more = others.length > 1 ? `; the same is true of ${formatCount(others.length - 1, 'more set')}` : ''
+  throw new LifeboatError(
+    `set ${first!.set}: ${otherKeyText(first!)}${more}`,
+    { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' },
+  )
+}
+
+/** Where proofs name snapshots that are missing, there were some of this key. */
+function isOfOtherKey({ otherKey = 0, missing }: Pick<Freshness, 'otherKey' | 'missing'>): boolean {
+  return otherKey > 0 && missing.length === 0
+}
+
+function otherKeyText({ otherKey = 0, unreadable }: Pick<Freshness, 'otherKey' | 'unreadable'>): string {
+  const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${formatCount(otherKey, 'snapshot')} was`
+  return `${none} made with the key given: ${unreadable}`
+}
+
 /** As many are named one by one. */
 const MOST_UNSOUND = 3
 
 function problemsOf(
-  { newest, verified, unsound, missing, unreadable, proof }: Freshness,
+  { newest, verified, unsound, missing, unreadable, otherKey, proof }: Freshness,
   { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
   now: Date,
 ): string[] {
@@ -97,12 +121,13 @@ function problemsOf(
   }
   const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'
   const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`)
-  if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
+  if (isOfOtherKey({ otherKey, missing })) problems.push(otherKeyText({ otherKey, unreadable }))
+  else if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
   else if (age(verified.time) > maxAge) problems.push(
     `the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`,
   )
   if (maxProofAge === undefined) return problems
-  if (!proof) problems.push(`nothing was ever verified at level ${level}`)
+  if (!proof) problems.push(`no snapshot that is still in the store was verified at level ${level}`)
   else if (age(proof.time) > maxProofAge) {
     const old = formatDuration(age(proof.time))
     const most = formatDuration(maxProofAge)

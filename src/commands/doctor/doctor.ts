@@ -4,15 +4,16 @@ import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
-import { readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import { readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../../repository/recovery.ts'
 import { openRepository } from '../../repository/repository.ts'
+import { DamagedSnapshot, OtherKey } from '../../repository/snapshot.ts'
 import { FileStore } from '../../stores/file/store.ts'
 import { openStore } from '../../stores/destination.ts'
-import { isThere, type Store } from '../../stores/store.ts'
+import { DamagedObject, isThere, NotFound, type Store } from '../../stores/store.ts'
 import { tryStore } from './try-store.ts'
 import type { DoctorInputs } from './inputs.ts'
 import type { DoctorResult } from './result.ts'
@@ -64,7 +65,7 @@ async function tryDestination(inputs: DoctorInputs, environment: Environment): P
     const store = await openStore(inputs.destination, { ...inputs.access, set: inputs.set }, environment)
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
-      if (checks.every(({ state }) => state !== 'bad') && inputs.key !== undefined) checks.push(await tryKey(inputs.key, store))
+      if (checks.every(({ state }) => state !== 'bad') && inputs.key !== undefined) checks.push(await tryKey(inputs.key, inputs.set, store))
       checks.push(...(await tryRecoveryFiles(store)))
       return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(store, environment) }
     } finally {
@@ -98,8 +99,8 @@ async function tryRecoveryFiles(store: Store): Promise<Finding[]> {
 /** Snapshots that are looked at for one that the key opens. */
 const LOOKED_AT = 20
 
-/** Whether the key opens the newest snapshot there is. */
-async function tryKey(encryptionKey: string, store: Store): Promise<Finding> {
+/** Whether the key opens the newest snapshots there are, and that of the set. */
+async function tryKey(encryptionKey: string, set: string, store: Store): Promise<Finding> {
   try {
     const empty: Finding = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
     if ((await snapshotKeys(store)).length === 0) {
@@ -112,6 +113,16 @@ async function tryKey(encryptionKey: string, store: Store): Promise<Finding> {
     const snapshots = await snapshotKeys(store)
     if (snapshots.length === 0) return empty
     await findNewest(store, keys, snapshots)
+    const other = await ofOtherKey(store, keys, snapshots.find((key) => setOf(key) === set))
+    if (other) {
+      return {
+        about: '',
+        check: 'key',
+        state: 'warning',
+        says: `opens the store, but not the newest snapshot of set ${set}: ${other.message}`,
+        fix: 'Give the key that backups are made with. A backup with this one cannot be opened with the other (docs/keys.md).',
+      }
+    }
     return {
       about: '',
       check: 'key',
@@ -138,4 +149,16 @@ async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]
     }
   }
   throw problems[0]
+}
+
+/** Why the key does not fit a snapshot. Whether the snapshot is damaged is not asked here. */
+async function ofOtherKey(store: Store, keys: Keys, key: string | undefined): Promise<OtherKey | undefined> {
+  if (key === undefined) return undefined
+  try {
+    await readAuthentic(store, key, keys)
+  } catch (error) {
+    if (error instanceof OtherKey) return error
+    if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject || error instanceof NotFound)) throw error
+  }
+  return undefined
 }

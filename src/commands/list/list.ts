@@ -56,6 +56,7 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
     return {
       ...(shown.length === 0 && sets.length === 0 && { empty: true }),
       ...(set !== undefined && sets.length > 0 && !sets.includes(set) && { missing: { set, sets } }),
+      ...(keys && shown.length > 0 && shown.every(({ authentic }) => !authentic) && { otherKey: true }),
       store: store.name,
       listed: now.toISOString(),
       snapshots: shown,

@@ -33,11 +33,18 @@ export function listText(result: ListResult, context: TextContext): string {
     `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
     ...unsoundLines(result),
     ...recommendation(result, context),
+    ...otherKeyLines(result),
   ].join('\n')
 }
 
 function missingSet({ set, sets }: NonNullable<ListResult['missing']>): string {
   return `set ${oneLine(set)} has no snapshots; there ${sets.length === 1 ? 'is' : 'are'}: ${sets.map(oneLine).join(', ')}.`
+}
+
+function otherKeyLines({ snapshots, otherKey }: ListResult): string[] {
+  if (!otherKey) return []
+  const [one, some] = ['The snapshot was not', `None of the ${formatCount(snapshots.length, 'snapshot')} was`]
+  return [`${snapshots.length === 1 ? one : some} made with the key given.`]
 }
 
 function unsoundLines({ unsound }: ListResult): string[] {
@@ -129,6 +136,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
         ? 'None of the newest can be restored as it is.'
         : `The newest that is whole is ${code(result.restorable)}.`,
     ] : []),
+    ...otherKeyLines(result).map((line) => `⚠️ ${line}`),
     ...setsOf(snapshots, now),
     ...(same.length > 0 ? [`Of all${snapshots.length > mostRows ? ' that are shown' : ''}: ${sameText}.`] : []),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),

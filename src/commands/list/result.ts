@@ -13,6 +13,8 @@ export interface ListResult {
   restorable?: string
   /** Newer ones that are damaged. */
   unsound: Unsound[]
+  /** A key was given, and none of these snapshots was made with it. */
+  otherKey?: true
   /** The store has no snapshot at all. */
   empty?: true
   /** The set that was asked for has no snapshot; `sets` are those that the store has. */

@@ -12,7 +12,11 @@ export const restore = {
   status: ({ errors }) => (errors.length > 0 ? 1 : 0),
   problems: (result) =>
     result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
-  redact: (result, apply) => ({ ...result, errors: apply(result.errors) }),
+  redact: (result, apply) => ({
+    ...result,
+    errors: apply(result.errors),
+    ...(result.passedOver && { passedOver: apply(result.passedOver) }),
+  }),
   headline,
   text,
   summary,

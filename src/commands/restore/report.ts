@@ -59,12 +59,13 @@ export function restoreText(result: RestoreResult, context: TextContext): string
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
   const { errors, mode } = result
   const database = code(restoredName(result))
+  const sign = result.passedOver ? '⚠️' : '✅'
   const failed = nothingLeft(result) ? 'not restored:' : 'restored with'
   const headline =
     mode === 'verify-only'
-      ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
+      ? `${sign} Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
       : errors.length === 0
-        ? `✅ Lifeboat: ${database} restored`
+        ? `${sign} Lifeboat: ${database} restored`
         : `❌ Lifeboat: ${database} ${failed} ${formatCount(errors.length, 'error')}`
   const entries = result.entries.toLocaleString('en-US')
   const counts = bucketCounts(result)
@@ -93,6 +94,9 @@ export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
   return left === 'unchanged' || left === 'dropped'
 }
 
+/** The warnings name the others. */
+const MOST_PASSED_OVER = 3
+
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50
 
@@ -101,9 +105,10 @@ const MOST = 50
  * out.
  */
 export function restoreNotes(result: RestoreResult, hint = (text: string): string => text): string[] {
-  const { selection, databaseSettings, refreshed = [], errors, backup } = result
+  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
+    ...(passedOver.length > 0 ? [`⚠️ A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`] : []),
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),

@@ -15,6 +15,9 @@ import { backupRemarks, requireWhole } from './before-restore.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 
+/** Anyone who can write to a store can add snapshots that are passed over. */
+const MOST_NAMED = 20
+
 type Noun = SourceKind['noun']
 
 /**
@@ -29,9 +32,16 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
   try {
     return await withStore({ ...inputs, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
-      const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, lookingAs(environment))
+      const passedOver: string[] = []
+      const looking = lookingAs(environment)
+      const onPassedOver: typeof looking.onPassedOver = (error) => {
+        if (inputs.snapshot.kind !== 'id') passedOver.push(error.message)
+        looking.onPassedOver(error)
+      }
+      const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, { ...looking, onPassedOver })
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, await openManifest(snapshot), snapshot.header.id)
-      return { ...(await restoreOne(noun, source, snapshot, target, store, context)), seconds: secondsSince(started) }
+      const restored = await restoreOne(noun, source, snapshot, target, store, context)
+      return { ...restored, ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }), seconds: secondsSince(started) }
     })
   } finally {
     await target?.close()

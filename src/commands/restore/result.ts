@@ -11,5 +11,7 @@ export interface RestoreResult extends Omit<Restored, 'mode'> {
   mode: RestoreMode | 'verify-only'
   /** Remarks of the backup on the source: gaps and warnings. */
   backup?: Remarks
+  /** Why newer snapshots that were wanted are not the one restored: damaged, of another key, or dated in the future. */
+  passedOver?: string[]
   seconds: number
 }
