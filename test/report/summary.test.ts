@@ -252,6 +252,6 @@ test('a restore that passed over a newer snapshot says so in place of calling al
   const passedOver = ['snapshots/app/20261121T020000Z-00000000.json.zst was written with the key 1; the key given is 2; snapshot 20261120T020000Z-5f3a9c1e is taken in its place']
   const summary = restoreSummary({ ...restore, passedOver }, context)
   expect(summary).toMatch(/^### ⚠️ Lifeboat: `shop` restored\n/)
-  expect(summary).toContain('⚠️ A newer snapshot was passed over: ')
+  expect(summary).toContain('A newer snapshot was passed over&#58; snapshots')
   expect(restoreText({ ...restore, passedOver }, { ...context, program: 'lifeboat' })).toContain('snapshot 20261120T020000Z-5f3a9c1e is taken in its place')
 })
