@@ -75,7 +75,7 @@ test('a store in which no backup has finished says so, as does a list of it', as
   const { text: listed } = await dispatched('list', { destination: store.name })
   expect(listed).toBe(`${store.name} holds no snapshot: no backup has finished here yet; run backup again.`)
   await snapshot('app', 1)
-  expect((await dispatched('list', { destination: store.name, set: 'other' })).text).toBe(`${store.name} holds no such snapshot.`)
+  expect((await dispatched('list', { destination: store.name, set: 'other' })).text).toBe(`${store.name}: set other has no snapshots; there is: app.`)
 })
 
 test('a damaged newest snapshot is called damaged', async () => {
