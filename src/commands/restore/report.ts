@@ -108,7 +108,9 @@ export function restoreNotes(result: RestoreResult, hint = (text: string): strin
   const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
-    ...(passedOver.length > 0 ? [`A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`] : []),
+    ...(passedOver.length > 0 ? [
+      `A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`,
+    ] : []),
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
