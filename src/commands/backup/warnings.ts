@@ -33,7 +33,8 @@ export function warnOfOtherKey(other: OtherKeySnapshots, set: string, given: str
   report.warning(
     `${otherKeyText(other, set)}; the key given is ${given}: this backup cannot be opened with the other key, nor those with this one`,
     'If the key was changed on purpose, keep the old key as long as its snapshots are needed (docs/keys.md, "Changing the key"). If ' +
-      'not, give the old key and back up again. If you know of no such key, someone without your key put them there: `lifeboat list` shows them.',
+      'not, give the old key and back up again. If you know of no such key, someone without your key put them there: ' +
+      '`lifeboat list` shows them.',
   )
 }
 
