@@ -80,13 +80,13 @@ test('a backup names the largest tables and volumes, and how much they grew', ()
     { source: 'shop', table: 'public.events', bytes: 9_000, before: null },
   ]
   expect(backupSummary({ ...backup, largest }, context)).toContain([
-    '| Largest tables and volumes | Size at its place | Since the backup before |',
+    '| Largest tables and volumes | Size at the source | Since the backup before |',
     '| --- | ---: | ---: |',
     '| `public.orders` of `shop` | 412 MB | +12.0 MB |',
     '| `uploads` | 300 MB | \u22123.00 MB |',
     '| `public.events` of `shop` | 9.00 kB | new |',
   ].join('\n'))
-  expect(backupSummary({ ...backup, largest: [{ source: 'uploads', bytes: 5 }] }, context)).toContain('| Largest tables and volumes | Size at its place |\n')
+  expect(backupSummary({ ...backup, largest: [{ source: 'uploads', bytes: 5 }] }, context)).toContain('| Largest tables and volumes | Size at the source |\n')
 })
 
 test('gaps of a backup stand above its figures', () => {
@@ -162,6 +162,20 @@ test('a summary stays below the limit of GitHub, with thousands of snapshots and
   expect(summaries[0]).toContain('The newest 200 are shown')
 })
 
+test('a backup of thousands of sources still says how to restore it', () => {
+  const sources = Array.from({ length: 20_000 }, (_, index) => ({ ...backup.sources[0]!, name: `tenant ${index} ${'*'.repeat(60)}` }))
+  const summary = backupSummary({ ...backup, sources }, context)
+  expect(Buffer.byteLength(summary)).toBeLessThan(1024 * 1024)
+  for (const text of ['The first 200 of 20000 sources are shown.', 'How to restore this snapshot', 'The other 19980 sources']) expect(summary).toContain(text)
+})
+
+test('a destination that lacks the backup, and losses, stand above the figures', () => {
+  const destinations = [...backup.destinations, { name: 's3://gone', verified: 'none' as const, problem: 'no bucket' }]
+  const summary = backupSummary({ ...backup, destinations, shrunk: [{ source: 'shop', kind: 'postgres', table: 'public.orders', measure: 'rows', before: 5000, now: 10 }] }, context)
+  const figures = summary.indexOf('| Source |')
+  for (const text of ['**Not in `s3://gone`**', 'Less than half of what the backup before had']) expect(summary.slice(0, figures)).toContain(text)
+})
+
 test('a failure says what happened, why, and what to do', () => {
   const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 })
   expect(summary).toBe('### ❌ Lifeboat: backup failed\n\n**cannot connect**\n\n- because: refused\n\nWhat to do: Is it running&#63;\n')
@@ -181,6 +195,7 @@ test('a failed backup says how the newest good one is restored', () => {
   const more = fallbackText(newest, 's3://backups/production', context)
   expect(more).toContain('The newest backup of set **app** before this run is **3 h old**')
   expect(more).toContain('**Next:** fix the cause above, then run the backup again.')
+  expect(more).toContain('with `LIFEBOAT_ENCRYPTION_KEY` and `DATABASE_URL` (the target) set')
   expect(more).toContain('node dist/cli.js restore \\\n  --destination s3://backups/production \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e\n')
   expect(fallbackText({ ...newest, destination: 'file:/other' }, 's3://backups/production', context)).toContain('--destination file:/other \\')
   expect(fallbackText({ set: 'app', none: 'empty' }, 'file:/b', context)).not.toContain('restore')

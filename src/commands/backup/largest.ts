@@ -11,7 +11,7 @@ export function largestTable(largest: readonly Growth[]): string[] {
     formatBytes(bytes),
     ...(compared ? [growthText(bytes, before)] : []),
   ])
-  const figures = ['Size at its place', ...(compared ? ['Since the backup before'] : [])]
+  const figures = ['Size at the source', ...(compared ? ['Since the backup before'] : [])]
   return [table(['Largest tables and volumes', ...figures], rows, figures)]
 }
 

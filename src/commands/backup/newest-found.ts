@@ -1,7 +1,7 @@
 import type { When } from '../../report/context.ts'
 import { formatAge, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced } from '../../report/markdown.ts'
-import { restoreCommand } from '../../report/recipe.ts'
+import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 
 /** The newest backup of a set from before a run that failed, as far as it is known. */
@@ -26,11 +26,12 @@ export function fallbackText(newest: Newest, first: string, when: When): string 
   const next = '**Next:** fix the cause above, then run the backup again.'
   if (!('snapshot' in newest)) return [newestSentence(newest, when), next].join('\n\n')
   const { set, snapshot, destination = first } = newest
+  const variables = restoreVariables({ destination }, (name) => `\`${name}\``)
   const command = restoreCommand('node dist/cli.js', { destination, set, snapshot, databases: [] }, ' \\\n  ')
   return [
     newestSentence(newest, when),
     next,
-    'That backup is not touched by the failure. To restore it at a terminal:',
+    `This failure does not touch that backup. To restore it at a terminal, with ${variables} set:`,
     fenced('sh', command),
   ].join('\n\n')
 }

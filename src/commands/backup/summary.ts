@@ -14,10 +14,13 @@ import type { BackupResult } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
+/** More rows than anyone reads. */
+const MOST_SOURCES = 200
+
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
 export function backupSummary(result: BackupResult, context: SummaryContext): string {
   const { set, size, added, seconds, sources } = result
-  const sourceRows = sources.map((source) => sourceRow(code(source.name), source))
+  const sourceRows = sources.slice(0, MOST_SOURCES).map((source) => sourceRow(code(source.name), source))
   const verified = `backed up${inPart(sources)}${result.verified === 'none' ? ', not verified' : ' and verified'}`
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const missing = whole.length < result.destinations.length
@@ -29,21 +32,23 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
       `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     ...otherKeyPart(result),
+    ...missingFrom(result.destinations),
+    ...shrunkPart(result),
     ...leftOut(sources),
     table(
       ['Source', 'Size', 'Added', 'Saved', 'Rate', 'Duration'],
       sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows,
       5,
     ),
+    ...(sources.length > MOST_SOURCES ? [`The first ${MOST_SOURCES} of ${sources.length} sources are shown.`] : []),
     'Saved: the part of the size that took no new space, because it was in the store already or was compressed. ' +
       `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
       `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
       'in the store.',
     ...largestTable(result.largest),
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
-    ...shrunkPart(result),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
-    ...destinationsOf(result),
+    ...prunedIn(result.destinations),
     ...recentBackups(result, context),
     restoring({ ...result, destination: whole[0]!.name, ...namesByNoun(sources) }, context),
   ])
@@ -54,12 +59,13 @@ function signOf(result: BackupResult, missing: boolean): string {
   return result.verified === 'none' || missing || result.otherKey || result.shrunk.length > 0 || inPart(result.sources) !== '' ? '⚠️' : '✅'
 }
 
-/** Of each destination: that it does not have the backup, and what was pruned there. */
-function destinationsOf({ destinations }: BackupResult): string[] {
-  return destinations.flatMap(({ name, problem, prune }) => [
-    ...(problem === undefined ? [] : [`❌ **Not in ${code(name)}**: ${escape(problem)}`]),
-    ...(prune === undefined ? [] : prunedAfter(prune).map((line) => `${destinations.length > 1 ? `${code(name)}: ` : ''}${escape(line)}`)),
-  ])
+function missingFrom(destinations: BackupResult['destinations']): string[] {
+  return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`❌ **Not in ${code(name)}**: ${escape(problem)}`]))
+}
+
+function prunedIn(destinations: BackupResult['destinations']): string[] {
+  const about = (name: string): string => (destinations.length > 1 ? `${code(name)}: ` : '')
+  return destinations.flatMap(({ name, prune }) => prunedAfter(prune).map((line) => `${about(name)}${escape(line)}`))
 }
 
 /** Gaps of a backup stand above its figures: they are the first thing that somebody who relies on it must know. */

@@ -37,9 +37,9 @@ export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: stri
   ])
   return withinLimit([
     `### ${result.dryRun ? '🔍' : '✅'} Lifeboat: ${escape(pruneHeadline(result))}`,
+    ...whatWent(result).map(escape),
     ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, ['Size'])] : ['There are no snapshots.']),
     ...(shown.length < result.snapshots.length ? [`The newest ${MOST_ROWS} of ${result.snapshots.length} are shown.`] : []),
-    ...whatWent(result).map(escape),
   ])
 }
 
