@@ -98,7 +98,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'restored bucket': restoreSummary({ ...restore, volume: HOSTILE, target: `s3://assets/${HOSTILE}`, mode: 'overwrite', restored: 214, unchanged: 211, deleted: 1, errors: [] }, context),
   list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed.map((one, index) => (index === 0 ? { ...one, damage: HOSTILE } : one)), unsound: [{ snapshot: listed[0]!.id, why: `${HOSTILE}${LONG}` }], restorable: listed[1]!.id }, context),
   'backup of databases and volumes': backupSummary({ ...backup, complete: true, destinations: backup.destinations.slice(0, 1), sources: [...backup.sources, { name: 'uploads', kind: 'directory', size: 700_000_000, added: 1_000_000, seconds: 2 }] }, context),
-  'ordinary list': listSummary({ store: 's3://backups/production', listed: context.now.toISOString(), snapshots: listed.map(({ description: _, ...one }, index) => ({ ...one, set: 'production', authentic: true, pinned: index === 3, proofs: [{ level: 'read', result: 'verified', time: one.time }] })), unsound: [] }, context),
+  'ordinary list': listSummary({ store: 's3://backups/production', listed: context.now.toISOString(), snapshots: listed.map((one, index) => ({ ...one, description: 'every night', set: 'production', authentic: true, pinned: index === 3, proofs: [{ level: 'read', result: 'verified', time: one.time }] })), unsound: [] }, context),
   pruned: pruneSummary(prune, context),
   doctor: doctorSummary(doctor),
   stale: checkSummary(check, context),
