@@ -53,16 +53,24 @@ export class PreviousBackups {
     this.reused = new ReusedCheck(known, store, keys, checkReused, environment)
   }
 
+  /** `limit`: bytes that a snapshot object may have. */
   static async load(
     store: Store,
     keys: Keys,
     inputs: Pick<BackupInputs, 'set' | 'checkReused'>,
     environment: Environment,
+    limit: number = LIMITS.snapshot,
   ): Promise<PreviousBackups> {
+    const sizes = new Map<string, number>()
     let largest = 0
-    const snapshots = await snapshotKeys(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)))
-    if (largest > NEARLY_FULL * LIMITS.snapshot) warnOfLargeSnapshot(inputs.set, largest, environment)
+    const snapshots = await snapshotKeys(store, inputs.set, ({ key, size }) => {
+      sizes.set(idOf(key), size)
+      largest = Math.max(largest, size)
+    })
     const known = await loadKnown(store, keys, inputs.set, warningOf(environment.report), snapshots)
+    // Anyone who can write to the store can plant an object that is larger than all that are authentic.
+    const newest = sizes.get(known.latest ?? '') ?? 0
+    if (newest >= NEARLY_FULL * limit) warnOfLargeSnapshot(inputs.set, newest, limit, environment)
     return new PreviousBackups(store, keys, inputs, { snapshots, largest }, known, environment)
   }
 

@@ -2,7 +2,6 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
-import { LIMITS } from '../../repository/limits.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import { otherKeyText } from './other-key.ts'
 import { shrunkLines } from './shrink.ts'
@@ -60,10 +59,10 @@ export function warnOfHeldPrune(reason: string, { report }: Reporting): void {
   report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).')
 }
 
-/** `largest`: bytes of the largest snapshot of the set. */
-export function warnOfLargeSnapshot(set: string, largest: number, { report }: Reporting): void {
+/** `size`: bytes of the newest snapshot of the set; `limit`: those that a snapshot may have. */
+export function warnOfLargeSnapshot(set: string, size: number, limit: number, { report }: Reporting): void {
   report.warning(
-    `a snapshot of set ${set} has ${formatBytes(largest)}, and none may have more than ${formatBytes(LIMITS.snapshot)}`,
+    `the newest snapshot of set ${set} has ${formatBytes(size)}, and none may have more than ${formatBytes(limit)}`,
     'Back up the sources in several sets.',
   )
 }
