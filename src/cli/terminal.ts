@@ -89,7 +89,7 @@ async function runNamed(
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
   else print(process.stdout, redaction.apply(textOf(clean, programName(), (hint) => asOptions(hint, programName()))))
-  return statusOf(outcome)
+  return statusOf(clean)
 }
 
 async function runKey(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {

@@ -36,14 +36,20 @@ export function keysIn(text: string): string[] {
 
 /**
  * The same plain JSON with keys to stores replaced by `***` in all its strings: a description or a name in a store may hold one by
- * mistake.
+ * mistake. Parts without a key are not copied: a result may list a million files.
  */
 export function withoutKeys<T>(value: T): T
 export function withoutKeys(value: unknown): unknown {
   if (typeof value === 'string') return value.replace(KEYS, '***')
-  if (Array.isArray(value)) return value.map(withoutKeys)
+  if (Array.isArray(value)) {
+    const clean = value.map(withoutKeys)
+    return clean.every((one, index) => one === value[index]) ? value : clean
+  }
   if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [withoutKeys(name), withoutKeys(one)]))
+  const entries = Object.entries(value)
+  const clean = entries.map(([name, one]): [string, unknown] => [withoutKeys(name), withoutKeys(one)])
+  const same = clean.every(([name, one], index) => name === entries[index]![0] && one === entries[index]![1])
+  return same ? value : Object.fromEntries(clean)
 }
 
 /** Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs. */

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { Redaction, secretsIn } from '../../src/report/redaction.ts'
+import { Redaction, secretsIn, withoutKeys } from '../../src/report/redaction.ts'
 
 function redact(secret: string, text: string): string {
   const redaction = new Redaction()
@@ -53,4 +53,12 @@ test('no password of four characters or more survives, as it is or encoded, what
       expect(redact(url, `<${password}> <${encodeURIComponent(password)}> <${url}>`)).toBe('<***> <***> <***>')
     }),
   )
+})
+
+test('a result without a key to a store is the same object, and of one with a key only the parts around the key are copied', () => {
+  const [key, clean] = [`AGE-SECRET-KEY-1${'Q'.repeat(50)}`, { files: [{ path: 'a', size: 1, gone: undefined }, { path: 'b', at: new Date(0) }], none: null }]
+  expect(withoutKeys(clean)).toBe(clean)
+  const found = withoutKeys({ clean, list: ['x', { [key]: `in ${key}` }], said: key })
+  expect(found).toEqual({ clean, list: ['x', { '***': 'in ***' }], said: '***' })
+  expect(found.clean).toBe(clean)
 })
