@@ -108,10 +108,14 @@ function encryption({ tls, local }: Facts): Judgement {
   return warning('encryption', 'the connection is in the clear', fix)
 }
 
-function session({ pooled, direct, port: listens }: Facts, server: string, port: number | undefined): Judgement {
+function session({ pooled, direct, partial, port: listens }: Facts, server: string, port: number | undefined): Judgement {
   if (pooled) {
     const fix = `${useInstead({ server }, direct)}: pg_dump needs a session.`
     return bad('session', 'sessions share server processes: this is a pooler in transaction mode', fix)
+  }
+  if (partial !== undefined) {
+    const says = `a second session failed, so a pooler in transaction mode may be overlooked: ${partial}`
+    return warning('session', says, 'If it is a pooler, use its session mode, or the direct URL.')
   }
   if (port === undefined || listens === null || listens === port) return good('session', 'one session, one server process')
   const says = `the server listens on port ${listens}, not on ${port}: a pooler, a proxy or a forwarded port is in between`

@@ -15,7 +15,9 @@ const lost = new RegExp(
 /** PostgreSQL's words, then those of pgbouncer, Supavisor and Odyssey. */
 const noFreeConnection = new RegExp(
   ['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed',
-    'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections'].join('|'), 'i',
+    'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections',
+    // RDS Proxy, pgcat.
+    'timed-out waiting to acquire database connection', 'could not get connection from the pool'].join('|'), 'i',
 )
 
 const transactionPooler = new RegExp(

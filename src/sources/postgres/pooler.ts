@@ -19,6 +19,8 @@ export interface Pooling {
   pooled: boolean
   /** `host:port` to use in its place, as far as can be known. */
   direct?: string
+  /** The reason why there was no second session to compare with, if it was not that the server had no connection to give. */
+  partial?: string
 }
 
 const sighting = `SELECT pg_catalog.concat(pg_catalog.pg_backend_pid(), ' of ', extract(epoch FROM pg_catalog.pg_postmaster_start_time())),
@@ -34,23 +36,27 @@ const SECOND_SESSION = 10_000
  * the second one the process of the first.
  */
 export async function detectPooler(context: QueryContext): Promise<Pooling> {
-  let second: Sighting[] | undefined
+  let second: Awaited<ReturnType<typeof secondSession>> | undefined
   const printed = await withoutTransaction([...sightings, filler, ...sightings], context, async (piece) => {
     if (second === undefined && piece.includes('#')) second = await secondSession(context)
   })
   const first = parse(printed)
   const direct = directServer(context.connection, first[0])
-  return { pooled: sharesProcesses([first, second ?? []]), ...(direct !== undefined && { direct }) }
+  const { seen = [], partial } = second ?? {}
+  return { pooled: sharesProcesses([first, seen]), ...(direct !== undefined && { direct }), ...(partial !== undefined && { partial }) }
 }
 
-/** Empty if the server, or a pooler in session mode, has no second connection to give. Throws every other failure. */
-async function secondSession(context: QueryContext): Promise<Sighting[]> {
+/**
+ * Nothing is seen if the server, or a pooler in session mode, has no second connection to give; of every other failure, `partial` is the
+ * message: servers and poolers say the same in many words and languages. The first session then answers for itself.
+ */
+async function secondSession(context: QueryContext): Promise<{ seen: Sighting[]; partial?: string }> {
   try {
-    return parse(await withoutTransaction(sightings, { ...context, timeLimit: SECOND_SESSION }))
+    return { seen: parse(await withoutTransaction(sightings, { ...context, timeLimit: SECOND_SESSION })) }
   } catch (error) {
-    // The first session then answers for itself.
-    if (error instanceof NoAnswerInTime || noConnectionIsFree(error)) return []
-    throw error
+    context.signal?.throwIfAborted()
+    if (!(error instanceof LifeboatError)) throw error
+    return { seen: [], ...(!(error instanceof NoAnswerInTime || noConnectionIsFree(error)) && { partial: error.message }) }
   }
 }
 
@@ -62,9 +68,10 @@ function parse(printed: Buffer): Sighting[] {
   })
 }
 
-/** Throws for a pooler in transaction mode. */
-export async function requireSession(context: QueryContext): Promise<void> {
-  const { pooled, direct } = await detectPooler(context)
+/** Throws for a pooler in transaction mode. `onPartial` gets the reason if one may be overlooked. */
+export async function requireSession(context: QueryContext, onPartial: (reason: string) => void): Promise<void> {
+  const { pooled, direct, partial } = await detectPooler(context)
+  if (!pooled && partial !== undefined) onPartial(partial)
   if (!pooled) return
   throw new LifeboatError(
     `${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`,

@@ -13,6 +13,7 @@ import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
 import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
 import type { Report, Variables } from '../../environment.ts'
+import { warningOf } from '../../report/warnings.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface PostgresSourceOptions {
@@ -61,11 +62,18 @@ export class PostgresSource implements Source {
     const connection = await this.#track(this.#route.to(this.#options.connection))
     const any = await this.#track(anyClient(clients, provide))
     const context = { connection, client: any, variables, signal: this.#signal }
-    if (!allowPooler) await this.#track(this.#withCause(requireSession(context)))
+    if (!allowPooler) await this.#track(this.#withCause(requireSession(context, (reason) => this.#warnOfPartialCheck(reason))))
     const server = await this.#track(this.#withCause(readServerFacts(context)))
     const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide))
     if (warning) report.warning(`${this.name}: ${warning}`)
     this.#opened = { server, client, connection }
+  }
+
+  #warnOfPartialCheck(reason: string): void {
+    warningOf(this.#options.report)({
+      message: `${this.name}: the check for a pooler is partial, because a second session failed: ${reason}`,
+      hint: 'The backup goes on. If the URL is that of a pooler in transaction mode, use that of the server itself.',
+    })
   }
 
   async *streams(): AsyncGenerator<SourceStream> {

@@ -1,6 +1,6 @@
 import { ChildError } from '../../../src/process/child.ts'
 import { LifeboatError } from '../../../src/error.ts'
-import { clientError, refusal } from '../../../src/sources/postgres/errors.ts'
+import { clientError, noConnectionIsFree, refusal } from '../../../src/sources/postgres/errors.ts'
 
 const connection = { where: 'db.example:5432/app', secrets: ['postgres://u:hunter2@db.example/app', 'hunter2'] }
 const failed = (stderr: string, exit: Partial<ChildError['exit']> = {}) => new ChildError('pg_dump', { status: 1, signal: null, stderr, ...exit })
@@ -32,6 +32,8 @@ test.each([
   ['FATAL:  database "d" does not exist', 'there is no database "d"', 'for a restore, mode create makes it'],
   ['FATAL:  sorry, too many clients already', 'has no free connection', 'max_connections'],
   ['FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute', 'has no free connection', 'max_connections'],
+  ['FATAL:  Timed-out waiting to acquire database connection', 'has no free connection', 'a backup needs two'],
+  ['FATAL:  could not get connection from the pool', 'has no free connection', 'a backup needs two'],
   ['pg_dump: error: server version: 17.5; pg_dump version: 15.14\npg_dump: error: aborting because of server version mismatch', 'the server is PostgreSQL 17.5, newer than pg_dump 15.14', 'postgresql-client-17'],
   ['pg_dump: error: query failed: ERROR:  prepared statement "pgbouncer_1" does not exist', 'pooler in transaction mode', 'session pooler'],
   ['psql: error: FATAL:  unsupported startup parameter in options: search_path', 'pooler in transaction mode', 'session pooler'],
@@ -43,6 +45,12 @@ test.each([
   const error = explained(stderr)
   expect(error.message).toContain(message)
   expect(error.hint).toContain(hint)
+})
+
+test('servers and poolers say in these words that no connection is free', () => {
+  for (const said of ['sorry, too many clients already', 'Timed-out waiting to acquire database connection', 'could not get connection from the pool'])
+    expect(noConnectionIsFree(explained(`FATAL:  ${said}`))).toBe(true)
+  expect(noConnectionIsFree(explained('FATAL:  role "u" does not exist'))).toBe(false)
 })
 
 test('a message that no rule knows passes through', () => {

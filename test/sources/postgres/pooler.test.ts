@@ -1,6 +1,7 @@
+import { LifeboatError } from '../../../src/error.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { diagnose, judge } from '../../../src/sources/postgres/diagnosis.ts'
-import { detectPooler, directServer, sharesProcesses } from '../../../src/sources/postgres/pooler.ts'
+import { detectPooler, directServer, requireSession, sharesProcesses } from '../../../src/sources/postgres/pooler.ts'
 import { query, withoutTransaction } from '../../../src/sources/postgres/query.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { type Pgbouncer, startPgbouncer } from '../../support/pgbouncer.ts'
@@ -81,12 +82,43 @@ test('a pooler in session mode that has one server connection to give answers fo
     expect(await detectPooler(context(pooler.url('shop')))).toMatchObject({ pooled: false })
   }))
 
-test('any other failure of the second session is an error, not an answer', async () => {
+test('after any other failure of the second session the first answers for itself, and the cause is known', async () => {
   const at = context(`postgres://postgres@127.0.0.1:${server.port}/shop`)
   let asked = 0
   // The parameters of the second session are refused by the server.
   const second = { ...at.connection, get parameters() { return asked++ === 0 ? at.connection.parameters : `${at.connection.parameters} options='-c no.such=1 -c work_mem=none'` } }
-  await expect(detectPooler({ ...at, connection: second })).rejects.toThrow('work_mem')
+  const answer = await detectPooler({ ...at, connection: second })
+  expect(answer).toEqual({ pooled: false, partial: expect.stringContaining('work_mem') })
+  asked = 0
+  const reasons: string[] = []
+  await requireSession({ ...at, connection: second }, (reason) => reasons.push(reason))
+  expect(reasons).toEqual([answer.partial])
+  const checks = judge('shop', { ...(await diagnose(at)), ...answer }, at.connection.server, server.port)
+  expect(checks).toContainEqual(expect.objectContaining({ check: 'session', state: 'warning', says: expect.stringContaining('work_mem') }))
+})
+
+test('an interruption during the second session is no answer', async () => {
+  const at = context(`postgres://postgres@127.0.0.1:${server.port}/shop`)
+  const stop = new AbortController()
+  let asked = 0
+  const second = { ...at.connection, get parameters() {
+    if (asked++ > 0) stop.abort(new LifeboatError('interrupted'))
+    return at.connection.parameters
+  } }
+  await expect(detectPooler({ ...at, connection: second, signal: stop.signal })).rejects.toThrow('interrupted')
+})
+
+test('a backup goes on after such a failure, with one warning that names the cause, also if it opens its source twice', async () => {
+  const warnings: string[] = []
+  const at = parseDatabaseUrl(`postgres://postgres@127.0.0.1:${server.port}/shop`, variables)
+  const report = { ...quiet, warning: (message: string) => void warnings.push(message) }
+  for (let opened = 0; opened < 2; opened++) {
+    let asked = 0
+    const failing = { ...at, get parameters() { return ++asked === 2 ? `${at.parameters} options='-c work_mem=none'` : at.parameters } }
+    const source = new PostgresSource({ name: 'shop', connection: failing, programs: () => ({ clients: [client] }), dumpArguments: [], lockTimeout: 60_000, allowPooler: false, signal: new AbortController().signal, report, variables })
+    await backUp(source)
+  }
+  expect(warnings).toEqual([expect.stringMatching(/^shop: the check for a pooler is partial, because a second session failed: .*work_mem/s)])
 })
 
 test('a pooler in statement mode is told as well', () =>
