@@ -21,7 +21,9 @@ function shellBlocks(page: string): string[][] {
 
 const installation = shellBlocks('README.md')[0]!
 const lines = pages.flatMap((page) => shellBlocks(page).filter((_, index) => page !== 'README.md' || index > 0).flatMap((block) => block.map((line) => ({ page, line }))))
-const commands = lines.filter(({ line }) => line.startsWith('lifeboat '))
+/** A line without the variable before the program. */
+const bare = (line: string): string => line.replace(/^DATABASE_URL='[^']*' /, '')
+const commands = lines.filter(({ line }) => bare(line).startsWith('lifeboat '))
 const recovery = shellBlocks('docs/restore.md').flat().filter((line) => !line.startsWith('lifeboat '))
 
 let server: Server
@@ -55,6 +57,7 @@ async function backedUp(): Promise<string> {
 async function run(line: string, more: { directory?: string; variables?: Record<string, string> } = {}): Promise<string> {
   let next = 0
   const command = line
+    .replace(/^DATABASE_URL='[^']*'/, () => `DATABASE_URL=${shellWord(server.url('new_database'))}`)
     .replaceAll(/file:\/mnt\/(\w+)/g, (_, name: string) => shellWord(at(name)))
     .replaceAll(/\b202611(?:19|20)T0217\d\dZ-[0-9a-f]{8}\b/g, () => snapshots[next++]!)
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], {
@@ -63,7 +66,7 @@ async function run(line: string, more: { directory?: string; variables?: Record<
       PATH: [path.join(folder, 'bin'), clientDirectory(15), process.env['PATH']].join(path.delimiter),
       HOME: folder,
       LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_DESTINATION: at('backups'), LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more',
-      DATABASE_URL: server.url(line.includes(' restore ') ? 'new_database' : 'shop'),
+      DATABASE_URL: server.url(/^lifeboat restore /.test(line) ? 'new_database' : 'shop'),
       ...more.variables,
     },
   })
@@ -72,12 +75,12 @@ async function run(line: string, more: { directory?: string; variables?: Record<
 
 /** The commands in these lines, each once, in alphabetical order. */
 function words(shown: readonly string[]): string[] {
-  return [...new Set(shown.map((line) => line.split(' ').slice(1, line.startsWith('lifeboat key ') ? 3 : 2).join(' ')))].toSorted()
+  return [...new Set(shown.map(bare).map((line) => line.split(' ').slice(1, line.startsWith('lifeboat key ') ? 3 : 2).join(' ')))].toSorted()
 }
 
 test('README and docs show every command, the README those that a new user needs', () => {
   expect(words([...installation.slice(-1), ...commands.map(({ line }) => line)])).toEqual([...known, 'key new', 'key write'].toSorted())
-  const shown = words(shellBlocks('README.md').flat().filter((line) => line.startsWith('lifeboat ')))
+  const shown = words(shellBlocks('README.md').flat().filter((line) => bare(line).startsWith('lifeboat ')))
   expect(shown).toEqual(['backup', 'check', 'doctor', 'key new', 'list', 'restore', 'verify'])
 })
 
@@ -118,7 +121,7 @@ test('the commands for roles, with recover.sh and psql', async () => {
 })
 
 test('every shell command of README and docs is run by a test', () => {
-  const others = lines.filter(({ page, line }) => !line.startsWith('lifeboat ') && !(page === 'docs/restore.md' && recovery.includes(line)))
+  const others = lines.filter(({ page, line }) => !bare(line).startsWith('lifeboat ') && !(page === 'docs/restore.md' && recovery.includes(line)))
   // The variables are set by `run`; the npm scripts are run by `npm test` itself and by the tests of the demo.
   expect(others.filter(({ line }) => !/^(export [A-Z_]+='|npm (run [a-z:]+|test)$)/.test(line))).toEqual([])
 })

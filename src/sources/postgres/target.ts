@@ -54,8 +54,8 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
     {
       hint:
-        'If an interrupted restore left this, drop the database and create it again. Otherwise restore with mode create, or replace ' +
-        'with mode clean.',
+        'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
+        'mode create; mode clean deletes what is there now.',
     },
   )
 }
