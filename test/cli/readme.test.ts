@@ -66,7 +66,7 @@ async function run(line: string, more: { directory?: string; variables?: Record<
       PATH: [path.join(folder, 'bin'), clientDirectory(15), process.env['PATH']].join(path.delimiter),
       HOME: folder,
       LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_DESTINATION: at('backups'), LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more',
-      DATABASE_URL: server.url(/^lifeboat restore /.test(line) ? 'new_database' : 'shop'),
+      DATABASE_URL: server.url(line.startsWith('lifeboat restore ') ? 'new_database' : 'shop'),
       ...more.variables,
     },
   })
