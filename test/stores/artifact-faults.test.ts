@@ -169,6 +169,13 @@ test.each(['CreateArtifact', 'PUT blob block', 'PUT blob blocklist', 'FinalizeAr
   expect(await snapshots()).toEqual([first])
 })
 
+test('a backup is made although each call of its upload is lost once', async () => {
+  for (const match of ['CreateArtifact', 'PUT blob block', 'PUT blob blocklist', 'FinalizeArtifact', 'ListArtifacts']) github.faults.push({ match, kind: 'reset' })
+  expect(await endsWell(backUp(first))).toBe('done')
+  expect(github.faults).toEqual([])
+  expect(await snapshots()).toEqual([first])
+})
+
 test('an upload whose last answer is lost is found to be done, not done again', async () => {
   const store = stores.open()
   await snapshots(store)
