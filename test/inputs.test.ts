@@ -4,7 +4,7 @@ import { LifeboatError } from '../src/error.ts'
 import { type Command, commands, inputsOf, parseInputs } from '../src/commands/all.ts'
 import { parseInput } from '../src/inputs/parse.ts'
 import { secretsGiven } from '../src/inputs/secrets.ts'
-import { Redaction } from '../src/report/redaction.ts'
+import { likelySecrets, Redaction } from '../src/report/redaction.ts'
 
 const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'
 const backup = { 'database-url': 'postgres://app:hunter22@db:5432/shop', 'encryption-key': KEY, destination: 'file:/mnt/backups' }
@@ -55,6 +55,37 @@ describe('secrets given to inputs that are not secret', () => {
   test('the name of an input is shown only if it can be one', () => {
     expect(refusal('list', { ...restore, 'postgres://u:hunter2@h/db': 'x' }).message).not.toContain('hunter2')
     expect(refusal('list', { 'postgres://u:hunter2@h/db': 'x' }).message).toBe('list has no input of the name given, which is not shown')
+  })
+
+  const LONG = 'wJalrXUtnFEMI-K7MDENG_bPxRfiCYEXAMPLEKEY'
+  const malformed = [
+    `s3://b?secret-access-key=${LONG}&access-key-id=AKIAEXAMPLE`, `uploads = s3://b?access-key-id=AKIAEXAMPLE&secret-access-key=${LONG}`,
+    `my vol=s3://b?secret-access-key=${LONG}`, `v=S3://b?access-key-id=AKIAEXAMPLE&secret-access-key=${LONG}`, `v=s3:b?secret-access-key=${LONG}`,
+    `v=s3://b&secret-access-key=${LONG}`, `v=s3://b;secret_access_key=${LONG}`, `v=s3://b?path-style=x&secret-access-key=${LONG}`,
+    `s3://b?endpoint=https%3A%2F%2Fu%3A${LONG}%40e`, `v=docker:secret-access-key=${LONG}`, `azblob://acc/c?account-key=${LONG}`,
+    `v=azblob://acc/c?sv=1&sig=${LONG}`, `azblob://acc/c?sas=sv%3D1%26sig%3D${LONG}`, `DefaultEndpointsProtocol=https;AccountName=a;AccountKey=${LONG}`,
+    `webdav://${LONG}@h/p`, `v=WebDAVs://${LONG}@h`, `webdavs://u:${LONG}@h/p?x=1`, `rclone:x,pass=${LONG}:p`, `v=rclone:x,pass=${LONG}`, `rclone::sftp,pass="${LONG}":p`,
+    `ssh:u:${LONG}@h/p`, `v=ssh:/u:${LONG}@h/p`, `v = ssh://u:${LONG}@h/p`, `SFTP://u:${LONG}@h/p`, `u:${LONG}@h`, `secret-access-key=${LONG}`, `s3://b secret-access-key=${LONG}`,
+  ]
+  const places = (['backup', 'restore', 'list', 'copy'] as const).flatMap((command) =>
+    inputsOf(command).filter(([name]) => /^(?:volumes|target|destination|from|to|ssh-tunnel)$/.test(name)).flatMap(([name, input]) => malformed.map((text) => ({ command, name, input, text }))),
+  )
+
+  test.each(places)('$command $name shows nothing of a long secret, and masks it: $text', ({ name, input, text }) => {
+    expect(secretsGiven([[name, input]], { [name]: text }, {})).toContain(LONG)
+    let shown = ''
+    try {
+      parseInput(name, input, text)
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error
+      shown = `${error.message} ${error.hint}`
+    }
+    for (let at = 0; at + 5 <= LONG.length; at++) expect(shown).not.toContain(LONG.slice(at, at + 5))
+  })
+
+  test('the name of a volume, a path and ordinary text are no secrets', () => {
+    for (const text of ['key=/srv/keys\ntoken=docker:tokens\nsecret=ssh://me@host/x', 'postgres:17.2-bookworm@sha256:abc', 'deploy@bastion.example.com:2222', 's3://b/p?region=eu-1&sse-kms-key-id=alias/backups'])
+      expect(likelySecrets(text)).toEqual([])
   })
 
   test('a truncated key is masked wherever it is printed', () => {
@@ -248,6 +279,11 @@ describe('inputs that are refused', () => {
     ['verify-only: "yes" is neither true nor false', 'restore', { 'verify-only': 'yes' }],
     ['no-owner: "True" is neither true nor false', 'restore', { 'no-owner': 'True' }],
     ['volumes: "/srv/files" does not begin with a name and =', 'backup', { volumes: '/srv/files' }],
+    ['volumes: "s3:" does not begin with a name and =', 'backup', { volumes: 's3://b/p' }],
+    ['volumes: line 2 does not begin with a name and =', 'backup', { volumes: 'a=/x\nwhat?' }],
+    ['volumes: the name "uploads" is not followed by = and a location', 'backup', { volumes: 'uploads = /srv/files' }],
+    ['volumes: "webdav:" is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix', 'backup', { volumes: 'a=webdav://h/x' }],
+    ['volumes: what follows docker: is not the name of a Docker volume', 'backup', { volumes: 'a=docker:a/b' }],
     ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],
     ['volumes: there is no user@ before the host', 'backup', { volumes: 'a=ssh://host/x' }],
     ['volumes: there is a password in it; give it as ssh-password', 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],

@@ -1,9 +1,10 @@
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
-import { keysIn, likelySecrets } from '../report/redaction.ts'
+import { keysIn } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
 import type { Input } from './input.ts'
 import { nearest } from '../report/nearest.ts'
+import { secretsOf } from './secrets.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
 
@@ -57,7 +58,7 @@ export function parseInput(name: string, input: Input, text: string | undefined)
   const problem = parsed.error.issues[0]?.message ?? 'the value is invalid'
   // The parsers of secrets quote nothing. Others may quote the beginning of a password.
   const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '')
-  const leaks = likelySecrets(text).some((secret) => quoted.includes(secret.slice(0, 4)))
+  const leaks = secretsOf(input, text).some((secret) => quoted.includes(secret.slice(0, 4)))
   throw new LifeboatError(
     `${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`,
     { hint: expected, status: 2 },

@@ -12,10 +12,17 @@ const severalInLine = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?:\/|dock
 /** Reads `name=LOCATION`, one a line. Throws an error that `problem` makes of a message, or InvalidValue. */
 export function parseVolumes(text: string, problem: (message: string) => Error): Volume[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
-  const volumes = lines.map((line) => {
+  const volumes = lines.map((line, index) => {
     if (severalInLine.test(line)) throw problem('there are several volumes in one line; write one per line, or the option once for each')
     const [, name, location] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.+)$/.exec(line) ?? []
-    if (name === undefined || location === undefined) throw problem(`${JSON.stringify(line.slice(0, 60))} does not begin with a name and =`)
+    if (name === undefined || location === undefined) {
+      const spaced = /^([A-Za-z0-9][A-Za-z0-9._-]{0,39})\s+=/.exec(line)?.[1]
+      throw problem(
+        spaced === undefined
+          ? `${shownLocation(line) ?? `line ${index + 1}`} does not begin with a name and =`
+          : `the name ${JSON.stringify(spaced)} is not followed by = and a location`,
+      )
+    }
     return { name, ...parseVolumeLocation(location, problem) }
   })
   const names = volumes.map(({ name }) => name)
@@ -28,11 +35,17 @@ export function parseVolumes(text: string, problem: (message: string) => Error):
 export function parseVolumeLocation(text: string, problem: (message: string) => Error): Location {
   const location = parseLocation('volume', text)
   if (location) return location
-  const shown = JSON.stringify(text.slice(0, 60))
+  const shown = shownLocation(text) ?? 'the location'
   const [, prefix] = /^([a-z0-9]+):/.exec(text) ?? []
   if (prefix !== undefined && PLANNED.includes(prefix)) throw problem(`${prefix} is not available for volumes in this version`)
   if (text.startsWith('~')) throw problem(`${shown} would be a folder named ~; write the whole path`)
   throw problem(`${shown} is neither ${locationForms('volume').join(', nor ')}`)
+}
+
+/** A path, or the scheme alone: anything else may hold a password. Undefined if there is neither. */
+function shownLocation(text: string): string | undefined {
+  const [shown] = /^(?:\.{0,2}|~\w*)\/[\w./ -]{0,60}$|^[A-Za-z][A-Za-z0-9]{0,19}:(?=\/\/)/.exec(text) ?? []
+  return shown === undefined ? undefined : JSON.stringify(shown)
 }
 
 /** Every secret part of the text of volumes or of a location, well-formed or not. */

@@ -52,10 +52,48 @@ export function withoutKeys(value: unknown): unknown {
   return same ? value : Object.fromEntries(clean)
 }
 
-/** Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs. */
+/**
+ * Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs, and the values
+ * of settings that are named like secrets.
+ */
 export function likelySecrets(text: string): string[] {
-  const passwords = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url))
-  return [...new Set([...keysIn(text), ...passwords])]
+  return [...new Set([text, decodedRuns(text)].flatMap((one) => [...keysIn(one), ...passwordsIn(one), ...namedSecrets(one)]))]
+}
+
+function passwordsIn(text: string): string[] {
+  const inUrls = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url))
+  // The user of a store is no secret where a password follows, or a key is given apart from the URL; alone it may be a token.
+  const users = text.matchAll(/\b(?:webdavs?|davs?|https?|s3|azblob):\/*([^\s:@/?]+)@/gi)
+  // Not the digest of an image.
+  const others = text.matchAll(/:([^:@/\s]+)@(?!sha256:)/g)
+  return [...inUrls, ...[...users, ...others].flatMap(([, secret]) => bothSpellings(secret!))]
+}
+
+/** `name=value` among parameters, settings or fields, and at the start of a line, where the name may be that of a volume. */
+const NAMED = new RegExp(
+  String.raw`(^|[?&;,:"'\s])[\w.-]*(?:key|access[-_]?key[-_]?id|secret|pass|passwd|password|passphrase|pwd|token|sig|signature|sas|credentials?)` +
+    String.raw`[ \t]*=[ \t]*("[^"]*"|'[^']*'|[^&\s]+)`,
+  'gim',
+)
+const SHORTEST_VALUE = 6
+
+function namedSecrets(text: string): string[] {
+  return [...text.matchAll(NAMED)].flatMap(([, before = '', value = '']) => {
+    if (/^\s*$/.test(before) && /^(?:[./~]|[a-z][a-z0-9]*:)/i.test(value)) return []
+    const bare = value.replaceAll(/^["']|["']$/g, '')
+    // Where it ends depends on what the text should have been.
+    const ends = [bare, bare.replace(/[;,"'].*$/s, ''), bare.replace(/[;,:"'].*$/s, '')]
+    return ends.filter((one) => one.length >= SHORTEST_VALUE).flatMap(bothSpellings)
+  })
+}
+
+function bothSpellings(text: string): string[] {
+  return [text, decoded(text)]
+}
+
+/** A stray % elsewhere in the text does not matter. */
+function decodedRuns(text: string): string {
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, decoded)
 }
 
 /** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and decoded. */

@@ -57,7 +57,7 @@ export const docker: SourceKind<DockerLocation> = {
     if (!text.startsWith('docker:')) return null
     const volume = text.slice('docker:'.length)
     if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(volume))
-      throw new InvalidValue(`${JSON.stringify(text.slice(0, 60))} does not name a Docker volume`)
+      throw new InvalidValue('what follows docker: is not the name of a Docker volume')
     return { kind: 'docker', volume }
   },
   secrets: () => [],
