@@ -71,8 +71,8 @@ function passwordsIn(text: string): string[] {
 
 /** `name=value` among parameters, settings or fields, and at the start of a line, where the name may be that of a volume. */
 const NAMED = new RegExp(
-  String.raw`(^|[?&;,:"'\s])[\w.-]*(?:key|access[-_]?key[-_]?id|secret|pass|passwd|password|passphrase|pwd|token|sig|signature|sas|credentials?)` +
-    String.raw`[ \t]*=[ \t]*("[^"]*"|'[^']*'|[^&\s]+)`,
+  String.raw`(^|[?&;,:"'\s])[\w.-]*(?:key|access[-_]?key[-_]?id|secret|pass|passwd|password|passphrase|pwd|token|sig|signature|sas|` +
+    String.raw`credentials?)[ \t]*=[ \t]*("[^"]*"|'[^']*'|[^&\s]+)`,
   'gim',
 )
 const SHORTEST_VALUE = 6
@@ -98,7 +98,7 @@ function decodedRuns(text: string): string {
 
 /** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and decoded. */
 export function secretsIn(value: string): string[] {
-  const lines = value.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
+  const lines = value.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   return [...new Set(lines.flatMap((line) => [line, ...urlSecrets(line.replace(/^[^=:/?@]*=(?=[a-z]+:\/\/)/i, ''))]))]
 }
 
@@ -118,6 +118,9 @@ function urlSecrets(url: string): string[] {
   // A password with an @ or / that should have been encoded: take it up to the first and up to the last @.
   const pairs = [/:\/\/([^:@/]*):([^@/]+)@/, /:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(url))
   const passwords = pairs.flatMap((pair) => (pair ? [pair[2]!, decoded(pair[2]!)] : []))
+  // A password whose @ is missing stands where a port would, or begins there.
+  const [, misplaced] = pairs.some(Boolean) ? [] : (/:\/\/[^:@/?[\]]*:(?!\d{1,5}(?:[,/?]|$))([^?]+)/.exec(url) ?? [])
+  if (misplaced) passwords.push(...[misplaced, misplaced.replace(/\/.*$/s, '')].flatMap(bothSpellings))
   // HTTP's basic authentication.
   const basic = pairs.flatMap((pair) => (pair ? base64(`${decoded(pair[1]!)}:${decoded(pair[2]!)}`) : []))
   const parameters = [...url.matchAll(/[?&](?:ssl)?password=([^&]*)/g)].flatMap((match) => (match[1] ? [match[1], decoded(match[1])] : []))

@@ -20,8 +20,22 @@ test('a password that should have been percent-encoded is still found', () => {
   expect(redact('postgres://app:pa@ss/word@db/shop', 'wrong: pa@ss/word')).toBe('wrong: ***')
 })
 
-test('each line of a key file is a secret, its comments are not', () => {
-  expect(redact('# created: today\nAGE-SECRET-KEY-1ABC\n', '# created: today; AGE-SECRET-KEY-1ABC')).toBe('# created: today; ***')
+test('each line is a secret, also one that begins with # and may be a passphrase', () => {
+  expect(redact('# created: today\nAGE-SECRET-KEY-1ABC\n', 'AGE-SECRET-KEY-1ABC; # created: today')).toBe('***; ***')
+  expect(redact('#hunter22secret', 'the password #hunter22secret is wrong')).toBe('the password *** is wrong')
+})
+
+test.each([
+  ['postgres://u:Zk9qW7vTn3/db', 'Zk9qW7vTn3'],
+  ['postgres://u:Zk9q%40W7v/db', 'Zk9q@W7v'],
+  ['postgresql://h:Zk9qW7vTn3', 'Zk9qW7vTn3'],
+])('a password without its @ is one as well: %s', (url, password) => {
+  expect(redact(url, `wrong: ${password}`)).toBe('wrong: ***')
+})
+
+test('a port is no secret', () => {
+  for (const url of ['postgres://h:5432/db', 'postgres://h:5432,g:5433/db', 'postgres://[::1]:5432', 'postgres://me@h:5432/db?x=y', 's3://h:9000/b'])
+    expect(secretsIn(url)).toEqual([url])
 })
 
 test('a secret that contains another leaves nothing behind, whichever is known first', () => {

@@ -73,7 +73,7 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
   const rest = url.slice(scheme[0].length)
   const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest)!
   // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
-  const quote = (text: string) => (query?.includes('@') ? '' : ` ${JSON.stringify(text)}`)
+  const quote = (name: string) => (query?.includes('@') || !resemblesParameter(name) ? '' : ` ${JSON.stringify(name)}`)
   if (`${hosts}${path}`.includes('@')) throw wrong('there is an @ that does not end the user name and password', encodeHint)
 
   const settings: Record<string, string> = {}
@@ -82,12 +82,12 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
   }
   store('user', user)
   store('password', password)
-  const servers = parseHosts(hosts, quote)
+  const servers = parseHosts(hosts)
   store('host', servers.host)
   store('port', servers.port)
   store('dbname', path)
   for (const [name, value] of parseQuery(query, quote)) settings[name] = value
-  if (!validPorts(settings.port)) throw wrong(`the port${quote(settings.port!)} is not a number from 1 to 65535`, encodeHint)
+  if (!validPorts(settings.port)) throw wrong(`the port is not a number from 1 to 65535`, encodeHint)
   return connection(settings, variables, [url, ...(password ? [password] : [])])
 }
 
@@ -180,13 +180,13 @@ function conninfo(settings: Record<string, string>): string {
 type Quote = (text: string) => string
 
 /** `host1:port1,[::1]:port2` to libpq's two lists. */
-function parseHosts(text: string, quote: Quote): { host: string; port: string } {
+function parseHosts(text: string): { host: string; port: string } {
   const hosts: string[] = []
   const ports: string[] = []
   let at = 0
   for (;;) {
     const one = /^(?:\[([^\]]*)\]|([^:,[\]]*))(?::([^,]*))?(,|$)/.exec(text.slice(at))
-    if (!one) throw wrong(`the host${quote(text)} cannot be read`, 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.')
+    if (!one) throw wrong('the host cannot be read', 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.')
     if (one[1] === '') throw wrong('the brackets of an IPv6 address are empty')
     hosts.push(one[1] ?? one[2] ?? '')
     ports.push(one[3] ?? '')
@@ -229,6 +229,16 @@ function instead(name: string, similar: boolean): string {
     ? `Did you mean ${known}?`
     : "Correct or remove it. Parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs."
 }
+
+/** What does not resemble a parameter may be the rest of a password that was not percent-encoded. */
+function resemblesParameter(name: string): boolean {
+  const parameters = [...Object.keys(variableOf), ...withoutVariable]
+  if (parameters.some((known) => bare(known) === bare(name)) || ofOtherDrivers.test(name)) return true
+  return /^[a-z_]+$/i.test(name) && misspelled(name, parameters) !== undefined
+}
+
+const ofOtherDrivers =
+  /^(?:schema|search_path|pgbouncer|pool_timeout|connection_limit|pool_size|statement_cache_size|prepared_statements|uselibpqcompat)$/
 
 /** A name that begins with ssl asks for encryption: to remove it would be wrong. */
 function misspelled(name: string, parameters: readonly string[]): string | undefined {
