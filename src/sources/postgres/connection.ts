@@ -230,7 +230,7 @@ function instead(name: string, similar: boolean): string {
     : "Correct or remove it. Parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs."
 }
 
-/** What does not resemble a parameter may be the rest of a password that was not percent-encoded. */
+/** A name that resembles no parameter may be the rest of a password that was not percent-encoded. */
 function resemblesParameter(name: string): boolean {
   const parameters = [...Object.keys(variableOf), ...withoutVariable]
   if (parameters.some((known) => bare(known) === bare(name)) || ofOtherDrivers.test(name)) return true
