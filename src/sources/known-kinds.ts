@@ -30,6 +30,20 @@ export function locationForms(noun: SourceKind['noun']): string[] {
   return sourceKinds.filter((kind) => kind.noun === noun).map(({ form }) => form)
 }
 
+/** The patterns of all kinds of a noun, as a sentence of help has them. */
+export function locationPatterns(noun: SourceKind['noun']): string {
+  return alternatives(sourceKinds.filter((kind) => kind.noun === noun).map(({ pattern }) => pattern))
+}
+
+/** The forms of all kinds of a noun, read after "expected". */
+export function locationExpected(noun: SourceKind['noun']): string {
+  return alternatives(locationForms(noun))
+}
+
+function alternatives(texts: readonly string[]): string {
+  return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)!}`
+}
+
 /** Every secret part of the text of a location, well-formed or not. */
 export function locationSecrets(noun: SourceKind['noun'], text: string): string[] {
   return sourceKinds.filter((kind) => kind.noun === noun).flatMap((kind) => kind.secrets(text))

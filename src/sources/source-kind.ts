@@ -22,6 +22,8 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   readonly entryNoun: readonly [one: string, many: string]
   /** The form of the text that `parse` reads, for messages: `docker: and the name of a volume`. */
   readonly form: string
+  /** A pattern of that text with an explanation, for help: `docker:NAME (a Docker volume)`. */
+  readonly pattern: string
 
   /** Reads where a source is, or is restored to. Null: the text is of another kind. Throws InvalidValue, which shows no secret. */
   parse(text: string): L | null

@@ -11,15 +11,13 @@ import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 import { volumeSecrets } from '../../inputs/volumes.ts'
 import { VERIFIABLE } from '../../repository/levels.ts'
+import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
 
 const volumes = group(
   {
     volumes: {
-      help:
-        'Volumes to back up, one per line, as name=PLACE. PLACE is /path (a folder), docker:NAME (a Docker volume), ' +
-        'ssh://USER@HOST/PATH (a folder of another machine) or s3://BUCKET/PREFIX (the objects of a bucket, with the parameters of ' +
-        'a destination).',
-      expected: 'one name=/path, name=./path, name=docker:VOLUME, name=ssh://USER@HOST/PATH or name=s3://BUCKET/PREFIX per line',
+      help: `Volumes to back up, one per line, as name=PLACE. PLACE is ${locationPatterns('volume')}.`,
+      expected: `one name=PLACE per line, where PLACE is ${locationExpected('volume')}`,
       example: 'uploads=/srv/app/uploads',
       schema: schema.volumes,
       secrets: volumeSecrets,

@@ -8,6 +8,7 @@ import * as schema from '../../inputs/schemas.ts'
 import { set, snapshotInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 import { volumeSecrets } from '../../inputs/volumes.ts'
+import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
 
 const databaseUrl = {
   ...databaseInput,
@@ -15,10 +16,8 @@ const databaseUrl = {
 } as const
 
 const target = {
-  help:
-    'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, ' +
-    'each created if it is missing; or, for the objects of a bucket, s3://BUCKET/PREFIX.',
-  expected: 'a path that begins with / or ./, docker: and the name of a volume, ssh://USER@HOST/PATH or s3://BUCKET/PREFIX',
+  help: `Where to restore a volume: ${locationPatterns('volume')}. A folder or a Docker volume is created if it is missing.`,
+  expected: locationExpected('volume'),
   example: '/srv/app/uploads',
   schema: schema.volumePlace,
   secrets: volumeSecrets,

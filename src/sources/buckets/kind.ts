@@ -21,6 +21,7 @@ export const bucket: SourceKind<BucketLocation> = {
   name: 'bucket',
   recorded: 'bucket',
   form: 's3://bucket/prefix',
+  pattern: 's3://BUCKET/PREFIX (the objects of a bucket, with the parameters of a destination)',
   parse: (text) => (text.startsWith('s3:') ? { kind: 'bucket', destination: parseS3(text) } : null),
   secrets(text) {
     const start = text.indexOf('s3:')

@@ -15,6 +15,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   noun: 'database',
   entryNoun: ['archive entry', 'archive entries'],
   form: 'postgres://user:password@host:port/database',
+  pattern: 'a postgres:// URL with any libpq parameter',
   parse: parseLocation,
   // The password may be any part of a malformed URL.
   secrets: (text) => [text],

@@ -23,6 +23,7 @@ export const directory: SourceKind<DirectoryLocation> = {
   name: 'directory',
   recorded: 'directory',
   form: 'a path that begins with / or ./',
+  pattern: '/path (a folder)',
   parse: (text) => (/^\.{0,2}(\/|$)/.test(text) ? { kind: 'directory', path: text } : null),
   secrets: () => [],
   sources: (given, settings, context) =>
@@ -53,6 +54,7 @@ export const docker: SourceKind<DockerLocation> = {
   name: 'docker',
   recorded: 'docker',
   form: 'docker: and the name of a volume',
+  pattern: 'docker:NAME (a Docker volume)',
   parse(text) {
     if (!text.startsWith('docker:')) return null
     const volume = text.slice('docker:'.length)
@@ -84,6 +86,7 @@ export const ssh: SourceKind<SshLocation> = {
   name: 'ssh',
   recorded: 'directory',
   form: 'ssh://user@host/path',
+  pattern: 'ssh://USER@HOST/PATH (a folder of another machine)',
   parse: (text) => (text.startsWith('ssh:') ? { kind: 'ssh', ...parseSshPlace(text) } : null),
   secrets: addressSecrets,
   sources: (given, settings, context) =>

@@ -16,6 +16,7 @@ export const sqlite: SourceKind<SqliteLocation> = {
   noun: 'volume',
   entryNoun: ['table', 'tables'],
   form: 'sqlite: and the path of a file',
+  pattern: 'sqlite:PATH (a file of SQLite)',
 
   parse: (text) => (text.startsWith('sqlite:') ? { kind: 'sqlite', path: text.slice('sqlite:'.length) } : null),
   secrets: () => [],

@@ -10,6 +10,7 @@ import { sqlite } from './sqlite.ts'
 // A line in the list of kinds. Everything that reads the list is imported after it.
 jest.unstable_mockModule('../../../src/sources/all.ts', () => ({ sourceKinds: [...sourceKinds, sqlite] }))
 const { dispatched, refusal } = await import('../../support/dispatched.ts')
+const { inputsOf } = await import('../../../src/commands/all.ts')
 
 let folder: string
 let file: string
@@ -28,6 +29,16 @@ function execute(database: string, sql: string): void {
   open.exec(sql)
   open.close()
 }
+
+test('the inputs for volumes have the texts of each kind', () => {
+  for (const [command, name] of [['backup', 'volumes'], ['restore', 'target']] as const) {
+    const { help, expected } = inputsOf(command).find(([input]) => input === name)![1]
+    for (const { form, pattern } of [...sourceKinds, sqlite].filter(({ noun }) => noun === 'volume')) {
+      expect(help).toContain(pattern)
+      expect(expected).toContain(form)
+    }
+  }
+})
 
 test('a kind in a folder of its own, and a line in the list, is backed up, verified, shown, compared and restored', async () => {
   const first = await run('backup', { volumes: `shop=sqlite:${file}` })
