@@ -28,7 +28,7 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
   ]
   const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
   const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [
-    `${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), formatBytes(bytes), partitioned ? 'partitioned' : '',
+    `${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), sizeText(rows, bytes, partitioned), partitioned ? 'partitioned' : '',
   ])
   return [
     formatColumns(facts, '  '),
@@ -39,6 +39,11 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
 /** A table that was never analysed has no estimate. */
 export function rowsText(rows: number | null): string {
   return rows === null ? 'unknown' : rows.toLocaleString('en-US')
+}
+
+/** The size of a table is an estimate of the same time as its rows, and wrong if there was none. */
+function sizeText(rows: number | null, bytes: number, partitioned: boolean): string {
+  return rows === null && !partitioned ? 'unknown' : formatBytes(bytes)
 }
 
 const remarked = postgresFacts.pick({ globals: true, warnings: true, omitted: true }).strip()

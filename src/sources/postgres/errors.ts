@@ -4,8 +4,8 @@ import { installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
 
 type Explanation = { problem: string; hint: string }
-/** A pattern of PostgreSQL's own messages (LC_ALL=C), and the problem and hint for it. `where` is host:port/database. */
-type Rule = [pattern: RegExp, describe: (match: RegExpExecArray, where: string) => Explanation]
+/** A pattern of PostgreSQL's own messages (LC_ALL=C), its problem and its hint. `where`: host:port/database; `role`: an SQL name. */
+type Rule = [pattern: RegExp, describe: (match: RegExpExecArray, where: string, role: string) => Explanation]
 
 const lost = new RegExp(
   ['server closed the connection unexpectedly', 'terminating connection due to', 'SSL connection has been closed unexpectedly',
@@ -151,30 +151,30 @@ const rules: Rule[] = [
   ],
   [
     /permission denied to create database/,
-    (_, where) => ({
+    (_, where, role) => ({
       problem: `this role may not create a database at ${where}`,
-      hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty.',
+      hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with mode empty.`,
     }),
   ],
   [
     /query would be affected by row-level security policy for table "(.*?)"/,
-    (m) => ({
+    (m, _, role) => ({
       problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
-      hint: 'Use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table.',
+      hint: `Use a role that sees all rows: ALTER ROLE ${role} BYPASSRLS, or the owner of the table.`,
     }),
   ],
   [
     /permission denied for large object (\d+)/,
-    (m, where) => ({
+    (m, where, role) => ({
       problem: `permission denied for large object ${m[1]} at ${where}`,
-      hint: `Dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role.`,
+      hint: `Dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO ${role}.`,
     }),
   ],
   [
     /permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/,
-    (m, where) => ({
+    (m, where, role) => ({
       problem: `permission denied for ${m[1]} ${m[2]} at ${where}`,
-      hint: 'Let the role read everything: GRANT pg_read_all_data TO the_role.',
+      hint: `Let the role read everything: GRANT pg_read_all_data TO ${role}.`,
     }),
   ],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.
@@ -215,14 +215,18 @@ const doing: Record<Activity, string> = { query: 'asking', dump: 'dumping', rest
  * The failure of a client program as an error for the user. Errors other than a `ChildError` (an interruption, a LifeboatError) are
  * returned unchanged. Messages without a rule are kept, with every secret of the connection removed.
  */
-export function clientError(error: unknown, activity: Activity, connection: Pick<Connection, 'where' | 'secrets'>): unknown {
+export function clientError(
+  error: unknown,
+  activity: Activity,
+  connection: Pick<Connection, 'where' | 'secrets'> & Partial<Pick<Connection, 'environment'>>,
+): unknown {
   if (!(error instanceof ChildError)) return error
   const stderr = blot(error.exit.stderr, connection.secrets)
   const cause = new Error(lastLines(stderr) || error.message)
   for (const [pattern, describe] of rules) {
     const match = pattern.exec(stderr)
     if (!match) continue
-    const { problem, hint } = describe(match, connection.where)
+    const { problem, hint } = describe(match, connection.where, roleOf(connection.environment))
     return new LifeboatError(`${problem}${named(stderr)}`, { hint, cause })
   }
   const text = lastLines(stderr)
@@ -230,6 +234,12 @@ export function clientError(error: unknown, activity: Activity, connection: Pick
     hint: hintForEnding(error, stderr),
     cause,
   })
+}
+
+/** The role as an SQL name. A user with other characters may be that of a pooler (`postgres.project`), which is no role. */
+function roleOf(environment: Connection['environment'] = {}): string {
+  const user = environment['PGUSER'] ?? ''
+  return /^[A-Za-z0-9_-]+$/.test(user) ? `"${user}"` : 'the_role'
 }
 
 /** Whether an error that `clientError` gave, or the text of one, tells of a connection that could not be made or was cut. */
