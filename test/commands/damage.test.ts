@@ -141,7 +141,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
       `The newest snapshot, ${result.snapshot}, is not affected; a new backup is not needed.`,
       `To restore now, use snapshot ${result.snapshot}, the newest that is whole and not known to be damaged.`,
     ])
-    expect(await refusal(run('forget', { snapshots: result.snapshot, force: 'false' }))).toContain('no other that was is whole')
+    expect(await refusal(run('forget', { snapshots: result.snapshot, force: 'false' }))).toContain('no other verified snapshot of set app is whole')
   })
 
   test('once the object is put back from a copy, a verification of any level that needs it clears them all', async () => {

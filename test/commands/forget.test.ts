@@ -63,7 +63,7 @@ test('the newest of a set, the only verified one and a pinned one are not forgot
   await putLabels(store, keys, 'app', ids[1]!, { pinned: true, tags: null })
   const before = objects()
   expect(await refusal(forget([ids[1]!, ids[2]!]))).toMatch(`nothing was deleted: ${ids[2]} is the newest of set app; ${ids[1]} is pinned\nhint: Leave these out, or give --force.`)
-  expect(await refusal(forget([ids[0]!]))).toContain(`no other snapshot of set app is verified and whole than ${ids[0]}`)
+  expect(await refusal(forget([ids[0]!]))).toContain(`no other verified snapshot of set app is whole: only ${ids[0]}`)
   expect(objects().toSorted()).toEqual(before.toSorted())
   expect((await forget(ids, { force: 'true' })).result.forgotten).toHaveLength(3)
   expect(objects().filter((key) => /^(snapshots|proofs|labels)\//.test(key))).toEqual([])

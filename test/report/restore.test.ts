@@ -28,6 +28,11 @@ test('settings of the database that were left, and views that were filled, are s
   expect(text({ refreshed: ['app.totals'] })).toContain('Materialized views filled from the restored rows: app.totals.')
 })
 
+test('errors that differ only in the name of a file are one line with their number', () => {
+  const errors = ['tar: ./a: Cannot change ownership to uid 0, gid 0: Operation not permitted', 'tar: ./b: Cannot change ownership to uid 0, gid 0: Operation not permitted', 'tar: ./c: Cannot open: Is a directory']
+  expect(text({ errors })).toMatch(/3 errors from pg_restore:\n  tar: \.\/a: Cannot change .*permitted \(2 errors like this\)\n  tar: \.\/c: Cannot open: Is a directory$/)
+})
+
 test('a restore that left nothing is never called restored', () => {
   for (const left of ['unchanged', 'dropped'] as const) {
     expect(text({ left, restored: 0, errors: ['no'] })).toMatch(/^NOT restored: shop into db:5432\/new/)

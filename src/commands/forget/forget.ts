@@ -87,7 +87,7 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   return [
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
-    ...(verified.length > 0 && !good ? [`no other snapshot of set ${set} is verified and whole than ${verified.join(', ')}`] : []),
+    ...(verified.length > 0 && !good ? [`no other verified snapshot of set ${set} is whole: only ${verified.join(', ')}`] : []),
   ]
 }
 

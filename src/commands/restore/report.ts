@@ -51,7 +51,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     ...(errors.length > 0 ? [
       '',
       `${formatCount(errors.length, 'error')} from ${restorer(result)}:`,
-      ...errors.map((error) => `  ${error}`)
+      ...together(errors).map((error) => `  ${error}`)
     ] : []),
   ].join('\n')
 }
@@ -85,8 +85,14 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
     ),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
     ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
-    ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', errors.join('\n'))] : []),
+    ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', together(errors).join('\n'))] : []),
   ])
+}
+
+/** Errors that are equal but for the name of the file, on one line with their number. */
+function together(errors: readonly string[]): string[] {
+  return [...Map.groupBy(errors, (error) => error.replace(/^tar: .*: (?=Cannot )/s, '')).values()].map((alike) =>
+    alike.length === 1 ? alike[0]! : `${alike[0]} (${alike.length.toLocaleString('en-US')} errors like this)`)
 }
 
 /** Whether a restore with errors left nothing of the backup in the target. */

@@ -5,6 +5,7 @@ import { formatBytes } from '../../report/format.ts'
 import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
 import { Gate } from '../files/gate.ts'
 import { output, requireTar } from './output.ts'
+import { requireOwners } from './owners.ts'
 import type { Site } from '../files/site.ts'
 import { clearKilled, replaceContent, type Work } from './replacement.ts'
 import { EXTRACT_OVER } from './replacement-scripts.ts'
@@ -56,6 +57,7 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
     })
   }
   const choice = await choose(given)
+  if (given.owners === 'number') await requireOwners(site, given.list, choice.wanted, signal)
   await requireSpace(site, choice.size, signal)
   if (mode === 'overwrite') {
     await refuseOthers(site, choice, signal)
