@@ -1,11 +1,16 @@
 import { kindIfKnown } from './known-kinds.ts'
-import type { Remarks } from './source-kind.ts'
+import type { Amount, Remarks } from './source-kind.ts'
 
 export type { Remarks }
 
 /** The remarks on a source in a snapshot; none for a kind that this version does not know. */
 export function remarksOf({ kind, facts }: { kind: string; facts?: unknown }): Remarks {
   return kindIfKnown(kind)?.remarks(facts) ?? {}
+}
+
+/** The number of tables or files in a source of a snapshot, if it is known. */
+export function amountOf({ kind, facts }: { kind: string; facts?: unknown }): Amount | undefined {
+  return kindIfKnown(kind)?.amount?.(facts)
 }
 
 /** More than anyone reads; the JSON result has them all. */

@@ -46,6 +46,8 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   describeText(details: D): string[]
   /** The content of a source, for those who rely on it: gaps and warnings. `facts` may be of any shape. */
   remarks(facts: unknown): Remarks
+  /** The number of tables or files in a source, as far as its facts tell. `facts` may be of any shape. */
+  amount?(facts: unknown): Amount | undefined
   /** The files of a source, if it has a list of them. */
   files?(source: StoredSource): AsyncIterable<ShownFile>
   /** Members for the JSON result of `diff`; none if `before` cannot be compared with `after`, which is of this kind. */
@@ -56,6 +58,12 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   losses(before: SourceRecord, now: SourceRecord): Loss[]
   /** The sizes of what a source holds, as far as its facts tell: of each table of a database, or of a volume as a whole. */
   sizes(source: SourceRecord): Sized[]
+}
+
+/** The number of things in a source, and their noun in the singular. */
+export interface Amount {
+  count: number
+  noun: 'table' | 'file'
 }
 
 /** The size of a source, or of a table in it. */

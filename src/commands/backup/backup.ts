@@ -23,7 +23,9 @@ import type { BackupResult } from './result.ts'
 import { OpenedSources } from './opened-sources.ts'
 import { sourcesOf } from './sources.ts'
 import { type NewSnapshot, storeUntilSound } from './store-sources.ts'
-import { warnOfFailure, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfShrinking, warnOfSkew } from './warnings.ts'
+import {
+  warnOfEmpty, warnOfFailure, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfShrinking, warnOfSkew,
+} from './warnings.ts'
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
@@ -81,6 +83,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
 
     const shrunk = await previous.shrunk(records, size)
     warnOfShrinking(shrunk, environment)
+    warnOfEmpty(results, shrunk, environment)
     const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
     if (held !== undefined && Object.keys(inputs.retention).length > 0) warnOfHeldPrune(held, environment)
     const largest = largestOf(known.newest?.sources, records)

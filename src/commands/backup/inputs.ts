@@ -9,7 +9,7 @@ import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
-import { volumeSecrets } from '../../inputs/volumes.ts'
+import { requireVolumesOf, volumeSecrets } from '../../inputs/volumes.ts'
 import { VERIFIABLE } from '../../repository/levels.ts'
 import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
 
@@ -236,6 +236,9 @@ export const inputs = commandInputs(
   (slices, variables) => {
     const { databases, volumes, destinations, access } = slices
     requireSources([...databases.urls, ...volumes.list])
+    for (const name of ['include', 'exclude'] as const) {
+      requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
+    }
     requireDatabase(databases.tunnel, databases.urls.length > 0)
     for (const destination of destinations) requireStore({ destination, access }, variables)
   },

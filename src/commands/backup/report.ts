@@ -53,6 +53,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
   ]
   const table = result.sources.map((source) => [
     source.name,
+    source.amount ? formatCount(source.amount.count, source.amount.noun) : '',
     formatBytes(source.size),
     `${formatBytes(source.added)} added`,
     formatSeconds(source.seconds),
@@ -61,7 +62,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
     `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
     formatColumns(facts, '  '),
     ...block(result.otherKey ? [`WARNING: ${otherKeyText(result.otherKey, set)}: the key of this backup cannot open them.`] : []),
-    ...(table.length > 1 ? ['', formatColumns(table, '  ')] : []),
+    '',
+    formatColumns(table, '  '),
     ...(result.shrunk.length > 0 ? [
       '',
       'Less than half of what the backup before ' +

@@ -4,6 +4,7 @@ import type { Statistics } from '../../repository/statistics.ts'
 import type { Growth } from '../../sources/growth.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
+import type { Amount } from '../../sources/source-kind.ts'
 import type { PruneAfterBackup } from '../prune/result.ts'
 
 export interface BackupResult {
@@ -38,7 +39,8 @@ export interface BackupResult {
   onShrink: 'warn' | 'fail'
   /** Of the destinations that have it, the least that each was read back at. */
   verified: VerifyLevel | 'none'
-  sources: ({ name: string; kind: string; size: number; added: number; seconds: number } & Remarks)[]
+  /** `amount`: how many tables or files each has. */
+  sources: ({ name: string; kind: string; size: number; added: number; seconds: number; amount?: Amount } & Remarks)[]
   /** The largest tables and volumes, largest first, with their sizes in the backup before. */
   largest: Growth[]
   /** The newest snapshots of the set, this one first. */

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Writer } from '../../repository/writer.ts'
-import { remarksOf } from '../../sources/remarks.ts'
+import { amountOf, remarksOf } from '../../sources/remarks.ts'
 import { ReadAgain, type Source } from '../../sources/source.ts'
 import { secondsSince } from '../elapsed.ts'
 import type { BackupResult } from './result.ts'
@@ -90,10 +90,14 @@ async function storeSource(
   const { name, kind } = source
   const record = { name, kind, streams, facts: source.facts() }
   const remarks = remarksOf(record)
+  const amount = amountOf(record)
   for (const lack of remarks.partial ?? []) report.info(`${name} is backed up in part: ${lack}`)
   return {
     record,
-    result: { name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started), ...remarks },
+    result: {
+      name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started),
+      ...(amount && { amount }), ...remarks,
+    },
   }
 }
 

@@ -2,8 +2,10 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
+import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import { otherKeyText } from './other-key.ts'
+import type { BackupResult } from './result.ts'
 import { shrunkLines } from './shrink.ts'
 
 type Reporting = Pick<Environment, 'report'>
@@ -52,6 +54,16 @@ export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting
       'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
         'again. `lifeboat diff` shows what else is different.',
     )
+  }
+}
+
+/** Sources without a table or a file: often the name of a database, a folder or a pattern is wrong. Those that shrank are told of. */
+export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly Shrunk[], { report }: Reporting): void {
+  for (const { name, kind, amount } of sources) {
+    if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind)) continue
+    const noun = kindIfKnown(kind)?.noun ?? 'source'
+    const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, include and exclude'
+    report.warning(`${noun} ${name}: 0 ${amount.noun}s`, `The backup has nothing of it. If this is not expected, check ${check}.`)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Location, SourceKind } from '../source-kind.ts'
 import { describeVolume, remarksOnVolume, shownFiles, type VolumeDetails, volumeText } from './describe.ts'
 import { compareVolumes, volumeDiffText, type VolumeDifferences } from './diff.ts'
-import { volumeLosses, volumeSizes } from './losses.ts'
+import { amountOfFiles, volumeLosses, volumeSizes } from './losses.ts'
 import { localSite } from './site.ts'
 import { verifyVolume, volumeParts } from './verify.ts'
 
@@ -24,6 +24,7 @@ export const fileArchive: FileArchive = {
   describe: describeVolume,
   describeText: volumeText,
   remarks: remarksOnVolume,
+  amount: amountOfFiles,
   files: shownFiles,
   compare: compareVolumes,
   compareText: volumeDiffText,

@@ -3,7 +3,7 @@ import { compareDatabases, databaseDiffText, type DatabaseDifferences } from './
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
 import { type DatabaseLocation, parseLocation } from './location.ts'
-import { databaseLosses, tableSizes } from './losses.ts'
+import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
 import { databaseSources } from './sources.ts'
 import { databaseTarget } from './target-database.ts'
 import { contentsOf, verifyDatabase } from './verify.ts'
@@ -27,6 +27,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   describe: describeDatabase,
   describeText: databaseText,
   remarks: remarksOnDatabase,
+  amount: amountOfTables,
   compare: async (before, after) => compareDatabases(before.source, after.source),
   compareText: databaseDiffText,
   losses: databaseLosses,

@@ -1,6 +1,7 @@
+import { z } from 'zod'
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { LEAST, lost } from '../loss.ts'
-import type { Loss, Sized } from '../source-kind.ts'
+import type { Amount, Loss, Sized } from '../source-kind.ts'
 import { type PostgresFacts, postgresFacts, type Table } from './facts.ts'
 
 /** A database that lost more than half of its bytes, and tables that did or are gone, by the server's estimates. */
@@ -32,6 +33,14 @@ function keyOf({ schema, name }: Table): string {
 
 function isPartition({ schema, name }: Table, { entries }: PostgresFacts): boolean {
   return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `))
+}
+
+const counted = z.object({ tables: z.array(z.unknown()) })
+
+/** Tables of the server, whether or not pg_dump left some out. */
+export function amountOfTables(facts: unknown): Amount | undefined {
+  const { data } = counted.safeParse(facts)
+  return data && { count: data.tables.length, noun: 'table' }
 }
 
 const sized = postgresFacts.pick({ tables: true }).strip()

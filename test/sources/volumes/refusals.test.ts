@@ -1,3 +1,4 @@
+import { backupText } from '../../../src/commands/backup/report.ts'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -55,6 +56,26 @@ test('patterns are for all volumes, or for the one they name', async () => {
   await volumes.backup({ volumes: `one=${root}\ntwo=${root}`, exclude: 'one=*.log', include: 'two=*.log' })
   for (const volume of ['one', 'two']) await volumes.restore({ volume, target: `${target}-${volume}` })
   expect([readdirSync(`${target}-one`), readdirSync(`${target}-two`)]).toEqual([['a.txt'], ['b.log']])
+})
+
+test('a pattern for a volume that there is not is refused; one for files with an = in their names is none for a volume', async () => {
+  const given = { volumes: `uploads=${root}` }
+  await expect(async () => volumes.backup({ ...given, include: 'upload=*.txt' })).rejects.toMatchObject({
+    message: 'include: there is no volume upload for the pattern "*.txt"; there is: uploads', hint: expect.stringContaining('Write uploads=PATTERN'), status: 2,
+  })
+  await expect(async () => volumes.backup({ ...given, exclude: '*.tmp\nyear=2025/' })).rejects.toMatchObject({ hint: expect.stringContaining('write **/year=…') })
+  mkdirSync(path.join(root, 'year=2025'))
+  writeFileSync(path.join(root, 'year=2025/file'), 'old')
+  expect((await volumes.backup({ ...given, exclude: '**/year=2025/\nuploads=b.*' })).sources).toMatchObject([{ amount: { count: 1, noun: 'file' } }])
+  expect(volumes.warnings).toEqual([])
+})
+
+test('a volume without a file is a warning, and every backup tells how many files it has', async () => {
+  const empty = path.join(folder, 'empty')
+  mkdirSync(empty)
+  const result = await volumes.backup({ volumes: `one=${root}\ntwo=${root}\nthree=${empty}`, include: 'two=*.jpg' })
+  expect(volumes.warnings).toEqual(['volume two: 0 files', 'volume three: 0 files'])
+  expect(backupText(result, { program: 'lifeboat', destination: `file:${volumes.store}`, timeZone: 'UTC' })).toMatch(/\n  one +2 files .*\n  two +0 files .*\n  three +0 files /)
 })
 
 test('a store that lies in a volume is left out of it; a volume that lies in a store is refused', async () => {
@@ -123,13 +144,34 @@ test('an archive that has not as many entries as are recorded is an error, and w
 test('an attribute that tar cannot restore is an error: in place of what is there nothing is changed, elsewhere it is told', async () => {
   execFileSync('chown', ['-R', '12345', path.join(root, 'a.txt')])
   const site = localSite(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
-  const given = await restoreOf({ site })
+  // Names of owners are in the archive alone: that they cannot be restored is known only once tar has tried.
+  const given = await restoreOf({ site, owners: 'name' })
   execFileSync('chown', ['65534:65534', target])
   execFileSync('chmod', ['755', folder])
   writeFileSync(path.join(target, 'old'), 'old')
   await expect(restoreVolume(given)).rejects.toThrow(/is as it was before: tar reported errors: tar: .*Cannot change ownership/)
   expect([readdirSync(target), readFileSync(path.join(target, 'old'), 'utf8')]).toEqual([['old'], 'old'])
   expect((await restoreVolume({ ...given, mode: 'overwrite' })).errors.join()).toMatch(/\.\/a\.txt: Cannot change ownership to uid 12345/)
+  expect(await restoreVolume({ ...given, owners: 'none' })).toMatchObject({ errors: [] })
+})
+
+test('owners that a user cannot restore are refused before anything is written; its own are restored', async () => {
+  const site = localSite(target, process.env, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
+  execFileSync('chown', ['-R', '65534:65534', root])
+  execFileSync('chmod', ['755', folder])
+  const own = await restoreOf({ site, mode: 'empty' })
+  execFileSync('chown', ['65534:65534', target])
+  expect(await restoreVolume(own)).toMatchObject({ errors: [] })
+  expect(readdirSync(target)).toEqual(['a.txt', 'b.log'])
+  rmSync(target, { recursive: true })
+
+  execFileSync('chown', ['12345', path.join(root, 'b.log')])
+  const given = await restoreOf({ site, mode: 'empty' })
+  execFileSync('chown', ['65534:65534', target])
+  await expect(restoreVolume(given)).rejects.toMatchObject({ message: expect.stringContaining('the user with the number 12345'), hint: expect.stringContaining('owners: none'), status: 2 })
+  expect(readdirSync(target)).toEqual([])
+  expect(await restoreVolume({ ...given, patterns: ['/a.txt'] })).toMatchObject({ errors: [] })
+  rmSync(path.join(target, 'a.txt'))
   expect(await restoreVolume({ ...given, owners: 'none' })).toMatchObject({ errors: [] })
 })
 
