@@ -142,7 +142,10 @@ test('to list snapshots only ends of artifacts are read, to get a chunk only tha
   const other = stores.open()
   expect(await keysOf(other, 'snapshots/')).toEqual([snapshot(1)])
   expect(await other.get('chunks/aa/small', ANY_SIZE)).toEqual(bytes('small'))
-  expect(github.calls.filter(({ path }) => path.startsWith('/blobs/')).map(({ status }) => status)).toEqual([206, 206])
+  const blobs = github.calls.filter(({ path }) => path.startsWith('/blobs/'))
+  expect(new Set(blobs.map(({ status }) => status))).toEqual(new Set([206]))
+  // On a busy machine a request may be repeated.
+  expect(new Set(blobs.map(({ range }) => range)).size).toBe(2)
 })
 
 test('where ranges are not answered the whole artifact is fetched once, checked, and removed in the end', async () => {

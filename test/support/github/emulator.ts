@@ -54,6 +54,8 @@ export interface Call {
   name: string
   repository: string | undefined
   status: number | string
+  /** The bytes that were asked for, if not all. */
+  range?: string | undefined
 }
 
 interface Reply {
@@ -206,7 +208,7 @@ export class GitHub {
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const url = new URL(request.url!.replace(/^\/+/, '/'), this.url)
     const repository = this.#repositoryOf(url, request.headers.authorization)
-    const call: Call = { method: request.method!, path: url.pathname, name: nameOf(url, request.method!), repository, status: 'stalled' }
+    const call: Call = { method: request.method!, path: url.pathname, name: nameOf(url, request.method!), repository, status: 'stalled', range: request.headers.range ?? request.headers['x-ms-range']?.toString() }
     this.calls.push(call)
     const fault = this.faults.find((fault) => matches(fault, call) && (fault.skip = (fault.skip ?? 0) - 1) < 0)
     if (fault && (fault.times = (fault.times ?? 1) - 1) <= 0) this.faults.splice(this.faults.indexOf(fault), 1)
