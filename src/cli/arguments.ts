@@ -32,7 +32,9 @@ export function readArguments(
   let placed = 0
   const values: Record<string, string[]> = {}
   for (const token of tokens) {
-    if (token.kind === 'option' && !Object.hasOwn(options, token.name)) throw unknownInput(command, token.name, Object.keys(options))
+    if (token.kind === 'option' && !Object.hasOwn(options, token.name)) {
+      throw unknownInput(command, token.name, Object.keys(options), `See lifeboat ${command} --help.`)
+    }
     if (token.kind !== 'positional') continue
     const [name, input] = places[placed] ?? []
     if (name === undefined) {
@@ -81,6 +83,14 @@ function strictValues(
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: true }).values
   } catch (cause) {
+    // Node's texts begin with "Option '--set <value>' argument missing" and "Option '--set' argument is ambiguous".
+    const [, name] = /^Option '--([a-z-]+)(?: <value>)?' argument (?:missing|is ambiguous)/.exec(messageOf(cause)) ?? []
+    if (name !== undefined) {
+      throw new LifeboatError(
+        `--${name} is not followed by a value`,
+        { hint: `Give it as --${name} VALUE; one that begins with a dash as --${name}=VALUE. See lifeboat ${command} --help.`, status: 2 },
+      )
+    }
     throw new LifeboatError(`${command}: ${messageOf(cause)}`, { hint: `See lifeboat ${command} --help.`, status: 2, cause })
   }
 }

@@ -53,6 +53,7 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
     return 2
   }
   if (word === '--version') return say(VERSION)
+  if (word === 'help' && rest.length > 0) return run([...rest, '--help'], variables, redaction, report)
   if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
   const pair = commands.find((command) => command === `${word} ${rest[0]}`)
   if (pair !== undefined) return runNamed(pair, rest.slice(1), variables, redaction, report)
@@ -61,11 +62,16 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   if (command === undefined) {
     const near = nearest(word, [...commands, 'key', 'help'])
     throw new LifeboatError(
-      near ? `there is no such command; did you mean ${near}?` : 'there is no such command',
-      { hint: `The commands are ${commands.join(', ')} and key; see lifeboat --help.`, status: 2 },
+      `${shown(word)}${near ? `; did you mean ${near}?` : ''}`,
+      { hint: `The commands are ${[...commands, 'key new', 'key write'].join(', ')}; see lifeboat --help.`, status: 2 },
     )
   }
   return runNamed(command, rest, variables, redaction, report)
+}
+
+/** A command that does not exist. Anything else than a word may be a secret in the wrong place. */
+function shown(command: string): string {
+  return /^[a-z]{1,20}( [a-z-]{1,20})?$/.test(command) ? `Unknown command "${command}"` : 'Unknown command'
 }
 
 async function runNamed(
@@ -96,7 +102,10 @@ async function runKey(args: readonly string[], variables: Variables, redaction: 
   const [word, ...rest] = args
   if (word === '--help' || word === '-h') return say(keyHelp)
   if (word !== 'new' && word !== 'write') {
-    throw new LifeboatError('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 })
+    throw new LifeboatError(
+      word === undefined ? 'key needs a second word' : shown(`key ${word}`),
+      { hint: 'Supported: key new, key write, key list, key add, key remove. See lifeboat key --help.', status: 2 },
+    )
   }
   const rows = rowsOf(word === 'new' ? newInputs : writeInputs)
   const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)

@@ -73,13 +73,18 @@ export function missingInput(name: string, input: Input): LifeboatError {
   )
 }
 
-/** The error for an unknown name; `names` are known. */
-export function unknownInput(command: string, name: string, names: readonly string[]): LifeboatError {
+/** The error for an unknown name; `names` are known, and all are in the hint unless another is given. */
+export function unknownInput(
+  command: string,
+  name: string,
+  names: readonly string[],
+  hint = `The inputs of ${command} are ${names.join(', ')}.`,
+): LifeboatError {
   const near = nearest(name, names)
   // Anything else than a name may be a secret in the wrong place.
   const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown'
   return new LifeboatError(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
-    hint: `The inputs of ${command} are ${names.join(', ')}.`,
+    hint,
     status: 2,
   })
 }

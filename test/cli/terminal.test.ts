@@ -55,22 +55,29 @@ describe('help', () => {
   test('--help, a command with --help and --version print and succeed', async () => {
     expect(await lifeboat(['--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining('key write') })
     expect(await lifeboat(['restore', '--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--verify-only [true|false]') })
+    expect(await lifeboat(['help', 'restore'])).toEqual(await lifeboat(['restore', '--help']))
+    expect(await lifeboat(['help', 'key', 'list'])).toEqual(await lifeboat(['key', 'list', '--help']))
+    expect((await lifeboat(['backup', '--destnation', 'file:/x'])).err).toContain('hint: See lifeboat backup --help.\n')
     expect(await lifeboat(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
 })
 
 describe('wrong usage ends with status 2, says what is wrong and touches nothing', () => {
   test.each([
-    ['a misspelled command', ['bakcup'], 'error: there is no such command; did you mean backup?'],
+    ['a misspelled command', ['bakcup'], 'error: Unknown command "bakcup"; did you mean backup?'],
     ['a misspelled input', ['backup', '--destnation', 'file:/x'], 'error: backup has no input "destnation"; did you mean destination?'],
     ['a misspelled input with its value', ['backup', '--databse-url=postgres://u:hunter22@h/x'], 'error: backup has no input "databse-url"; did you mean database-url?'],
     ['a value without a name', ['backup', 'postgres://u:hunter22@h/x'], 'error: Unexpected argument 1, which may be a secret and is not shown'],
-    ['a name without a value', ['list', '--destination'], "error: list: Option '--destination <value>' argument missing"],
+    ['a name without a value', ['list', '--destination'], 'error: --destination is not followed by a value'],
+    ['a name followed by another', ['list', '--set', '--json'], 'error: --set is not followed by a value'],
+    ['an empty value', ['list', '--destination', ''], 'error: --destination is given an empty value'],
     ['an input given twice', ['list', '--destination', 'file:/a', '--destination', 'file:/b'], 'error: --destination is given 2 times'],
     ['a required input left out', ['list'], 'error: destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given'],
     ['a value that is not understood', ['backup', '--destination', 'file:/x', '--jobs', 'many'], 'error: jobs: "many" is not a whole number from 1 to 64'],
     ['two values from standard input', ['list', '--destination', '-', '--set', '-'], 'error: destination and set cannot both be read from standard input'],
-    ['a key without new or write', ['key'], 'error: key is followed by new, write, list, add or remove'],
+    ['a key without new or write', ['key'], 'error: key needs a second word'],
+    ['a misspelled command of keys', ['key', 'lst'], 'error: Unknown command "key lst"'],
+    ['a secret as a command', ['postgres://u:hunter22@h/x'], 'error: Unknown command'],
   ])('%s', async (_, args, message) => {
     const { status, out, err } = await lifeboat(args, { variables: secrets() })
     expect([status, out, err.split('\n')[0]]).toEqual([2, '', message])
