@@ -103,7 +103,7 @@ function workflowRun(variables: Variables): Environment['run'] {
 
 async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redaction, variables: Variables): Promise<number> {
   core.info(inertText(redaction.apply(textOf(outcome, 'lifeboat'))))
-  for (const [name, value] of Object.entries(outputValues(outcome))) core.setOutput(name, value)
+  setOutputs(outputValues(outcome))
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
   if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
@@ -123,10 +123,19 @@ async function fail(command: Action, error: unknown, redaction: Redaction, askMo
   const failure = redactedFailure({ ...found, ...(found.hint && { hint: asInputs(found.hint) }) }, (text) => redaction.apply(text))
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
-  core.setOutput('outcome', failure.status === 3 ? 'could not verify' : 'failed')
+  setOutputs({ outcome: failure.status === 3 ? 'could not verify' : 'failed' })
   const more = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askMore()
   await writeSummary(failureSummary(command, failure, more))
   return failure.status
+}
+
+function setOutputs(values: Readonly<Record<string, string>>): void {
+  try {
+    for (const [name, value] of Object.entries(values)) core.setOutput(name, value)
+  } catch (error) {
+    // The status and the summary still tell how the command ended.
+    core.warning(`the outputs could not be set: ${messageOf(error)}`)
+  }
 }
 
 async function writeSummary(markdown: string): Promise<void> {

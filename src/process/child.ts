@@ -257,17 +257,25 @@ function ending(exit: Exit): string {
   return exit.signal ? `was ended by ${exit.signal}` : `ended with exit status ${exit.status}`
 }
 
-/** Keeps the last `limit` bytes of a stream. */
+/** Keeps the last `limit` bytes of a stream, from the start of a line: of a secret that was cut in two the rest would not be recognised. */
 function tail(stream: NodeJS.ReadableStream, limit: number): () => string {
   let kept: Buffer[] = []
   let size = 0
+  let dropped = false
   stream.on('data', (bytes: Buffer) => {
     kept.push(bytes)
     size += bytes.length
     if (size > 2 * limit) {
       kept = [Buffer.concat(kept).subarray(-limit)]
       size = limit
+      dropped = true
     }
   })
-  return () => Buffer.concat(kept).subarray(-limit).toString()
+  return () => {
+    const all = Buffer.concat(kept)
+    if (!dropped && all.length <= limit) return all.toString()
+    const end = all.subarray(-limit)
+    const start = end.indexOf(10) + 1
+    return end.subarray(start < end.length ? start : 0).toString()
+  }
 }

@@ -111,6 +111,18 @@ test('list and verify find what a backup made, and show its description as text'
   expect([listed.status, verified.status]).toEqual([0, 0])
 })
 
+test('outputs that cannot be set cost neither the status nor the summary', async () => {
+  await backup()
+  const gone = { GITHUB_OUTPUT: path.join(folder, 'gone', 'output') }
+  const done = await step('list', { destination: destination(), 'encryption-key': key }, gone)
+  expect(done.status).toBe(0)
+  expect(done.summary).toContain('Lifeboat')
+  expect(done.log).toMatch(/^::warning::the outputs could not be set: /m)
+  const failed = await step('list', { destination: `${destination()}-none`, 'encryption-key': key }, gone)
+  expect(failed.status).toBe(1)
+  expect(failed.summary).toContain('❌')
+})
+
 test('a restore restores, and says into what', async () => {
   await backup()
   await server.createDatabase('action_target')

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { redacted } from '../../src/commands/run-command.ts'
 import { Redaction, secretsIn, withoutKeys } from '../../src/report/redaction.ts'
 
 function redact(secret: string, text: string): string {
@@ -75,4 +76,24 @@ test('a result without a key to a store is the same object, and of one with a ke
   const found = withoutKeys({ clean, list: ['x', { [key]: `in ${key}` }], said: key })
   expect(found).toEqual({ clean, list: ['x', { '***': 'in ***' }], said: '***' })
   expect(found.clean).toBe(clean)
+})
+
+test('the words of programs and stores in a result are redacted, names are not', () => {
+  const redaction = new Redaction()
+  redaction.add('hunter22')
+  redaction.add('shop')
+  const said = 'AccessDenied: the key hunter22 may not'
+  const chunks = { trashed: { objects: 0, bytes: 0 }, waiting: { objects: 0, bytes: 0 }, deleted: { objects: 0, bytes: 0 }, obstacles: [said] }
+  const pruned = { set: 'shop', dryRun: false, kept: 1, deleted: 0, snapshots: [], seconds: 1, chunks }
+  const backedUp = {
+    snapshot: '20261121T225020Z-21bc0b5f', set: 'shop', time: '2026-11-21T22:50:20.000Z', size: 1, stored: 1, added: 1, chunks: 1, newChunks: 1, deltaChunks: 0, seconds: 1,
+    shrunk: [], onShrink: 'warn' as const, verified: 'list' as const, complete: true, recent: [], recentTotal: { size: 1, stored: 1, snapshots: 1 } as never, largest: [],
+    sources: [{ name: 'shop', kind: 'postgres', size: 1, added: 1, seconds: 1, warnings: [said] }],
+    destinations: [{ name: 's3://b', verified: 'list' as const, prune: { skipped: said } }, { name: 's3://c', verified: 'list' as const, prune: pruned }],
+  }
+  const shown = { destination: 's3://b', timeZone: 'UTC' }
+  const results = [redacted({ command: 'prune', result: pruned, shown }, redaction).result, redacted({ command: 'backup', result: backedUp, shown }, redaction).result]
+  expect(JSON.stringify(results)).not.toContain('hunter22')
+  expect(JSON.stringify(results).match(/AccessDenied: the key \*\*\* may not/g)).toHaveLength(4)
+  expect(results[1]).toMatchObject({ set: 'shop', sources: [{ name: 'shop', kind: 'postgres' }] })
 })

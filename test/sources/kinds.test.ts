@@ -67,3 +67,15 @@ test('each kind has a name of its own, and the kinds that record the same name k
     }
   }
 })
+
+test('a malformed list of files is told with the name of the source', async () => {
+  const malformed = (text: string, time: Date) => backUp({
+    folder, encryptionKey: identity, time, kind: { kind: 'directory', facts: { where: '/x', segments: [] } },
+    sources: { data: [{ name: 'data.list', format: 'tar-list', bytes: Buffer.from(text) }] },
+  })
+  const first = await malformed('no list\n', new Date(0))
+  expect(await refusal(dispatched('show', { ...store, files: 'true' }))).toMatch(/the list of files of data has a malformed line/)
+  const second = await malformed('f', new Date(1000))
+  expect(await refusal(dispatched('show', { ...store, files: 'true' }))).toMatch(/the list of files of data ends in the middle of a line/)
+  expect(await refusal(dispatched('diff', { ...store, from: first.id, to: second.id }))).not.toContain('Unexpected')
+})

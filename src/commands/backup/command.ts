@@ -4,6 +4,7 @@ import { type BackupInputs, inputs } from './inputs.ts'
 import { fallback } from './newest.ts'
 import { backupHeadline as headline, backupText as text } from './report.ts'
 import type { BackupResult } from './result.ts'
+import { type PruneAfterBackup, redactedObstacles } from '../prune/result.ts'
 import { failsByShrinking, shrinkProblem } from './shrink.ts'
 import { backupSummary as summary } from './summary.ts'
 
@@ -16,7 +17,12 @@ export const backup = {
   problems: (result) => [...(failsByShrinking(result) ? [shrinkProblem(result)] : []), ...failures(result)],
   redact: (result, apply) => ({
     ...result,
-    destinations: result.destinations.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })),
+    sources: result.sources.map((one) => ({ ...one, ...(one.warnings && { warnings: apply(one.warnings) }) })),
+    destinations: result.destinations.map((one) => ({
+      ...one,
+      ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }),
+      ...(one.prune && { prune: redactedPrune(one.prune, apply) }),
+    })),
   }),
   headline,
   text,
@@ -39,6 +45,10 @@ export const backup = {
   },
   afterFailure: fallback,
 } as const satisfies CommandDefinition<BackupInputs, BackupResult>
+
+function redactedPrune(prune: PruneAfterBackup, apply: (texts: string[]) => string[]): PruneAfterBackup {
+  return 'skipped' in prune ? { skipped: apply([prune.skipped])[0]! } : redactedObstacles(prune, apply)
+}
 
 function succeeded(result: BackupResult): boolean {
   return result.complete && !failsByShrinking(result)

@@ -2,6 +2,7 @@ import { arrangeFinalSteps } from '../../process/watchdog.ts'
 import { runChild, ChildError } from '../../process/child.ts'
 import type { Environment, Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { endOf } from '../../report/cut.ts'
 import { docker, dockerEnvironment } from '../../sources/volumes/docker.ts'
 import type { BackupInputs } from './inputs.ts'
 import { warnOfFailure } from './warnings.ts'
@@ -49,7 +50,7 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
     { ...dockerEnvironment(variables), ...hookEnvironment(variables) },
   )
   try {
-    if (before !== '') await runHook(before, variables, signal)
+    if (before !== '') await runHook(before, { variables, signal, report })
     if (running.length > 0) {
       report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`)
       await docker([pause ? 'pause' : 'stop', ...running], { variables, signal })
@@ -90,7 +91,10 @@ function hookEnvironment(variables: Variables): Record<string, string> {
   )
 }
 
-async function runHook(command: string, variables: Variables, signal: AbortSignal): Promise<void> {
+async function runHook(
+  command: string,
+  { variables, signal, report }: Pick<Environment, 'variables' | 'signal' | 'report'>,
+): Promise<void> {
   try {
     // By a variable, for others can see the arguments of a process.
     await runChild(
@@ -101,8 +105,10 @@ async function runHook(command: string, variables: Variables, signal: AbortSigna
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof ChildError)) throw error
+    const stderr = error.exit.stderr.trim()
+    const said = report.redacted?.(stderr) ?? stderr
     throw new LifeboatError(
-      `pre-command ${error.message.replace(/^sh /, '')}: ${error.exit.stderr.trim().slice(-1000)}`,
+      `pre-command ${error.message.replace(/^sh /, '')}: ${endOf(said, 1000)}`,
       { cause: error, hint: 'Nothing was backed up.' },
     )
   }

@@ -2,13 +2,14 @@ import { asJson, type CommandDefinition } from '../command.ts'
 import { inputs, type PruneInputs } from './inputs.ts'
 import { prune as run } from './prune.ts'
 import { pruneHeadline as headline, pruneSummary as summary, pruneText as text } from './report.ts'
-import type { PruneResult } from './result.ts'
+import { type PruneResult, redactedObstacles } from './result.ts'
 
 export const prune = {
   name: 'prune',
   purpose: 'Delete the backups of a set that a retention policy does not keep, and unreferenced data.',
   inputs,
   run,
+  redact: redactedObstacles,
   headline,
   text,
   summary,

@@ -18,3 +18,9 @@ export interface PruneResult {
 
 /** Of a prune after a backup: only the snapshots that were deleted, or why nothing was. */
 export type PruneAfterBackup = PruneResult | { skipped: string }
+
+/** The obstacles are told in the words of stores. */
+export function redactedObstacles(result: PruneResult, apply: (texts: string[]) => string[]): PruneResult {
+  const { chunks } = result
+  return chunks ? { ...result, chunks: { ...chunks, obstacles: apply(chunks.obstacles) } } : result
+}

@@ -38,7 +38,7 @@ export function remarksOnVolume(facts: unknown): Remarks {
 /** The files of a volume, read from the list that was stored beside its archive. */
 export async function* listedFiles({ source, read }: StoredSource): AsyncGenerator<ListedFile, void, void> {
   const list = source.streams.find(({ format }) => format === 'tar-list')
-  if (list) yield* decodeFiles(read(list))
+  if (list) yield* decodeFiles(read(list), source.name)
 }
 
 /** The same for people and programs: names in UTF-8. */

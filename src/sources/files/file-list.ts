@@ -1,5 +1,6 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { oneLine } from '../../report/format.ts'
+import { BadSource } from '../source.ts'
 
 /**
  * A member of a volume's archive in the list of files, which is a stream of its own (docs/format.md): a line for each member, in the order
@@ -40,21 +41,30 @@ export class Lines {
   }
 }
 
-/** Reads the lines of a list. Throws an Error at a malformed one. */
-export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ListedFile, void, void> {
+/** A list of files with a line that Lifeboat does not write. */
+export class BadFileList extends BadSource {}
+
+/** Reads the lines of a list. Throws BadFileList at a malformed one. `source`: its name, for that. */
+export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>, source?: string): AsyncGenerator<ListedFile, void, void> {
   let rest = ''
   for await (const piece of bytes) {
     const lines = (rest + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')).split('\n')
     rest = lines.pop()!
-    for (const line of lines) yield decodeFile(line)
+    for (const line of lines) yield decodeFile(line, source)
   }
-  if (rest !== '') throw new Error('the list of files ends in the middle of a line')
+  if (rest !== '') throw badList(source, 'ends in the middle of a line')
 }
 
-function decodeFile(line: string): ListedFile {
+function badList(source: string | undefined, problem: string): BadFileList {
+  return new BadFileList(`the list of files${source === undefined ? '' : ` of ${source}`} ${problem}`, {
+    hint: 'Another program, or another version, wrote it. Its streams can still be read with recover.sh in the store (RECOVERY.md).',
+  })
+}
+
+function decodeFile(line: string, source?: string): ListedFile {
   const [type = '', mode = '', uid = '', gid = '', size = '', mtime = '', path = '', target, ...more] = line.split('\t')
   if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0)
-    throw new Error('the list of files has a malformed line')
+    throw badList(source, 'has a malformed line')
   return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) }
 }
 

@@ -38,7 +38,7 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
   const { source, read, level, site, signal } = check
   const { facts, list, archives } = volumeParts(source)
   const counted = { entries: 0, files: 0, bytes: 0 }
-  const files = counting(decodeFiles(read(list)), counted)
+  const files = counting(decodeFiles(read(list), source.name), counted)
   const tar = level === 'read' ? startListing(site, signal) : undefined
   let passed: TarEntry[] = []
   const gate = new Gate(undefined, (entry) => passed.push(entry))

@@ -1,5 +1,6 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
+import { beginningOf } from '../../report/cut.ts'
 import { installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
 
@@ -286,7 +287,7 @@ export function blot(text: string, secrets: readonly string[]): string {
 function named(stderr: string): string {
   const statement = /(?:LOCK TABLE|COPY) ((?:"(?:[^"]|"")+"|[^\s("]+)+)[^\n]*/.exec(stderr)
   if (!statement || !/lock timeout|could not obtain lock|statement timeout/.test(stderr)) return ''
-  return ` (among: ${statement[0].slice(0, 300)})`
+  return ` (among: ${beginningOf(statement[0], 300)})`
 }
 
 function lastLines(text: string): string {

@@ -1,3 +1,5 @@
+import { beginningOf } from '../../report/cut.ts'
+
 /** The messages of pg_restore on stderr. */
 export interface RestoreOutput {
   /** One text per error: the message, and the beginning of the statement. */
@@ -29,8 +31,8 @@ export function parseRestoreOutput(stderr: string): RestoreOutput {
 
 function describe(message: string): string {
   const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /)
-  const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0]!.trim().slice(0, 200)
-  return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`
+  const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : beginningOf(statement.split('\n')[0]!.trim(), 200)
+  return `${beginningOf(told.trim(), 1000)}${shown && `: ${shown}`}`
 }
 
 /** How to create the roles of a backup, which are in a stream of their own that recover.sh, a file of the store, extracts. */

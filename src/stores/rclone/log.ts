@@ -1,3 +1,5 @@
+import { beginningOf } from '../../report/cut.ts'
+
 const KEPT = 64 * 1024
 const LONGEST = 400
 
@@ -37,5 +39,5 @@ export function failureIn(text: string): string {
   const entries = text.split(DATE).map((entry) => entry.replaceAll(/\s+/g, ' ').trim())
   const failure = entries.findLast((entry) => entry !== '' && !NO_FAILURE.test(entry)) ?? ''
   const shown = failure.replaceAll(/(\bhttps?:\/\/[^\s"?]*)\?[^\s"]*/g, '$1')
-  return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown
+  return shown.length > LONGEST ? `${beginningOf(shown, LONGEST)}…` : shown
 }
