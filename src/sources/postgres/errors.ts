@@ -1,6 +1,6 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
-import { beginningOf } from '../../report/cut.ts'
+import { beginningOf } from '../../process/cut.ts'
 import { installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
 

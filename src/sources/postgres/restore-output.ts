@@ -1,4 +1,4 @@
-import { beginningOf } from '../../report/cut.ts'
+import { beginningOf } from '../../process/cut.ts'
 
 /** The messages of pg_restore on stderr. */
 export interface RestoreOutput {

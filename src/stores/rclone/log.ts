@@ -1,4 +1,4 @@
-import { beginningOf } from '../../report/cut.ts'
+import { beginningOf } from '../../process/cut.ts'
 
 const KEPT = 64 * 1024
 const LONGEST = 400

@@ -1,4 +1,4 @@
-import { beginningOf, endOf } from '../../src/report/cut.ts'
+import { beginningOf, endOf } from '../../src/process/cut.ts'
 
 test('a text that is short enough stays as it is', () => {
   expect([beginningOf('one two', 7), endOf('one two', 7)]).toEqual(['one two', 'one two'])
