@@ -68,11 +68,12 @@ test('each kind has a name of its own, and the kinds that record the same name k
   }
 })
 
+const malformed = (text: string, time: Date) => backUp({
+  folder, encryptionKey: identity, time, kind: { kind: 'directory', facts: { where: '/x', segments: [] } },
+  sources: { data: [{ name: 'data.list', format: 'tar-list', bytes: Buffer.from(text) }] },
+})
+
 test('a malformed list of files is told with the name of the source', async () => {
-  const malformed = (text: string, time: Date) => backUp({
-    folder, encryptionKey: identity, time, kind: { kind: 'directory', facts: { where: '/x', segments: [] } },
-    sources: { data: [{ name: 'data.list', format: 'tar-list', bytes: Buffer.from(text) }] },
-  })
   const first = await malformed('no list\n', new Date(0))
   expect(await refusal(dispatched('show', { ...store, files: 'true' }))).toMatch(/the list of files of data has a malformed line/)
   const second = await malformed('f', new Date(1000))
