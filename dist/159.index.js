@@ -85,7 +85,7 @@ class Attempts {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
                 signal,
                 budget: timeout,
                 attempts: this.#answered ? TRIES : FIRST_TRIES,
@@ -96,7 +96,7 @@ class Attempts {
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.R))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
@@ -195,7 +195,7 @@ function readMultistatus(body, self) {
     const xml = body.toString('utf8');
     // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
     if (/multistatus/.test(xml) && !END.test(xml))
-        throw new retry/* Transient */.R(`${self.host} broke off in the middle of a list`);
+        throw new retry/* Transient */.Rc(`${self.host} broke off in the middle of a list`);
     let parsed;
     try {
         parsed = answer.safeParse(parser.parse(xml));
@@ -212,7 +212,7 @@ function readMultistatus(body, self) {
             return [];
         // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
         if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
-            throw new retry/* Transient */.R(`${self.host} has trouble with a part of a list`);
+            throw new retry/* Transient */.Rc(`${self.host} has trouble with a part of a list`);
         }
         if (status !== undefined && !isGood(status))
             return [];
@@ -308,13 +308,13 @@ class WebdavStore {
             }
             catch (error) {
                 this.#left.add(name);
-                const refused = error instanceof retry/* Transient */.R ? error.cause : error;
+                const refused = error instanceof retry/* Transient */.Rc ? error.cause : error;
                 if (!(refused instanceof Refused))
                     throw error;
                 await this.#discard(temporary, silence);
                 // Two moves to one place get into each other's way on some servers.
                 if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) {
-                    throw new retry/* Transient */.R(error.message, { hint: error.hint, cause: error });
+                    throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
                 }
                 throw error;
             }
@@ -339,14 +339,14 @@ class WebdavStore {
             if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status))
                 await this.#describe(key, silence);
             if (answer.status === 404)
-                throw new retry/* Transient */.R(`${url.host} lists ${key}, and does not give it (status 404)`);
+                throw new retry/* Transient */.Rc(`${url.host} lists ${key}, and does not give it (status 404)`);
             if (await this.#isNothing(answer, url, silence))
                 throw new store/* NotFound */.Mk(key, this.name);
             if (answer.status !== 200)
                 throw this.#refused(answer, url);
             const length = answer.headers.get('content-length');
             if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) {
-                throw new retry/* Transient */.R(`${url.host} sent ${answer.body.length} of ${length} bytes`);
+                throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} of ${length} bytes`);
             }
             if (answer.body.length <= SMALL && !NEVER_REPLACED.test(key))
                 await this.#confirm(key, answer, silence);
@@ -424,7 +424,7 @@ class WebdavStore {
         const rested = Date.parse(headers.get('date') ?? '') - (now?.modified.getTime() ?? 0);
         if (now?.size === body.length && rested > 5000)
             return;
-        throw new retry/* Transient */.R(`${key} was replaced while it was read`);
+        throw new retry/* Transient */.Rc(`${key} was replaced while it was read`);
     }
     async #describe(key, silence) {
         const [resource] = (await this.#propfind(this.#url(key), '0', silence, WANTED)) ?? [];
@@ -511,7 +511,7 @@ class WebdavStore {
         };
         // Some servers lock a file for as long as another request works on it.
         if (answer.status === 423) {
-            throw new retry/* Transient */.R(`${url.host} says that it is locked (status 423)`, {
+            throw new retry/* Transient */.Rc(`${url.host} says that it is locked (status 423)`, {
                 hint: 'Another program holds a lock on it; end that, or wait until the lock expires.',
             });
         }
@@ -527,7 +527,7 @@ class WebdavStore {
         const { status, method } = answer;
         const refused = new Refused(answer, url);
         const passing = this.#options.vague || status === 500 || (status === 405 && this.#spoken && method !== 'PUT' && method !== 'MKCOL');
-        return passing ? new retry/* Transient */.R(refused.message, { cause: refused, hint: refused.hint }) : refused;
+        return passing ? new retry/* Transient */.Rc(refused.message, { cause: refused, hint: refused.hint }) : refused;
     }
     async #attempt(what, work, { upload = false } = {}) {
         const { silence, signal } = this.#options;

@@ -127,13 +127,13 @@ class S3Store {
                 });
                 const { ETag } = await this.#session.client.send(command, { requestTimeout });
                 if (!ETag)
-                    throw new retry/* Transient */.R('the answer is not that of an S3 service');
+                    throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
             }
             catch (error) {
                 if (this.#md5 || !(0,errors/* wantsMd5 */.e2)(error))
                     throw error;
                 this.#md5 = true;
-                throw new retry/* Transient */.R('the bucket wants checksums', { cause: error });
+                throw new retry/* Transient */.Rc('the bucket wants checksums', { cause: error });
             }
         });
     }
@@ -145,7 +145,7 @@ class S3Store {
             });
             const expected = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '')?.[1];
             if (etag === undefined)
-                throw new retry/* Transient */.R('the answer is not that of an S3 service');
+                throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
             if (!this.#etagIsMd5 || expected === undefined)
                 return bytes;
             const md5 = (0,external_node_crypto_.createHash)('md5').update(bytes).digest('hex');
@@ -153,7 +153,7 @@ class S3Store {
                 return bytes;
             if (md5 !== unexpected) {
                 unexpected = md5;
-                throw new retry/* Transient */.R('its bytes are not those of its checksum');
+                throw new retry/* Transient */.Rc('its bytes are not those of its checksum');
             }
             // Twice the same: an ETag that is no checksum. The code that sealed an object checks it as well.
             this.#etagIsMd5 = false;
@@ -183,7 +183,7 @@ class S3Store {
                 requestTimeout,
             });
             if (size === undefined || modified === undefined)
-                throw new retry/* Transient */.R('the answer is not that of an S3 service');
+                throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
             return { key, size, modified };
         });
     }
@@ -202,7 +202,7 @@ class S3Store {
             const { Contents = [], IsTruncated, NextContinuationToken: next } = await this.#session.client.send(command, { requestTimeout });
             // Another server that answers with status 200, a login page for instance, would read as an empty store.
             if (IsTruncated === undefined)
-                throw new retry/* Transient */.R('the answer is not that of an S3 service');
+                throw new retry/* Transient */.Rc('the answer is not that of an S3 service');
             if (IsTruncated && (!next || next === token)) {
                 throw new error/* LifeboatError */.H3(`${this.name} does not say how its listing goes on`, {
                     hint: 'The service lacks ListObjectsV2, which is needed.',

@@ -85,7 +85,7 @@ class Attempts {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
                 signal,
                 budget: timeout,
                 attempts: this.#answered ? TRIES : FIRST_TRIES,
@@ -96,7 +96,7 @@ class Attempts {
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.R))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
@@ -133,7 +133,10 @@ var process_child = __webpack_require__(23314);
 var compiled_error = __webpack_require__(98276);
 // EXTERNAL MODULE: ./compiled/net/http.js
 var http = __webpack_require__(30196);
+// EXTERNAL MODULE: ./compiled/process/cut.js
+var cut = __webpack_require__(6140);
 ;// CONCATENATED MODULE: ./compiled/stores/rclone/log.js
+
 const KEPT = 64 * 1024;
 const LONGEST = 400;
 /** The output of an rclone. Only its log says what went wrong with the remote. */
@@ -166,7 +169,7 @@ function failureIn(text) {
     const entries = text.split(DATE).map((entry) => entry.replaceAll(/\s+/g, ' ').trim());
     const failure = entries.findLast((entry) => entry !== '' && !NO_FAILURE.test(entry)) ?? '';
     const shown = failure.replaceAll(/(\bhttps?:\/\/[^\s"?]*)\?[^\s"]*/g, '$1');
-    return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
+    return shown.length > LONGEST ? `${(0,cut/* beginningOf */.V)(shown, LONGEST)}…` : shown;
 }
 
 // EXTERNAL MODULE: ./compiled/net/retry.js
@@ -263,7 +266,7 @@ class RcloneStore {
     }
     #served() {
         const { signal, timeout, pause } = this.#options;
-        this.#serving ??= (0,retry/* retry */.L)((limit) => this.#start(limit), { signal, budget: timeout, attempts: STARTS, pause });
+        this.#serving ??= (0,retry/* retry */.L5)((limit) => this.#start(limit), { signal, budget: timeout, attempts: STARTS, pause });
         return this.#serving;
     }
     async #start(limit) {
@@ -377,7 +380,7 @@ function cannotStart({ remote, text }, failure, said, late) {
         });
     }
     const why = [...(late ? ['it did not start in time'] : []), ...(said === '' ? [] : [said])].join('; ') || 'it did not say why';
-    return new retry/* Transient */.R(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` });
+    return new retry/* Transient */.Rc(`rclone cannot serve ${text}: ${why}`, { hint: `Try \`rclone lsd ${remote}:\` with the same configuration.` });
 }
 function hasEnded(text, stderr) {
     return new compiled_error/* LifeboatError */.H3(`rclone, which serves ${text}, has ended: ${failureIn(stderr) || 'it did not say why'}`, {
@@ -469,7 +472,7 @@ function readMultistatus(body, self) {
     const xml = body.toString('utf8');
     // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
     if (/multistatus/.test(xml) && !END.test(xml))
-        throw new retry/* Transient */.R(`${self.host} broke off in the middle of a list`);
+        throw new retry/* Transient */.Rc(`${self.host} broke off in the middle of a list`);
     let parsed;
     try {
         parsed = answer.safeParse(parser.parse(xml));
@@ -486,7 +489,7 @@ function readMultistatus(body, self) {
             return [];
         // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
         if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
-            throw new retry/* Transient */.R(`${self.host} has trouble with a part of a list`);
+            throw new retry/* Transient */.Rc(`${self.host} has trouble with a part of a list`);
         }
         if (status !== undefined && !isGood(status))
             return [];
@@ -582,13 +585,13 @@ class WebdavStore {
             }
             catch (error) {
                 this.#left.add(name);
-                const refused = error instanceof retry/* Transient */.R ? error.cause : error;
+                const refused = error instanceof retry/* Transient */.Rc ? error.cause : error;
                 if (!(refused instanceof Refused))
                     throw error;
                 await this.#discard(temporary, silence);
                 // Two moves to one place get into each other's way on some servers.
                 if (error instanceof Refused && uploaded && NO_FOLDER.includes(error.answered)) {
-                    throw new retry/* Transient */.R(error.message, { hint: error.hint, cause: error });
+                    throw new retry/* Transient */.Rc(error.message, { hint: error.hint, cause: error });
                 }
                 throw error;
             }
@@ -613,14 +616,14 @@ class WebdavStore {
             if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status))
                 await this.#describe(key, silence);
             if (answer.status === 404)
-                throw new retry/* Transient */.R(`${url.host} lists ${key}, and does not give it (status 404)`);
+                throw new retry/* Transient */.Rc(`${url.host} lists ${key}, and does not give it (status 404)`);
             if (await this.#isNothing(answer, url, silence))
                 throw new store/* NotFound */.Mk(key, this.name);
             if (answer.status !== 200)
                 throw this.#refused(answer, url);
             const length = answer.headers.get('content-length');
             if (length !== null && !answer.headers.has('content-encoding') && Number(length) !== answer.body.length) {
-                throw new retry/* Transient */.R(`${url.host} sent ${answer.body.length} of ${length} bytes`);
+                throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} of ${length} bytes`);
             }
             if (answer.body.length <= SMALL && !NEVER_REPLACED.test(key))
                 await this.#confirm(key, answer, silence);
@@ -698,7 +701,7 @@ class WebdavStore {
         const rested = Date.parse(headers.get('date') ?? '') - (now?.modified.getTime() ?? 0);
         if (now?.size === body.length && rested > 5000)
             return;
-        throw new retry/* Transient */.R(`${key} was replaced while it was read`);
+        throw new retry/* Transient */.Rc(`${key} was replaced while it was read`);
     }
     async #describe(key, silence) {
         const [resource] = (await this.#propfind(this.#url(key), '0', silence, WANTED)) ?? [];
@@ -785,7 +788,7 @@ class WebdavStore {
         };
         // Some servers lock a file for as long as another request works on it.
         if (answer.status === 423) {
-            throw new retry/* Transient */.R(`${url.host} says that it is locked (status 423)`, {
+            throw new retry/* Transient */.Rc(`${url.host} says that it is locked (status 423)`, {
                 hint: 'Another program holds a lock on it; end that, or wait until the lock expires.',
             });
         }
@@ -801,7 +804,7 @@ class WebdavStore {
         const { status, method } = answer;
         const refused = new Refused(answer, url);
         const passing = this.#options.vague || status === 500 || (status === 405 && this.#spoken && method !== 'PUT' && method !== 'MKCOL');
-        return passing ? new retry/* Transient */.R(refused.message, { cause: refused, hint: refused.hint }) : refused;
+        return passing ? new retry/* Transient */.Rc(refused.message, { cause: refused, hint: refused.hint }) : refused;
     }
     async #attempt(what, work, { upload = false } = {}) {
         const { silence, signal } = this.#options;

@@ -85,7 +85,7 @@ class Attempts {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
                 signal,
                 budget: timeout,
                 attempts: this.#answered ? TRIES : FIRST_TRIES,
@@ -96,7 +96,7 @@ class Attempts {
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.R))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
@@ -192,7 +192,7 @@ async function exchange(client, tenant, assertion, { variables, signal, timeout,
         client_assertion: assertion,
     }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const answer = await (0,retry/* retry */.L)((silence) => (0,http/* request */.Em)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), {
+    const answer = await (0,retry/* retry */.L5)((silence) => (0,http/* request */.Em)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), {
         signal,
         budget: timeout,
     });
@@ -246,11 +246,11 @@ class Requests {
         const { status, headers: received, body, } = await (0,http/* request */.Em)(url, { method: asked.method, headers, body: sent }, { signal, silence, maximum: maximum.getStore() ?? LARGEST_ANSWER });
         const announced = received.get('content-length');
         if (asked.method !== 'HEAD' && announced !== null && Number(announced) !== body.length) {
-            throw new retry/* Transient */.R(`${url.host} sent ${body.length} bytes where it announced ${announced}`);
+            throw new retry/* Transient */.Rc(`${url.host} sent ${body.length} bytes where it announced ${announced}`);
         }
         // Another server that answers with status 200, a login page for instance, would read as an empty store.
         if (!received.has('x-ms-request-id'))
-            throw new retry/* Transient */.R(`the answer of ${url.host} is not that of Azure Blob Storage`);
+            throw new retry/* Transient */.Rc(`the answer of ${url.host} is not that of Azure Blob Storage`);
         const answered = asked.headers.clone();
         for (const name of answered.headerNames())
             answered.remove(name);
@@ -299,7 +299,7 @@ class AzblobStore {
         await this.#try('put', key, async () => {
             const { contentMD5: arrived } = await blob.upload(bytes, bytes.length, { blobHTTPHeaders: { blobContentMD5 } });
             if (arrived && !blobContentMD5.equals(arrived))
-                throw new retry/* Transient */.R('other bytes arrived than were sent');
+                throw new retry/* Transient */.Rc('other bytes arrived than were sent');
         });
     }
     async get(key, most) {
@@ -315,7 +315,7 @@ class AzblobStore {
                 pieces.push(Buffer.from(piece));
             const bytes = Buffer.concat(pieces);
             if (contentMD5 && !(0,external_node_crypto_.createHash)('md5').update(bytes).digest().equals(contentMD5)) {
-                throw new retry/* Transient */.R('its bytes are not those of its checksum');
+                throw new retry/* Transient */.Rc('its bytes are not those of its checksum');
             }
             return bytes;
         });
@@ -325,7 +325,7 @@ class AzblobStore {
         return this.#try('head', key, async () => {
             const { contentLength: size, lastModified: modified } = await blob.getProperties();
             if (size === undefined || modified === undefined)
-                throw new retry/* Transient */.R('the service does not tell its size and time');
+                throw new retry/* Transient */.Rc('the service does not tell its size and time');
             return { key, size, modified };
         });
     }
@@ -348,7 +348,7 @@ class AzblobStore {
                 .byPage({ maxPageSize: 5000, continuationToken })
                 .next();
             if (!value)
-                throw new retry/* Transient */.R('the service does not answer with a listing');
+                throw new retry/* Transient */.Rc('the service does not answer with a listing');
             return value;
         });
     }
@@ -415,7 +415,7 @@ function explained(error, operation, what) {
         return error;
     // Bytes that were changed on their way.
     if (code === 'Md5Mismatch')
-        return new retry/* Transient */.R(code, { cause: error });
+        return new retry/* Transient */.Rc(code, { cause: error });
     const permission = `Give the credentials the permission to ${LETTERS[operation]} in the container, ` +
         'or the role Storage Blob Data Contributor.';
     const hint = HINTS[code] ?? (status === 403 || status === 401 ? permission : 'Check account, container and endpoint of the destination.');
@@ -516,7 +516,7 @@ function connected(text, options) {
 async function jobToken(asked, { signal, timeout, mask }) {
     const url = new URL(asked.url);
     url.searchParams.set('audience', asked.audience);
-    const answer = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)((silence) => (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const parsed = answer.status === 200 ? zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ value: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().min(1) }).safeParse(jsonOf(answer.body)) : undefined;
     if (!parsed?.success) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub gave this job no identity token (status ${answer.status})`, {

@@ -85,7 +85,7 @@ class Attempts {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
                 signal,
                 budget: timeout,
                 attempts: this.#answered ? TRIES : FIRST_TRIES,
@@ -96,7 +96,7 @@ class Attempts {
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.R))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
@@ -187,9 +187,9 @@ function explained(error, operation, key, store) {
     const what = `${operation === 'list' ? 'list' : `${operation === 'head' ? 'look at' : operation} ${key} in`} ${store}`;
     const says = `${told.code || `status ${told.status}`}${told.message && told.message !== told.code ? `: ${told.message}` : ''}`;
     if (PASSING.includes(told.code))
-        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .R(says, { cause: error });
+        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, { cause: error });
     if (SKEWED.includes(told.code)) {
-        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .R(says, {
+        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, {
             cause: error,
             hint: 'Set the clock of this machine (NTP): it differs from that of the service by more than a quarter of an hour.',
         });
@@ -314,7 +314,7 @@ class Requests {
         const answer = await (0,http/* request */.Em)(url, { method, headers, body, path: whole }, { signal: this.#signal, silence, maximum });
         const announced = answer.headers.get('content-length');
         if (method !== 'HEAD' && announced !== null && Number(announced) !== answer.body.length) {
-            throw new retry/* Transient */.R(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`);
+            throw new retry/* Transient */.Rc(`${url.host} sent ${answer.body.length} bytes where it announced ${announced}`);
         }
         return answer;
     }
@@ -340,7 +340,7 @@ const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
 class Direct {
     #client;
     #requests;
-    #way;
+    #route;
     constructor(client, requests) {
         this.#client = client;
         this.#requests = requests;
@@ -357,19 +357,19 @@ class Direct {
      * The object at a key of the bucket, or its headers; undefined for any other answer than 200: the SDK, asked again, knows what it means.
      */
     async ask(method, key, limits) {
-        const way = this.#way;
-        if (!way)
+        const route = this.#route;
+        if (!route)
             return undefined;
         const request = {
-            ...way.asked,
+            ...route.asked,
             method,
-            path: way.path + path(key),
+            path: route.path + path(key),
             query: {},
-            headers: { host: way.host, 'x-amz-content-sha256': NOTHING },
+            headers: { host: route.host, 'x-amz-content-sha256': NOTHING },
         };
-        const signed = await way.signer.sign(request, {
+        const signed = await route.signer.sign(request, {
             signingDate: new Date(Date.now() + this.#client.config.systemClockOffset),
-            signingRegion: way.region,
+            signingRegion: route.region,
             signingService: 's3',
         });
         const answer = await this.#requests.ask({ ...request, headers: signed.headers }, limits);
@@ -383,7 +383,7 @@ class Direct {
         if (host === undefined || region === undefined || !asked.endsWith(path(key)))
             return;
         const signer = await this.#client.config.signer();
-        this.#way = { asked: { protocol, hostname, port }, host, path: asked.slice(0, -path(key).length), region, signer };
+        this.#route = { asked: { protocol, hostname, port }, host, path: asked.slice(0, -path(key).length), region, signer };
     }
 }
 function path(key) {
@@ -425,7 +425,7 @@ async function assumeRole(role, token, { variables, signal, timeout, region, mas
         WebIdentityToken: token,
     }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/xml' };
-    const answer = await (0,retry/* retry */.L)((silence) => (0,http/* request */.Em)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), {
+    const answer = await (0,retry/* retry */.L5)((silence) => (0,http/* request */.Em)(url, { method: 'POST', headers, body }, { signal, silence, maximum: 1_000_000 }), {
         signal,
         budget: timeout,
     });
@@ -486,7 +486,7 @@ class S3Session {
                 if ((0,errors/* isAbsent */.W0)(error, operation))
                     throw new store/* NotFound */.Mk(key, this.name, { cause: error });
                 if ((0,errors/* isExpired */._d)(error) && (await this.#renewed()))
-                    throw new retry/* Transient */.R('the credentials have expired', { cause: error });
+                    throw new retry/* Transient */.Rc('the credentials have expired', { cause: error });
                 throw (0,errors/* explained */.to)(error, operation, key, this.name);
             }
         }, { upload: operation === 'put' });
@@ -548,7 +548,7 @@ function openSession(destination, options) {
 async function jobToken(asked, { signal, timeout, mask }) {
     const url = new URL(asked.url);
     url.searchParams.set('audience', asked.audience);
-    const answer = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)((silence) => (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
+    const answer = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)((silence) => (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { headers: { authorization: `Bearer ${asked.bearer}` } }, { signal, silence, maximum: 1_000_000 }), { signal, budget: timeout });
     const parsed = answer.status === 200 ? zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({ value: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().min(1) }).safeParse(jsonOf(answer.body)) : undefined;
     if (!parsed?.success) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub gave this job no identity token (status ${answer.status})`, {

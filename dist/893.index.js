@@ -52,7 +52,7 @@ class BucketAccess {
                 });
                 const page = await this.#session.client.send(command, { requestTimeout });
                 if (page.IsTruncated === undefined)
-                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R('the answer is not that of an S3 service');
+                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('the answer is not that of an S3 service');
                 return page;
             });
             const decoded = page.EncodingType === 'url' ? (key) => decodeURIComponent(key.replaceAll('+', ' ')) : (key) => key;
@@ -80,7 +80,7 @@ class BucketAccess {
                 const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
                 const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? bytes.length);
                 if (range !== undefined && bytes.length !== Math.min(range.end, size) - range.start)
-                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`);
+                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc(`it gave ${bytes.length} bytes where ${range.end - range.start} were asked for`);
                 // Some services ignore conditions.
                 if (etag !== '' && (0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .bare */ .$B)(answer.ETag ?? '') !== etag)
                     throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it has changed');
@@ -105,7 +105,7 @@ class BucketAccess {
             return await this.#session.try('head', shown(key), async (requestTimeout) => {
                 const { ContentLength: size, LastModified: modified, ETag = '', } = await this.#session.client.send(new _aws_sdk_client_s3__WEBPACK_IMPORTED_MODULE_6__/* .HeadObjectCommand */ .l81(this.#at(key)), { requestTimeout });
                 if (size === undefined || modified === undefined)
-                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R('the answer is not that of an S3 service');
+                    throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('the answer is not that of an S3 service');
                 return { key, size, modified, etag: (0,_metadata_js__WEBPACK_IMPORTED_MODULE_5__/* .bare */ .$B)(ETag) };
             });
         }

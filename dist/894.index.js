@@ -85,7 +85,7 @@ class Attempts {
         const { signal, timeout, pause } = this.#options;
         try {
             const turn = upload ? () => this.#uploads.turn() : undefined;
-            const result = await (0,retry/* retry */.L)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
+            const result = await (0,retry/* retry */.L5)((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
                 signal,
                 budget: timeout,
                 attempts: this.#answered ? TRIES : FIRST_TRIES,
@@ -96,7 +96,7 @@ class Attempts {
             return result;
         }
         catch (error) {
-            if (!(error instanceof retry/* Transient */.R))
+            if (!(error instanceof retry/* Transient */.Rc))
                 throw error;
             const failure = new compiled_error/* LifeboatError */.H3(`cannot ${what}: ${error.message}`, {
                 cause: error,
@@ -170,13 +170,13 @@ class SftpSession {
         this.#sftp = sftp;
         this.#where = where;
         this.#options = options;
-        client.on('error', (error) => this.#end(new retry/* Transient */.R(`the connection to ${where} was lost: ${error.message}`, { cause: error })));
-        client.on('close', () => this.#end(new retry/* Transient */.R(`${where} closed the connection`)));
+        client.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the connection to ${where} was lost: ${error.message}`, { cause: error })));
+        client.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
         // It comes before `close`, which waits until all that is still to be sent has gone; over a slow line that takes minutes.
-        client.on('end', () => this.#end(new retry/* Transient */.R(`${where} closed the connection`)));
+        client.on('end', () => this.#end(new retry/* Transient */.Rc(`${where} closed the connection`)));
         // The server ended the subsystem and kept the connection.
-        sftp.on('close', () => this.#end(new retry/* Transient */.R(`${where} ended the SFTP session`)));
-        sftp.on('error', (error) => this.#end(new retry/* Transient */.R(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })));
+        sftp.on('close', () => this.#end(new retry/* Transient */.Rc(`${where} ended the SFTP session`)));
+        sftp.on('error', (error) => this.#end(new retry/* Transient */.Rc(`the SFTP session with ${where} broke off: ${error.message}`, { cause: error })));
         options.signal.addEventListener('abort', this.#abort, { once: true });
     }
     /** `limit` is also how many milliseconds may pass without an answer while there are requests. */
@@ -184,7 +184,7 @@ class SftpSession {
         const client = await (0,connection/* connectSsh */.LZ)(target, access, options);
         const where = `${target.host}:${target.port}`;
         return new Promise((resolve, reject) => {
-            const late = setTimeout(() => fail(new retry/* Transient */.R(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit);
+            const late = setTimeout(() => fail(new retry/* Transient */.Rc(`${where} has not answered for ${Math.round(options.limit / 100) / 10} s`)), options.limit);
             const settle = () => {
                 clearTimeout(late);
                 options.signal.removeEventListener('abort', abort);
@@ -196,7 +196,7 @@ class SftpSession {
             };
             const abort = () => fail(options.signal.reason);
             options.signal.addEventListener('abort', abort, { once: true });
-            client.on('close', () => fail(new retry/* Transient */.R(`${where} closed the connection`)));
+            client.on('close', () => fail(new retry/* Transient */.Rc(`${where} closed the connection`)));
             client.sftp((error, sftp) => {
                 settle();
                 if (error) {
@@ -232,7 +232,7 @@ class SftpSession {
                 answered();
                 // ssh2 says this of every request that is under way when the connection ends; the reason comes right after.
                 if (error && !('code' in error)) {
-                    this.#end(new retry/* Transient */.R(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }));
+                    this.#end(new retry/* Transient */.Rc(`the connection to ${this.#where} was lost: ${error.message}`, { cause: error }));
                 }
                 if (error)
                     reject(this.#ended ?? error);
@@ -298,7 +298,7 @@ class SftpSession {
         if (this.#waiting.size === 0 || this.ended)
             return;
         const { limit } = this.#options;
-        this.#stall = setTimeout(() => this.#end(new retry/* Transient */.R(`${this.#where} has not answered for ${Math.round(limit / 100) / 10} s`)), limit);
+        this.#stall = setTimeout(() => this.#end(new retry/* Transient */.Rc(`${this.#where} has not answered for ${Math.round(limit / 100) / 10} s`)), limit);
     }
     #end(reason) {
         if (this.#ended !== undefined)
@@ -392,8 +392,8 @@ class SftpStore {
                 throw error;
             }));
             return this.#readAll(session, handle, most, key).catch((error) => {
-                // rclone's server, when the object is replaced while it is read.
-                throw session_status(error) === FAILURE ? new retry/* Transient */.R((0,compiled_error/* messageOf */.bD)(error), { cause: error }) : error;
+                // rclone's server, when the object is replaced while it is read: some failure, or the file that was opened does not exist.
+                throw [FAILURE, NO_SUCH_FILE].includes(session_status(error) ?? -1) ? new retry/* Transient */.Rc((0,compiled_error/* messageOf */.bD)(error), { cause: error }) : error;
             });
         });
     }
@@ -471,7 +471,7 @@ class SftpStore {
             }
             catch (error) {
                 this.#left.add(temporary);
-                if (session_status(error) === undefined && !(error instanceof retry/* Transient */.R))
+                if (session_status(error) === undefined && !(error instanceof retry/* Transient */.Rc))
                     throw error;
             }
         }
@@ -521,13 +521,13 @@ class SftpStore {
             if (!session.ended) {
                 await close().catch((again) => {
                     // Why the write failed is the reason.
-                    if (session_status(again) === undefined && !(again instanceof retry/* Transient */.R))
+                    if (session_status(again) === undefined && !(again instanceof retry/* Transient */.Rc))
                         throw again;
                 });
             }
             // rclone's server, when it was so busy that one piece had to wait for the one before it for more than a second.
             throw session_status(error) === FAILURE && (0,compiled_error/* messageOf */.bD)(error) === 'Illegal seek'
-                ? new retry/* Transient */.R('its pieces came out of order', { cause: error })
+                ? new retry/* Transient */.Rc('its pieces came out of order', { cause: error })
                 : error;
         }
         await close();
@@ -543,7 +543,7 @@ class SftpStore {
             await this.#makeFolder(session, parentOf(target));
             await this.#rename(session, temporary, target).catch((again) => {
                 // rclone's server, when others replace the same object at this moment.
-                throw session_status(again) === NO_SUCH_FILE ? new retry/* Transient */.R((0,compiled_error/* messageOf */.bD)(again), { cause: again }) : again;
+                throw session_status(again) === NO_SUCH_FILE ? new retry/* Transient */.Rc((0,compiled_error/* messageOf */.bD)(again), { cause: again }) : again;
             });
         }
     }
@@ -654,7 +654,7 @@ async function readPieces(session, handle, size) {
         for (let offset = start; offset < end;) {
             const read = await session.requestInTurn((sftp, done) => sftp.read(handle, bytes, offset, end - offset, offset, (error, count) => done(error, count)));
             if (read === 0)
-                throw new retry/* Transient */.R(`the file ended after ${offset} of ${size} bytes`);
+                throw new retry/* Transient */.Rc(`the file ended after ${offset} of ${size} bytes`);
             offset += read;
         }
     });

@@ -30386,18 +30386,22 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34086);
 /* harmony import */ var _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8740);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98276);
-/* harmony import */ var _process_exit_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(84346);
-/* harmony import */ var _inputs_secrets_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(2139);
-/* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(94151);
-/* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(15897);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(58968);
-/* harmony import */ var _report_workflow_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(27528);
-/* harmony import */ var _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18989);
-/* harmony import */ var _process_platform_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(63929);
-/* harmony import */ var _process_staging_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(88821);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(11106);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__]);
-([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _process_exit_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(84346);
+/* harmony import */ var _inputs_secrets_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2139);
+/* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(94151);
+/* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(11863);
+/* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(15897);
+/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(58968);
+/* harmony import */ var _report_workflow_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(27528);
+/* harmony import */ var _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(18989);
+/* harmony import */ var _process_platform_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(63929);
+/* harmony import */ var _process_staging_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(88821);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
+/* harmony import */ var _as_inputs_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(84204);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__, _as_inputs_js__WEBPACK_IMPORTED_MODULE_15__]);
+([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__, _as_inputs_js__WEBPACK_IMPORTED_MODULE_15__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
 
 
 
@@ -30420,9 +30424,9 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_com
 async function runAction(command) {
     const started = new Date();
     const variables = process.env;
-    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__/* .Redaction */ .ki(_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setSecret */ .Pq);
+    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_10__/* .Redaction */ .ki(_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setSecret */ .Pq);
     const raw = rawInputs(command, variables);
-    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_14__/* .secretsGiven */ .R)((0,_commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .inputsOf */ .Vc)(command), raw, variables))
+    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_8__/* .secretsGiven */ .R)((0,_commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .inputsOf */ .Vc)(command), raw, variables))
         redaction.add(secret);
     const id = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)();
     process.env[_process_child_js__WEBPACK_IMPORTED_MODULE_4__/* .RUN_VARIABLE */ .hd] = id;
@@ -30430,19 +30434,20 @@ async function runAction(command) {
     if (variables['GITHUB_STATE'])
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .saveState */ .LZ('run', id);
     const { /* info */ "pq": line, /* startGroup */ "Oh": startGroup, /* endGroup */ "N4": endGroup } = _actions_core__WEBPACK_IMPORTED_MODULE_3__;
-    const report = (0,_report_workflow_js__WEBPACK_IMPORTED_MODULE_9__/* .workflowReport */ .w)({ line, startGroup, endGroup, warning: (text) => _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(text, { title: `Lifeboat ${command}` }) }, redaction);
+    const told = (0,_report_workflow_js__WEBPACK_IMPORTED_MODULE_11__/* .workflowReport */ .w)({ line, startGroup, endGroup, warning: (text) => _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(text, { title: `Lifeboat ${command}` }) }, redaction);
+    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_as_inputs_js__WEBPACK_IMPORTED_MODULE_15__/* .asInputs */ .C)(hint)) };
     let status;
     const temporaryRoot = variables['RUNNER_TEMP'] || (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)();
     try {
-        (0,_process_platform_js__WEBPACK_IMPORTED_MODULE_11__/* .requireSupportedRunner */ .m)(process.platform, process.arch);
-        const outcome = await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__/* .withEnvironment */ .E)({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .runCommand */ .d1)(command, raw, environment)).finally(() => report.end());
+        (0,_process_platform_js__WEBPACK_IMPORTED_MODULE_13__/* .requireSupportedRunner */ .m)(process.platform, process.arch);
+        const outcome = await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_12__/* .withEnvironment */ .E)({ variables, report, temporaryRoot, id, run: workflowRun(variables) }, (environment) => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .runCommand */ .d1)(command, raw, environment)).finally(() => report.end());
         status = await conclude((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .redacted */ .pc)(outcome, redaction), redaction, variables);
     }
     catch (error) {
-        status = await fail(command, error, redaction, () => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .afterFailure */ .HP)(command, raw, { variables, temporary: (0,_process_staging_js__WEBPACK_IMPORTED_MODULE_12__/* .stagingFolder */ .cy)(temporaryRoot, id) }, redaction, started));
+        status = await fail(command, error, redaction, () => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .afterFailure */ .HP)(command, raw, { variables, temporary: (0,_process_staging_js__WEBPACK_IMPORTED_MODULE_14__/* .stagingFolder */ .cy)(temporaryRoot, id) }, redaction, started));
     }
     // Exits even if handles are still open.
-    (0,_process_exit_js__WEBPACK_IMPORTED_MODULE_15__/* .exit */ .N)(status);
+    (0,_process_exit_js__WEBPACK_IMPORTED_MODULE_16__/* .exit */ .N)(status);
 }
 /** Every `INPUT_…` there is: a misspelled input arrives as well, and is refused like any unknown one. */
 function rawInputs(command, variables) {
@@ -30467,17 +30472,17 @@ function workflowRun(variables) {
     };
 }
 async function conclude(outcome, redaction, variables) {
-    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .textOf */ .b6)(outcome, 'node dist/cli.js'))));
-    for (const [name, value] of Object.entries((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .outputValues */ .uN)(outcome)))
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setOutput */ .uH(name, value);
+    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .textOf */ .b6)(outcome, 'lifeboat'))));
+    setOutputs((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .outputValues */ .uN)(outcome));
     const status = (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .statusOf */ .c2)(outcome);
     const title = titleOf(outcome.command, status);
     if (status === 0)
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .notice */ .lm((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .headlineOf */ .gD)(outcome))), { title });
+        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .notice */ .lm((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .headlineOf */ .gD)(outcome))), { title });
     else
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .problemOf */ .Zw)(outcome))), { title });
+        for (const text of (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_18__/* .atMostTen */ ._)((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .problemsOf */ .GW)(outcome)))
+            _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,_as_inputs_js__WEBPACK_IMPORTED_MODULE_15__/* .asInputs */ .C)(text))), { title });
     const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables;
-    await writeSummary((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .summaryOf */ .YG)(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${_version_js__WEBPACK_IMPORTED_MODULE_17__/* .VERSION */ .x}`, now: new Date() }));
+    await writeSummary((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .summaryOf */ .YG)(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${_version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x}`, now: new Date() }));
     return status;
 }
 function titleOf(command, status) {
@@ -30485,14 +30490,25 @@ function titleOf(command, status) {
 }
 /** Reports the failure first; only then, and not when cancelled, more is asked for, which may take some seconds. */
 async function fail(command, error, redaction, askMore) {
-    const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .redactedFailure */ .rb)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureOf */ .g5)(error), (text) => redaction.apply(text));
-    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureText */ .kY)(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) });
+    const found = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .failureOf */ .g5)(error);
+    const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .redactedFailure */ .rb)({ ...found, ...(found.hint && { hint: (0,_as_inputs_js__WEBPACK_IMPORTED_MODULE_15__/* .asInputs */ .C)(found.hint) }) }, (text) => redaction.apply(text));
+    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .failureText */ .kY)(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) });
     if (process.env['LIFEBOAT_DEBUG'] === '1' || _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .isDebug */ ._o())
-        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_16__/* .inertText */ .U)(redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error))));
-    _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setOutput */ .uH('outcome', failure.status === 3 ? 'could not verify' : 'failed');
-    const more = failure.status === 2 || failure.message === _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__/* .INTERRUPTED */ .t ? undefined : await askMore();
-    await writeSummary((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureSummary */ .jg)(command, failure, more));
+        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error))));
+    setOutputs({ outcome: failure.status === 3 ? 'could not verify' : 'failed' });
+    const more = failure.status === 2 || failure.message === _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_12__/* .INTERRUPTED */ .t ? undefined : await askMore();
+    await writeSummary((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .failureSummary */ .jg)(command, failure, more));
     return failure.status;
+}
+function setOutputs(values) {
+    try {
+        for (const [name, value] of Object.entries(values))
+            _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setOutput */ .uH(name, value);
+    }
+    catch (error) {
+        // The status and the summary still tell how the command ended.
+        _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(`the outputs could not be set: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_7__/* .messageOf */ .bD)(error)}`);
+    }
 }
 async function writeSummary(markdown) {
     if (!process.env['GITHUB_STEP_SUMMARY'])
@@ -30504,6 +30520,50 @@ async function writeSummary(markdown) {
         // The command has done its work, whether or not the summary can be written.
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(`the summary could not be written: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_7__/* .messageOf */ .bD)(error)}`);
     }
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 84204:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C: () => (/* binding */ asInputs)
+/* harmony export */ });
+/* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(34086);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_0__]);
+_commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+const inputs = new Map(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .actions */ .o1.map((action) => [action, new Set((0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(action).map(([name]) => name))]));
+const known = new Set([...inputs.values()].flatMap((names) => [...names]));
+const OPTION = / --(?<name>[a-z-]+)(?: (?:'(?<quoted>[^']*)'|(?<word>[^\s'-]\S*)))?/g;
+/**
+ * The text of a hint for the log of a workflow: the commands of a terminal in it as the actions with their inputs, and the options as
+ * inputs. The opposite of `asOptions` (src/cli/options.ts).
+ */
+function asInputs(hint) {
+    return hint
+        .split(/(`[^`]*`)/)
+        .map((part) => (part.startsWith('`') ? commandAsAction(part) : optionsAsInputs(part)))
+        .join('');
+}
+function commandAsAction(quoted) {
+    const { action, options } = /^`lifeboat (?<action>[a-z]+)(?<options> --.*)`$/.exec(quoted)?.groups ?? {};
+    const names = inputs.get(action ?? '');
+    const given = [...(options ?? '').matchAll(OPTION)];
+    const isWhole = given.map(([text]) => text).join('') === options;
+    if (!names || !isWhole || !given.every(({ groups }) => names.has(groups['name'])))
+        return quoted;
+    const shown = given.map(({ groups }) => `\`${groups['name']}: ${groups['quoted'] ?? groups['word'] ?? 'true'}\``);
+    return `the action ${action} with ${shown.join(', ')}`;
+}
+function optionsAsInputs(text) {
+    const option = /(?<![\w-])--([a-z]+(?:-[a-z]+)*)/g;
+    return text.replaceAll(option, (found, name) => (known.has(name) ? `the input ${name}` : found));
 }
 
 __webpack_async_result__();
@@ -30540,7 +30600,8 @@ async function runPost() {
     const staged = (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.existsSync)(staging);
     (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(staging, { recursive: true, force: true });
     if (stopped > 0) {
-        console.log(`Lifeboat had been killed: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_4__/* .formatCount */ .B4)(stopped, 'process', 'processes')} of it ${stopped > 1 ? 'were' : 'was'} still running and ${stopped > 1 ? 'are' : 'is'} stopped`);
+        const [were, are] = stopped > 1 ? ['were', 'are'] : ['was', 'is'];
+        console.log(`Lifeboat had been killed: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_4__/* .formatCount */ .B4)(stopped, 'process', 'processes')} of it ${were} still running and ${are} stopped`);
     }
     if (staged)
         console.log('Lifeboat had been killed: its temporary files are removed');
@@ -30619,8 +30680,9 @@ function readArguments(command, rows, switches, given) {
     let placed = 0;
     const values = {};
     for (const token of tokens) {
-        if (token.kind === 'option' && !Object.hasOwn(options, token.name))
-            throw (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_2__/* .unknownInput */ .pv)(command, token.name, Object.keys(options));
+        if (token.kind === 'option' && !Object.hasOwn(options, token.name)) {
+            throw (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_2__/* .unknownInput */ .pv)(command, token.name, Object.keys(options), `See lifeboat ${command} --help.`);
+        }
         if (token.kind !== 'positional')
             continue;
         const [name, input] = places[placed] ?? [];
@@ -30663,12 +30725,23 @@ function strictValues(command, args, options) {
         return (0,node_util__WEBPACK_IMPORTED_MODULE_0__.parseArgs)({ args, options, strict: true, allowPositionals: true }).values;
     }
     catch (cause) {
+        // Node's texts begin with "Option '--set <value>' argument missing" and "Option '--set' argument is ambiguous".
+        const [, name] = /^Option '--([a-z-]+)(?: <value>)?' argument (?:missing|is ambiguous)/.exec((0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(cause)) ?? [];
+        if (name !== undefined) {
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`--${name} is not followed by a value`, { hint: `Give it as --${name} VALUE; one that begins with a dash as --${name}=VALUE. See lifeboat ${command} --help.`, status: 2 });
+        }
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${command}: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(cause)}`, { hint: `See lifeboat ${command} --help.`, status: 2, cause });
     }
 }
 function joined(name, input, values) {
     if (values.length > 1 && !input?.list) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`--${name} is given ${values.length} times`, { hint: 'Give it once.', status: 2 });
+    }
+    if (values.includes('')) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`--${name} is given an empty value`, {
+            hint: 'Is a variable of the script unset? Without the option, the default applies.',
+            status: 2,
+        });
     }
     return values.join('\n');
 }
@@ -30815,7 +30888,7 @@ async function newKey(raw, report) {
     const { identity, recipient } = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .newIdentity */ .t$)({ postQuantum });
     const output = (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.fstatSync)(1);
     if (output.isFile() && (output.mode & 0o077) !== 0) {
-        report.warning('others can read the file that the key is written to', 'chmod 600 the file.');
+        report.warning('others can read the file that the key is written to', 'Run chmod 600 on the file.');
     }
     report.info('Keep a copy of this key away from the machines that are backed up: without it no backup can be read.');
     return `# created: ${new Date().toISOString().slice(0, 19)}Z\n# public key: ${recipient}\n${identity}`;
@@ -30856,7 +30929,9 @@ _commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.
 const expected = new Map(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.flatMap((command) => (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(command)).map(([name, input]) => [name, input.expected]));
 const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|');
 /** `the input snapshot`; `only: data`, as in a workflow; `mode clean`; `no-owner`, for a name with a dash is no other word. */
-const inputNamed = new RegExp(`(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])|(?<dashed>${names})(?![\\w:=/-]))`, 'g');
+const inputNamed = new RegExp(`(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])` +
+    `|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])` +
+    `|(?<dashed>${names})(?![\\w:=/-]))`, 'g');
 /**
  * The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`; and with its commands as
  * `program` takes them.
@@ -30896,23 +30971,23 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(57975);
 /* harmony import */ var _commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8740);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98276);
-/* harmony import */ var _process_exit_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(84346);
+/* harmony import */ var _process_exit_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(84346);
 /* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34086);
-/* harmony import */ var _inputs_secrets_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(2139);
+/* harmony import */ var _inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2139);
 /* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(62233);
-/* harmony import */ var _inputs_nearest_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(69248);
-/* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(94151);
+/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(19107);
+/* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(94151);
 /* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(15897);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(58968);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(10453);
-/* harmony import */ var _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(18989);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(11106);
-/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(91063);
-/* harmony import */ var _help_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18948);
-/* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(26341);
-/* harmony import */ var _key_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(49336);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__, _commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _help_js__WEBPACK_IMPORTED_MODULE_10__, _options_js__WEBPACK_IMPORTED_MODULE_11__, _key_js__WEBPACK_IMPORTED_MODULE_12__]);
-([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__, _commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _help_js__WEBPACK_IMPORTED_MODULE_10__, _options_js__WEBPACK_IMPORTED_MODULE_11__, _key_js__WEBPACK_IMPORTED_MODULE_12__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(58968);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(10453);
+/* harmony import */ var _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18989);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(11106);
+/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(91063);
+/* harmony import */ var _help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(18948);
+/* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(26341);
+/* harmony import */ var _key_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(49336);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__, _commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _help_js__WEBPACK_IMPORTED_MODULE_12__, _options_js__WEBPACK_IMPORTED_MODULE_13__, _key_js__WEBPACK_IMPORTED_MODULE_14__]);
+([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__, _commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _help_js__WEBPACK_IMPORTED_MODULE_12__, _options_js__WEBPACK_IMPORTED_MODULE_13__, _key_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -30935,35 +31010,37 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_com
 
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 async function runTerminal() {
-    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_13__/* .Redaction */ .ki();
-    const told = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_7__/* .terminalReport */ .R)(process.stderr, redaction);
-    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(hint, programName())) };
+    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_8__/* .Redaction */ .ki();
+    const told = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_9__/* .terminalReport */ .R)(process.stderr, redaction);
+    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_options_js__WEBPACK_IMPORTED_MODULE_13__/* .asOptions */ .l)(hint, programName())) };
     let status;
     try {
         status = await run(process.argv.slice(2), process.env, redaction, report);
     }
     catch (error) {
         report.end();
-        const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureOf */ .g5)(error);
-        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_6__/* .failureText */ .kY)({ ...failure, ...(failure.hint && { hint: (0,_options_js__WEBPACK_IMPORTED_MODULE_11__/* .asOptions */ .l)(failure.hint, programName()) }) })));
+        const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_7__/* .failureOf */ .g5)(error);
+        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_7__/* .failureText */ .kY)({ ...failure, ...(failure.hint && { hint: (0,_options_js__WEBPACK_IMPORTED_MODULE_13__/* .asOptions */ .l)(failure.hint, programName()) }) })));
         if (process.env['LIFEBOAT_DEBUG'] === '1')
             print(process.stderr, redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error)));
         status = failure.status;
     }
     await written(process.stdout);
     // Exits even if handles are still open.
-    (0,_process_exit_js__WEBPACK_IMPORTED_MODULE_14__/* .exit */ .N)(status);
+    (0,_process_exit_js__WEBPACK_IMPORTED_MODULE_15__/* .exit */ .N)(status);
 }
 async function run(args, variables, redaction, report) {
     const [word, ...rest] = args;
     if (word === undefined) {
-        print(process.stderr, (0,_help_js__WEBPACK_IMPORTED_MODULE_10__/* .programHelp */ .a)());
+        print(process.stderr, (0,_help_js__WEBPACK_IMPORTED_MODULE_12__/* .programHelp */ .a)());
         return 2;
     }
     if (word === '--version')
-        return say(_version_js__WEBPACK_IMPORTED_MODULE_15__/* .VERSION */ .x);
+        return say(_version_js__WEBPACK_IMPORTED_MODULE_16__/* .VERSION */ .x);
+    if (word === 'help' && rest.length > 0)
+        return run([...rest, '--help'], variables, redaction, report);
     if (['--help', '-h', 'help'].includes(word))
-        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_10__/* .programHelp */ .a)());
+        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_12__/* .programHelp */ .a)());
     const pair = _commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.find((command) => command === `${word} ${rest[0]}`);
     if (pair !== undefined)
         return runNamed(pair, rest.slice(1), variables, redaction, report);
@@ -30971,43 +31048,47 @@ async function run(args, variables, redaction, report) {
         return runKey(rest, variables, redaction, report);
     const command = _commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.find((command) => command === word);
     if (command === undefined) {
-        const near = (0,_inputs_nearest_js__WEBPACK_IMPORTED_MODULE_16__/* .nearest */ .p)(word, [..._commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key', 'help']);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(near ? `there is no such command; did you mean ${near}?` : 'there is no such command', { hint: `The commands are ${_commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.join(', ')} and key; see lifeboat --help.`, status: 2 });
+        const near = (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_17__/* .nearest */ .p)(word, [..._commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key', 'help']);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${shown(word)}${near ? `; did you mean ${near}?` : ''}`, { hint: `The commands are ${[..._commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key new', 'key write'].join(', ')}; see lifeboat --help.`, status: 2 });
     }
     return runNamed(command, rest, variables, redaction, report);
 }
+/** A command that does not exist. Anything else than a word may be a secret in the wrong place. */
+function shown(command) {
+    return /^[a-z]{1,20}( [a-z-]{1,20})?$/.test(command) ? `Unknown command "${command}"` : 'Unknown command';
+}
 async function runNamed(command, args, variables, redaction, report) {
     const rows = (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .inputsOf */ .Vc)(command);
-    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_9__/* .readArguments */ .l)(command, rows, ['json', 'help'], args);
+    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_11__/* .readArguments */ .l)(command, rows, ['json', 'help'], args);
     if (switches.has('help'))
-        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_10__/* .commandHelp */ .b)(command));
+        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_12__/* .commandHelp */ .b)(command));
     await takeSecrets(rows, raw, report);
-    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_17__/* .secretsGiven */ .R)(rows, raw, variables))
+    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__/* .secretsGiven */ .R)(rows, raw, variables))
         redaction.add(secret);
-    const outcome = await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_8__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .runCommand */ .d1)(command, raw, environment));
+    const outcome = await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .runCommand */ .d1)(command, raw, environment));
     report.end();
     const clean = (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .redacted */ .pc)(outcome, redaction);
     if (switches.has('json'))
         process.stdout.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_18__/* .inertJson */ .n)(clean.result)}\n`);
     else
-        print(process.stdout, redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .textOf */ .b6)(clean, programName())));
-    return (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .statusOf */ .c2)(outcome);
+        print(process.stdout, redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .textOf */ .b6)(clean, programName(), (hint) => (0,_options_js__WEBPACK_IMPORTED_MODULE_13__/* .asOptions */ .l)(hint, programName()))));
+    return (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .statusOf */ .c2)(clean);
 }
 async function runKey(args, variables, redaction, report) {
     const [word, ...rest] = args;
     if (word === '--help' || word === '-h')
-        return say(_key_js__WEBPACK_IMPORTED_MODULE_12__/* .keyHelp */ .jg);
+        return say(_key_js__WEBPACK_IMPORTED_MODULE_14__/* .keyHelp */ .jg);
     if (word !== 'new' && word !== 'write') {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3('key is followed by new, write, list, add or remove', { hint: 'See lifeboat key --help.', status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(word === undefined ? 'key needs a second word' : shown(`key ${word}`), { hint: 'Supported: key new, key write, key list, key add, key remove. See lifeboat key --help.', status: 2 });
     }
-    const rows = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_19__/* .rowsOf */ .RO)(word === 'new' ? _key_js__WEBPACK_IMPORTED_MODULE_12__/* .newInputs */ .W_ : _key_js__WEBPACK_IMPORTED_MODULE_12__/* .writeInputs */ .zl);
-    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_9__/* .readArguments */ .l)(`key ${word}`, rows, ['help'], rest);
+    const rows = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_19__/* .rowsOf */ .RO)(word === 'new' ? _key_js__WEBPACK_IMPORTED_MODULE_14__/* .newInputs */ .W_ : _key_js__WEBPACK_IMPORTED_MODULE_14__/* .writeInputs */ .zl);
+    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_11__/* .readArguments */ .l)(`key ${word}`, rows, ['help'], rest);
     if (switches.has('help'))
-        return say(_key_js__WEBPACK_IMPORTED_MODULE_12__/* .keyHelp */ .jg);
+        return say(_key_js__WEBPACK_IMPORTED_MODULE_14__/* .keyHelp */ .jg);
     await takeSecrets(rows, raw, report);
-    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_17__/* .secretsGiven */ .R)(rows, raw, variables))
+    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__/* .secretsGiven */ .R)(rows, raw, variables))
         redaction.add(secret);
-    return say(word === 'new' ? await (0,_key_js__WEBPACK_IMPORTED_MODULE_12__/* .newKey */ .uM)(raw, report) : await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_8__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_key_js__WEBPACK_IMPORTED_MODULE_12__/* .writeKey */ .TE)(raw, environment)));
+    return say(word === 'new' ? await (0,_key_js__WEBPACK_IMPORTED_MODULE_14__/* .newKey */ .uM)(raw, report) : await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_key_js__WEBPACK_IMPORTED_MODULE_14__/* .writeKey */ .TE)(raw, environment)));
 }
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows, raw, report) {
@@ -31016,7 +31097,7 @@ async function takeSecrets(rows, raw, report) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 });
     }
     for (const [name, input] of rows) {
-        if (raw[name] === undefined || fromInput.includes(name) || (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_17__/* .secretsOf */ .F)(input, raw[name]).length === 0)
+        if (raw[name] === undefined || fromInput.includes(name) || (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__/* .secretsOf */ .F)(input, raw[name]).length === 0)
             continue;
         const instead = input.variable === undefined ? 'Give -' : `Set ${input.variable} instead, or give -`;
         report.warning(`${input.secret ? 'the value of' : 'a secret in'} --${name} is on the command line, where other users of this machine can see it`, `${instead} and pass it on standard input.`);
@@ -31071,9 +31152,10 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   Fg: () => (/* binding */ definitionOf),
 /* harmony export */   Pi: () => (/* binding */ commands),
 /* harmony export */   TL: () => (/* binding */ parseInputs),
-/* harmony export */   Vc: () => (/* binding */ inputsOf)
+/* harmony export */   Vc: () => (/* binding */ inputsOf),
+/* harmony export */   o1: () => (/* binding */ actions)
 /* harmony export */ });
-/* unused harmony exports actions, outputsOf */
+/* unused harmony export outputsOf */
 /* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(62233);
 /* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49949);
 /* harmony import */ var _backup_command_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(32077);
@@ -31187,17 +31269,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(21629);
 /* harmony import */ var _repository_unfinished_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(44266);
 /* harmony import */ var _repository_writer_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(2098);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
-/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(40443);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(68961);
-/* harmony import */ var _previous_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(93135);
-/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(7515);
-/* harmony import */ var _opened_sources_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(72952);
-/* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(65506);
-/* harmony import */ var _store_sources_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(35166);
-/* harmony import */ var _warnings_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(89443);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_11__, _sources_js__WEBPACK_IMPORTED_MODULE_15__]);
-([_destinations_js__WEBPACK_IMPORTED_MODULE_11__, _sources_js__WEBPACK_IMPORTED_MODULE_15__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _sources_growth_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(56704);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_20__ = __nccwpck_require__(11106);
+/* harmony import */ var _destinations_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(40443);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(68961);
+/* harmony import */ var _previous_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(93135);
+/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(7515);
+/* harmony import */ var _opened_sources_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(72952);
+/* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(65506);
+/* harmony import */ var _store_sources_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(35166);
+/* harmony import */ var _warnings_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(89443);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_12__, _sources_js__WEBPACK_IMPORTED_MODULE_16__]);
+([_destinations_js__WEBPACK_IMPORTED_MODULE_12__, _sources_js__WEBPACK_IMPORTED_MODULE_16__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -31220,24 +31304,28 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_des
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 async function backup(inputs, environment) {
-    const elapsed = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_18__/* .stopwatch */ .s)(environment);
+    const elapsed = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_19__/* .stopwatch */ .s)(environment);
     const { set, pruning } = inputs;
     (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .parseEncryptionKey */ ._8)(inputs.key);
     const context = { ...environment, clientInstall: inputs.clientInstall };
-    const sources = new _opened_sources_js__WEBPACK_IMPORTED_MODULE_14__/* .OpenedSources */ .s(() => (0,_sources_js__WEBPACK_IMPORTED_MODULE_15__/* .sourcesOf */ .u)(inputs, context));
-    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_11__/* .Destinations */ .u.open(inputs, environment);
+    const sources = new _opened_sources_js__WEBPACK_IMPORTED_MODULE_15__/* .OpenedSources */ .s(() => (0,_sources_js__WEBPACK_IMPORTED_MODULE_16__/* .sourcesOf */ .u)(inputs, context));
+    const destinations = await _destinations_js__WEBPACK_IMPORTED_MODULE_12__/* .Destinations */ .u.open(inputs, environment);
     let previous;
+    let unresumed;
     try {
         await sources.open();
         await destinations.prepare();
         const { store } = destinations;
         const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_5__/* .openKeys */ .hU)(inputs.key, { store, recipients: inputs.recipients, create: true, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
-        previous = await _previous_js__WEBPACK_IMPORTED_MODULE_12__/* .PreviousBackups */ .$.load(store, keys, inputs, environment);
+        previous = await _previous_js__WEBPACK_IMPORTED_MODULE_13__/* .PreviousBackups */ .$.load(store, keys, inputs, environment);
         const { known, reused } = previous;
-        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfRecipients */ .au)(known, environment);
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfRecipients */ .au)(known, environment);
+        if (known.otherKey)
+            (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfOtherKey */ .hW)(known.otherKey, set, keys.fingerprint, environment);
         await destinations.lookForSpace(known.newest?.added);
         const begun = await beginSnapshot(store, keys, previous, inputs, environment);
-        const read = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_13__/* .whileQuiet */ .U)(inputs.hooks, environment, () => (0,_store_sources_js__WEBPACK_IMPORTED_MODULE_16__/* .storeUntilSound */ .x)(sources, begun, known.newest?.sources ?? [], environment));
+        const read = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_14__/* .whileQuiet */ .U)(inputs.hooks, environment, () => (0,_store_sources_js__WEBPACK_IMPORTED_MODULE_17__/* .storeUntilSound */ .x)(sources, begun, known.newest?.sources ?? [], environment));
+        unresumed = read.failure;
         const { id, time, writer } = read.result.snapshot;
         const records = read.result.stored.map(({ record }) => record);
         const results = read.result.stored.map(({ result }) => result);
@@ -31252,12 +31340,14 @@ async function backup(inputs, environment) {
             time: time.toISOString(),
             tags: inputs.tags,
             ...(results.some(({ partial }) => partial) && { partial: true }),
-        }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x });
+        }, { sources: records, description: inputs.description, run: environment.run ?? null, lifeboat: _version_js__WEBPACK_IMPORTED_MODULE_20__/* .VERSION */ .x });
         const shrunk = await previous.shrunk(records, size);
-        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfShrinking */ .jq)(shrunk, environment);
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfShrinking */ .jq)(shrunk, environment);
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfEmpty */ .Ne)(results, shrunk, environment);
         const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined;
         if (held !== undefined && Object.keys(inputs.retention).length > 0)
-            (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfHeldPrune */ .zp)(held, environment);
+            (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfHeldPrune */ .zp)(held, environment);
+        const largest = (0,_sources_growth_js__WEBPACK_IMPORTED_MODULE_11__/* .largestOf */ .u)(known.newest?.sources, records);
         // Frees the facts of many tables: reading the snapshot back needs the memory.
         for (const list of [records, read.result.stored])
             list.length = 0;
@@ -31280,12 +31370,19 @@ async function backup(inputs, environment) {
             seconds: elapsed.seconds(),
             ...(forRecipients.chunks > 0 && { forRecipients }),
             ...(keys.identity !== undefined && { checked }),
+            ...(known.otherKey && { otherKey: known.otherKey }),
             shrunk,
             onShrink: inputs.onShrink,
             ...concluded,
+            largest,
             sources: results,
             ...(await previous.recentWith(id)),
         };
+    }
+    catch (error) {
+        if (unresumed && unresumed.error !== error)
+            (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfFailure */ ._H)(unresumed.error, environment);
+        throw error;
     }
     finally {
         await sources.close();
@@ -31298,7 +31395,7 @@ async function beginSnapshot(store, keys, previous, { set, pruning, sealing }, e
     const { known } = previous;
     const { time, skewed } = (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .timeAfter */ .iR)(known.latest, environment.now());
     if (skewed)
-        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_17__/* .warnOfSkew */ .Wx)(known.latest, set, environment);
+        (0,_warnings_js__WEBPACK_IMPORTED_MODULE_18__/* .warnOfSkew */ .Wx)(known.latest, set, environment);
     const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .newSnapshotId */ .qc)(time, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4));
     const onDamaged = (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report);
     const unfinished = await (0,_repository_unfinished_js__WEBPACK_IMPORTED_MODULE_9__/* .beginRun */ .Te)(store, keys, { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged });
@@ -31336,10 +31433,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2967);
 /* harmony import */ var _newest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(26128);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(81632);
+/* harmony import */ var _prune_result_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(70273);
 /* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(71007);
 /* harmony import */ var _summary_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(77696);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_backup_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_js__WEBPACK_IMPORTED_MODULE_1__, _newest_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__, _summary_js__WEBPACK_IMPORTED_MODULE_5__]);
 ([_backup_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_js__WEBPACK_IMPORTED_MODULE_1__, _newest_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__, _summary_js__WEBPACK_IMPORTED_MODULE_5__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -31353,10 +31452,15 @@ const backup = {
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inputs */ .Q,
     run: _backup_js__WEBPACK_IMPORTED_MODULE_0__/* .backup */ .R,
     status: (result) => (succeeded(result) ? 0 : 1),
-    problem: (result) => [...((0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(result) ? [(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrinkProblem */ .bE)(result)] : []), ...failures(result)].join('\n'),
+    problems: (result) => [...((0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(result) ? [(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrinkProblem */ .bE)(result)] : []), ...failures(result)],
     redact: (result, apply) => ({
         ...result,
-        destinations: result.destinations.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0] }) })),
+        sources: result.sources.map((one) => ({ ...one, ...(one.warnings && { warnings: apply(one.warnings) }) })),
+        destinations: result.destinations.map((one) => ({
+            ...one,
+            ...(one.problem !== undefined && { problem: apply([one.problem])[0] }),
+            ...(one.prune && { prune: redactedPrune(one.prune, apply) }),
+        })),
     }),
     headline: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .backupHeadline */ .l$,
     text: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .backupText */ .Af,
@@ -31379,11 +31483,14 @@ const backup = {
     },
     afterFailure: _newest_js__WEBPACK_IMPORTED_MODULE_2__/* .fallback */ .Np,
 };
+function redactedPrune(prune, apply) {
+    return 'skipped' in prune ? { skipped: apply([prune.skipped])[0] } : (0,_prune_result_js__WEBPACK_IMPORTED_MODULE_7__/* .redactedObstacles */ .z)(prune, apply);
+}
 function succeeded(result) {
     return result.complete && !(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(result);
 }
 function failures({ destinations }) {
-    return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`]));
+    return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`The backup is not in ${name}: ${problem}`]));
 }
 
 __webpack_async_result__();
@@ -31447,6 +31554,7 @@ class Destinations {
     static async open(inputs, environment) {
         const opened = [];
         for (const destination of inputs.destinations) {
+            (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_8__/* .warnOfLoss */ .$U)(destination, environment);
             opened.push({ name: destination.text, store: await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_8__/* .openStore */ .Ch)(destination, (0,_access_js__WEBPACK_IMPORTED_MODULE_14__/* .accessOf */ .Y)(inputs), environment) });
         }
         return new Destinations(opened, inputs, environment);
@@ -31553,7 +31661,8 @@ class Destinations {
                 'it back', 'Run verify with the identity somewhere else, for instance in a weekly job.');
             return 'none';
         }
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} was stored but ${result === 'failed' ? 'does not verify' : 'could not be verified'}: ${problems.join('; ')}`, {
+        const outcome = result === 'failed' ? 'does not verify' : 'could not be verified';
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} was stored but ${outcome}: ${problems.join('; ')}`, {
             hint: result === 'failed'
                 ? 'Do not count on it, and verify earlier snapshots, which may share what is damaged. Run the backup again: it stores ' +
                     'again what was found damaged.'
@@ -31569,7 +31678,7 @@ class Destinations {
     }
     #giveUp(one, error) {
         one.failure = error;
-        this.#environment.report.warning(`${one.name} is given up, the backup goes on without it: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error)}`, error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 ? error.hint : undefined);
+        this.#environment.report.warning(`${one.name} failed; the backup continues without it: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error)}`, error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 ? error.hint : undefined);
     }
     async close() {
         await this.store.close();
@@ -31592,7 +31701,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21725);
 /* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(84836);
 /* harmony import */ var _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(87492);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(62233);
 /* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(56121);
 /* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49949);
 /* harmony import */ var _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(43865);
@@ -31601,6 +31710,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(27583);
 /* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(48553);
 /* harmony import */ var _repository_levels_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(68328);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(72385);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_9__]);
 ([_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
@@ -31616,11 +31726,11 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inp
 
 
 
-const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .Os)({
+
+const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
     volumes: {
-        help: 'Volumes to back up, one per line, as name=WHAT: a folder, docker:NAME, a Docker volume, ssh://USER@HOST/PATH, a folder ' +
-            'of another machine, or s3://BUCKET/PREFIX, the objects of a bucket, with the parameters of a destination.',
-        expected: 'one name=/path, name=./path, name=docker:VOLUME, name=ssh://USER@HOST/PATH or name=s3://BUCKET/PREFIX per line',
+        help: `Volumes to back up, one per line, as name=PLACE. PLACE is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_12__/* .locationPatterns */ .Vq)('volume')}.`,
+        expected: `one name=PLACE per line, where PLACE is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_12__/* .locationExpected */ .ul)('volume')}`,
         example: 'uploads=/srv/app/uploads',
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .volumes */ .on,
         secrets: _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_10__/* .volumeSecrets */ .cd,
@@ -31653,7 +31763,7 @@ const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .O
         default: 'fail',
     },
 }, (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude, onUnreadable: values['on-unreadable'] }));
-const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .Os)({
+const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
     'stop-containers': {
         help: 'Docker containers that are stopped while the backup reads, and started again in every case: names, or label=NAME or ' +
             'label=NAME=VALUE, separated by commas or line ends.',
@@ -31690,7 +31800,7 @@ const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .Os)
     before: values['pre-command'],
     after: values['post-command'],
 }));
-const dump = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .Os)({
+const dump = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
     'pg-dump-args': {
         help: 'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
             'that leave something out mark the snapshot as partial.',
@@ -31712,7 +31822,7 @@ const dump = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .Os)(
             'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
     },
 }, (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }));
-const sealing = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .Os)({
+const sealing = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
     'compression-level': {
         help: 'The level of zstd, from 1 (fast) to 19 (small).',
         expected: 'a whole number from 1 to 19',
@@ -31726,21 +31836,21 @@ const sealing = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .group */ .O
         default: '1',
     },
 }, (values) => ({ level: values['compression-level'], jobs: values.jobs }));
-const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .commandInputs */ .tp)({
+const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .commandInputs */ .tp)({
     databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .databases */ .LL)('The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.'),
     volumes,
     hooks,
-    dockerImage: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('docker-image', _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .dockerImageInput */ .s),
-    rescan: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('rescan', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' }),
+    dockerImage: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('docker-image', _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .dockerImageInput */ .s),
+    rescan: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('rescan', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' }),
     key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_4__/* .requiredKey */ .p1)(),
-    destinations: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('destination', {
+    destinations: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('destination', {
         ..._inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationInput */ .fJ,
         help: `${_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationInput */ .fJ.help} Several, one per line: each gets the whole backup.`,
         expected: `${_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationInput */ .fJ.expected}; one per line`,
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .destinations */ .uC,
         list: true,
     }),
-    destinationsRequired: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('destinations-required', {
+    destinationsRequired: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('destinations-required', {
         help: 'With several destinations: all fails the step if one of them could not be reached or written, although the others have ' +
             'the backup; one only warns then.',
         expected: 'all or one',
@@ -31749,7 +31859,7 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .commandInput
         default: 'all',
     }),
     set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .set */ .hZ,
-    recipients: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('recipients', {
+    recipients: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('recipients', {
         help: 'More age recipients that every object is encrypted to, so that a lost key is not a lost backup. Give them in every ' +
             'backup: a recipient that is left out cannot open it, which causes a warning.',
         expected: 'age recipients (age1…), separated by commas or line ends',
@@ -31758,25 +31868,25 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .commandInput
         default: '',
         list: true,
     }),
-    tags: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('tags', {
+    tags: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('tags', {
         ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .tagsInput */ .qI,
         help: 'Words kept with the snapshot, separated by commas or line ends. They are stored unencrypted.',
     }),
-    description: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('description', {
+    description: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('description', {
         help: 'A sentence kept with the snapshot, encrypted.',
         expected: 'at most 1000 characters',
         example: 'before the migration to 2.0',
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .description */ .h_,
         default: '',
     }),
-    verify: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('verify', {
+    verify: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('verify', {
         help: 'How the new snapshot is read back: list (everything is there, the archive is readable), read (every byte), or none.',
         expected: 'none, list or read',
         example: 'list',
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('none', ..._repository_levels_js__WEBPACK_IMPORTED_MODULE_11__/* .VERIFIABLE */ .M1),
         default: 'list',
     }),
-    checkReused: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('check-reused', {
+    checkReused: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('check-reused', {
         help: 'How much of the reused data of the newest backup is read back, chosen at random: a part of its bytes, at least 8 ' +
             'chunks. Damaged chunks are stored again and reported. Default: 2%, and at most 64 MiB. With 0%, or with a write key, ' +
             'which cannot read, only presence and size are checked.',
@@ -31784,7 +31894,7 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .commandInput
         example: '10%',
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .percentage */ .X1,
     }),
-    onShrink: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('on-shrink', {
+    onShrink: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('on-shrink', {
         help: 'The reaction to a database, a table, a volume or a bucket that is gone or has less than half of what it had in the ' +
             'newest snapshot of the set: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. ' +
             'Only sources with at least 1,000 rows (as the server estimates them), 10 files or 1 MB are compared; removed partitions ' +
@@ -31794,7 +31904,7 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .commandInput
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('warn', 'fail'),
         default: 'warn',
     }),
-    retention: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .one */ .xH)('retention', {
+    retention: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('retention', {
         ..._inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__/* .retentionInput */ .nm,
         help: 'Which snapshots of the set to keep. After a verified backup the others are deleted, and later the data that only they ' +
             'needed. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository ' +
@@ -31810,6 +31920,9 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_12__/* .commandInput
 }, (slices, variables) => {
     const { databases, volumes, destinations, access } = slices;
     requireSources([...databases.urls, ...volumes.list]);
+    for (const name of ['include', 'exclude']) {
+        (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_10__/* .requireVolumesOf */ .Gb)(volumes[name], volumes.list, (message, hint) => new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${message}`, { hint, status: 2 }));
+    }
     (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .requireDatabase */ .lq)(databases.tunnel, databases.urls.length > 0);
     for (const destination of destinations)
         (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .requireStore */ .Lh)({ destination, access }, variables);
@@ -31830,15 +31943,58 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 27625:
+/***/ 46296:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $: () => (/* binding */ redactedNewest),
-/* harmony export */   U: () => (/* binding */ newestSentence)
+/* harmony export */   Z: () => (/* binding */ largestTable)
 /* harmony export */ });
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+
+
+/** The largest tables and volumes and their growth, in Markdown; nothing where no size is known. */
+function largestTable(largest) {
+    if (largest.length === 0)
+        return [];
+    const compared = largest.some(({ before }) => before !== undefined);
+    const rows = largest.map(({ source, table: name, bytes, before }) => [
+        name === undefined ? (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source) : `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(name)} of ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source)}`,
+        (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes),
+        ...(compared ? [growthText(bytes, before)] : []),
+    ]);
+    const figures = ['Size at the source', ...(compared ? ['Since the backup before'] : [])];
+    return [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Largest tables and volumes', ...figures], rows, figures)];
+}
+/** `+12.0 MB`; `new` for what the backup before did not have. */
+function growthText(bytes, before) {
+    if (before === undefined)
+        return '';
+    if (before === null)
+        return 'new';
+    if (bytes === before)
+        return 'as before';
+    return `${bytes > before ? '+' : '\u2212'}${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(Math.abs(bytes - before))}`;
+}
+
+
+/***/ }),
+
+/***/ 27625:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $y: () => (/* binding */ redactedNewest),
+/* harmony export */   KO: () => (/* binding */ fallbackText)
+/* harmony export */ });
+/* unused harmony export newestSentence */
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+/* harmony import */ var _report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(96079);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__]);
+_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 function redactedNewest(newest, apply) {
@@ -31846,7 +32002,24 @@ function redactedNewest(newest, apply) {
         return { ...newest, unknown: apply(newest.unknown) };
     return newest.unsound ? { ...newest, unsound: newest.unsound.map(({ snapshot, why }) => ({ snapshot, why: apply(why) })) } : newest;
 }
-/** In Markdown, for the summary of a backup that failed. */
+/**
+ * The newest backup and the next step, in Markdown, for the summary of a backup that failed. `first`: the first destination, or the only
+ * one.
+ */
+function fallbackText(newest, first, when) {
+    const next = '**Next:** fix the cause above, then run the backup again.';
+    if (!('snapshot' in newest))
+        return [newestSentence(newest, when), next].join('\n\n');
+    const { set, snapshot, destination = first } = newest;
+    const variables = (0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreVariables */ .se)({ destination }, (name) => `\`${name}\``);
+    const command = (0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)('node dist/cli.js', { destination, set, snapshot, databases: [] }, ' \\\n  ');
+    return [
+        newestSentence(newest, when),
+        next,
+        `This failure does not touch that backup. To restore it at a terminal, with ${variables} set:`,
+        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('sh', command),
+    ].join('\n\n');
+}
 function newestSentence(newest, { timeZone, now }) {
     const set = `set **${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(newest.set)}**`;
     if ('unknown' in newest)
@@ -31863,6 +32036,8 @@ function newestSentence(newest, { timeZone, now }) {
     return `${which} is **${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(newest.time, now)} old**: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(newest.snapshot)}, made ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(newest.time, timeZone)}.`;
 }
 
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -31885,8 +32060,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
 /* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(85265);
 /* harmony import */ var _access_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(21072);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_destination_js__WEBPACK_IMPORTED_MODULE_9__]);
-_stores_destination_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_newest_found_js__WEBPACK_IMPORTED_MODULE_1__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_9__]);
+([_newest_found_js__WEBPACK_IMPORTED_MODULE_1__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -31901,7 +32076,7 @@ _stores_destination_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependenc
 /** For the summary of a backup that failed: the backup to fall back on. */
 async function fallback(inputs, started, environment) {
     const newest = await newestBefore(inputs, started, environment);
-    return (0,_newest_found_js__WEBPACK_IMPORTED_MODULE_1__/* .newestSentence */ .U)((0,_newest_found_js__WEBPACK_IMPORTED_MODULE_1__/* .redactedNewest */ .$)(newest, (text) => environment.report.redacted?.(text) ?? text), { timeZone: 'UTC', now: environment.now() });
+    return (0,_newest_found_js__WEBPACK_IMPORTED_MODULE_1__/* .fallbackText */ .KO)((0,_newest_found_js__WEBPACK_IMPORTED_MODULE_1__/* .redactedNewest */ .$y)(newest, (text) => environment.report.redacted?.(text) ?? text), inputs.destinations[0].text, { timeZone: 'UTC', now: environment.now() });
 }
 const limitMs = 5000;
 /** As `newestBackup`, within 5 s; never throws. */
@@ -31956,7 +32131,10 @@ async function newestIn(destination, inputs, before, environment) {
         const snapshots = older(store.groups ? await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set) : there);
         const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, () => undefined);
         const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before });
-        return { set, unsound, ...(good ? { snapshot: good.snapshot.header.id, time: good.snapshot.header.time } : { none: 'unsound' }) };
+        if (!good)
+            return { set, unsound, none: 'unsound' };
+        const { id, time } = good.snapshot.header;
+        return { set, unsound, snapshot: id, time, ...(inputs.destinations.length > 1 && { destination: destination.text }) };
     }
     finally {
         await store.close();
@@ -32003,6 +32181,27 @@ class OpenedSources {
 
 /***/ }),
 
+/***/ 37244:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   P: () => (/* binding */ otherKeyText)
+/* harmony export */ });
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+
+/** More fingerprints than anyone compares. */
+const MOST = 3;
+/** `5 snapshots of set default were made with another key (1cb4…)`. */
+function otherKeyText({ snapshots, atLeast, fingerprints }, set) {
+    const named = fingerprints.slice(0, MOST).join(', ');
+    const more = fingerprints.length > MOST ? ` and ${fingerprints.length - MOST} more` : '';
+    return `${atLeast ? 'at least ' : ''}${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots, 'snapshot')} of set ${set} ${snapshots === 1 ? 'was' : 'were'} made with ` +
+        `another key (${named}${more})`;
+}
+
+
+/***/ }),
+
 /***/ 93135:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -32028,8 +32227,8 @@ var limits = __nccwpck_require__(98171);
 var repository_snapshot = __nccwpck_require__(21629);
 // EXTERNAL MODULE: ./compiled/repository/statistics.js
 var statistics = __nccwpck_require__(28764);
-// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 90 modules
-var known_kinds = __nccwpck_require__(49849);
+// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 91 modules
+var known_kinds = __nccwpck_require__(72385);
 // EXTERNAL MODULE: ./compiled/sources/loss.js
 var loss = __nccwpck_require__(58368);
 ;// CONCATENATED MODULE: ./compiled/sources/shrink.js
@@ -32307,12 +32506,19 @@ class PreviousBackups {
         this.known = known;
         this.reused = new ReusedCheck(known, store, keys, checkReused, environment);
     }
-    static async load(store, keys, inputs, environment) {
+    /** `limit`: bytes that a snapshot object may have. */
+    static async load(store, keys, inputs, environment, limit = limits/* LIMITS */.b.snapshot) {
+        const sizes = new Map();
         let largest = 0;
-        const snapshots = await (0,catalog/* snapshotKeys */.he)(store, inputs.set, ({ size }) => (largest = Math.max(largest, size)));
-        if (largest > NEARLY_FULL * limits/* LIMITS */.b.snapshot)
-            (0,backup_warnings/* warnOfLargeSnapshot */.zO)(inputs.set, largest, environment);
+        const snapshots = await (0,catalog/* snapshotKeys */.he)(store, inputs.set, ({ key, size }) => {
+            sizes.set((0,catalog/* idOf */.TH)(key), size);
+            largest = Math.max(largest, size);
+        });
         const known = await (0,repository_known/* loadKnown */.op)(store, keys, inputs.set, (0,warnings/* warningOf */.a)(environment.report), snapshots);
+        // Anyone who can write to the store can plant an object that is larger than all that are authentic.
+        const newest = sizes.get(known.latest ?? '') ?? 0;
+        if (newest >= NEARLY_FULL * limit)
+            (0,backup_warnings/* warnOfLargeSnapshot */.zO)(inputs.set, newest, limit, environment);
         return new PreviousBackups(store, keys, inputs, { snapshots, largest }, known, environment);
     }
     get ids() {
@@ -32451,9 +32657,15 @@ async function arrangeFinalSteps({ start, unpause, command }, environment) {
 
 // EXTERNAL MODULE: ./compiled/process/child.js
 var child = __nccwpck_require__(23314);
+// EXTERNAL MODULE: ./compiled/process/cut.js
+var cut = __nccwpck_require__(6140);
 // EXTERNAL MODULE: ./compiled/sources/volumes/docker.js
 var docker = __nccwpck_require__(9075);
+// EXTERNAL MODULE: ./compiled/commands/backup/warnings.js
+var warnings = __nccwpck_require__(89443);
 ;// CONCATENATED MODULE: ./compiled/commands/backup/quiesce.js
+
+
 
 
 
@@ -32470,7 +32682,7 @@ async function whileQuiet(hooks, environment, work) {
         result = await work();
     }
     catch (error) {
-        await resume().catch((failure) => environment.report.warning((0,compiled_error/* messageOf */.bD)(failure), failure instanceof compiled_error/* LifeboatError */.H3 ? failure.hint : undefined));
+        await resume().catch((failure) => (0,warnings/* warnOfFailure */._H)(failure, environment));
         throw error;
     }
     try {
@@ -32495,14 +32707,14 @@ async function quiesce(hooks, { variables, signal, report }) {
     const back = await arrangeFinalSteps({ start, unpause, command: after }, { ...(0,docker/* dockerEnvironment */.O9)(variables), ...hookEnvironment(variables) });
     try {
         if (before !== '')
-            await runHook(before, variables, signal);
+            await runHook(before, { variables, signal, report });
         if (running.length > 0) {
             report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`);
             await (0,docker/* docker */.T3)([pause ? 'pause' : 'stop', ...running], { variables, signal });
         }
     }
     catch (error) {
-        await back().catch((failure) => report.warning((0,compiled_error/* messageOf */.bD)(failure)));
+        await back().catch((failure) => (0,warnings/* warnOfFailure */._H)(failure, { report }));
         throw error;
     }
     return back;
@@ -32528,7 +32740,7 @@ async function runningContainers(wanted, given) {
 function hookEnvironment(variables) {
     return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined || /^(INPUT_|STATE_|LIFEBOAT_|RUNNER_TRACKING_ID$)/.test(name) ? [] : [[name, value]])));
 }
-async function runHook(command, variables, signal) {
+async function runHook(command, { variables, signal, report }) {
     try {
         // By a variable, for others can see the arguments of a process.
         await (0,child/* runChild */.w$)('sh', ['-c', 'eval "$LIFEBOAT_COMMAND"'], { environment: { ...hookEnvironment(variables), LIFEBOAT_COMMAND: command }, signal });
@@ -32537,7 +32749,9 @@ async function runHook(command, variables, signal) {
         signal.throwIfAborted();
         if (!(error instanceof child/* ChildError */.rF))
             throw error;
-        throw new compiled_error/* LifeboatError */.H3(`pre-command ${error.message.replace(/^sh /, '')}: ${error.exit.stderr.trim().slice(-1000)}`, { cause: error, hint: 'Nothing was backed up.' });
+        const stderr = error.exit.stderr.trim();
+        const said = report.redacted?.(stderr) ?? stderr;
+        throw new compiled_error/* LifeboatError */.H3(`pre-command ${error.message.replace(/^sh /, '')}: ${(0,cut/* endOf */.p)(said, 1000)}`, { cause: error, hint: 'Nothing was backed up.' });
     }
 }
 
@@ -32559,9 +32773,11 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(99170);
 /* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(41478);
 /* harmony import */ var _prune_report_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(53778);
-/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(71007);
+/* harmony import */ var _other_key_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(37244);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(71007);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_recipe_js__WEBPACK_IMPORTED_MODULE_1__]);
 _report_recipe_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -32602,6 +32818,7 @@ function backupText(result, context) {
     ];
     const table = result.sources.map((source) => [
         source.name,
+        source.amount ? (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(source.amount.count, source.amount.noun) : '',
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.size),
         `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(source.added)} added`,
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(source.seconds),
@@ -32609,12 +32826,14 @@ function backupText(result, context) {
     return [
         `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
-        ...(table.length > 1 ? ['', (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(table, '  ')] : []),
+        ...block(result.otherKey ? [`WARNING: ${(0,_other_key_js__WEBPACK_IMPORTED_MODULE_5__/* .otherKeyText */ .P)(result.otherKey, set)}: the key of this backup cannot open them.`] : []),
+        '',
+        (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(table, '  '),
         ...(result.shrunk.length > 0 ? [
             '',
             'Less than half of what the backup before ' +
-                `had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_5__/* .failsByShrinking */ ._Z)(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`,
-            ...(0,_shrink_js__WEBPACK_IMPORTED_MODULE_5__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `  ${line}`)
+                `had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_6__/* .failsByShrinking */ ._Z)(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`,
+            ...(0,_shrink_js__WEBPACK_IMPORTED_MODULE_6__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `  ${line}`)
         ] : []),
         ...block((0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_2__/* .remarkLines */ .wR)(result.sources)),
         ...result.destinations.flatMap(({ name, problem, prune }) => [
@@ -32660,7 +32879,7 @@ __webpack_async_result__();
 /* harmony export */   bE: () => (/* binding */ shrinkProblem)
 /* harmony export */ });
 /* unused harmony export shrunkText */
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
 /* harmony import */ var _sources_loss_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58368);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
 
@@ -32674,7 +32893,7 @@ function shrunkText({ source, kind, table, measure, before, now }) {
     const about = table === undefined ? '' : 'about ';
     const amount = (number) => about + (measure === 'bytes' ? (0,_report_format_js__WEBPACK_IMPORTED_MODULE_2__/* .formatBytes */ .z3)(number) : (0,_report_format_js__WEBPACK_IMPORTED_MODULE_2__/* .formatCount */ .B4)(number, measure.slice(0, -1)));
     return now === null
-        ? `${thing} is not in this backup any more; it had ${amount(before)}`
+        ? `${thing} is missing; it had ${amount(before)}`
         : `${thing} has ${amount(now)}, it had ${amount(before)}`;
 }
 /** Whether something shrank that must not. */
@@ -32710,7 +32929,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(21725);
 /* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(48553);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(72385);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__]);
 _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
@@ -32764,7 +32983,10 @@ __webpack_async_result__();
 
 /** The number of times that the sources are read, if damage is found in chunks that the snapshot would list already. */
 const MOST_READINGS = 3;
-/** Stores the sources, and once more under another id as long as chunks that the snapshot would list turn out damaged. */
+/**
+ * Stores the sources, and once more under another id as long as chunks that the snapshot would list turn out damaged. If the last reading
+ * still found some, `commit` of the writer will throw.
+ */
 async function storeUntilSound(sources, first, before, environment) {
     let snapshot = first;
     for (let reading = 1;; reading++) {
@@ -32808,11 +33030,15 @@ async function storeSource(source, writer, before, { report }) {
     const { name, kind } = source;
     const record = { name, kind, streams, facts: source.facts() };
     const remarks = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .remarksOf */ .ro)(record);
+    const amount = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .amountOf */ .MT)(record);
     for (const lack of remarks.partial ?? [])
         report.info(`${name} is backed up in part: ${lack}`);
     return {
         record,
-        result: { name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_5__/* .secondsSince */ .w)(started), ...remarks },
+        result: {
+            name, kind, size: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .sourceSize */ .vP)({ streams }), added: writer.added - addedBefore, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_5__/* .secondsSince */ .w)(started),
+            ...(amount && { amount }), ...remarks,
+        },
     };
 }
 /** Nothing for a stream that its source is about to yield once more. */
@@ -32845,10 +33071,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(33570);
 /* harmony import */ var _prune_report_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(53778);
 /* harmony import */ var _stats_report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(38227);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(81632);
-/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(71007);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__, _report_js__WEBPACK_IMPORTED_MODULE_8__]);
-([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__, _report_js__WEBPACK_IMPORTED_MODULE_8__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _largest_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(46296);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(81632);
+/* harmony import */ var _other_key_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(37244);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(71007);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__, _report_js__WEBPACK_IMPORTED_MODULE_9__]);
+([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__, _report_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -32859,10 +33087,14 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_rep
 
 
 
+
+
+/** More rows than anyone reads. */
+const MOST_SOURCES = 200;
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
 function backupSummary(result, context) {
     const { set, size, added, seconds, sources } = result;
-    const sourceRows = sources.map((source) => sourceRow((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(source.name), source));
+    const sourceRows = sources.slice(0, MOST_SOURCES).map((source) => sourceRow((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(source.name), source));
     const verified = `backed up${(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .inPart */ .bg)(sources)}${result.verified === 'none' ? ', not verified' : ' and verified'}`;
     const whole = result.destinations.filter(({ problem }) => problem === undefined);
     const missing = whole.length < result.destinations.length
@@ -32872,40 +33104,55 @@ function backupSummary(result, context) {
         `### ${signOf(result, missing !== '')} Lifeboat: ${(0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_4__/* .formatSources */ .cF)(sources)} ` +
             `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
         `Snapshot ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(result.snapshot)} of set **${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(set)}** in ${whole.map(({ name }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(name)).join(' and ')}, ` +
-            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatTime */ .fU)(result.time, context.timeZone)}${sinceTheOneBefore(result)}. ${verifiedSentence(result.verified)}`,
-        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .table */ .tp)(['Source', 'Size', 'Added', 'Deduplicated', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
-        `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
+            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatTime */ .fU)(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+        ...otherKeyPart(result),
+        ...missingFrom(result.destinations),
+        ...shrunkPart(result),
+        ...leftOut(sources),
+        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .table */ .tp)(['Source', 'Size', 'Added', 'Saved', 'Rate', 'Duration'], sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows, 5),
+        ...(sources.length > MOST_SOURCES ? [`The first ${MOST_SOURCES} of ${sources.length} sources are shown.`] : []),
+        'Saved: the part of the size that took no new space, because it was in the store already or was compressed. ' +
+            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
             `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(result.stored)} ` +
             'in the store.',
-        ...(result.forRecipients ? [`${(0,_report_js__WEBPACK_IMPORTED_MODULE_8__/* .forRecipientsText */ .Ds)(result.forRecipients)}.`] : []),
-        ...(result.shrunk.length > 0 ? [`**Less than half of what the backup before had${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_9__/* .failsByShrinking */ ._Z)(result) ? ': the step fails, but the snapshot is kept' : ''}:**\n\n${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_9__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`).join('\n')}`] : []),
-        ...(0,_report_js__WEBPACK_IMPORTED_MODULE_8__/* .checkedText */ .N0)(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(text)}.`),
-        ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .remarkLines */ .wR)(sources).map((line) => `⚠️ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`),
-        ...destinationsOf(result),
+        ...(0,_largest_js__WEBPACK_IMPORTED_MODULE_8__/* .largestTable */ .Z)(result.largest),
+        ...(result.forRecipients ? [`${(0,_report_js__WEBPACK_IMPORTED_MODULE_9__/* .forRecipientsText */ .Ds)(result.forRecipients)}.`] : []),
+        ...(0,_report_js__WEBPACK_IMPORTED_MODULE_9__/* .checkedText */ .N0)(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(text)}.`),
+        ...prunedIn(result.destinations),
         ...recentBackups(result, context),
         (0,_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__/* .restoring */ .IU)({ ...result, destination: whole[0].name, ...(0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_4__/* .namesByNoun */ .q3)(sources) }, context),
     ]);
 }
 function signOf(result, missing) {
-    if (!result.complete || (0,_shrink_js__WEBPACK_IMPORTED_MODULE_9__/* .failsByShrinking */ ._Z)(result))
+    if (!result.complete || (0,_shrink_js__WEBPACK_IMPORTED_MODULE_11__/* .failsByShrinking */ ._Z)(result))
         return '❌';
-    return result.verified === 'none' || missing || result.shrunk.length > 0 || (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .inPart */ .bg)(result.sources) !== '' ? '⚠️' : '✅';
+    return result.verified === 'none' || missing || result.otherKey || result.shrunk.length > 0 || (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .inPart */ .bg)(result.sources) !== '' ? '⚠️' : '✅';
 }
-/** Of each destination: that it does not have the backup, and what was pruned there. */
-function destinationsOf({ destinations }) {
-    return destinations.flatMap(({ name, problem, prune }) => [
-        ...(problem === undefined ? [] : [`❌ **Not in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(name)}**: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(problem)}`]),
-        ...(prune === undefined ? [] : (0,_prune_report_js__WEBPACK_IMPORTED_MODULE_6__/* .prunedAfter */ .Fu)(prune).map((line) => `${destinations.length > 1 ? `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(name)}: ` : ''}${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`)),
-    ]);
+function missingFrom(destinations) {
+    return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`❌ **Not in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(name)}**: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(problem)}`]));
+}
+function prunedIn(destinations) {
+    const about = (name) => (destinations.length > 1 ? `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .code */ .aY)(name)}: ` : '');
+    return destinations.flatMap(({ name, prune }) => (0,_prune_report_js__WEBPACK_IMPORTED_MODULE_6__/* .prunedAfter */ .Fu)(prune).map((line) => `${about(name)}${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`));
+}
+/** Gaps of a backup stand above its figures: they are the first thing that somebody who relies on it must know. */
+function leftOut(sources) {
+    const lines = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .remarkLines */ .wR)(sources).map((line) => `- ⚠️ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`);
+    if (lines.length === 0)
+        return [];
+    const title = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .inPart */ .bg)(sources) === '' ? 'Warnings while this backup was made' : 'Not everything is in this backup';
+    return [`**${title}:**\n\n${lines.join('\n')}`];
 }
 /** A gap between backups is what nobody notices until it matters. */
-function sinceTheOneBefore({ recent, snapshot, time }) {
+function theOneBefore({ recent, snapshot, time, otherKey }) {
     const own = recent.findIndex((one) => one.snapshot === snapshot);
     // Earlier backups could not be read.
     if (own === -1)
         return '';
     const before = recent[own + 1];
-    return before === undefined ? ', the first of its set' : `, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatAge */ .nV)(before.time, new Date(time))} after the one before`;
+    if (before === undefined && otherKey)
+        return '';
+    return before === undefined ? ', the first of its set' : `; the newest before this one is ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatLapse */ .BR)(before.time, time)} old`;
 }
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */
 function recentBackups({ recent, recentTotal }, context) {
@@ -32947,6 +33194,21 @@ function verifiedSentence(level) {
         ? 'Read back: every chunk is in the store and the archive is readable.'
         : 'Read back: every byte, compared with what was backed up.';
 }
+function otherKeyPart({ otherKey, set }) {
+    if (!otherKey)
+        return [];
+    return [
+        `⚠️ This backup was made with another key than other snapshots of its set: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)((0,_other_key_js__WEBPACK_IMPORTED_MODULE_10__/* .otherKeyText */ .P)(otherKey, set))}. ` +
+            'The key of this backup cannot open them, and theirs cannot open this backup.',
+    ];
+}
+function shrunkPart(result) {
+    if (result.shrunk.length === 0)
+        return [];
+    const kept = (0,_shrink_js__WEBPACK_IMPORTED_MODULE_11__/* .failsByShrinking */ ._Z)(result) ? ': the step fails, but the snapshot is kept' : '';
+    const lines = (0,_shrink_js__WEBPACK_IMPORTED_MODULE_11__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`);
+    return [`**Less than half of what the backup before had${kept}:**\n\n${lines.join('\n')}`];
+}
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } });
@@ -32957,47 +33219,74 @@ __webpack_async_result__();
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ne: () => (/* binding */ warnOfEmpty),
 /* harmony export */   Wx: () => (/* binding */ warnOfSkew),
+/* harmony export */   _H: () => (/* binding */ warnOfFailure),
 /* harmony export */   au: () => (/* binding */ warnOfRecipients),
+/* harmony export */   hW: () => (/* binding */ warnOfOtherKey),
 /* harmony export */   jq: () => (/* binding */ warnOfShrinking),
 /* harmony export */   zO: () => (/* binding */ warnOfLargeSnapshot),
 /* harmony export */   zp: () => (/* binding */ warnOfHeldPrune)
 /* harmony export */ });
-/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
-/* harmony import */ var _repository_limits_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98171);
-/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(71007);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(72385);
+/* harmony import */ var _other_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(37244);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(71007);
+
+
 
 
 
 /** A recipient that was added can open only objects that are sealed again; one that was left out cannot open this backup. */
 function warnOfRecipients({ unsealed, dropped, latest }, { report }) {
     if (dropped.length > 0) {
-        report.warning(`this backup cannot be opened by ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(dropped.length, 'recipient')} that can open snapshot ${latest}: the input ` +
-            `recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`, 'Every backup is sealed to the encryption key and to those that its own recipients names. If that is meant, all is well. If ' +
-            'not, give recipients in every backup, and back up again.');
+        report.warning(`this backup cannot be opened by ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(dropped.length, 'recipient')} that can open snapshot ${latest}: the input ` +
+            `recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`, 'Every backup is sealed to the encryption key and to those that its own recipients names. If this is expected, do nothing. ' +
+            'If not, give recipients in every backup, and back up again.');
     }
     const chunks = unsealed.ids.size;
     if (chunks === 0)
         return;
-    report.warning(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(chunks, 'chunk')} of the newest snapshot (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} ` +
+    report.warning(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(chunks, 'chunk')} of the newest snapshot (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(unsealed.bytes)} of data) ${chunks === 1 ? 'is' : 'are'} ` +
         'not sealed to every recipient: what this backup needs of them is stored once more', 'A recipient was added. It opens the snapshots from this one on, not those before.');
+}
+/** Never a refusal: a forged snapshot can claim any key. `given`: fingerprint of the key of this backup. */
+function warnOfOtherKey(other, set, given, { report }) {
+    report.warning(`${(0,_other_key_js__WEBPACK_IMPORTED_MODULE_3__/* .otherKeyText */ .P)(other, set)}; the key given is ${given}: this backup cannot be opened with the other key, nor those with this one`, 'If the key was changed on purpose, keep the old key as long as its snapshots are needed (docs/keys.md, "Changing the key"). If ' +
+        'not, give the old key and back up again. If you know of no such key, someone without your key put them there: ' +
+        '`lifeboat list` shows them.');
 }
 /** `id`: of the newest snapshot of the set. */
 function warnOfSkew(id, set, { report }) {
     report.warning(`the newest snapshot of set ${set}, ${id}, is dated in the future: \`latest\` passes over it`, 'Set the clock of the machine that is wrong.');
 }
 function warnOfShrinking(shrunk, { report }) {
-    for (const text of (0,_shrink_js__WEBPACK_IMPORTED_MODULE_2__/* .shrunkLines */ .PM)(shrunk)) {
-        report.warning(`since the backup before: ${text}`, 'If that is meant, all is well. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
+    for (const text of (0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrunkLines */ .PM)(shrunk)) {
+        report.warning(`compared with the previous backup: ${text}`, 'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
             'again. `lifeboat diff` shows what else is different.');
+    }
+}
+/** Sources without a table or a file: often the name of a database, a folder or a pattern is wrong. Those that shrank are told of. */
+function warnOfEmpty(sources, shrunk, { report }) {
+    for (const { name, kind, amount } of sources) {
+        if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind))
+            continue;
+        const noun = (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .kindIfKnown */ .jg)(kind)?.noun ?? 'source';
+        const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, include and exclude';
+        report.warning(`${noun} ${name}: 0 ${amount.noun}s`, `The backup has nothing of it. If this is not expected, check ${check}.`);
     }
 }
 function warnOfHeldPrune(reason, { report }) {
     report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).');
 }
-/** `largest`: bytes of the largest snapshot of the set. */
-function warnOfLargeSnapshot(set, largest, { report }) {
-    report.warning(`a snapshot of set ${set} has ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(largest)}, and none may have more than ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(_repository_limits_js__WEBPACK_IMPORTED_MODULE_1__/* .LIMITS */ .b.snapshot)}`, 'Back up the sources in several sets.');
+/** `size`: bytes of the newest snapshot of the set; `limit`: those that a snapshot may have. */
+function warnOfLargeSnapshot(set, size, limit, { report }) {
+    report.warning(`the newest snapshot of set ${set} has ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(size)}, and none may have more than ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatBytes */ .z3)(limit)}`, 'Back up the sources in several sets.');
+}
+/** A failure beside another one that ends the command. */
+function warnOfFailure(failure, { report }) {
+    report.warning((0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(failure), failure instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 ? failure.hint : undefined);
 }
 
 
@@ -33015,11 +33304,13 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(94151);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(10406);
 /* harmony import */ var _notify_github_issues_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52424);
-/* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(54548);
-/* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(63416);
-/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(59289);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_7__]);
-_with_store_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(54548);
+/* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(63416);
+/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(59289);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_8__]);
+_with_store_js__WEBPACK_IMPORTED_MODULE_8__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -33062,9 +33353,10 @@ function redacted(text, { report }) {
     return report.redacted?.(text) ?? text;
 }
 function look(inputs, environment) {
-    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
-        await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_7__/* .compareRecoveryFiles */ .U8)(store, environment);
-        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_6__/* .freshnessOf */ .T)(store, keys, inputs.set, { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_5__/* .warningOf */ .a)(environment.report) });
+    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
+        await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .compareRecoveryFiles */ .U8)(store, environment);
+        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_7__/* .freshnessOf */ .T)(store, keys, inputs.set, { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(environment.report) });
+        requireKeyOf(sets);
         const shown = (text) => redacted(text, environment);
         return {
             store: store.name,
@@ -33076,13 +33368,32 @@ function look(inputs, environment) {
         };
     });
 }
+/** Throws if no set that was found has a snapshot of the key given: then nothing is known about their age. */
+function requireKeyOf(sets) {
+    const others = sets.filter(isOfOtherKey);
+    if (sets.length === 0 || others.length < sets.length)
+        return;
+    const [first] = others;
+    const more = others.length > 1 ? `; the same is true of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(others.length - 1, 'more set')}` : '';
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`set ${first.set}: ${otherKeyText(first)}${more}`, { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' });
+}
+/** Where proofs name snapshots that are missing, there were some of this key. */
+function isOfOtherKey({ otherKey = 0, missing }) {
+    return otherKey > 0 && missing.length === 0;
+}
+function otherKeyText({ otherKey = 0, unreadable }) {
+    const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(otherKey, 'snapshot')} was`;
+    return `${none} made with the key given: ${unreadable}`;
+}
 /** As many are named one by one. */
 const MOST_UNSOUND = 3;
-function problemsOf({ newest, verified, unsound, missing, unreadable, proof }, { maxAge, maxProofAge, proofLevel: level }, now) {
+function problemsOf({ newest, verified, unsound, missing, unreadable, otherKey, proof }, { maxAge, maxProofAge, proofLevel: level }, now) {
     const problems = [];
     const age = (time) => now.getTime() - Date.parse(time);
     for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
-        const instead = verified ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old` : '';
+        const instead = verified
+            ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old`
+            : '';
         problems.push(`snapshot ${snapshot} is damaged: ${why}${instead}`);
     }
     if (unsound.length > MOST_UNSOUND)
@@ -33094,17 +33405,20 @@ function problemsOf({ newest, verified, unsound, missing, unreadable, proof }, {
     }
     const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future';
     const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`);
-    if (!verified)
+    if (isOfOtherKey({ otherKey, missing }))
+        problems.push(otherKeyText({ otherKey, unreadable }));
+    else if (!verified)
         problems.push(`no snapshot is verified and whole; ${why}`);
     else if (age(verified.time) > maxAge)
         problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old, more than ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxAge)}`);
     if (maxProofAge === undefined)
         return problems;
     if (!proof)
-        problems.push(`nothing was ever verified at level ${level}`);
+        problems.push(`no snapshot that is still in the store was verified at level ${level}`);
     else if (age(proof.time) > maxProofAge) {
         const old = (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(proof.time));
-        problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxProofAge)}`);
+        const most = (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxProofAge);
+        problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`);
     }
     return problems;
 }
@@ -33198,7 +33512,7 @@ const check = {
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inputs */ .Q,
     run: _check_js__WEBPACK_IMPORTED_MODULE_0__/* .check */ .z,
     status: ({ problems }) => (problems.length > 0 ? 1 : 0),
-    problem: ({ problems }) => problems.join('\n'),
+    problems: ({ problems }) => problems,
     headline: _report_js__WEBPACK_IMPORTED_MODULE_2__/* .checkHeadline */ .D4,
     text: _report_js__WEBPACK_IMPORTED_MODULE_2__/* .checkText */ .qW,
     summary: _report_js__WEBPACK_IMPORTED_MODULE_2__/* .checkSummary */ .Z4,
@@ -33408,7 +33722,7 @@ const copy = {
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inputs */ .Q,
     run: _copy_js__WEBPACK_IMPORTED_MODULE_0__/* .copy */ .C,
     status: (result) => (hasFailed(result) ? 1 : 0),
-    problem: ({ snapshots }) => snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`${snapshot}: ${problem}`])).join('\n'),
+    problems: ({ snapshots }) => snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`Snapshot ${snapshot} was not copied: ${problem}`])),
     redact: (result, apply) => ({
         ...result,
         snapshots: result.snapshots.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0] }) })),
@@ -33481,7 +33795,8 @@ async function copy(inputs, environment) {
     const started = node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__.performance.now();
     const from = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .Ch)(inputs.from, { ...inputs.access, set: inputs.set }, environment);
     try {
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(from);
+        (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .warnOfLoss */ .$U)(inputs.destination, environment);
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(from, 'the input from');
         const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs.key, { store: from, create: false, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
         const chosen = await choose(from, keys, inputs, environment);
         const snapshots = [];
@@ -33517,7 +33832,7 @@ async function choose(from, keys, { set, snapshot }, environment) {
     const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, set)).toReversed();
     if (all.length === 0) {
         await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(from, set);
-        throw set === undefined ? new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .noSuchSet */ .LK)(from, set);
+        throw set === undefined ? new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .noSuchSet */ .LK)(from, set, 'the input from');
     }
     if (snapshot === 'all')
         return all;
@@ -33701,7 +34016,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(32468);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(72385);
 /* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(59289);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_4__]);
 _with_store_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
@@ -33814,7 +34129,7 @@ __webpack_async_result__();
 /* harmony export */   N: () => (/* binding */ diffText),
 /* harmony export */   e: () => (/* binding */ diffHeadline)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
 
 
@@ -33877,7 +34192,7 @@ const doctor = {
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inputs */ .Q,
     run: _doctor_js__WEBPACK_IMPORTED_MODULE_0__/* .doctor */ .A,
     status: (result) => (ofState(result, 'bad').length > 0 ? 1 : 0),
-    problem: (result) => ofState(result, 'bad').map(({ about, check, says }) => `${about}: ${check}: ${says}`).join('\n'),
+    problems: (result) => ofState(result, 'bad').map(({ about, check, says, fix }) => `${about}: ${check}: ${says}${fix === undefined ? '' : `\n${fix}`}`),
     redact: ({ checks }, apply) => ({
         checks: checks.map((check) => ({
             ...check,
@@ -33915,22 +34230,24 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   A: () => (/* binding */ doctor)
 /* harmony export */ });
 /* unused harmony export judgeSpace */
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21725);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49849);
+/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(21725);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(72385);
+/* harmony import */ var _report_finding_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(42000);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(15834);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(13512);
 /* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(58315);
 /* harmony import */ var _repository_recovery_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(64791);
 /* harmony import */ var _repository_repository_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(92023);
-/* harmony import */ var _stores_file_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8443);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(85265);
-/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(19288);
-/* harmony import */ var _try_store_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(16864);
-/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(99367);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__]);
-([_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(21629);
+/* harmony import */ var _stores_file_store_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8443);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(85265);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(19288);
+/* harmony import */ var _try_store_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(16864);
+/* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(99367);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__]);
+([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -33954,8 +34271,8 @@ async function doctor(inputs, environment) {
     let size = 0;
     const context = { ...environment, clientInstall: inputs.clientInstall };
     const { urls, tunnel } = inputs.databases;
-    const given = urls.map(({ name, url }) => ({ name, location: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .databaseLocation */ .xH)(url), patterns: { include: [], exclude: [] } }));
-    for (const [kind, some] of (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .groupedByKind */ .Cv)(given)) {
+    const given = urls.map(({ name, url }) => ({ name, location: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .databaseLocation */ .xH)(url), patterns: { include: [], exclude: [] } }));
+    for (const [kind, some] of (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .groupedByKind */ .Cv)(given)) {
         const diagnosed = await kind.diagnose?.(some, { tunnel, ssh: inputs.access.ssh, timeout: inputs.access.timeout }, context);
         checks.push(...(diagnosed?.findings ?? []));
         size += diagnosed?.size ?? 0;
@@ -33987,11 +34304,11 @@ function judgeSpace(about, free, size) {
 async function tryDestination(inputs, environment) {
     const about = inputs.destination.text;
     try {
-        const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_10__/* .openStore */ .Ch)(inputs.destination, { ...inputs.access, set: inputs.set }, environment);
+        const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .Ch)(inputs.destination, { ...inputs.access, set: inputs.set }, environment);
         try {
-            const checks = await (0,_try_store_js__WEBPACK_IMPORTED_MODULE_12__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
+            const checks = await (0,_try_store_js__WEBPACK_IMPORTED_MODULE_13__/* .tryStore */ .J)(store, () => environment.now(), environment.signal);
             if (checks.every(({ state }) => state !== 'bad') && inputs.key !== undefined)
-                checks.push(await tryKey(inputs.key, store));
+                checks.push(await tryKey(inputs.key, inputs.set, store));
             checks.push(...(await tryRecoveryFiles(store)));
             return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(store, environment) };
         }
@@ -34001,19 +34318,19 @@ async function tryDestination(inputs, environment) {
     }
     catch (error) {
         environment.signal.throwIfAborted();
-        return { checks: [failed(about, 'open', error)] };
+        return { checks: [(0,_report_finding_js__WEBPACK_IMPORTED_MODULE_2__/* .badFinding */ .R)(about, 'open', error)] };
     }
 }
 /** Artifacts are staged on this machine before they are uploaded. */
 function freeFor(store, { report }) {
-    return (0,_space_js__WEBPACK_IMPORTED_MODULE_13__/* .spaceIn */ .k)(store.groups ? new _stores_file_store_js__WEBPACK_IMPORTED_MODULE_9__/* .FileStore */ .y(store.groups.staging) : store, undefined, { report });
+    return (0,_space_js__WEBPACK_IMPORTED_MODULE_14__/* .spaceIn */ .k)(store.groups ? new _stores_file_store_js__WEBPACK_IMPORTED_MODULE_10__/* .FileStore */ .y(store.groups.staging) : store, undefined, { report });
 }
 /**
  * Whether a store that is made already carries this version's recovery files; people are told to run the script of a store with their
  * key.
  */
 async function tryRecoveryFiles(store) {
-    if (store.groups || !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_11__/* .isThere */ .$B)(store, 'lifeboat.json')))
+    if (store.groups || !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_12__/* .isThere */ .$B)(store, 'lifeboat.json')))
         return [];
     const differing = await (0,_repository_recovery_js__WEBPACK_IMPORTED_MODULE_7__/* .differingRecoveryFiles */ .$q)(store);
     if (differing.length === 0) {
@@ -34024,12 +34341,12 @@ async function tryRecoveryFiles(store) {
 }
 /** Snapshots that are looked at for one that the key opens. */
 const LOOKED_AT = 20;
-/** Whether the key opens the newest snapshot there is. */
-async function tryKey(encryptionKey, store) {
+/** Whether the key opens the newest snapshots there are, and that of the set. */
+async function tryKey(encryptionKey, set, store) {
     try {
         const empty = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' };
         if ((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store)).length === 0) {
-            if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_11__/* .isThere */ .$B)(store, 'lifeboat.json'))
+            if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_12__/* .isThere */ .$B)(store, 'lifeboat.json'))
                 await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_6__/* .checkListing */ .x)(store);
             return empty;
         }
@@ -34040,6 +34357,16 @@ async function tryKey(encryptionKey, store) {
         if (snapshots.length === 0)
             return empty;
         await findNewest(store, keys, snapshots);
+        const other = await ofOtherKey(store, keys, snapshots.find((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .setOf */ .s4)(key) === set));
+        if (other) {
+            return {
+                about: '',
+                check: 'key',
+                state: 'warning',
+                says: `opens the store, but not the newest snapshot of set ${set}: ${other.message}`,
+                fix: 'Give the key that backups are made with. A backup with this one cannot be opened with the other (docs/keys.md).',
+            };
+        }
         return {
             about: '',
             check: 'key',
@@ -34048,7 +34375,7 @@ async function tryKey(encryptionKey, store) {
         };
     }
     catch (error) {
-        return failed('', 'key', error);
+        return (0,_report_finding_js__WEBPACK_IMPORTED_MODULE_2__/* .badFinding */ .R)('', 'key', error);
     }
 }
 /**
@@ -34068,14 +34395,20 @@ async function findNewest(store, keys, snapshots) {
     }
     throw problems[0];
 }
-function failed(about, check, error) {
-    return {
-        about,
-        check,
-        state: 'bad',
-        says: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error),
-        ...(error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 && error.hint !== undefined && { fix: error.hint }),
-    };
+/** Why the key does not fit a snapshot. Whether the snapshot is damaged is not asked here. */
+async function ofOtherKey(store, keys, key) {
+    if (key === undefined)
+        return undefined;
+    try {
+        await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .readAuthentic */ .Og)(store, key, keys);
+    }
+    catch (error) {
+        if (error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .OtherKey */ .ct)
+            return error;
+        if (!(error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_9__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_12__/* .DamagedObject */ .F7 || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_12__/* .NotFound */ .Mk))
+            throw error;
+    }
+    return undefined;
 }
 
 __webpack_async_result__();
@@ -34141,18 +34474,19 @@ function doctorHeadline({ checks }) {
     return `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(checks.length, 'check')}: ${found.length > 0 ? found.join(' and ') : 'all is well'}`;
 }
 const MARKS = { good: 'ok', warning: 'WARNING', bad: 'PROBLEM' };
-function doctorText(result) {
+function doctorText(result, { hint = (text) => text } = {}) {
     const parts = [...Map.groupBy(result.checks, ({ about }) => about)].map(([about, checks]) => [
         about,
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(checks.map(({ check, state, says }) => [MARKS[state], check, says]), '  '),
-        ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${fix}`])),
+        ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${hint(fix)}`])),
     ]);
     return [...parts.map((lines) => lines.join('\n')), doctorHeadline(result)].join('\n\n');
 }
 function doctorSummary(result) {
     const mark = { good: '✅', warning: '⚠️', bad: '❌' };
     const worst = ['bad', 'warning'].find((state) => result.checks.some((check) => check.state === state)) ?? 'good';
-    const rows = result.checks.map(({ about, check, state, says, fix }) => [
+    const problemsFirst = ['bad', 'warning', 'good'].flatMap((wanted) => result.checks.filter(({ state }) => state === wanted));
+    const rows = problemsFirst.map(({ about, check, state, says, fix }) => [
         mark[state],
         (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(about),
         (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(check),
@@ -34212,8 +34546,11 @@ async function tryStore(store, now, signal) {
             return false;
         }
     };
-    if (!(await step('list', async () => `snapshots: ${await count(store.list('snapshots/'))}`)))
+    let snapshots = 0;
+    if (!(await step('list', async () => `snapshots: ${(snapshots = await count(store.list('snapshots/')))}`)))
         return checks;
+    if (snapshots === 0)
+        Object.assign(checks[0], await aboutNone(store));
     if (store.groups) {
         note('put', 'good', 'not tried: what is put becomes an artifact of this run only with a backup');
         return checks;
@@ -34249,10 +34586,21 @@ async function tryStore(store, now, signal) {
             if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_2__/* .isThere */ .$B)(store, key)) {
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} is still there after it was deleted`, { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' });
             }
-            return 'gone at once';
+            return 'deleted immediately';
         });
     }
     return checks;
+}
+/** For a store without a snapshot that can be read. */
+async function aboutNone(store) {
+    if (!store.groups || !(await store.groups.exist())) {
+        return { fix: 'If no backup has finished here yet, run backup. Otherwise check the destination and the set.' };
+    }
+    return {
+        state: 'warning',
+        says: 'there are artifacts of this set, but no snapshot can be read',
+        fix: 'Run backup: it stores everything again. The warnings above say what is wrong with these artifacts.',
+    };
 }
 async function count(objects) {
     let counted = 0;
@@ -34265,7 +34613,7 @@ async function same(store, key, bytes) {
     if (!read.equals(bytes)) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${key} came back with ${read.length} bytes that are not the ${bytes.length} that were put`, { hint: 'Do not back up to this store: it does not keep what it is given.' });
     }
-    return 'came back as it was put';
+    return 'read back unchanged';
 }
 async function one(store, key) {
     for await (const object of store.list(`${FOLDER}/`))
@@ -34432,7 +34780,7 @@ async function objectionsTo({ set, ids, rest }, store, keys, { report }) {
     return [
         ...(rest.every((other) => other < ids[0]) ? [`${ids[0]} is the newest of set ${set}`] : []),
         ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
-        ...(verified.length > 0 && !good ? [`${verified.join(', ')} ${verified.length === 1 ? 'is' : 'are'} all of set ${set} that was verified: no other that was is whole`] : []),
+        ...(verified.length > 0 && !good ? [`no other verified snapshot of set ${set} is whole: only ${verified.join(', ')}`] : []),
     ];
 }
 /** The chunks that no other snapshot of the set lists; those of other sets never do. */
@@ -34519,10 +34867,11 @@ function forgetHeadline({ forgotten, store }) {
 }
 function forgetText(result, { program, destination }) {
     const { forgotten, freed } = result;
+    const [is, them] = freed.objects === 1 ? ['is', 'it'] : ['are', 'them'];
     return [
         `${forgetHeadline(result)}: ${forgotten.map(({ snapshot }) => snapshot).join(', ')}`,
-        `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(freed.objects, 'chunk')} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(freed.bytes)}) ${freed.objects === 1 ? 'is' : 'are'} needed by no other; ` +
-            'two runs of prune, a grace period apart, delete them. This one keeps every snapshot that is left:',
+        `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(freed.objects, 'chunk')} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(freed.bytes)}) ${is} no longer needed by any snapshot; ` +
+            `two runs of prune, a grace period apart, delete ${them}. This one keeps every snapshot that is left:`,
         `  ${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_1__/* .pruneCommand */ .En)(program, { destination, set: forgotten[0].set, retention: 'within=1000y' })}`,
     ].join('\n');
 }
@@ -34713,7 +35062,7 @@ async function keyRemove(inputs, environment) {
     const { name, force } = inputs;
     const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase');
     if ((name === undefined) === (old === undefined)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('either old-passphrase or name says what to remove', { hint: '`lifeboat key list` shows the names.', status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('give old-passphrase, or the name of a key file', { hint: '`lifeboat key list` shows the names.', status: 2 });
     }
     return within(inputs, environment, async (store) => {
         const files = await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .keyFiles */ .hh)(store);
@@ -34754,8 +35103,8 @@ async function within(inputs, environment, work) {
     if (inputs.destination.immutable) {
         const why = 'every artifact holds the key file it was made with, and none can be written again';
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`passphrases of backups in artifacts cannot be changed: ${why}`, {
-            hint: 'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set once you need ' +
-                'them no more. With an identity as the key there is nothing to change.',
+            hint: 'To change the passphrase, back up to a new set with a new one, and delete the artifacts of the old set when you no longer ' +
+                'need them. With an identity as the key there is nothing to change.',
             status: 2,
         });
     }
@@ -35286,9 +35635,11 @@ async function list(inputs, environment) {
             ({ sources }) => filters.source === undefined || sources?.some(({ name }) => name === filters.source) === true,
         ];
         const shown = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)));
-        const empty = shown.length === 0 && (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)).length === 0;
+        const sets = shown.length > 0 ? [] : [...new Set((await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store)).map(_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4))].toSorted();
         return {
-            ...(empty && { empty }),
+            ...(shown.length === 0 && sets.length === 0 && { empty: true }),
+            ...(set !== undefined && sets.length > 0 && !sets.includes(set) && { missing: { set, sets } }),
+            ...(keys && shown.length > 0 && shown.every(({ authentic }) => !authentic) && { otherKey: true }),
             store: store.name,
             listed: now.toISOString(),
             snapshots: shown,
@@ -35407,6 +35758,8 @@ function listText(result, context) {
     const { snapshots, store } = result;
     if (context.format === 'markdown')
         return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n');
+    if (result.missing)
+        return `${store}: ${missingSet(result.missing)}`;
     if (snapshots.length === 0) {
         return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`;
     }
@@ -35427,7 +35780,17 @@ function listText(result, context) {
         `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${store}.`,
         ...unsoundLines(result),
         ...recommendation(result, context),
+        ...otherKeyLines(result),
     ].join('\n');
+}
+function missingSet({ set, sets }) {
+    return `set ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(set)} has no snapshots; there ${sets.length === 1 ? 'is' : 'are'}: ${sets.map(_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN).join(', ')}.`;
+}
+function otherKeyLines({ snapshots, otherKey }) {
+    if (!otherKey)
+        return [];
+    const [one, some] = ['The snapshot was not', `None of the ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} was`];
+    return [`${snapshots.length === 1 ? one : some} made with the key given.`];
 }
 function unsoundLines({ unsound }) {
     return unsound.map(({ snapshot, why }) => `Snapshot ${snapshot} is DAMAGED: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(why)}.`);
@@ -35480,7 +35843,7 @@ function formatExpiry(expires, now) {
 /** More rows than anyone reads would push the summary over its limit. */
 const MOST_ROWS = 200;
 /** A description is a sentence; in a table its beginning will do. */
-const MOST_CHARACTERS = 120;
+const MOST_CHARACTERS = 80;
 function listSummary(result, { timeZone }) {
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)(listMarkdown(result, timeZone, MOST_ROWS));
 }
@@ -35488,45 +35851,57 @@ function listMarkdown(result, timeZone, mostRows) {
     const { snapshots } = result;
     const now = new Date(result.listed);
     const shown = snapshots.slice(0, mostRows);
-    const columns = COLUMNS.filter(({ always, cell }) => always || shown.some((snapshot) => cell(snapshot, now, timeZone) !== ''));
-    const rows = shown.map((snapshot) => columns.map(({ cell }) => cell(snapshot, now, timeZone)));
+    const filled = COLUMNS
+        .map(({ head, always, cell }) => ({ head, always, cells: shown.map((snapshot) => cell(snapshot, now, timeZone)) }))
+        .filter(({ always, cells }) => always || cells.some((cell) => cell !== ''));
+    const same = shown.length > 1 ? filled.filter(({ always, cells }) => !always && cells.every((cell) => cell === cells[0])) : [];
+    const sameText = same.map(({ head, cells }) => `${head.toLowerCase()} ${cells[0]}`).join('; ');
+    const columns = filled.filter((column) => !same.includes(column));
+    const rows = shown.map((_, row) => columns.map(({ cells }) => cells[row]));
     const [newest] = snapshots;
+    const age = newest ? `, the newest ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(newest.time, now)} old` : '';
     return [
-        `### Lifeboat: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.store)}${newest ? `, the newest ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(newest.time, now)} old` : ''}`,
+        `### Lifeboat: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')} in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.store)}${age}`,
+        ...(result.missing ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(missingSet(result.missing))] : []),
         ...(result.unsound.length > 0 ? [
             ...unsoundLines(result).map((line) => `❌ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`),
             result.restorable === undefined
                 ? 'None of the newest can be restored as it is.'
                 : `The newest that is whole is ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.restorable)}.`,
         ] : []),
+        ...otherKeyLines(result).map((line) => `⚠️ ${line}`),
         ...setsOf(snapshots, now),
+        ...(same.length > 0 ? [`Of all${snapshots.length > mostRows ? ' that are shown' : ''}: ${sameText}.`] : []),
         ...(rows.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(columns.map(({ head }) => (head === MADE ? (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .madeIn */ .Dm)(timeZone) : head)), rows, ['Size', 'Added'])] : []),
         ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
     ];
 }
 const MADE = 'Made';
-/** Columns that no row has anything for are left out, but for the first ones. */
+/** The beginning of a text, for a table. */
+function brief(text) {
+    return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortened */ .vI)(text, MOST_CHARACTERS));
+}
+/** Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. */
 const COLUMNS = [
     { head: 'Snapshot', always: true, cell: ({ id }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(id) },
+    { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)('❌ damaged')) },
     { head: MADE, always: true, cell: ({ time }, _, timeZone) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortTime */ .Mj)(time, timeZone) },
     { head: 'Age', always: true, cell: ({ time }, now) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(time, now)) },
     { head: 'Size', always: true, cell: ({ size }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)) },
     { head: 'Added', always: true, cell: ({ added }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)) },
     { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(proof))).join('<br>') },
-    { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)('❌ damaged')) },
-    { head: 'Set', always: true, cell: ({ set }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set) },
-    { head: 'Sources', always: true, cell: ({ sources = [] }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sources.map(({ name }) => name).join(', '), MOST_CHARACTERS) },
+    { head: 'Set', cell: ({ set }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set) },
+    { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
     {
         head: 'About',
-        always: true,
-        cell: ({ pinned, partial, tags, description = '' }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)([
+        cell: ({ pinned, partial, tags, description = '' }) => brief([
             [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '),
             description,
-        ].filter((text) => text !== '').join(': '), MOST_CHARACTERS),
+        ].filter((text) => text !== '').join(': ')),
     },
     {
         head: 'Kept',
-        cell: ({ retention }) => (retention ? (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`, MOST_CHARACTERS) : ''),
+        cell: ({ retention }) => (retention ? brief(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`) : ''),
     },
     { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)(formatExpiry(expires, now))) },
     { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(key)}, not checked`) },
@@ -35558,12 +35933,14 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   R: () => (/* binding */ prune)
 /* harmony export */ });
-/* harmony import */ var _command_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(47084);
+/* harmony import */ var _command_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(47084);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(43557);
 /* harmony import */ var _prune_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(68710);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53778);
+/* harmony import */ var _result_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(70273);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _prune_js__WEBPACK_IMPORTED_MODULE_1__]);
 ([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _prune_js__WEBPACK_IMPORTED_MODULE_1__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -35573,6 +35950,7 @@ const prune = {
     purpose: 'Delete the backups of a set that a retention policy does not keep, and unreferenced data.',
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputs */ .Q,
     run: _prune_js__WEBPACK_IMPORTED_MODULE_1__/* .prune */ .R,
+    redact: _result_js__WEBPACK_IMPORTED_MODULE_3__/* .redactedObstacles */ .z,
     headline: _report_js__WEBPACK_IMPORTED_MODULE_2__/* .pruneHeadline */ .ny,
     text: _report_js__WEBPACK_IMPORTED_MODULE_2__/* .pruneText */ .aG,
     summary: _report_js__WEBPACK_IMPORTED_MODULE_2__/* .pruneSummary */ .tG,
@@ -35581,7 +35959,7 @@ const prune = {
         deleted: { help: 'How many snapshots were deleted, or would be.', value: ({ deleted }) => `${deleted}` },
         kept: { help: 'How many snapshots of the set stay.', value: ({ kept }) => `${kept}` },
         duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
-        result: (0,_command_js__WEBPACK_IMPORTED_MODULE_3__/* .asJson */ .v)('Everything about the prune, as JSON.'),
+        result: (0,_command_js__WEBPACK_IMPORTED_MODULE_4__/* .asJson */ .v)('Everything about the prune, as JSON.'),
     },
 };
 
@@ -35613,8 +35991,10 @@ async function decide(store, keys, references, { set, policy, timeZone, stored }
     const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`));
     const foreign = ofSet.filter(({ authentic }) => !authentic);
     if (foreign.length > 0) {
-        report.warning(`${foreign.length} of the ${ofSet.length} snapshots of set ${set} are of another key, or were edited: they are left alone, ` +
-            `${foreign[0].id} among them`, 'To prune those of another key, give that key.');
+        report.warning(foreign.length === 1
+            ? `1 of ${ofSet.length} snapshots of set ${set}, ${foreign[0].id}, has another key or was changed; it is not pruned`
+            : `${foreign.length} of ${ofSet.length} snapshots of set ${set}, ${foreign[0].id} among them, have another key or were changed; ` +
+                'they are not pruned', 'To prune those of another key, give that key.');
     }
     const lost = new Set((await store.groups?.wholeness())?.lost);
     const labels = await (0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_1__/* .readLabels */ .k2)(store, keys, set);
@@ -35720,22 +36100,26 @@ async function whyIncomplete(store, { snapshots, unreadable, missing }, options)
 }
 /** A guard that says no. */
 function reasonAgainst(decisions, store, options) {
-    const { set, most, minimumPart, force, stored } = options;
+    const { set, dryRun, most, minimumPart, force, stored } = options;
     if (force)
         return undefined;
     const going = decisions.filter(({ keep }) => !keep).length;
     const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part);
     const look = `See what would go: ${commandOf(store, options, '--dry-run')}`;
     const once = 'with --force in place of --dry-run, the same deletes it';
+    const atLeast = stored !== undefined ? `${look}; ${once}.`
+        : dryRun ? `To delete these ${going}, run it without --dry-run and with --max-delete ${going}.`
+            : `${look}. To delete these ${going}, run it again with --max-delete ${going}.`;
     if (going > limit) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
-            `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`, { hint: `${look}; ${once}. Nothing was deleted.` });
+            `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`, { hint: `${atLeast} Nothing was deleted.` });
     }
     const [newest, before] = decisions.map(({ snapshot }) => snapshot);
     if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
-        return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the newest backup of set ${set} has ${newest.size} bytes, less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`, {
+        const part = `less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`;
+        return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
             hint: 'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-                `prune-min-size. ${look}; ${once}. Nothing was deleted.`,
+                `prune-min-size. ${dryRun ? 'To delete them all the same, run it with --force' : `${look}; ${once}`}. Nothing was deleted.`,
         });
     }
     return undefined;
@@ -35914,9 +36298,10 @@ async function pruneSet(store, keys, options, environment) {
         }
     }
     else {
-        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing }), store, signal);
+        result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing, force: options.force }), store, signal);
         for (const obstacle of result.chunks.obstacles) {
-            report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`.');
+            report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`. ' +
+                'If a snapshot that is not in the store is not needed any more, prune once with --force.');
         }
     }
     return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
@@ -35983,9 +36368,9 @@ function pruneSummary(result, { timeZone }) {
     ]);
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
         `### ${result.dryRun ? '🔍' : '✅'} Lifeboat: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(pruneHeadline(result))}`,
+        ...whatWent(result).map(_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV),
         ...(rows.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Snapshot', (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .madeIn */ .Dm)(timeZone), 'Size', 'Why'], rows, ['Size'])] : ['There are no snapshots.']),
         ...(shown.length < result.snapshots.length ? [`The newest ${MOST_ROWS} of ${result.snapshots.length} are shown.`] : []),
-        ...whatWent(result).map(_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV),
     ]);
 }
 /** In a few words, after a backup. */
@@ -35996,11 +36381,13 @@ function prunedAfter(prune) {
         return [`Nothing was pruned: ${prune.skipped}`];
     const gone = prune.snapshots.slice(0, 3).map(({ id }) => id);
     const more = prune.snapshots.length > gone.length ? ` and ${prune.snapshots.length - gone.length} more` : '';
+    const named = gone.length > 0 ? ` (${gone.join(', ')}${more})` : '';
     return [
-        `Pruned: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(prune.deleted, 'snapshot')} deleted${gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''}, ${prune.kept.toLocaleString('en-US')} kept`,
+        `Pruned: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(prune.deleted, 'snapshot')} deleted${named}, ${prune.kept.toLocaleString('en-US')} kept`,
         ...whatWent(prune),
     ];
 }
+const one = ({ objects }) => objects === 1;
 function about({ objects, bytes }, what) {
     return objects === 0 ? [] : [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(objects, 'chunk')} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}) ${what}`];
 }
@@ -36009,8 +36396,9 @@ function whatWent({ dryRun, chunks, artifacts }) {
     if (chunks) {
         return [
             ...about(chunks.deleted, dryRun ? 'would be deleted' : 'deleted'),
-            ...about(chunks.trashed, `${dryRun ? 'would be' : 'are'} needed by no snapshot any more: a later prune deletes them`),
-            ...about(chunks.waiting, 'that no snapshot needs are left for a later prune'),
+            ...about(chunks.trashed, `${dryRun ? 'would' : one(chunks.trashed) ? 'is' : 'are'} no longer ${dryRun ? 'be ' : ''}needed by any ` +
+                `snapshot; a later prune deletes ${one(chunks.trashed) ? 'it' : 'them'}`),
+            ...about(chunks.waiting, `that no snapshot needs ${one(chunks.waiting) ? 'is' : 'are'} left for a later prune`),
             ...chunks.obstacles.map((obstacle) => `No chunks deleted: ${obstacle}`),
         ];
     }
@@ -36019,13 +36407,31 @@ function whatWent({ dryRun, chunks, artifacts }) {
     const bytes = artifacts.artifacts.reduce((sum, { size }) => sum + size, 0);
     const leaning = artifacts.staying.filter(({ neededBy }) => neededBy.length > 0);
     const running = artifacts.staying.length - leaning.length;
+    const [stays, it] = running === 1 ? ['stays', 'it'] : ['stay', 'them'];
+    const deleted = dryRun || !artifacts.permitted ? 'would be deleted' : 'deleted';
+    const refused = artifacts.permitted ? '' : ', but the token may not (actions: write)';
     return [
         ...(artifacts.artifacts.length > 0
-            ? [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(artifacts.artifacts.length, 'artifact')} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}) ${dryRun || !artifacts.permitted ? 'would be deleted' : 'deleted'}${artifacts.permitted ? '' : ', but the token may not (actions: write)'}`]
+            ? [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(artifacts.artifacts.length, 'artifact')} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(bytes)}) ${deleted}${refused}`]
             : []),
-        ...leaning.map(({ name, id, neededBy }) => `${name} (${id}) stays: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(neededBy.length, 'later backup')} ${neededBy.length === 1 ? 'leans' : 'lean'} on it`),
-        ...(running > 0 ? [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(running, 'artifact')} ${running === 1 ? 'stays' : 'stay'} for now: a backup that is running may lean on ${running === 1 ? 'it' : 'them'}`] : []),
+        ...leaning.map(({ name, id, neededBy: { length } }) => `${name} (${id}) stays: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(length, 'later backup')} ${length === 1 ? 'depends' : 'depend'} on it`),
+        ...(running > 0 ? [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(running, 'artifact')} ${stays} for now: a backup that is running may depend on ${it}`] : []),
     ];
+}
+
+
+/***/ }),
+
+/***/ 70273:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   z: () => (/* binding */ redactedObstacles)
+/* harmony export */ });
+/** The obstacles are told in the words of stores. */
+function redactedObstacles(result, apply) {
+    const { chunks } = result;
+    return chunks ? { ...result, chunks: { ...chunks, obstacles: apply(chunks.obstacles) } } : result;
 }
 
 
@@ -36114,8 +36520,12 @@ const restore = {
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputs */ .Q,
     run: _restore_js__WEBPACK_IMPORTED_MODULE_2__/* .restore */ .P,
     status: ({ errors }) => (errors.length > 0 ? 1 : 0),
-    problem: ({ errors }) => errors.slice(0, 10).join('\n'),
-    redact: (result, apply) => ({ ...result, errors: apply(result.errors) }),
+    problems: (result) => result.errors.map((error) => `${(0,_report_js__WEBPACK_IMPORTED_MODULE_1__/* .restoredName */ .CK)(result)} was restored into ${result.target} with an error: ${error}`),
+    redact: (result, apply) => ({
+        ...result,
+        errors: apply(result.errors),
+        ...(result.passedOver && { passedOver: apply(result.passedOver) }),
+    }),
     headline: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .restoreHeadline */ .dU,
     text: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .restoreText */ .s2,
     summary: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .restoreSummary */ .rk,
@@ -36143,15 +36553,17 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(21725);
 /* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(84836);
 /* harmony import */ var _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(87492);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(62233);
 /* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(56121);
 /* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49949);
 /* harmony import */ var _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52354);
 /* harmony import */ var _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(70772);
 /* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(27583);
 /* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(48553);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(72385);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__]);
 ([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -36167,26 +36579,25 @@ const databaseUrl = {
     help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.',
 };
 const target = {
-    help: 'Where to restore a volume: a folder, docker:NAME, a Docker volume, or ssh://USER@HOST/PATH, a folder of another machine, ' +
-        'each created if it is missing; or, for the objects of a bucket, s3://BUCKET/PREFIX.',
-    expected: 'a path that begins with / or ./, docker: and the name of a volume, ssh://USER@HOST/PATH or s3://BUCKET/PREFIX',
+    help: `Where to restore a volume: ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_9__/* .locationPatterns */ .Vq)('volume')}. A folder or a Docker volume is created if it is missing.`,
+    expected: (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_9__/* .locationExpected */ .ul)('volume'),
     example: '/srv/app/uploads',
     schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .volumePlace */ .SD,
     secrets: _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_8__/* .volumeSecrets */ .cd,
 };
-const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs */ .tp)({
-    server: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .group */ .Os)({ 'database-url': databaseUrl, 'ssh-tunnel': _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .tunnelInput */ .PX }, (values) => ({ url: values['database-url'], tunnel: values['ssh-tunnel'] })),
+const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .commandInputs */ .tp)({
+    server: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .group */ .Os)({ 'database-url': databaseUrl, 'ssh-tunnel': _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .tunnelInput */ .PX }, (values) => ({ url: values['database-url'], tunnel: values['ssh-tunnel'] })),
     key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredKey */ .p1)(),
     destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__/* .destination */ .j_,
     set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .set */ .hZ,
-    snapshot: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .one */ .xH)('snapshot', { ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotInput */ .P4, default: 'latest' }),
-    database: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .one */ .xH)('database', {
+    snapshot: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('snapshot', { ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotInput */ .P4, default: 'latest' }),
+    database: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('database', {
         help: 'Which database of the snapshot, by the name it was backed up under. Needed when there are several.',
         expected: 'the name of a database in the snapshot',
         example: 'app',
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .text */ .Qq,
     }),
-    mode: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .one */ .xH)('mode', {
+    mode: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('mode', {
         help: 'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is ' +
             'there, a database in one transaction, a volume after the new content has been extracted. overwrite: extract over the ' +
             'files of a volume; other files stay.',
@@ -36195,7 +36606,7 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs
         schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .oneOf */ .yL('empty', 'create', 'clean', 'overwrite'),
         default: 'empty',
     }),
-    volume: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .group */ .Os)({
+    volume: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .group */ .Os)({
         volume: {
             help: 'Which volume of the snapshot to restore in place of a database, by the name it was backed up under. Needed when ' +
                 'there are several.',
@@ -36228,7 +36639,7 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs
             default: 'number',
         },
     }, ({ volume, 'docker-image': dockerImage, 'delete-extra': deleteExtra, ...rest }) => ({ name: volume, dockerImage, deleteExtra, ...rest })),
-    objects: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .group */ .Os)({
+    objects: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .group */ .Os)({
         schemas: {
             help: 'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or ' +
                 'as a JSON array.',
@@ -36281,7 +36692,7 @@ const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs
         databaseSettings: values['database-settings'],
         jobs,
     })),
-    verifyOnly: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .one */ .xH)('verify-only', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Read and check what would be restored, and touch no database.' }),
+    verifyOnly: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('verify-only', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .clientInstall */ .Pj,
     access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_7__/* .access */ .T_)(),
     timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .timeZone */ .eB,
@@ -36304,6 +36715,7 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   CK: () => (/* binding */ restoredName),
 /* harmony export */   dU: () => (/* binding */ restoreHeadline),
 /* harmony export */   rk: () => (/* binding */ restoreSummary),
 /* harmony export */   s2: () => (/* binding */ restoreText)
@@ -36347,24 +36759,28 @@ function restoreText(result, context) {
     const headline = checked
         ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
         : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} ` +
-            `into ${result.target} (${result.mode})`;
+            `into ${result.target} (mode ${result.mode})`;
     return [
         headline,
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
-        ...restoreNotes(result).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
+        ...restoreNotes(result, context.hint).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
         ...(errors.length > 0 ? [
             '',
             `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')} from ${restorer(result)}:`,
-            ...errors.map((error) => `  ${error}`)
+            ...together(errors).map((error) => `  ${error}`)
         ] : []),
     ].join('\n');
 }
 function restoreSummary(result, context) {
     const { errors, mode } = result;
     const database = (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(restoredName(result));
+    const sign = result.passedOver ? '⚠️' : '✅';
+    const failed = nothingLeft(result) ? 'not restored:' : 'restored with';
     const headline = mode === 'verify-only'
-        ? `✅ Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
-        : errors.length === 0 ? `✅ Lifeboat: ${database} restored` : `❌ Lifeboat: ${database} ${nothingLeft(result) ? 'not restored:' : 'restored with'} ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')}`;
+        ? `${sign} Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
+        : errors.length === 0
+            ? `${sign} Lifeboat: ${database} restored`
+            : `❌ Lifeboat: ${database} ${failed} ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')}`;
     const entries = result.entries.toLocaleString('en-US');
     const counts = bucketCounts(result);
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
@@ -36379,23 +36795,32 @@ function restoreSummary(result, context) {
             ]], 3),
         ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
         ...restoreNotes(result).map((note) => note.split('\n').map((line) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)).join('\n')),
-        ...(errors.length > 0 ? [`${restorer(result)} said:`, (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', errors.join('\n'))] : []),
+        ...(errors.length > 0 ? [`${restorer(result)} said:`, (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', together(errors).join('\n'))] : []),
     ]);
+}
+/** Errors that are equal but for the name of the file, on one line with their number. */
+function together(errors) {
+    return [...Map.groupBy(errors, (error) => error.replace(/^tar: .*: (?=Cannot )/s, '')).values()].map((alike) => alike.length === 1 ? alike[0] : `${alike[0]} (${alike.length.toLocaleString('en-US')} errors like this)`);
 }
 /** Whether a restore with errors left nothing of the backup in the target. */
 function nothingLeft({ left }) {
     return left === 'unchanged' || left === 'dropped';
 }
+/** The warnings name the others. */
+const MOST_PASSED_OVER = 3;
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50;
 /**
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
  * out.
  */
-function restoreNotes(result) {
-    const { selection, databaseSettings, refreshed = [], errors, backup } = result;
+function restoreNotes(result, hint = (text) => text) {
+    const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result;
     const { added = [], kept = [], leftOut = [] } = selection ?? {};
     return [
+        ...(passedOver.length > 0 ? [
+            `A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN).join('. ')}.`,
+        ] : []),
         ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_2__/* .remarkLines */ .wR)(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN),
         ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
         ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
@@ -36406,7 +36831,9 @@ function restoreNotes(result) {
             ].join('\n')] : []),
         ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
         ...(databaseSettings === 'left as they are' && errors.length === 0
-            ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. To apply those of the backup, set database-settings: true.'] : []),
+            ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
+                    hint('To apply those of the backup, set database-settings: true.')]
+            : []),
     ];
 }
 function some(names) {
@@ -36448,7 +36875,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32468);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(72385);
 /* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(41478);
 /* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(68961);
 /* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(59289);
@@ -36466,6 +36893,8 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inp
 
 
 
+/** Anyone who can write to a store can add snapshots that are passed over. */
+const MOST_NAMED = 20;
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws if nothing could be restored, or the restore was interrupted;
  * the errors of single entries are in the result, and with any of them the restore has failed.
@@ -36478,9 +36907,17 @@ async function restore(inputs, environment) {
     const target = verifyOnly ? undefined : targetOf(noun, inputs, context);
     try {
         return await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .aH)({ ...inputs, set: (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .setFor */ .q7)(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
-            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot, (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .lookingAs */ .CH)(environment));
+            const passedOver = [];
+            const looking = (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .lookingAs */ .CH)(environment);
+            const onPassedOver = (error) => {
+                if (inputs.snapshot.kind !== 'id')
+                    passedOver.push(error.message);
+                looking.onPassedOver(error);
+            };
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot, { ...looking, onPassedOver });
             const source = choose(noun, noun === 'database' ? inputs.database : volume.name, await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openManifest */ .gp)(snapshot), snapshot.header.id);
-            return { ...(await restoreOne(noun, source, snapshot, target, store, context)), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_10__/* .secondsSince */ .w)(started) };
+            const restored = await restoreOne(noun, source, snapshot, target, store, context);
+            return { ...restored, ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_10__/* .secondsSince */ .w)(started) };
         });
     }
     finally {
@@ -36518,8 +36955,18 @@ function choose(noun, name, { sources }, id) {
     const source = candidates.find((candidate) => name === undefined || candidate.name === name);
     if (source)
         return source;
-    const hint = names === '' ? 'Choose another snapshot; `lifeboat list` shows them.' : `It has ${names}.`;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} has no ${noun} ${name ?? ''}`, { hint, status: 2 });
+    const hint = names === ''
+        ? withoutNoun(noun, sources.map((source) => source.name))
+        : `${noun === 'database' ? 'Databases' : 'Volumes'} in this snapshot: ${names}.`;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} has no ${noun}${name === undefined ? '' : ` ${name}`}`, { hint, status: 2 });
+}
+/** The hint for a snapshot without a source of this noun. `names`: of its sources, all of the other noun. */
+function withoutNoun(noun, names) {
+    const [other, input, way] = noun === 'volume'
+        ? ['database', 'target', 'give the URL of a database in place of target']
+        : ['volume', 'database-url', 'give a folder, Docker volume or bucket as target'];
+    const only = `this snapshot has only the ${other}${names.length === 1 ? '' : 's'} ${names.join(', ')}`;
+    return `The input ${input} is for ${noun}s; ${only}. To restore ${names.length === 1 ? 'it' : 'one of them'}, ${way}.`;
 }
 
 __webpack_async_result__();
@@ -36532,9 +36979,9 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   GW: () => (/* binding */ problemsOf),
 /* harmony export */   HP: () => (/* binding */ afterFailure),
 /* harmony export */   YG: () => (/* binding */ summaryOf),
-/* harmony export */   Zw: () => (/* binding */ problemOf),
 /* harmony export */   b6: () => (/* binding */ textOf),
 /* harmony export */   c2: () => (/* binding */ statusOf),
 /* harmony export */   d1: () => (/* binding */ runCommand),
@@ -36543,27 +36990,27 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   uN: () => (/* binding */ outputValues)
 /* harmony export */ });
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73024);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(58968);
-/* harmony import */ var _all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(34086);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_all_js__WEBPACK_IMPORTED_MODULE_1__]);
-_all_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58968);
+/* harmony import */ var _all_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(34086);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_all_js__WEBPACK_IMPORTED_MODULE_2__]);
+_all_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
 /** Checks the raw inputs and runs the command with them. */
 async function runCommand(command, raw, environment) {
-    const inputs = (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .parseInputs */ .TL)(command, raw, environment.variables);
+    const inputs = (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .parseInputs */ .TL)(command, raw, environment.variables);
     const { destination, destinations, timeZone, format } = inputs;
     // Of several destinations, the first is the one that recipes name.
     const first = destination ?? destinations[0];
-    const result = await (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).run(inputs, environment);
+    const result = await (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).run(inputs, environment);
     return { command, result, shown: { destination: first.text, timeZone, ...(format && { format }) } };
 }
 function statusOf({ command, result }) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).status?.(result) ?? 0;
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).status?.(result) ?? 0;
 }
-function problemOf({ command, result }) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).problem?.(result) ?? 'failed';
+function problemsOf({ command, result }) {
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).problems?.(result) ?? ['failed'];
 }
 /**
  * Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold
@@ -36571,26 +37018,26 @@ function problemOf({ command, result }) {
  */
 function redacted(outcome, redaction) {
     const { command, result } = outcome;
-    const clean = (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result;
-    return { ...outcome, result: (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_2__/* .withoutKeys */ .Pe)(clean) };
+    const clean = (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result;
+    return { ...outcome, result: (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutKeys */ .Pe)(clean) };
 }
 function headlineOf({ command, result }) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).headline(result);
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).headline(result);
 }
 /** For a person at a terminal or reading a log. */
-function textOf({ command, result, shown }, program) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).text(result, { program, ...shown });
+function textOf({ command, result, shown }, program, hint) {
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).text(result, { program, ...(hint && { hint }), ...shown });
 }
 function summaryOf({ command, result, shown }, context) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).summary?.(result, { ...shown, ...context }) ?? '';
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).summary?.(result, { ...shown, ...context }) ?? '';
 }
 /** The values of an action's outputs. */
 function outputValues({ command, result }) {
-    return Object.fromEntries(Object.entries((0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]));
+    return Object.fromEntries(Object.entries((0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]));
 }
 /** More for the summary of an action that failed, in Markdown. */
 async function afterFailure(action, raw, given, redaction, started) {
-    const definition = (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(action);
+    const definition = (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(action);
     if (!definition.afterFailure)
         return undefined;
     // Nothing else is reported about a run that has failed already.
@@ -36602,7 +37049,7 @@ async function afterFailure(action, raw, given, redaction, started) {
         redacted: (text) => redaction.apply(text),
     };
     try {
-        return await definition.afterFailure((0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .parseInputs */ .TL)(action, raw, given.variables), started, { ...given, signal: new AbortController().signal, report, now: () => new Date() });
+        return await definition.afterFailure((0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .parseInputs */ .TL)(action, raw, given.variables), started, { ...given, signal: new AbortController().signal, report, now: () => new Date() });
     }
     finally {
         (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(given.temporary, { recursive: true, force: true });
@@ -36684,7 +37131,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   h: () => (/* binding */ showText),
 /* harmony export */   s: () => (/* binding */ showHeadline)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
 /* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(41478);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
 /* harmony import */ var _list_report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(31026);
@@ -36800,7 +37247,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   W: () => (/* binding */ show)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
 /* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99170);
 /* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(54548);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
@@ -37059,11 +37506,12 @@ function statsText(result, { timeZone }) {
 function figures(statistics) {
     const { size, stored, objects } = statistics;
     const { deduplicated, compressed, differences } = savings(statistics);
+    const part = size > 0 ? `, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatShare */ .T1)(stored, size)} of it` : '';
     return (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)([
         ['backed up', (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)],
         [
             'stored',
-            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(stored)} in ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(objects, 'chunk')}${stored > 0 ? `, 1/${Math.round(size / stored).toLocaleString('en-US')} of it` : ''}`,
+            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(stored)} in ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(objects, 'chunk')}${part}`,
         ],
         ['deduplicated', deduplicated],
         ['compressed', compressed],
@@ -37083,12 +37531,14 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* unused harmony export growthOf */
 /* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(54548);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21629);
-/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(28764);
-/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(77533);
-/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(59289);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_3__]);
-_with_store_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_statistics_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(28764);
+/* harmony import */ var _repository_survey_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(77533);
+/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(59289);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_4__]);
+_with_store_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -37099,23 +37549,26 @@ _with_store_js__WEBPACK_IMPORTED_MODULE_3__ = (__webpack_async_dependencies__.th
  * check count.
  */
 function stats(inputs, environment) {
-    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_3__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
-        const total = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__/* .Totals */ .s();
+    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_4__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
+        const total = new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_5__/* .Totals */ .s();
         const bySet = new Map();
-        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_2__/* .survey */ .Fr)(store, keys, {
+        const found = await (0,_repository_survey_js__WEBPACK_IMPORTED_MODULE_3__/* .survey */ .Fr)(store, keys, {
             set: inputs.set,
             signal: environment.signal,
             onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_0__/* .warningOf */ .a)(environment.report),
         }, ({ snapshot: { header }, authentic }) => {
             if (keys && !authentic)
                 return undefined;
-            const sums = bySet.get(header.set) ?? new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_4__/* .Totals */ .s();
+            const sums = bySet.get(header.set) ?? new _repository_statistics_js__WEBPACK_IMPORTED_MODULE_5__/* .Totals */ .s();
             bySet.set(header.set, sums);
             for (const one of [total, sums])
                 one.add(header);
             const { set, time, size, added, chunks } = header;
-            return { set, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_1__/* .storedBytes */ .Zk)(chunks) };
+            return { set, time, size, added, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .storedBytes */ .Zk)(chunks) };
         });
+        const { set } = inputs;
+        if (set !== undefined && found.length === 0 && (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store, set)).length === 0)
+            throw await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .noSuchSet */ .LK)(store, set);
         const counted = found.filter((one) => one !== undefined);
         const sets = [...Map.groupBy(counted, ({ set }) => set)].map(([set, snapshots]) => ({
             set,
@@ -37180,7 +37633,11 @@ const verify = {
     inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputs */ .Q,
     run: _verify_js__WEBPACK_IMPORTED_MODULE_2__/* .verify */ .M,
     status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 }[result]),
-    problem: ({ problems, result }) => problems.slice(0, 10).join('\n') || result,
+    problems: ({ problems, result, set, snapshot, snapshots }) => {
+        // Of several snapshots, each problem names its own.
+        const about = snapshots ? `Backups of set ${set}` : `Backup ${snapshot} of set ${set}`;
+        return problems.length > 0 ? problems.map((problem) => `${about}: ${problem}`) : [`${about}: ${result}`];
+    },
     redact: (result, apply) => ({
         ...redactedProblems(result, apply),
         ...(result.snapshots && { snapshots: result.snapshots.map((one) => redactedProblems(one, apply)) }),
@@ -37374,7 +37831,8 @@ function headlineOfAll(snapshots) {
         'verified',
     ].map((result) => [count(result), result]).filter(([number]) => number > 0);
     const words = { failed: 'FAILED', 'could not verify': 'could not be verified', verified: 'verified' };
-    return `Of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')}: ${parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`).join(', ')}`;
+    const counts = parts.map(([number, result]) => `${number.toLocaleString('en-US')} ${words[result]}`);
+    return `Of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(snapshots.length, 'snapshot')}: ${counts.join(', ')}`;
 }
 /** The sources that are not good. */
 function hitIn({ sources, result }) {
@@ -37408,7 +37866,8 @@ function verifySummary(result, context) {
         `### ${headline}`,
         `${about}. Level ${result.level}: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ` +
             `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}.`,
-        ...result.advice.map((sentence) => `**${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sentence)}**`),
+        ...(result.problems.length > 0 ? [problemsOf(result).map((problem) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(problem))}`).join('\n')] : []),
+        ...whatToDo(result),
         ...(result.sources.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [
                 `${SIGNS[source.result]} ${OUTCOMES[source.result]}`,
                 (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(source.name),
@@ -37417,9 +37876,14 @@ function verifySummary(result, context) {
             ]), ['Size'])] : []),
         ...(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_2__/* .remarkLines */ .wR)(result.sources).map((line) => `⚠️ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`),
         ...(snapshots ? [snapshotTable(snapshots, context.timeZone)] : []),
-        ...(result.problems.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', problemsOf(result).join('\n'))] : []),
         ...(result.result === 'verified' && !snapshots ? [(0,_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_5__/* .restoring */ .IU)({ ...result, destination: context.destination, ...(0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_4__/* .namesByNoun */ .q3)(result.sources) }, context)] : []),
     ]);
+}
+function whatToDo({ result, advice }) {
+    const sentences = result === 'could not verify'
+        ? ['Nothing was found damaged, but this is no proof: fix the cause above, and verify again.', ...advice]
+        : advice;
+    return sentences.length > 0 ? [`**What to do:**\n\n${sentences.map((sentence) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sentence)}`).join('\n')}`] : [];
 }
 function snapshotTable(snapshots, timeZone) {
     const rows = snapshots.slice(0, MOST_ROWS).map((one) => [
@@ -37451,8 +37915,10 @@ var external_node_perf_hooks_ = __nccwpck_require__(643);
 var repository_reader = __nccwpck_require__(32468);
 // EXTERNAL MODULE: ./compiled/repository/snapshot.js + 1 modules
 var snapshot = __nccwpck_require__(21629);
-// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 90 modules
-var known_kinds = __nccwpck_require__(49849);
+// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 91 modules
+var known_kinds = __nccwpck_require__(72385);
+// EXTERNAL MODULE: ./compiled/sources/source.js
+var source = __nccwpck_require__(82602);
 // EXTERNAL MODULE: ./compiled/version.js
 var version = __nccwpck_require__(11106);
 // EXTERNAL MODULE: ./compiled/commands/elapsed.js
@@ -37511,8 +37977,6 @@ async function damagedAmong(reader, places) {
 var error = __nccwpck_require__(98276);
 // EXTERNAL MODULE: ./compiled/sources/remarks.js
 var remarks = __nccwpck_require__(99170);
-// EXTERNAL MODULE: ./compiled/sources/source.js
-var source = __nccwpck_require__(82602);
 ;// CONCATENATED MODULE: ./compiled/commands/verify/outcome.js
 
 
@@ -37561,6 +38025,7 @@ function verdict(problems) {
 }
 
 ;// CONCATENATED MODULE: ./compiled/commands/verify/verify-snapshot.js
+
 
 
 
@@ -37621,6 +38086,8 @@ class Verification {
     }
     async #checkSources() {
         const { sources } = await (0,snapshot/* openManifest */.gp)(this.#snapshot);
+        if (sources.length === 0)
+            throw new source/* BadSource */.z('the snapshot has no source');
         for (const source of sources) {
             if (this.#how.only !== undefined && source.name !== this.#how.only)
                 continue;
@@ -37740,7 +38207,7 @@ async function verify(inputs, environment) {
                 found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot));
         }
         if (found.length === 0) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are.' });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.' });
         }
         const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_10__/* .keepProofs */ .f)(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment);
         return {
@@ -37821,14 +38288,14 @@ async function aboutBackups(failed, damaged, kept, snapshots, store, keys) {
     const newest = await readable(newestKey, store, keys);
     const hit = failed.has(id) || (newest !== undefined && 'header' in newest && (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_7__/* .damageIn */ .dh)(newest, damaged) !== undefined);
     if (!hit) {
-        const these = failed.size === 1 ? 'this one' : 'these';
-        return [`The newest snapshot, ${id}, does not need what is damaged: another backup changes nothing for ${these}.`];
+        return [`The newest snapshot, ${id}, is not affected; a new backup is not needed.`];
     }
     if (damaged.size === 0)
         return ['Back up again: the next snapshot is another one.'];
     const again = `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_2__/* .formatCount */ .B4)(damaged.size, 'damaged object')} again`;
-    if (kept)
+    if (kept) {
         return [`Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.`];
+    }
     return [
         'The next backup does not know of the damage, as this result could not be kept. ' +
             `Verify again where it can be, then back up: that stores ${again}.`,
@@ -37978,8 +38445,17 @@ const database = (0,_schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .parsing */ .LK)(
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`there are ${lines.length} lines; one database is restored at a time`);
     return parseDatabase(text).url;
 });
+const QUOTED = 'the URL is in quotation marks. Remove the quotation marks';
 function parseDatabase(line) {
+    // No part of the line is shown: it may be a part of a password.
+    if (/^\s*["'`]/.test(line))
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(QUOTED);
     const { name, url } = (0,_sources_postgres_connection_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDatabaseLine */ .fY)(line);
+    if (/^["'`]/.test(url))
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(QUOTED);
+    if (/[,;\s](?:[\w.-]+\s*=\s*)?postgres(?:ql)?:\/\//.test(url)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there are several URLs in one line. Write one per line');
+    }
     const { database } = (0,_sources_postgres_connection_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDatabaseUrl */ .mx)(url);
     return { name: name ?? nameOf(database), url };
 }
@@ -38008,7 +38484,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _net_ssh_address_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(65495);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(49849);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(72385);
 /* harmony import */ var _database_urls_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(12708);
 /* harmony import */ var _group_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(62233);
 /* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52354);
@@ -38259,36 +38735,6 @@ function momentOf(moment, now) {
 
 /***/ }),
 
-/***/ 69248:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   p: () => (/* binding */ nearest)
-/* harmony export */ });
-/** The candidate with the fewest changed letters, if few enough that a slip of the fingers is likely. */
-function nearest(word, candidates) {
-    const [best] = candidates
-        .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate) }))
-        .filter(({ candidate, distance }) => distance <= Math.max(2, Math.floor(candidate.length / 3)) && distance < candidate.length)
-        .toSorted((a, b) => a.distance - b.distance);
-    return best?.candidate;
-}
-/** Levenshtein's distance: insertions, deletions and replacements of one character. */
-function distance(a, b) {
-    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i++) {
-        const next = [i];
-        for (let j = 1; j <= b.length; j++) {
-            next.push(Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-        }
-        row = next;
-    }
-    return row[b.length];
-}
-
-
-/***/ }),
-
 /***/ 79227:
 /***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -38330,9 +38776,11 @@ __webpack_async_result__();
 /* harmony export */ });
 /* unused harmony exports parseRows, parseInput */
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(58968);
-/* harmony import */ var _group_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(62233);
-/* harmony import */ var _nearest_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(69248);
+/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58968);
+/* harmony import */ var _group_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(62233);
+/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(19107);
+/* harmony import */ var _secrets_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2139);
+
 
 
 
@@ -38342,7 +38790,7 @@ __webpack_async_result__();
  * Throws a `LifeboatError` of status 2 that names the input; the value of a secret is never part of it.
  */
 function parse(command, inputs, raw, variables) {
-    const slices = (0,_group_js__WEBPACK_IMPORTED_MODULE_1__/* .readGroups */ .b5)(inputs, parseRows(command, (0,_group_js__WEBPACK_IMPORTED_MODULE_1__/* .rowsOf */ .RO)(inputs), raw, variables));
+    const slices = (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .readGroups */ .b5)(inputs, parseRows(command, (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .rowsOf */ .RO)(inputs), raw, variables));
     inputs.check?.(slices, variables);
     return slices;
 }
@@ -38371,7 +38819,7 @@ function parseInput(name, input, text) {
         return undefined;
     }
     const expected = expectedText(input);
-    if (!input.secret && (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_2__/* .keysIn */ .q7)(text).length > 0) {
+    if (!input.secret && (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_1__/* .keysIn */ .q7)(text).length > 0) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as encryption-key.`, status: 2 });
     }
     const parsed = input.schema.safeParse(text);
@@ -38380,20 +38828,20 @@ function parseInput(name, input, text) {
     const problem = parsed.error.issues[0]?.message ?? 'the value is invalid';
     // The parsers of secrets quote nothing. Others may quote the beginning of a password.
     const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '');
-    const leaks = (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_2__/* .likelySecrets */ .gc)(text).some((secret) => quoted.includes(secret.slice(0, 4)));
+    const leaks = (0,_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .secretsOf */ .F)(input, text).some((secret) => quoted.includes(secret.slice(0, 4)));
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 });
 }
 /** The error for an input that has to be given. */
 function missingInput(name, input) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`, { hint: expectedText(input), status: 2 });
 }
-/** The error for an unknown name; `names` are known. */
-function unknownInput(command, name, names) {
-    const near = (0,_nearest_js__WEBPACK_IMPORTED_MODULE_3__/* .nearest */ .p)(name, names);
+/** The error for an unknown name; `names` are known, and all are in the hint unless another is given. */
+function unknownInput(command, name, names, hint = `The inputs of ${command} are ${names.join(', ')}.`) {
+    const near = (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_4__/* .nearest */ .p)(name, names);
     // Anything else than a name may be a secret in the wrong place.
     const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown';
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
-        hint: `The inputs of ${command} are ${names.join(', ')}.`,
+        hint,
         status: 2,
     });
 }
@@ -38457,7 +38905,7 @@ __webpack_async_result__();
 /* harmony export */   w: () => (/* binding */ retentionText)
 /* harmony export */ });
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(61968);
-/* harmony import */ var _nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(69248);
+/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19107);
 
 
 const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly'];
@@ -38495,7 +38943,7 @@ function parseRule(word, misread) {
     }
     const rule = COUNTS.find((count) => count === name);
     if (rule === undefined) {
-        const near = (0,_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .nearest */ .p)(name, [...COUNTS, 'within']);
+        const near = (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .nearest */ .p)(name, [...COUNTS, 'within']);
         throw misread(`${JSON.stringify(word)} is not a rule${near ? `; did you mean ${near}=?` : ''}`);
     }
     if (!/^[1-9]\d{0,3}$/.test(amount))
@@ -38951,20 +39399,31 @@ __webpack_async_result__();
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $3: () => (/* binding */ parseVolumeLocation),
+/* harmony export */   Gb: () => (/* binding */ requireVolumesOf),
 /* harmony export */   Xw: () => (/* binding */ parseVolumes),
 /* harmony export */   cd: () => (/* binding */ volumeSecrets),
 /* harmony export */   nJ: () => (/* binding */ patternsFor)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49849);
+/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19107);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+
 
 const PLANNED = ['sftp'];
+/** Another volume after a comma or a space: it would become a part of the first one's path. */
+const severalInLine = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?:\/|docker:|ssh:\/\/|s3:\/\/)/;
 /** Reads `name=LOCATION`, one a line. Throws an error that `problem` makes of a message, or InvalidValue. */
 function parseVolumes(text, problem) {
     const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
-    const volumes = lines.map((line) => {
+    const volumes = lines.map((line, index) => {
+        if (severalInLine.test(line))
+            throw problem('there are several volumes in one line; write one per line, or the option once for each');
         const [, name, location] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.+)$/.exec(line) ?? [];
-        if (name === undefined || location === undefined)
-            throw problem(`${JSON.stringify(line.slice(0, 60))} does not begin with a name and =`);
+        if (name === undefined || location === undefined) {
+            const spaced = /^([A-Za-z0-9][A-Za-z0-9._-]{0,39})\s+=/.exec(line)?.[1];
+            throw problem(spaced === undefined
+                ? `${shownLocation(line) ?? `line ${index + 1}`} does not begin with a name and =`
+                : `the name ${JSON.stringify(spaced)} is not followed by = and a location`);
+        }
         return { name, ...parseVolumeLocation(location, problem) };
     });
     const names = volumes.map(({ name }) => name);
@@ -38978,7 +39437,7 @@ function parseVolumeLocation(text, problem) {
     const location = (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .parseLocation */ .zS)('volume', text);
     if (location)
         return location;
-    const shown = JSON.stringify(text.slice(0, 60));
+    const shown = shownLocation(text) ?? 'the location';
     const [, prefix] = /^([a-z0-9]+):/.exec(text) ?? [];
     if (prefix !== undefined && PLANNED.includes(prefix))
         throw problem(`${prefix} is not available for volumes in this version`);
@@ -38986,9 +39445,30 @@ function parseVolumeLocation(text, problem) {
         throw problem(`${shown} would be a folder named ~; write the whole path`);
     throw problem(`${shown} is neither ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .locationForms */ .pQ)('volume').join(', nor ')}`);
 }
+/** A path, or the scheme alone: anything else may hold a password. Undefined if there is neither. */
+function shownLocation(text) {
+    const [shown] = /^(?:\.{0,2}|~\w*)\/[\w./ -]{0,60}$|^[A-Za-z][A-Za-z0-9]{0,19}:(?=\/\/)/.exec(text) ?? [];
+    return shown === undefined ? undefined : JSON.stringify(shown);
+}
 /** Every secret part of the text of volumes or of a location, well-formed or not. */
 function volumeSecrets(text) {
     return text.split(/\r?\n/).flatMap((line) => (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .locationSecrets */ .Rh)('volume', line));
+}
+/**
+ * Throws an error that `problem` makes of a message if a line `NAME=PATTERN` names none of the volumes: its pattern would match nothing of
+ * the volume that was meant.
+ */
+function requireVolumesOf(lines, volumes, problem) {
+    if (volumes.length === 0)
+        return;
+    for (const line of lines) {
+        const [, name, pattern] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.*)$/s.exec(line) ?? [];
+        if (name === undefined || volumes.some((volume) => volume.name === name))
+            continue;
+        const names = volumes.map((volume) => volume.name);
+        const known = `there ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}`;
+        throw problem(`there is no volume ${name} for the pattern ${JSON.stringify(pattern)}; ${known}`, `Write ${(0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .nearest */ .p)(name, names) ?? names[0]}=PATTERN for one volume. For files whose names have an =, write **/${name}=….`);
+    }
 }
 /** The patterns of one volume among lines `PATTERN` for all and `NAME=PATTERN` for one. */
 function patternsFor(volume, lines, volumes) {
@@ -39072,7 +39552,7 @@ async function request(url, asked, options) {
     }
 }
 /** A kept connection that the server gave up just when it was used again: nothing is wrong, and no pause needed. */
-class Stale extends _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R {
+class Stale extends _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc {
 }
 async function requestOnce(url, asked, options) {
     options.signal.throwIfAborted();
@@ -39161,7 +39641,7 @@ class Exchange {
         if (signal.aborted)
             return signal.reason;
         if (this.#stalled) {
-            return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, {
+            return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, {
                 hint: `${AGAIN} If it is only slow, raise the timeout.`,
             });
         }
@@ -39172,7 +39652,7 @@ class Exchange {
             });
         }
         const isStale = this.#sent.reusedSocket && !this.#responded && ['ECONNRESET', 'EPIPE'].includes(reason);
-        const Lost = isStale ? Stale : _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R;
+        const Lost = isStale ? Stale : _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc;
         return new Lost(`the connection to ${host} failed: ${reason}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN });
     }
 }
@@ -39190,11 +39670,11 @@ function headersOf({ rawHeaders }) {
     return headers;
 }
 function asksToComeBack({ status }, { final = [] }) {
-    return status === 408 || status === 429 || (status >= 500 && !final.includes(status));
+    return !final.includes(status) && (status === 408 || status === 429 || status >= 500);
 }
 function busy(url, { status, headers }) {
     const seconds = Number(headers.get('retry-after') ?? 0);
-    return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R(`${url.host} answered with status ${status}`, { hint: AGAIN, after: Number.isFinite(seconds) ? seconds * 1000 : 0 });
+    return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc(`${url.host} answered with status ${status}`, { hint: AGAIN, after: Number.isFinite(seconds) ? seconds * 1000 : 0 });
 }
 /** Codes of OpenSSL's verification, and of Node's for host names. */
 const CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERR_TLS_CERT_ALTNAME_INVALID)/;
@@ -39220,8 +39700,9 @@ const AGAIN = 'Run it again. If that does not help, check the service, and what 
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   L: () => (/* binding */ retry),
-/* harmony export */   R: () => (/* binding */ Transient)
+/* harmony export */   L5: () => (/* binding */ retry),
+/* harmony export */   Rc: () => (/* binding */ Transient),
+/* harmony export */   Wp: () => (/* binding */ MACHINE)
 /* harmony export */ });
 /* harmony import */ var node_timers_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(58500);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
@@ -39238,22 +39719,26 @@ class Transient extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError 
         this.after = options.after ?? 0;
     }
 }
+const MACHINE = {
+    now: () => performance.now(),
+    sleep: async (milliseconds, signal) => (0,node_timers_promises__WEBPACK_IMPORTED_MODULE_0__.setTimeout)(milliseconds, undefined, { signal }),
+};
 /**
  * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
  * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it (`left`);
  * none is begun that would have less than half of that third.
  */
 async function retry(attempt, options) {
-    const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, turn } = options;
-    let end = performance.now() + budget;
+    const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, clock = MACHINE, turn } = options;
+    let end = clock.now() + budget;
     const inTurn = async () => {
-        const asked = performance.now();
+        const asked = clock.now();
         const ended = await turn?.();
-        end += performance.now() - asked;
+        end += clock.now() - asked;
         let transient = false;
         try {
             signal.throwIfAborted();
-            const left = Math.max(1, end - performance.now());
+            const left = Math.max(1, end - clock.now());
             return await attempt(Math.min(budget / 3, left), left);
         }
         catch (error) {
@@ -39275,9 +39760,9 @@ async function retry(attempt, options) {
                 throw error;
             // Half of the pause is chance, so that runs which failed together do not come back together.
             const delay = Math.max(error.after, pause * 2 ** (tried - 1) * (0.5 + random() / 2));
-            if (end - performance.now() - delay < budget / 6)
+            if (end - clock.now() - delay < budget / 6)
                 throw error;
-            await (0,node_timers_promises__WEBPACK_IMPORTED_MODULE_0__.setTimeout)(delay, undefined, { signal });
+            await clock.sleep(delay, signal);
         }
     }
 }
@@ -39425,7 +39910,7 @@ async function connectSsh(target, access, { variables, signal, limit }) {
         const abort = () => fail(signal.reason);
         signal.addEventListener('abort', abort, { once: true });
         client.on('error', (error) => fail(refused ?? connectionError(target, error, methods)));
-        client.on('close', () => fail(new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R(`${host}:${port} closed the connection before the sign-in was done`)));
+        client.on('close', () => fail(new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc(`${host}:${port} closed the connection before the sign-in was done`)));
         client.on('ready', () => {
             client.setNoDelay(true);
             if (settle())
@@ -39466,7 +39951,7 @@ function authentication({ key, password }, variables) {
         methods.push('password', 'keyboard-interactive');
     if (methods.length > 0)
         return methods;
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('there is nothing to sign in with over SSH: no key, no password and no agent', {
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('no SSH key, password or agent is given', {
         hint: 'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", ' +
             'or start ssh-agent.',
         status: 2,
@@ -39529,7 +40014,7 @@ function connectionError({ user, host, port }, error, methods) {
     }
     const hint = error.code === 'ECONNREFUSED' ? NOT_LISTENING : undefined;
     if (error.level === 'client-timeout') {
-        return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R(`${where} has not answered in time`, {
+        return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc(`${where} has not answered in time`, {
             cause: error,
             hint: 'Check host and port, and that no firewall drops the connection.',
         });
@@ -39540,7 +40025,7 @@ function connectionError({ user, host, port }, error, methods) {
             hint: 'The server is too old, or allows too little; compare what it offers: ssh -v.',
         });
     }
-    return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .R(`the connection to ${where} failed: ${error.message}`, { cause: error, ...(hint && { hint }) });
+    return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc(`the connection to ${where} failed: ${error.message}`, { cause: error, ...(hint && { hint }) });
 }
 function signInRefused({ user, host, port }, methods, cause) {
     const ways = methods.flatMap((method) => ({ publickey: ['the key'], agent: ['the keys of the agent'], password: ['the password'], 'keyboard-interactive': [] })[method]);
@@ -39714,6 +40199,10 @@ function fileTypeOf(type) {
  */
 function readUrl(text, known) {
     const parts = /^([a-z][a-z0-9]*):\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:@/?[\]]*)(?::(\d{1,5}))?(\/[^?]*)?(?:\?(.*))?$/s.exec(text);
+    // Without a colon, @, ? or =, no part of it is a secret.
+    const [, kind, name] = /^([a-z][a-z0-9]*):\/?([A-Za-z0-9][A-Za-z0-9._/-]*)$/.exec(text) ?? [];
+    if (name !== undefined)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`${kind}: is not followed by //; did you mean ${kind}://${name}?`);
     if (!parts) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`what follows ${/^[a-z0-9]*/.exec(text)[0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F ` +
             'for /, %3F for ?)');
@@ -39901,7 +40390,7 @@ class GitHubRepository {
         return undefined;
     }
     #retried(attempt) {
-        return (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(attempt, { signal: this.#access.signal, budget: this.#access.timeout });
+        return (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)(attempt, { signal: this.#access.signal, budget: this.#access.timeout });
     }
     async #call(method, path, limit, content) {
         const { token, signal, repository } = this.#access;
@@ -39943,7 +40432,7 @@ function parsed({ body }, schema) {
         json = JSON.parse(body.toString('utf8'));
     }
     catch (cause) {
-        throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R('GitHub answered with something that is not JSON', { cause });
+        throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('GitHub answered with something that is not JSON', { cause });
     }
     const result = schema.safeParse(json);
     if (result.success)
@@ -40195,19 +40684,60 @@ function ending(exit) {
         return `could not be started: ${exit.failure.message}`;
     return exit.signal ? `was ended by ${exit.signal}` : `ended with exit status ${exit.status}`;
 }
-/** Keeps the last `limit` bytes of a stream. */
+/** Keeps the last `limit` bytes of a stream, from the start of a line: of a secret that was cut in two the rest would not be recognised. */
 function tail(stream, limit) {
     let kept = [];
     let size = 0;
+    let dropped = false;
     stream.on('data', (bytes) => {
         kept.push(bytes);
         size += bytes.length;
         if (size > 2 * limit) {
             kept = [Buffer.concat(kept).subarray(-limit)];
             size = limit;
+            dropped = true;
         }
     });
-    return () => Buffer.concat(kept).subarray(-limit).toString();
+    return () => {
+        const all = Buffer.concat(kept);
+        if (!dropped && all.length <= limit)
+            return all.toString();
+        const end = all.subarray(-limit);
+        const start = end.indexOf(10) + 1;
+        return end.subarray(start < end.length ? start : 0).toString();
+    };
+}
+
+
+/***/ }),
+
+/***/ 6140:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   V: () => (/* binding */ beginningOf),
+/* harmony export */   p: () => (/* binding */ endOf)
+/* harmony export */ });
+/*
+ * Texts of programs are cut only between lines, or between words in a line that is too long: the rest of a secret that was cut in two would
+ * not be recognised.
+ */
+/** The beginning of a text, `most` characters at most. */
+function beginningOf(text, most) {
+    if (text.length <= most)
+        return text;
+    const line = text.lastIndexOf('\n', most);
+    if (line > 0)
+        return text.slice(0, line);
+    return text.slice(0, most + 1).replace(/\s*\S*$/, '');
+}
+/** The end of a text, `most` characters at most. */
+function endOf(text, most) {
+    if (text.length <= most)
+        return text;
+    const end = text.slice(-most - 1);
+    const line = end.indexOf('\n');
+    return line >= 0 && line < end.length - 1 ? end.slice(line + 1) : end.replace(/^\S*\s*/, '');
 }
 
 
@@ -40378,8 +40908,8 @@ async function withEnvironment(given, work) {
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 6)) {
     console.error(`error: Lifeboat needs Node 24.6 or newer; this is Node ${process.versions.node}`);
-    console.error('hint: zstd with dictionaries is in Node since 24.6; install it from https://nodejs.org or with `npm exec --package=node@24 -- node ' +
-        'dist/cli.js …`');
+    console.error('hint: Install Node 24.6 or newer from https://nodejs.org. Or, in the folder of the clone: `npm exec --package=node@24 -- node ' +
+        'dist/cli.js …`.');
     process.exit(2);
 }
 
@@ -40533,13 +41063,51 @@ const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 ;// CONCATENATED MODULE: ./compiled/process/v8-flags.js
 /** Imported before the program: settings of the process that the time and the memory of a backup depend on. */
 
-// The heap is small and what flows through buffers outside of it is not. Left alone, V8 marks the whole heap for every 5 MB of them that
-// are not given back (memory.ts).
+// The heap is small, the buffers outside of it are not. By default V8 marks the whole heap for every 5 MB of buffers that are not given
+// back (buffers.ts).
 (0,external_node_v8_namespaceObject.setFlagsFromString)('--external-memory-accounted-in-global-limit');
 (0,external_node_v8_namespaceObject.setFlagsFromString)('--heap-growing-percent=80');
-// Nor may its young part grow, as it does when a hundred thousand files are listed: it stays large then, and full of what nobody needs any
-// more. That is 110 of 380 MiB for a folder of so many, for no more CPU time.
+// By default the young part of the heap grows when a hundred thousand files are listed, stays large, and is full of objects that are not
+// needed any more: 110 of 380 MiB for such a folder. A young part that does not grow takes no more CPU time.
 (0,external_node_v8_namespaceObject.setFlagsFromString)('--semi-space-growth-factor=1');
+
+
+/***/ }),
+
+/***/ 11863:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   U: () => (/* binding */ annotating),
+/* harmony export */   _: () => (/* binding */ atMostTen)
+/* harmony export */ });
+/** GitHub shows so many annotations of each level for a step, and drops the others without a word. */
+const MOST = 10;
+/** The texts of annotations: of more than ten, the last says how many are not shown. */
+function atMostTen(problems) {
+    if (problems.length <= MOST)
+        return [...problems];
+    const shown = problems.slice(0, MOST - 1);
+    return [...shown, `${problems.length - shown.length} more problems; the summary and the log of this step have them.`];
+}
+/** Annotates a problem once, and nine of them; a tenth annotation says that the log has the others. */
+function annotating(to) {
+    const annotated = new Set();
+    return (text) => {
+        if (annotated.has(text))
+            return;
+        if (annotated.size === MOST - 1)
+            to.annotate('There are more warnings; the log of this step has them.');
+        if (annotated.size < MOST - 1)
+            to.annotate(text);
+        else
+            to.line(`warning: ${text}`);
+        if (annotated.size < MOST_REMEMBERED)
+            annotated.add(text);
+    };
+}
+/** A limit of memory: programs and stores may cause any number of warnings. */
+const MOST_REMEMBERED = 1000;
 
 
 /***/ }),
@@ -40553,12 +41121,19 @@ const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 /* harmony import */ var _markdown_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(78716);
 
 const UNITS = [['GB', 1e9], ['MB', 1e6], ['kB', 1e3], ['B', 1]];
+/**
+ * Mermaid leaves half the height of a label below the lowest value of the y-axis, and draws bars through it: an axis from 0 would make
+ * each bar too high. So the axis begins where the plot is that high, and the bottom of the plot is 0.
+ */
+const LOWEST = 0.042;
 /** Mermaid's own first colour is next to invisible on white; these two can be told apart on GitHub's light and dark pages. */
 const CONFIG = `---
 config:
   xyChart:
     width: 900
     height: 320
+    xAxis:
+      labelFontSize: 12
   themeVariables:
     xyChart:
       backgroundColor: transparent
@@ -40568,28 +41143,32 @@ config:
 function sizeChart(backups, timeZone) {
     const largest = Math.max(1, ...backups.map(({ stored, added }) => Math.max(stored, added)));
     const [unit, bytes] = UNITS.find(([, size]) => largest >= size);
+    const top = (largest / bytes) * 1.05;
     const figures = (values) => values.map((value) => Number((value / bytes).toPrecision(4))).join(', ');
     return (0,_markdown_js__WEBPACK_IMPORTED_MODULE_0__/* .fenced */ .OF)('mermaid', [
         CONFIG,
         'xychart-beta',
         '  title "Needed in the store (line) and added (bars)"',
         `  x-axis [${labels(backups.map(({ time }) => new Date(time)), timeZone).map((label) => `"${label}"`).join(', ')}]`,
-        `  y-axis "${unit}" 0 --> ${Number(((largest / bytes) * 1.05).toPrecision(3))}`,
+        `  y-axis "${unit}" ${Number((top * LOWEST).toPrecision(3))} --> ${Number(top.toPrecision(3))}`,
         `  bar [${figures(backups.map(({ added }) => added))}]`,
         `  line [${figures(backups.map(({ stored }) => stored))}]`,
     ].join('\n'));
 }
 /**
- * The day, where it is a new one, or else the time of day. Equal labels would be drawn onto each other, so they differ in what is not
- * seen.
+ * The day, with its month where that is a new one, or else the time of day. Equal labels would be drawn onto each other, so
+ * they differ in what is not seen.
  */
 function labels(times, timeZone) {
     const day = new Intl.DateTimeFormat('en-CA', { timeZone, month: '2-digit', day: '2-digit' });
+    const month = new Intl.DateTimeFormat('en-CA', { timeZone, month: '2-digit' });
+    const dayOfMonth = new Intl.DateTimeFormat('en-CA', { timeZone, day: '2-digit' });
     const timeOfDay = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit' });
     const used = new Set();
     return times.map((time, index) => {
         const before = times[index - 1];
-        let label = before && day.format(before) === day.format(time) ? timeOfDay.format(time) : day.format(time);
+        const unchanged = (part) => before !== undefined && part.format(before) === part.format(time);
+        let label = (unchanged(day) ? timeOfDay : unchanged(month) ? dayOfMonth : day).format(time);
         while (used.has(label))
             label += '\u034F';
         used.add(label);
@@ -40669,11 +41248,29 @@ function failureSummary(command, failure, more) {
 
 /***/ }),
 
+/***/ 42000:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   R: () => (/* binding */ badFinding)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+
+/** An error as the result of a check; its hint says what to do. */
+function badFinding(about, check, error) {
+    const fix = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 ? error.hint : undefined;
+    return { about, check, state: 'bad', says: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error), ...(fix !== undefined && { fix }) };
+}
+
+
+/***/ }),
+
 /***/ 15834:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B4: () => (/* binding */ formatCount),
+/* harmony export */   BR: () => (/* binding */ formatLapse),
 /* harmony export */   CE: () => (/* binding */ formatRate),
 /* harmony export */   T1: () => (/* binding */ formatShare),
 /* harmony export */   TN: () => (/* binding */ oneLine),
@@ -40727,6 +41324,17 @@ function formatAge(iso, now) {
         return `${Math.floor(seconds / 3600)} h`;
     return `${Math.floor(seconds / 86_400)} days`;
 }
+/** The time between two backups, to the minute: `42 s`, `58 min`, `23 h 58 min`, `3 days 1 h`. */
+function formatLapse(from, to) {
+    const seconds = Math.max(0, Math.floor((Date.parse(to) - Date.parse(from)) / 1000));
+    if (seconds < 60)
+        return `${seconds} s`;
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60)
+        return `${minutes} min`;
+    const hours = Math.floor(minutes / 60);
+    return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days ${hours % 24} h`;
+}
 /** `99.8 %` of `whole`; never rounded up to 100 while something is missing. */
 function formatShare(part, whole) {
     if (whole === 0)
@@ -40741,7 +41349,15 @@ function formatCount(count, one, many = `${one}s`) {
 const clocks = new Map();
 function clock(timeZone) {
     const made = clocks.get(timeZone) ?? new Intl.DateTimeFormat('en-US', {
-        timeZone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
+        timeZone,
+        hourCycle: 'h23',
+        year: 'numeric',
+        month: '2-digit',
+        day: '2-digit',
+        hour: '2-digit',
+        minute: '2-digit',
+        second: '2-digit',
+        timeZoneName: 'short',
     });
     clocks.set(timeZone, made);
     return made;
@@ -40808,6 +41424,7 @@ function inertJson(value) {
 /* harmony export */   aY: () => (/* binding */ code),
 /* harmony export */   nf: () => (/* binding */ link),
 /* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   vI: () => (/* binding */ shortened),
 /* harmony export */   zl: () => (/* binding */ withinLimit)
 /* harmony export */ });
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
@@ -40830,12 +41447,17 @@ function withinLimit(blocks) {
  * Text from outside as inert Markdown, in a table too: whatever could mean something becomes a character reference.
  * After an @ stands a space of no width: GitHub looks for addresses and people in the rendered text.
  */
-function escapeMarkdown(text, longest = 10_000) {
-    return (text.length > longest ? `${text.slice(0, longest)}…` : text)
+function escapeMarkdown(text) {
+    return shortened(text, LONGEST)
         .replace(/\s+/g, ' ')
         .replace(/\p{C}/gu, '\uFFFD')
         .replace(/@/g, '@\u200B')
         .replace(/[^\p{L}\p{N}\p{M}\uFFFD\u200B ,-]/gu, (character) => `&#${character.codePointAt(0)};`);
+}
+const LONGEST = 10_000;
+/** The beginning of a text that has more characters than `longest`. */
+function shortened(text, longest) {
+    return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 /** A name from outside, as code where that is possible. */
 function code(name) {
@@ -40867,6 +41489,36 @@ function fenced(language, content) {
 function table(head, rows, figures = 0) {
     const right = typeof figures === 'number' ? head.slice(head.length - figures) : figures;
     return [head, head.map((name) => (right.includes(name) ? '---:' : '---')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+
+/***/ }),
+
+/***/ 19107:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   p: () => (/* binding */ nearest)
+/* harmony export */ });
+/** The candidate with the fewest changed letters, if few enough that a slip of the fingers is likely. */
+function nearest(word, candidates) {
+    const [best] = candidates
+        .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate) }))
+        .filter(({ candidate, distance }) => distance <= Math.max(2, Math.floor(candidate.length / 3)) && distance < candidate.length)
+        .toSorted((a, b) => a.distance - b.distance);
+    return best?.candidate;
+}
+/** Levenshtein's distance: insertions, deletions and replacements of one character. */
+function distance(a, b) {
+    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (let i = 1; i <= a.length; i++) {
+        const next = [i];
+        for (let j = 1; j <= b.length; j++) {
+            next.push(Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+        }
+        row = next;
+    }
+    return row[b.length];
 }
 
 
@@ -40927,7 +41579,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   En: () => (/* binding */ pruneCommand),
 /* harmony export */   Od: () => (/* binding */ restoreCommand),
-/* harmony export */   T2: () => (/* binding */ restoreStep),
+/* harmony export */   PG: () => (/* binding */ restorables),
+/* harmony export */   kv: () => (/* binding */ restoreSteps),
 /* harmony export */   p0: () => (/* binding */ verifyCommand),
 /* harmony export */   p5: () => (/* binding */ restoreInto),
 /* harmony export */   se: () => (/* binding */ restoreVariables)
@@ -40938,7 +41591,14 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_sto
 _stores_destination_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 /** How to get at a snapshot: the commands and workflow steps that reports end with. Pure. */
 
-/** Whether a restore that is shown is of a volume. */
+/** Every source of a snapshot, in the order in which they are restored: databases first. */
+function restorables({ databases, volumes = [] }) {
+    return [
+        ...databases.map((name) => ({ noun: 'database', name, only: databases.length === 1 })),
+        ...volumes.map((name) => ({ noun: 'volume', name, only: volumes.length === 1 })),
+    ];
+}
+/** Whether the first restore that is shown is of a volume. */
 function ofVolume({ databases, volumes = [] }) {
     return databases.length === 0 && volumes.length > 0;
 }
@@ -40947,12 +41607,11 @@ function restoreInto(content) {
     return ofVolume(content) ? 'an empty folder' : 'an empty database';
 }
 /** The inputs of a restore that say what and where to, beside DATABASE_URL. */
-function selection(content) {
-    const { databases, volumes = [] } = content;
-    if (ofVolume(content)) {
-        return [...(volumes.length > 1 ? [['volume', volumes[0]]] : []), ['target', `./${volumes[0]}`]];
-    }
-    return databases.length > 1 ? [['database', databases[0]]] : [];
+function selection({ noun, name, only }) {
+    return [
+        ...(only ? [] : [[noun, name]]),
+        ...(noun === 'volume' ? [['target', `./${name}`]] : []),
+    ];
 }
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
 function restoreVariables(content, quote = (name) => name) {
@@ -40967,12 +41626,15 @@ function restoreVariables(content, quote = (name) => name) {
     ];
     return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0];
 }
-/** A command line that restores; the secrets come from the environment. `separator` stands between its options. */
-function restoreCommand(program, content, separator = ' ') {
+/**
+ * A command line that restores one source, by default the first; the secrets come from the environment. `separator` stands between its
+ * options.
+ */
+function restoreCommand(program, content, separator = ' ', source = restorables(content)[0]) {
     return [
         `${program} restore`,
         ...snapshotOptions(content),
-        ...selection(content).map(([input, value]) => `--${input} ${shellWord(value)}`),
+        ...(source ? selection(source) : []).map(([input, value]) => `--${input} ${shellWord(value)}`),
     ].join(separator);
 }
 /** A command line that verifies every byte. */
@@ -40992,19 +41654,28 @@ function pruneCommand(program, { destination, set, retention, more = [] }) {
 function snapshotOptions({ destination, set, snapshot }) {
     return [`--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--snapshot ${snapshot}`];
 }
-/** A step of a workflow that restores. `action` is `owner/repository` and `reference` what follows `@`. */
-function restoreStep(action, reference, content) {
+/**
+ * Steps of a workflow that restore these sources. `action` is `owner/repository` and `reference` what follows `@`. Each database is
+ * restored into a target of its own: `RESTORE_DATABASE_URL`, `RESTORE_DATABASE_URL_2`, ….
+ */
+function restoreSteps(action, reference, content, sources = restorables(content)) {
     const permissions = (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_0__/* .destinationHelp */ .w9)(content.destination)?.permissions;
     return [
         ...(permissions === undefined ? [] : [`# permissions of the job: ${permissions}`]),
-        `- uses: ${action}/restore@${reference}`,
+        ...sources.map((source, index) => restoreStep(`${action}/restore@${reference}`, content, source, index)),
+    ].join('\n');
+}
+function restoreStep(uses, content, source, index) {
+    const secret = `RESTORE_DATABASE_URL${index === 0 ? '' : `_${index + 1}`}`;
+    return [
+        `- uses: ${uses}`,
         '  with:',
-        ...(ofVolume(content) ? [] : ['    database-url: ${{ secrets.RESTORE_DATABASE_URL }}']),
+        ...(source.noun === 'volume' ? [] : [`    database-url: \${{ secrets.${secret} }}`]),
         '    encryption-key: ${{ secrets.LIFEBOAT_ENCRYPTION_KEY }}',
         `    destination: ${yamlWord(content.destination)}`,
         `    set: ${yamlWord(content.set)}`,
         `    snapshot: ${content.snapshot}`,
-        ...selection(content).map(([input, value]) => `    ${input}: ${yamlWord(value)}`),
+        ...selection(source).map(([input, value]) => `    ${input}: ${yamlWord(value)}`),
     ].join('\n');
 }
 /** A word that a POSIX shell takes as it is. */
@@ -41066,20 +41737,56 @@ function keysIn(text) {
 function withoutKeys(value) {
     if (typeof value === 'string')
         return value.replace(KEYS, '***');
-    if (Array.isArray(value))
-        return value.map(withoutKeys);
+    if (Array.isArray(value)) {
+        const clean = value.map(withoutKeys);
+        return clean.every((one, index) => one === value[index]) ? value : clean;
+    }
     if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype)
         return value;
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [withoutKeys(name), withoutKeys(one)]));
+    const entries = Object.entries(value);
+    const clean = entries.map(([name, one]) => [withoutKeys(name), withoutKeys(one)]);
+    const same = clean.every(([name, one], index) => name === entries[index][0] && one === entries[index][1]);
+    return same ? value : Object.fromEntries(clean);
 }
-/** Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs. */
+/**
+ * Everything that looks like a secret in the value of an input that should not have one: keys to stores, passwords in URLs, and the values
+ * of settings that are named like secrets.
+ */
 function likelySecrets(text) {
-    const passwords = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url));
-    return [...new Set([...keysIn(text), ...passwords])];
+    return [...new Set([text, decodedRuns(text)].flatMap((one) => [...keysIn(one), ...passwordsIn(one), ...namedSecrets(one)]))];
+}
+function passwordsIn(text) {
+    const inUrls = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url));
+    // The user of a store is no secret where a password follows, or a key is given apart from the URL; alone it may be a token.
+    const users = text.matchAll(/\b(?:webdavs?|davs?|https?|s3|azblob):\/*([^\s:@/?]+)@/gi);
+    // Not the digest of an image.
+    const others = text.matchAll(/:([^:@/\s]+)@(?!sha256:)/g);
+    return [...inUrls, ...[...users, ...others].flatMap(([, secret]) => bothSpellings(secret))];
+}
+/** `name=value` among parameters, settings or fields, and at the start of a line, where the name may be that of a volume. */
+const NAMED = new RegExp(String.raw `(^|[?&;,:"'\s])[\w.-]*(?:key|access[-_]?key[-_]?id|secret|pass|passwd|password|passphrase|pwd|token|sig|signature|sas|` +
+    String.raw `credentials?)[ \t]*=[ \t]*("[^"]*"|'[^']*'|[^&\s]+)`, 'gim');
+const SHORTEST_VALUE = 6;
+function namedSecrets(text) {
+    return [...text.matchAll(NAMED)].flatMap(([, before = '', value = '']) => {
+        if (/^\s*$/.test(before) && /^(?:[./~]|[a-z][a-z0-9]*:)/i.test(value))
+            return [];
+        const bare = value.replaceAll(/^["']|["']$/g, '');
+        // Where it ends depends on what the text should have been.
+        const ends = [bare, bare.replace(/[;,"'].*$/s, ''), bare.replace(/[;,:"'].*$/s, '')];
+        return ends.filter((one) => one.length >= SHORTEST_VALUE).flatMap(bothSpellings);
+    });
+}
+function bothSpellings(text) {
+    return [text, decoded(text)];
+}
+/** A stray % elsewhere in the text does not matter. */
+function decodedRuns(text) {
+    return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, decoded);
 }
 /** Everything in the value of a secret input that must not be shown: each line, each URL, each password as it is and decoded. */
 function secretsIn(value) {
-    const lines = value.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+    const lines = value.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
     return [...new Set(lines.flatMap((line) => [line, ...urlSecrets(line.replace(/^[^=:/?@]*=(?=[a-z]+:\/\/)/i, ''))]))];
 }
 /** A secret as it is, and as it is in JSON, in a URL and in base64. */
@@ -41097,6 +41804,10 @@ function urlSecrets(url) {
     // A password with an @ or / that should have been encoded: take it up to the first and up to the last @.
     const pairs = [/:\/\/([^:@/]*):([^@/]+)@/, /:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(url));
     const passwords = pairs.flatMap((pair) => (pair ? [pair[2], decoded(pair[2])] : []));
+    // A password whose @ is missing stands where a port would, or begins there.
+    const [, misplaced] = pairs.some(Boolean) ? [] : (/:\/\/[^:@/?[\]]*:(?!\d{1,5}(?:[,/?]|$))([^?]+)/.exec(url) ?? []);
+    if (misplaced)
+        passwords.push(...[misplaced, misplaced.replace(/\/.*$/s, '')].flatMap(bothSpellings));
     // HTTP's basic authentication.
     const basic = pairs.flatMap((pair) => (pair ? base64(`${decoded(pair[1])}:${decoded(pair[2])}`) : []));
     const parameters = [...url.matchAll(/[?&](?:ssl)?password=([^&]*)/g)].flatMap((match) => (match[1] ? [match[1], decoded(match[1])] : []));
@@ -41132,15 +41843,28 @@ _recipe_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ?
 
 
 
+/** More steps than anyone copies. */
+const MOST_SOURCES = 20;
+/** How to restore every source of a snapshot. */
 function restoring(content, context) {
-    const several = content.databases.length > 1;
+    const all = (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restorables */ .PG)(content);
+    const shown = all.slice(0, MOST_SOURCES);
+    const commands = shown.map((source) => (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)('lifeboat', content, ' \\\n  ', source));
+    const variables = (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreVariables */ .se)(content, (name) => `\`${name}\``);
+    const terminal = content.databases.length > 1 ? 'At a terminal, each database into a target of its own,' : 'At a terminal,';
     return details('How to restore this snapshot', [
-        `As a step of a workflow, into ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreInto */ .p5)(content)}${several ? '; each database by its name' : ''}:`,
-        (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('yaml', (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreStep */ .T2)(context.action, context.reference, content)),
-        `At a terminal, with ${(0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreVariables */ .se)(content, (name) => `\`${name}\``)} set:`,
-        (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('sh', (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)('node dist/cli.js', content, ' \\\n  ')),
+        `As ${all.length > 1 ? 'steps' : 'a step'} of a workflow, ${restoredInto(content)}:`,
+        (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('yaml', (0,_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreSteps */ .kv)(context.action, context.reference, content, shown)),
+        `${terminal} with ${variables} set:`,
+        (0,_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('sh', commands.join('\n\n')),
+        ...(shown.length < all.length ? [`The other ${all.length - shown.length} sources are restored in the same way, each by name.`] : []),
         'Without Lifeboat: `RECOVERY.md` in the store says how.',
     ].join('\n\n'));
+}
+function restoredInto({ databases, volumes = [] }) {
+    const database = databases.length > 1 ? 'each database into an empty one of its own' : 'the database into an empty one';
+    const volume = volumes.length > 1 ? 'each volume into an empty folder' : 'the volume into an empty folder';
+    return [...(databases.length > 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(', ');
 }
 function details(title, content) {
     return `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
@@ -41242,8 +41966,10 @@ function warningOf(report) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   w: () => (/* binding */ workflowReport)
 /* harmony export */ });
+/* harmony import */ var _annotations_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(11863);
 /* harmony import */ var _inert_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15897);
 /* harmony import */ var _progress_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(90614);
+
 
 
 /**
@@ -41253,6 +41979,7 @@ function warningOf(report) {
 function workflowReport(log, redaction, now = () => performance.now()) {
     const pace = new _progress_js__WEBPACK_IMPORTED_MODULE_0__/* .ProgressPace */ .h(5_000, 5_000, now);
     const clean = (text) => (0,_inert_js__WEBPACK_IMPORTED_MODULE_1__/* .inertText */ .U)(redaction.apply(text));
+    const warn = (0,_annotations_js__WEBPACK_IMPORTED_MODULE_2__/* .annotating */ .U)({ annotate: (text) => log.warning(text), line: (text) => log.line(text) });
     let last;
     const end = () => {
         if (last === undefined)
@@ -41263,7 +41990,7 @@ function workflowReport(log, redaction, now = () => performance.now()) {
     };
     return {
         info: (message) => log.line(clean(message)),
-        warning: (message, hint) => log.warning(clean(hint === undefined ? message : `${message}\n${hint}`)),
+        warning: (message, hint) => warn(clean(hint === undefined ? message : `${message}\n${hint}`)),
         progress(progress) {
             if (last?.progress.activity !== progress.activity) {
                 end();
@@ -41406,15 +42133,15 @@ function newestFirst(keys) {
 function idOf(key) {
     return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length);
 }
-/** The error for a command about one set of which the store has no snapshot. */
-async function noSuchSet(store, set) {
+/** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
+async function noSuchSet(store, set, given = 'the destination') {
     const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted();
     if (sets.length === 0)
         return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no set ${set}; it has no snapshot at all`, {
-            hint: 'Check the destination. The first backup makes the set.',
+            hint: `Check ${given}. The first backup makes the set.`,
         });
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
-        hint: `Give the set: --set ${sets[0]}, or the input set. \`lifeboat list\` shows the snapshots of each.`,
+        hint: `Give the input set, ${sets[0]} for instance. \`lifeboat list\` shows the snapshots of each.`,
     });
 }
 /** The set that a snapshot lies in, by its key. */
@@ -41440,12 +42167,13 @@ async function withChosen(store, set, choice, decode, looking) {
         const found = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)));
         if (found === undefined)
             continue;
-        for (const one of ahead)
-            looking?.onPassedOver(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${one} is passed over: it is dated in the future`, {
-                hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.',
-            }));
-        for (const error of damaged)
-            looking?.onPassedOver(error);
+        const inFuture = ahead.map((one) => new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${one} is passed over: it is dated in the future`, {
+            hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.',
+        }));
+        // An id names one snapshot: the others under it are in other sets, where nothing is taken in their place.
+        const instead = choice.kind === 'id' ? '' : `; snapshot ${idOf(key)} is taken in its place`;
+        for (const { message, hint, cause } of [...inFuture, ...damaged])
+            looking?.onPassedOver(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${message}${instead}`, { ...(hint !== undefined && { hint }), cause }));
         return found;
     }
     throw damaged[0] ?? notFound(store, set, choice, listed);
@@ -41503,7 +42231,7 @@ function notFound(store, set, choice, candidates) {
     const oldest = candidates.at(-1);
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
         hint: oldest === undefined
-            ? '`lifeboat list` shows the sets and snapshots there are.'
+            ? '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.'
             : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
     });
 }
@@ -41800,9 +42528,9 @@ async function copyLabels({ header: { set, id } }, from, to) {
 
 
 /**
- * Deletes a snapshot with its proofs and labels. Its chunks stay until a prune finds that no other snapshot needs them. A proof without a
- * snapshot would say that the snapshot was lost, so proofs are deleted first, and once more afterwards, because a verification may just
- * have ended.
+ * Deletes a snapshot with its proofs and labels. Its chunks stay until a prune finds that no other snapshot needs them. A proof or a pin
+ * without a snapshot would say that the snapshot was lost, so these are deleted first; proofs once more afterwards, because a verification
+ * may just have ended.
  */
 async function forgetSnapshot(store, set, id) {
     const deleteProofs = async () => {
@@ -41810,10 +42538,9 @@ async function forgetSnapshot(store, set, id) {
             await store.delete(key);
     };
     await deleteProofs();
+    await store.delete((0,_labels_js__WEBPACK_IMPORTED_MODULE_0__/* .labelsKey */ .jN)(set, id));
     await store.delete((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKey */ .o1)(set, id));
     await deleteProofs();
-    // The pin is deleted last, so that the snapshot never exists without its pin.
-    await store.delete((0,_labels_js__WEBPACK_IMPORTED_MODULE_0__/* .labelsKey */ .jN)(set, id));
 }
 
 
@@ -41849,12 +42576,16 @@ function checkFormat(key, format) {
 /* harmony export */   T: () => (/* binding */ freshnessOf)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
-/* harmony import */ var _levels_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(68328);
-/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(58315);
-/* harmony import */ var _references_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(88105);
-/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(18631);
-/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
+/* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _levels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(68328);
+/* harmony import */ var _listing_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(58315);
+/* harmony import */ var _references_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(88105);
+/* harmony import */ var _set_proofs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(18631);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+/* harmony import */ var _wholeness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(60239);
+
+
 
 
 
@@ -41867,30 +42598,31 @@ function checkFormat(key, format) {
  * object of the snapshot found, and of the newest, is in the store.
  */
 async function freshnessOf(store, keys, set, options) {
-    const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .snapshotKeys */ .he)(store, set);
+    const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set);
     if (listed.length === 0)
-        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_3__/* .checkListing */ .x)(store, set);
-    const bySet = Map.groupBy(listed, _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4);
+        await (0,_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(store, set);
+    const bySet = Map.groupBy(listed, _catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4);
     const found = [];
-    const missing = Map.groupBy(await (0,_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingSnapshots */ .I3)(store, keys, set, options.onDamaged), _catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4);
+    const missing = Map.groupBy(await (0,_references_js__WEBPACK_IMPORTED_MODULE_5__/* .missingSnapshots */ .I3)(store, keys, set, options.onDamaged), _catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4);
     for (const name of new Set([...bySet.keys(), ...missing.keys()])) {
-        found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH) });
+        found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH) });
     }
     return found.toSorted((a, b) => (a.set < b.set ? -1 : 1));
 }
 async function ofSet(store, keys, set, listed, { level, now, onDamaged }) {
-    const snapshots = listed.filter((key) => !(0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .isAhead */ .Y0)((0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(key), now));
+    const snapshots = listed.filter((key) => !(0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .isAhead */ .Y0)((0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key), now));
     for (const key of listed.slice(0, listed.length - snapshots.length))
         onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} does not count: it is dated in the future`, {
             hint: 'Someone without the key put it there, or the clock of a machine is wrong. ' +
                 'Once that is settled, delete it: `lifeboat forget ID`.',
         }));
-    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
-    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_6__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
-    const proof = await proofs.newest((one) => one.result === 'verified' && (0,_levels_js__WEBPACK_IMPORTED_MODULE_2__/* .isAtLeast */ .du)(one.level, level));
+    const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
+    const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
+    const otherKey = good || unsound.length > 0 || other === undefined ? 0 : await allOfOtherKeys(store, keys, snapshots);
+    const proof = await proofs.newest((one) => one.result === 'verified' && (0,_levels_js__WEBPACK_IMPORTED_MODULE_3__/* .isAtLeast */ .du)(one.level, level));
     return {
         set,
-        newest: snapshots[0] && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_1__/* .idOf */ .TH)(snapshots[0]),
+        newest: snapshots[0] && (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(snapshots[0]),
         verified: good && {
             snapshot: good.snapshot.header.id,
             time: good.snapshot.header.time,
@@ -41899,8 +42631,30 @@ async function ofSet(store, keys, set, listed, { level, now, onDamaged }) {
         },
         unsound,
         ...(other !== undefined && { unreadable: other }),
+        ...(otherKey > 0 && { otherKey }),
         proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
     };
+}
+/** Most snapshots that are looked at to tell whether a set is of another key. */
+const LOOKED_AT = 20;
+/** The number of snapshots that are of another key, if all that are looked at are; otherwise 0. */
+async function allOfOtherKeys(store, keys, snapshots) {
+    let others = 0;
+    for (const key of snapshots.slice(0, LOOKED_AT)) {
+        try {
+            await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .readAuthentic */ .Og)(store, key, keys);
+            return 0;
+        }
+        catch (error) {
+            if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .OtherKey */ .ct)
+                others++;
+            else if (error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7)
+                return 0;
+            else if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk))
+                throw error;
+        }
+    }
+    return others;
 }
 
 
@@ -41954,7 +42708,10 @@ async function collectGarbage(store, keys, references, going, options) {
         trashed: none(),
         waiting: none(),
         deleted: none(),
-        obstacles: references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`),
+        obstacles: [
+            ...references.unreadable.map(({ key, why }) => `${key} cannot be read: ${why}`),
+            ...(options.force ? [] : references.lost.map(({ key, why }) => `${key} is not in the store, but ${why}`)),
+        ],
     };
     const readable = garbage.obstacles.length === 0;
     const trash = readable ? sorted(await (0,_trash_js__WEBPACK_IMPORTED_MODULE_5__/* .readTrash */ .x0)(store, keys, options.onDamaged), references, options) : undefined;
@@ -42053,11 +42810,12 @@ function count(amount, size) {
 }
 /**
  * Proofs and labels whose snapshot is gone. Young ones stay, because a listing may not show their snapshot yet, unless their snapshot is
- * deleted now or the user knows that it is missing.
+ * deleted now or the user knows that it is missing. The proofs and pins of lost snapshots stay: without them nobody would miss these.
  */
-async function leftovers(store, references, going, { grace, parallel }) {
-    const present = new Set([...references.snapshots, ...references.unreadable].map(({ key }) => key));
-    const gone = new Set([...going, ...references.missing]);
+async function leftovers(store, references, going, { grace, parallel, force }) {
+    const lost = references.lost.map(({ key }) => key);
+    const present = new Set([...[...references.snapshots, ...references.unreadable].map(({ key }) => key), ...(force ? [] : lost)]);
+    const gone = new Set([...going, ...references.missing, ...(force ? lost : [])]);
     const candidates = [];
     for (const folder of ['proofs/', 'labels/']) {
         for await (const { key, modified } of store.list(folder)) {
@@ -42391,7 +43149,7 @@ function parseEncryptionKey(text) {
         throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`);
     }
     if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
-        throw wrongKey('the encryption key looks like the name of a file; the text in it is wanted', 'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.');
+        throw wrongKey('the encryption key looks like the name of a file; the content of the file is needed', 'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.');
     }
     const passphrase = text.replace(/[\r\n]+$/, '');
     const { length } = Array.from(passphrase);
@@ -42527,6 +43285,8 @@ class KnownChunks {
     dropped = [];
     /** Id of the newest snapshot that is authentic. */
     latest;
+    /** Of the newest snapshots that were looked at, those that claim to be of another key. */
+    otherKey;
     #byId = new Map();
     /** Keys and stored sizes of all objects that snapshots list. */
     #listed = new Map();
@@ -42599,16 +43359,18 @@ class KnownChunks {
  * Reads the newest snapshots of a set (docs/format.md, section 6: a writer takes as known only chunks of snapshots that existed when it
  * started). `keysOfSnapshots`: the keys of all snapshots, newest first. A chunk that a proof names as missing or damaged, that is in the
  * trash, that will expire too early, or that is not sealed to every recipient asked for, is not taken as known: it will be stored again.
- * Snapshots that are damaged, forged or of another key are passed to `onDamaged` and not used.
+ * Snapshots that are damaged or forged are passed to `onDamaged` and not used; those of another key are counted and not used.
  */
 async function loadKnown(store, keys, set, onDamaged, keysOfSnapshots) {
     const known = new KnownChunks(store);
-    const newest = await readNewest(store, keys, keysOfSnapshots ?? (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set)), onDamaged);
+    const others = [];
+    const newest = await readNewest(store, keys, keysOfSnapshots ?? (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set)), (error) => error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .OtherKey */ .ct ? others.push(error) : onDamaged(error));
+    known.otherKey = ofOtherKeys(others);
     known.latest = newest[0]?.snapshot.header.id;
     const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint);
     if (own.length === 0)
         return known;
-    const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot.key), onDamaged);
+    const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot), onDamaged);
     const soonGone = await expiring(store);
     const trash = await (0,_trash_js__WEBPACK_IMPORTED_MODULE_7__/* .inTrash */ .qY)(store, keys, onDamaged);
     const usable = (key) => !damaged.has(key) && !soonGone.has(key) && !trash.has(key);
@@ -42623,6 +43385,12 @@ async function loadKnown(store, keys, set, onDamaged, keysOfSnapshots) {
         known.unsealed.bytes += size;
     }
     return known;
+}
+function ofOtherKeys(others) {
+    if (others.length === 0)
+        return undefined;
+    const fingerprints = [...new Set(others.map(({ fingerprint }) => fingerprint))];
+    return { snapshots: others.length, ...(others.length === LOOKED_AT && { atLeast: true }), fingerprints };
 }
 /** Tags of the extra recipients that can open every chunk of a snapshot. */
 function recipientsOf({ header: { recipients, chunks } }) {
@@ -42657,8 +43425,8 @@ async function readNewest(store, keys, newest, onDamaged) {
  * share chunks.
  */
 async function damagedChunks(store, keys, set, snapshots, onDamaged) {
-    const ids = new Set(snapshots.map(_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH));
-    const since = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(snapshots.at(-1));
+    const ids = new Set(snapshots.map(({ header }) => header.id));
+    const since = (0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .tellingSince */ .E3)(new Date(snapshots.at(-1).header.time));
     const wanted = (snapshot, proof) => ids.has(snapshot) || proof >= since;
     const proofs = await Promise.all((0,_stores_several_js__WEBPACK_IMPORTED_MODULE_0__/* .storesOf */ .oi)(store).map((one) => (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .readProofs */ .OR)(one, keys, { set, wanted, onDamaged })));
     return new Set(proofs.flatMap((ofOne) => [...(0,_set_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .knownDamage */ .z1)([...ofOne.values()].flat())]));
@@ -43071,7 +43839,8 @@ async function refuseWhereSnapshotsAre(store) {
     const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. ` +
         `The newest ${claimed}: ${named}`, {
-        hint: `Put ${files} back from a copy of the store. If its backups were made with an age identity, give that identity. ` +
+        hint: 'If the store was made with an age identity (AGE-SECRET-KEY-1…), give that identity. ' +
+            `If it was made with a passphrase, put ${files} back from a copy of the store. ` +
             'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. ' +
             'Nothing was changed.',
     });
@@ -44305,11 +45074,17 @@ async function holds(store, key, bytes) {
 /* harmony export */ });
 /* unused harmony export References */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var _process_parallel_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(57497);
+/* harmony import */ var _process_parallel_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(57497);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(52976);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+/* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
+/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
+/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
+
+
+
 
 
 
@@ -44325,6 +45100,8 @@ class References {
     unreadable = [];
     /** Keys of missing snapshots that proofs name: they were moved, or deleted by something that leaves proofs. */
     missing = [];
+    /** Snapshots that are not there although a proof of another key names them or a pin holds them, and which of these it is. */
+    lost = [];
     /** Chunks have numbers, because millions of them are listed many times; by fingerprint, because a million names take 100 MB. */
     #numbers = new Map();
     #listed = new Map();
@@ -44397,29 +45174,38 @@ async function readReferences(store, keys, options) {
     const proofs = await provenSnapshots(store);
     let largest = 0;
     const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, undefined, ({ size }) => (largest = Math.max(largest, size)));
-    const toRead = new Set([...listed, ...proofs.keys()]);
+    const labelled = store.groups ? new Set() : await labelledSnapshots(store);
+    const toRead = new Set([...listed, ...proofs.keys(), ...labelled]);
     let unvouched = 0;
-    await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_5__/* .inParallel */ .H)([...toRead], (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .atOnce */ .zd)(options.parallel, largest), async (key) => {
+    await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_8__/* .inParallel */ .H)([...toRead], (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .atOnce */ .zd)(options.parallel, largest), async (key) => {
         options.signal.throwIfAborted();
         try {
             const { snapshot, chunks } = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .readSnapshot */ .RA)(store, key, (object) => readPublicPart(key, object, keys));
             options.signal.throwIfAborted();
             if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED)
-                throw new _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM('snapshots that are not of this key list more than 2 million chunks');
+                throw new _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM('snapshots that are not of this key list more than 2 million chunks');
             references.add(snapshot, chunks);
         }
         catch (error) {
             if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk) {
-                if (await isProven(store, keys, proofs.get(key) ?? [], options.onDamaged))
+                const evidence = proofs.get(key) ?? [];
+                if (await isProven(store, keys, evidence, options.onDamaged))
                     references.missing.push(key);
+                else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
+                    references.lost.push({ key, why: 'a proof of another key names it' });
+                }
+                else if (labelled.has(key) && (await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelsOf */ .PC)(store, keys, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(key), (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key))).pinned) {
+                    references.lost.push({ key, why: 'it is pinned' });
+                }
                 return;
             }
-            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
                 throw error;
             references.unreadable.push({ key, why: error.message });
         }
     });
     references.missing.sort();
+    references.lost.sort((a, b) => (a.key < b.key ? -1 : 1));
     return references;
 }
 /**
@@ -44449,17 +45235,42 @@ function missingHint(once) {
 /** The keys of proofs, by the key of the snapshot. */
 async function provenSnapshots(store, set) {
     const proven = new Map();
-    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .proofKeys */ .d0)(store, { set })).values()].flat()) {
-        const { set, snapshot } = (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .parseProofKey */ .rZ)(proof);
-        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKey */ .o1)(set, snapshot);
+    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .proofKeys */ .d0)(store, { set })).values()].flat()) {
+        const { set, snapshot } = (0,_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .parseProofKey */ .rZ)(proof);
+        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, snapshot);
         proven.set(key, [...(proven.get(key) ?? []), proof]);
     }
     return proven;
 }
+/** The keys of snapshots that have labels. */
+async function labelledSnapshots(store) {
+    const labelled = new Set();
+    for await (const { key } of store.list('labels/')) {
+        const [, set, id] = /^labels\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/.exec(key) ?? [];
+        if (set !== undefined && id !== undefined)
+            labelled.add((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id));
+    }
+    return labelled;
+}
+/** Whether one of the proofs is still there and claims to be of a key that is not among these: its MAC cannot be checked. */
+async function isNamedByOthers(store, keys, proofs) {
+    for (const proof of proofs) {
+        try {
+            const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(await store.get(proof, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.proof));
+            if (signed && (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .isOfAnotherKey */ .YE)(signed, keys))
+                return true;
+        }
+        catch (error) {
+            if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
+                throw error;
+        }
+    }
+    return false;
+}
 /** Whether one of the proofs is still there, and authentic: whoever deletes a snapshot deletes its proofs first. */
 async function isProven(store, keys, proofs, onDamaged) {
     for (const proof of proofs)
-        if (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_3__/* .readProof */ .r$)(store, proof, keys, onDamaged))
+        if (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProof */ .r$)(store, proof, keys, onDamaged))
             return true;
     return false;
 }
@@ -44468,8 +45279,8 @@ async function isProven(store, keys, proofs, onDamaged) {
  * list may have lost chunks.
  */
 async function readPublicPart(key, object, keys) {
-    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .openHeader */ .Ur)(key, object, keys, { others: true });
-    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKey */ .o1)(set, id) === key;
+    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openHeader */ .Ur)(key, object, keys, { others: true });
+    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id) === key;
     return {
         snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`),
     };
@@ -44501,12 +45312,15 @@ async function readPublicPart(key, object, keys) {
 
 const MARKER = 'lifeboat.json';
 const marker = zod__WEBPACK_IMPORTED_MODULE_6__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_6__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u) });
-/** Checks the format of a store. Throws if it is no store, or has an unknown format. */
-async function openRepository(store) {
+/** Checks the format of a store. Throws if it is no store, or has an unknown format. `given`: how a hint names the input of the store. */
+async function openRepository(store, given = 'the destination') {
     if (await (store.groups ? store.groups.exist() : hasMarker(store)))
         return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
-        hint: 'Check the destination: is it spelled right, and the disk mounted? The first backup makes the store.',
+        hint: store.groups
+            ? 'If no backup has finished here yet, run backup. Otherwise check the set and the repository: artifacts that expired or were ' +
+                'deleted are lost.'
+            : `Check ${given}: is it spelled right, and the disk mounted? The first backup makes the store.`,
     });
 }
 /**
@@ -45596,9 +46410,16 @@ async function openHeader(key, object, keys, { others }) {
 }
 /** A snapshot that claims to be of another key, so that its MAC cannot be checked. */
 class OtherKey extends error/* LifeboatError */.H3 {
+    /** Fingerprint of the key that it claims to be of. */
+    fingerprint;
+    constructor(message, { fingerprint, hint }) {
+        super(message, { hint });
+        this.fingerprint = fingerprint;
+    }
 }
 function ofAnotherKey(key, other, keys) {
     return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
+        fingerprint: other,
         hint: 'Give the encryption key this snapshot was made with. ' +
             'The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
     });
@@ -46442,11 +47263,11 @@ class Writer {
     forRecipients = { chunks: 0, bytes: 0 };
     /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
     adopted = { chunks: 0, bytes: 0, since: undefined };
-    constructor(options) {
+    /** `pool`: one more buffer is being filled meanwhile, and two are full already when a thread is done. */
+    constructor(options, pool = new BufferPool(options.jobs + 3)) {
         this.#options = options;
         this.#ownMarks.add(options.mark);
-        // One more is being filled meanwhile, and two are full already when a thread is done.
-        this.#pool = new BufferPool(options.jobs + 3);
+        this.#pool = pool;
     }
     /**
      * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Throws as the stream does, and as the store does,
@@ -46497,24 +47318,38 @@ class Writer {
     lost() {
         return [...this.#listed.keys()].filter((key) => this.#options.known.isLost(key));
     }
-    /** A writer that begins again, under another mark; it uses everything that this one stored and that is not damaged. */
+    /**
+     * A writer that begins again, under another mark; it uses everything that this one stored and that is not damaged. This one must be
+     * settled; it keeps none of its memory, and is of no use afterwards.
+     */
     again(mark) {
         const { known, keys } = this.#options;
-        const next = new Writer({ ...this.#options, mark });
+        const next = new Writer({ ...this.#options, mark }, this.#pool);
         for (const one of this.#ownMarks) {
             next.#ownMarks.add(one);
             known.recipients.set(one, keys.recipientTags);
         }
-        for (const chunk of this.#chunks)
-            if (this.#ownMarks.has(chunk.mark))
-                known.add(chunk);
+        for (const listed of this.#fresh.values())
+            known.add(this.#chunks[listed]);
+        for (const list of [this.#entries, this.#chunks])
+            list.length = 0;
+        for (const map of [this.#listed, this.#fresh])
+            map.clear();
         Object.assign(next.forRecipients, this.forRecipients);
         Object.assign(next.adopted, this.adopted);
         return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks });
     }
-    /** Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists. */
+    /**
+     * Puts the snapshot, after every chunk it lists is durably stored: from then on the backup exists. Throws, and puts nothing, if one of
+     * them is `lost`.
+     */
     async commit(header, content) {
         await this.settled();
+        const [lost] = this.lost();
+        if (lost !== undefined)
+            throw new compiled_error/* LifeboatError */.H3(`the new snapshot would need ${lost}, which is damaged: no snapshot was stored`, {
+                hint: 'Check the disk or the service of the store, then run the backup again. `lifeboat verify --level read` looks for more damage.',
+            });
         const { keys, store } = this.#options;
         const size = content.sources.reduce((sum, source) => sum + (0,snapshot/* sourceSize */.vP)(source), 0);
         const object = await (0,snapshot/* encodeSnapshot */.hX)({ ...header, key: keys.fingerprint, size, added: this.added, recipients: this.#recipients(), chunks: this.#entries }, { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) }, keys);
@@ -46824,7 +47659,39 @@ function localSite(root, variables, prefix = []) {
 
 /***/ }),
 
-/***/ 49849:
+/***/ 56704:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   u: () => (/* binding */ largestOf)
+/* harmony export */ });
+/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+
+/** As many as a summary shows well. */
+const MOST = 10;
+/** The largest tables and volumes, largest first. */
+function largestOf(before, now) {
+    const largest = now.flatMap((source) => sizesOf(source).map((sized) => ({ source, sized })))
+        .toSorted((a, b) => b.sized.bytes - a.sized.bytes)
+        .slice(0, MOST);
+    const old = new Map(largest.map(({ source }) => [source, before && earlierSizes(before, source)]));
+    return largest.map(({ source, sized }) => {
+        const sizes = old.get(source);
+        return { source: source.name, ...sized, ...(sizes && { before: sizes.get(sized.table) ?? null }) };
+    });
+}
+function earlierSizes(before, { name, kind }) {
+    const same = before.find((old) => old.name === name && old.kind === kind);
+    return new Map((same ? sizesOf(same) : []).map(({ table, bytes }) => [table, bytes]));
+}
+function sizesOf(source) {
+    return (0,_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .kindIfKnown */ .jg)(source.kind)?.sizes(source) ?? [];
+}
+
+
+/***/ }),
+
+/***/ 72385:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -46834,7 +47701,9 @@ __nccwpck_require__.d(__webpack_exports__, {
   Ii: () => (/* binding */ kindAt),
   jg: () => (/* binding */ kindIfKnown),
   I: () => (/* binding */ kindOf),
+  ul: () => (/* binding */ locationExpected),
   pQ: () => (/* binding */ locationForms),
+  Vq: () => (/* binding */ locationPatterns),
   Rh: () => (/* binding */ locationSecrets),
   zS: () => (/* binding */ known_kinds_parseLocation)
 });
@@ -46883,7 +47752,10 @@ function emptyFacts(where) {
 var format = __nccwpck_require__(15834);
 // EXTERNAL MODULE: external "node:zlib"
 var external_node_zlib_ = __nccwpck_require__(38522);
+// EXTERNAL MODULE: ./compiled/sources/source.js
+var sources_source = __nccwpck_require__(82602);
 ;// CONCATENATED MODULE: ./compiled/sources/files/file-list.js
+
 
 
 function encodeFile(file) {
@@ -46901,22 +47773,30 @@ class Lines {
             yield (0,external_node_zlib_.zstdDecompressSync)(piece);
     }
 }
-/** Reads the lines of a list. Throws an Error at a malformed one. */
-async function* decodeFiles(bytes) {
+/** A list of files with a line that Lifeboat does not write. */
+class BadFileList extends sources_source/* BadSource */.z {
+}
+/** Reads the lines of a list. Throws BadFileList at a malformed one. `source`: its name, for that. */
+async function* decodeFiles(bytes, source) {
     let rest = '';
     for await (const piece of bytes) {
         const lines = (rest + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')).split('\n');
         rest = lines.pop();
         for (const line of lines)
-            yield decodeFile(line);
+            yield decodeFile(line, source);
     }
     if (rest !== '')
-        throw new Error('the list of files ends in the middle of a line');
+        throw badList(source, 'ends in the middle of a line');
 }
-function decodeFile(line) {
+function badList(source, problem) {
+    return new BadFileList(`the list of files${source === undefined ? '' : ` of ${source}`} ${problem}`, {
+        hint: 'Another program, or another version, wrote it. Its streams can still be read with recover.sh in the store (RECOVERY.md).',
+    });
+}
+function decodeFile(line, source) {
     const [type = '', mode = '', uid = '', gid = '', size = '', mtime = '', path = '', target, ...more] = line.split('\t');
     if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0)
-        throw new Error('the list of files has a malformed line');
+        throw badList(source, 'has a malformed line');
     return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) };
 }
 /** A name of a file for messages: in one line and without control characters, so that no name looks like a message of Lifeboat. */
@@ -46977,7 +47857,7 @@ function remarksOnVolume(facts) {
 async function* listedFiles({ source, read }) {
     const list = source.streams.find(({ format }) => format === 'tar-list');
     if (list)
-        yield* decodeFiles(read(list));
+        yield* decodeFiles(read(list), source.name);
 }
 /** The same for people and programs: names in UTF-8. */
 async function* shownFiles(stored) {
@@ -47104,6 +47984,16 @@ function volumeLosses(old, same) {
         return (0,loss/* lost */.D)('bytes', (0,snapshot/* sourceSize */.vP)(old), (0,snapshot/* sourceSize */.vP)(same));
     return [...(0,loss/* lost */.D)('files', before.files, now.files), ...(0,loss/* lost */.D)('bytes', before.bytes, now.bytes)].slice(0, 1);
 }
+const counted = volumeFacts.pick({ files: true });
+/** Regular files, or objects. */
+function amountOfFiles(facts) {
+    const { data } = counted.safeParse(facts);
+    return data && { count: data.files, noun: 'file' };
+}
+const sized = volumeFacts.pick({ bytes: true });
+function volumeSizes(source) {
+    return [{ bytes: sized.safeParse(source.facts).data?.bytes ?? (0,snapshot/* sourceSize */.vP)(source) }];
+}
 
 // EXTERNAL MODULE: ./compiled/sources/files/site.js
 var files_site = __nccwpck_require__(9460);
@@ -47143,8 +48033,6 @@ function decimals(time) {
     return time.replace(/\.?0+$/, '');
 }
 
-// EXTERNAL MODULE: ./compiled/sources/source.js
-var sources_source = __nccwpck_require__(82602);
 ;// CONCATENATED MODULE: ./compiled/sources/files/sparse.js
 /**
  * Whether tar reads as many bytes of content for a file with these records as it has `stored`: tar goes by the map of a sparse file, not by
@@ -47506,7 +48394,7 @@ async function verifyVolume(check) {
     const { source, read, level, site, signal } = check;
     const { facts, list, archives } = volumeParts(source);
     const counted = { entries: 0, files: 0, bytes: 0 };
-    const files = counting(decodeFiles(read(list)), counted);
+    const files = counting(decodeFiles(read(list), source.name), counted);
     const tar = level === 'read' ? startListing(site, signal) : undefined;
     let passed = [];
     const gate = new Gate(undefined, (entry) => passed.push(entry));
@@ -47641,10 +48529,12 @@ const fileArchive = {
     describe: describeVolume,
     describeText: volumeText,
     remarks: remarksOnVolume,
+    amount: amountOfFiles,
     files: shownFiles,
     compare: compareVolumes,
     compareText: volumeDiffText,
     losses: volumeLosses,
+    sizes: volumeSizes,
 };
 
 // EXTERNAL MODULE: ../../node_modules/ignore/index.js
@@ -48380,7 +49270,7 @@ class BucketSource {
         for (const segment of segmentsOf(await this.#entries(bucket))) {
             const name = segmentName(this.name, facts);
             const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts);
-            list.add(read.map((entry) => counted(entry, facts)));
+            list.add(read.map((entry) => source_counted(entry, facts)));
             const certain = read.length === segment.entries.length &&
                 read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''));
             facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' });
@@ -48453,7 +49343,7 @@ function remember(paths, entry) {
         paths.push(displayName(pathOf(entry)));
 }
 /** Counts an entry, and makes its line of the list. */
-function counted(entry, facts) {
+function source_counted(entry, facts) {
     facts.entries++;
     if (isObject(entry))
         facts.files++;
@@ -48478,6 +49368,7 @@ const bucket = {
     name: 'bucket',
     recorded: 'bucket',
     form: 's3://bucket/prefix',
+    pattern: 's3://BUCKET/PREFIX (the objects of a bucket, with the parameters of a destination)',
     parse: (text) => (text.startsWith('s3:') ? { kind: 'bucket', destination: (0,destination/* parseS3 */.an)(text) } : null),
     secrets(text) {
         const start = text.indexOf('s3:');
@@ -48519,7 +49410,7 @@ function refuseOwnStore(name, volume, destinations) {
             continue;
         if (!store.prefix.startsWith(volume.prefix) && !volume.prefix.startsWith(store.prefix))
             continue;
-        throw new compiled_error/* LifeboatError */.H3(`the volume ${name} and the store ${store.text} lie in each other`, {
+        throw new compiled_error/* LifeboatError */.H3(`the volume ${name} and the store ${store.text} overlap`, {
             hint: 'Store backups in another bucket, or give both a prefix of their own.', status: 2,
         });
     }
@@ -48701,7 +49592,10 @@ async function askMajor(program, variables) {
 
 // EXTERNAL MODULE: ./compiled/sources/postgres/connection.js
 var postgres_connection = __nccwpck_require__(31107);
+// EXTERNAL MODULE: ./compiled/process/cut.js
+var cut = __nccwpck_require__(6140);
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/errors.js
+
 
 
 
@@ -48709,7 +49603,9 @@ const lost = new RegExp(['server closed the connection unexpectedly', 'terminati
     'connection to server was lost', 'could not receive data from server'].join('|'));
 /** PostgreSQL's words, then those of pgbouncer, Supavisor and Odyssey. */
 const noFreeConnection = new RegExp(['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed',
-    'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections'].join('|'), 'i');
+    'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections',
+    // RDS Proxy, pgcat.
+    'timed-out waiting to acquire database connection', 'could not get connection from the pool'].join('|'), 'i');
 const transactionPooler = new RegExp(['prepared statement ".*" (?:already exists|does not exist)', 'unsupported startup parameter', 'transaction pool',
     'transaction blocks not allowed in statement pooling'].join('|'), 'i');
 // The first that matches wins: causes before their consequences.
@@ -48836,30 +49732,30 @@ const rules = [
     ],
     [
         /permission denied to create database/,
-        (_, where) => ({
+        (_, where, role) => ({
             problem: `this role may not create a database at ${where}`,
-            hint: 'ALTER ROLE the_role CREATEDB, or create the database yourself and restore with mode empty.',
+            hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with mode empty.`,
         }),
     ],
     [
         /query would be affected by row-level security policy for table "(.*?)"/,
-        (m) => ({
+        (m, _, role) => ({
             problem: `row-level security hides rows of table "${m[1]}" from this role; a backup without them would be incomplete`,
-            hint: 'Use a role that sees all rows: ALTER ROLE the_role BYPASSRLS, or the owner of the table.',
+            hint: `Use a role that sees all rows: ALTER ROLE ${role} BYPASSRLS, or the owner of the table.`,
         }),
     ],
     [
         /permission denied for large object (\d+)/,
-        (m, where) => ({
+        (m, where, role) => ({
             problem: `permission denied for large object ${m[1]} at ${where}`,
-            hint: `Dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO the_role.`,
+            hint: `Dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO ${role}.`,
         }),
     ],
     [
         /permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/,
-        (m, where) => ({
+        (m, where, role) => ({
             problem: `permission denied for ${m[1]} ${m[2]} at ${where}`,
-            hint: 'Let the role read everything: GRANT pg_read_all_data TO the_role.',
+            hint: `Let the role read everything: GRANT pg_read_all_data TO ${role}.`,
         }),
     ],
     // pg_dump keeps --lock-wait-timeout with statement_timeout.
@@ -48906,7 +49802,7 @@ function clientError(error, activity, connection) {
         const match = pattern.exec(stderr);
         if (!match)
             continue;
-        const { problem, hint } = describe(match, connection.where);
+        const { problem, hint } = describe(match, connection.where, roleOf(connection.environment));
         return new compiled_error/* LifeboatError */.H3(`${problem}${named(stderr)}`, { hint, cause });
     }
     const text = lastLines(stderr);
@@ -48914,6 +49810,11 @@ function clientError(error, activity, connection) {
         hint: hintForEnding(error, stderr),
         cause,
     });
+}
+/** The role as an SQL name. A user with other characters may be that of a pooler (`postgres.project`), which is no role. */
+function roleOf(environment = {}) {
+    const user = environment['PGUSER'] ?? '';
+    return /^[A-Za-z0-9_-]+$/.test(user) ? `"${user}"` : 'the_role';
 }
 /** Whether an error that `clientError` gave, or the text of one, tells of a connection that could not be made or was cut. */
 function connectionFailed(error) {
@@ -48955,7 +49856,7 @@ function named(stderr) {
     const statement = /(?:LOCK TABLE|COPY) ((?:"(?:[^"]|"")+"|[^\s("]+)+)[^\n]*/.exec(stderr);
     if (!statement || !/lock timeout|could not obtain lock|statement timeout/.test(stderr))
         return '';
-    return ` (among: ${statement[0].slice(0, 300)})`;
+    return ` (among: ${(0,cut/* beginningOf */.V)(statement[0], 300)})`;
 }
 function lastLines(text) {
     return text.trim().split('\n').slice(-20).join('\n');
@@ -49206,7 +50107,7 @@ function databaseText({ database: described }) {
     ];
     const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes);
     const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [
-        `${(0,format/* oneLine */.TN)(schema)}.${(0,format/* oneLine */.TN)(name)}`, rowsText(rows), (0,format/* formatBytes */.z3)(bytes), partitioned ? 'partitioned' : '',
+        `${(0,format/* oneLine */.TN)(schema)}.${(0,format/* oneLine */.TN)(name)}`, rowsText(rows), sizeText(rows, bytes, partitioned), partitioned ? 'partitioned' : '',
     ]);
     return [
         (0,format/* formatColumns */.jB)(facts, '  '),
@@ -49216,6 +50117,10 @@ function databaseText({ database: described }) {
 /** A table that was never analysed has no estimate. */
 function rowsText(rows) {
     return rows === null ? 'unknown' : rows.toLocaleString('en-US');
+}
+/** The size of a table is an estimate of the same time as its rows, and wrong if there was none. */
+function sizeText(rows, bytes, partitioned) {
+    return rows === null && !partitioned ? 'unknown' : (0,format/* formatBytes */.z3)(bytes);
 }
 const describe_remarked = postgresFacts.pick({ globals: true, warnings: true, omitted: true }).strip();
 /** A list of snapshots asks this of each, so that only these facts are parsed. */
@@ -49305,8 +50210,8 @@ function databaseDiffText({ database }) {
                 .map(format/* oneLine */.TN)
                 .join(' -> '),
         ]),
-        ...tables.removed.map((table) => ['-', `table ${(0,format/* oneLine */.TN)(table.name)}`, sized(table)]),
-        ...tables.added.map((table) => ['+', `table ${(0,format/* oneLine */.TN)(table.name)}`, sized(table)]),
+        ...tables.removed.map((table) => ['-', `table ${(0,format/* oneLine */.TN)(table.name)}`, compare_sized(table)]),
+        ...tables.added.map((table) => ['+', `table ${(0,format/* oneLine */.TN)(table.name)}`, compare_sized(table)]),
         ...tables.changed.map(({ name, rows, bytes }) => [
             '~',
             `table ${(0,format/* oneLine */.TN)(name)}`,
@@ -49322,7 +50227,7 @@ function databaseDiffText({ database }) {
         '  Rows of tables were not compared; their numbers and sizes are estimates of the server.',
     ];
 }
-function sized({ rows, bytes }) {
+function compare_sized({ rows, bytes }) {
     return `${rowsText(rows)} rows, ${(0,format/* formatBytes */.z3)(bytes)}`;
 }
 function signOf(from, to) {
@@ -49332,6 +50237,8 @@ function changedText({ from, to }, format) {
     return from === to ? format(to) : `${format(from)} -> ${format(to)}`;
 }
 
+// EXTERNAL MODULE: ./compiled/report/finding.js
+var finding = __nccwpck_require__(42000);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(51455);
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/client-download/archive-key.js
@@ -50282,18 +51189,22 @@ async function detectPooler(context) {
     });
     const first = parse(printed);
     const direct = directServer(context.connection, first[0]);
-    return { pooled: sharesProcesses([first, second ?? []]), ...(direct !== undefined && { direct }) };
+    const { seen = [], partial } = second ?? {};
+    return { pooled: sharesProcesses([first, seen]), ...(direct !== undefined && { direct }), ...(partial !== undefined && { partial }) };
 }
-/** Empty if the server, or a pooler in session mode, has no second connection to give. Throws every other failure. */
+/**
+ * Nothing is seen if the server, or a pooler in session mode, has no second connection to give; of every other failure, `partial` is the
+ * message: servers and poolers say the same in many words and languages. The first session then answers for itself.
+ */
 async function secondSession(context) {
     try {
-        return parse(await withoutTransaction(sightings, { ...context, timeLimit: SECOND_SESSION }));
+        return { seen: parse(await withoutTransaction(sightings, { ...context, timeLimit: SECOND_SESSION })) };
     }
     catch (error) {
-        // The first session then answers for itself.
-        if (error instanceof NoAnswerInTime || noConnectionIsFree(error))
-            return [];
-        throw error;
+        context.signal?.throwIfAborted();
+        if (!(error instanceof compiled_error/* LifeboatError */.H3))
+            throw error;
+        return { seen: [], ...(!(error instanceof NoAnswerInTime || noConnectionIsFree(error)) && { partial: error.message }) };
     }
 }
 function parse(printed) {
@@ -50303,9 +51214,11 @@ function parse(printed) {
         return { process, time: Number(time), ...(address && { address }), ...(port && { port: Number(port) }) };
     });
 }
-/** Throws for a pooler in transaction mode. */
-async function requireSession(context) {
-    const { pooled, direct } = await detectPooler(context);
+/** Throws for a pooler in transaction mode. `onPartial` gets the reason if one may be overlooked. */
+async function requireSession(context, onPartial) {
+    const { pooled, direct, partial } = await detectPooler(context);
+    if (!pooled && partial !== undefined)
+        onPartial(partial);
     if (!pooled)
         return;
     throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`, {
@@ -50443,10 +51356,14 @@ function encryption({ tls, local }) {
     const fix = 'Unless the network is private, add sslmode=require to the URL, or better sslmode=verify-full.';
     return warning('encryption', 'the connection is in the clear', fix);
 }
-function session({ pooled, direct, port: listens }, server, port) {
+function session({ pooled, direct, partial, port: listens }, server, port) {
     if (pooled) {
         const fix = `${useInstead({ server }, direct)}: pg_dump needs a session.`;
         return bad('session', 'sessions share server processes: this is a pooler in transaction mode', fix);
+    }
+    if (partial !== undefined) {
+        const says = `a second session failed, so a pooler in transaction mode may be overlooked: ${partial}`;
+        return warning('session', says, 'If it is a pooler, use its session mode, or the direct URL.');
     }
     if (port === undefined || listens === null || listens === port)
         return good('session', 'one session, one server process');
@@ -51644,7 +52561,10 @@ async function readGlobals({ client, connection, passwords, variables, signal })
     };
 }
 
+// EXTERNAL MODULE: ./compiled/report/warnings.js
+var warnings = __nccwpck_require__(54548);
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/source.js
+
 
 
 
@@ -51684,12 +52604,18 @@ class PostgresSource {
         const any = await this.#track(anyClient(clients, provide));
         const context = { connection, client: any, variables, signal: this.#signal };
         if (!allowPooler)
-            await this.#track(this.#withCause(requireSession(context)));
+            await this.#track(this.#withCause(requireSession(context, (reason) => this.#warnOfPartialCheck(reason))));
         const server = await this.#track(this.#withCause(readServerFacts(context)));
         const { client, warning } = await this.#track(dumpClient(clients, server.server.major, provide));
         if (warning)
             report.warning(`${this.name}: ${warning}`);
         this.#opened = { server, client, connection };
+    }
+    #warnOfPartialCheck(reason) {
+        (0,warnings/* warningOf */.a)(this.#options.report)({
+            message: `${this.name}: the check for a pooler is partial, because a second session failed: ${reason}`,
+            hint: 'The backup goes on. If the URL is that of a pooler in transaction mode, use that of the server itself.',
+        });
     }
     async *streams() {
         const { report, variables } = this.#options;
@@ -51885,7 +52811,7 @@ async function diagnoseOne(about, given, route, context) {
     }
     catch (error) {
         signal.throwIfAborted();
-        return { findings: [failed(about, 'connection', await route.causeOf(error))], size: 0 };
+        return { findings: [(0,finding/* badFinding */.R)(about, 'connection', await route.causeOf(error))], size: 0 };
     }
 }
 async function diagnoseClient(about, major, { clients, provide }) {
@@ -51897,17 +52823,8 @@ async function diagnoseClient(about, major, { clients, provide }) {
         return { about, check: 'client', state: 'warning', says: warning, fix };
     }
     catch (error) {
-        return failed(about, 'client', error);
+        return (0,finding/* badFinding */.R)(about, 'client', error);
     }
-}
-function failed(about, check, error) {
-    return {
-        about,
-        check,
-        state: 'bad',
-        says: (0,compiled_error/* messageOf */.bD)(error),
-        ...(error instanceof compiled_error/* LifeboatError */.H3 && error.hint !== undefined && { fix: error.hint }),
-    };
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/location.js
@@ -51921,6 +52838,7 @@ function parseLocation(text) {
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/losses.js
+
 
 
 
@@ -51952,6 +52870,18 @@ function losses_keyOf({ schema, name }) {
 }
 function isPartition({ schema, name }, { entries }) {
     return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `));
+}
+const losses_counted = schemas/* object */.Ikc({ tables: schemas/* array */.YOg(schemas/* unknown */.L5J()) });
+/** Tables of the server, whether or not pg_dump left some out. */
+function amountOfTables(facts) {
+    const { data } = losses_counted.safeParse(facts);
+    return data && { count: data.tables.length, noun: 'table' };
+}
+const losses_sized = postgresFacts.pick({ tables: true }).strip();
+/** Of each table on the server, by its estimates. A partitioned table has no size of its own. */
+function tableSizes({ facts }) {
+    const { tables = [] } = losses_sized.safeParse(facts).data ?? {};
+    return tables.filter(({ bytes }) => bytes > 0).map(({ schema, name, bytes }) => ({ table: `${schema}.${name}`, bytes }));
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/data-only.js
@@ -52945,6 +53875,7 @@ function checkOptions(options) {
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/restore-output.js
+
 /**
  * Reads pg_restore's stderr (LC_ALL=C; messages of a server are in its own language). A statement that may contain a password is left out.
  */
@@ -52968,8 +53899,8 @@ function parseRestoreOutput(stderr) {
 }
 function describe(message) {
     const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /);
-    const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : statement.split('\n')[0].trim().slice(0, 200);
-    return `${told.trim().slice(0, 1000)}${shown && `: ${shown}`}`;
+    const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : (0,cut/* beginningOf */.V)(statement.split('\n')[0].trim(), 200);
+    return `${(0,cut/* beginningOf */.V)(told.trim(), 1000)}${shown && `: ${shown}`}`;
 }
 /** How to create the roles of a backup, which are in a stream of their own that recover.sh, a file of the store, extracts. */
 function rolesHint(snapshot, source, stored) {
@@ -52984,22 +53915,25 @@ function rolesHint(snapshot, source, stored) {
 /** A hint for these errors, if there is one. `roles`: how to create the roles of the backup. */
 function restore_output_hintFor(errors, roles) {
     const has = (pattern) => errors.some((error) => pattern.test(error));
-    if (has(/role ".*" does not exist|must be (?:owner|member) of|must be able to SET ROLE/)) {
+    if (has(/role ".*" does not exist|must be member of|must be able to SET ROLE/)) {
         return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with no-owner and ` +
             'no-privileges, which is enough unless policies name roles.';
     }
+    if (has(/must be owner of/))
+        return 'Restore as the owner of these tables, or into a new database (mode create).';
     if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
-        return 'this role may not do that here: restore with no-owner and no-privileges, or as the owner of the database';
+        return 'This role lacks a permission: restore with no-owner and no-privileges, or as the owner of the database.';
     }
     if (has(/extension ".*" is not available|could not open extension control file/)) {
-        return 'install the missing extension at the target server, then restore again';
+        return 'Install the missing extension at the target server, then restore again.';
     }
-    if (has(/unrecognized configuration parameter/))
-        return 'the target server is older than the backup: restore into the same major version or a newer one';
+    if (has(/unrecognized configuration parameter/)) {
+        return 'The target server is older than the backup: restore into the same major version or a newer one.';
+    }
     if (has(/max_locks_per_transaction/))
-        return 'raise max_locks_per_transaction at the target server, or restore with mode create';
+        return 'Raise max_locks_per_transaction at the target server, or restore with mode create.';
     if (has(/No space left on device/))
-        return 'the disk of the target server is full';
+        return 'The disk of the target server is full: make room there, then restore again.';
     return undefined;
 }
 
@@ -53138,7 +54072,8 @@ async function stage(bytes, file) {
         if (!(cause instanceof Error && 'syscall' in cause))
             throw cause;
         throw new compiled_error/* LifeboatError */.H3(`cannot stage the archive in ${external_node_path_.dirname(file)}: ${cause.message}`, {
-            hint: 'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or set jobs to 1.',
+            hint: 'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
+                'set the input jobs to 1.',
             cause,
         });
     }
@@ -53182,7 +54117,8 @@ async function requireEmpty(context) {
     if (found.length === 0)
         return;
     throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
-        hint: 'If an earlier restore was interrupted, create it again. Otherwise restore with mode create, or replace with mode clean.',
+        hint: 'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
+            'mode create; mode clean deletes what is there now.',
     });
 }
 // A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
@@ -53252,7 +54188,7 @@ async function createDatabase(connection, statement, maintenance) {
     catch (error) {
         if (!(error instanceof compiled_error/* LifeboatError */.H3))
             throw error;
-        const hint = 'create the database yourself, with the locale you want, and restore with mode empty; a role needs CREATEDB for mode create';
+        const hint = 'Create the database yourself, with the locale you want, and restore with mode empty. A role needs CREATEDB for mode create.';
         throw new compiled_error/* LifeboatError */.H3(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error });
     }
 }
@@ -53435,11 +54371,17 @@ async function dropAgain(database, maintenance, why) {
 
 /** The archive of a database, and the facts that a restore needs. Throws if the record has neither. */
 function archiveOf(source) {
-    const archive = source.streams.find(({ format }) => format === 'pg_dump-custom');
+    const archive = source.streams.find(isArchive);
     if (!archive)
-        throw new sources_source/* BadSource */.z(`the database ${source.name} has no archive in this snapshot`);
+        throw noArchive(source);
     const { dumpVersion, entries } = (0,snapshot/* factsOf */.xS)(source, archiveFacts);
     return { archive, dumpMajor: Number.parseInt(dumpVersion, 10), entries };
+}
+function isArchive({ format }) {
+    return format === 'pg_dump-custom';
+}
+function noArchive({ name }) {
+    return new sources_source/* BadSource */.z(`the database ${name} has no archive in this snapshot`);
 }
 function contentsOf(source) {
     const { archive, entries } = archiveOf(source);
@@ -53450,9 +54392,11 @@ async function verifyDatabase(stored, level, context) {
     const entries = archiveFacts.safeParse(stored.source.facts).data?.entries.length ?? 0;
     const problems = [];
     const versions = {};
+    if (!stored.source.streams.some(isArchive))
+        problems.push(noArchive(stored.source));
     for (const stream of stored.source.streams) {
         try {
-            if (stream.format === 'pg_dump-custom')
+            if (isArchive(stream))
                 await verifyArchive(stored, stream, level, context, versions);
             else if (level !== 'list')
                 await readWhole(stored.read(stream), context.signal);
@@ -53592,6 +54536,7 @@ const postgres = {
     noun: 'database',
     entryNoun: ['archive entry', 'archive entries'],
     form: 'postgres://user:password@host:port/database',
+    pattern: 'a postgres:// URL with any libpq parameter',
     parse: parseLocation,
     // The password may be any part of a malformed URL.
     secrets: (text) => [text],
@@ -53603,9 +54548,11 @@ const postgres = {
     describe: describeDatabase,
     describeText: databaseText,
     remarks: remarksOnDatabase,
+    amount: amountOfTables,
     compare: async (before, after) => compareDatabases(before.source, after.source),
     compareText: databaseDiffText,
     losses: databaseLosses,
+    sizes: tableSizes,
 };
 
 ;// CONCATENATED MODULE: ./compiled/sources/volumes/directory.js
@@ -53643,7 +54590,7 @@ var file_destination = __nccwpck_require__(88248);
 function storesIn(name, volume, destinations) {
     const root = realPath(volume);
     return destinations.flatMap((store) => {
-        const held = (0,file_destination/* folderOf */.y)(store);
+        const held = (0,file_destination/* folderOf */.yS)(store);
         if (held === undefined)
             return [];
         const folder = external_node_path_.relative(root, realPath(held));
@@ -54637,7 +55584,35 @@ function ssh_quoted(word) {
     return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw `'\''`)}'`;
 }
 
+;// CONCATENATED MODULE: ./compiled/sources/volumes/owners.js
+
+
+
+/** The numbers of the user and of its groups, and the capabilities of a process there (Linux, proc(5)). */
+const WHO = 'id -u; id -G; grep -s ^CapEff: /proc/self/status || :';
+/**
+ * Throws if the user who restores cannot give the files the numbers of their owners: tar would restore all of them and report an error for
+ * each. `list`: the list of files; `wanted`: paths of the files to restore, all if undefined.
+ */
+async function requireOwners(site, list, wanted, signal) {
+    const [user = '', groups = '', capabilities = ''] = (await output(site, 'sh', ['-euc', WHO], signal)).split('\n');
+    // CAP_CHOWN is the lowest bit of the capabilities.
+    if (user.trim() === '0' || /[13579bdf]\s*$/i.test(capabilities))
+        return;
+    const own = { user: Number(user), groups: new Set(groups.trim().split(' ').map(Number)) };
+    for await (const { uid, gid, path } of decodeFiles(list())) {
+        if ((wanted && !wanted.has(path)) || (uid === own.user && own.groups.has(gid)))
+            continue;
+        const owner = uid === own.user ? `the group with the number ${gid}` : `the user with the number ${uid}`;
+        throw new compiled_error/* LifeboatError */.H3(`files of the backup belong to ${owner}: only root can restore that, and nothing was restored`, {
+            hint: 'Restore with owners: none, and the files belong to the user who restores; or restore as root.',
+            status: 2,
+        });
+    }
+}
+
 ;// CONCATENATED MODULE: ./compiled/sources/volumes/restore.js
+
 
 
 
@@ -54662,6 +55637,8 @@ async function restoreVolume(given) {
         });
     }
     const choice = await restore_choose(given);
+    if (given.owners === 'number')
+        await requireOwners(site, given.list, choice.wanted, signal);
     await requireSpace(site, choice.size, signal);
     if (mode === 'overwrite') {
         await refuseOthers(site, choice, signal);
@@ -54918,6 +55895,7 @@ const directory = {
     name: 'directory',
     recorded: 'directory',
     form: 'a path that begins with / or ./',
+    pattern: '/path (a folder)',
     parse: (text) => (/^\.{0,2}(\/|$)/.test(text) ? { kind: 'directory', path: text } : null),
     secrets: () => [],
     sources: (given, settings, context) => given.map(({ name, location, patterns }) => {
@@ -54941,12 +55919,13 @@ const kinds_docker = {
     name: 'docker',
     recorded: 'docker',
     form: 'docker: and the name of a volume',
+    pattern: 'docker:NAME (a Docker volume)',
     parse(text) {
         if (!text.startsWith('docker:'))
             return null;
         const volume = text.slice('docker:'.length);
         if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(volume))
-            throw new compiled_error/* InvalidValue */.h6(`${JSON.stringify(text.slice(0, 60))} does not name a Docker volume`);
+            throw new compiled_error/* InvalidValue */.h6('what follows docker: is not the name of a Docker volume');
         return { kind: 'docker', volume };
     },
     secrets: () => [],
@@ -54965,6 +55944,7 @@ const ssh = {
     name: 'ssh',
     recorded: 'directory',
     form: 'ssh://user@host/path',
+    pattern: 'ssh://USER@HOST/PATH (a folder of another machine)',
     parse: (text) => (text.startsWith('ssh:') ? { kind: 'ssh', ...(0,address/* parseSshPlace */.b$)(text) } : null),
     secrets: address/* addressSecrets */.Y9,
     sources: (given, settings, context) => given.map((one) => {
@@ -55019,6 +55999,17 @@ function known_kinds_parseLocation(noun, text) {
 function locationForms(noun) {
     return sourceKinds.filter((kind) => kind.noun === noun).map(({ form }) => form);
 }
+/** The patterns of all kinds of a noun, as a sentence of help has them. */
+function locationPatterns(noun) {
+    return alternatives(sourceKinds.filter((kind) => kind.noun === noun).map(({ pattern }) => pattern));
+}
+/** The forms of all kinds of a noun, read after "expected". */
+function locationExpected(noun) {
+    return alternatives(locationForms(noun));
+}
+function alternatives(texts) {
+    return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}`;
+}
 /** Every secret part of the text of a location, well-formed or not. */
 function locationSecrets(noun, text) {
     return sourceKinds.filter((kind) => kind.noun === noun).flatMap((kind) => kind.secrets(text));
@@ -55062,7 +56053,7 @@ function lost(measure, before, now) {
 /* harmony export */   uU: () => (/* binding */ isDatabase)
 /* harmony export */ });
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
-/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(49849);
+/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(72385);
 
 
 /** Unknown kinds count as volumes. */
@@ -55099,6 +56090,8 @@ function formatEntries({ kind, entries }) {
 /* harmony export */ });
 /* unused harmony export connectionFromVariables */
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19107);
+
 
 // PostgreSQL 18, "Parameter Key Words" and "Environment Variables" of libpq.
 const variableOf = {
@@ -55134,7 +56127,7 @@ function parseDatabaseLine(line) {
         return { url: trimmed };
     const name = named[1].trim();
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-        throw wrong('the name before = must be 1 to 100 letters, digits, dots, dashes or underscores', 'write app=postgres://user:password@host/app');
+        throw wrong('the name before = must be 1 to 100 letters, digits, dots, dashes or underscores', 'Write app=postgres://user:password@host/app.');
     }
     return { name, url: named[2].trim() };
 }
@@ -55151,7 +56144,7 @@ function parseDatabaseUrl(url, variables = {}) {
     const rest = url.slice(scheme[0].length);
     const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest);
     // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
-    const quote = (text) => (query?.includes('@') ? '' : ` ${JSON.stringify(text)}`);
+    const quote = (name) => (query?.includes('@') || !resemblesParameter(name) ? '' : ` ${JSON.stringify(name)}`);
     if (`${hosts}${path}`.includes('@'))
         throw wrong('there is an @ that does not end the user name and password', encodeHint);
     const settings = {};
@@ -55161,14 +56154,14 @@ function parseDatabaseUrl(url, variables = {}) {
     };
     store('user', user);
     store('password', password);
-    const servers = parseHosts(hosts, quote);
+    const servers = parseHosts(hosts);
     store('host', servers.host);
     store('port', servers.port);
     store('dbname', path);
     for (const [name, value] of parseQuery(query, quote))
         settings[name] = value;
     if (!validPorts(settings.port))
-        throw wrong(`the port${quote(settings.port)} is not a number from 1 to 65535`, encodeHint);
+        throw wrong(`the port is not a number from 1 to 65535`, encodeHint);
     return connection(settings, variables, [url, ...(password ? [password] : [])]);
 }
 /** The connection that only `PG*` variables describe, as `psql` without arguments would make it. */
@@ -55250,14 +56243,14 @@ function conninfo(settings) {
         .join(' ');
 }
 /** `host1:port1,[::1]:port2` to libpq's two lists. */
-function parseHosts(text, quote) {
+function parseHosts(text) {
     const hosts = [];
     const ports = [];
     let at = 0;
     for (;;) {
         const one = /^(?:\[([^\]]*)\]|([^:,[\]]*))(?::([^,]*))?(,|$)/.exec(text.slice(at));
         if (!one)
-            throw wrong(`the host${quote(text)} cannot be read`, 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.');
+            throw wrong('the host cannot be read', 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.');
         if (one[1] === '')
             throw wrong('the brackets of an IPv6 address are empty');
         hosts.push(one[1] ?? one[2] ?? '');
@@ -55287,17 +56280,31 @@ function* parseQuery(query, quote) {
         if (Object.hasOwn(refused, name))
             throw wrong(`the parameter ${name} cannot be used in a connection URL here`, refused[name]);
         if (!Object.hasOwn(variableOf, name) && !withoutVariable.includes(name)) {
-            throw wrong(`libpq has no connection parameter${quote(name)}`, nearest(name));
+            throw wrong(`libpq has no connection parameter${quote(name)}`, instead(name, quote(name) !== ''));
         }
         yield [name, decode(name, rawValue)];
     }
 }
 const bare = (text) => text.toLowerCase().replaceAll(/[^a-z]/g, '');
-function nearest(name) {
-    const known = [...Object.keys(variableOf), ...withoutVariable].find((known) => bare(known) === bare(name));
+/** `similar`: whether the hint may tell what the name is similar to. */
+function instead(name, similar) {
+    const parameters = [...Object.keys(variableOf), ...withoutVariable];
+    const known = parameters.find((known) => bare(known) === bare(name)) ?? (similar ? misspelled(name, parameters) : undefined);
     return known
         ? `Did you mean ${known}?`
-        : "remove it; parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs";
+        : "Correct or remove it. Parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs.";
+}
+/** A name that resembles no parameter may be the rest of a password that was not percent-encoded. */
+function resemblesParameter(name) {
+    const parameters = [...Object.keys(variableOf), ...withoutVariable];
+    if (parameters.some((known) => bare(known) === bare(name)) || ofOtherDrivers.test(name))
+        return true;
+    return /^[a-z_]+$/i.test(name) && misspelled(name, parameters) !== undefined;
+}
+const ofOtherDrivers = /^(?:schema|search_path|pgbouncer|pool_timeout|connection_limit|pool_size|statement_cache_size|prepared_statements|uselibpqcompat)$/;
+/** A name that begins with ssl asks for encryption: to remove it would be wrong. */
+function misspelled(name, parameters) {
+    return (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .nearest */ .p)(name, parameters) ?? (/^ssl/i.test(name) ? 'sslmode' : undefined);
 }
 function decode(what, text) {
     let decoded;
@@ -55328,15 +56335,20 @@ function wrong(problem, hint = 'Write postgres://user:password@host:5432/databas
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   MT: () => (/* binding */ amountOf),
 /* harmony export */   bg: () => (/* binding */ inPart),
 /* harmony export */   ro: () => (/* binding */ remarksOf),
 /* harmony export */   wR: () => (/* binding */ remarkLines)
 /* harmony export */ });
-/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49849);
+/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
 
 /** The remarks on a source in a snapshot; none for a kind that this version does not know. */
 function remarksOf({ kind, facts }) {
     return (0,_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .kindIfKnown */ .jg)(kind)?.remarks(facts) ?? {};
+}
+/** The number of tables or files in a source of a snapshot, if it is known. */
+function amountOf({ kind, facts }) {
+    return (0,_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .kindIfKnown */ .jg)(kind)?.amount?.(facts);
 }
 /** More than anyone reads; the JSON result has them all. */
 const MOST = 20;
@@ -55651,7 +56663,7 @@ class Archive {
         const { signal, timeout } = this.#options;
         if (this.#file)
             return readFrom(this.#file.handle, start, end);
-        const piece = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L)((limit) => this.#range(start, end, limit), { signal, budget: timeout });
+        const piece = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L5)((limit) => this.#range(start, end, limit), { signal, budget: timeout });
         if (piece)
             return piece;
         await (this.#fetching ??= this.#fetchWhole());
@@ -55686,7 +56698,7 @@ class Archive {
             throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`);
         }
         if (answer.body.length !== end - start) {
-            throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .R(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
+            throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
         }
         return answer.body;
     }
@@ -55694,25 +56706,25 @@ class Archive {
     #refused(url, status) {
         this.#url = undefined;
         if (status === 404)
-            return new _github_js__WEBPACK_IMPORTED_MODULE_7__/* .Gone */ .S1(this.#options.artifact.name, this.#options.artifact.id);
+            return new _github_js__WEBPACK_IMPORTED_MODULE_7__/* .ContentGone */ .XX(this.#options.artifact.name, this.#options.artifact.id);
         if (status === 416) {
             return new DamagedArtifact(`${this.#label} is truncated: it has fewer bytes than the ${this.#options.artifact.size} it should have`);
         }
-        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .R(`${url.host} answered with status ${status} to the download of ${this.#label}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
+        return new _net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`${url.host} answered with status ${status} to the download of ${this.#label}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
     }
     /** A proxy or a service in trouble may answer with a page for people, and with status 200. */
     #refusePage(url, headers) {
         if (!headers.get('content-type')?.startsWith('text/html'))
             return;
         this.#url = undefined;
-        throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .R(`${url.host} answered with a page for people to the download of ${this.#label}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
+        throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .Transient */ .Rc(`${url.host} answered with a page for people to the download of ${this.#label}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_4__/* .AGAIN */ .jM });
     }
     async #fetchWhole() {
         const { signal, timeout, temporary, artifact } = this.#options;
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(temporary, { recursive: true, mode: 0o700 });
         const file = node_path__WEBPACK_IMPORTED_MODULE_2__.join(temporary, `artifact-${artifact.id}-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}.zip`);
         try {
-            await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L)((limit) => this.#download(file, limit), { signal, budget: timeout });
+            await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_5__/* .retry */ .L5)((limit) => this.#download(file, limit), { signal, budget: timeout });
             this.#file = { path: file, handle: await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.open)(file, 'r') };
         }
         catch (error) {
@@ -55773,11 +56785,10 @@ async function readFrom(handle, start, end) {
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   WC: () => (/* binding */ Catalog),
+  Pt: () => (/* binding */ LAST_NAME),
   G: () => (/* binding */ holding),
   Vb: () => (/* binding */ nameOf)
 });
-
-// UNUSED EXPORTS: LAST_NAME
 
 // EXTERNAL MODULE: ./compiled/error.js
 var error = __nccwpck_require__(98276);
@@ -55983,9 +56994,9 @@ class Catalog {
             return await (large ? this.#byItself(inspect) : inspect());
         }
         catch (error) {
-            if (error instanceof github/* Gone */.S1)
+            if (error instanceof github/* Gone */.S1 && !(error instanceof github/* ContentGone */.XX))
                 return undefined;
-            if (!(error instanceof artifact_archive/* DamagedArtifact */.e))
+            if (!(error instanceof artifact_archive/* DamagedArtifact */.e || error instanceof github/* ContentGone */.XX))
                 throw error;
             this.#leftOut.add(artifact, error);
             return undefined;
@@ -56087,7 +57098,9 @@ function parseArtifact(text) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   D_: () => (/* binding */ isOfIntermediary),
 /* harmony export */   S1: () => (/* binding */ Gone),
+/* harmony export */   XX: () => (/* binding */ ContentGone),
 /* harmony export */   Yz: () => (/* binding */ parsed),
 /* harmony export */   br: () => (/* binding */ digest),
 /* harmony export */   iB: () => (/* binding */ signedUrl),
@@ -56111,9 +57124,16 @@ const digest = zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().regex(/^sha2
 const time = zod__WEBPACK_IMPORTED_MODULE_4__/* .datetime */ .w$({ offset: true });
 /** An artifact that was deleted or expired since it was listed. */
 class Gone extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 {
-    constructor(name, id) {
-        super(`artifact ${name} (${id}) is gone: it was deleted or has expired`);
+    constructor(name, id, problem = 'is gone: it was deleted or has expired', hint) {
+        super(`artifact ${name} (${id}) ${problem}`, hint === undefined ? {} : { hint });
         this.name = 'Gone';
+    }
+}
+/** An artifact that GitHub still lists, although its storage has nothing of it any more. */
+class ContentGone extends Gone {
+    constructor(name, id) {
+        super(name, id, 'counts as not there: GitHub lists it, but no longer has its content', 'Run backup again: it stores again what was in it. `lifeboat list` shows which snapshots are left.');
+        this.name = 'ContentGone';
     }
 }
 /** Throws a `Transient` if the text is not JSON. */
@@ -56123,8 +57143,15 @@ function jsonOf(answer) {
     }
     catch (cause) {
         // A proxy or a service in trouble answers with a page for people.
-        throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R('GitHub answered with something that is not JSON', { cause, hint: _net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
+        throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc('GitHub answered with something that is not JSON', { cause, hint: _net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
     }
+}
+/**
+ * Whether the text of a refusal comes from something in front of the service: a page instead of JSON, or Twirp's words for it (its
+ * specification, "HTTP Errors from Intermediary Proxies"; actions/toolkit#2452). Such a refusal passes; a missing permission does not.
+ */
+function isOfIntermediary(text) {
+    return /\bintermediary\b/i.test(text) || !/^\s*\{/.test(text);
 }
 function parsed(answer, schema) {
     const result = schema.safeParse(jsonOf(answer));
@@ -56348,9 +57375,16 @@ function unneeded(holdings, now, { kept, grace, builtOn }) {
             continue;
         needed.add(holding.id);
         for (const need of holding.needs)
-            needed.add(need.artifact);
+            for (const id of providersOf(need, holdings))
+                needed.add(id);
     }
     return holdings.filter((holding) => !needed.has(holding.id) && judgedBy(holding).length > 0 && !isYoung(holding));
+}
+/** The artifact that a backup names, and every other holder of the objects that it lacks, because it has expired or was deleted. */
+function providersOf({ artifact, objects }, holdings) {
+    const named = holdings.find(({ id }) => id === artifact)?.objects;
+    const lacking = objects.filter(([key]) => !named?.has(key));
+    return [artifact, ...holdings.filter((holding) => lacking.some(([key]) => holding.objects.has(key))).map(({ id }) => id)];
 }
 /** Artifacts that stay although they hold snapshots and none to keep, and the snapshots to keep that need them. */
 function stayingWithout(staying, kept) {
@@ -56537,6 +57571,8 @@ _upload_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ?
 
 
 const DAY = 86_400_000;
+/** Attempts to upload a backup, over all names that it tries. Each sends everything that is staged. */
+const ATTEMPTS = 3;
 /** Makes an artifact of what is staged, and compares what GitHub then has with it. */
 class Publisher {
     #options;
@@ -56555,28 +57591,53 @@ class Publisher {
     async publish(set, partsFor) {
         return this.#confirm(await this.#upload(set, partsFor));
     }
-    /** Under the first name that this run has not used yet. */
+    /** The first failure is the cause that matters: the name that it leaves behind is taken, whatever comes then. */
     async #upload(set, partsFor) {
-        const { variables, signal, timeout, retention } = this.#options;
-        for (let number = 1;; number++) {
-            const name = (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(set, number);
-            await this.#staging.put(_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .PARTS */ .dI, partsFor(name));
-            const files = [...this.#staging.objects.values()].map(({ file }) => file);
+        const { signal } = this.#options;
+        const failures = [];
+        let number = 1;
+        const attempt = async () => {
             try {
-                return {
-                    name,
-                    ...(await (0,_upload_js__WEBPACK_IMPORTED_MODULE_4__/* .uploadArtifact */ .m)({ name, root: this.#staging.root, files, retentionDays: retention.artifact }, { variables, signal, timeout })),
-                };
-            }
-            catch (error) {
-                if (!(error instanceof _upload_js__WEBPACK_IMPORTED_MODULE_4__/* .NameTaken */ .R) || number === 100)
-                    throw error;
-                // Either another backup of this run has the name, or the answer to our own upload was lost.
-                const taken = (await this.#run.list()).find((artifact) => artifact.name === name);
-                if (taken?.digest && (await this.#compare(taken)).wrong.length === 0) {
-                    return { name, id: taken.id, size: taken.size, digest: taken.digest };
+                for (;; number++) {
+                    const uploaded = await this.#uploadAs((0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(set, number), partsFor, number === _catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .LAST_NAME */ .Pt);
+                    if (uploaded)
+                        return uploaded;
                 }
             }
+            catch (error) {
+                failures.push(error);
+                throw error;
+            }
+        };
+        try {
+            return await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)(attempt, { signal, budget: Infinity, attempts: ATTEMPTS });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            const [first] = failures;
+            if (failures.length < 2 || !(first instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3))
+                throw error;
+            const message = `all ${failures.length} attempts to upload this backup failed; the first one with: ${first.message}`;
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(message, { cause: first, hint: first.hint });
+        }
+    }
+    /** Undefined when this run has an artifact of that name, unless that is `last`. */
+    async #uploadAs(name, partsFor, last) {
+        const { variables, signal, timeout, retention } = this.#options;
+        await this.#staging.put(_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .PARTS */ .dI, partsFor(name));
+        const files = [...this.#staging.objects.values()].map(({ file }) => file);
+        const upload = { name, root: this.#staging.root, files, retentionDays: retention.artifact };
+        try {
+            return { name, ...(await (0,_upload_js__WEBPACK_IMPORTED_MODULE_4__/* .uploadArtifact */ .m)(upload, { variables, signal, silence: timeout / ATTEMPTS })) };
+        }
+        catch (error) {
+            if (!(error instanceof _upload_js__WEBPACK_IMPORTED_MODULE_4__/* .NameTaken */ .R) || last)
+                throw error;
+            // Another backup of this run has the name, or an upload that was never completed has, or the answer to our own upload was lost.
+            const taken = (await this.#run.list()).find((artifact) => artifact.name === name);
+            if (!taken?.digest || (await this.#compare(taken)).wrong.length > 0)
+                return undefined;
+            return { name, id: taken.id, size: taken.size, digest: taken.digest };
         }
     }
     /** `wrong`: keys of staged objects that are not in an artifact of this run, or differ there. */
@@ -56603,10 +57664,10 @@ class Publisher {
         const look = async () => {
             const found = (await this.#run.list().catch(unchecked)).find((artifact) => artifact.id === id);
             if (!found)
-                throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .R(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint });
+                throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(`artifact ${name} (${id}) was uploaded, but GitHub does not list it`, { hint });
             return found;
         };
-        const stored = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L)(look, { signal: this.#options.signal, budget: this.#options.timeout });
+        const stored = await (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .retry */ .L5)(look, { signal: this.#options.signal, budget: this.#options.timeout });
         if (stored.size !== size || (stored.digest !== undefined && stored.digest !== digest)) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`artifact ${name} (${id}) is not what was uploaded: GitHub has ${stored.size} bytes, ${stored.digest}; sent were ${size} bytes, ` +
                 digest, { hint });
@@ -56650,34 +57711,80 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 48093:
+/***/ 65020:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ RestApi)
-/* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(34410);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _net_http_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30196);
-/* harmony import */ var _net_retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(66748);
-/* harmony import */ var _github_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(66709);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  R: () => (/* binding */ RestApi)
+});
+
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 10 modules
+var schemas = __nccwpck_require__(34410);
+// EXTERNAL MODULE: ./compiled/error.js
+var error = __nccwpck_require__(98276);
+// EXTERNAL MODULE: ./compiled/net/http.js
+var http = __nccwpck_require__(30196);
+// EXTERNAL MODULE: ./compiled/net/retry.js
+var retry = __nccwpck_require__(66748);
+// EXTERNAL MODULE: ./compiled/stores/artifact/github.js
+var github = __nccwpck_require__(66709);
+;// CONCATENATED MODULE: ./compiled/stores/artifact/rate-limit.js
+
+
+const MINUTE = 60_000;
+/**
+ * The error for a refusal that asks for fewer requests (GitHub's documentation, "Rate limits for the REST API"); undefined for every other
+ * answer. The primary limit lasts until its reset. The secondary one is a `Transient`: it is waited for as long as GitHub says, and if it
+ * does not say, for a minute, and twice as long each further time. `met`: how often this call has been refused like that before.
+ */
+function rateLimited({ status, headers, body }, met) {
+    if (status !== 403 && status !== 429)
+        return undefined;
+    const after = Number(headers.get('retry-after')) * 1000;
+    if (after > 0)
+        return new retry/* Transient */.Rc(EXHAUSTED, { hint: runAgain(headers), after });
+    if (headers.get('x-ratelimit-remaining') === '0')
+        return new error/* LifeboatError */.H3(EXHAUSTED, { hint: runAgain(headers) });
+    const isSecondary = status === 429 || headers.has('retry-after') || SECONDARY.test(body.toString('utf8'));
+    if (!isSecondary)
+        return undefined;
+    return new retry/* Transient */.Rc(`GitHub asks for fewer requests at a time: its secondary rate limit is reached (status ${status})`, {
+        hint: 'Run it again in some minutes, with fewer jobs at the same time. With a longer timeout it waits longer.',
+        after: MINUTE * 2 ** met,
+    });
+}
+/** GitHub's words for it, today's and those before 2022. */
+const SECONDARY = /\bsecondary rate limit|\babuse detection\b/i;
+const EXHAUSTED = 'GitHub allows no more requests with this token for now';
+function runAgain(headers) {
+    const reset = Number(headers.get('x-ratelimit-reset'));
+    return `Run it again ${reset > 0 ? `after ${new Date(reset * 1000).toISOString()}` : 'later'}.`;
+}
+
+;// CONCATENATED MODULE: ./compiled/stores/artifact/rest-api.js
+
 
 
 
 
 
 const PER_PAGE = 100;
-const described = zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({
-    id: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(1),
-    name: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(),
-    size_in_bytes: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(0),
-    digest: _github_js__WEBPACK_IMPORTED_MODULE_3__/* .digest */ .br.nullish(),
-    expired: zod__WEBPACK_IMPORTED_MODULE_4__/* .boolean */ .zMY(),
-    created_at: _github_js__WEBPACK_IMPORTED_MODULE_3__/* .time */ .kB,
-    expires_at: _github_js__WEBPACK_IMPORTED_MODULE_3__/* .time */ .kB.nullish(),
-    workflow_run: zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ id: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(0), repository_id: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().nullish(), head_repository_id: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().nullish() }).nullish(),
+/** So often a list is asked for that has a gap, and milliseconds between. */
+const LISTINGS = 3;
+const PAUSE = 1000;
+const described = schemas/* object */.Ikc({
+    id: schemas/* int */.Whr().min(1),
+    name: schemas/* string */.YjP(),
+    size_in_bytes: schemas/* int */.Whr().min(0),
+    digest: github/* digest */.br.nullish(),
+    expired: schemas/* boolean */.zMY(),
+    created_at: github/* time */.kB,
+    expires_at: github/* time */.kB.nullish(),
+    workflow_run: schemas/* object */.Ikc({ id: schemas/* int */.Whr().min(0), repository_id: schemas/* int */.Whr().nullish(), head_repository_id: schemas/* int */.Whr().nullish() }).nullish(),
 });
-const page = zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ artifacts: zod__WEBPACK_IMPORTED_MODULE_4__/* .array */ .YOg(described) });
+const page = schemas/* object */.Ikc({ total_count: schemas/* int */.Whr().min(0), artifacts: schemas/* array */.YOg(described) });
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
 class RestApi {
     #access;
@@ -56687,7 +57794,7 @@ class RestApi {
     constructor(token, access) {
         const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = access.variables;
         if (!repository || !/^[\w.-]+\/[\w.-]+$/.test(repository)) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('the artifacts of which repository? GITHUB_REPOSITORY is not set to owner/name', {
+            throw new error/* LifeboatError */.H3('the artifacts of which repository? GITHUB_REPOSITORY is not set to owner/name', {
                 hint: 'At a terminal, set GITHUB_REPOSITORY=owner/name and GITHUB_TOKEN to a token that may read its actions.',
                 status: 2,
             });
@@ -56696,28 +57803,53 @@ class RestApi {
         this.#token = token;
         this.#base = `${(api || 'https://api.github.com').replace(/\/+$/, '')}/repos/${repository}/actions/artifacts`;
     }
-    /** Those with this name, or all there are; expired ones left out. */
+    /**
+     * Those with this name, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when asked again:
+     * nothing may be concluded from a list with a gap.
+     */
     async list(name) {
-        const found = [];
+        const { signal, clock = retry/* MACHINE */.Wp } = this.#access;
+        for (let tries = 1;; tries++) {
+            const { total, artifacts } = await this.#listOnce(name);
+            // More, if some were added meanwhile.
+            if (artifacts.length >= total)
+                return artifacts.filter(({ expired }) => !expired).map(fromRest);
+            if (tries === LISTINGS) {
+                throw new error/* LifeboatError */.H3(`GitHub counts ${total} artifacts${name === undefined ? '' : ` ${name}`}, but lists ${artifacts.length}`, {
+                    hint: 'Nothing was changed. Run it again when no other job adds or deletes artifacts; if it stays, GitHub has a problem.',
+                });
+            }
+            await clock.sleep(PAUSE, signal);
+        }
+    }
+    /**
+     * `total`: as the first page has it. New artifacts come before all others and move these on to later pages; one that is deleted moves
+     * others to a page that was read already, and they are missing then.
+     */
+    async #listOnce(name) {
+        const found = new Map();
+        let total;
         for (let number = 1;; number++) {
             const query = new URLSearchParams({ per_page: `${PER_PAGE}`, page: `${number}`, ...(name !== undefined && { name }) });
-            const { artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page);
-            found.push(...artifacts.filter(({ expired }) => !expired).map(fromRest));
+            const { total_count, artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page);
+            total ??= total_count;
+            for (const artifact of artifacts)
+                found.set(artifact.id, artifact);
             if (artifacts.length < PER_PAGE)
-                return found;
+                return { total, artifacts: [...found.values()] };
         }
     }
     /** Undefined when there is none with this id. */
     async get(id) {
         const answer = await this.#call('GET', new URL(`${this.#base}/${id}`));
-        return answer.status === 404 ? undefined : fromRest((0,_github_js__WEBPACK_IMPORTED_MODULE_3__/* .parsed */ .Yz)(answer, described));
+        return answer.status === 404 ? undefined : fromRest((0,github/* parsed */.Yz)(answer, described));
     }
     /** Where the zip file can be read for a minute at least, without the token. */
     async location({ id, name }) {
         const answer = await this.#call('GET', new URL(`${this.#base}/${id}/zip`));
         if (answer.status === 404 || answer.status === 410)
-            throw new _github_js__WEBPACK_IMPORTED_MODULE_3__/* .Gone */ .S1(name, id);
-        return (0,_github_js__WEBPACK_IMPORTED_MODULE_3__/* .signedUrl */ .iB)(answer.headers.get('location'), this.#base);
+            throw new github/* Gone */.S1(name, id);
+        return (0,github/* signedUrl */.iB)(answer.headers.get('location'), this.#base);
     }
     /** Needs `actions: write`: false when the token may not. One that is gone already counts as deleted. */
     async delete(id) {
@@ -56727,51 +57859,49 @@ class RestApi {
     async #json(url, schema) {
         const answer = await this.#call('GET', url);
         if (answer.status === 404) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub knows no repository ${this.#access.variables['GITHUB_REPOSITORY']}, or the token may not see it`, {
+            throw new error/* LifeboatError */.H3(`GitHub knows no repository ${this.#access.variables['GITHUB_REPOSITORY']}, or the token may not see it`, {
                 hint: PERMISSION,
             });
         }
-        return (0,_github_js__WEBPACK_IMPORTED_MODULE_3__/* .parsed */ .Yz)(answer, schema);
+        return (0,github/* parsed */.Yz)(answer, schema);
     }
     /** Answers 2xx, 302, 404 and 410; everything else is an error that says what to do. */
     #call(method, url, also = []) {
-        const { signal, timeout } = this.#access;
+        const { signal, timeout, clock } = this.#access;
         const headers = {
             accept: 'application/vnd.github+json',
             authorization: `Bearer ${this.#token}`,
             'x-github-api-version': '2022-11-28',
             'user-agent': 'lifeboat',
         };
-        return (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(async (limit) => {
-            const answer = await (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(url, { method, headers }, { signal, silence: limit, maximum: _github_js__WEBPACK_IMPORTED_MODULE_3__/* .LARGEST_ANSWER */ .s4 });
+        let limited = 0;
+        return (0,retry/* retry */.L5)(async (limit) => {
+            const answer = await (0,http/* request */.Em)(url, { method, headers }, { signal, silence: limit, maximum: github/* LARGEST_ANSWER */.s4, final: [429] });
             const { status } = answer;
+            const wait = rateLimited(answer, limited);
+            if (wait) {
+                limited++;
+                throw wait;
+            }
+            if (status === 403 && (0,github/* isOfIntermediary */.D_)(answer.body.toString('utf8'))) {
+                throw new retry/* Transient */.Rc(`something between here and ${url.host} refused ${method} ${url.pathname} (status 403)`, { hint: http/* AGAIN */.jM });
+            }
             if ((status >= 200 && status < 300) || [302, 404, 410, ...also].includes(status)) {
                 if (status === 200)
-                    (0,_github_js__WEBPACK_IMPORTED_MODULE_3__/* .jsonOf */ .o_)(answer);
+                    (0,github/* jsonOf */.o_)(answer);
                 return answer;
             }
             if (status === 401) {
-                throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION });
+                throw new error/* LifeboatError */.H3('GitHub refuses the token: it is wrong or has expired (status 401)', { hint: PERMISSION });
             }
-            const limited = answer.headers.get('x-ratelimit-remaining') === '0' || answer.headers.has('retry-after');
-            if (status === 403 && limited)
-                throw rateLimited(answer);
             if (status === 403) {
-                throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION });
+                throw new error/* LifeboatError */.H3('the token may not read the artifacts of this repository (status 403)', { hint: PERMISSION });
             }
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
-        }, { signal, budget: timeout });
+            throw new error/* LifeboatError */.H3(`${url.host} answered with status ${status} to ${method} ${url.pathname}`, { hint: http/* AGAIN */.jM });
+        }, { signal, budget: timeout, clock });
     }
 }
 const PERMISSION = 'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.';
-function rateLimited({ headers }) {
-    const reset = Number(headers.get('x-ratelimit-reset'));
-    const when = reset > 0 ? `after ${new Date(reset * 1000).toISOString()}` : 'later';
-    const message = 'GitHub allows no more requests with this token for now';
-    const hint = `Run it again ${when}.`;
-    const after = Number(headers.get('retry-after'));
-    return after > 0 ? new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R(message, { hint, after: after * 1000 }) : new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(message, { hint });
-}
 function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }) {
     const expires = expires_at ? new Date(expires_at) : undefined;
     return {
@@ -56800,13 +57930,12 @@ function isForeign(run) {
 /* harmony export */   Z: () => (/* binding */ grantedDays),
 /* harmony export */   t: () => (/* binding */ artifactRetention)
 /* harmony export */ });
-/** Days that GitHub keeps an artifact unless the repository says otherwise. */
 const GITHUB_DEFAULT = 90;
 /**
  * How long artifacts are asked to live, and for how long snapshots are promised. With M days as the most GitHub grants and R promised, an
- * artifact can be leant on for M - R days after it was made; then its content is uploaded again. So there are about 1 + R / (M - R) whole
- * copies at any time: 1.5 for 30 days of 90, 3 for 60, and a whole one with each backup for 90. Therefore artifacts always ask for M (what
- * is no longer needed can be deleted earlier, and what a day adds is small), and R is at most two thirds of it.
+ * artifact can be depended on for M - R days after it was made; then its content is uploaded again. So there are about 1 + R / (M - R)
+ * whole copies at any time: 1.5 for 30 days of 90, 3 for 60, and a whole one with each backup for 90. Therefore artifacts always ask for M
+ * (what is no longer needed can be deleted earlier, and what a day adds is small), and R is at most two thirds of it.
  * `wanted`: days the policy keeps a snapshot, undefined for no limit. `granted`: GITHUB_RETENTION_DAYS, the most this repository allows.
  */
 function artifactRetention(wanted, granted = GITHUB_DEFAULT) {
@@ -56893,8 +58022,11 @@ class RunService {
         const { signal, timeout } = this.#access;
         const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', 'user-agent': 'lifeboat' };
         const body = JSON.stringify({ ...this.#run, ...content });
-        return (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(async (limit) => {
+        return (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L5)(async (limit) => {
             const answer = await (0,_net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .request */ .Em)(new URL(`${this.#base}/${method}`), { method: 'POST', headers, body }, { signal, silence: limit, maximum: _github_js__WEBPACK_IMPORTED_MODULE_3__/* .LARGEST_ANSWER */ .s4 });
+            if (answer.status === 403 && (0,_github_js__WEBPACK_IMPORTED_MODULE_3__/* .isOfIntermediary */ .D_)(answer.body.toString('utf8'))) {
+                throw new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc(`something between here and GitHub's artifact service refused ${method} (status 403)`, { hint: _net_http_js__WEBPACK_IMPORTED_MODULE_1__/* .AGAIN */ .jM });
+            }
             if (answer.status !== 200) {
                 throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`GitHub's artifact service answered with status ${answer.status} to ${method}`, { hint: REFUSED });
             }
@@ -56903,7 +58035,8 @@ class RunService {
     }
 }
 /** When the token of a run is not taken. */
-const REFUSED = 'Was the run cancelled, or does its token belong to another run? Run the workflow again.';
+const REFUSED = 'Was the run cancelled, or does its token belong to another run? If not, check the `permissions` of the job and what the settings of ' +
+    'the repository allow to Actions. Then run the workflow again.';
 /** The ids of run and job inside the runtime token (a JWT, RFC 7519); the service checks its signature. */
 function runOf(token) {
     const claims = zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ scp: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP() });
@@ -57045,7 +58178,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _archive_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(13254);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(40147);
 /* harmony import */ var _github_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(66709);
-/* harmony import */ var _rest_api_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(48093);
+/* harmony import */ var _rest_api_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(65020);
 /* harmony import */ var _run_service_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(38187);
 /* harmony import */ var _groups_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(55822);
 /* harmony import */ var _holdings_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(86578);
@@ -57248,20 +58381,17 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /** A name that another artifact of this run already has. */
 class NameTaken extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 {
 }
-/**
- * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
- * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
- * holds.
- */
-async function uploadArtifact(upload, options) {
-    // The client itself retries what a busy service refuses, but not a lost connection. An upload that stands still is not retried.
-    return (0,_net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => uploadInThread(upload, options), { signal: options.signal, budget: Infinity, attempts: 3 });
-}
 const outcome = zod__WEBPACK_IMPORTED_MODULE_4__/* .union */ .KCZ([
     zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({ uploaded: zod__WEBPACK_IMPORTED_MODULE_4__/* .object */ .Ikc({ id: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(1), size: zod__WEBPACK_IMPORTED_MODULE_4__/* .int */ .Whr().min(1), digest: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().regex(/^[0-9a-f]{64}$/) }) }),
     zod__WEBPACK_IMPORTED_MODULE_4__/* .strictObject */ .rej({ failure: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP(), code: zod__WEBPACK_IMPORTED_MODULE_4__/* .string */ .YjP().optional() }),
 ]);
-async function uploadInThread(upload, { variables, signal, timeout }) {
+/**
+ * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
+ * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
+ * holds. The client itself retries what a busy service refuses. Throws a `Transient` for a lost connection, for an upload that stands
+ * still, and for a refusal by something in between; GitHub may then have the name, or even the artifact.
+ */
+async function uploadArtifact(upload, { variables, signal, silence }) {
     const { promise, resolve, reject } = Promise.withResolvers();
     // A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
     const resourceLimits = { maxYoungGenerationSizeMb: 8 };
@@ -57274,10 +58404,10 @@ async function uploadInThread(upload, { variables, signal, timeout }) {
         resourceLimits,
     });
     let refusal = '';
-    const stall = () => reject(new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`the upload of artifact ${upload.name} has stood still for ${Math.round(timeout / 1000)} s${refusal}`, {
+    const stall = () => reject(new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc(`the upload of artifact ${upload.name} has stood still for ${Math.round(silence / 100) / 10} s${refusal}`, {
         hint: STALLED,
     }));
-    const silence = setTimeout(stall, timeout);
+    const timer = setTimeout(stall, silence);
     const interrupt = () => reject(signal.reason);
     signal.addEventListener('abort', interrupt);
     // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try
@@ -57286,7 +58416,7 @@ async function uploadInThread(upload, { variables, signal, timeout }) {
         stream.setEncoding('utf8').on('data', (text) => {
             const failure = /^Attempt \d+ of \d+ failed with error: (.+)\. Retrying/m.exec(text)?.[1];
             if (failure === undefined)
-                silence.refresh();
+                timer.refresh();
             else
                 refusal = `: ${cleaned(failure)}`;
         });
@@ -57306,7 +58436,7 @@ async function uploadInThread(upload, { variables, signal, timeout }) {
         return await promise;
     }
     finally {
-        clearTimeout(silence);
+        clearTimeout(timer);
         signal.removeEventListener('abort', interrupt);
         await worker.terminate();
     }
@@ -57327,13 +58457,15 @@ function uploadError(name, failure, code) {
     }
     if (/\(409\)/.test(what))
         return new NameTaken(`this run already has an artifact ${name}`);
-    if (/\((401|403)\)|status (401|403)\b/.test(what)) {
+    const passing = /\(403\)/.test(what) && /\bintermediary\b/i.test(what);
+    if (!passing && /\((401|403)\)|status (401|403)\b/.test(what)) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`artifact ${name} was not uploaded: GitHub refused it (${what})`, { hint: _run_service_js__WEBPACK_IMPORTED_MODULE_3__/* .REFUSED */ .l });
     }
-    const lost = code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what);
+    const lost = passing ||
+        code !== undefined || /ECONNRESET|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EPIPE|EAI_AGAIN|socket hang up|network|a page for people/i.test(what);
     const message = `artifact ${name} was not uploaded: ${what}`;
     return lost
-        ? new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .R(message, { hint: STALLED })
+        ? new _net_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .Transient */ .Rc(message, { hint: STALLED })
         : new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' });
 }
 /** Signed URLs are secrets, whatever message they come in. */
@@ -57631,6 +58763,7 @@ const azblobKind = {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $U: () => (/* binding */ warnOfLoss),
 /* harmony export */   Ch: () => (/* binding */ openStore),
 /* harmony export */   G2: () => (/* binding */ parseDestination),
 /* harmony export */   HA: () => (/* binding */ destinationExpected),
@@ -57665,10 +58798,16 @@ function parseDestinations(text) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`${twice} is there twice`);
     return destinations;
 }
+/** Another destination after a comma or a space, as where YAML folds lines: it would become a part of the first one's path. */
+const kindNames = _all_js__WEBPACK_IMPORTED_MODULE_2__/* .storeKinds */ .Z.flatMap(({ names }) => names).join('|');
+const severalInLine = new RegExp(`[,;]\\s*(?:(?:${kindNames}):|artifact$)|\\s(?:${kindNames}):\\S`);
 function parseLine(line) {
     // The rest of the line may hold a password, so only the name of the kind is shown.
     const name = /^([a-z][a-z0-9]{0,19})(?::.*)?$/s.exec(line)?.[1];
     const kind = kindNamed(name);
+    if (kind && severalInLine.test(line)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there are several destinations in one line. Where several can be given: one per line, or the option once for each');
+    }
     if (kind)
         return kind.parse(line);
     if (name !== undefined)
@@ -57685,6 +58824,12 @@ function destinationSecrets(text) {
 /** Throws (status 2) if a destination needs something else than its text, and it is not given. */
 function requireAccess(destination, access, variables) {
     kindOf(destination).requireAccess?.(access, variables);
+}
+/** Warns of a destination that could lose what is about to be stored there. */
+function warnOfLoss(destination, { report, variables }) {
+    const warning = kindOf(destination).warning?.(destination, variables);
+    if (warning)
+        report.warning(warning.message, warning.hint);
 }
 /** The one place that opens stores. Nothing is asked of the store yet. */
 async function openStore(destination, access, environment) {
@@ -57725,20 +58870,42 @@ __webpack_async_result__();
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   C: () => (/* binding */ parseFile),
-/* harmony export */   y: () => (/* binding */ folderOf)
+/* harmony export */   CJ: () => (/* binding */ parseFile),
+/* harmony export */   Yy: () => (/* binding */ lossWarning),
+/* harmony export */   yS: () => (/* binding */ folderOf)
 /* harmony export */ });
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(76760);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+
 
 /** Reads the whole text, with the kind's name. Throws `InvalidValue`. */
 function parseFile(text) {
     const path = text.slice('file:'.length);
     if (!path)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('file: is not followed by a path');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6('file: is not followed by a path');
     if (path.startsWith('~'))
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`);
-    const [, folder = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? [];
-    return { kind: 'file', text, path: folder, ...(mounted !== undefined && { mounted: mounted === 'true' }) };
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6(`${JSON.stringify(path.slice(0, 60))} would be a folder named ~; write the whole path`);
+    if (path.startsWith('$')) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6(`${JSON.stringify(path.slice(0, 60))} would be a folder with a $ in its name: variables are not replaced here; write the whole path`);
+    }
+    const [, given = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? [];
+    const folder = (0,node_path__WEBPACK_IMPORTED_MODULE_0__.isAbsolute)(given) ? given : (0,node_path__WEBPACK_IMPORTED_MODULE_0__.resolve)(given);
+    return {
+        kind: 'file',
+        text: `file:${folder}${mounted === undefined ? '' : `?mounted=${mounted}`}`,
+        path: folder,
+        ...(mounted !== undefined && { mounted: mounted === 'true' }),
+    };
+}
+/** A warning if the folder is on a disk that is deleted after the job, as on the runners that GitHub hosts. */
+function lossWarning({ text, mounted }, variables) {
+    if (variables['RUNNER_ENVIRONMENT'] !== 'github-hosted' || mounted)
+        return undefined;
+    return {
+        message: `this runner and its disk are deleted after the job, and with them the backup in ${text}`,
+        hint: 'Use artifact, S3 or another destination, or upload the folder in a later step. If the folder is a mount of another machine, ' +
+            'add ?mounted=true.',
+    };
 }
 /** The folder on this machine that holds a store; undefined for other kinds. */
 function folderOf(destination) {
@@ -57766,8 +58933,9 @@ function isFile(destination) {
 const fileKind = {
     names: ['file'],
     help: { pattern: 'file:PATH, a folder on a disk that outlives the run', expected: 'file: and the path of a folder' },
-    parse: _destination_js__WEBPACK_IMPORTED_MODULE_0__/* .parseFile */ .C,
+    parse: _destination_js__WEBPACK_IMPORTED_MODULE_0__/* .parseFile */ .CJ,
     secrets: () => [],
+    warning: _destination_js__WEBPACK_IMPORTED_MODULE_0__/* .lossWarning */ .Yy,
     open: ({ path, mounted }, _, { variables }) => new _store_js__WEBPACK_IMPORTED_MODULE_2__/* .FileStore */ .y(path, { mounted, remembered: (0,_mount_js__WEBPACK_IMPORTED_MODULE_1__/* .disksInMind */ .q)(variables) }),
 };
 
