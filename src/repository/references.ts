@@ -137,7 +137,7 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
         if (await isProven(store, keys, evidence, options.onDamaged)) references.missing.push(key)
         else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
           references.lost.push({ key, why: 'a proof of another key names it' })
-        } else if (labelled.has(key) && (await labelsOf(store, keys, setOf(key), idOf(key))).pinned) {
+        } else if (labelled.has(key) && (await isPinned(store, keys, key))) {
           references.lost.push({ key, why: 'it is pinned' })
         }
         return
@@ -197,6 +197,12 @@ async function labelledSnapshots(store: Store): Promise<Set<string>> {
     if (set !== undefined && id !== undefined) labelled.add(snapshotKey(set, id))
   }
   return labelled
+}
+
+/** Whether authentic labels pin the snapshot: anyone can put others. */
+async function isPinned(store: Store, keys: Keys, snapshot: string): Promise<boolean> {
+  const { pinned, problem } = await labelsOf(store, keys, setOf(snapshot), idOf(snapshot))
+  return pinned && problem === undefined
 }
 
 /** Whether one of the proofs is still there and claims to be of a key that is not among these: its MAC cannot be checked. */

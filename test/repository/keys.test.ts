@@ -253,7 +253,7 @@ describe('a passphrase', () => {
       const said = await failure(openKeys(passphrase, { store: where, create }))
       expect(said).toContain(`${store.name} has snapshots but no key file (keys/…): without it nothing there can be read`)
       expect(said).toContain(`claim to be of the key ${lost!.slice(0, 16)}: snapshots/other/`)
-      expect(said).toContain(`Put keys/${lost} back from a copy`)
+      expect(said).toContain(`put keys/${lost} back from a copy`)
     }
     expect([existsSync(path.join(root, 'keys')), existsSync(path.join(empty, 'keys'))]).toEqual([false, false])
     await store.put(`keys/${lost}`, bytes)
