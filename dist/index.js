@@ -45194,7 +45194,7 @@ async function readReferences(store, keys, options) {
                 else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
                     references.lost.push({ key, why: 'a proof of another key names it' });
                 }
-                else if (labelled.has(key) && (await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelsOf */ .PC)(store, keys, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(key), (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key))).pinned) {
+                else if (labelled.has(key) && (await isPinned(store, keys, key))) {
                     references.lost.push({ key, why: 'it is pinned' });
                 }
                 return;
@@ -45251,6 +45251,11 @@ async function labelledSnapshots(store) {
             labelled.add((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id));
     }
     return labelled;
+}
+/** Whether authentic labels pin the snapshot: anyone can put others. */
+async function isPinned(store, keys, snapshot) {
+    const { pinned, problem } = await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelsOf */ .PC)(store, keys, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(snapshot), (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(snapshot));
+    return pinned && problem === undefined;
 }
 /** Whether one of the proofs is still there and claims to be of a key that is not among these: its MAC cannot be checked. */
 async function isNamedByOthers(store, keys, proofs) {
