@@ -16,6 +16,7 @@ import { TooLong } from '../../net/http.ts'
 import type { StoreEnvironment } from '../kind.ts'
 import { Attempts, type AttemptOptions } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
+import { type Operation, operationText } from '../operation.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject, tooLarge } from '../store.ts'
 
 /** A store in a container of Azure Blob Storage. Each object is one put of a block blob, so that it is there as a whole or not. */
@@ -106,10 +107,7 @@ export class AzblobStore implements Store {
   async close(): Promise<void> {}
 
   async #try<T>(operation: Operation, key: string, attempt: () => Promise<T>): Promise<T> {
-    const what =
-      operation === 'list'
-        ? `list ${this.name}`
-        : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
+    const what = operationText(operation, key, this.name)
     return this.#attempts.try(
       what,
       async () => {
@@ -124,8 +122,6 @@ export class AzblobStore implements Store {
     )
   }
 }
-
-type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
 
 const LETTERS: Record<Operation, string> = {
   put: 'create and write (sp=cw)',

@@ -1,7 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
-
-export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
+import type { Operation } from '../operation.ts'
 
 /** A failure, as a service of S3 reports it. */
 interface Told {

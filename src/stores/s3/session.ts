@@ -3,9 +3,10 @@ import type { S3Destination } from './destination.ts'
 import type { StoreEnvironment } from '../kind.ts'
 import { Attempts, type AttemptOptions } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
+import { type Operation, operationText } from '../operation.ts'
 import { NotFound } from '../store.ts'
 import { Direct } from './direct.ts'
-import { explained, isAbsent, isExpired, type Operation } from './errors.ts'
+import { explained, isAbsent, isExpired } from './errors.ts'
 import { workflowIdentity } from './identity.ts'
 import { Requests } from './requests.ts'
 
@@ -32,10 +33,7 @@ export class S3Session {
    * LifeboatError.
    */
   async try<T>(operation: Operation, key: string, attempt: (silence: number) => Promise<T>): Promise<T> {
-    const what =
-      operation === 'list'
-        ? `list ${this.name}`
-        : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`
+    const what = operationText(operation, key, this.name)
     return this.#attempts.try(
       what,
       async (silence) => {
