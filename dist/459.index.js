@@ -610,8 +610,8 @@ class WebdavStore {
                 await this.#describe(key, silence);
                 throw (0,store/* tooLarge */.g$)(most, key, this.name);
             });
-            // A page that shows a folder, or a redirect to it. rclone's server has 404 for trouble with its remote too, but not when it is asked
-            // what there is.
+            // A page that shows a folder, or a redirect to it. rclone's server answers 404 also when its remote fails, but
+            // not to a question for a description.
             const page = answer.status === 200 && answer.headers.get('content-type')?.startsWith('text/html');
             if (page || [301, 302, 307, 308, 403, 404, 405].includes(answer.status))
                 await this.#describe(key, silence);

@@ -268,9 +268,12 @@ class Requests {
 
 // EXTERNAL MODULE: ./compiled/stores/attempts.js + 1 modules
 var attempts = __webpack_require__(68469);
+// EXTERNAL MODULE: ./compiled/stores/operation.js
+var stores_operation = __webpack_require__(10196);
 // EXTERNAL MODULE: ./compiled/stores/store.js
 var store = __webpack_require__(19288);
 ;// CONCATENATED MODULE: ./compiled/stores/azblob/store.js
+
 
 
 
@@ -366,9 +369,7 @@ class AzblobStore {
     }
     async close() { }
     async #try(operation, key, attempt) {
-        const what = operation === 'list'
-            ? `list ${this.name}`
-            : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`;
+        const what = (0,stores_operation/* operationText */.x)(operation, key, this.name);
         return this.#attempts.try(what, async () => {
             try {
                 return await attempt();
@@ -493,6 +494,22 @@ function connected(text, options) {
             status: 2,
         });
     }
+}
+
+
+/***/ }),
+
+/***/ 10196:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   x: () => (/* binding */ operationText)
+/* harmony export */ });
+/** An operation in words, read after "cannot". `store`: the name of the store. */
+function operationText(operation, key, store) {
+    if (operation === 'list')
+        return `list ${store}`;
+    return `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${store}`;
 }
 
 

@@ -114,6 +114,22 @@ class Attempts {
 
 /***/ }),
 
+/***/ 10196:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   x: () => (/* binding */ operationText)
+/* harmony export */ });
+/** An operation in words, read after "cannot". `store`: the name of the store. */
+function operationText(operation, key, store) {
+    if (operation === 'list')
+        return `list ${store}`;
+    return `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${store}`;
+}
+
+
+/***/ }),
+
 /***/ 16601:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
@@ -274,6 +290,8 @@ var dist_cjs = __webpack_require__(28299);
 var attempts = __webpack_require__(68469);
 // EXTERNAL MODULE: ./compiled/net/retry.js
 var retry = __webpack_require__(66748);
+// EXTERNAL MODULE: ./compiled/stores/operation.js
+var stores_operation = __webpack_require__(10196);
 // EXTERNAL MODULE: ./compiled/stores/store.js
 var store = __webpack_require__(19288);
 // EXTERNAL MODULE: external "node:stream"
@@ -456,6 +474,7 @@ function said(message) {
 
 
 
+
 /** Amazon's client for one bucket, and how patiently it is asked. */
 class S3Session {
     client;
@@ -475,9 +494,7 @@ class S3Session {
      * LifeboatError.
      */
     async try(operation, key, attempt) {
-        const what = operation === 'list'
-            ? `list ${this.name}`
-            : `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${this.name}`;
+        const what = (0,stores_operation/* operationText */.x)(operation, key, this.name);
         return this.#attempts.try(what, async (silence) => {
             try {
                 return await attempt(silence);

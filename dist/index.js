@@ -31559,7 +31559,7 @@ class Destinations {
         }
         return new Destinations(opened, inputs, environment);
     }
-    /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
+    /** Makes the stores that do not exist yet, and gives all of them the same key files: one passphrase opens them all. */
     async prepare() {
         const all = this.store;
         if (!(all instanceof _stores_several_js__WEBPACK_IMPORTED_MODULE_9__/* .SeveralStores */ .f9))
@@ -40053,7 +40053,7 @@ function signInRefused({ user, host, port }, methods, cause) {
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 
 
-/** Reads known_hosts lines that someone gave for this very purpose. Throws `InvalidValue` for one that is none. */
+/** Reads known_hosts lines that someone gave for this very purpose. Throws `InvalidValue` for an invalid line. */
 function parseKnownHosts(text) {
     return linesOf(text).map(([number, line]) => {
         const host = parseLine(line);
@@ -43485,7 +43485,8 @@ function addSnapshot(known, { header: { id: snapshot, recipients, chunks, added 
 /* harmony export */   Fg: () => (/* binding */ tagsOf),
 /* harmony export */   PC: () => (/* binding */ labelsOf),
 /* harmony export */   jN: () => (/* binding */ labelsKey),
-/* harmony export */   k2: () => (/* binding */ readLabels)
+/* harmony export */   k2: () => (/* binding */ readLabels),
+/* harmony export */   wW: () => (/* binding */ labelled)
 /* harmony export */ });
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(34410);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
@@ -43519,14 +43520,20 @@ const schema = zod__WEBPACK_IMPORTED_MODULE_7__/* .strictObject */ .rej({
 function labelsKey(set, id) {
     return `labels/${set}/${id}.json`;
 }
-/** The labels of every snapshot of a set, or of all sets, that has some, by snapshot id. Without keys they are not authenticated. */
-async function readLabels(store, keys, set) {
+/** The snapshots of a set, or of all sets, that have labels, by their keys. Nothing is read or authenticated. */
+async function labelled(store, set) {
     const found = [];
     for await (const { key } of store.list(set === undefined ? 'labels/' : `labels/${set}/`)) {
-        if (/^labels\/[^/]+\/\d{8}T\d{6}Z-[0-9a-f]{8}\.json$/.test(key))
-            found.push(key);
+        const [, ofSet, id] = /^labels\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/.exec(key) ?? [];
+        if (ofSet !== undefined && id !== undefined)
+            found.push({ set: ofSet, id });
     }
-    const read = await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_8__/* .inParallel */ .H)(found, AT_ONCE, (key) => readOne(store, keys, key));
+    return found;
+}
+/** The labels of every snapshot of a set, or of all sets, that has some, by snapshot id. Without keys they are not authenticated. */
+async function readLabels(store, keys, set) {
+    const found = await labelled(store, set);
+    const read = await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_8__/* .inParallel */ .H)(found, AT_ONCE, ({ set, id }) => readOne(store, keys, labelsKey(set, id)));
     return new Map(read.filter((entry) => entry !== undefined));
 }
 /** The labels of one snapshot; without any, it is not pinned and has the tags of its header. */
@@ -44024,7 +44031,7 @@ class Presence {
 /* harmony export */   rZ: () => (/* binding */ parseProofKey),
 /* harmony export */   wk: () => (/* binding */ readVerdict)
 /* harmony export */ });
-/* unused harmony exports writeProof, DamagedProof, isVerified */
+/* unused harmony exports writeProof, DamagedProof */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(34410);
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(73477);
@@ -44181,9 +44188,6 @@ async function readVerdict(proofs, read) {
 }
 function says({ result }) {
     return result !== 'could not verify';
-}
-function isVerified(proofs) {
-    return verdictOf(proofs)?.result === 'verified';
 }
 /**
  * The verdict of one proof, which a listing has shown. Its key is enough, unless it names chunk objects: then it is read. A proof whose key
@@ -45166,16 +45170,16 @@ function fingerprintOf(chunk) {
 /** Most chunks in snapshots that are not authenticated: whoever can write to a store could otherwise take any amount of memory. */
 const MOST_UNVOUCHED = 2_000_000;
 /**
- * Reads every snapshot of a store: those that are listed, and those that proofs name. Passes over snapshots that are deleted meanwhile.
- * Throws if the store does not answer.
+ * Reads every snapshot of a store: those that are listed, and those that proofs or labels name. Passes over snapshots that are deleted
+ * meanwhile. Throws if the store does not answer.
  */
 async function readReferences(store, keys, options) {
     const references = new References(options.now());
     const proofs = await provenSnapshots(store);
     let largest = 0;
     const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, undefined, ({ size }) => (largest = Math.max(largest, size)));
-    const labelled = store.groups ? new Set() : await labelledSnapshots(store);
-    const toRead = new Set([...listed, ...proofs.keys(), ...labelled]);
+    const withLabels = new Set((store.groups ? [] : await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelled */ .wW)(store)).map(({ set, id }) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id)));
+    const toRead = new Set([...listed, ...proofs.keys(), ...withLabels]);
     let unvouched = 0;
     await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_8__/* .inParallel */ .H)([...toRead], (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .atOnce */ .zd)(options.parallel, largest), async (key) => {
         options.signal.throwIfAborted();
@@ -45194,7 +45198,7 @@ async function readReferences(store, keys, options) {
                 else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
                     references.lost.push({ key, why: 'a proof of another key names it' });
                 }
-                else if (labelled.has(key) && (await isPinned(store, keys, key))) {
+                else if (withLabels.has(key) && (await isPinned(store, keys, key))) {
                     references.lost.push({ key, why: 'it is pinned' });
                 }
                 return;
@@ -45241,16 +45245,6 @@ async function provenSnapshots(store, set) {
         proven.set(key, [...(proven.get(key) ?? []), proof]);
     }
     return proven;
-}
-/** The keys of snapshots that have labels. */
-async function labelledSnapshots(store) {
-    const labelled = new Set();
-    for await (const { key } of store.list('labels/')) {
-        const [, set, id] = /^labels\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/.exec(key) ?? [];
-        if (set !== undefined && id !== undefined)
-            labelled.add((0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id));
-    }
-    return labelled;
 }
 /** Whether authentic labels pin the snapshot: anyone can put others. */
 async function isPinned(store, keys, snapshot) {

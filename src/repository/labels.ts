@@ -43,13 +43,20 @@ export function labelsKey(set: string, id: string): string {
   return `labels/${set}/${id}.json`
 }
 
+/** The snapshots of a set, or of all sets, that have labels, by their keys. Nothing is read or authenticated. */
+export async function labelled(store: Store, set?: string): Promise<{ set: string; id: string }[]> {
+  const found: { set: string; id: string }[] = []
+  for await (const { key } of store.list(set === undefined ? 'labels/' : `labels/${set}/`)) {
+    const [, ofSet, id] = /^labels\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/.exec(key) ?? []
+    if (ofSet !== undefined && id !== undefined) found.push({ set: ofSet, id })
+  }
+  return found
+}
+
 /** The labels of every snapshot of a set, or of all sets, that has some, by snapshot id. Without keys they are not authenticated. */
 export async function readLabels(store: Store, keys: Keys | undefined, set?: string): Promise<Map<string, ReadLabels>> {
-  const found: string[] = []
-  for await (const { key } of store.list(set === undefined ? 'labels/' : `labels/${set}/`)) {
-    if (/^labels\/[^/]+\/\d{8}T\d{6}Z-[0-9a-f]{8}\.json$/.test(key)) found.push(key)
-  }
-  const read = await inParallel(found, AT_ONCE, (key) => readOne(store, keys, key))
+  const found = await labelled(store, set)
+  const read = await inParallel(found, AT_ONCE, ({ set, id }) => readOne(store, keys, labelsKey(set, id)))
   return new Map(read.filter((entry) => entry !== undefined))
 }
 

@@ -198,10 +198,6 @@ function says({ result }: Verdict): boolean {
   return result !== 'could not verify'
 }
 
-export function isVerified(proofs: readonly Verdict[]): boolean {
-  return verdictOf(proofs)?.result === 'verified'
-}
-
 /**
  * The verdict of one proof, which a listing has shown. Its key is enough, unless it names chunk objects: then it is read. A proof whose key
  * does not authenticate is read as well, to find the reason. Undefined as for `readProof`.

@@ -4,7 +4,7 @@ import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { atOnce, idOf, readSnapshot, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { labelsOf } from './labels.ts'
+import { labelled, labelsOf } from './labels.ts'
 import { LIMITS } from './limits.ts'
 import { parseProofKey, proofKeys, readProof } from './proofs.ts'
 import { isOfAnotherKey, splitSigned } from './signed.ts'
@@ -112,16 +112,16 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads every snapshot of a store: those that are listed, and those that proofs name. Passes over snapshots that are deleted meanwhile.
- * Throws if the store does not answer.
+ * Reads every snapshot of a store: those that are listed, and those that proofs or labels name. Passes over snapshots that are deleted
+ * meanwhile. Throws if the store does not answer.
  */
 export async function readReferences(store: Store, keys: Keys, options: ReadingOptions): Promise<References> {
   const references = new References(options.now())
   const proofs = await provenSnapshots(store)
   let largest = 0
   const listed = await snapshotKeys(store, undefined, ({ size }) => (largest = Math.max(largest, size)))
-  const labelled = store.groups ? new Set<string>() : await labelledSnapshots(store)
-  const toRead = new Set([...listed, ...proofs.keys(), ...labelled])
+  const withLabels = new Set((store.groups ? [] : await labelled(store)).map(({ set, id }) => snapshotKey(set, id)))
+  const toRead = new Set([...listed, ...proofs.keys(), ...withLabels])
   let unvouched = 0
   await inParallel([...toRead], atOnce(options.parallel, largest), async (key) => {
     options.signal.throwIfAborted()
@@ -137,7 +137,7 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
         if (await isProven(store, keys, evidence, options.onDamaged)) references.missing.push(key)
         else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
           references.lost.push({ key, why: 'a proof of another key names it' })
-        } else if (labelled.has(key) && (await isPinned(store, keys, key))) {
+        } else if (withLabels.has(key) && (await isPinned(store, keys, key))) {
           references.lost.push({ key, why: 'it is pinned' })
         }
         return
@@ -187,16 +187,6 @@ async function provenSnapshots(store: Store, set?: string): Promise<Map<string, 
     proven.set(key, [...(proven.get(key) ?? []), proof])
   }
   return proven
-}
-
-/** The keys of snapshots that have labels. */
-async function labelledSnapshots(store: Store): Promise<Set<string>> {
-  const labelled = new Set<string>()
-  for await (const { key } of store.list('labels/')) {
-    const [, set, id] = /^labels\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/.exec(key) ?? []
-    if (set !== undefined && id !== undefined) labelled.add(snapshotKey(set, id))
-  }
-  return labelled
 }
 
 /** Whether authentic labels pin the snapshot: anyone can put others. */

@@ -64,7 +64,7 @@ export class Destinations {
     return new Destinations(opened, inputs, environment)
   }
 
-  /** Makes a store of each that is none yet, and gives all of them the same key files: one passphrase opens them all. */
+  /** Makes the stores that do not exist yet, and gives all of them the same key files: one passphrase opens them all. */
   async prepare(): Promise<void> {
     const all = this.store
     if (!(all instanceof SeveralStores)) return this.#prepareOne(all)

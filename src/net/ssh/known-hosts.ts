@@ -16,7 +16,7 @@ export interface HostAddress {
   port: number
 }
 
-/** Reads known_hosts lines that someone gave for this very purpose. Throws `InvalidValue` for one that is none. */
+/** Reads known_hosts lines that someone gave for this very purpose. Throws `InvalidValue` for an invalid line. */
 export function parseKnownHosts(text: string): KnownHost[] {
   return linesOf(text).map(([number, line]) => {
     const host = parseLine(line)
