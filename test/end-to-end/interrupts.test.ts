@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { chunkKey, decodeSnapshot } from '../../src/repository/snapshot.ts'
@@ -97,14 +97,15 @@ test.each([
 ] as const)('a backup that is interrupted in any %s by %s leaves no snapshot, or a whole one and says so', async (call, signal) => {
   let afterCommit = 0
   for (let count = 1; ; count++) {
-    const known = snapshots()
+    // Each in a store of its own: a backup uses what an interrupted one stored, and makes fewer of these calls then.
+    rmSync(sandbox.store, { recursive: true, force: true })
     const ending = await interruptIn(call, count, signal, 'backup', { verify: 'read' })
     if (ending.status === 0) break
-    const added = snapshots().filter((file) => !known.includes(file))
-    if (added.length === 0) expectInterrupted(ending)
+    const [added] = snapshots()
+    if (added === undefined) expectInterrupted(ending)
     else {
       afterCommit++
-      const id = path.basename(added[0]!, '.json.zst')
+      const id = path.basename(added, '.json.zst')
       expectInterrupted(ending, `warning: snapshot ${id} was stored in file:${sandbox.store} before the interruption, and is whole; only its verification was not finished\n`)
       expect(await sandbox.verify({ level: 'read' })).toMatchObject({ snapshot: id, result: 'verified' })
     }
