@@ -105,7 +105,7 @@ test('Markdown has the same, and no name or description in it is markup or moves
   await store.put(snapshotKey('hostile', id), object)
   const { text } = await list({ set: 'hostile', format: 'markdown' })
   const row = text.split('\n').find((line) => line.includes(id))!
-  expect(row.split(' | ')).toHaveLength(10)
+  expect(row.split(' | ')).toHaveLength(8)
   for (const character of ['<', '>', '[', ']', '\u001b', '\u202e']) expect(row).not.toContain(character)
   const plain = (await list({ set: 'hostile' })).text
   expect(plain.split('\n')[1]).toMatch(/a\|b \uFFFD\[2J<script>\uFFFD\[x\]\(y\)/)

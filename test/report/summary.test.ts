@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import type { BackupResult } from '../../src/commands/backup/result.ts'
-import type { ListResult } from '../../src/commands/list/result.ts'
+import type { ListedSnapshot, ListResult } from '../../src/commands/list/result.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
@@ -255,8 +255,19 @@ test('a failed verification has a line for each problem, and says what to do', (
 test('a list has no column that is the same in all rows, and says it once', () => {
   const one = { id: backup.snapshot, set: 'app', size: 1, stored: 1, added: 1, chunks: 1, tags: ['nightly'], key: '0'.repeat(16), sources: [{ name: 'shop', kind: 'postgres', size: 1 }], ...listed }
   const summary = listSummary({ ...listing, snapshots: [{ ...one, time: '2026-11-20T04:00:00Z' }, { ...one, time: '2026-11-18T01:00:00Z', pinned: true }] }, context)
-  expect(summary).toContain('\n| Snapshot | Made (UTC) | Age | Size | Added | Verified | About |\n')
+  expect(summary).toContain('\n| Snapshot | Made (UTC) | Size | Added | Verified | About |\n')
   expect(summary).toContain('Of all: set app; sources shop.')
+})
+
+test('a list names the verification that says most, a failure always, and the run as a link', () => {
+  const one = { id: backup.snapshot, set: 'app', time: '2026-11-20T04:00:00Z', size: 1, stored: 1, added: 1, chunks: 1, tags: [], key: '0'.repeat(16), ...listed, run: 'https://github.com/o/r/actions/runs/1' }
+  const verdicts = (...proofs: ListedSnapshot['proofs']) => listSummary({ ...listing, snapshots: [{ ...one, proofs }] }, context).split('\n').find((line) => line.includes(backup.snapshot))!
+  const time = '2026-11-20T04:00:00Z'
+  const row = verdicts({ level: 'list', result: 'verified', time }, { level: 'read', result: 'verified', time })
+  expect(row).toContain(`[\`${backup.snapshot}\`](https://github.com/o/r/actions/runs/1)`)
+  expect(row).toContain('read')
+  expect(row).not.toContain('list')
+  expect(verdicts({ level: 'list', result: 'failed', time }, { level: 'read', result: 'verified', time })).toMatch(/list.*FAILED.*<br>read/)
 })
 
 test('a word for the shell is one word', () => {

@@ -69,6 +69,7 @@ const check: CheckResult = {
     { set: 'production', newest: recent[0]!.snapshot, verified: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read', partial: true }, proof: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read' }, unsound: [], missing: [], problems: ['stale'] },
     { set: 'before-deploy', newest: recent[4]!.snapshot, verified: { snapshot: recent[4]!.snapshot, time: recent[4]!.time, level: 'read' }, proof: undefined, unsound: [], missing: [], problems: [] },
   ],
+  advice: ['Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'],
   inactive: [{ name: 'Backup', path: '.github/workflows/backup.yml' }],
 }
 const copy: CopyResult = {
@@ -102,6 +103,6 @@ export const summaries: Readonly<Record<string, string>> = {
   pruned: pruneSummary(prune, context),
   doctor: doctorSummary(doctor),
   stale: checkSummary(check, context),
-  fresh: checkSummary({ ...check, sets: check.sets.slice(1), problems: [], inactive: [] }, context),
+  fresh: checkSummary({ ...check, sets: check.sets.slice(1), problems: [], advice: [], inactive: [] }, context),
   copied: copySummary(copy),
 }

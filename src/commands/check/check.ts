@@ -3,8 +3,9 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Access } from '../../inputs/store.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
+import { isOfOtherKey, otherKeyText, unmetConditions } from './conditions.ts'
 import type { CheckInputs } from './inputs.ts'
-import { failureIssueText, formatDuration, issueText } from './report.ts'
+import { failureIssueText, issueText } from './report.ts'
 import { GitHubRepository } from '../../notify/github-issues.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
@@ -35,12 +36,14 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
     throw error
   }
   const now = environment.now()
-  const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs.conditions, now) }))
+  const judged = found.sets.map((one) => ({ one, unmet: unmetConditions(one, inputs.conditions, now) }))
+  const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => problem) }))
+  const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))]
   const problems = sets.length > 0
     ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`))
     : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
   const inactive = await inactiveWorkflows(repository, environment)
-  const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, inactive }
+  const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, advice, inactive }
   return issue ? { ...result, issue: await issue.tell(result) } : result
 }
 
@@ -83,57 +86,6 @@ function requireKeyOf(sets: readonly Freshness[]): void {
     `set ${first!.set}: ${otherKeyText(first!)}${more}`,
     { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' },
   )
-}
-
-/** Where proofs name snapshots that are missing, there were some of this key. */
-function isOfOtherKey({ otherKey = 0, missing }: Pick<Freshness, 'otherKey' | 'missing'>): boolean {
-  return otherKey > 0 && missing.length === 0
-}
-
-function otherKeyText({ otherKey = 0, unreadable }: Pick<Freshness, 'otherKey' | 'unreadable'>): string {
-  const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${formatCount(otherKey, 'snapshot')} was`
-  return `${none} made with the key given: ${unreadable}`
-}
-
-/** As many are named one by one. */
-const MOST_UNSOUND = 3
-
-function problemsOf(
-  { newest, verified, unsound, missing, unreadable, otherKey, proof }: Freshness,
-  { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
-  now: Date,
-): string[] {
-  const problems: string[] = []
-  const age = (time: string): number => now.getTime() - Date.parse(time)
-  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
-    const instead = verified
-      ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
-      : ''
-    problems.push(`snapshot ${snapshot} is damaged: ${why}${instead}`)
-  }
-  if (unsound.length > MOST_UNSOUND) problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`)
-  if (missing.length > 0) {
-    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
-    problems.push(
-      `the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
-        'if they are not needed any more, prune the set once with --force',
-    )
-  }
-  const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'
-  const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`)
-  if (isOfOtherKey({ otherKey, missing })) problems.push(otherKeyText({ otherKey, unreadable }))
-  else if (!verified) problems.push(`no snapshot is verified and whole; ${why}`)
-  else if (age(verified.time) > maxAge) problems.push(
-    `the newest verified snapshot, ${verified.snapshot}, is ${formatDuration(age(verified.time))} old, more than ${formatDuration(maxAge)}`,
-  )
-  if (maxProofAge === undefined) return problems
-  if (!proof) problems.push(`no snapshot that is still in the store was verified at level ${level}`)
-  else if (age(proof.time) > maxProofAge) {
-    const old = formatDuration(age(proof.time))
-    const most = formatDuration(maxProofAge)
-    problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`)
-  }
-  return problems
 }
 
 function repositoryOf({ token, timeout }: Access, { variables, signal }: Environment): GitHubRepository | undefined {

@@ -36,6 +36,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     ...(rows.length > 0 ? [formatColumns(rows)] : []),
     ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
     ...result.problems,
+    ...(result.advice.length > 0 ? ['', ...result.advice] : []),
     ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
   ].join('\n')
 }
@@ -51,13 +52,24 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
   return table(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`], rows)
 }
 
+function problemsAndAdvice({ problems, advice }: CheckResult): string[] {
+  const list = (lines: readonly string[]): string => lines.map((line) => `- ${escape(line)}`).join('\n')
+  return [...(problems.length > 0 ? [list(problems)] : []), ...(advice.length > 0 ? ['**What to do:**', list(advice)] : [])]
+}
+
+function inactiveLines({ inactive }: CheckResult): string[] {
+  return inactive.map(
+    ({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`,
+  )
+}
+
 export function checkSummary(result: CheckResult, shown: Shown): string {
   const stale = result.problems.length > 0
   return withinLimit([
     `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${code(shown.destination)}`,
-    ...result.problems.map((problem) => `- ${escape(problem)}`),
+    ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
-    ...result.inactive.map(({ name, path }) => `⚠️ GitHub has switched off the schedule of ${escape(name)} (${code(path)}).`),
+    ...inactiveLines(result).map((line) => `⚠️ ${line}`),
   ])
 }
 
@@ -70,11 +82,9 @@ export function issueText(result: CheckResult, shown: ShownInIssue): string {
     stale
       ? `The backups in ${code(shown.destination)} are not as fresh as they should be:`
       : `The backups in ${code(shown.destination)} are fresh again.`,
-    ...result.problems.map((problem) => `- ${escape(problem)}`),
+    ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
-    ...result.inactive.map(
-      ({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`,
-    ),
+    ...inactiveLines(result),
     `${lookedAt(result.time, shown)}${stale ? ' This issue is closed once they are fresh again.' : ''}`,
   ])
 }

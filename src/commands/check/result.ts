@@ -7,6 +7,8 @@ export interface CheckResult {
   sets: (Freshness & { problems: string[] })[]
   /** Those of all sets; none: all is fresh. */
   problems: string[]
+  /** What to do about them. */
+  advice: string[]
   /** Workflows whose schedule GitHub has switched off. */
   inactive: { name: string; path: string }[]
   /** The change of the issue; absent if there was none. */

@@ -2,6 +2,7 @@ import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto } from '../../report/recipe.ts'
+import { isAtLeast, type Level } from '../../repository/levels.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
 
@@ -146,20 +147,30 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
 
 const MADE = 'Made'
 
+/** A verification at a high level says more than a good one at a lower level, which is left out. */
+function verifiedCell({ proofs, damage }: ListedSnapshot, now: Date): string {
+  const isImplied = (level: Level): boolean =>
+    proofs.some((other) => other.result === 'verified' && other.level !== level && isAtLeast(other.level, level))
+  const telling = proofs.filter(({ level, result }) => result !== 'verified' || !isImplied(level))
+  const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling }, now)]
+  return lines.map((line) => unbroken(escape(line))).join('<br>')
+}
+
 /** The beginning of a text, for a table. */
 function brief(text: string): string {
   return escape(shortened(text, MOST_CHARACTERS))
 }
 
-/** Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. */
+/**
+ * Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. GitHub shows some
+ * 1,000 pixels of a table: as few columns as possible, or what is on the right is cut.
+ */
 const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSnapshot, now: Date, timeZone: string) => string }[] = [
-  { head: 'Snapshot', always: true, cell: ({ id }) => code(id) },
-  { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : unbroken('❌ damaged')) },
+  { head: 'Snapshot', always: true, cell: ({ id, run }) => (run ? link(code(id), run) : code(id)) },
   { head: MADE, always: true, cell: ({ time }, _, timeZone) => shortTime(time, timeZone) },
-  { head: 'Age', always: true, cell: ({ time }, now) => unbroken(formatAge(time, now)) },
   { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
   { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
-  { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => unbroken(escape(proof))).join('<br>') },
+  { head: 'Verified', always: true, cell: verifiedCell },
   { head: 'Set', cell: ({ set }) => escape(set) },
   { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
   {
@@ -177,7 +188,6 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   },
   { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
   { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },
-  { head: 'Run', cell: ({ run }) => (run ? link('run', run) : '') },
 ]
 
 /** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */

@@ -1,0 +1,68 @@
+import { formatCount } from '../../report/format.ts'
+import type { Freshness } from '../../repository/freshness.ts'
+import type { CheckInputs } from './inputs.ts'
+import { formatDuration } from './report.ts'
+
+/** Where proofs name snapshots that are missing, there were some of this key. */
+export function isOfOtherKey({ otherKey = 0, missing }: Pick<Freshness, 'otherKey' | 'missing'>): boolean {
+  return otherKey > 0 && missing.length === 0
+}
+
+export function otherKeyText({ otherKey = 0, unreadable }: Pick<Freshness, 'otherKey' | 'unreadable'>): string {
+  const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${formatCount(otherKey, 'snapshot')} was`
+  return `${none} made with the key given: ${unreadable}`
+}
+
+/** As many are named one by one. */
+const MOST_UNSOUND = 3
+
+/** A condition that is not met. */
+interface Unmet {
+  problem: string
+  /** Without the name of the set, as it may be true of several. */
+  advice?: string
+}
+
+/** The conditions that a set does not meet. */
+export function unmetConditions(
+  { newest, verified, unsound, missing, unreadable, otherKey, proof }: Freshness,
+  { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
+  now: Date,
+): Unmet[] {
+  const unmet: Unmet[] = []
+  const age = (time: string): number => now.getTime() - Date.parse(time)
+  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
+    const instead = verified
+      ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
+      : ''
+    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: MEND })
+  }
+  if (unsound.length > MOST_UNSOUND) unmet.push({ problem: `${unsound.length - MOST_UNSOUND} more snapshots are damaged` })
+  if (missing.length > 0) {
+    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+    unmet.push({
+      problem: `the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
+        'if they are not needed any more, prune the set once with --force',
+    })
+  }
+  const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'
+  const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`)
+  if (isOfOtherKey({ otherKey, missing })) {
+    unmet.push({ problem: otherKeyText({ otherKey, unreadable }), advice: 'Give the key that these backups are made with.' })
+  } else if (!verified) unmet.push({ problem: `no snapshot is verified and whole; ${why}`, advice: BACK_UP })
+  else if (age(verified.time) > maxAge) {
+    const [old, most] = [age(verified.time), maxAge].map(formatDuration)
+    unmet.push({ problem: `the newest verified snapshot, ${verified.snapshot}, is ${old} old, more than ${most}`, advice: BACK_UP })
+  }
+  if (maxProofAge === undefined) return unmet
+  const advice = `Verify the newest snapshot at level ${level}, and do so in a schedule.`
+  if (!proof) unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}`, advice })
+  else if (age(proof.time) > maxProofAge) {
+    const [old, most] = [age(proof.time), maxProofAge].map(formatDuration)
+    unmet.push({ problem: `the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`, advice })
+  }
+  return unmet
+}
+
+const MEND = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.'
+const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'
