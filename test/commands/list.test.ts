@@ -109,7 +109,7 @@ test('Markdown has the same, and no name or description in it is markup or moves
   for (const character of ['<', '>', '[', ']', '\u001b', '\u202e']) expect(row).not.toContain(character)
   const plain = (await list({ set: 'hostile' })).text
   expect(plain.split('\n')[1]).toMatch(/a\|b \uFFFD\[2J<script>\uFFFD\[x\]\(y\)/)
-  expect((await list({ set: 'app', format: 'markdown' })).text).toContain('| pinned, before-2&#46;0 |')
+  expect((await list({ set: 'app', format: 'markdown' })).text).toContain('| pinned | before-2&#46;0 |')
 })
 
 test('a damaged snapshot, a proof and a label that were edited are reported, and the rest is listed', async () => {

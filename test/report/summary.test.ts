@@ -256,7 +256,7 @@ test('a list has no column that is the same in all rows, and says it once', () =
   const one = { id: backup.snapshot, set: 'app', size: 1, stored: 1, added: 1, chunks: 1, tags: ['nightly'], key: '0'.repeat(16), sources: [{ name: 'shop', kind: 'postgres', size: 1 }], ...listed }
   const summary = listSummary({ ...listing, snapshots: [{ ...one, time: '2026-11-20T04:00:00Z' }, { ...one, time: '2026-11-18T01:00:00Z', pinned: true }] }, context)
   expect(summary).toContain('\n| Snapshot | Made (UTC) | Size | Added | Verified | About |\n')
-  expect(summary).toContain('Of all: set app; sources shop.')
+  expect(summary).toContain('Of all: set app; sources shop; tags nightly.')
 })
 
 test('a list names the verification that says most, a failure always, and the run as a link', () => {

@@ -173,15 +173,9 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Verified', always: true, cell: verifiedCell },
   { head: 'Set', cell: ({ set }) => escape(set) },
   { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
-  {
-    head: 'About',
-    cell: ({ pinned, partial, tags, description = '' }) => brief(
-      [
-        [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '),
-        description,
-      ].filter((text) => text !== '').join(': '),
-    ),
-  },
+  { head: 'About', cell: ({ pinned, partial }) => [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : [])].join(', ') },
+  { head: 'Tags', cell: ({ tags }) => brief(tags.join(', ')) },
+  { head: 'Description', cell: ({ description = '' }) => brief(description) },
   {
     head: 'Kept',
     cell: ({ retention }) => (retention ? brief(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`) : ''),
