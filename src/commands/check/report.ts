@@ -53,8 +53,11 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
 }
 
 function problemsAndAdvice({ problems, advice }: CheckResult): string[] {
-  const list = (lines: readonly string[]): string => lines.map((line) => `- ${escape(line)}`).join('\n')
-  return [...(problems.length > 0 ? [list(problems)] : []), ...(advice.length > 0 ? ['**What to do:**', list(advice)] : [])]
+  return [...(problems.length > 0 ? [bullets(problems)] : []), ...(advice.length > 0 ? ['**What to do:**', bullets(advice)] : [])]
+}
+
+function bullets(lines: readonly string[]): string {
+  return lines.map((line) => `- ${escape(line)}`).join('\n')
 }
 
 function inactiveLines({ inactive }: CheckResult): string[] {
