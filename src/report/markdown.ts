@@ -66,6 +66,11 @@ export function fenced(language: string, content: string): string {
   return `${fence}${language}\n${text}\n${fence}`
 }
 
+/** A list of texts from outside. */
+export function bullets(lines: readonly string[]): string {
+  return lines.map((line) => `- ${escapeMarkdown(line)}`).join('\n')
+}
+
 /** A table of cells that are Markdown already; `figures`: how many columns at the end, or the heads of those that hold figures. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], figures: number | readonly string[] = 0): string {
   const right = typeof figures === 'number' ? head.slice(head.length - figures) : figures

@@ -1,7 +1,7 @@
 import { sizeChart } from '../../report/chart.ts'
 import type { SummaryContext, When } from '../../report/context.ts'
 import { formatBytes, formatCount, formatLapse, formatRate, formatSeconds, formatShare, formatTime } from '../../report/format.ts'
-import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
+import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { details, restoring } from '../../report/summary-parts.ts'
@@ -142,6 +142,5 @@ function otherKeyPart({ otherKey, set }: BackupResult): string[] {
 function shrunkPart(result: BackupResult): string[] {
   if (result.shrunk.length === 0) return []
   const kept = failsByShrinking(result) ? ': the step fails, but the snapshot is kept' : ''
-  const lines = shrunkLines(result.shrunk).map((line) => `- ${escape(line)}`)
-  return [`**Less than half of what the backup before had${kept}:**\n\n${lines.join('\n')}`]
+  return [`**Less than half of what the backup before had${kept}:**\n\n${bullets(shrunkLines(result.shrunk))}`]
 }

@@ -35,7 +35,7 @@ export function unmetConditions(
     const instead = verified
       ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
       : ''
-    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: MEND })
+    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: STORE_AGAIN })
   }
   if (unsound.length > MOST_UNSOUND) unmet.push({ problem: `${unsound.length - MOST_UNSOUND} more snapshots are damaged` })
   if (missing.length > 0) {
@@ -64,5 +64,5 @@ export function unmetConditions(
   return unmet
 }
 
-const MEND = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.'
+const STORE_AGAIN = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.'
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'

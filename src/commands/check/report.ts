@@ -1,7 +1,7 @@
 import type { CheckResult } from './result.ts'
 import type { Failure } from '../../report/failure.ts'
 import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
-import { code, escapeMarkdown as escape, shortTime, table, withinLimit } from '../../report/markdown.ts'
+import { bullets, code, escapeMarkdown as escape, shortTime, table, withinLimit } from '../../report/markdown.ts'
 
 interface Shown {
   destination: string
@@ -56,10 +56,6 @@ function problemsAndAdvice({ problems, advice }: CheckResult): string[] {
   return [...(problems.length > 0 ? [bullets(problems)] : []), ...(advice.length > 0 ? ['**What to do:**', bullets(advice)] : [])]
 }
 
-function bullets(lines: readonly string[]): string {
-  return lines.map((line) => `- ${escape(line)}`).join('\n')
-}
-
 function inactiveLines({ inactive }: CheckResult): string[] {
   return inactive.map(
     ({ name, path }) => `GitHub has switched off the schedule of ${escape(name)} (${code(path)}): enable it on the Actions page.`,
@@ -96,7 +92,7 @@ export function issueText(result: CheckResult, shown: ShownInIssue): string {
 export function failureIssueText({ message, causes, hint }: Failure, time: Date, shown: ShownInIssue): string {
   return withinLimit([
     `Whether the backups in ${code(shown.destination)} are fresh cannot be found out:`,
-    [message, ...causes.map((cause) => `because: ${cause}`)].map((line) => `- ${escape(line)}`).join('\n'),
+    bullets([message, ...causes.map((cause) => `because: ${cause}`)]),
     ...(hint === undefined ? [] : [`What to do: ${escape(hint)}`]),
     `${lookedAt(time.toISOString(), shown)} This issue is closed once they can be looked at, and are fresh.`,
   ])

@@ -1,6 +1,6 @@
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
-import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
+import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
 import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
 import { formatEntries, namesByNoun } from '../../sources/nouns.ts'
@@ -99,7 +99,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `### ${headline}`,
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ` +
       `${formatSeconds(result.seconds)}.`,
-    ...(result.problems.length > 0 ? [problemsOf(result).map((problem) => `- ${escape(oneLine(problem))}`).join('\n')] : []),
+    ...(result.problems.length > 0 ? [bullets(problemsOf(result).map(oneLine))] : []),
     ...whatToDo(result),
     ...(result.sources.length > 0 ? [table(
       ['', 'Source', 'Size', 'Contents'],
@@ -124,7 +124,7 @@ function whatToDo({ result, advice }: VerifyResult): string[] {
   const sentences = result === 'could not verify'
     ? ['Nothing was found damaged, but this is no proof: fix the cause above, and verify again.', ...advice]
     : advice
-  return sentences.length > 0 ? [`**What to do:**\n\n${sentences.map((sentence) => `- ${escape(sentence)}`).join('\n')}`] : []
+  return sentences.length > 0 ? [`**What to do:**\n\n${bullets(sentences)}`] : []
 }
 
 function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {
