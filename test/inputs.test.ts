@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
 import { type Command, commands, inputsOf, parseInputs } from '../src/commands/all.ts'
+import { parseDatabaseLine } from '../src/inputs/database-urls.ts'
 import { parseInput } from '../src/inputs/parse.ts'
 import { secretsGiven } from '../src/inputs/secrets.ts'
 import { likelySecrets, Redaction } from '../src/report/redaction.ts'
@@ -97,7 +98,7 @@ describe('secrets given to inputs that are not secret', () => {
 describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {
     expect(parseInputs('backup', backup, {})).toEqual({
-      databases: { urls: [{ name: 'shop', url: 'postgres://app:hunter22@db:5432/shop' }], tunnel: undefined },
+      databases: { list: [{ name: 'shop', kind: 'postgres', url: 'postgres://app:hunter22@db:5432/shop' }], tunnel: undefined },
       volumes: { list: [], include: [], exclude: [], onUnreadable: 'fail' },
       hooks: { containers: [], mode: 'stop', before: '', after: '' },
       dockerImage: HELPER_IMAGE,
@@ -131,7 +132,7 @@ describe('inputs that are good', () => {
 
   test('a restore with the least given has the defaults', () => {
     expect(parseInputs('restore', restore, {})).toEqual({
-      server: { url: 'postgres://app@db/new', tunnel: undefined },
+      server: { database: { kind: 'postgres', url: 'postgres://app@db/new' }, tunnel: undefined },
       key: KEY,
       destination: { kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' },
       set: 'default',
@@ -176,7 +177,7 @@ describe('inputs that are good', () => {
   test('environment variables stand in for the two secrets, and what is given comes first', () => {
     const variables = { DATABASE_URL: 'postgres://h/fromvariable', LIFEBOAT_ENCRYPTION_KEY: 'variable' }
     const { databases, key } = parseInputs('backup', { destination: 'file:/b', 'encryption-key': 'given' }, variables)
-    expect(databases.urls).toEqual([{ name: 'fromvariable', url: 'postgres://h/fromvariable' }])
+    expect(databases.list).toEqual([{ name: 'fromvariable', kind: 'postgres', url: 'postgres://h/fromvariable' }])
     expect(key).toBe('given')
   })
 
@@ -186,15 +187,15 @@ describe('inputs that are good', () => {
 
   test("libpq's own variables name the database when no URL does", () => {
     const { databases } = parseInputs('backup', { ...backup, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop' })
-    expect(databases.urls).toEqual([{ name: 'shop', url: 'postgres:///shop' }])
+    expect(databases.list).toEqual([{ name: 'shop', kind: 'postgres', url: 'postgres:///shop' }])
   })
 
   test('several databases are named by their URL or by name=', () => {
     const text = 'postgres://u:p@one/app\n\n  billing = postgresql://u@[::1]:5433/app?sslmode=require \nold.app=postgres://h1:1,h2:2/x'
-    expect(parseInputs('backup', { ...backup, 'database-url': text }, {}).databases.urls).toEqual([
-      { name: 'app', url: 'postgres://u:p@one/app' },
-      { name: 'billing', url: 'postgresql://u@[::1]:5433/app?sslmode=require' },
-      { name: 'old.app', url: 'postgres://h1:1,h2:2/x' },
+    expect(parseInputs('backup', { ...backup, 'database-url': text }, {}).databases.list).toEqual([
+      { name: 'app', kind: 'postgres', url: 'postgres://u:p@one/app' },
+      { name: 'billing', kind: 'postgres', url: 'postgresql://u@[::1]:5433/app?sslmode=require' },
+      { name: 'old.app', kind: 'postgres', url: 'postgres://h1:1,h2:2/x' },
     ])
   })
 
@@ -222,12 +223,25 @@ describe('inputs that are good', () => {
 
   test('volumes are a name and a place each, and need no database', () => {
     const { volumes, databases } = parseInputs('backup', { ...backup, 'database-url': '', volumes: 'files=/srv/a=b\n app=docker:shop_uploads\n' }, {})
-    expect([volumes.list, databases.urls]).toEqual([[{ name: 'files', kind: 'directory', path: '/srv/a=b' }, { name: 'app', kind: 'docker', volume: 'shop_uploads' }], []])
+    expect([volumes.list, databases.list]).toEqual([[{ name: 'files', kind: 'directory', path: '/srv/a=b' }, { name: 'app', kind: 'docker', volume: 'shop_uploads' }], []])
   })
 
   test('verify-only needs no database', () => {
-    expect(parseInputs('restore', { ...restore, 'database-url': undefined, 'verify-only': 'true' }, {}).server.url).toBeUndefined()
+    expect(parseInputs('restore', { ...restore, 'database-url': undefined, 'verify-only': 'true' }, {}).server.database).toBeUndefined()
   })
+})
+
+test.each([
+  ['postgres://u@h/d', { url: 'postgres://u@h/d' }],
+  ['  app=postgres://u@h/d?a=b ', { name: 'app', url: 'postgres://u@h/d?a=b' }],
+  ['postgres://u:p=q@h/d', { url: 'postgres://u:p=q@h/d' }],
+  ['shop-2.eu = postgresql://h', { name: 'shop-2.eu', url: 'postgresql://h' }],
+])('the line %s', (line, expected) => {
+  expect(parseDatabaseLine(line)).toEqual(expected)
+})
+
+test('a line with an empty or strange name is refused', () => {
+  for (const line of ['=postgres://h', 'a b=postgres://h', '-x=postgres://h']) expect(() => parseDatabaseLine(line)).toThrow(expect.objectContaining({ status: 2 }))
 })
 
 describe('inputs that are refused', () => {

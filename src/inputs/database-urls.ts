@@ -1,45 +1,75 @@
-import { InvalidValue } from '../error.ts'
-import { parseDatabaseLine, parseDatabaseUrl } from '../sources/postgres/connection.ts'
+import { InvalidValue, LifeboatError } from '../error.ts'
+import { holdsSeveral, kindAt, locationPatterns, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
+import type { Location } from '../sources/source-kind.ts'
 import { parsing, quote } from './schemas.ts'
 
 /** A database to read: the name it has in the snapshot, and where it is. */
-export interface Database {
-  name: string
-  /** `postgres://…`; holds the password. */
-  url: string
-}
+export type Database = { name: string } & Location
 
 export const databases = parsing((text): Database[] => {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   if (lines.length === 0) throw new InvalidValue('there is no URL in it')
-  const databases = lines.map(parseDatabase)
+  const databases = lines.map((line): Database => {
+    const { name, location } = parseDatabase(line)
+    return { name: name ?? nameOf(kindAt(location).defaultName?.(location)), ...location }
+  })
   const names = databases.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new InvalidValue(`two databases are named ${quote(twice)}; put a different name= before each URL`)
   return databases
 })
 
-export const database = parsing((text): string => {
+export const database = parsing((text): Location => {
   const lines = text.trim().split(/\r?\n/)
   if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} lines; one database is restored at a time`)
-  return parseDatabase(text).url
+  return parseDatabase(text).location
 })
 
 const QUOTED = 'the URL is in quotation marks. Remove the quotation marks'
 
-function parseDatabase(line: string): Database {
-  // No part of the line is shown: it may be a part of a password.
+/** No part of the line is shown, but a scheme: anything else may be a part of a password. */
+function parseDatabase(line: string): { name?: string; location: Location } {
   if (/^\s*["'`]/.test(line)) throw new InvalidValue(QUOTED)
-  const { name, url } = parseDatabaseLine(line)
+  const { url, ...name } = parseDatabaseLine(line)
   if (/^["'`]/.test(url)) throw new InvalidValue(QUOTED)
-  if (/[,;\s](?:[\w.-]+\s*=\s*)?postgres(?:ql)?:\/\//.test(url)) {
+  if (holdsSeveral('database', url, /[,;\s]+(?:[\w.-]+\s*=\s*)?/g)) {
     throw new InvalidValue('there are several URLs in one line. Write one per line')
   }
-  const { database } = parseDatabaseUrl(url)
-  return { name: name ?? nameOf(database), url }
+  const location = parseLocation('database', url)
+  if (location) return { ...name, location }
+  const [scheme] = /^[a-z][a-z0-9+.-]{0,20}:\/\//i.exec(url) ?? []
+  const problem = `${scheme === undefined ? '' : `${scheme} is `}${neitherForm('database')}`
+  throw wrong(problem, `Write ${locationPatterns('database')}.`)
+}
+
+const NAMED = /^([^=:/?@]*)=(.*)$/s
+
+/** Splits `name=postgres://…` or a bare URL; an empty name is an error. */
+export function parseDatabaseLine(line: string): { name?: string; url: string } {
+  const trimmed = line.trim()
+  const named = NAMED.exec(trimmed)
+  if (!named) return { url: trimmed }
+  const name = named[1]!.trim()
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+    throw wrong(
+      'the name before = must be 1 to 100 letters, digits, dots, dashes or underscores',
+      'Write app=postgres://user:password@host/app.',
+    )
+  }
+  return { name, url: named[2]!.trim() }
+}
+
+/** Every secret part of the text of databases, well-formed or not. */
+export function databaseSecrets(text: string): string[] {
+  const lines = text.split(/\r?\n/).map((line) => line.trim())
+  return lines.flatMap((line) => locationSecrets('database', NAMED.exec(line)?.[2]!.trim() ?? line)).filter((secret) => secret !== '')
 }
 
 /** The name of a database as a name of a source, which file names and terminals take. */
 function nameOf(database = ''): string {
   return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database'
+}
+
+function wrong(problem: string, hint: string): LifeboatError {
+  return new LifeboatError(`database URL: ${problem}`, { hint, status: 2 })
 }

@@ -1,20 +1,19 @@
-import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { addressSecrets } from '../net/ssh/address.ts'
 import type { SshTarget } from '../net/ssh/connection.ts'
-import { parseLocation } from '../sources/known-kinds.ts'
-import type { Location } from '../sources/source-kind.ts'
-import { database, type Database, databases as databaseList } from './database-urls.ts'
+import { databaseFromVariables, locationExpected, locationPatterns } from '../sources/known-kinds.ts'
+import { database, type Database, databases as databaseList, databaseSecrets } from './database-urls.ts'
 import { type Group, group, one } from './group.ts'
 import type { Input } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const databaseInput = {
-  help: 'The database, as a postgres:// URL with any libpq parameter.',
-  expected: 'a URL postgres://user:password@host:port/database',
+  help: `The database: ${locationPatterns('database')}.`,
+  expected: locationExpected('database'),
   example: 'postgres://app:secret@db.example.com:5432/app',
   schema: database,
   secret: true,
+  secrets: databaseSecrets,
   variable: 'DATABASE_URL',
 } as const satisfies Input
 
@@ -28,38 +27,29 @@ export const tunnelInput = {
   secrets: addressSecrets,
 } as const satisfies Input
 
-/** Where a database is. The URL has been checked. */
-export function databaseLocation(url: string): Location {
-  return parseLocation('database', url)!
-}
-
-export const databasesExpected = 'one URL postgres://user:password@host:port/database per line, optionally preceded by name='
+export const databasesExpected = `one database per line, ${locationExpected('database')}, optionally preceded by name=`
 
 /** Databases to read, and the SSH server that they are reached through. */
 export interface Databases {
-  urls: readonly Database[]
+  list: readonly Database[]
   tunnel: SshTarget | undefined
 }
 
-export function databases(help: string): Group<Databases> {
-  const urls = {
+/** `purpose`: the beginning of the help, `The databases to back up`. */
+export function databases(purpose: string): Group<Databases> {
+  const list = {
     ...databaseInput,
-    help,
+    help: `${purpose}, one per line, each optionally preceded by name=: ${locationPatterns('database')}.`,
     expected: databasesExpected,
     schema: databaseList,
     list: true,
-    fallback: libpqDefaults,
+    // Not for restores: nobody may mean the database to write to.
+    fallback: databaseFromVariables,
   } as const satisfies Input
   return group(
-    { 'database-url': urls, 'ssh-tunnel': tunnelInput },
-    (values) => ({ urls: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }),
+    { 'database-url': list, 'ssh-tunnel': tunnelInput },
+    (values) => ({ list: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }),
   )
-}
-
-/** With libpq's own variables set, the URL that leaves everything to them. Not for restores: nobody may mean the database to write to. */
-function libpqDefaults(variables: Variables): string | undefined {
-  if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name])) return undefined
-  return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`
 }
 
 /** Throws (status 2) for a tunnel that leads to no database: it would look as if it protected something. */

@@ -15,7 +15,7 @@ export interface Input {
   readonly actionDefault?: string
   /** Never shown; may be read from standard input or an environment variable. */
   readonly secret?: true
-  /** The parts to mask in the value of an input that is otherwise shown; the value may not be well-formed. */
+  /** More parts to mask than are found in every value; the value may not be well-formed. */
   readonly secrets?: (text: string) => string[]
   /** The environment variable that is used if the input is not given. */
   readonly variable?: string

@@ -16,5 +16,5 @@ export function secretsGiven(
 
 /** The parts of the text of an input that must be masked. */
 export function secretsOf(input: Input, text: string): string[] {
-  return input.secret ? secretsIn(text) : [...(input.secrets?.(text) ?? []), ...likelySecrets(text)]
+  return [...new Set([...(input.secrets?.(text) ?? []), ...(input.secret ? secretsIn(text) : likelySecrets(text))])]
 }

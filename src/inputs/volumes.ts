@@ -1,5 +1,5 @@
 import { nearest } from '../report/nearest.ts'
-import { locationForms, locationSecrets, parseLocation } from '../sources/known-kinds.ts'
+import { holdsSeveral, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
 
 /** A volume to back up: the name it has in the snapshot, and where it is. */
@@ -8,13 +8,15 @@ export type Volume = { name: string } & Location
 const PLANNED = ['sftp']
 
 /** Another volume after a comma or a space: it would become a part of the first one's path. */
-const severalInLine = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?:\/|docker:|ssh:\/\/|s3:\/\/)/
+const BEFORE_ANOTHER = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?=.)/g
 
 /** Reads `name=LOCATION`, one a line. Throws an error that `problem` makes of a message, or InvalidValue. */
 export function parseVolumes(text: string, problem: (message: string) => Error): Volume[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   const volumes = lines.map((line, index) => {
-    if (severalInLine.test(line)) throw problem('there are several volumes in one line; write one per line, or the option once for each')
+    if (holdsSeveral('volume', line, BEFORE_ANOTHER)) {
+      throw problem('there are several volumes in one line; write one per line, or the option once for each')
+    }
     const [, name, location] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.+)$/.exec(line) ?? []
     if (name === undefined || location === undefined) {
       const spaced = /^([A-Za-z0-9][A-Za-z0-9._-]{0,39})\s+=/.exec(line)?.[1]
@@ -40,7 +42,7 @@ export function parseVolumeLocation(text: string, problem: (message: string) => 
   const [, prefix] = /^([a-z0-9]+):/.exec(text) ?? []
   if (prefix !== undefined && PLANNED.includes(prefix)) throw problem(`${prefix} is not available for volumes in this version`)
   if (text.startsWith('~')) throw problem(`${shown} would be a folder named ~; write the whole path`)
-  throw problem(`${shown} is neither ${locationForms('volume').join(', nor ')}`)
+  throw problem(`${shown} is ${neitherForm('volume')}`)
 }
 
 /** A path, or the scheme alone: anything else may hold a password. Undefined if there is neither. */

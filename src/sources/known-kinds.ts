@@ -1,3 +1,4 @@
+import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { sourceKinds } from './all.ts'
 import type { Location, SourceKind } from './source-kind.ts'
@@ -18,26 +19,42 @@ export function kindOf({ name, kind }: { name: string; kind: string }): SourceKi
 
 /** Reads where a database or a volume is. Null: no kind has such texts. Throws InvalidValue. */
 export function parseLocation(noun: SourceKind['noun'], text: string): Location | null {
-  for (const kind of sourceKinds) {
-    const location = kind.noun === noun ? kind.parse(text) : null
-    if (location) return location
-  }
-  return null
+  return firstOf(kindsOf(noun), (kind) => kind.parse(text)) ?? null
 }
 
-/** The forms of the texts that `parseLocation` reads. */
-export function locationForms(noun: SourceKind['noun']): string[] {
-  return sourceKinds.filter((kind) => kind.noun === noun).map(({ form }) => form)
+/** Whether a location follows one of the separators in a text, which is then several in one line. */
+export function holdsSeveral(noun: SourceKind['noun'], text: string, separators: RegExp): boolean {
+  return [...text.matchAll(separators)].some((match) => isLocation(noun, text.slice(match.index + match[0].length)))
+}
+
+/** Also if it is malformed: a kind throws only for texts of its own. */
+function isLocation(noun: SourceKind['noun'], text: string): boolean {
+  try {
+    return parseLocation(noun, text) !== null
+  } catch {
+    return true
+  }
 }
 
 /** The patterns of all kinds of a noun, as a sentence of help has them. */
 export function locationPatterns(noun: SourceKind['noun']): string {
-  return alternatives(sourceKinds.filter((kind) => kind.noun === noun).map(({ pattern }) => pattern))
+  return alternatives(kindsOf(noun).map(({ pattern }) => pattern))
 }
 
 /** The forms of all kinds of a noun, read after "expected". */
 export function locationExpected(noun: SourceKind['noun']): string {
-  return alternatives(locationForms(noun))
+  return alternatives(kindsOf(noun).map(({ form }) => form))
+}
+
+/** The forms of all kinds of a noun, read after the text that has none of them: `neither …, nor …`. */
+export function neitherForm(noun: SourceKind['noun']): string {
+  const forms = kindsOf(noun).map(({ form }) => form)
+  return `${forms.length === 1 ? 'not' : 'neither'} ${forms.join(', nor ')}`
+}
+
+/** The database that environment variables name, as its text; undefined if there is none. */
+export function databaseFromVariables(variables: Variables): string | undefined {
+  return firstOf(kindsOf('database'), (kind) => kind.fromVariables?.(variables))
 }
 
 function alternatives(texts: readonly string[]): string {
@@ -46,7 +63,20 @@ function alternatives(texts: readonly string[]): string {
 
 /** Every secret part of the text of a location, well-formed or not. */
 export function locationSecrets(noun: SourceKind['noun'], text: string): string[] {
-  return sourceKinds.filter((kind) => kind.noun === noun).flatMap((kind) => kind.secrets(text))
+  return kindsOf(noun).flatMap((kind) => kind.secrets(text))
+}
+
+function kindsOf(noun: SourceKind['noun']): SourceKind[] {
+  return sourceKinds.filter((kind) => kind.noun === noun)
+}
+
+/** The first answer that a kind gives; those after it are not asked. */
+function firstOf<T>(kinds: readonly SourceKind[], ask: (kind: SourceKind) => T | null | undefined): T | undefined {
+  for (const kind of kinds) {
+    const answer = ask(kind)
+    if (answer !== null && answer !== undefined) return answer
+  }
+  return undefined
 }
 
 /** The kind that a location was read by. */

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts'
+import type { Environment, Variables } from '../environment.ts'
 import type { SshAccess, SshTarget } from '../net/ssh/connection.ts'
 import type { Finding } from '../report/finding.ts'
 import type { VerifyLevel } from '../repository/levels.ts'
@@ -20,15 +20,19 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   readonly noun: 'database' | 'volume'
   /** Singular and plural of what `entries` counts. */
   readonly entryNoun: readonly [one: string, many: string]
-  /** The form of the text that `parse` reads, for messages: `docker: and the name of a volume`. */
+  /** The text that `parse` reads, in words, after "expected" and "is neither": `docker: and the name of a volume`. */
   readonly form: string
-  /** A pattern of that text with an explanation, for help: `docker:NAME (a Docker volume)`. */
+  /** A pattern of that text with an explanation, for help and hints: `docker:NAME (a Docker volume)`. */
   readonly pattern: string
 
   /** Reads where a source is, or is restored to. Null: the text is of another kind. Throws InvalidValue, which shows no secret. */
   parse(text: string): L | null
   /** Every part of such a text that must be masked. The text may be malformed. */
   secrets(text: string): string[]
+  /** The name of a database that is given without one; undefined if its location has none. Volumes are always given a name. */
+  defaultName?(location: L): string | undefined
+  /** The text of the database that the variables of its own client programs name; undefined if they are not set. */
+  fromVariables?(variables: Variables): string | undefined
   /** The sources of a backup. Throws if the settings are wrong; nothing is reached before `Source.open`. */
   sources(given: readonly GivenSource<L>[], settings: BackupSettings, context: SourceContext): Source[]
   /** A target to restore into. Throws if the settings are wrong; nothing is reached before `RestoreTarget.restore`. */

@@ -145,9 +145,7 @@ const sealing = group(
 
 export const inputs = commandInputs(
   {
-    databases: databases(
-      'The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.',
-    ),
+    databases: databases('The databases to back up'),
     volumes,
     hooks,
     dockerImage: one('docker-image', dockerImageInput),
@@ -235,11 +233,11 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { databases, volumes, destinations, access } = slices
-    requireSources([...databases.urls, ...volumes.list])
+    requireSources([...databases.list, ...volumes.list])
     for (const name of ['include', 'exclude'] as const) {
       requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
     }
-    requireDatabase(databases.tunnel, databases.urls.length > 0)
+    requireDatabase(databases.tunnel, databases.list.length > 0)
     for (const destination of destinations) requireStore({ destination, access }, variables)
   },
 )

@@ -1,5 +1,5 @@
-import { databaseLocation } from '../../inputs/database.ts'
 import { patternsFor } from '../../inputs/volumes.ts'
+import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { BackupSettings, GivenSource, SourceContext } from '../../sources/source-kind.ts'
 import type { Source } from '../../sources/source.ts'
@@ -16,7 +16,7 @@ export function sourcesOf(inputs: BackupInputs, context: SourceContext): Source[
 }
 
 function databasesIn({ databases }: BackupInputs): GivenSource[] {
-  return databases.urls.map(({ name, url }) => ({ name, location: databaseLocation(url), patterns: { include: [], exclude: [] } }))
+  return databases.list.map(({ name, ...location }) => ({ name, location, patterns: EVERY_FILE }))
 }
 
 function volumesIn({ volumes: { list, include, exclude } }: BackupInputs): GivenSource[] {

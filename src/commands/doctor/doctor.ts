@@ -1,5 +1,5 @@
 import type { Environment } from '../../environment.ts'
-import { databaseLocation } from '../../inputs/database.ts'
+import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
@@ -27,8 +27,8 @@ export async function doctor(inputs: DoctorInputs, environment: Environment): Pr
   const { checks, free } = await tryDestination(inputs, environment)
   let size = 0
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
-  const { urls, tunnel } = inputs.databases
-  const given = urls.map(({ name, url }) => ({ name, location: databaseLocation(url), patterns: { include: [], exclude: [] } }))
+  const { list, tunnel } = inputs.databases
+  const given = list.map(({ name, ...location }) => ({ name, location, patterns: EVERY_FILE }))
   for (const [kind, some] of groupedByKind(given)) {
     const diagnosed = await kind.diagnose?.(some, { tunnel, ssh: inputs.access.ssh, timeout: inputs.access.timeout }, context)
     checks.push(...(diagnosed?.findings ?? []))

@@ -8,7 +8,7 @@ import { access, destination, requireStore } from '../../inputs/store.ts'
 export const inputs = commandInputs(
   {
     destination,
-    databases: databases('The databases to look at: postgres:// URLs, one per line, each optionally preceded by name=.'),
+    databases: databases('The databases to look at'),
     key: optionalKey('Optional: doctor also checks that it opens the store.'),
     set,
     clientInstall,
@@ -16,7 +16,7 @@ export const inputs = commandInputs(
     timeZone,
   },
   (slices, variables) => {
-    requireDatabase(slices.databases.tunnel, slices.databases.urls.length > 0)
+    requireDatabase(slices.databases.tunnel, slices.databases.list.length > 0)
     requireStore(slices, variables)
   },
 )

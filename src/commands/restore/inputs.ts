@@ -12,7 +12,7 @@ import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts
 
 const databaseUrl = {
   ...databaseInput,
-  help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.',
+  help: `The database to restore into: ${locationPatterns('database')}. Not needed with verify-only.`,
 } as const
 
 const target = {
@@ -27,7 +27,7 @@ export const inputs = commandInputs(
   {
     server: group(
       { 'database-url': databaseUrl, 'ssh-tunnel': tunnelInput },
-      (values) => ({ url: values['database-url'], tunnel: values['ssh-tunnel'] }),
+      (values) => ({ database: values['database-url'], tunnel: values['ssh-tunnel'] }),
     ),
     key: requiredKey(),
     destination,
@@ -160,10 +160,10 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { server, volume, verifyOnly } = slices
-    if (volume.target === undefined && (server.url === undefined || volume.name !== undefined) && !verifyOnly) {
+    if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
       throw volume.name === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', target)
     }
-    requireDatabase(server.tunnel, server.url !== undefined && !verifyOnly && volume.name === undefined && volume.target === undefined)
+    requireDatabase(server.tunnel, server.database !== undefined && !verifyOnly && volume.name === undefined && volume.target === undefined)
     requireStore(slices, variables)
   },
 )

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import { databaseLocation } from '../../inputs/database.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
@@ -50,7 +49,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
 
 /** Undefined if none is given: then the source is only read. */
 function targetOf(noun: Noun, { server, volume, mode, objects, access }: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
-  const location = noun === 'volume' ? volume.target : server.url === undefined ? undefined : databaseLocation(server.url)
+  const location = noun === 'volume' ? volume.target : server.database
   if (location === undefined) return undefined
   const settings: RestoreSettings = {
     tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, dockerImage: volume.dockerImage, files: volume, objects,

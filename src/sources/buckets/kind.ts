@@ -4,6 +4,7 @@ import type { Destination } from '../../stores/kind.ts'
 import { isS3, parseS3, type S3Destination, s3Secrets } from '../../stores/s3/destination.ts'
 import { MOST_NAMED } from '../files/facts.ts'
 import { fileArchive } from '../files/file-archive.ts'
+import { EVERY_FILE } from '../files/selection.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { Location, Restored, RestoreSettings, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
 import type { BucketAccess } from './bucket.ts'
@@ -108,7 +109,7 @@ async function restoreInto(
       rewrite: files.rewrite,
       deleteExtra: files.deleteExtra,
       backup: {
-        patterns: facts.patterns ?? { include: [], exclude: [] },
+        patterns: facts.patterns ?? EVERY_FILE,
         leftOut: [...facts.changed, ...facts.unreadable],
         whole: Math.max(facts.changed.length, facts.unreadable.length) < MOST_NAMED,
       },

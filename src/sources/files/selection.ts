@@ -7,6 +7,8 @@ export interface Patterns {
   exclude: readonly string[]
 }
 
+export const EVERY_FILE: Patterns = { include: [], exclude: [] }
+
 /** A path, in the order of a scan. */
 export interface Candidate {
   /** UTF-8, relative to the volume, without a slash at its end; the volume itself is empty. */

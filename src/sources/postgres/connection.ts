@@ -45,21 +45,6 @@ const refused: Readonly<Record<string, string>> = {
 /** A lost peer is noticed after two minutes; the default of the system is two hours. */
 const keepalives = { keepalives_idle: '60', keepalives_interval: '10', keepalives_count: '6' }
 
-/** Splits `name=postgres://…` or a bare URL; an empty name is an error. */
-export function parseDatabaseLine(line: string): { name?: string; url: string } {
-  const trimmed = line.trim()
-  const named = /^([^=:/?@]*)=(.*)$/s.exec(trimmed)
-  if (!named) return { url: trimmed }
-  const name = named[1]!.trim()
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-    throw wrong(
-      'the name before = must be 1 to 100 letters, digits, dots, dashes or underscores',
-      'Write app=postgres://user:password@host/app.',
-    )
-  }
-  return { name, url: named[2]!.trim() }
-}
-
 /**
  * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` are the defaults. Throws
  * `LifeboatError` (status 2) for anything else; the message shows no part of the URL that could belong to a password.

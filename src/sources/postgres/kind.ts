@@ -1,8 +1,9 @@
 import type { SourceKind } from '../source-kind.ts'
 import { compareDatabases, databaseDiffText, type DatabaseDifferences } from './compare.ts'
+import { parseDatabaseUrl } from './connection.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
-import { type DatabaseLocation, parseLocation } from './location.ts'
+import { type DatabaseLocation, libpqDefaults, parseLocation } from './location.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
 import { databaseSources } from './sources.ts'
 import { databaseTarget } from './target-database.ts'
@@ -14,11 +15,13 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   recorded: 'postgres',
   noun: 'database',
   entryNoun: ['archive entry', 'archive entries'],
-  form: 'postgres://user:password@host:port/database',
-  pattern: 'a postgres:// URL with any libpq parameter',
+  form: 'a PostgreSQL URL',
+  pattern: 'postgres://user:password@host:port/database (PostgreSQL, with any libpq parameter)',
   parse: parseLocation,
   // The password may be any part of a malformed URL.
   secrets: (text) => [text],
+  defaultName: ({ url }) => parseDatabaseUrl(url).database,
+  fromVariables: libpqDefaults,
   sources: databaseSources,
   target: databaseTarget,
   diagnose: diagnoseDatabases,

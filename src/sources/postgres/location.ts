@@ -1,3 +1,4 @@
+import type { Variables } from '../../environment.ts'
 import type { Location } from '../source-kind.ts'
 import { parseDatabaseUrl } from './connection.ts'
 
@@ -12,4 +13,10 @@ export function parseLocation(text: string): DatabaseLocation | null {
   if (!/^postgres(?:ql)?:\/\//.test(text)) return null
   parseDatabaseUrl(text)
   return { kind: 'postgres', url: text }
+}
+
+/** With libpq's own variables set, the URL that leaves everything to them. */
+export function libpqDefaults(variables: Variables): string | undefined {
+  if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name])) return undefined
+  return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../../src/error.ts'
-import { clientEnvironment, type Connection, connectionFromVariables, onDatabase, parseDatabaseLine, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { clientEnvironment, type Connection, connectionFromVariables, onDatabase, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 
 const environmentOf = (url: string, variables = {}) => parseDatabaseUrl(url, variables).environment
 
@@ -143,19 +143,6 @@ test.each(['schema', 'pgbouncer', 'pool_timeout', 'statement_timeout'])('%s, a p
 
 test('a text that may be a part of a password is compared with no parameter', () => {
   expect(failure(() => parseDatabaseUrl('postgres://h/d?sslmod=x@y')).hint).toMatch(/^Correct or remove it\./)
-})
-
-test.each([
-  ['postgres://u@h/d', { url: 'postgres://u@h/d' }],
-  ['  app=postgres://u@h/d?a=b ', { name: 'app', url: 'postgres://u@h/d?a=b' }],
-  ['postgres://u:p=q@h/d', { url: 'postgres://u:p=q@h/d' }],
-  ['shop-2.eu = postgresql://h', { name: 'shop-2.eu', url: 'postgresql://h' }],
-])('the line %s', (line, expected) => {
-  expect(parseDatabaseLine(line)).toEqual(expected)
-})
-
-test('a line with an empty or strange name is refused', () => {
-  for (const line of ['=postgres://h', 'a b=postgres://h', '-x=postgres://h']) expect(failure(() => parseDatabaseLine(line)).status).toBe(2)
 })
 
 test('client programs see what they need and nothing of the workflow', () => {

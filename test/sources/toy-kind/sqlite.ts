@@ -50,7 +50,7 @@ export const sqlite: SourceKind<SqliteLocation> = {
   sizes: ({ streams }) => streams.map(({ size }) => ({ bytes: size })),
 }
 
-interface SqliteLocation extends Location {
+export interface SqliteLocation extends Location {
   kind: 'sqlite'
   path: string
 }
