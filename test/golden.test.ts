@@ -12,8 +12,8 @@ import { contentOf, goldenFolder, goldenStores, readGolden } from './support/gol
 import { PlainReader } from './support/plain-reader.ts'
 import { type Server, startServer } from './support/postgres-server.ts'
 import { recover, recoverOnTerminal } from './support/recover-script.ts'
+import { lifeboatEntry } from './support/terminal-program.ts'
 
-const program = path.join(import.meta.dirname, '../dist/cli.js')
 const temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-golden-'))
 afterAll(() => rmSync(temporary, { recursive: true }))
 
@@ -76,7 +76,7 @@ describe.each(goldenStores)('the golden store %s', (name) => {
       for (const [index, { id, content }] of snapshots.entries()) {
         const database = `restored_${index}`
         const secrets = { LIFEBOAT_ENCRYPTION_KEY: encryptionKey, DATABASE_URL: server.url(database) }
-        execFileSync(process.execPath, [program, 'restore', '--destination', `file:${folder}`, '--set', 'shop', '--snapshot', id, '--mode', 'create'], {
+        execFileSync(process.execPath, [lifeboatEntry(), 'restore', '--destination', `file:${folder}`, '--set', 'shop', '--snapshot', id, '--mode', 'create'], {
           env: { ...process.env, ...secrets },
         })
         expect(await contentOf(server, database)).toEqual(content)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import path from 'node:path'
+import { builtProgram } from '../end-to-end/built.ts'
 import { type Command, inputsOf } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { portOf } from '../support/free-port.ts'
@@ -45,7 +46,7 @@ async function step(command: Command, inputs: Record<string, string>, variables:
   mkdirSync(temporary, { recursive: true })
   for (const file of [output, summary]) writeFileSync(file, '')
   const all = { ...Object.fromEntries(inputsOf(command).map(([name, input]) => [name, input.default ?? ''])), ...inputs }
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'step.ts'), command], {
+  const child = spawn(process.execPath, [path.join(builtProgram(), `${command}.js`)], {
     env: {
       PATH: process.env['PATH'],
       ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),

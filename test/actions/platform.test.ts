@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { builtProgram } from '../end-to-end/built.ts'
 import { type Action, actions } from '../../src/commands/all.ts'
 
 let folder: string
@@ -13,7 +14,7 @@ function stepOn(platform: string, processor: string, command: Action): { status:
   const output = path.join(folder, 'output')
   writeFileSync(output, '')
   const pretence = `for (const [name, value] of Object.entries(${JSON.stringify({ platform, arch: processor })})) Object.defineProperty(process, name, { value })`
-  const { status, stdout } = spawnSync(process.execPath, [`--import=data:text/javascript,${encodeURIComponent(pretence)}`, path.join(import.meta.dirname, 'step.ts'), command], {
+  const { status, stdout } = spawnSync(process.execPath, [`--import=data:text/javascript,${encodeURIComponent(pretence)}`, path.join(builtProgram(), `${command}.js`)], {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], RUNNER_TEMP: folder, GITHUB_OUTPUT: output, INPUT_DESTINATION: `file:${path.join(folder, 'store')}` },
   })

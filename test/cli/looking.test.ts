@@ -14,6 +14,7 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import { backUp } from '../support/backup.ts'
 import { identity, keys } from '../support/engine.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
+import { type Ended, lifeboatEntry, runLifeboat } from '../support/terminal-program.ts'
 
 const HOSTILE = 'b\n\u001b[2J.txt'
 
@@ -47,13 +48,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** The program from its sources, as a person would run it. */
-function lifeboat(args: readonly string[], variables: Record<string, string> = {}): Promise<{ status: number | null; out: string; err: string }> {
-  const env = { PATH: process.env['PATH'], TMPDIR: folder, LIFEBOAT_DESTINATION: store, LIFEBOAT_ENCRYPTION_KEY: key, DATABASE_URL: server.url('shop'), ...variables }
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [path.join(import.meta.dirname, 'lifeboat.ts'), ...args], { env }, (_, out, err) => resolve({ status: child.exitCode, out, err }))
-  })
-}
+const lifeboat = (args: readonly string[], variables: Record<string, string> = {}): Promise<Ended> =>
+  runLifeboat(args, { PATH: process.env['PATH'], TMPDIR: folder, LIFEBOAT_DESTINATION: store, LIFEBOAT_ENCRYPTION_KEY: key, DATABASE_URL: server.url('shop'), ...variables })
 
 test('show tells what is in a snapshot: tables, extensions, versions, files, chunks, proofs', async () => {
   const { status, out, err } = await lifeboat(['show', 'latest', '--set', 'app', '--files'])
@@ -125,7 +121,7 @@ test('a list of more than 64 KiB arrives whole through a pipe', async () => {
   }
   // A pipe of the shell's: those that Node makes for its children are sockets, which take more.
   const env = { PATH: process.env['PATH'], LIFEBOAT_DESTINATION: `file:${long}`, LIFEBOAT_ENCRYPTION_KEY: identity }
-  const program = [process.execPath, path.join(import.meta.dirname, 'lifeboat.ts')].map(shellWord).join(' ')
+  const program = [process.execPath, lifeboatEntry()].map(shellWord).join(' ')
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', `${program} list --json | cat`], { env })
   const listed: ListResult = JSON.parse(stdout)
   expect(listed.snapshots).toHaveLength(101)

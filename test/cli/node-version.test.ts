@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import path from 'node:path'
+import { lifeboatEntry } from '../support/terminal-program.ts'
 
 /** Runs the program under a Node that says it is of another version. */
 function lifeboatUnder(version: string): { status: number | null; stderr: string } {
   const pretence = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
-  const entry = path.join(import.meta.dirname, 'lifeboat.ts')
-  return spawnSync(process.execPath, [`--import=data:text/javascript,${encodeURIComponent(pretence)}`, entry, '--version'], { encoding: 'utf8' })
+  return spawnSync(process.execPath, [`--import=data:text/javascript,${encodeURIComponent(pretence)}`, lifeboatEntry(), '--version'], { encoding: 'utf8' })
 }
 
 test.each(['20.20.2', '24.5.0'])('Node %s is refused plainly, before anything it lacks is missed', (version) => {

@@ -9,6 +9,7 @@ import { newIdentity } from '../../src/repository/keys.ts'
 import { shellWord } from '../../src/report/recipe.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
+import { lifeboatEntry } from '../support/terminal-program.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md')).toSorted().map((name) => `docs/${name}`)].filter((page) => existsSync(path.join(root, page)))
@@ -34,7 +35,7 @@ beforeAll(async () => {
   key = (await newIdentity()).identity
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-readme-'))
   mkdirSync(path.join(folder, 'bin'))
-  writeFileSync(path.join(folder, 'bin/lifeboat'), `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(path.join(import.meta.dirname, 'lifeboat.ts'))} "$@"\n`, { mode: 0o755 })
+  writeFileSync(path.join(folder, 'bin/lifeboat'), `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(lifeboatEntry())} "$@"\n`, { mode: 0o755 })
   server = await startServer(15)
   await server.createDatabase('new_database')
   await server.createDatabase('shop')

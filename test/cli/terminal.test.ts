@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
+import { type Ended, lifeboatEntry, runLifeboat, type RunOptions } from '../support/terminal-program.ts'
 
 let server: Server
 let folder: string
@@ -19,28 +20,8 @@ afterAll(() => server.stop())
 beforeEach(() => (folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-cli-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-interface Ending {
-  status: number | null
-  out: string
-  err: string
-}
-
-type Options = { variables?: Record<string, string>; input?: string; during?: (kill: (signal: NodeJS.Signals) => void) => Promise<void> }
-
-/** Runs the program as a person would; only what is given is in its environment. */
-async function lifeboat(args: string[], { variables = {}, input, during }: Options = {}): Promise<Ending> {
-  const env = { PATH: process.env['PATH'], TMPDIR: folder, ...variables }
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'lifeboat.ts'), ...args], { env, stdio: 'pipe' })
-  let out = ''
-  let err = ''
-  child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()))
-  child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()))
-  child.stdin.on('error', () => undefined) // A program that does not read its input closes it.
-  child.stdin.end(input)
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-  await during?.((signal) => child.kill(signal))
-  return { status: await ended, out, err }
-}
+const lifeboat = (args: string[], { variables, ...options }: RunOptions & { variables?: Record<string, string> } = {}): Promise<Ended> =>
+  runLifeboat(args, { PATH: process.env['PATH'], TMPDIR: folder, ...variables }, options)
 
 const store = (): string => `file:${path.join(folder, 'store')}`
 const secrets = (database = 'shop'): Record<string, string> => ({ LIFEBOAT_ENCRYPTION_KEY: key, DATABASE_URL: server.url(database) })
@@ -196,7 +177,7 @@ describe('keys', () => {
       const errors = path.join(folder, 'errors')
       const errorsTarget = openSync(errors, 'w')
       try {
-        execFileSync(process.execPath, [path.join(import.meta.dirname, 'lifeboat.ts'), 'key', 'new'], { stdio: ['ignore', target, errorsTarget] })
+        execFileSync(process.execPath, [lifeboatEntry(), 'key', 'new'], { stdio: ['ignore', target, errorsTarget] })
       } finally {
         closeSync(target)
         closeSync(errorsTarget)

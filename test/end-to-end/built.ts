@@ -8,6 +8,12 @@ const cache = path.join(checkout, '.cache/built')
 
 /** The folder with the program as the sources build it now, whatever dist holds; built once for each state of them. */
 export function builtProgram(): string {
+  return (built ??= build())
+}
+
+let built: string | undefined
+
+function build(): string {
   const folder = path.join(cache, stateOfSources())
   if (existsSync(folder)) return folder
   const work = mkdtempSync(path.join(checkout, '.cache/building-'))

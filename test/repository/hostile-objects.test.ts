@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -12,6 +11,7 @@ import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { putTrash } from '../../src/repository/trash.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
+import { type Ended, runLifeboat } from '../support/terminal-program.ts'
 
 // Someone who can write to the store, and has no key, puts there whatever costs or misleads most. Each command runs as a program of its own.
 
@@ -30,7 +30,6 @@ let fingerprint = ''
 const ids: string[] = []
 let number = 0
 
-const program = path.join(import.meta.dirname, '../cli/lifeboat.ts')
 /** Prints the most memory that the process had, in MiB, and its CPU time. Not `maxRSS`: that begins with what the parent had when it forked. */
 const measure = `import { readFileSync, writeSync } from 'node:fs'
 process.on('exit', () => {
@@ -40,10 +39,7 @@ process.on('exit', () => {
 })`
 const measuring = `data:text/javascript,${encodeURIComponent(measure)}`
 
-interface Outcome {
-  status: number
-  out: string
-  err: string
+interface Outcome extends Ended {
   /** MiB. */
   peak: number
   seconds: number
@@ -51,14 +47,12 @@ interface Outcome {
   cpu: number
 }
 
-function run(store: string, command: string, args: string[] = [], key: string | null = passphrase): Promise<Outcome> {
+async function run(store: string, command: string, args: string[] = [], key: string | null = passphrase): Promise<Outcome> {
   const started = performance.now()
   const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, ...(key !== null && { LIFEBOAT_ENCRYPTION_KEY: key }) }
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', measuring, program, command, '--destination', `file:${store}`, ...args], { env, maxBuffer: 64 * MIB, timeout: 120_000 }, (error, out, err) => {
-      resolve({ status: error ? Number(error.code ?? 99) : 0, out, err, peak: Number(/peak (\d+) MiB/.exec(err)?.[1] ?? Number.NaN), cpu: Number(/([\d.]+) s of CPU time/.exec(err)?.[1] ?? Number.NaN), seconds: (performance.now() - started) / 1000 })
-    })
-  })
+  const ended = await runLifeboat([command, '--destination', `file:${store}`, ...args], env, { node: ['--import', measuring] })
+  const measured = (pattern: RegExp): number => Number(pattern.exec(ended.err)?.[1] ?? Number.NaN)
+  return { ...ended, peak: measured(/peak (\d+) MiB/), cpu: measured(/([\d.]+) s of CPU time/), seconds: (performance.now() - started) / 1000 }
 }
 
 const backUp = (store: string): Promise<Outcome> => run(store, 'backup', ['--volumes', `data=${data}`, '--json'])

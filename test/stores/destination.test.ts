@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../src/error.ts'
 import { inputsOf, parseInputs } from '../../src/commands/all.ts'
 import { secretsGiven } from '../../src/inputs/secrets.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { destinationSecrets, parseDestination, warnOfLoss } from '../../src/stores/destination.ts'
+import { runLifeboat } from '../support/terminal-program.ts'
 
 const AWS = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
 
@@ -161,11 +160,10 @@ test('the destination of a command is that of LIFEBOAT_DESTINATION, and one that
 })
 
 /** The message of a command that fails. */
-const run = (args: string[], variables: Record<string, string>, command = 'list') =>
-  promisify(execFile)(process.execPath, [path.join(import.meta.dirname, '../cli/lifeboat.ts'), command, ...args], { env: { PATH: process.env['PATH'], ...variables } }).then(
-    () => 'it did not fail',
-    (error: { stderr: string }) => error.stderr,
-  )
+const run = async (args: string[], variables: Record<string, string>, command = 'list'): Promise<string> => {
+  const { status, err } = await runLifeboat([command, ...args], { PATH: process.env['PATH'], ...variables })
+  return status === 0 ? 'it did not fail' : err
+}
 
 test('at a terminal, a secret on the command line is warned of, and shown neither there nor out of the environment', async () => {
   const destination = `s3://backups?endpoint=http://127.0.0.1:1&access-key-id=AKIAEXAMPLE&secret-access-key=${encodeURIComponent(AWS)}`

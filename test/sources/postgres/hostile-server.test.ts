@@ -144,7 +144,7 @@ test.each<[string, () => Answer]>([
   const { fake } = await contextOf(answer)
   await Promise.all([['doctor'], ['doctor', '--json'], ['backup']].map(async (command) => {
     const { out, err } = await runLifeboat([...command, '--destination', `file:${folder}/${command.length}`], {
-      GITHUB_ACTIONS: 'true', DATABASE_URL: `shop=${fake.url}`, LIFEBOAT_ENCRYPTION_KEY: 'a passphrase for the test', PATH: `${client.directory}:${variables.PATH}` }, folder)
+      GITHUB_ACTIONS: 'true', DATABASE_URL: `shop=${fake.url}`, LIFEBOAT_ENCRYPTION_KEY: 'a passphrase for the test', PATH: `${client.directory}:${variables.PATH}`, TMPDIR: folder })
     const lines = `${out}\n${err}`.split(/\r\n|\r|\n/)
     expect(lines.filter((line) => /^\s*::|##\[/.test(line))).toEqual([])
     expect(`${out}${err}`).not.toMatch(/(?![\t\n])\p{Cc}/u)

@@ -22,8 +22,8 @@ afterAll(async () => {
 async function lifeboat(database: string, ...args: string[]): Promise<string> {
   const url = new URL(server.url('x'))
   url.pathname = `/${encodeURIComponent(database)}`
-  const variables = { DATABASE_URL: url.href, LIFEBOAT_ENCRYPTION_KEY: key, PATH: `${clientDirectory(17)}:${process.env['PATH']}` }
-  const { status, out, err } = await runLifeboat([...args, '--destination', `file:${folder}/store`], variables, folder)
+  const variables = { DATABASE_URL: url.href, LIFEBOAT_ENCRYPTION_KEY: key, PATH: `${clientDirectory(17)}:${process.env['PATH']}`, TMPDIR: folder }
+  const { status, out, err } = await runLifeboat([...args, '--destination', `file:${folder}/store`], variables)
   if (status !== 0) throw new Error(err)
   return out
 }
