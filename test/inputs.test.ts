@@ -99,10 +99,10 @@ describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {
     expect(parseInputs('backup', backup, {})).toEqual({
       databases: { list: [{ name: 'shop', kind: 'postgres', url: 'postgres://app:hunter22@db:5432/shop' }], tunnel: undefined },
-      volumes: { list: [], include: [], exclude: [], onUnreadable: 'fail' },
+      volumes: { list: [], include: [], exclude: [] },
+      files: { onUnreadable: 'fail', rescan: false },
+      docker: { image: HELPER_IMAGE },
       hooks: { containers: [], mode: 'stop', before: '', after: '' },
-      dockerImage: HELPER_IMAGE,
-      rescan: false,
       key: KEY,
       destinations: [{ kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' }],
       destinationsRequired: 'all',
@@ -139,7 +139,11 @@ describe('inputs that are good', () => {
       snapshot: { kind: 'latest' },
       database: undefined,
       mode: 'empty',
-      volume: { name: undefined, target: undefined, paths: [], dockerImage: HELPER_IMAGE, rewrite: false, deleteExtra: false, owners: 'number' },
+      volume: { name: undefined, target: undefined },
+      files: { paths: [] },
+      folders: { owners: 'number' },
+      docker: { image: HELPER_IMAGE },
+      bucket: { rewrite: false, deleteExtra: false },
       objects: {
         schemas: [], tables: [], only: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false,
         databaseSettings: undefined, jobs: 1,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
-import type { TableName } from '../sources/postgres/selection.ts'
+import type { TableName } from '../sources/postgres/settings.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../net/ssh/address.ts'

@@ -1,10 +1,11 @@
 import type { Environment, Variables } from '../environment.ts'
-import type { SshAccess, SshTarget } from '../net/ssh/connection.ts'
 import type { Finding } from '../report/finding.ts'
 import type { VerifyLevel } from '../repository/levels.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
-import type { Destination } from '../stores/kind.ts'
 import type { Patterns } from './files/selection.ts'
+import type { FilesDiff, ShownFile } from './files/shown-file.ts'
+import type { Restored } from './restored.ts'
+import type { AccessSettings, BackupSettings, RestoreSettings } from './settings.ts'
 import type { Source } from './source.ts'
 
 /**
@@ -97,66 +98,6 @@ export interface GivenSource<L extends Location = Location> {
   readonly patterns: Patterns
 }
 
-/** How sources and targets are reached. */
-export interface AccessSettings {
-  /** An SSH server that databases are reached through. */
-  readonly tunnel: SshTarget | undefined
-  readonly ssh: SshAccess
-  /** Of a request to a service, in milliseconds. */
-  readonly timeout: number
-}
-
-/** The inputs of a backup that kinds of sources take. */
-export interface BackupSettings extends AccessSettings {
-  /** Whether files that may not be read are an error, or left out with a warning. */
-  readonly onUnreadable: 'fail' | 'warn'
-  /** Read every file, also those that look unchanged. */
-  readonly rescan: boolean
-  /** Of the container through which Docker volumes are reached. */
-  readonly dockerImage: string
-  /** Of pg_dump: its arguments, how long it waits for a lock in milliseconds, and whether a pooler in transaction mode is accepted. */
-  readonly dump: { readonly arguments: string; readonly lockTimeout: number; readonly allowPooler: boolean }
-  /** The stores of the backup, which no source may contain. */
-  readonly destinations: readonly Destination[]
-}
-
-/** The inputs of a restore that kinds of sources take. */
-export interface RestoreSettings extends AccessSettings {
-  readonly mode: RestoreMode
-  readonly dockerImage: string
-  /** Of volumes and buckets. */
-  readonly files: FileSettings
-  /** Of databases. */
-  readonly objects: ObjectSettings
-}
-
-export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite'
-
-export interface FileSettings {
-  /** gitignore(5) patterns of the files to restore; all if there are none. */
-  readonly paths: readonly string[]
-  /** Owners of restored files: the users with the same numbers, with the same names, or the one who restores. */
-  readonly owners: 'number' | 'name' | 'none'
-  /** Put objects of a bucket also if the target has them with the same size and ETag. */
-  readonly rewrite: boolean
-  /** Delete objects of the target bucket that are not in the backup. */
-  readonly deleteExtra: boolean
-}
-
-export interface ObjectSettings {
-  /** Only these schemas and tables; all if both are empty. */
-  readonly schemas: readonly string[]
-  readonly tables: readonly (string | readonly [schema: string, name: string])[]
-  readonly only: 'schema' | 'data' | undefined
-  readonly noOwner: boolean
-  readonly noPrivileges: boolean
-  readonly noTablespaces: boolean
-  readonly disableTriggers: boolean
-  readonly databaseSettings: boolean | undefined
-  /** Connections that restore at the same time. */
-  readonly jobs: number
-}
-
 export interface RestoreTarget {
   /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */
   require(source: SourceRecord): void
@@ -169,34 +110,6 @@ export interface RestoreTarget {
 export interface SourceToRestore extends StoredSource {
   /** The id of its snapshot. */
   readonly snapshot: string
-}
-
-/** The result of a restore. The members after `errors` are of some kinds only. */
-export interface Restored {
-  /** Host, port and database of the target, without secrets; or its folder, Docker volume or bucket. */
-  target: string
-  mode: RestoreMode
-  /** Raw bytes of the archive. */
-  size: number
-  /** Entries selected, and of these restored without an error. */
-  entries: number
-  restored: number
-  /** Every error that a program which restores printed. */
-  errors: string[]
-  /** Of a database: the content of the target now. */
-  left?: 'everything' | 'part' | 'unchanged' | 'dropped'
-  /** Of a part of a database: dependencies that were restored too or left alone, and objects left out. */
-  selection?: { added: string[]; kept: string[]; leftOut: { what: string; why: string }[] }
-  /**
-   * Owner, privileges, comment and settings of the archived database itself; absent if they were not asked for and only a part was
-   * restored.
-   */
-  databaseSettings?: 'applied' | 'left as they are'
-  /** Materialized views that were filled after the rows were loaded. */
-  refreshed?: string[]
-  /** Of a bucket: objects that the target had already, and those deleted from it. */
-  unchanged?: number
-  deleted?: number
 }
 
 export interface Diagnosed {
@@ -244,35 +157,6 @@ export interface Remarks {
   partial?: string[]
   /** Warnings of the programs that read the source. */
   warnings?: string[]
-}
-
-export interface ShownFile {
-  path: string
-  /** As in a list of files: `f` file, `d` directory, `l` symbolic link, `p` pipe, `h` hard link. */
-  type: string
-  size: number
-  /** Seconds since 1970, with decimals. */
-  mtime: string
-  /** Of a link. */
-  target?: string
-  /** Of an object in a bucket. */
-  etag?: string
-}
-
-/** A property of a file that can differ, in the order in which they are reported. `content`: an object in a bucket with another ETag. */
-export type FileProperty = 'kind' | 'size' | 'content' | 'target' | 'mode' | 'owner' | 'time'
-
-export interface FilesDiff {
-  added: ShownFile[]
-  removed: ShownFile[]
-  /**
-   * Files with a recorded property that differs. `from` and `to` are sizes. With the same size and another time, the content may differ.
-   */
-  changed: { path: string; type: string; from: number; to: number; what: FileProperty[] }[]
-  /** In parts of the archive that both snapshots have, byte for byte. */
-  identical: number
-  /** Recorded with the same kind, size, target, mode, owner and time; their content and extended attributes were not compared. */
-  alike: number
 }
 
 /** Something that has less than half of what it had in the snapshot before. */

@@ -1,10 +1,11 @@
 import { LifeboatError } from '../../error.ts'
 import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
-import { flag, jobs, retentionTimeZone } from '../../inputs/display.ts'
-import { dockerImageInput } from '../../inputs/docker.ts'
+import { jobs, retentionTimeZone } from '../../inputs/display.ts'
+import { docker, fileBackup } from '../../inputs/files.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
+import { dump } from '../../inputs/postgres.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
@@ -44,15 +45,8 @@ const volumes = group(
       default: '',
       list: true,
     },
-    'on-unreadable': {
-      help: 'The reaction to files of a volume that cannot be read: fail, or warn and leave them out.',
-      expected: 'fail or warn',
-      example: 'warn',
-      schema: schema.oneOf('fail', 'warn'),
-      default: 'fail',
-    },
   },
-  (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude, onUnreadable: values['on-unreadable'] }),
+  (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude }),
 )
 
 const hooks = group(
@@ -97,34 +91,6 @@ const hooks = group(
   }),
 )
 
-const dump = group(
-  {
-    'pg-dump-args': {
-      help:
-        'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
-        'that leave something out mark the snapshot as partial.',
-      expected: 'arguments as on a command line',
-      example: '--exclude-table-data=public.sessions',
-      schema: schema.text,
-      default: '',
-    },
-    'lock-timeout': {
-      help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
-      expected: 'a number and a unit (s, m or h), from 1s to 24h',
-      example: '5m',
-      schema: schema.duration,
-      default: '5m',
-    },
-    'allow-pooler': {
-      ...flag,
-      help:
-        'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: ' +
-        'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
-    },
-  },
-  (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }),
-)
-
 const sealing = group(
   {
     'compression-level': {
@@ -147,9 +113,9 @@ export const inputs = commandInputs(
   {
     databases: databases('The databases to back up'),
     volumes,
+    files: fileBackup,
+    docker,
     hooks,
-    dockerImage: one('docker-image', dockerImageInput),
-    rescan: one('rescan', { ...flag, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' }),
     key: requiredKey(),
     destinations: one('destination', {
       ...destinationInput,

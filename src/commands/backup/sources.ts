@@ -1,7 +1,8 @@
 import { patternsFor } from '../../inputs/volumes.ts'
 import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
-import type { BackupSettings, GivenSource, SourceContext } from '../../sources/source-kind.ts'
+import type { BackupSettings } from '../../sources/settings.ts'
+import type { GivenSource, SourceContext } from '../../sources/source-kind.ts'
 import type { Source } from '../../sources/source.ts'
 import type { BackupInputs } from './inputs.ts'
 
@@ -25,7 +26,6 @@ function volumesIn({ volumes: { list, include, exclude } }: BackupInputs): Given
   }))
 }
 
-function settingsOf({ databases, volumes, dockerImage, rescan, dump, destinations, access }: BackupInputs): BackupSettings {
-  const { ssh, timeout } = access
-  return { tunnel: databases.tunnel, ssh, timeout, onUnreadable: volumes.onUnreadable, rescan, dockerImage, dump, destinations }
+function settingsOf({ databases, access, destinations, dump, files, docker }: BackupInputs): BackupSettings {
+  return { tunnel: databases.tunnel, ssh: access.ssh, timeout: access.timeout, destinations, dump, files, docker }
 }

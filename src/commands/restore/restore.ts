@@ -6,7 +6,8 @@ import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase } from '../../sources/nouns.ts'
-import type { RestoreSettings, RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
+import type { RestoreSettings } from '../../sources/settings.ts'
+import type { RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
@@ -48,11 +49,12 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
 }
 
 /** Undefined if none is given: then the source is only read. */
-function targetOf(noun: Noun, { server, volume, mode, objects, access }: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
+function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
+  const { server, volume, access, mode, objects, files, folders, docker, bucket } = inputs
   const location = noun === 'volume' ? volume.target : server.database
   if (location === undefined) return undefined
   const settings: RestoreSettings = {
-    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, dockerImage: volume.dockerImage, files: volume, objects,
+    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, objects, files, folders, docker, bucket,
   }
   return kindAt(location).target(location, settings, context)
 }

@@ -1,4 +1,6 @@
-import type { Remarks, Restored, RestoreMode } from '../../sources/source-kind.ts'
+import type { RestoreMode } from '../../sources/settings.ts'
+import type { Restored } from '../../sources/restored.ts'
+import type { Remarks } from '../../sources/source-kind.ts'
 
 /** With verify-only, `entries` are those of the archive, and nothing is restored. */
 export interface RestoreResult extends Omit<Restored, 'mode'> {

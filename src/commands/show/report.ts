@@ -1,6 +1,6 @@
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
-import type { ShownFile } from '../../sources/source-kind.ts'
+import type { ShownFile } from '../../sources/files/shown-file.ts'
 import type { ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'

@@ -1,6 +1,7 @@
 import type { Level } from '../../repository/levels.ts'
 import type { ProofDetails } from '../../repository/proofs.ts'
-import type { Details, Remarks, ShownFile } from '../../sources/source-kind.ts'
+import type { ShownFile } from '../../sources/files/shown-file.ts'
+import type { Details, Remarks } from '../../sources/source-kind.ts'
 import type { ListedSnapshot } from '../list/result.ts'
 import type { VerifyResult } from '../verify/result.ts'
 

@@ -1,6 +1,6 @@
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { remarksOf } from '../../sources/remarks.ts'
-import type { ShownFile } from '../../sources/source-kind.ts'
+import type { ShownFile } from '../../sources/files/shown-file.ts'
 import type { Environment } from '../../environment.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { withChosen } from '../../repository/catalog.ts'

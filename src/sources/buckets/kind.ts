@@ -6,7 +6,9 @@ import { MOST_NAMED } from '../files/facts.ts'
 import { fileArchive } from '../files/file-archive.ts'
 import { EVERY_FILE } from '../files/selection.ts'
 import { volumeParts } from '../files/verify.ts'
-import type { Location, Restored, RestoreSettings, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
+import type { RestoreSettings } from '../settings.ts'
+import type { Restored } from '../restored.ts'
+import type { Location, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
 import type { BucketAccess } from './bucket.ts'
 import { type BucketRestore, restoreBucket } from './restore.ts'
 import { BucketSource } from './source.ts'
@@ -31,18 +33,9 @@ export const bucket: SourceKind<BucketLocation> = {
   sources: (given, settings, context) =>
     given.map(({ name, location: { destination }, patterns }) => {
       refuseOwnStore(name, destination, settings.destinations)
-      const { onUnreadable, rescan, timeout } = settings
-      const open = (signal: AbortSignal) => openBucket(destination, timeout, { ...context, signal })
-      return new BucketSource({
-        name,
-        patterns,
-        onUnreadable,
-        rescan,
-        where: destination.text,
-        open,
-        signal: context.signal,
-        report: context.report,
-      })
+      const open = (signal: AbortSignal) => openBucket(destination, settings.timeout, { ...context, signal })
+      const { signal, report } = context
+      return new BucketSource({ name, patterns, ...settings.files, where: destination.text, open, signal, report })
     }),
   target({ destination }, settings, context) {
     const mode = bucketMode(settings)
@@ -92,7 +85,7 @@ function bucketMode({ mode }: RestoreSettings): BucketMode {
 async function restoreInto(
   destination: S3Destination,
   { source, read }: SourceToRestore,
-  { mode, files, timeout }: RestoreSettings & { mode: BucketMode },
+  { mode, files, bucket: settings, timeout }: RestoreSettings & { mode: BucketMode },
   context: SourceContext,
 ): Promise<Restored> {
   const { facts, list, archives } = volumeParts(source)
@@ -106,8 +99,7 @@ async function restoreInto(
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, bytes: () => read(archive) })),
       patterns: files.paths,
       mode,
-      rewrite: files.rewrite,
-      deleteExtra: files.deleteExtra,
+      ...settings,
       backup: {
         patterns: facts.patterns ?? EVERY_FILE,
         leftOut: [...facts.changed, ...facts.unreadable],

@@ -8,9 +8,10 @@ import type { BucketAccess, BucketObject } from './bucket.ts'
 import { entriesOf, isObject, keyOf } from './entries.ts'
 import { keyOfPath } from './keys.ts'
 import { Putting } from './putting.ts'
+import type { BucketSettings } from './settings.ts'
 import { Transfers } from './transfers.ts'
 
-export interface BucketRestore {
+export interface BucketRestore extends BucketSettings {
   name: string
   bucket: BucketAccess
   list: () => AsyncIterable<Buffer>
@@ -20,22 +21,23 @@ export interface BucketRestore {
   patterns: readonly string[]
   /** `empty`: only if there are no objects. `overwrite`: replaces existing objects. */
   mode: 'empty' | 'overwrite'
-  /** Put objects also if the target has them with the same size and ETag. */
-  rewrite: boolean
-  /** Delete objects that the patterns cover and the backup does not have. */
-  deleteExtra: boolean
   /** The patterns of the backup, and the paths that were left out of it. `whole`: all of these are named. */
   backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
   signal: AbortSignal
   report: Report
 }
 
-export interface BucketOutcome {
-  /** Objects selected, and of these the ones that the target had already. */
-  entries: number
+/** The members that are only in the result of the restore of a bucket. */
+export interface RestoredBucket {
+  /** Of the selected objects, those that the target had already. */
   unchanged: number
   /** Objects that were deleted from the target. */
   deleted: number
+}
+
+export interface BucketOutcome extends RestoredBucket {
+  /** Objects selected. */
+  entries: number
   /** Bytes of archives read. */
   size: number
 }

@@ -9,18 +9,15 @@ import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts
 import { metaOf, pathOf } from '../files/entry.ts'
 import { knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, selected } from '../files/selection.ts'
+import type { FileBackupSettings } from '../files/settings.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
-export interface BucketSourceOptions {
+export interface BucketSourceOptions extends FileBackupSettings {
   name: string
   /** For people, without secrets. */
   where: string
   open(signal: AbortSignal): Promise<BucketAccess>
   patterns: Patterns
-  /** Whether objects that cannot be read are an error, or left out with a warning. */
-  onUnreadable: 'fail' | 'warn'
-  /** Read every object, also those that look unchanged. */
-  rescan: boolean
   signal: AbortSignal
   report: Report
 }

@@ -1,4 +1,4 @@
-import type { FileProperty } from '../source-kind.ts'
+import type { FileProperty } from './shown-file.ts'
 import type { ListedFile } from './file-list.ts'
 
 /** The recorded properties in which two files differ. With the same size and another `time`, the content may or may not differ. */

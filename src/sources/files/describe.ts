@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
-import type { Remarks, ShownFile, StoredSource } from '../source-kind.ts'
+import type { ShownFile } from './shown-file.ts'
+import type { Remarks, StoredSource } from '../source-kind.ts'
 import { type VolumeFacts, volumeFacts } from './facts.ts'
 import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
 

@@ -1,6 +1,7 @@
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import { factsOf, type SourceRecord } from '../../repository/snapshot.ts'
-import type { FilesDiff, StoredSource } from '../source-kind.ts'
+import type { FilesDiff } from './shown-file.ts'
+import type { StoredSource } from '../source-kind.ts'
 import { compareFiles, type Part } from './compare.ts'
 import { listedFiles, shownFile } from './describe.ts'
 import { volumeFacts } from './facts.ts'

@@ -1,5 +1,6 @@
 import { badFinding, type Finding } from '../../report/finding.ts'
-import type { AccessSettings, Diagnosed, GivenSource, SourceContext } from '../source-kind.ts'
+import type { AccessSettings } from '../settings.ts'
+import type { Diagnosed, GivenSource, SourceContext } from '../source-kind.ts'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import { type ClientPrograms, clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'

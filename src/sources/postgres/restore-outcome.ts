@@ -1,18 +1,34 @@
-import type { SelectionReport } from './restore-plan.ts'
+import type { LeftOut } from './selection.ts'
 
-export interface RestoreOutcome {
+/** The members that are only in the result of the restore of a database. */
+export interface RestoredDatabase {
+  /** The content of the target now: everything selected, a part of it, the old content; or the new database was dropped. */
+  left: 'everything' | 'part' | 'unchanged' | 'dropped'
+  /** Set if only a part of the archive was selected. */
+  selection?: SelectionReport
+  /**
+   * Owner, privileges, comment and settings of the archived database itself; absent if they were not asked for and only a part was
+   * restored, or if the archive has none.
+   */
+  databaseSettings?: 'applied' | 'left as they are'
+  /** Materialized views that were filled after the rows were loaded. */
+  refreshed?: string[]
+}
+
+export interface RestoreOutcome extends RestoredDatabase {
   /** Archive entries to restore, and of these restored; every error counts as an entry that is not restored. */
   entries: number
   restored: number
   /** Every error pg_restore printed; the restore has failed unless there is none. */
   errors: string[]
   hint?: string
-  /** The content of the target now: everything selected, a part of it, the old content; or the new database was dropped. */
-  left: 'everything' | 'part' | 'unchanged' | 'dropped'
-  /** Set if only a part of the archive was selected. */
-  selection?: SelectionReport
-  /** Of the archived database itself: owner, privileges, comment, ALTER DATABASE … SET. Absent if the archive has none. */
-  databaseSettings?: 'applied' | 'left as they are'
-  /** Materialized views that were filled after the rows were loaded. */
-  refreshed?: string[]
+}
+
+/** The effect of a selection, in words. */
+export interface SelectionReport {
+  /** Dependencies of the selected tables, restored with them. */
+  added: string[]
+  /** Dependencies that are left as the target has them. */
+  kept: string[]
+  leftOut: LeftOut[]
 }

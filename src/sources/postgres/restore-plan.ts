@@ -6,10 +6,12 @@ import { type Client, installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
 import type { Entry } from './contents.ts'
 import type { QueryContext } from './query.ts'
-import { type LeftOut, nameOf, select, type Selection, type TableName } from './selection.ts'
+import type { SelectionReport } from './restore-outcome.ts'
+import { nameOf, select, type Selection } from './selection.ts'
+import type { ObjectSettings } from './settings.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
 
-export interface RestoreOptions {
+export interface RestoreOptions extends Omit<ObjectSettings, 'only'> {
   /** For progress: the source's name. */
   name: string
   /** Reads the archive from its beginning, again at each call. Its bytes are checked; iterating throws on damage. */
@@ -24,21 +26,10 @@ export interface RestoreOptions {
    * and drops it again if anything fails. `clean`: replaces the objects that the archive has, in one transaction.
    */
   mode: 'empty' | 'create' | 'clean'
-  /** Only the objects in these schemas, and these tables with everything that belongs to them; all if both are empty. */
-  schemas: readonly string[]
-  tables: readonly TableName[]
   only?: 'schema' | 'data'
   /** How to create the roles of the backup, for hints. */
   roles: string
-  noOwner: boolean
-  noPrivileges: boolean
-  noTablespaces: boolean
-  /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */
-  disableTriggers: boolean
-  /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */
-  databaseSettings: boolean | undefined
-  /** Above 1 the archive is staged in `temporary` and restored over that many connections. */
-  jobs: number
+  /** The archive is staged here for several jobs. */
   temporary: string
   clients: readonly Client[]
   /** Gets client programs that are not installed. */
@@ -60,15 +51,6 @@ export interface Plan {
   /** The number of entries that it will restore. */
   count: number
   selection?: Selection
-}
-
-/** The effect of a selection, in words. */
-export interface SelectionReport {
-  /** Dependencies of the selected tables, restored with them. */
-  added: string[]
-  /** Dependencies that are left as the target has them. */
-  kept: string[]
-  leftOut: LeftOut[]
 }
 
 /**

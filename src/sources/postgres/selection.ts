@@ -1,8 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import { type Entry, isSetting, ofDatabase } from './contents.ts'
-
-/** A table as users name it: `orders`, `app.orders`, or schema and name separately, for names with dots. */
-export type TableName = string | readonly [schema: string, name: string]
+import type { TableName } from './settings.ts'
 
 export interface Filters {
   schemas: readonly string[]

@@ -1,4 +1,5 @@
-import type { BackupSettings, GivenSource, SourceContext } from '../source-kind.ts'
+import type { BackupSettings } from '../settings.ts'
+import type { GivenSource, SourceContext } from '../source-kind.ts'
 import type { Source } from '../source.ts'
 import { clientPrograms } from './client-programs.ts'
 import { type Connection, parseDatabaseUrl } from './connection.ts'

@@ -1,5 +1,7 @@
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Restored, RestoreSettings, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import type { RestoreSettings } from '../settings.ts'
+import type { Restored } from '../restored.ts'
+import type { RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'
 import type { DatabaseLocation } from './location.ts'

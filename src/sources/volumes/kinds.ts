@@ -3,10 +3,12 @@ import { InvalidValue } from '../../error.ts'
 import { addressSecrets, parseSshPlace, type SshPlace } from '../../net/ssh/address.ts'
 import { fileArchive } from '../files/file-archive.ts'
 import { localSite } from '../files/site.ts'
-import type { BackupSettings, GivenSource, Location, SourceContext, SourceKind } from '../source-kind.ts'
+import type { BackupSettings } from '../settings.ts'
+import type { GivenSource, Location, SourceContext, SourceKind } from '../source-kind.ts'
 import { reachDirectory } from './directory.ts'
 import { reachDocker } from './docker.ts'
 import { storesIn } from './own-stores.ts'
+import type { DockerSettings } from './settings.ts'
 import { VolumeSource, type VolumeSourceOptions } from './source.ts'
 import { reachSsh } from './ssh.ts'
 import { targetFolder } from './target.ts'
@@ -65,15 +67,15 @@ export const docker: SourceKind<DockerLocation> = {
   secrets: () => [],
   sources: (given, settings, context) =>
     given.map((one) => {
-      const reach = () => reachDocker({ ...dockerOptions(one.location, settings, context), target: false })
+      const reach = () => reachDocker({ ...dockerOptions(one.location, settings.docker, context), target: false })
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'docker', numericOwners: true, reach })
     }),
   target: (location, settings, context) =>
-    volumeTarget(settings, context, () => reachDocker({ ...dockerOptions(location, settings, context), target: true })),
+    volumeTarget(settings, context, () => reachDocker({ ...dockerOptions(location, settings.docker, context), target: true })),
 }
 
-function dockerOptions({ volume }: DockerLocation, { dockerImage }: { dockerImage: string }, { variables, signal }: SourceContext) {
-  return { volume, image: dockerImage, variables, signal }
+function dockerOptions({ volume }: DockerLocation, { image }: DockerSettings, { variables, signal }: SourceContext) {
+  return { volume, image, variables, signal }
 }
 
 interface SshLocation extends Location, SshPlace {
@@ -100,8 +102,8 @@ export const ssh: SourceKind<SshLocation> = {
 
 function optionsOf(
   { name, patterns }: Pick<GivenSource, 'name' | 'patterns'>,
-  { onUnreadable, rescan }: BackupSettings,
+  { files }: BackupSettings,
   { signal, report }: SourceContext,
 ): Omit<VolumeSourceOptions, 'kind' | 'numericOwners' | 'reach'> {
-  return { name, patterns, onUnreadable, rescan, signal, report }
+  return { name, patterns, ...files, signal, report }
 }

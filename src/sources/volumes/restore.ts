@@ -12,9 +12,10 @@ import { EXTRACT_OVER } from './replacement-scripts.ts'
 import { sortKey } from '../files/entry.ts'
 import { selected } from '../files/selection.ts'
 import { TAR_END } from '../files/tar-member.ts'
+import type { FolderSettings } from './settings.ts'
 import { foldersOfOthers } from './target.ts'
 
-export interface VolumeRestore {
+export interface VolumeRestore extends FolderSettings {
   name: string
   site: Site
   list: () => AsyncIterable<Buffer>
@@ -28,8 +29,6 @@ export interface VolumeRestore {
    * `empty`: only into an empty folder. `clean`: replaces the content. Both once everything is extracted. `overwrite`: over existing files.
    */
   mode: VolumeMode
-  /** Owners of restored files: users with the same numbers, with the same names, or the user who restores. */
-  owners: 'number' | 'name' | 'none'
   signal: AbortSignal
   report: Report
 }

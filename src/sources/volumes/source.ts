@@ -6,6 +6,7 @@ import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import { emptyFacts, MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
 import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
 import { linkArchive } from '../files/link-headers.ts'
+import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
 import { output, requireTar } from './output.ts'
 import { withoutWork } from './replacement.ts'
@@ -16,16 +17,12 @@ import { hardLinksIn, type HardLink, knownSegments, segmentName, type Segment, s
 import { type Candidate, type Patterns, selected } from '../files/selection.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
-export interface VolumeSourceOptions {
+export interface VolumeSourceOptions extends FileBackupSettings {
   name: string
   kind: 'directory' | 'docker'
   /** Reaches the site; `release` is awaited when the source is closed. */
   reach(signal: AbortSignal): Promise<{ site: Site; release?: () => Promise<void> }>
   patterns: Patterns
-  /** Whether files that this user may not read are an error, or left out with a warning. */
-  onUnreadable: 'fail' | 'warn'
-  /** Read every file, also those that look unchanged. */
-  rescan: boolean
   /** Record only the numbers of owners: their names mean nothing there. */
   numericOwners: boolean
   signal: AbortSignal

@@ -2,7 +2,9 @@ import { LifeboatError } from '../../error.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
-import type { Restored, RestoreSettings, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import type { RestoreSettings } from '../settings.ts'
+import type { Restored } from '../restored.ts'
+import type { RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { restoreVolume, type VolumeMode } from './restore.ts'
 
 interface Reached {
@@ -23,7 +25,7 @@ export function volumeTarget(settings: RestoreSettings, context: SourceContext, 
 async function restoreInto(
   reach: () => Promise<Reached>,
   { source, read }: SourceToRestore,
-  { mode, files: { paths, owners } }: RestoreSettings & { mode: VolumeMode },
+  { mode, files, folders }: RestoreSettings & { mode: VolumeMode },
   { signal, report }: SourceContext,
 ): Promise<Restored> {
   const { facts, list, archives } = volumeParts(source)
@@ -39,9 +41,9 @@ async function restoreInto(
         bytes: () => read(archive),
       })),
       links: facts.links !== 0,
-      patterns: paths,
+      patterns: files.paths,
       mode,
-      owners,
+      owners: folders.owners,
       signal,
       report,
     })
@@ -61,12 +63,12 @@ function requireFiles({ name, kind, streams }: SourceRecord): void {
   throw new LifeboatError(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 })
 }
 
-function volumeMode({ mode, files }: RestoreSettings): VolumeMode {
+function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
   if (mode === 'create') {
     const hint = 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.'
     throw new LifeboatError('mode create is for databases', { hint, status: 2 })
   }
-  if (files.deleteExtra) {
+  if (bucket.deleteExtra) {
     throw new LifeboatError('delete-extra is for buckets', {
       hint: 'Mode clean replaces the content of a folder by that of the backup.',
       status: 2,

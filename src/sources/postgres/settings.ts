@@ -1,0 +1,28 @@
+/** The settings of pg_dump. */
+export interface DumpSettings {
+  readonly arguments: string
+  /** How long it waits for a lock, in milliseconds. */
+  readonly lockTimeout: number
+  /** Whether a pooler in transaction mode is accepted. */
+  readonly allowPooler: boolean
+}
+
+/** The objects of a database that are restored, and how. */
+export interface ObjectSettings {
+  /** Only the objects in these schemas, and these tables with everything that belongs to them; all if both are empty. */
+  readonly schemas: readonly string[]
+  readonly tables: readonly TableName[]
+  readonly only: 'schema' | 'data' | undefined
+  readonly noOwner: boolean
+  readonly noPrivileges: boolean
+  readonly noTablespaces: boolean
+  /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */
+  readonly disableTriggers: boolean
+  /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */
+  readonly databaseSettings: boolean | undefined
+  /** Connections that restore at the same time. Above 1 the archive is staged in a temporary file. */
+  readonly jobs: number
+}
+
+/** A table as users name it: `orders`, `app.orders`, or schema and name separately, for names with dots. */
+export type TableName = string | readonly [schema: string, name: string]
