@@ -33,6 +33,11 @@ test('errors that differ only in the name of a file are one line with their numb
   expect(text({ errors })).toMatch(/3 errors from pg_restore:\n  tar: \.\/a: Cannot change .*permitted \(2 errors like this\)\n  tar: \.\/c: Cannot open: Is a directory$/)
 })
 
+test('errors of another kind of database are not said to be those of pg_restore', () => {
+  const { left: _, ...other } = result
+  expect(restoreText({ ...other, errors: ['no'] }, { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC' })).toMatch(/\n1 error:\n {2}no$/)
+})
+
 test('a restore that left nothing is never called restored', () => {
   for (const left of ['unchanged', 'dropped'] as const) {
     expect(text({ left, restored: 0, errors: ['no'] })).toMatch(/^NOT restored: shop into db:5432\/new/)

@@ -3,7 +3,7 @@ import { runChild, ChildError } from '../../process/child.ts'
 import type { Environment, Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { endOf } from '../../process/cut.ts'
-import { docker, dockerEnvironment } from '../../sources/volumes/docker.ts'
+import { dockerEnvironment, runDocker } from '../../sources/volumes/docker.ts'
 import type { BackupInputs } from './inputs.ts'
 import { warnOfFailure } from './warnings.ts'
 
@@ -53,7 +53,7 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
     if (before !== '') await runHook(before, { variables, signal, report })
     if (running.length > 0) {
       report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`)
-      await docker([pause ? 'pause' : 'stop', ...running], { variables, signal })
+      await runDocker([pause ? 'pause' : 'stop', ...running], { variables, signal })
     }
   } catch (error) {
     await back().catch((failure: unknown) => warnOfFailure(failure, { report }))
@@ -67,7 +67,7 @@ async function runningContainers(wanted: Hooks['containers'], given: { variables
   const names = new Set<string>()
   for (const one of wanted) {
     const filter = one.name !== undefined ? `name=^/?${one.name.replaceAll('.', '\\.')}$` : `label=${one.label}`
-    const lines = (await docker(
+    const lines = (await runDocker(
       ['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{.Names}} {{.State}}'],
       given,
     )).split('\n').filter((line) => line !== '')

@@ -25,6 +25,7 @@ export function restoreHeadline(result: RestoreResult): string {
 export function restoreText(result: RestoreResult, context: TextContext): string {
   const { errors, entries, restored } = result
   const checked = result.mode === 'verify-only'
+  const program = restorer(result)
   const counts = bucketCounts(result)
   const facts = [
     ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
@@ -50,7 +51,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     ...restoreNotes(result, context.hint).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? [
       '',
-      `${formatCount(errors.length, 'error')} from ${restorer(result)}:`,
+      `${formatCount(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
       ...together(errors).map((error) => `  ${error}`)
     ] : []),
   ].join('\n')
@@ -85,7 +86,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
     ),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
     ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
-    ...(errors.length > 0 ? [`${restorer(result)} said:`, fenced('text', together(errors).join('\n'))] : []),
+    ...(errors.length > 0 ? [`${restorer(result) ?? 'The program'} said:`, fenced('text', together(errors).join('\n'))] : []),
   ])
 }
 
@@ -142,8 +143,10 @@ export function restoredName({ database, volume }: Pick<RestoreResult, 'database
   return volume ?? database ?? ''
 }
 
-function restorer({ volume }: Pick<RestoreResult, 'volume'>): string {
-  return volume === undefined ? 'pg_restore' : 'tar'
+/** The program whose errors they are. Undefined for a database of another kind than PostgreSQL, whose results alone have `left`. */
+function restorer({ volume, left }: Pick<RestoreResult, 'volume' | 'left'>): string | undefined {
+  if (volume !== undefined) return 'tar'
+  return left === undefined ? undefined : 'pg_restore'
 }
 
 /** The kind of target that a restore which only checks leaves alone. */

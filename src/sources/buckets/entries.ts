@@ -1,4 +1,3 @@
-import { type ListedFile } from '../files/file-list.ts'
 import { metaOf, pathOf, sortKey } from '../files/entry.ts'
 import type { BucketObject } from './bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from './keys.ts'
@@ -32,12 +31,6 @@ export function etagOf(entry: string): string {
 
 export function isObject(entry: string): boolean {
   return metaOf(entry).type === 'f'
-}
-
-/** As the list of files records it. */
-export function listedEntry(entry: string): ListedFile {
-  const { type, mode, uid, gid, size, mtime } = metaOf(entry)
-  return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: etagOf(entry) }
 }
 
 function parentOf(path: string): string {

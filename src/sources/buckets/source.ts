@@ -1,13 +1,14 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../environment.ts'
-import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
-import { entriesOf, entryOf, etagOf, isObject, keyOf, listedEntry } from './entries.ts'
+import { entriesOf, entryOf, etagOf, isObject, keyOf } from './entries.ts'
 import { BucketReading } from './reading.ts'
-import { emptyFacts, MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
-import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
-import { metaOf, pathOf } from '../files/entry.ts'
-import { knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
+import { ArchiveStreams } from '../files/archive-streams.ts'
+import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
+import { displayName, listedEntry, someNames } from '../files/file-list.ts'
+import { pathOf } from '../files/entry.ts'
+import { type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, selected } from '../files/selection.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
@@ -49,18 +50,15 @@ export class BucketSource implements Source {
     if (!bucket) throw new Error(`${this.name}: streams are asked for before open()`)
     const { where, patterns, rescan } = this.#options
     const facts: VolumeFacts = { ...emptyFacts(where), patterns: { include: [...patterns.include], exclude: [...patterns.exclude] } }
-    const known = rescan ? new Map<string, StreamRecord>() : knownSegments(before)
-    const list = new Lines()
+    const archive = new ArchiveStreams(this.name, facts, rescan ? undefined : before)
     for (const segment of segmentsOf(await this.#entries(bucket))) {
-      const name = segmentName(this.name, facts)
-      const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts)
-      list.add(read.map((entry) => counted(entry, facts)))
+      const read = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts)
       const certain =
         read.length === segment.entries.length &&
         read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
-      facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' })
+      archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '')
     }
-    yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() }
+    yield archive.list()
     this.#facts = facts
     this.#warn(facts)
   }
@@ -86,15 +84,14 @@ export class BucketSource implements Source {
   async *#segment(
     bucket: BucketAccess,
     segment: Segment,
-    name: string,
-    same: StreamRecord | undefined,
+    { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
   ): AsyncGenerator<SourceStream, readonly string[]> {
     let { entries } = segment
     const begun = new Map<string, number>()
     for (let attempt = 1; ; attempt++) {
       const reading = new BucketReading(bucket, entries)
-      yield { name, format: 'tar', bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
+      yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
       if (!reading.begun) return entries
       if (reading.broken === undefined) {
         this.#leaveOut(bucket, reading, facts)
@@ -103,7 +100,7 @@ export class BucketSource implements Source {
       const [broken, key] = [reading.broken, keyOf(reading.broken)]
       begun.set(key, (begun.get(key) ?? 0) + 1)
       const now = begun.get(key)! < ATTEMPTS ? await bucket.look(key) : undefined
-      if (now === undefined) remember(facts.changed, broken)
+      if (now === undefined) remember(facts.changed, nameOf(broken))
       entries = entries.flatMap((entry) => (entry !== broken ? [entry] : now ? [entryOf(now, pathOf(entry))] : []))
     }
   }
@@ -120,8 +117,8 @@ export class BucketSource implements Source {
         },
       )
     }
-    for (const { entry } of unreadable) remember(facts.unreadable, entry)
-    for (const entry of changed) remember(facts.changed, entry)
+    for (const { entry } of unreadable) remember(facts.unreadable, nameOf(entry))
+    for (const entry of changed) remember(facts.changed, nameOf(entry))
   }
 
   #warn({ changed, unreadable }: VolumeFacts): void {
@@ -139,16 +136,8 @@ export class BucketSource implements Source {
   }
 }
 
-function remember(paths: string[], entry: string): void {
-  if (paths.length < MOST_NAMED) paths.push(displayName(pathOf(entry)))
-}
-
-/** Counts an entry, and makes its line of the list. */
-function counted(entry: string, facts: VolumeFacts): string {
-  facts.entries++
-  if (isObject(entry)) facts.files++
-  facts.bytes += metaOf(entry).size
-  return encodeFile(listedEntry(entry))
+function nameOf(entry: string): string {
+  return displayName(pathOf(entry))
 }
 
 function objects(count: number): string {

@@ -31,6 +31,11 @@ export type VolumeFacts = z.infer<typeof volumeFacts>
 /** The facts name at most this many paths of each sort. */
 export const MOST_NAMED = 1000
 
+/** Names a path in the facts, unless they name enough of its sort. */
+export function remember(paths: string[], path: string): void {
+  if (paths.length < MOST_NAMED) paths.push(path)
+}
+
 /** The facts of a volume of which nothing is read yet. */
 export function emptyFacts(where: string): VolumeFacts {
   const skipped = { sockets: 0, devices: 0, mounted: 0 }

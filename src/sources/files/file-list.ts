@@ -1,6 +1,7 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { oneLine } from '../../report/format.ts'
 import { BadSource } from '../source.ts'
+import { metaOf, pathOf } from './entry.ts'
 
 /**
  * A member of a volume's archive in the list of files, which is a stream of its own (docs/format.md): a line for each member, in the order
@@ -21,6 +22,12 @@ export interface ListedFile {
   path: string
   /** Of a link: as stored, and for a hard link the path of the file. */
   target: string
+}
+
+/** An entry as the list records it, but for the properties in `archived`, which differ in the archive. */
+export function listedEntry(entry: string, archived: Partial<ListedFile> = {}): ListedFile {
+  const { type, mode, uid, gid, size, mtime, target } = metaOf(entry)
+  return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target, ...archived }
 }
 
 export function encodeFile(file: ListedFile): string {

@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import { metaOf, pathOf } from './entry.ts'
-import { type VolumeFacts, volumeFacts } from './facts.ts'
 
 /** A part of a volume's archive: consecutive entries of a scan. */
 export interface Segment {
@@ -80,19 +78,4 @@ export function hardLinksIn(entries: readonly string[]): { contents: string[]; l
     return false
   })
   return { contents, links }
-}
-
-/** The segments of the snapshot before, by their digests. */
-export function knownSegments(before: SourceRecord | undefined): Map<string, StreamRecord> {
-  const facts = volumeFacts.safeParse(before?.facts).data
-  const archives = before?.streams.filter(({ format }) => format === 'tar') ?? []
-  const known = new Map<string, StreamRecord>()
-  if (facts?.segments.length !== archives.length) return known
-  for (const [index, { digest }] of facts.segments.entries()) if (digest !== '') known.set(digest, archives[index]!)
-  return known
-}
-
-/** The name of the next segment's stream: `files.00001.tar`. */
-export function segmentName(volume: string, { segments }: VolumeFacts): string {
-  return `${volume}.${String(segments.length + 1).padStart(5, '0')}.tar`
 }

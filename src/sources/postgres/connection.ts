@@ -128,25 +128,25 @@ function connection(given: Record<string, string>, variables: Variables, secrets
       strings[name] = value
     }
   }
-  const server = describeServer(settings)
+  const server = shownServer(settings)
   const { password, dbname: database } = settings
   return {
     environment,
     parameters: conninfo(strings),
     database,
     server,
-    where: `${server}${describeDatabase(settings)}`,
+    where: `${server}${shownDatabase(settings)}`,
     secrets: [...new Set([...secrets, ...(password ? [password, encodeURIComponent(password)] : [])])],
   }
 }
 
 /** If no database is named, libpq takes the name of the user; a service's entry may have another. */
-function describeDatabase({ dbname, user, service }: Record<string, string>): string {
+function shownDatabase({ dbname, user, service }: Record<string, string>): string {
   const name = dbname ?? (service === undefined ? user : undefined)
   return name === undefined ? ', the default database' : `/${name}`
 }
 
-function describeServer(settings: Record<string, string>): string {
+function shownServer(settings: Record<string, string>): string {
   const hosts = settings.host ?? settings.hostaddr
   if (hosts === undefined) return settings.service === undefined ? `local socket:${settings.port ?? 5432}` : `service ${settings.service}`
   const ports = (settings.port ?? '').split(',')

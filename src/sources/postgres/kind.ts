@@ -3,7 +3,7 @@ import { compareDatabases, databaseDiffText, type DatabaseDifferences } from './
 import { parseDatabaseUrl } from './connection.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
-import { type DatabaseLocation, libpqDefaults, parseLocation } from './location.ts'
+import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './location.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
 import { databaseSources } from './sources.ts'
 import { databaseTarget } from './target-database.ts'
@@ -17,7 +17,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   entryNoun: ['archive entry', 'archive entries'],
   form: 'a PostgreSQL URL',
   pattern: 'postgres://user:password@host:port/database (PostgreSQL, with any libpq parameter)',
-  parse: parseLocation,
+  parse: parseDatabaseLocation,
   // The password may be any part of a malformed URL.
   secrets: (text) => [text],
   defaultName: ({ url }) => parseDatabaseUrl(url).database,

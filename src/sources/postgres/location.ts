@@ -9,7 +9,7 @@ export interface DatabaseLocation extends Location {
 }
 
 /** Null for a text that is no URL of PostgreSQL. Throws a LifeboatError (status 2) for one that libpq would not take. */
-export function parseLocation(text: string): DatabaseLocation | null {
+export function parseDatabaseLocation(text: string): DatabaseLocation | null {
   if (!/^postgres(?:ql)?:\/\//.test(text)) return null
   parseDatabaseUrl(text)
   return { kind: 'postgres', url: text }

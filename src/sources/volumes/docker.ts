@@ -16,7 +16,7 @@ export function dockerEnvironment(variables: Variables): Record<string, string> 
 }
 
 /** Runs the docker client to its end. Throws a LifeboatError with its messages. */
-export async function docker(
+export async function runDocker(
   parameters: readonly string[],
   { variables, signal }: { variables: Variables; signal?: AbortSignal },
 ): Promise<string> {
@@ -74,14 +74,14 @@ export async function reachDocker({
   variables,
   signal,
 }: DockerVolume): Promise<{ site: Site; release(): Promise<void> }> {
-  const known = (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal }))
+  const known = (await runDocker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal }))
     .split('\n')
     .includes(volume)
   if (!known && !target)
     throw new LifeboatError(`there is no Docker volume ${volume}`, {
       hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.',
     })
-  if (!known) await docker(['volume', 'create', volume], { variables, signal })
+  if (!known) await runDocker(['volume', 'create', volume], { variables, signal })
   const name = `lifeboat-${randomBytes(6).toString('hex')}`
   const environment = dockerEnvironment(variables)
   // Not stopped by the signal: it ends at once with its input, and would ignore a SIGTERM.

@@ -2,9 +2,10 @@ import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { oneLine } from '../../report/format.ts'
 import type { Report } from '../../environment.ts'
-import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
-import { emptyFacts, MOST_NAMED, type VolumeFacts } from '../files/facts.ts'
-import { displayName, encodeFile, Lines, someNames } from '../files/file-list.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
+import { ArchiveStreams } from '../files/archive-streams.ts'
+import { emptyFacts, MOST_NAMED, remember, type VolumeFacts } from '../files/facts.ts'
+import { displayName, listedEntry, someNames } from '../files/file-list.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
@@ -13,7 +14,7 @@ import { withoutWork } from './replacement.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
 import { SegmentReading } from './segment-reading.ts'
-import { hardLinksIn, type HardLink, knownSegments, segmentName, type Segment, segmentsOf } from '../files/segments.ts'
+import { hardLinksIn, type Segment, segmentsOf } from '../files/segments.ts'
 import { type Candidate, type Patterns, selected } from '../files/selection.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
@@ -59,23 +60,19 @@ export class VolumeSource implements Source {
     const { site } = this.#reached
     const { entries, unreadable, recent, skipped } = await this.#scan(site)
     const facts: VolumeFacts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
-    const list = new Lines()
     const { contents, links } = hardLinksIn(entries)
-    const known = this.#options.rescan ? new Map<string, StreamRecord>() : knownSegments(before)
+    const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
     for (const segment of segmentsOf(contents)) {
-      const name = segmentName(this.name, facts)
-      const settled = yield* this.#segment(site, segment, name, known.get(segment.digest), facts)
-      list.add(settled.read.map(({ entry, size }) => listed(entry, size, facts)))
-      const certain = settled.whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)))
-      facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' })
+      const { read, whole } = yield* this.#segment(site, segment, archive.next(segment.digest), facts)
+      const certain = whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)))
+      archive.add(read.map(({ entry, size }) => listedEntry(entry, { size })), certain ? segment.digest : '')
     }
     if (links.length > 0) {
       facts.links = links.length
-      yield { name: segmentName(this.name, facts), format: 'tar', bytes: fromArray(linkArchive(links)) }
-      list.add(links.map((link) => listed(link.entry, 0, facts, link)))
-      facts.segments.push({ entries: links.length, digest: '' })
+      yield { ...archive.next(), bytes: fromArray(linkArchive(links)) }
+      archive.add(links.map(({ entry, target }) => listedEntry(entry, { type: 'h', size: 0, target })), '')
     }
-    yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() }
+    yield archive.list()
     this.#facts = facts
     this.#warn(facts)
   }
@@ -143,24 +140,23 @@ export class VolumeSource implements Source {
   async *#segment(
     site: Site,
     segment: Segment,
-    name: string,
-    same: StreamRecord | undefined,
+    { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
   ): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
     let { entries } = segment
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
     for (let attempt = 1; ; attempt++) {
       const reading = new SegmentReading(site, entries, { ...options, last: attempt >= ATTEMPTS })
-      yield { name, format: 'tar', bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
+      yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
       if (!reading.begun) return { read: entries.map((entry) => ({ entry, size: metaOf(entry).size })), whole: true }
       if (!reading.again) {
-        for (const path of reading.changed) if (facts.changed.length < MOST_NAMED) facts.changed.push(path)
+        for (const path of reading.changed) remember(facts.changed, path)
         return { read: reading.read, whole: reading.changed.length === 0 && entries.length === segment.entries.length }
       }
       if (reading.unreadable.length > 0) {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
         if (this.#options.onUnreadable === 'fail') throw unreadableError(site, names)
-        for (const path of names) if (facts.unreadable.length < MOST_NAMED) facts.unreadable.push(path)
+        for (const path of names) remember(facts.unreadable, path)
         entries = entries.filter((entry) => !reading.unreadable.includes(entry))
       }
     }
@@ -200,24 +196,6 @@ function unreadableError({ where }: Site, names: readonly string[]): LifeboatErr
   const shown = `${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`
   return new LifeboatError(`${where} has ${files} that could not be read: ${shown}`, {
     hint: 'Run as a user who may read everything, leave it out with exclude, or set on-unreadable to warn.',
-  })
-}
-
-/** Counts a member of the archive, and makes its line of the list. */
-function listed(entry: string, size: number, facts: VolumeFacts, link?: HardLink): string {
-  const { type, mode, uid, gid, mtime, target } = metaOf(entry)
-  facts.entries++
-  if (type === 'f' && !link) facts.files++
-  facts.bytes += size
-  return encodeFile({
-    type: link ? 'h' : type,
-    mode,
-    uid: Number(uid),
-    gid: Number(gid),
-    size,
-    mtime,
-    path: pathOf(entry),
-    target: link?.target ?? target,
   })
 }
 

@@ -72,8 +72,8 @@ export async function openApt({
   return apt
 }
 
-/** A source beside the machine's own. */
-export interface Source {
+/** A source of packages beside the machine's own. */
+export interface AptSource {
   uri: string
   suite: string
   components: readonly string[]
@@ -83,7 +83,7 @@ export interface Source {
   options?: Readonly<Record<string, string>>
 }
 
-export function addSource(apt: Apt, name: string, { uri, suite, components, signedBy, options = {} }: Source): Promise<void> {
+export function addSource(apt: Apt, name: string, { uri, suite, components, signedBy, options = {} }: AptSource): Promise<void> {
   const key =
     typeof signedBy === 'string'
       ? signedBy

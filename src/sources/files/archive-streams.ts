@@ -1,0 +1,56 @@
+import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
+import type { SourceStream } from '../source.ts'
+import { type VolumeFacts, volumeFacts } from './facts.ts'
+import { encodeFile, Lines, type ListedFile } from './file-list.ts'
+import type { Segment } from './segments.ts'
+
+/**
+ * The streams of a volume while it is read: a tar in segments `<name>.00001.tar`…, then `<name>.list`, which lists their members. The facts
+ * of the volume count them.
+ */
+export class ArchiveStreams {
+  readonly #name: string
+  readonly #facts: VolumeFacts
+  readonly #known: ReadonlyMap<string, StreamRecord>
+  readonly #list = new Lines()
+
+  /** `before`: the snapshot before, if unchanged segments are to be taken from it. */
+  constructor(name: string, facts: VolumeFacts, before: SourceRecord | undefined) {
+    this.#name = name
+    this.#facts = facts
+    this.#known = knownSegments(before)
+  }
+
+  /** The stream of the next segment, without its bytes; `same`: if the snapshot before has it. */
+  next(digest = ''): Omit<SourceStream, 'bytes'> {
+    const name = `${this.#name}.${String(this.#facts.segments.length + 1).padStart(5, '0')}.tar`
+    const same = this.#known.get(digest)
+    return { name, format: 'tar', ...(same && { same }) }
+  }
+
+  /** The members of the segment that was read. An empty digest: the next backup has to read it again. */
+  add(members: readonly ListedFile[], digest: Segment['digest']): void {
+    this.#list.add(members.map(encodeFile))
+    for (const { type, size } of members) {
+      this.#facts.entries++
+      if (type === 'f') this.#facts.files++
+      this.#facts.bytes += size
+    }
+    this.#facts.segments.push({ entries: members.length, digest })
+  }
+
+  /** After all segments. */
+  list(): SourceStream {
+    return { name: `${this.#name}.list`, format: 'tar-list', bytes: this.#list.bytes() }
+  }
+}
+
+/** The segments of the snapshot before, by their digests. */
+function knownSegments(before: SourceRecord | undefined): Map<string, StreamRecord> {
+  const facts = volumeFacts.safeParse(before?.facts).data
+  const archives = before?.streams.filter(({ format }) => format === 'tar') ?? []
+  const known = new Map<string, StreamRecord>()
+  if (facts?.segments.length !== archives.length) return known
+  for (const [index, { digest }] of facts.segments.entries()) if (digest !== '') known.set(digest, archives[index]!)
+  return known
+}
