@@ -1,8 +1,6 @@
 // The text of docs/reference.md: inputs that most actions have, then each action's own and its outputs, then the commands of the terminal alone.
 import { commandHelp } from '../src/cli/help.ts'
-import { newInputs, writeInputs } from '../src/cli/key.ts'
 import { type Action, actions, type Command, commands, definitionOf, inputsOf, outputsOf } from '../src/commands/all.ts'
-import { rowsOf } from '../src/inputs/group.ts'
 import type { Input } from '../src/inputs/input.ts'
 
 type Row = [name: string, input: Input]
@@ -32,7 +30,7 @@ export function referencePage(): string {
     '',
     'Every action has the outputs `outcome` and `result`. Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted.',
     '',
-    `Actions: ${actions.map(link).join(', ')}. For the terminal only: ${[...terminal, 'key new', 'key write'].map(link).join(', ')}.`,
+    `Actions: ${actions.map(link).join(', ')}. For the terminal only: ${terminal.map(link).join(', ')}.`,
     '',
     '## Inputs that most actions have',
     '',
@@ -43,7 +41,6 @@ export function referencePage(): string {
     '',
     'These commands have no action. Each takes `--json`.',
     ...terminal.flatMap((command) => ['', ...section(command, shared)]),
-    ...[['key new', 'Make a new key.', rowsOf(newInputs)] as const, ['key write', 'Print the write key of a key: it can back up, but not read backups.', rowsOf(writeInputs)] as const].flatMap(([name, purpose, rows]) => ['', `## ${name}`, '', purpose, '', ...table(rows)]),
   ].join('\n')}\n`
 }
 

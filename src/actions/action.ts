@@ -29,13 +29,13 @@ import { INTERRUPTED, withEnvironment } from '../process/lifecycle.ts'
 import { requireSupportedRunner } from '../process/platform.ts'
 import { stagingFolder } from '../process/staging.ts'
 import { VERSION } from '../version.ts'
-import { asInputs } from './as-inputs.ts'
+import { inWorkflow } from './spelling.ts'
 
 /** One of the actions, as a step of a workflow: reads the inputs, runs the command, sets the outputs, exits with its status. */
 export async function runAction(command: Action): Promise<void> {
   const started = new Date()
   const variables = process.env
-  const redaction = new Redaction(core.setSecret)
+  const redaction = new Redaction({ spelling: inWorkflow, announce: core.setSecret })
   const raw = rawInputs(command, variables)
   for (const secret of secretsGiven(inputsOf(command), raw, variables)) redaction.add(secret)
 
@@ -45,11 +45,10 @@ export async function runAction(command: Action): Promise<void> {
   if (variables['GITHUB_STATE']) core.saveState('run', id)
 
   const { info: line, startGroup, endGroup } = core
-  const told = workflowReport(
+  const report = workflowReport(
     { line, startGroup, endGroup, warning: (text) => core.warning(text, { title: `Lifeboat ${command}` }) },
     redaction,
   )
-  const report = { ...told, warning: (message: string, hint?: string) => told.warning(message, hint && asInputs(hint)) }
   let status: number
   const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
@@ -107,7 +106,7 @@ async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redact
   const status = statusOf(outcome)
   const title = titleOf(outcome.command, status)
   if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
-  else for (const text of atMostTen(problemsOf(outcome))) core.error(inertText(redaction.apply(asInputs(text))), { title })
+  else for (const text of atMostTen(problemsOf(outcome))) core.error(inertText(redaction.apply(text)), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
   await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
   return status
@@ -119,8 +118,7 @@ function titleOf(command: Action, status: number): string {
 
 /** Reports the failure first; only then, and not when cancelled, more is asked for, which may take some seconds. */
 async function fail(command: Action, error: unknown, redaction: Redaction, askMore: () => Promise<string | undefined>): Promise<number> {
-  const found = failureOf(error)
-  const failure = redactedFailure({ ...found, ...(found.hint && { hint: asInputs(found.hint) }) }, (text) => redaction.apply(text))
+  const failure = redactedFailure(failureOf(error), (text) => redaction.apply(text))
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   setOutputs({ outcome: failure.status === 3 ? 'could not verify' : 'failed' })

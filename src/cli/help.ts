@@ -11,14 +11,7 @@ export function programHelp(): string {
     '',
     'Usage: lifeboat <command> --<input> <value> …',
     '',
-    formatColumns(
-      [
-        ...commands.map((command) => [command, definitionOf(command).purpose]),
-        ['key new', 'Make a new key.'],
-        ['key write', 'Print the write key of a key: it can back up, but not read backups.'],
-      ],
-      '  ',
-    ),
+    commandsHelp(commands),
     '',
     '  lifeboat <command> --help   the inputs of a command',
     '  lifeboat --version',
@@ -26,6 +19,11 @@ export function programHelp(): string {
     ...wrapped('Secrets: set LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL, or give - as the value to read it from standard input.', ''),
     ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted.', ''),
   ].join('\n')
+}
+
+/** Commands with their purposes. */
+export function commandsHelp(some: readonly Command[]): string {
+  return formatColumns(some.map((command) => [command, definitionOf(command).purpose]), '  ')
 }
 
 /** `lifeboat <command> --help`. */

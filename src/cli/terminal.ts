@@ -1,14 +1,14 @@
+import { fstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inspect } from 'node:util'
-import { redacted, runCommand, statusOf, textOf } from '../commands/run-command.ts'
+import { givesSecret, redacted, runCommand, statusOf, textOf } from '../commands/run-command.ts'
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
 import { type Command, commands, inputsOf } from '../commands/all.ts'
 import { secretsGiven, secretsOf } from '../inputs/secrets.ts'
 import type { Input } from '../inputs/input.ts'
-import { rowsOf } from '../inputs/group.ts'
 import { nearest } from '../report/nearest.ts'
 import { failureOf, failureText } from '../report/failure.ts'
 import { inertJson, inertText } from '../report/inert.ts'
@@ -17,25 +17,20 @@ import { terminalReport } from '../report/terminal.ts'
 import { withEnvironment } from '../process/lifecycle.ts'
 import { VERSION } from '../version.ts'
 import { readArguments, type Arguments } from './arguments.ts'
-import { commandHelp, programHelp } from './help.ts'
-import { asOptions } from './options.ts'
-import { keyHelp, newInputs, newKey, writeInputs, writeKey } from './key.ts'
+import { commandHelp, commandsHelp, programHelp } from './help.ts'
+import { atTerminal } from './spelling.ts'
 
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 export async function runTerminal(): Promise<void> {
-  const redaction = new Redaction()
-  const told = terminalReport(process.stderr, redaction)
-  const report: TerminalReport = { ...told, warning: (message, hint) => told.warning(message, hint && asOptions(hint, programName())) }
+  const redaction = new Redaction({ spelling: atTerminal(programName()) })
+  const report = terminalReport(process.stderr, redaction)
   let status: number
   try {
     status = await run(process.argv.slice(2), process.env, redaction, report)
   } catch (error) {
     report.end()
     const failure = failureOf(error)
-    print(
-      process.stderr,
-      redaction.apply(failureText({ ...failure, ...(failure.hint && { hint: asOptions(failure.hint, programName()) }) })),
-    )
+    print(process.stderr, redaction.apply(failureText(failure)))
     if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
     status = failure.status
   }
@@ -57,13 +52,14 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
   const pair = commands.find((command) => command === `${word} ${rest[0]}`)
   if (pair !== undefined) return runNamed(pair, rest.slice(1), variables, redaction, report)
-  if (word === 'key') return runKey(rest, variables, redaction, report)
+  const pairs = commands.filter((command) => command.startsWith(`${word} `))
+  if (pairs.length > 0) return secondWord(word, pairs, rest[0])
   const command = commands.find((command) => command === word)
   if (command === undefined) {
     const near = nearest(word, [...commands, 'key', 'help'])
     throw new LifeboatError(
       `${shown(word)}${near ? `; did you mean ${near}?` : ''}`,
-      { hint: `The commands are ${[...commands, 'key new', 'key write'].join(', ')}; see lifeboat --help.`, status: 2 },
+      { hint: `The commands are ${commands.join(', ')}; see lifeboat --help.`, status: 2 },
     )
   }
   return runNamed(command, rest, variables, redaction, report)
@@ -92,32 +88,28 @@ async function runNamed(
     (environment) => runCommand(command, raw, environment),
   )
   report.end()
+  if (givesSecret(outcome)) warnOfOpenFile(report)
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
-  else print(process.stdout, redaction.apply(textOf(clean, programName(), (hint) => asOptions(hint, programName()))))
+  else if (givesSecret(clean)) print(process.stdout, textOf(clean, programName()))
+  else print(process.stdout, redaction.apply(textOf(clean, programName())))
   return statusOf(clean)
 }
 
-async function runKey(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
-  const [word, ...rest] = args
-  if (word === '--help' || word === '-h') return say(keyHelp)
-  if (word !== 'new' && word !== 'write') {
-    throw new LifeboatError(
-      word === undefined ? 'key needs a second word' : shown(`key ${word}`),
-      { hint: 'Supported: key new, key write, key list, key add, key remove. See lifeboat key --help.', status: 2 },
-    )
-  }
-  const rows = rowsOf(word === 'new' ? newInputs : writeInputs)
-  const { raw, switches } = readArguments(`key ${word}`, rows, ['help'], rest)
-  if (switches.has('help')) return say(keyHelp)
-  await takeSecrets(rows, raw, report)
-  for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
-  return say(
-    word === 'new' ? await newKey(raw, report) : await withEnvironment(
-      { variables, report, temporaryRoot: tmpdir() },
-      (environment) => writeKey(raw, environment),
-    ),
+/** The answer to `lifeboat key`: the commands that begin with it. */
+function secondWord(word: string, pairs: readonly Command[], second: string | undefined): number {
+  if (second === '--help' || second === '-h') return say(commandsHelp(pairs))
+  throw new LifeboatError(
+    second === undefined ? `${word} needs a second word` : shown(`${word} ${second}`),
+    { hint: `Supported: ${pairs.join(', ')}. See lifeboat ${word} --help.`, status: 2 },
   )
+}
+
+/** Standard output may be a file that is more open than the key in it may be. */
+function warnOfOpenFile(report: TerminalReport): void {
+  const output = fstatSync(1)
+  if (!output.isFile() || (output.mode & 0o077) === 0) return
+  report.warning('others can read the file that the key is written to', 'Run chmod 600 on the file.')
 }
 
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */

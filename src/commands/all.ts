@@ -10,6 +10,7 @@ import { diff } from './diff/command.ts'
 import { doctor } from './doctor/command.ts'
 import { forget } from './forget/command.ts'
 import { keyAdd, keyList, keyRemove } from './key-files/command.ts'
+import { keyNew, keyWrite } from './keys/command.ts'
 import { pin, tag, unpin } from './label/command.ts'
 import { list } from './list/command.ts'
 import { prune } from './prune/command.ts'
@@ -35,6 +36,8 @@ const all = [
   tag,
   forget,
   stats,
+  keyNew,
+  keyWrite,
   keyList,
   keyAdd,
   keyRemove,

@@ -24,6 +24,8 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   problems?(result: Result): string[]
   /** The result with texts of other programs redacted; the rest of a result is figures, and names that are no secrets. */
   redact?(result: Result, apply: (texts: string[]) => string[]): Result
+  /** The result is a key, which the user asked for: nothing is redacted. For commands of the terminal alone. */
+  readonly givesSecret?: true
   /** The achievement in one line. */
   headline(result: Result): string
   /** For a person at a terminal or reading a log; not yet redacted. */

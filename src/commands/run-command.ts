@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Environment, Report } from '../environment.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
-import { type Redaction, withoutKeys } from '../report/redaction.ts'
+import type { Redaction } from '../report/redaction.ts'
 import type { Destination } from '../stores/destination.ts'
 import { type Action, type Command, definitionOf, parseInputs, type Results } from './all.ts'
 import type { Status } from './command.ts'
@@ -17,20 +17,21 @@ export interface Outcome<C extends Command = Command> {
 
 /** The slices that texts need, whichever the command. */
 interface Shown {
-  timeZone: string
+  timeZone?: string
   destination?: Destination
   destinations?: readonly [Destination, ...Destination[]]
   format?: TextContext['format']
+  readonly [other: string]: unknown
 }
 
 /** Checks the raw inputs and runs the command with them. */
 export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<Outcome<C>> {
   const inputs = parseInputs(command, raw, environment.variables)
-  const { destination, destinations, timeZone, format }: Shown = inputs
+  const { destination, destinations, timeZone = 'UTC', format }: Shown = inputs
   // Of several destinations, the first is the one that recipes name.
-  const first = destination ?? destinations![0]
+  const first = destination ?? destinations?.[0]
   const result = await definitionOf(command).run(inputs, environment)
-  return { command, result, shown: { destination: first.text, timeZone, ...(format && { format }) } }
+  return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }) } }
 }
 
 export function statusOf<C extends Command>({ command, result }: Outcome<C>): Status {
@@ -43,12 +44,18 @@ export function problemsOf<C extends Command>({ command, result }: Outcome<C>): 
 
 /**
  * Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold
- * some.
+ * some. Texts are spelled for the entry.
  */
 export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Redaction): Outcome<C> {
   const { command, result } = outcome
+  if (givesSecret(outcome)) return outcome
   const clean = definitionOf(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result
-  return { ...outcome, result: withoutKeys(clean) }
+  return { ...outcome, result: redaction.applyToResult(clean) }
+}
+
+/** Whether the result is a secret that the user asked for. */
+export function givesSecret({ command }: Pick<Outcome, 'command'>): boolean {
+  return definitionOf(command).givesSecret === true
 }
 
 export function headlineOf<C extends Command>({ command, result }: Outcome<C>): string {
@@ -56,8 +63,8 @@ export function headlineOf<C extends Command>({ command, result }: Outcome<C>): 
 }
 
 /** For a person at a terminal or reading a log. */
-export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string, hint?: TextContext['hint']): string {
-  return definitionOf(command).text(result, { program, ...(hint && { hint }), ...shown })
+export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string): string {
+  return definitionOf(command).text(result, { program, ...shown })
 }
 
 export function summaryOf<A extends Action>(

@@ -50,7 +50,7 @@ export function parseInput(name: string, input: Input, text: string | undefined)
   if (!input.secret && keysIn(text).length > 0) {
     throw new LifeboatError(
       `${name}: the value has a secret key in it, and this input is not kept secret`,
-      { hint: `${expected} Keys are given as encryption-key.`, status: 2 },
+      { hint: `${expected} Keys are given as ‹encryption-key›.`, status: 2 },
     )
   }
   const parsed = input.schema.safeParse(text)

@@ -143,7 +143,7 @@ class Exchange {
     if (signal.aborted) return signal.reason
     if (this.#stalled) {
       return new Transient(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, {
-        hint: `${AGAIN} If it is only slow, raise the timeout.`,
+        hint: `${AGAIN} If it is only slow, raise ‹timeout›.`,
       })
     }
     if (CERTIFICATE.test(reason)) {

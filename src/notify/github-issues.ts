@@ -131,7 +131,7 @@ export class GitHubRepository {
   }
 }
 
-const PERMISSION = 'Give the job `permissions: issues: write` (for issue: true) and `actions: read`.'
+const PERMISSION = 'Give the job `permissions: issues: write` (for ‹issue: true›) and `actions: read`.'
 
 /**
  * In a public repository anyone can open an issue with any text: one that a stranger opened must not keep the real one from being opened.

@@ -2,13 +2,11 @@
 export interface TextContext {
   /** How this program is called, to show the next command: `lifeboat`. */
   program: string
-  /** `file:/mnt/backups`. */
+  /** `file:/mnt/backups`; empty for a command without a store. */
   destination: string
   timeZone: string
   /** The format of a command that has a choice. */
   format?: 'text' | 'markdown'
-  /** A hint with inputs as the program takes them; without it, hints are shown in the form of workflows. */
-  hint?: (text: string) => string
 }
 
 /** The facts that a job summary needs beside the result. */

@@ -91,14 +91,13 @@ export function verifyCommand(program: string, content: SnapshotContent): string
 /** A command line that prunes a set; `retention` as the input takes it. */
 export function pruneCommand(
   program: string,
-  { destination, set, retention, more = [] }: Whereabouts & { retention: string; more?: readonly string[] },
+  { destination, set, retention }: Whereabouts & { retention: string },
 ): string {
   return [
     `${program} prune`,
     `--destination ${shellWord(destination)}`,
     `--set ${shellWord(set)}`,
     `--retention ${shellWord(retention)}`,
-    ...more,
   ].join(' ')
 }
 

@@ -1,13 +1,17 @@
+import { type Spelling, spelled } from './marks.ts'
+
 /** Anything shorter would blot out ordinary text, and by that show what it is. */
 const SHORTEST = 4
 
-/** The secrets of a run. Every string that is printed goes through `apply`. */
+/** The secrets of a run, and how its texts are spelled. Every string that is printed goes through `apply`. */
 export class Redaction {
   #secrets: string[] = []
   readonly #announce: (secret: string) => void
+  readonly #spell: (text: string) => string
 
   /** `announce` is told of every new secret: a workflow's log has a mask of its own. */
-  constructor(announce: (secret: string) => void = () => undefined) {
+  constructor({ spelling, announce = () => undefined }: { spelling?: Spelling; announce?: (secret: string) => void } = {}) {
+    this.#spell = spelling === undefined ? (text) => text : (text) => spelled(text, spelling)
     this.#announce = announce
   }
 
@@ -20,9 +24,17 @@ export class Redaction {
     for (const spelling of added) this.#announce(spelling)
   }
 
-  /** `text` with every known secret, and whatever is a key to a store, replaced by `***`. */
+  /** `text` as this entry spells it, with every known secret, and whatever is a key to a store, replaced by `***`. */
   apply(text: string): string {
-    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***')
+    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), this.#spell(text)).replace(KEYS, '***')
+  }
+
+  /**
+   * The same result in the spelling of this entry, with keys to stores replaced by `***` in all its strings: a description or a name in a
+   * store may hold one by mistake. Other secrets stay: a result is figures, and names that are no secrets.
+   */
+  applyToResult<T>(result: T): T {
+    return withTexts(result, (text) => this.#spell(text).replace(KEYS, '***'))
   }
 }
 
@@ -34,20 +46,17 @@ export function keysIn(text: string): string[] {
   return text.match(KEYS) ?? []
 }
 
-/**
- * The same plain JSON with keys to stores replaced by `***` in all its strings: a description or a name in a store may hold one by
- * mistake. Parts without a key are not copied: a result may list a million files.
- */
-export function withoutKeys<T>(value: T): T
-export function withoutKeys(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(KEYS, '***')
+/** The same plain JSON with all its strings changed. Parts that stay the same are not copied: a result may list a million files. */
+function withTexts<T>(value: T, change: (text: string) => string): T
+function withTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value)
   if (Array.isArray(value)) {
-    const clean = value.map(withoutKeys)
+    const clean = value.map((one) => withTexts<unknown>(one, change))
     return clean.every((one, index) => one === value[index]) ? value : clean
   }
   if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value
   const entries = Object.entries(value)
-  const clean = entries.map(([name, one]): [string, unknown] => [withoutKeys(name), withoutKeys(one)])
+  const clean = entries.map(([name, one]): [string, unknown] => [change(name), withTexts(one, change)])
   const same = clean.every(([name, one], index) => name === entries[index]![0] && one === entries[index]![1])
   return same ? value : Object.fromEntries(clean)
 }

@@ -14,7 +14,7 @@ export function warningOf(report: Pick<Report, 'warning'>): (error: { message: s
     if (messages.size <= MOST_WARNINGS) report.warning(message, hint)
     else report.warning(
       `more than ${MOST_WARNINGS} such problems; the others are not named`,
-      '`lifeboat list` and `lifeboat verify --snapshot all` look at all snapshots.',
+      '‹lifeboat list› and ‹lifeboat verify; snapshot: all› look at all snapshots.',
     )
   }
 }

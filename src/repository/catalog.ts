@@ -55,14 +55,14 @@ export function idOf(key: string): string {
 }
 
 /** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
-export async function noSuchSet(store: Store, set: string, given = 'the destination'): Promise<LifeboatError> {
+export async function noSuchSet(store: Store, set: string, given = '‹destination›'): Promise<LifeboatError> {
   const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
   if (sets.length === 0)
     return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, {
       hint: `Check ${given}. The first backup makes the set.`,
     })
   return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
-    hint: `Give the input set, ${sets[0]} for instance. \`lifeboat list\` shows the snapshots of each.`,
+    hint: `Give ‹set›, ${sets[0]} for instance. ‹lifeboat list› shows the snapshots of each.`,
   })
 }
 
@@ -168,7 +168,7 @@ function notFound(store: Store, set: string, choice: SnapshotChoice, candidates:
   return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
     hint:
       oldest === undefined
-        ? '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.'
-        : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
+        ? '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.'
+        : `The oldest of ${candidates.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
   })
 }

@@ -128,7 +128,7 @@ async function holds(store: Store, key: string, object: Buffer): Promise<boolean
   if (!(await isThere(store, key))) return false
   if (await readSnapshot(store, key, (there) => object.equals(there))) return true
   throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, {
-    hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.',
+    hint: 'Look at both with ‹lifeboat verify›, and delete the one that does not verify. Nothing was overwritten.',
   })
 }
 

@@ -62,7 +62,7 @@ async function ofSet(
       new LifeboatError(`${key} does not count: it is dated in the future`, {
         hint:
           'Someone without the key put it there, or the clock of a machine is wrong. ' +
-          'Once that is settled, delete it: `lifeboat forget ID`.',
+          'Once that is settled, delete it: ‹lifeboat forget ID›.',
       }),
     )
   const proofs = await SetProofs.list(store, keys, set, onDamaged)

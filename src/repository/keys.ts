@@ -59,7 +59,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
   if (length < MINIMUM_PASSPHRASE) {
     throw wrongKey(
       `the passphrase has ${length} characters; at least ${MINIMUM_PASSPHRASE} are needed`,
-      'Use a longer passphrase, or make a key with `lifeboat key new`.',
+      'Use a longer passphrase, or make a key with ‹lifeboat key new›.',
     )
   }
   return { kind: 'passphrase', passphrase }
@@ -67,7 +67,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
 
 function parseWriteKey(text: string): EncryptionKey {
   const match = /^lifeboat-write:(age1[a-z0-9]+):([A-Za-z0-9_-]{43})$/.exec(text)
-  if (!match) throw wrongKey('the write key is malformed', 'Copy the whole line that `lifeboat key write` printed.')
+  if (!match) throw wrongKey('the write key is malformed', 'Copy the whole line that ‹lifeboat key write› printed.')
   return { kind: 'write', recipient: checkRecipient(match[1]!), writeSecret: Buffer.from(match[2]!, 'base64url') }
 }
 
@@ -84,7 +84,7 @@ export function checkRecipient(recipient: string): string {
     // Without the cause, which quotes the value: a value that does not begin like a recipient may be a secret in the wrong place.
     throw wrongKey(
       `${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`,
-      'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.',
+      'A recipient is the line starting with age1 that age-keygen or ‹lifeboat key new› prints.',
     )
   }
 }

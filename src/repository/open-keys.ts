@@ -15,7 +15,7 @@ export async function writeKeyOf(encryptionKey: string, store: Store | undefined
   const key = parseEncryptionKey(encryptionKey)
   if (key.kind === 'write') throw wrongKey('the encryption key is a write key already', 'Give the identity or the passphrase it came from.')
   if (key.kind === 'passphrase' && !store) {
-    throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with --destination.')
+    throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with ‹destination›.')
   }
   const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store!, { create: false }))[0]
   return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`
@@ -75,7 +75,7 @@ async function unwrapIdentities(
     await refuseWhereSnapshotsAre(store)
     if (create) return wrapNewIdentity(passphrase, store)
     throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it`, {
-      hint: 'Check the destination; a store written with an age identity needs that identity.',
+      hint: 'Check ‹destination›; a store written with an age identity needs that identity.',
     })
   }
   const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`
@@ -85,7 +85,7 @@ async function unwrapIdentities(
 }
 
 const CHECK_PASSPHRASE = 'Check the passphrase for a missing character or a trailing space.'
-const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.'
+const TOO_MANY = 'Delete the key files that are not yours: ‹lifeboat key list› shows them.'
 
 /**
  * A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could

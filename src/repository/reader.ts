@@ -93,7 +93,7 @@ export class DamagedChunk extends LifeboatError {
   constructor(key: string, message: string, cause?: unknown) {
     const hint =
       'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; ' +
-      '`lifeboat verify --level read` tells for each, and the next backup stores damaged chunks again.'
+      '‹lifeboat verify; level: read› tells for each, and the next backup stores damaged chunks again.'
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
     this.key = key

@@ -143,7 +143,7 @@ export interface AuthenticSnapshot extends Snapshot {
 /** A snapshot object that is truncated, edited, moved or contradictory, and cannot be used. */
 export class DamagedSnapshot extends LifeboatError {
   constructor(message: string, cause?: unknown) {
-    super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; `lifeboat list` shows them.' })
+    super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; ‹lifeboat list› shows them.' })
     this.name = 'DamagedSnapshot'
   }
 }

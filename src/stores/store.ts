@@ -133,7 +133,7 @@ export function checkSize(size: number, most: number, key: string, store: string
 export function tooLarge(most: number, key: string, store: string): DamagedObject {
   return new DamagedObject(`${key} in ${store} has more than the ${most.toLocaleString('en')} bytes that it may have`, {
     hint:
-      'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; `lifeboat verify` tells which ' +
+      'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; ‹lifeboat verify› tells which ' +
       'snapshots need it.',
   })
 }

@@ -16,8 +16,8 @@ afterEach(async () => {
 const listing = async () => (await jobs.run('doctor')).result.checks.find(({ check }) => check === 'list')
 
 test('before the first backup, doctor and verify say what to do', async () => {
-  expect(await listing()).toMatchObject({ state: 'good', says: 'snapshots: 0', fix: expect.stringMatching(/^If no backup has finished here yet, run backup\./) })
-  expect(await refusal(jobs.run('verify'))).toMatch(/^error: there is no Lifeboat store in artifact:octo\/shop\/lifeboat-default\nhint: If no backup has finished here yet, run backup\. Otherwise check the set and the repository/)
+  expect(await listing()).toMatchObject({ state: 'good', says: 'snapshots: 0', fix: expect.stringMatching(/^If no backup has finished here yet, run ‹lifeboat backup›\./) })
+  expect(await refusal(jobs.run('verify'))).toMatch(/^error: there is no Lifeboat store in artifact:octo\/shop\/lifeboat-default\nhint: If no backup has finished here yet, run `lifeboat backup`\. Otherwise check --set and the repository/)
 })
 
 test('when the content of all artifacts is gone, doctor and verify say so and what to do, and the next backup is whole', async () => {
@@ -29,7 +29,7 @@ test('when the content of all artifacts is gone, doctor and verify say so and wh
   expect(listed).toBe(2)
   expect([status, warnings]).toEqual([0, [expect.stringMatching(gone)]])
   expect(result.checks.find(({ check }) => check === 'list')).toMatchObject({ state: 'warning', says: 'there are artifacts of this set, but no snapshot can be read', fix: expect.stringMatching(/^Run backup: it stores everything again/) })
-  expect(await refusal(jobs.run('verify'))).toMatch(/has no snapshot in the set default\nhint: .*If no backup has finished here yet, run backup\./)
+  expect(await refusal(jobs.run('verify'))).toMatch(/has no snapshot in the set default\nhint: .*If no backup has finished here yet, run `lifeboat backup`\./)
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
   expect(await jobs.run('verify')).toMatchObject({ status: 0, result: { result: 'verified' } })
 })

@@ -20,7 +20,7 @@ let count = 0
 let to: FileStore
 beforeEach(() => (to = new FileStore(path.join(folder, `${++count}`))))
 const copy = (more: Record<string, string> = {}) => dispatched('copy', { from: from.name, destination: to.name, 'encryption-key': identity, ...more })
-const hint = expect.objectContaining({ hint: expect.stringContaining('Give the input set, production for instance.') })
+const hint = expect.objectContaining({ hint: expect.stringContaining('Give ‹set›, production for instance.') })
 
 test('copy without a set copies every set', async () => {
   const { result } = await copy()

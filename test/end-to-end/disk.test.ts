@@ -45,7 +45,7 @@ test.each(both)('no room to stage an archive: nothing is restored, and the new d
   await sandbox.backup({ ...large(), set: 'large' })
   const under = mounting('mount -t tmpfs -o size=4m none "$1"', sandbox.temporary)
   const ending = await sandbox.run('restore', { set: 'large', 'database-url': server.url('brand_new'), mode: 'create', jobs: '2' }, { as, under })
-  expectFailure(ending, 1, /cannot stage the archive in \S+: ENOSPC/, /set (?:--|the input )jobs to 1/)
+  expectFailure(ending, 1, /cannot stage the archive in \S+: ENOSPC/, /set (?:--jobs 1|`jobs: 1`)/)
   expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'brand_new'`)).toBe('0')
 })
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { redacted } from '../../src/commands/run-command.ts'
-import { Redaction, secretsIn, withoutKeys } from '../../src/report/redaction.ts'
+import { Redaction, secretsIn } from '../../src/report/redaction.ts'
 
 function redact(secret: string, text: string): string {
   const redaction = new Redaction()
@@ -48,7 +48,7 @@ test('a secret that contains another leaves nothing behind, whichever is known f
 
 test('each secret is passed on once, and none that is too short to hide', () => {
   const told: string[] = []
-  const redaction = new Redaction((secret) => told.push(secret))
+  const redaction = new Redaction({ announce: (secret) => told.push(secret) })
   for (const secret of ['long enough', 'long enough', 'abc', '']) redaction.add(secret)
   expect(told).toEqual(['long enough', 'long%20enough', 'bG9uZyBlbm91Z2g'])
   expect(redaction.apply('abc')).toBe('abc')
@@ -72,8 +72,8 @@ test('no password of four characters or more survives, as it is or encoded, what
 
 test('a result without a key to a store is the same object, and of one with a key only the parts around the key are copied', () => {
   const [key, clean] = [`AGE-SECRET-KEY-1${'Q'.repeat(50)}`, { files: [{ path: 'a', size: 1, gone: undefined }, { path: 'b', at: new Date(0) }], none: null }]
-  expect(withoutKeys(clean)).toBe(clean)
-  const found = withoutKeys({ clean, list: ['x', { [key]: `in ${key}` }], said: key })
+  expect(new Redaction().applyToResult(clean)).toBe(clean)
+  const found = new Redaction().applyToResult({ clean, list: ['x', { [key]: `in ${key}` }], said: key })
   expect(found).toEqual({ clean, list: ['x', { '***': 'in ***' }], said: '***' })
   expect(found.clean).toBe(clean)
 })

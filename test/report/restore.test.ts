@@ -1,4 +1,5 @@
-import { asOptions } from '../../src/cli/options.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/report/marks.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import { restoreSummary, restoreText } from '../../src/commands/restore/report.ts'
 
@@ -21,9 +22,8 @@ test('the text names the additions to a selection, the kept objects, and the omi
 })
 
 test('settings of the database that were left, and views that were filled, are said', () => {
-  expect(text({ databaseSettings: 'left as they are' })).toContain('To apply those of the backup, set database-settings: true.')
-  const atTerminal = { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC', hint: (hint: string) => asOptions(hint, 'lifeboat') }
-  expect(restoreText({ ...result, databaseSettings: 'left as they are' }, atTerminal)).toContain('To apply those of the backup, set --database-settings.')
+  expect(spelled(text({ databaseSettings: 'left as they are' }), atTerminal('lifeboat'))).toContain('To apply those of the backup, set --database-settings.')
+  expect(summary({ databaseSettings: 'left as they are' })).toMatch(/To apply those of the backup.* set database-settings.* true/)
   expect(text({ databaseSettings: 'applied' })).not.toContain('database-settings')
   expect(text({ refreshed: ['app.totals'] })).toContain('Materialized views filled from the restored rows: app.totals.')
 })

@@ -292,7 +292,7 @@ describe('a passphrase', () => {
     expect((await openKeys(passphrase, { store, create: true })).fingerprint).toBe(own!.slice(0, 16))
     const said = await failure(openKeys(`${passphrase} `, { store, create: true }))
     expect(said).toContain('(16 of 33 key files tried)')
-    expect(said).toContain('`lifeboat key list` shows them')
+    expect(said).toContain('‹lifeboat key list› shows them')
     expect(keyFiles(root)).toHaveLength(33)
   })
 

@@ -38,7 +38,7 @@ test('a folder that is not a store is not taken for one, and nothing is made', a
   const store = freshStore()
   const { message, hint } = failureOf(await openRepository(store).catch((error: unknown) => error))
   expect(message).toBe(`there is no Lifeboat store in ${store.name} (lifeboat.json is missing)`)
-  expect(hint).toContain('Check the destination')
+  expect(hint).toContain('Check ‹destination›')
   expect(await all(store.list(''))).toEqual([])
 })
 

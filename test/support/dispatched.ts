@@ -1,8 +1,10 @@
 import { runCommand, textOf } from '../../src/commands/run-command.ts'
 import type { Environment } from '../../src/environment.ts'
 import type { Command, Results } from '../../src/commands/all.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { inertText } from '../../src/report/inert.ts'
+import { spelled } from '../../src/report/marks.ts'
 
 export interface Dispatched<C extends Command> {
   result: Results[C]
@@ -16,13 +18,13 @@ export async function dispatched<C extends Command>(command: C, raw: Record<stri
   const warnings: string[] = []
   const report = { info: () => undefined, warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined }
   const outcome = await runCommand(command, raw, { variables: { GITHUB_REPOSITORY: 'someone/something' }, signal: new AbortController().signal, report, temporary: '/nowhere/at/all', now: () => now, ...given })
-  return { result: outcome.result, text: inertText(textOf(outcome, 'lifeboat')), warnings }
+  return { result: outcome.result, text: inertText(spelled(textOf(outcome, 'lifeboat'), atTerminal('lifeboat'))), warnings }
 }
 
-/** The error of a failed command. */
+/** The error of a failed command, as a terminal shows it. */
 export async function refusal(running: Promise<unknown>): Promise<string> {
   return running.then(
     () => 'nothing was refused',
-    (error: unknown) => failureText(failureOf(error)),
+    (error: unknown) => spelled(failureText(failureOf(error)), atTerminal('lifeboat')),
   )
 }

@@ -56,7 +56,7 @@ export class ReusedCheck {
         this.#note(check.store, error)
         report.warning(
           `${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`,
-          '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.',
+          '‹lifeboat list› shows which; ‹lifeboat verify; level: read› looks for more.',
         )
       }
       if (check.obstacles.length > 0) {

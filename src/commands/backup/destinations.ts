@@ -196,7 +196,7 @@ export class Destinations {
   async #tellOfMissing(store: Store, keys: Keys): Promise<void> {
     const { report } = this.#environment
     const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
-    if (missing.length > 0) report.warning(missingText(store, missing), missingHint('prune the set once with --force'))
+    if (missing.length > 0) report.warning(missingText(store, missing), missingHint('prune the set once: ‹lifeboat prune; force: true›'))
   }
 
   #giveUp(one: OpenDestination, error: unknown): void {

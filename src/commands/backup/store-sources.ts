@@ -42,7 +42,7 @@ export async function storeUntilSound(
     if (lost === undefined || reading === MOST_READINGS) return { snapshot, stored }
     environment.report.warning(
       `${lost} was found damaged after this backup had relied on it: the sources are read once more`,
-      'The content of the damaged object is stored again. `lifeboat verify --level read` looks for more damage.',
+      'The content of the damaged object is stored again. ‹lifeboat verify; level: read› looks for more damage.',
     )
     const id = newSnapshotId(snapshot.time, randomBytes(4))
     snapshot = { ...snapshot, id, writer: snapshot.writer.again(markOf(id)) }

@@ -14,10 +14,10 @@ type Reporting = Pick<Environment, 'report'>
 export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { report }: Reporting): void {
   if (dropped.length > 0) {
     report.warning(
-      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: the input ` +
-        `recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
-      'Every backup is sealed to the encryption key and to those that its own recipients names. If this is expected, do nothing. ' +
-        'If not, give recipients in every backup, and back up again.',
+      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: ‹recipients› ` +
+        `does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
+      'Every backup is sealed to the encryption key and to those that its own ‹recipients› names. If this is expected, do nothing. ' +
+        'If not, give ‹recipients› in every backup, and back up again.',
     )
   }
   const chunks = unsealed.ids.size
@@ -35,7 +35,7 @@ export function warnOfOtherKey(other: OtherKeySnapshots, set: string, given: str
     `${otherKeyText(other, set)}; the key given is ${given}: this backup cannot be opened with the other key, nor those with this one`,
     'If the key was changed on purpose, keep the old key as long as its snapshots are needed (docs/keys.md, "Changing the key"). If ' +
       'not, give the old key and back up again. If you know of no such key, someone without your key put them there: ' +
-      '`lifeboat list` shows them.',
+      '‹lifeboat list› shows them.',
   )
 }
 
@@ -52,7 +52,7 @@ export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting
     report.warning(
       `compared with the previous backup: ${text}`,
       'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
-        'again. `lifeboat diff` shows what else is different.',
+        'again. ‹lifeboat diff› shows what else is different.',
     )
   }
 }
@@ -62,13 +62,13 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   for (const { name, kind, amount } of sources) {
     if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind)) continue
     const noun = kindIfKnown(kind)?.noun ?? 'source'
-    const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, include and exclude'
+    const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, ‹include› and ‹exclude›'
     report.warning(`${noun} ${name}: 0 ${amount.noun}s`, `The backup has nothing of it. If this is not expected, check ${check}.`)
   }
 }
 
 export function warnOfHeldPrune(reason: string, { report }: Reporting): void {
-  report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).')
+  report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (‹lifeboat pin ID›).')
 }
 
 /** `size`: bytes of the newest snapshot of the set; `limit`: those that a snapshot may have. */

@@ -27,7 +27,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
   const from = await openStore(inputs.from, { ...inputs.access, set: inputs.set }, environment)
   try {
     warnOfLoss(inputs.destination, environment)
-    await openRepository(from, 'the input from')
+    await openRepository(from, '‹from›')
     const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
@@ -80,8 +80,8 @@ async function choose(
     await checkListing(from, set)
     throw set === undefined ? new LifeboatError(
       `${from.name} has no snapshot to copy`,
-      { hint: 'Check the input from. The first backup makes a snapshot.' },
-    ) : await noSuchSet(from, set, 'the input from')
+      { hint: 'Check ‹from›. The first backup makes a snapshot.' },
+    ) : await noSuchSet(from, set, '‹from›')
   }
   if (snapshot === 'all') return all
   const newest: string[] = []

@@ -1,5 +1,4 @@
 import type { DoctorResult } from './result.ts'
-import type { TextContext } from '../../report/context.ts'
 import { formatColumns, formatCount } from '../../report/format.ts'
 import { escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 
@@ -12,11 +11,11 @@ export function doctorHeadline({ checks }: DoctorResult): string {
 
 const MARKS = { good: 'ok', warning: 'WARNING', bad: 'PROBLEM' } as const
 
-export function doctorText(result: DoctorResult, { hint = (text) => text }: Pick<TextContext, 'hint'> = {}): string {
+export function doctorText(result: DoctorResult): string {
   const parts = [...Map.groupBy(result.checks, ({ about }) => about)].map(([about, checks]) => [
     about,
     formatColumns(checks.map(({ check, state, says }) => [MARKS[state], check, says]), '  '),
-    ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${hint(fix)}`])),
+    ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${fix}`])),
   ])
   return [...parts.map((lines) => lines.join('\n')), doctorHeadline(result)].join('\n\n')
 }

@@ -89,7 +89,7 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
 /** For a store without a snapshot that can be read. */
 async function aboutNone(store: Store): Promise<Pick<Finding, 'fix'> & Partial<Finding>> {
   if (!store.groups || !(await store.groups.exist())) {
-    return { fix: 'If no backup has finished here yet, run backup. Otherwise check the destination and the set.' }
+    return { fix: 'If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹destination› and ‹set›.' }
   }
   return {
     state: 'warning',

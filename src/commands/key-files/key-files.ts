@@ -27,7 +27,7 @@ export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Pr
     if (files.length + own.length > MOST_TRIED) {
       throw new LifeboatError(
         `${store.name} has ${files.length} key files, and no more than ${MOST_TRIED} are tried`,
-        { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' },
+        { hint: 'Remove one that is not needed any more: ‹lifeboat key list›, ‹lifeboat key remove›.' },
       )
     }
     const added: string[] = []
@@ -52,8 +52,8 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
   const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
   if ((name === undefined) === (old === undefined)) {
     throw new LifeboatError(
-      'give old-passphrase, or the name of a key file',
-      { hint: '`lifeboat key list` shows the names.', status: 2 },
+      'neither ‹old-passphrase› nor the name of a key file is given, or both are',
+      { hint: '‹lifeboat key list› shows the names.', status: 2 },
     )
   }
   return within(inputs, environment, async (store) => {
@@ -66,7 +66,7 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
         old === undefined
           ? `${store.name} has no key file ${name}`
           : `the old passphrase opens none of the ${files.length} key files of ${store.name}`,
-        { hint: '`lifeboat key list` shows those there are. Nothing was changed.' },
+        { hint: '‹lifeboat key list› shows those there are. Nothing was changed.' },
       )
     }
     const left = files.filter((file) => !going.includes(file))
@@ -167,8 +167,8 @@ function stuck(problem: string): LifeboatError {
     `${problem}, so nothing was removed`,
     {
       hint:
-        'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, ' +
-        'which shows that it opens the backups; or give --force.',
+        'Give the key that stays (an identity, or a passphrase that was added) as ‹encryption-key›, ' +
+        'which shows that it opens the backups; or give ‹force: true›.',
     },
   )
 }

@@ -5,7 +5,7 @@ export function keyAddText({ store, added }: KeyAddResult): string {
   if (added.length === 0) return `The new passphrase opens ${store} already.`
   return [
     `The new passphrase opens ${store}: ${added.join(', ')}.`,
-    'The old one does as well, until `lifeboat key remove` takes it away.',
+    'The old one does as well, until ‹lifeboat key remove› takes it away.',
   ].join('\n')
 }
 

@@ -29,7 +29,7 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
     if (filters.source !== undefined && keys?.identity === undefined) {
       throw new LifeboatError(
         'which sources a snapshot has is known only with a key that can decrypt',
-        { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 },
+        { hint: 'Give the age identity or the passphrase as ‹encryption-key›, or leave out ‹source›.', status: 2 },
       )
     }
     const { signal, report } = environment

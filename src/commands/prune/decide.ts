@@ -66,7 +66,7 @@ async function findNewestVerified(
   for (const { snapshot, why } of unsound) {
     report.warning(
       `snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`,
-      'Back up again; `lifeboat verify --snapshot all` tells which others are hit.',
+      'Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.',
     )
   }
   return good?.snapshot.header.id

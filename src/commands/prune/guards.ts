@@ -3,7 +3,7 @@ import { LifeboatError } from '../../error.ts'
 import type { Pruning } from '../../inputs/pruning.ts'
 import { retentionText } from '../../inputs/retention.ts'
 import type { Most } from '../../inputs/schemas.ts'
-import { pruneCommand } from '../../report/recipe.ts'
+import { markedCommand } from '../../report/marks.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { missingHint, missingText, type References, type SnapshotSeen } from '../../repository/references.ts'
 import type { Candidate, Decision, RetentionPolicy } from '../../repository/retention.ts'
@@ -35,10 +35,16 @@ export async function refuseWithoutSnapshots(
   if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
 }
 
-/** `\`lifeboat prune …\``, with what this one was given. */
-export function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptions, ...more: string[]): string {
-  const guards = [`--prune-min-size ${Math.round(minimumPart * 100)}%`, `--grace ${grace / 3_600_000}h`]
-  return `\`${pruneCommand('lifeboat', { destination: store.name, set, retention: retentionText(policy), more: [...guards, ...more] })}\``
+/** This prune as a command of its own, with what it was given and `more`. */
+export function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptions, more: Record<string, string> = {}): string {
+  return markedCommand('prune', {
+    destination: store.name,
+    set,
+    retention: retentionText(policy),
+    'prune-min-size': `${Math.round(minimumPart * 100)}%`,
+    grace: `${grace / 3_600_000}h`,
+    ...more,
+  })
 }
 
 /** Signs that a listing of all snapshots does not show them all. */
@@ -57,7 +63,7 @@ async function whyIncomplete(
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
-      hint: `${missingHint(`once: ${commandOf(store, options, '--force')}`)} ${otherwise}`,
+      hint: `${missingHint(`once: ${commandOf(store, options, { force: 'true' })}`)} ${otherwise}`,
     })
   }
   if (snapshots.length > 0 || unreadable.length > 0) return undefined
@@ -70,7 +76,7 @@ async function whyIncomplete(
         error.message,
         {
           cause: error,
-          hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.`,
+          hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, { force: 'true' })}.`,
         },
       )
     }
@@ -88,11 +94,11 @@ export function reasonAgainst(
   if (force) return undefined
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
-  const look = `See what would go: ${commandOf(store, options, '--dry-run')}`
-  const once = 'with --force in place of --dry-run, the same deletes it'
+  const look = `See what would go: ${commandOf(store, options, { 'dry-run': 'true' })}`
+  const once = 'with ‹force: true› in place of ‹dry-run: true›, the same deletes it'
   const atLeast = stored !== undefined ? `${look}; ${once}.`
-    : dryRun ? `To delete these ${going}, run it without --dry-run and with --max-delete ${going}.`
-      : `${look}. To delete these ${going}, run it again with --max-delete ${going}.`
+    : dryRun ? `To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
+      : `${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`
   if (going > limit) {
     return new LifeboatError(
       `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
@@ -106,7 +112,7 @@ export function reasonAgainst(
     return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
       hint:
         'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-        `prune-min-size. ${dryRun ? 'To delete them all the same, run it with --force' : `${look}; ${once}`}. Nothing was deleted.`,
+        `‹prune-min-size›. ${dryRun ? 'To delete them all the same, run it with ‹force: true›' : `${look}; ${once}`}. Nothing was deleted.`,
     })
   }
   return undefined

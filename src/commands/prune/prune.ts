@@ -60,7 +60,7 @@ export async function pruneAfterBackup(
   }
   const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
   if (verified === 'none') {
-    return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${commandOf(store, options)}.`)
+    return skip('the backup was not verified', `Prune where it can be: with ‹verify: list›, or by itself: ${commandOf(store, options)}.`)
   }
   try {
     const pruned = await pruneSet(store, keys, options, environment)
@@ -120,8 +120,8 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     for (const obstacle of result.chunks.obstacles) {
       report.warning(
         `no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`,
-        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`. ' +
-          'If a snapshot that is not in the store is not needed any more, prune once with --force.',
+        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: ‹lifeboat forget ID›. ' +
+          'If a snapshot that is not in the store is not needed any more, prune once with ‹force: true›.',
       )
     }
   }

@@ -31,8 +31,8 @@ export async function requireWhole(
     const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
     const found = await newestGood(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) })
     return found.good
-      ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as the input snapshot.`
-      : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`
+      ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as ‹snapshot›.`
+      : `No other snapshot of set ${set} is whole; ‹lifeboat list› shows them.`
   }
   if (result !== 'verified') {
     throw new LifeboatError(

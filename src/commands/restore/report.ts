@@ -48,7 +48,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   return [
     headline,
     formatColumns(facts, '  '),
-    ...restoreNotes(result, context.hint).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
+    ...restoreNotes(result, '‹database-settings: true›').flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? [
       '',
       `${formatCount(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
@@ -109,9 +109,9 @@ const MOST = 50
 
 /**
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
- * out.
+ * out. `settingsInput`: how the reader is told of the input that applies the settings of the database.
  */
-export function restoreNotes(result: RestoreResult, hint = (text: string): string => text): string[] {
+export function restoreNotes(result: RestoreResult, settingsInput = 'database-settings: true'): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
@@ -129,7 +129,7 @@ export function restoreNotes(result: RestoreResult, hint = (text: string): strin
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
-          hint('To apply those of the backup, set database-settings: true.')]
+          `To apply those of the backup, set ${settingsInput}.`]
       : []),
   ]
 }

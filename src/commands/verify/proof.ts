@@ -28,7 +28,7 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
     signal.throwIfAborted()
     report.warning(
       `the result of this verification was not kept in ${store.name}: ${messageOf(error)}`,
-      'It holds all the same; but `lifeboat list` does not know of it, nor does the next backup of what was found damaged.',
+      'It holds all the same; but ‹lifeboat list› does not know of it, nor does the next backup of what was found damaged.',
     )
     return false
   } finally {

@@ -71,7 +71,7 @@ function hitIn({ sources, result }: SnapshotVerified): string[] {
 
 function problemsOf({ problems }: VerifyResult): string[] {
   const more = problems.length - MOST_PROBLEMS
-  return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; --json has them all`] : problems
+  return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; ‹json› has them all`] : problems
 }
 
 /** After a verification of one snapshot that found it good. */

@@ -47,7 +47,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
     if (found.length === 0) {
       throw new LifeboatError(
         `${store.name} has no snapshot in the set ${inputs.set}`,
-        { hint: '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.' },
+        { hint: '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.' },
       )
     }
     const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment)

@@ -21,7 +21,7 @@ export async function connectionFailure(
     const problem = await hostKeyProblem(target, access, { variables, signal })
     return (
       problem ??
-      new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ssh-known-hosts.' })
+      new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ‹ssh-known-hosts›.' })
     )
   }
   if (/Permission denied \(|Too many authentication failures/.test(stderr)) return signInRefused(target, methods, cause)

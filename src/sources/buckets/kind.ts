@@ -78,7 +78,7 @@ type BucketMode = BucketRestore['mode']
 
 function bucketMode({ mode }: RestoreSettings): BucketMode {
   if (mode === 'empty' || mode === 'overwrite') return mode
-  const hint = 'Their modes are empty and overwrite; delete-extra deletes objects that are not in the backup.'
+  const hint = 'Their modes are ‹mode: empty› and ‹mode: overwrite›; ‹delete-extra: true› deletes objects that are not in the backup.'
   throw new LifeboatError(`mode ${mode} is not for buckets`, { hint, status: 2 })
 }
 

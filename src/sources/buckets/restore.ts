@@ -51,7 +51,9 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   for await (const object of bucket.list()) present.push(object)
   if (mode === 'empty' && present.length > 0) {
     throw new LifeboatError(`${bucket.name} is not empty`, {
-      hint: 'Restore into another bucket or prefix, or set mode to overwrite, which keeps other objects unless delete-extra is set.',
+      hint:
+        'Restore into another bucket or prefix, or set ‹mode: overwrite›, which keeps other objects unless ‹delete-extra: true› is set ' +
+        'as well.',
       status: 2,
     })
   }
@@ -92,12 +94,12 @@ function extraOf(
 ): string[] {
   const keys = new Set(files.filter(({ type }) => type === 'f').map(({ path }) => keyOfPath(path)))
   if (keys.size === 0)
-    throw new LifeboatError(`${name} has no objects in this snapshot: with delete-extra, all of ${bucket.name} would be deleted`, {
+    throw new LifeboatError(`${name} has no objects in this snapshot: ‹delete-extra: true› would delete all of ${bucket.name}`, {
       hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.',
     })
   if (!backup.whole)
     throw new LifeboatError(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, {
-      hint: 'Choose another snapshot, or restore without delete-extra.',
+      hint: 'Choose another snapshot, or restore without ‹delete-extra›.',
     })
   const leftOut = new Set(backup.leftOut)
   const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })

@@ -113,7 +113,7 @@ export class BucketSource implements Source {
         `${bucket.name} has ${objects(names.length)} that could not be read: ${someNames(names)}${reason ? `: ${reason.message}` : ''}`,
         {
           cause: reason,
-          hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with exclude, or set on-unreadable to warn.`,
+          hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with ‹exclude›, or set ‹on-unreadable: warn›.`,
         },
       )
     }
@@ -126,12 +126,12 @@ export class BucketSource implements Source {
     if (unreadable.length > 0)
       report.warning(
         `${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`,
-        'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.',
+        'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in ‹exclude›.',
       )
     if (changed.length > 0)
       report.warning(
         `${this.name}: not in this backup, as they vanished or kept changing while they were read: ${someNames(changed)}`,
-        'Newer versions will be in the next backup. A pre-command can pause the application meanwhile.',
+        'Newer versions will be in the next backup. ‹pre-command› can pause the application meanwhile.',
       )
   }
 }

@@ -260,7 +260,7 @@ function readHead(cursor: Cursor): [Format, entries: number] {
     throw new UnknownFormat(
       `the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`,
       {
-        hint: 'Restore everything with mode empty, for which pg_restore is enough; or use a newer version of Lifeboat.',
+        hint: 'Restore everything with ‹mode: empty›, for which pg_restore is enough; or use a newer version of Lifeboat.',
       },
     )
   }

@@ -50,7 +50,7 @@ async function diagnoseClient(about: string, major: number, { clients, provide }
   try {
     const { client, warning } = await dumpClient(clients, major, provide)
     if (warning === undefined) return { about, check: 'client', state: 'good', says: `pg_dump ${client.major} in ${client.directory}` }
-    const fix = `Install the client programs of PostgreSQL ${major}, or leave client-install at auto.`
+    const fix = `Install the client programs of PostgreSQL ${major}, or leave ‹client-install: auto›.`
     return { about, check: 'client', state: 'warning', says: warning, fix }
   } catch (error) {
     return badFinding(about, 'client', error)

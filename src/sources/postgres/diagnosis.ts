@@ -144,7 +144,7 @@ function locks({ locks }: Facts): Judgement {
   const told = locks.slice(0, 5).map(({ table, pid, seconds }) => {
     return `${table} has been locked for ${formatSeconds(Math.round(seconds))} by process ${pid}`
   })
-  return warning('locks', told.join('; '), 'A dump waits for lock-timeout at most: end that session, or run at another time.')
+  return warning('locks', told.join('; '), 'A dump waits for ‹lock-timeout› at most: end that session, or run at another time.')
 }
 
 function standby({ standby }: Facts): Judgement[] {

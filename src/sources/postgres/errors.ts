@@ -61,7 +61,7 @@ const rules: Rule[] = [
     /database "(.*?)" does not exist/,
     (m, where) => ({
       problem: `there is no database "${m[1]}" at ${where}`,
-      hint: 'Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it.',
+      hint: 'Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, ‹mode: create› makes it.',
     }),
   ],
   [
@@ -154,7 +154,7 @@ const rules: Rule[] = [
     /permission denied to create database/,
     (_, where, role) => ({
       problem: `this role may not create a database at ${where}`,
-      hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with mode empty.`,
+      hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with ‹mode: empty›.`,
     }),
   ],
   [
@@ -182,8 +182,8 @@ const rules: Rule[] = [
   [
     /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/,
     (_, where) => ({
-      problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
-      hint: 'Run when no migration or ALTER TABLE does, or raise lock-timeout.',
+      problem: `a table at ${where} stayed locked by another session for longer than ‹lock-timeout›`,
+      hint: 'Run when no migration or ALTER TABLE does, or raise ‹lock-timeout›.',
     }),
   ],
   [

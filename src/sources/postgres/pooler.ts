@@ -76,7 +76,7 @@ export async function requireSession(context: QueryContext, onPartial: (reason: 
   throw new LifeboatError(
     `${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`,
     {
-      hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, allow-pooler: true allows it.`,
+      hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, ‹allow-pooler: true› allows it.`,
     },
   )
 }

@@ -125,7 +125,7 @@ async function archiveContext(options: RestoreOptions, serverMajor: number): Pro
     const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`
     const ownVersion = `Install the target's own version. ${installHint(serverMajor)}`
     throw new LifeboatError(`${problem}; in one transaction that ends the restore`, {
-      hint: dumpMajor <= serverMajor ? ownVersion : 'Restore with mode create or empty, or into PostgreSQL 17 or newer.',
+      hint: dumpMajor <= serverMajor ? ownVersion : 'Restore with ‹mode: create› or ‹mode: empty›, or into PostgreSQL 17 or newer.',
     })
   }
   if (warning) report.warning(warning)
@@ -148,11 +148,11 @@ export function checkOptions(options: RestoreOptions): void {
   }
   if (only === 'data' && mode !== 'empty') {
     throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
-      hint: 'Use mode empty: it restores into tables without rows.', status: 2 })
+      hint: 'Use ‹mode: empty›: it restores into tables without rows.', status: 2 })
   }
   if (oneTransaction(options) && jobs > 1) {
     const what = mode === 'clean' ? 'mode clean' : 'only: data'
     throw new LifeboatError(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-      hint: 'Set the input jobs to 1, or restore into a new database with mode create.', status: 2 })
+      hint: 'Set ‹jobs: 1›, or restore into a new database with ‹mode: create›.', status: 2 })
   }
 }

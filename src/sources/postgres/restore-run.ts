@@ -139,7 +139,7 @@ async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> 
     throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
       hint:
         'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
-        'set the input jobs to 1.',
+        'set ‹jobs: 1›.',
       cause,
     })
   }

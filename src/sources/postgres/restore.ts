@@ -69,12 +69,13 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   const { major } = maintenance.target
   const plan = await planRestore(options, major, maintenance)
   if (await databaseExists(database, maintenance)) {
-    throw new LifeboatError(`${target.where} exists already`, { hint: 'Give another name, or restore with mode empty or clean.' })
+    throw new LifeboatError(`${target.where} exists already`, {
+      hint: 'Give another name, or restore with ‹mode: empty› or ‹mode: clean›.' })
   }
   const settings = databaseSettings(plan.contents, database, options)
   if (!settings)
     throw new LifeboatError('the archive does not say how its database was made', {
-      hint: 'Create the database yourself and restore with mode empty.',
+      hint: 'Create the database yourself and restore with ‹mode: empty›.',
     })
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined

@@ -91,7 +91,8 @@ export class PostgresSource implements Source {
       this.#globals = { reason: globals.reason }
       report.warning(
         `${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`,
-        globals.hint ?? 'Before a restore into another server create the roles by hand, or restore with no-owner and no-privileges.',
+        globals.hint ??
+          'Before a restore into another server create the roles by hand, or restore with ‹no-owner: true› and ‹no-privileges: true›.',
       )
     } else {
       this.#globals = { stream: true, passwords: globals.passwords }

@@ -16,7 +16,8 @@ import { archiveOf } from './verify.ts'
 /** A database to restore into. */
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
   if (settings.mode === 'overwrite')
-    throw new LifeboatError('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 })
+    throw new LifeboatError('mode overwrite is for volumes', {
+      hint: 'A database is restored with ‹mode: empty›, ‹mode: create› or ‹mode: clean›.', status: 2 })
   const { mode } = settings
   const target = connectionTo(location, context)
   const { tunnel, ssh } = settings

@@ -62,7 +62,7 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
   throw new LifeboatError(
     `the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`,
     {
-      hint: 'Select these tables and views too, or drop them first; or restore into a new database (mode create) and copy the rows.',
+      hint: 'Select these tables and views too, or drop them first; or restore into a new database (‹mode: create›) and copy the rows.',
     },
   )
 }

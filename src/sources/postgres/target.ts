@@ -55,7 +55,7 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
     {
       hint:
         'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
-        'mode create; mode clean deletes what is there now.',
+        '‹mode: create›; ‹mode: clean› deletes what is there now.',
     },
   )
 }
@@ -100,7 +100,7 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
   throw new LifeboatError(
     `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`,
     {
-      hint: 'Empty these tables first (TRUNCATE), or restore into a new database with mode create.',
+      hint: 'Empty these tables first (TRUNCATE), or restore into a new database with ‹mode: create›.',
     },
   )
 }
@@ -142,7 +142,7 @@ export async function createDatabase(connection: Connection, statement: string, 
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error
     const hint =
-      'Create the database yourself, with the locale you want, and restore with mode empty. A role needs CREATEDB for mode create.'
+      'Create the database yourself, with the locale you want, and restore with ‹mode: empty›. A role needs CREATEDB for ‹mode: create›.'
     throw new LifeboatError(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error })
   }
 }
@@ -152,7 +152,10 @@ export async function requireRoles(roles: readonly string[], where: string, toCr
   const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context)
   if (missing.length === 0) return
   throw new LifeboatError(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
-    hint: `${toCreate}\nOr restore with no-owner and no-privileges, or leave the settings out with database-settings: false.` })
+    hint:
+      `${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›, or leave the settings out with ` +
+      '‹database-settings: false›.',
+  })
 }
 
 /** Throws unless all these tablespaces exist. */
@@ -160,7 +163,7 @@ export async function requireTablespaces(tablespaces: readonly string[], where: 
   const missing = await lacking(tablespaces, 'SELECT spcname FROM pg_catalog.pg_tablespace', context)
   if (missing.length === 0) return
   throw new LifeboatError(`${where} does not have these tablespaces of the backup: ${missing.join(', ')}`, {
-    hint: 'Restore with no-tablespaces, which puts everything into the default tablespace, or create them first.' })
+    hint: 'Restore with ‹no-tablespaces: true›, which puts everything into the default tablespace, or create them first.' })
 }
 
 async function lacking(names: readonly string[], all: string, context: QueryContext): Promise<string[]> {

@@ -24,7 +24,7 @@ export async function requireOwners(
     if ((wanted && !wanted.has(path)) || (uid === own.user && own.groups.has(gid))) continue
     const owner = uid === own.user ? `the group with the number ${gid}` : `the user with the number ${uid}`
     throw new LifeboatError(`files of the backup belong to ${owner}: only root can restore that, and nothing was restored`, {
-      hint: 'Restore with owners: none, and the files belong to the user who restores; or restore as root.',
+      hint: 'Restore with ‹owners: none›, and the files belong to the user who restores; or restore as root.',
       status: 2,
     })
   }

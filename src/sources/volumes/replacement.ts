@@ -53,7 +53,7 @@ export function withoutWork(
       throw new LifeboatError(
         `${site.where} is in the middle of a restore, and is neither the old content nor the whole backup: see ${shownName(work)}`,
         {
-          hint: 'If it was killed, restore again in mode clean, which completes it; or repair the content, and remove that folder.',
+          hint: 'If it was killed, restore again with ‹mode: clean›, which completes it; or repair the content, and remove that folder.',
         },
       )
     }
@@ -107,7 +107,7 @@ export async function replaceContent<T>(
       // The first error says why; often the site cannot be reached any more.
       report.warning(
         `${site.where} may still have the files extracted so far, in ${work}`,
-        'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.',
+        'Restore again with ‹mode: clean›: that removes it, or, where some of it is in place already, puts the rest there first.',
       )
     }
     throw error
@@ -117,7 +117,7 @@ export async function replaceContent<T>(
   } catch (error) {
     report.warning(
       `${site.where} is restored, but the old content is not completely removed: ${messageOf(error)}`,
-      `Remove ${work}, or restore again in mode clean.`,
+      `Remove ${work}, or restore again with ‹mode: clean›.`,
     )
     signal.throwIfAborted()
   }
@@ -153,7 +153,7 @@ export async function clearKilled(
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {
       throw new LifeboatError(`${site.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
-        hint: `Restore in mode clean, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
+        hint: `Restore with ‹mode: clean›, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
         status: 2,
       })
     }
@@ -176,7 +176,7 @@ async function run(site: Site, script: string, given: readonly string[], signal:
     const said = cause.exit.stderr.trim().split('\n').at(-1)
     const hint = said?.includes(NOT_ALONE)
       ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere ' +
-        'and copy from there; a Docker volume can be restored with mode overwrite.'
+        'and copy from there; a Docker volume can be restored with ‹mode: overwrite›.'
       : undefined
     throw new LifeboatError(`the content of ${site.where} could not be replaced: ${said || cause.message}`, {
       cause,

@@ -51,7 +51,8 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   await clearKilled(site, { finish: mode === 'clean', signal, report })
   if (mode === 'empty' && (await hasContent(site, signal))) {
     throw new LifeboatError(`${site.where} is not empty`, {
-      hint: 'Restore into a new folder, or with mode overwrite (keeps other files) or clean (removes them after the extraction).',
+      hint:
+        'Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the extraction).',
       status: 2,
     })
   }
@@ -136,7 +137,7 @@ async function requireSpace(site: Site, needed: number, signal: AbortSignal): Pr
   const free = Number((await output(site, 'df', ['-P', '-k', site.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
   if (Number.isNaN(free) || free >= needed) return
   throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, {
-    hint: 'Make room, restore somewhere else, or only a part with paths.',
+    hint: 'Make room, restore somewhere else, or only a part with ‹paths›.',
   })
 }
 
@@ -157,7 +158,8 @@ async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal)
     throw new LifeboatError(
       `root does not restore over folders that other users can write: ${folder} ${whose}`,
       {
-        hint: 'That user could redirect files meanwhile. Restore in mode clean, into a new folder, or as that user with owners none.',
+        hint:
+          'That user could redirect files meanwhile. Restore with ‹mode: clean›, into a new folder, or as that user with ‹owners: none›.',
         status: 2,
       },
     )

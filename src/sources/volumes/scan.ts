@@ -139,6 +139,6 @@ function checkComplaints(error: ChildError, site: Site, found: Scan): void {
       ? 'Check the path: is it spelled right, and the disk mounted?'
       : /unrecognized|unknown predicate|invalid option/.test(said)
         ? 'GNU find is needed (findutils).'
-        : 'Run as a user who may read all of it, or leave it out with exclude.',
+        : 'Run as a user who may read all of it, or leave it out with ‹exclude›.',
   })
 }

@@ -59,7 +59,7 @@ async function restoreInto(
 
 function requireFiles({ name, kind, streams }: SourceRecord): void {
   if (streams.some(({ format }) => format === 'tar-list')) return
-  const hint = 'Give a target of the same kind as the source.'
+  const hint = 'Give ‹target› of the same kind as the source.'
   throw new LifeboatError(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 })
 }
 

@@ -24,7 +24,7 @@ export interface ArchiveOptions {
 
 /** An artifact that is missing bytes or has wrong ones. */
 export class DamagedArtifact extends DamagedObject {
-  constructor(message: string, cause?: unknown, hint = 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.') {
+  constructor(message: string, cause?: unknown, hint = 'Snapshots that need nothing of it are not affected; ‹lifeboat list› shows them.') {
     super(message, { cause, hint })
     this.name = 'DamagedArtifact'
   }

@@ -50,7 +50,7 @@ export class ContentGone extends Gone {
       name,
       id,
       'counts as not there: GitHub lists it, but no longer has its content',
-      'Run backup again: it stores again what was in it. `lifeboat list` shows which snapshots are left.',
+      'Run ‹lifeboat backup› again: it stores again what was in it. ‹lifeboat list› shows which snapshots are left.',
     )
     this.name = 'ContentGone'
   }

@@ -30,7 +30,7 @@ export class LeftOut {
         found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')),
         '; ',
       )}`,
-      'Snapshots that need nothing of them are not affected; `lifeboat list` shows them. Look at the workflow runs that made them, and ' +
+      'Snapshots that need nothing of them are not affected; ‹lifeboat list› shows them. Look at the workflow runs that made them, and ' +
         'delete those that are not yours.',
     )
   }

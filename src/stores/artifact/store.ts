@@ -52,7 +52,7 @@ export class ArtifactStore implements Store {
     if (!rest) {
       report.warning(
         'without a token only the artifacts of this run are seen, so a backup cannot build on earlier ones',
-        'Give the input token, and the job `permissions: actions: read`.',
+        'Give ‹token›, and the job `permissions: actions: read`.',
       )
     }
   }

@@ -90,7 +90,7 @@ export async function uploadArtifact(upload: Upload, { variables, signal, silenc
   }
 }
 
-const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise the timeout.'
+const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise ‹timeout›.'
 
 /** The variables that the client reads; it does not get the rest of the environment. */
 function forClient(variables: Variables): Record<string, string> {

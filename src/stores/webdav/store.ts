@@ -339,7 +339,7 @@ const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300 &&
 
 const HINTS: Readonly<Record<number, string>> = {
   401:
-    'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a ' +
+    'Check user and password in the URL, or ‹webdav-token›. Special characters in the URL are percent-encoded; many services want a ' +
     'password made for programs (an app password).',
   403: 'Give the user the right to read and write in the folder.',
   404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',

@@ -44,8 +44,8 @@ test('a statement that holds a password is not shown', () => {
 })
 
 test.each([
-  ['role "gone" does not exist', 'no-owner and no-privileges'],
-  ['must be owner of table t', 'Restore as the owner of these tables, or into a new database (mode create).'],
+  ['role "gone" does not exist', '‹no-owner: true› and ‹no-privileges: true›'],
+  ['must be owner of table t', 'Restore as the owner of these tables, or into a new database (‹mode: create›).'],
   ['permission denied to create extension "x"', 'no-owner'],
   ['extension "postgis" is not available', 'Install the missing extension'],
   ['could not extend file: No space left on device', 'The disk of the target server'],

@@ -139,7 +139,7 @@ describe('on one server', () => {
     await sql(statement)
     const error = await thrownBy(restore(server, database, bytes))
     expect(error.message).toBe(`127.0.0.1:${server.port}/${database} is not empty: it has ${named}`)
-    expect(error.hint).toContain('mode create')
+    expect(error.hint).toContain('‹mode: create›')
     expect(await sql(`SELECT count(*) FROM pg_class WHERE relname = 'orders'`)).toBe('0')
   })
 
@@ -276,7 +276,7 @@ describe('on one server', () => {
       expect(outcome.errors).toHaveLength(2)
       expect(outcome.errors[0]).toBe('role "gone" does not exist: ALTER TABLE public.theirs OWNER TO gone;')
       expect(outcome).toMatchObject({ entries: 5, restored: 3, left: 'part' })
-      expect(outcome.hint).toContain('no-owner and no-privileges')
+      expect(outcome.hint).toContain('‹no-owner: true› and ‹no-privileges: true›')
       expect(outcome.hint).toMatch(/Drop and create that database before you restore again\.$/)
       expect(await sql('SELECT id FROM also')).toBe('2')
     })

@@ -31,7 +31,7 @@ test('which volume is meant has to be clear, and the mode one for volumes', asyn
   await expect(volumes.restore({ volume: 'three', target })).rejects.toMatchObject({ message: expect.stringMatching(/has no volume three$/), hint: 'Volumes in this snapshot: one, two.' })
   await expect(volumes.restore({ 'verify-only': 'true' })).rejects.toMatchObject({
     message: expect.stringMatching(/has no database$/),
-    hint: 'The input database-url is for databases; this snapshot has only the volumes one, two. To restore one of them, give a folder, Docker volume or bucket as target.',
+    hint: '‹database-url› is for databases; this snapshot has only the volumes one, two. To restore one of them, give a folder, Docker volume or bucket as ‹target›.',
   })
   await expect(volumes.restore({ volume: 'one', target, mode: 'create' })).rejects.toThrow('mode create is for databases')
   expect(existsSync(target)).toBe(false)
