@@ -89,6 +89,22 @@ describe('secrets given to inputs that are not secret', () => {
       expect(likelySecrets(text)).toEqual([])
   })
 
+  test.each([
+    ['retention', 'hunter22-hunter22', { 'encryption-key': 'hunter22-hunter22' }],
+    ['grace', '7d hunter22', { 'database-url': 'postgres://u:hunter22@h/d' }],
+    ['set', 'ghp_16C7e42F292c6912E7710c838347Ae178B4a!', {}],
+    ['compression-level', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', {}],
+    ['timeout', '0c838347ae178b4a16c7e42f292c69120c838347', {}],
+    ['set', 'postgres://u:hunter22@h/d', {}],
+  ])('%s: a value that is a secret of another input, or looks like one, is not quoted: %s', (name, value, given) => {
+    const { message } = refusal('backup', { ...backup, ...given, [name]: value })
+    expect(message).toBe(`${name}: the value is invalid, and not shown, because it has a secret in it, or looks like one`)
+  })
+
+  test.each(['20261120T020000Z-5f3a9c1e-latest', 'production database of the shop in eu-central-1', 'Europe/Berlin-and-somewhere-else'])('%s is quoted in an error', (value) => {
+    expect(refusal('backup', { ...backup, retention: value }).message).toContain(JSON.stringify(value.split(' ')[0]).slice(0, -1))
+  })
+
   test('a truncated key is masked wherever it is printed', () => {
     expect(new Redaction().apply(`set: "${writeKey}"`)).toBe('set: "***"')
     expect(new Redaction().apply(`recipients: "${identity.slice(0, 60)}…" is not`)).toBe('recipients: "***…" is not')
@@ -304,13 +320,13 @@ describe('inputs that are refused', () => {
     ['volumes: what follows docker: is not the name of a Docker volume', 'backup', { volumes: 'a=docker:a/b' }],
     ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],
     ['volumes: there is no user@ before the host', 'backup', { volumes: 'a=ssh://host/x' }],
-    ['volumes: there is a password in it; give it as ssh-password', 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],
+    ['volumes: there is a password in it; give it as ‹ssh-password›', 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],
     ['volumes: the host is not followed by a path: /srv/files, or /~/files for a folder where a login starts', 'backup', { volumes: 'a=ssh://me@host' }],
     ['volumes: the path has a part . or ..', 'backup', { volumes: 'a=ssh://me@host/srv/../etc' }],
     ['target: the host is neither a name nor an address', 'restore', { target: 'ssh://me@-oProxyCommand=x/y' }],
     ['ssh-tunnel: it is no URL, only user@host or user@host:port', 'backup', { 'ssh-tunnel': 'ssh://me@host' }],
     ['ssh-tunnel: it ends with the host or its port', 'doctor', { 'ssh-tunnel': 'me@host/srv' }],
-    ['ssh-tunnel: there is a password in it; give it as ssh-password', 'restore', { 'ssh-tunnel': 'me:hunter22@host' }],
+    ['ssh-tunnel: there is a password in it; give it as ‹ssh-password›', 'restore', { 'ssh-tunnel': 'me:hunter22@host' }],
     ['ssh-tunnel is given, but no database is connected to', 'backup', { 'ssh-tunnel': 'me@host', 'database-url': '', volumes: 'a=/x' }],
     ['ssh-tunnel is given, but no database is connected to', 'doctor', { 'ssh-tunnel': 'me@host', 'database-url': '' }],
     ['ssh-tunnel is given, but no database is connected to', 'restore', { 'ssh-tunnel': 'me@host', 'verify-only': 'true' }],

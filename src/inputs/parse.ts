@@ -1,10 +1,10 @@
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
-import { keysIn } from '../report/redaction.ts'
+import { keysIn, looksRandom, SHORTEST_SECRET } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
 import type { Input } from './input.ts'
 import { nearest } from '../report/nearest.ts'
-import { secretsOf } from './secrets.ts'
+import { secretsGiven, secretsOf } from './secrets.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
 
@@ -33,15 +33,16 @@ export function parseRows(
     const places = given.flatMap(({ name, input }) => (input.positional ? [name.toUpperCase()] : []))
     throw missingInput(`${command} ${places.join(' ')}: ${missing.name}`, missing.input)
   }
-  return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text)]))
+  const secrets = secretsGiven(rows, raw, variables)
+  return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text, secrets)]))
 }
 
 function givenText(name: string, input: Input, raw: Raw, variables: Variables): string | undefined {
   return raw[name] || (input.variable && variables[input.variable]) || input.fallback?.(variables) || input.default
 }
 
-/** Checks the text of one input; undefined if nobody gave it. */
-export function parseInput(name: string, input: Input, text: string | undefined): unknown {
+/** Checks the text of one input; undefined if nobody gave it. `secrets`: those of all inputs, which no error quotes. */
+export function parseInput(name: string, input: Input, text: string | undefined, secrets: readonly string[] = []): unknown {
   if (text === undefined) {
     if (input.required) throw missingInput(name, input)
     return undefined
@@ -56,12 +57,21 @@ export function parseInput(name: string, input: Input, text: string | undefined)
   const parsed = input.schema.safeParse(text)
   if (parsed.success) return parsed.data
   const problem = parsed.error.issues[0]?.message ?? 'the value is invalid'
-  // The parsers of secrets quote nothing. Others may quote the beginning of a password.
-  const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '')
-  const leaks = secretsOf(input, text).some((secret) => quoted.includes(secret.slice(0, 4)))
+  const shown = input.secret || !quotesSecret(problem, text, input, secrets)
   throw new LifeboatError(
-    `${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`,
+    `${name}: ${shown ? problem : 'the value is invalid, and not shown, because it has a secret in it, or looks like one'}`,
     { hint: expected, status: 2 },
+  )
+}
+
+/** Whether an error about the text of an input quotes a secret, or the beginning of one. The parsers of secret inputs quote nothing. */
+function quotesSecret(problem: string, text: string, input: Input, secrets: readonly string[]): boolean {
+  const quoted = /".*"/s.exec(problem)?.[0]
+  if (quoted === undefined) return false
+  return (
+    secretsOf(input, text).some((secret) => quoted.includes(secret.slice(0, 4))) ||
+    secrets.some((secret) => secret.length >= SHORTEST_SECRET && text.includes(secret)) ||
+    looksRandom(text)
   )
 }
 

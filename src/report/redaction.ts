@@ -1,7 +1,7 @@
 import { type Spelling, spelled } from './marks.ts'
 
 /** Anything shorter would blot out ordinary text, and by that show what it is. */
-const SHORTEST = 4
+export const SHORTEST_SECRET = 4
 
 /** The secrets of a run, and how its texts are spelled. Every string that is printed goes through `apply`. */
 export class Redaction {
@@ -17,7 +17,7 @@ export class Redaction {
 
   /** Adds a secret in every spelling that programs may give it. */
   add(secret: string): void {
-    if (secret.length < SHORTEST) return
+    if (secret.length < SHORTEST_SECRET) return
     const added = [...new Set(spellings(secret))].filter((spelling) => !this.#secrets.includes(spelling))
     // The longest first, so that no rest of a secret that contains another stays behind.
     this.#secrets = [...this.#secrets, ...added].toSorted((a, b) => b.length - a.length)
@@ -67,6 +67,15 @@ function withTexts(value: unknown, change: (text: string) => string): unknown {
  */
 export function likelySecrets(text: string): string[] {
   return [...new Set([text, decodedRuns(text)].flatMap((one) => [...keysIn(one), ...passwordsIn(one), ...namedSecrets(one)]))]
+}
+
+/** Whether the text has a word like a token or an access key: long, of letters and digits in no order. Ids of snapshots are no secrets. */
+export function looksRandom(text: string): boolean {
+  const words = text.replaceAll(/\d{8}T\d{6}Z(?:-[0-9a-f]*)?/g, '').match(/[A-Za-z0-9+/_-]{20,}/g) ?? []
+  return words.some((word) => {
+    const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(word)).length
+    return kinds === 3 || (kinds === 2 && word.length >= 32 && /^[a-z]*\d[a-z0-9]*$/i.test(word))
+  })
 }
 
 function passwordsIn(text: string): string[] {

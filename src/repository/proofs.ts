@@ -218,6 +218,14 @@ export async function verdictAt(
 export async function readProof(
   store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged'],
 ): Promise<Proof | undefined> {
+  const found = await proofAt(store, key, keys, onDamaged)
+  return found === 'of another key' ? undefined : found
+}
+
+/** The same. A proof that claims to be of a key that is not among these is told apart: its MAC cannot be checked. */
+export async function proofAt(
+  store: Store, key: string, keys: Keys | undefined, onDamaged: ProofOptions['onDamaged'],
+): Promise<Proof | 'of another key' | undefined> {
   try {
     return decodeProof(key, await store.get(key, LIMITS.proof), keys)
   } catch (error) {
@@ -244,11 +252,11 @@ export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetai
   }
 }
 
-function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof | undefined {
+function decodeProof(key: string, object: Buffer, keys: Keys | undefined): Proof | 'of another key' {
   const damaged = (what: string, cause?: unknown) => new DamagedProof(`${key} is ignored: ${what}`, cause)
   const signed = splitSigned(object)
   if (!signed) throw damaged('it does not begin with the line of a signed object')
-  if (keys && isOfAnotherKey(signed, keys)) return undefined
+  if (keys && isOfAnotherKey(signed, keys)) return 'of another key'
   const signer = keys && signerOf(signed, keys, 'proof')
   if (keys && !signer) throw damaged('its signature (MAC) does not verify')
   const parsed = proofSchema.safeParse(parsedJson(signed.body))

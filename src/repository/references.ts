@@ -5,9 +5,7 @@ import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts
 import { atOnce, idOf, readSnapshot, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { labelled, labelsOf } from './labels.ts'
-import { LIMITS } from './limits.ts'
-import { parseProofKey, proofKeys, readProof } from './proofs.ts'
-import { isOfAnotherKey, splitSigned } from './signed.ts'
+import { parseProofKey, proofAt, proofKeys } from './proofs.ts'
 import { DamagedSnapshot, openHeader, snapshotKey } from './snapshot.ts'
 
 /** A snapshot, as far as a prune needs to know it. */
@@ -133,9 +131,9 @@ export async function readReferences(store: Store, keys: Keys, options: ReadingO
       references.add(snapshot, chunks)
     } catch (error) {
       if (error instanceof NotFound) {
-        const evidence = proofs.get(key) ?? []
-        if (await isProven(store, keys, evidence, options.onDamaged)) references.missing.push(key)
-        else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
+        const evidence = await evidenceIn(store, keys, proofs.get(key) ?? [], options.onDamaged)
+        if (evidence === 'proven') references.missing.push(key)
+        else if (!store.groups && evidence === 'named by another key') {
           references.lost.push({ key, why: 'a proof of another key names it' })
         } else if (withLabels.has(key) && (await isPinned(store, keys, key))) {
           references.lost.push({ key, why: 'it is pinned' })
@@ -163,8 +161,10 @@ export async function missingSnapshots(
   const proofs = await provenSnapshots(store, set)
   const listed = new Set(proofs.size > 0 ? await snapshotKeys(store, set) : [])
   const missing: string[] = []
-  for (const [key, named] of proofs)
-    if (!listed.has(key) && !(await isThere(store, key)) && (await isProven(store, keys, named, onDamaged))) missing.push(key)
+  for (const [key, named] of proofs) {
+    if (listed.has(key) || (await isThere(store, key))) continue
+    if ((await evidenceIn(store, keys, named, onDamaged)) === 'proven') missing.push(key)
+  }
   return missing.toSorted()
 }
 
@@ -195,23 +195,20 @@ async function isPinned(store: Store, keys: Keys, snapshot: string): Promise<boo
   return pinned && problem === undefined
 }
 
-/** Whether one of the proofs is still there and claims to be of a key that is not among these: its MAC cannot be checked. */
-async function isNamedByOthers(store: Store, keys: Keys, proofs: readonly string[]): Promise<boolean> {
-  for (const proof of proofs) {
-    try {
-      const signed = splitSigned(await store.get(proof, LIMITS.proof))
-      if (signed && isOfAnotherKey(signed, keys)) return true
-    } catch (error) {
-      if (!(error instanceof NotFound || error instanceof DamagedObject)) throw error
-    }
+/**
+ * Evidence of a missing snapshot in those of its proofs that are still there: one is authentic, or one claims to be of a key that is not
+ * among these. When a snapshot is deleted, its proofs are deleted first.
+ */
+async function evidenceIn(
+  store: Store, keys: Keys, proofs: readonly string[], onDamaged: (error: LifeboatError) => void,
+): Promise<'proven' | 'named by another key' | undefined> {
+  let named = false
+  for (const key of proofs) {
+    const proof = await proofAt(store, key, keys, onDamaged)
+    if (proof === 'of another key') named = true
+    else if (proof) return 'proven'
   }
-  return false
-}
-
-/** Whether one of the proofs is still there, and authentic: whoever deletes a snapshot deletes its proofs first. */
-async function isProven(store: Store, keys: Keys, proofs: readonly string[], onDamaged: (error: LifeboatError) => void): Promise<boolean> {
-  for (const proof of proofs) if (await readProof(store, proof, keys, onDamaged)) return true
-  return false
+  return named ? 'named by another key' : undefined
 }
 
 /**

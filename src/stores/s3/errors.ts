@@ -1,6 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
-import type { Operation } from '../operation.ts'
+import { type Operation, operationText } from '../operation.ts'
 
 /** A failure, as a service of S3 reports it. */
 interface Told {
@@ -76,7 +76,6 @@ const HINTS: Readonly<Record<string, string>> = {
 export function explained(error: unknown, operation: Operation, key: string, store: string): unknown {
   if (error instanceof LifeboatError || !(error instanceof Error)) return error
   const told = toldBy(error)
-  const what = `${operation === 'list' ? 'list' : `${operation === 'head' ? 'look at' : operation} ${key} in`} ${store}`
   const says = `${told.code || `status ${told.status}`}${told.message && told.message !== told.code ? `: ${told.message}` : ''}`
   if (PASSING.includes(told.code)) return new Transient(says, { cause: error })
   if (SKEWED.includes(told.code)) {
@@ -94,7 +93,7 @@ export function explained(error: unknown, operation: Operation, key: string, sto
       (told.status === 404
         ? HINTS['NoSuchBucket']
         : 'Check the destination: the endpoint must be that of an S3 service, and path-style=true is right for many that are not Amazon.'))
-  return new LifeboatError(`cannot ${what}: ${says}`, { cause: error, hint })
+  return new LifeboatError(`cannot ${operationText(operation, key, store)}: ${says}`, { cause: error, hint })
 }
 
 export function isAbsent(error: unknown, operation: Operation): boolean {
