@@ -39,7 +39,9 @@ test.each(marks)('$file: $mark is known to both entries', ({ file, mark }) => {
   const [first = '', ...rest] = mark.slice(1, -1).split('; ')
   const names = (first.startsWith('lifeboat ') ? rest : [first]).map((text) => text.split(': ')[0]!)
   const command = /^lifeboat ([a-z]+(?: [a-z]+)?)/.exec(first)?.[1]
-  const owners = command === undefined ? commandsOf(file) : [command]
+  // A hint of one command may send the reader to another.
+  const others = marks.flatMap((other) => (other.file === file ? (/^‹lifeboat ([a-z]+(?: [a-z]+)?)/.exec(other.mark)?.slice(1) ?? []) : []))
+  const owners = command === undefined ? [...commandsOf(file), ...others] : [command]
   for (const name of names) if (name !== 'json') expect(owners.filter((owner) => inputs.get(owner)?.includes(name))).not.toEqual([])
 })
 

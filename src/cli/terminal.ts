@@ -98,7 +98,7 @@ async function runNamed(
 
 /** The answer to `lifeboat key`: the commands that begin with it. */
 function secondWord(word: string, pairs: readonly Command[], second: string | undefined): number {
-  if (second === '--help' || second === '-h') return say(commandsHelp(pairs))
+  if (second === '--help' || second === '-h') return say(`Commands of lifeboat ${word}:\n\n${commandsHelp(pairs)}`)
   throw new LifeboatError(
     second === undefined ? `${word} needs a second word` : shown(`${word} ${second}`),
     { hint: `Supported: ${pairs.join(', ')}. See lifeboat ${word} --help.`, status: 2 },
@@ -137,7 +137,9 @@ async function readStandardInput(name: string, report: TerminalReport): Promise<
   const pieces: Buffer[] = []
   for await (const piece of process.stdin) pieces.push(Buffer.from(piece))
   const text = Buffer.concat(pieces).toString('utf8').replace(/\r?\n$/, '')
-  if (text === '') throw new LifeboatError(`${name} is - but standard input is empty`, { status: 2 })
+  if (text === '') {
+    throw new LifeboatError(`${name} is - but standard input is empty`, { hint: 'Pass the value on standard input.', status: 2 })
+  }
   return text
 }
 

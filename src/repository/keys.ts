@@ -51,7 +51,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
   if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
     throw wrongKey(
       'the encryption key looks like the name of a file; the content of the file is needed',
-      'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.',
+      'Give the content of the file as ‹encryption-key›; at a terminal: LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)".',
     )
   }
   const passphrase = text.replace(/[\r\n]+$/, '')

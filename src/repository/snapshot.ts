@@ -279,7 +279,7 @@ function ofAnotherKey(key: string, other: string, keys: Keys): OtherKey {
   return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
     fingerprint: other,
     hint:
-      'Give the encryption key this snapshot was made with. ' +
+      'Give the key that this snapshot was made with as ‹encryption-key›. ' +
       'The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
   })
 }

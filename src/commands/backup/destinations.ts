@@ -196,7 +196,8 @@ export class Destinations {
   async #tellOfMissing(store: Store, keys: Keys): Promise<void> {
     const { report } = this.#environment
     const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
-    if (missing.length > 0) report.warning(missingText(store, missing), missingHint('prune the set once: ‹lifeboat prune; force: true›'))
+    if (missing.length === 0) return
+    report.warning(missingText(store, missing), missingHint('run ‹lifeboat prune› on the set once with ‹force: true›'))
   }
 
   #giveUp(one: OpenDestination, error: unknown): void {

@@ -108,8 +108,8 @@ async function runHook(
     const stderr = error.exit.stderr.trim()
     const said = report.redacted?.(stderr) ?? stderr
     throw new LifeboatError(
-      `pre-command ${error.message.replace(/^sh /, '')}: ${endOf(said, 1000)}`,
-      { cause: error, hint: 'Nothing was backed up.' },
+      `pre-command ${error.message.replace(/^sh /, '')}: ${endOf(said, 1000) || 'it printed no error'}`,
+      { cause: error, hint: 'Fix the command or what it reports, and back up again. Nothing was backed up.' },
     )
   }
 }

@@ -124,7 +124,7 @@ export function authentication({ key, password }: SshAccess, variables: SshOptio
   if (methods.length > 0) return methods
   throw new LifeboatError('no SSH key, password or agent is given', {
     hint:
-      'Give the text of a private key as ‹ssh-key›; at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", ' +
+      'Give the text of a private key as ‹ssh-key› (at a terminal, for instance: LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)"), ' +
       'or start ssh-agent.',
     status: 2,
   })
@@ -192,7 +192,8 @@ function connectionError(
     })
   }
   if (error.code === 'ENOTFOUND') {
-    return new LifeboatError(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' })
+    const hint = 'Check its spelling; a name of a private network is not known to hosted runners.'
+    return new LifeboatError(`there is no host ${host}`, { cause: error, hint })
   }
   const hint = error.code === 'ECONNREFUSED' ? NOT_LISTENING : undefined
   if (error.level === 'client-timeout') {

@@ -65,12 +65,12 @@ function requireFiles({ name, kind, streams }: SourceRecord): void {
 
 function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
   if (mode === 'create') {
-    const hint = 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.'
+    const hint = 'A target that does not exist is made in every mode; the modes of volumes are empty, overwrite and clean.'
     throw new LifeboatError('mode create is for databases', { hint, status: 2 })
   }
   if (bucket.deleteExtra) {
     throw new LifeboatError('delete-extra is for buckets', {
-      hint: 'Mode clean replaces the content of a folder by that of the backup.',
+      hint: '‹mode: clean› replaces the content of a folder by that of the backup.',
       status: 2,
     })
   }

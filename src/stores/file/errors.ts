@@ -14,6 +14,7 @@ const HINTS: Record<string, string> = {
   EDQUOT: 'The quota is used up. Free some space or choose another destination; the backups already there are whole.',
   EACCES: 'Give the user this runs as the right to read and write there.',
   EPERM: 'Give the user this runs as the right to read and write there.',
+  ENOENT: 'The folder cannot be made there. Check the path, and that the disk is mounted.',
   EROFS: 'The file system is mounted read-only; remount it or choose another destination.',
   EEXIST: 'There is a file where a folder should be; name a folder.',
   ENOTDIR: 'A part of the path is a file; name a folder.',
