@@ -45,10 +45,11 @@ async function storeOf(nights: number): Promise<Record<string, string>> {
   return { destination, 'encryption-key': identity, set: 'app' }
 }
 
+/** Requests that read. A put takes two more where the folder of the object is not there yet, which depends on random names. */
 async function requestsOf(work: () => Promise<unknown>): Promise<number> {
   proxy.reset()
   await work()
-  return proxy.seen.length
+  return proxy.seen.filter(({ method }) => !['PUT', 'MKCOL'].includes(method)).length
 }
 
 const counts: Record<number, { list: number; check: number; backup: number }> = {}
