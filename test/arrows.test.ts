@@ -32,6 +32,12 @@ const between: Readonly<Record<string, string>> = {
   'stores/rclone/store.ts -> stores/webdav/store.ts': '`rclone serve webdav` is how an rclone remote is reached',
 }
 
+/** Imports from outside of src/sources into the folder of a kind, but for the types of its settings; each with its reason. */
+const intoKinds: Readonly<Record<string, string>> = {
+  'commands/backup/quiesce.ts -> sources/volumes/docker.ts': 'containers are stopped with the same docker client',
+  'inputs/files.ts -> sources/volumes/docker.ts': 'the default of the input is the image that is pinned there',
+}
+
 const source = path.join(import.meta.dirname, '../src')
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 
@@ -99,6 +105,11 @@ test('the folder of a kind imports nothing of another kind', () => {
     })
   })
   expect(found.toSorted()).toEqual(Object.keys(between).toSorted())
+})
+
+test('code outside of src/sources asks the kinds of sources through their contract', () => {
+  const found = arrows((file, name) => !file.startsWith('sources/') && /^sources\/(?!files\/)[^/]+\/(?!settings\.ts$)/.test(name))
+  expect(found.toSorted()).toEqual(Object.keys(intoKinds).toSorted())
 })
 
 test('every folder and file that is named here exists', () => {
