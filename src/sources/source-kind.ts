@@ -40,6 +40,8 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   target(location: L, settings: RestoreSettings, context: SourceContext): RestoreTarget
   /** Tries sources for real: whatever could keep a backup from being made, or from being whole. */
   diagnose?(given: readonly GivenSource<L>[], settings: AccessSettings, context: SourceContext): Promise<Diagnosed>
+  /** Of kinds of databases whose servers can be asked which databases they have. */
+  readonly server?: ServerOfKind<L>
 
   /** The data that a restore reads. Throws a LifeboatError if the record contradicts itself, or is not of this kind. */
   contents(source: SourceRecord): Contents
@@ -63,6 +65,35 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   losses(before: SourceRecord, now: SourceRecord): Loss[]
   /** The sizes of what a source holds, as far as its facts tell: of each table of a database, or of a volume as a whole. */
   sizes(source: SourceRecord): Sized[]
+}
+
+/** How the databases of a server are found. */
+export interface ServerOfKind<L extends Location = Location> {
+  /** Whether the location names a server and no database of it. */
+  is(location: L): boolean
+  /** All databases of the server. Throws if it cannot be asked. */
+  databases(location: L, settings: AccessSettings, context: SourceContext): Promise<ServerDatabases<L>>
+}
+
+export interface ServerDatabases<L extends Location = Location> {
+  databases: FoundDatabase<L>[]
+  /** Those that cannot be backed up, or are templates. */
+  leftOut: LeftOutDatabase[]
+}
+
+export interface FoundDatabase<L extends Location = Location> {
+  name: string
+  /** Bytes on the server's disk. */
+  size: number
+  location: L
+}
+
+export interface LeftOutDatabase {
+  name: string
+  /** Read after its name: `is a template`. */
+  why: string
+  /** Nobody would expect it in a backup. */
+  expected: boolean
 }
 
 /** The number of things in a source, and their noun in the singular. */

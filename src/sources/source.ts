@@ -12,6 +12,8 @@ export interface Source {
    * need not read unchanged data again. Throws if the source cannot be read.
    */
   streams(before?: SourceRecord): AsyncIterable<SourceStream>
+  /** In place of `streams`: the bytes to read, where they are. Absent if only reading tells. */
+  measure?(): Promise<number>
   /** Facts about the source, known once all its streams have ended well: plain JSON, kept sealed in the snapshot. */
   facts(): Json
   /** Stops everything that still runs; safe to call at any time and more than once. */

@@ -63,6 +63,11 @@ export class BucketSource implements Source {
     this.#warn(facts)
   }
 
+  async measure(): Promise<number> {
+    if (!this.#bucket) throw new Error(`${this.name}: measured before open()`)
+    return (await this.#entries(this.#bucket)).reduce((sum, entry) => sum + metaOf(entry).size, 0)
+  }
+
   facts(): Json {
     if (!this.#facts) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     return this.#facts satisfies Json

@@ -7,7 +7,7 @@ import { verifyVolume, volumeParts } from './verify.ts'
 
 type FileArchive = Omit<
   SourceKind<Location, VolumeDetails, VolumeDifferences>,
-  'name' | 'recorded' | 'form' | 'pattern' | 'parse' | 'secrets' | 'sources' | 'target'
+  'name' | 'recorded' | 'form' | 'pattern' | 'parse' | 'secrets' | 'sources' | 'target' | 'server'
 >
 
 /** The part that all kinds share whose sources are a tar in segments and a list of its files (docs/format.md, 4.1). */

@@ -5,6 +5,7 @@ import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase
 import { diagnoseDatabases } from './diagnose.ts'
 import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './location.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
+import { databasesOfServer, namesNoDatabase } from './server-databases.ts'
 import { databaseSources } from './sources.ts'
 import { databaseTarget } from './target-database.ts'
 import { contentsOf, verifyDatabase } from './verify.ts'
@@ -25,6 +26,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   sources: databaseSources,
   target: databaseTarget,
   diagnose: diagnoseDatabases,
+  server: { is: namesNoDatabase, databases: databasesOfServer },
   contents: contentsOf,
   verify: verifyDatabase,
   describe: describeDatabase,

@@ -20,3 +20,9 @@ export function libpqDefaults(variables: Variables): string | undefined {
   if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name])) return undefined
   return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`
 }
+
+/** The same server with a database, for a location that names none. */
+export function locationOf({ url }: DatabaseLocation, database: string): DatabaseLocation {
+  const [, server, query = ''] = /^([a-z]+:\/\/[^/?]*)\/?(\?.*)?$/s.exec(url)!
+  return { kind: 'postgres', url: `${server!}/${encodeURIComponent(database)}${query}` }
+}

@@ -77,6 +77,12 @@ export class VolumeSource implements Source {
     this.#warn(facts)
   }
 
+  async measure(): Promise<number> {
+    if (!this.#reached) throw new Error(`${this.name}: measured before open()`)
+    const { entries } = await this.#scan(this.#reached.site)
+    return hardLinksIn(entries).contents.reduce((sum, entry) => sum + metaOf(entry).size, 0)
+  }
+
   facts(): Json {
     if (!this.#facts) throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     return this.#facts satisfies Json
