@@ -13,6 +13,7 @@ import { keyAdd, keyList, keyRemove } from './key-files/command.ts'
 import { keyNew, keyWrite } from './keys/command.ts'
 import { pin, tag, unpin } from './label/command.ts'
 import { list } from './list/command.ts'
+import { plan } from './plan/command.ts'
 import { prune } from './prune/command.ts'
 import { restore } from './restore/command.ts'
 import { show } from './show/command.ts'
@@ -29,6 +30,7 @@ const all = [
   doctor,
   copy,
   prune,
+  plan,
   show,
   diff,
   pin,

@@ -11,7 +11,7 @@ export const databases = parsing((text): Database[] => {
   if (lines.length === 0) throw new InvalidValue('there is no URL in it')
   const databases = lines.map((line): Database => {
     const { name, location } = parseDatabase(line)
-    return { name: name ?? nameOf(kindAt(location).defaultName?.(location)), ...location }
+    return { name: name ?? sourceNameOf(kindAt(location).defaultName?.(location)), ...location }
   })
   const names = databases.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
@@ -65,9 +65,12 @@ export function databaseSecrets(text: string): string[] {
   return lines.flatMap((line) => locationSecrets('database', NAMED.exec(line)?.[2]!.trim() ?? line)).filter((secret) => secret !== '')
 }
 
+/** The name of a database whose location has none. */
+export const UNNAMED = 'database'
+
 /** The name of a database as a name of a source, which file names and terminals take. */
-function nameOf(database = ''): string {
-  return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database'
+export function sourceNameOf(database = ''): string {
+  return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || UNNAMED
 }
 
 function wrong(problem: string, hint: string): LifeboatError {

@@ -2,7 +2,7 @@ import type { Variables } from '../environment.ts'
 import type { SshAccess } from '../net/ssh/connection.ts'
 import { type Destination, destinationExpected, destinationPatterns, destinationSecrets, requireAccess } from '../stores/destination.ts'
 import { type Group, group, one } from './group.ts'
-import type { Input } from './input.ts'
+import type { Input, Rows, Values } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const destinationInput = {
@@ -30,17 +30,26 @@ export interface Access {
 const TOKEN_HELP = 'For artifacts: the token that finds and reads them, of a job with `permissions: actions: read`.'
 
 export function access(tokenHelp: string = TOKEN_HELP): Group<Access> {
-  return group({ token: { ...token, help: tokenHelp }, ...remote, timeout }, (values) => ({
+  return group({ token: { ...token, help: tokenHelp }, ...ssh, 'webdav-token': webdavToken, timeout }, (values) => ({
     token: values.token,
-    ssh: {
-      key: values['ssh-key'],
-      passphrase: values['ssh-key-passphrase'],
-      password: values['ssh-password'],
-      knownHosts: values['ssh-known-hosts'],
-    },
+    ssh: sshOf(values),
     webdavToken: values['webdav-token'],
     timeout: values.timeout,
   }))
+}
+
+/** Of a command that reaches sources and no store. */
+export function sourceAccess(): Group<Pick<Access, 'ssh' | 'timeout'>> {
+  return group({ ...ssh, timeout }, (values) => ({ ssh: sshOf(values), timeout: values.timeout }))
+}
+
+function sshOf(values: Values<typeof ssh>): SshAccess {
+  return {
+    key: values['ssh-key'],
+    passphrase: values['ssh-key-passphrase'],
+    password: values['ssh-password'],
+    knownHosts: values['ssh-known-hosts'],
+  }
 }
 
 /** Throws (status 2) if a store needs something that is not given. */
@@ -66,7 +75,7 @@ const timeout = {
   default: '5m',
 } as const satisfies Input
 
-const remote = {
+const ssh = {
   'ssh-key': {
     help: 'The text of a private key for SSH servers. Without it, the agent of SSH_AUTH_SOCK is asked.',
     expected: 'the whole text of a private key file',
@@ -100,12 +109,13 @@ const remote = {
     schema: schema.knownHosts,
     variable: 'LIFEBOAT_SSH_KNOWN_HOSTS',
   },
-  'webdav-token': {
-    help: 'A bearer token for WebDAV servers that take one in place of user and password.',
-    expected: 'a token',
-    example: '${{ secrets.WEBDAV_TOKEN }}',
-    schema: schema.text,
-    secret: true,
-    variable: 'LIFEBOAT_WEBDAV_TOKEN',
-  },
-} as const satisfies Record<string, Input>
+} as const satisfies Rows
+
+const webdavToken = {
+  help: 'A bearer token for WebDAV servers that take one in place of user and password.',
+  expected: 'a token',
+  example: '${{ secrets.WEBDAV_TOKEN }}',
+  schema: schema.text,
+  secret: true,
+  variable: 'LIFEBOAT_WEBDAV_TOKEN',
+} as const satisfies Input

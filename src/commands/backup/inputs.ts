@@ -14,7 +14,7 @@ import { requireVolumesOf, volumeSecrets } from '../../inputs/volumes.ts'
 import { VERIFIABLE } from '../../repository/levels.ts'
 import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
 
-const volumes = group(
+export const volumes = group(
   {
     volumes: {
       help: `Volumes to back up, one per line, as name=PLACE. PLACE is ${locationPatterns('volume')}.`,

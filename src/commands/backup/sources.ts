@@ -8,7 +8,7 @@ import type { BackupInputs } from './inputs.ts'
 
 /** The sources of a backup, the databases first, in the order in which they are given. Nothing is reached yet. */
 export function sourcesOf(inputs: BackupInputs, context: SourceContext): Source[] {
-  const given = [...databasesIn(inputs), ...volumesIn(inputs)]
+  const given = [...databasesIn(inputs), ...volumesIn(inputs.volumes)]
   const sources = new Map<GivenSource, Source>()
   for (const [kind, some] of groupedByKind(given)) {
     for (const [index, source] of kind.sources(some, settingsOf(inputs), context).entries()) sources.set(some[index]!, source)
@@ -20,7 +20,7 @@ function databasesIn({ databases }: BackupInputs): GivenSource[] {
   return databases.list.map(({ name, ...location }) => ({ name, location, patterns: EVERY_FILE }))
 }
 
-function volumesIn({ volumes: { list, include, exclude } }: BackupInputs): GivenSource[] {
+export function volumesIn({ list, include, exclude }: BackupInputs['volumes']): GivenSource[] {
   return list.map(({ name, ...location }) => ({
     name, location, patterns: { include: patternsFor(name, include, list), exclude: patternsFor(name, exclude, list) },
   }))

@@ -1,0 +1,47 @@
+import { LifeboatError } from '../../error.ts'
+import { databaseChoiceInput } from '../../inputs/chosen-databases.ts'
+import { clientInstall, databaseInput, databases, requireDatabase } from '../../inputs/database.ts'
+import { timeZone } from '../../inputs/display.ts'
+import { dockerImageInput } from '../../inputs/docker.ts'
+import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
+import { missingInput } from '../../inputs/parse.ts'
+import * as schema from '../../inputs/schemas.ts'
+import { sourceAccess } from '../../inputs/store.ts'
+import { requireVolumesOf } from '../../inputs/volumes.ts'
+import { volumes } from '../backup/inputs.ts'
+import { requireServers } from './server-databases.ts'
+
+export const inputs = commandInputs(
+  {
+    databases: databases('The servers, each without a database'),
+    choice: one('databases', {
+      ...databaseChoiceInput,
+      help:
+        'Which databases of the servers: patterns with * and ?, those after ! leave databases out, name=PATTERN is for one server; or a ' +
+        'JSON array of names.',
+      default: '*',
+    }),
+    volumes,
+    maxJobs: one('max-jobs', {
+      help: 'The work is divided over at most so many jobs.',
+      expected: 'a whole number from 1 to 256',
+      example: '20',
+      schema: schema.wholeNumber(1, 256),
+      default: '6',
+    }),
+    dockerImage: one('docker-image', dockerImageInput),
+    clientInstall,
+    access: sourceAccess(),
+    timeZone,
+  },
+  ({ databases, choice, volumes }) => {
+    if (databases.list.length + volumes.list.length === 0) throw missingInput('database-url', databaseInput)
+    requireDatabase(databases.tunnel, databases.list.length > 0)
+    requireServers(databases.list, databases.list.length > 0 ? choice : { include: [], exclude: [] })
+    for (const name of ['include', 'exclude'] as const) {
+      requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
+    }
+  },
+)
+
+export type PlanInputs = SlicesOf<typeof inputs>

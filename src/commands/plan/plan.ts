@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
+import { formatCount } from '../../report/format.ts'
+import { newSnapshotId } from '../../repository/snapshot.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
+import { groupedByKind } from '../../sources/known-kinds.ts'
+import { volumesIn } from '../backup/sources.ts'
+import { divide } from './divide.ts'
+import type { PlanInputs } from './inputs.ts'
+import { requirePassable } from './outputs.ts'
+import type { PlannedItem, PlanResult } from './result.ts'
+import { findDatabases } from './server-databases.ts'
+import { ONLY_SERVER, setOfSort, VOLUMES } from './set-names.ts'
+
+/** Finds the databases of servers, measures them and the volumes, and divides them over jobs. */
+export async function plan(inputs: PlanInputs, environment: Environment): Promise<PlanResult> {
+  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
+  const { list: servers, tunnel } = inputs.databases
+  const { chosen, leftOut, notChosen } = await findDatabases(servers, inputs.choice, { tunnel, ...inputs.access }, context)
+  const items: PlannedItem[] = chosen.map(({ server, name, size }) => {
+    const set = setOfSort({ scope: server, name })
+    return { set, noun: 'database', ...(server !== ONLY_SERVER && { server }), name, size }
+  })
+  items.push(...(await measured(inputs, context)))
+  if (items.length === 0) throw nothingToDo(servers.length, leftOut.length, notChosen)
+  const time = environment.now()
+  const divided = divide(items, inputs.maxJobs)
+  const jobs = divided.map((items, index) => ({ job: `${index + 1} of ${divided.length}`, size: sizeOf(items), items }))
+  const result: PlanResult = {
+    plan: newSnapshotId(time, randomBytes(4)),
+    time: time.toISOString(),
+    jobs,
+    size: sizeOf(jobs),
+    leftOut: leftOut.map(({ server, ...one }) => ({ ...one, ...(server !== ONLY_SERVER && { server }) })),
+    notChosen,
+  }
+  requirePassable(result, environment)
+  return result
+}
+
+/** The volumes with the bytes of their files that are selected. */
+async function measured(inputs: PlanInputs, context: SourceContext): Promise<PlannedItem[]> {
+  const { volumes, dockerImage, access } = inputs
+  const settings = {
+    ...access, dockerImage, tunnel: undefined, onUnreadable: volumes.onUnreadable, rescan: false, destinations: [],
+    dump: { arguments: '', lockTimeout: 0, allowPooler: false },
+  }
+  const items: PlannedItem[] = []
+  for (const [kind, given] of groupedByKind(volumesIn(volumes))) {
+    for (const source of kind.sources(given, settings, context)) {
+      const { name } = source
+      try {
+        await source.open()
+        items.push({ set: setOfSort({ scope: VOLUMES, name }), noun: 'volume', name, size: (await source.measure?.()) ?? 0 })
+      } finally {
+        await source.close()
+      }
+    }
+  }
+  return items
+}
+
+function sizeOf(sized: readonly { size: number }[]): number {
+  return sized.reduce((sum, { size }) => sum + size, 0)
+}
+
+function nothingToDo(servers: number, leftOut: number, notChosen: number): LifeboatError {
+  const found = `${formatCount(servers, 'server has', 'servers have')} ${formatCount(notChosen, 'database')} that ` +
+    `${notChosen === 1 ? 'is' : 'are'} not chosen, and ${leftOut} that ${leftOut === 1 ? 'is' : 'are'} left out`
+  return new LifeboatError(`there is nothing to back up: ${found}`, {
+    hint: 'Check the input databases, and that the URL is that of the right server. A plan without a job would look like a backup.',
+  })
+}

@@ -1,0 +1,70 @@
+import type { SummaryContext, TextContext } from '../../report/context.ts'
+import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
+import { details } from '../../report/summary-parts.ts'
+import type { LeftOut, PlannedItem, PlannedJob, PlanResult } from './result.ts'
+import { ofServer } from './server-databases.ts'
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 200
+
+export function planHeadline({ jobs, size }: PlanResult): string {
+  return `${itemsText(jobs.flatMap(({ items }) => items))} of ${formatBytes(size)} for ${formatCount(jobs.length, 'job')}`
+}
+
+export function planText(result: PlanResult, _: TextContext): string {
+  const { jobs, leftOut, notChosen } = result
+  const items = jobs.flatMap(({ job, items }) => items.map((item) => [job, item.set, formatBytes(item.size), oneLine(nameOf(item))]))
+  return [
+    `Plan ${result.plan}: ${planHeadline(result)}`,
+    '',
+    formatColumns([['JOB', 'SET', 'SIZE', 'NAME'], ...items.slice(0, MOST)], '  '),
+    ...(items.length > MOST ? [`  and ${items.length - MOST} more`] : []),
+    ...(notChosen > 0 ? ['', `${formatCount(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.`] : []),
+    ...(leftOut.length > 0 ? ['', 'Left out:', ...leftOut.slice(0, MOST).map((one) => `  ${oneLine(leftOutText(one))}`)] : []),
+  ].join('\n')
+}
+
+/** A job summary in Markdown. Pure. */
+export function planSummary(result: PlanResult, _: SummaryContext): string {
+  const { jobs, leftOut, notChosen } = result
+  const lost = leftOut.filter(({ expected }) => !expected)
+  return withinLimit([
+    `### ${lost.length > 0 ? '⚠️' : '✅'} Lifeboat: ${planHeadline(result)}`,
+    `Plan ${code(result.plan)}. Its snapshots have the tag ${code(`plan:${result.plan}`)}.` +
+      (notChosen > 0 ? ` ${formatCount(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.` : ''),
+    ...(lost.length > 0 ? [`**Nobody backs these up:**\n\n${lost.slice(0, MOST).map((one) => `- ⚠️ ${escape(leftOutText(one))}`).join('\n')}`] : []),
+    table(['Job', 'Size', 'Items', 'Largest'], jobs.map(jobRow)),
+    details('The items of each job', jobs.slice(0, MOST).map(({ job, items }) => `**${job}**: ${listed(items)}`).join('\n\n')),
+    ...expectedPart(leftOut.filter(({ expected }) => expected)),
+  ])
+}
+
+function jobRow({ job, size, items }: PlannedJob): string[] {
+  return [job, formatBytes(size), itemsText(items), `${escape(nameOf(items[0]!))}, ${formatBytes(items[0]!.size)}`]
+}
+
+function listed(items: readonly PlannedItem[]): string {
+  const more = items.length > MOST ? ` and ${items.length - MOST} more` : ''
+  return items.slice(0, MOST).map((item) => `${escape(nameOf(item))} (${formatBytes(item.size)})`).join(', ') + more
+}
+
+function expectedPart(leftOut: readonly LeftOut[]): string[] {
+  return leftOut.length === 0 ? [] : [`Left out as well: ${leftOut.slice(0, MOST).map((one) => escape(leftOutText(one))).join('; ')}.`]
+}
+
+function leftOutText({ name, server, why }: LeftOut): string {
+  return `${name}${ofServer(server)} ${why}`
+}
+
+function nameOf({ name, server, noun }: PlannedItem): string {
+  return noun === 'volume' ? `volume ${name}` : `${name}${ofServer(server)}`
+}
+
+function itemsText(items: readonly PlannedItem[]): string {
+  const volumes = items.filter(({ noun }) => noun === 'volume').length
+  const databases = items.length - volumes
+  return [...(databases > 0 ? [formatCount(databases, 'database')] : []), ...(volumes > 0 ? [formatCount(volumes, 'volume')] : [])].join(
+    ' and ',
+  )
+}

@@ -1,0 +1,68 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { z } from 'zod'
+import { InvalidValue } from '../error.ts'
+import { setName, snapshotId } from '../repository/snapshot.ts'
+import type { DatabaseName } from './chosen-databases.ts'
+import { parsing, quote } from './schemas.ts'
+
+/** A plan as the action verdict gets it: which job makes a backup of which sets. */
+export interface Plan {
+  id: string
+  /** ISO 8601. */
+  time: string
+  jobs: readonly (readonly string[])[]
+}
+
+/** The share of one job: an item of the matrix. */
+export interface Part {
+  /** The id of its plan. */
+  plan: string
+  databases: readonly DatabaseName[]
+  /** Their names. */
+  volumes: readonly string[]
+}
+
+const planSchema = z.strictObject({ id: snapshotId, time: z.iso.datetime({ precision: 3 }), jobs: z.array(z.array(setName)) })
+const partSchema = z.looseObject({
+  plan: snapshotId,
+  databases: z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])])),
+  volumes: z.array(z.string().min(1)),
+})
+
+const PREFIX = 'plan1.'
+/** Bytes of a plan as JSON: one of 100,000 sets has 3 MB. */
+const LARGEST = 16 * 1024 * 1024
+
+/** As one line of letters and digits, because names compress well, and what an action is given has an upper limit. */
+export function encodePlan(plan: Plan): string {
+  return `${PREFIX}${deflateRawSync(JSON.stringify(planSchema.parse(plan)), { level: 9 }).toString('base64url')}`
+}
+
+export const plan = parsing((text): Plan => {
+  const packed = text.trim()
+  if (!packed.startsWith(PREFIX)) throw new InvalidValue(`${quote(packed)} does not begin with ${PREFIX}`)
+  try {
+    const bytes = inflateRawSync(Buffer.from(packed.slice(PREFIX.length), 'base64url'), { maxOutputLength: LARGEST })
+    return planSchema.parse(JSON.parse(bytes.toString()))
+  } catch {
+    throw new InvalidValue('the plan is not whole')
+  }
+})
+
+export const part = parsing((text): Part => {
+  let given: unknown
+  try {
+    given = JSON.parse(text)
+  } catch {
+    throw new InvalidValue(`${quote(text)} is not JSON`)
+  }
+  const parsed = partSchema.safeParse(given)
+  if (!parsed.success) throw new InvalidValue(`${quote(text)} is not an item of the matrix of a plan`)
+  const { plan, databases, volumes } = parsed.data
+  return { plan, databases, volumes }
+})
+
+/** The tag of the snapshots that a run of a plan makes. */
+export function planTag(id: string): string {
+  return `plan:${id}`
+}
