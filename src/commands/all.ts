@@ -18,6 +18,7 @@ import { prune } from './prune/command.ts'
 import { restore } from './restore/command.ts'
 import { show } from './show/command.ts'
 import { stats } from './stats/command.ts'
+import { verdict } from './verdict/command.ts'
 import { verify } from './verify/command.ts'
 
 /** Every command, in the order in which people are shown them. */
@@ -31,6 +32,7 @@ const all = [
   copy,
   prune,
   plan,
+  verdict,
   show,
   diff,
   pin,

@@ -50,12 +50,12 @@ function namesIn(text: string): z.infer<typeof databaseNames> {
 
 /** `app*`, `!test_*`, `eu=app*`, `eu=!test_*`. */
 function parseWord(word: string): { not: boolean; pattern: DatabasePattern } {
-  const [, server, rest] = /^([^=]*)=(.*)$/s.exec(word) ?? [undefined, undefined, word]
+  const [, server, rest = word] = /^([^=]*)=(.*)$/s.exec(word) ?? []
   if (server !== undefined && !SERVER.test(server)) {
     throw new InvalidValue(`${quote(word)} does not begin with the name of a server before its =; write names with an = as a JSON array`)
   }
-  const not = rest!.startsWith('!')
-  const text = rest!.slice(not ? 1 : 0)
+  const not = rest.startsWith('!')
+  const text = rest.slice(not ? 1 : 0)
   if (text === '') throw new InvalidValue(`${quote(word)} has no pattern`)
   const glob = /[*?]/.test(text) ? { glob: globOf(text) } : {}
   return { not, pattern: { ...(server !== undefined && { server }), text, ...glob } }

@@ -2,7 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
 import { setName, snapshotId } from '../repository/snapshot.ts'
-import type { DatabaseName } from './chosen-databases.ts'
+import { UNNAMED } from './database-urls.ts'
 import { parsing, quote } from './schemas.ts'
 
 /** A plan as the action verdict gets it: which job makes a backup of which sets. */
@@ -17,16 +17,18 @@ export interface Plan {
 export interface Part {
   /** The id of its plan. */
   plan: string
-  databases: readonly DatabaseName[]
+  databases: readonly (readonly [server: string, name: string])[]
   /** Their names. */
   volumes: readonly string[]
 }
 
 const planSchema = z.strictObject({ id: snapshotId, time: z.iso.datetime({ precision: 3 }), jobs: z.array(z.array(setName)) })
+const name = z.string().min(1)
 const partSchema = z.looseObject({
   plan: snapshotId,
-  databases: z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])])),
-  volumes: z.array(z.string().min(1)),
+  // Without a server: of one that was given without a name.
+  databases: z.array(z.union([name.transform((name) => [UNNAMED, name] as const), z.tuple([name, name])])),
+  volumes: z.array(name),
 })
 
 const PREFIX = 'plan1.'

@@ -71,8 +71,8 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
 export interface ServerOfKind<L extends Location = Location> {
   /** Whether the location names a server and no database of it. */
   is(location: L): boolean
-  /** All databases of the server. Throws if it cannot be asked. */
-  databases(location: L, settings: AccessSettings, context: SourceContext): Promise<ServerDatabases<L>>
+  /** All databases of the server. Throws if it cannot be asked. Without `sizes`, which take time, each is 0. */
+  databases(location: L, settings: AccessSettings & { sizes: boolean }, context: SourceContext): Promise<ServerDatabases<L>>
 }
 
 export interface ServerDatabases<L extends Location = Location> {

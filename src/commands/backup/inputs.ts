@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { choiceOf, databaseChoiceInput } from '../../inputs/chosen-databases.ts'
 import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
 import { jobs, retentionTimeZone } from '../../inputs/display.ts'
 import { docker, fileBackup } from '../../inputs/files.ts'
@@ -6,13 +7,16 @@ import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { dump } from '../../inputs/postgres.ts'
+import { part } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 import { requireVolumesOf, volumeSecrets } from '../../inputs/volumes.ts'
 import { VERIFIABLE } from '../../repository/levels.ts'
+import { MOST_TAGS } from '../../repository/snapshot.ts'
 import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
+import { requireServers } from '../plan/server-databases.ts'
 
 export const volumes = group(
   {
@@ -112,6 +116,20 @@ const sealing = group(
 export const inputs = commandInputs(
   {
     databases: databases('The databases to back up'),
+    choice: one('databases', {
+      ...databaseChoiceInput,
+      help:
+        'For URLs of servers without a database: which of their databases to back up, each into a set of its own, as in the action plan. ' +
+        'Volumes get sets of their own too.',
+    }),
+    part: one('part', {
+      help:
+        'In a job of a plan: its item of the matrix, ${{ toJSON(matrix) }}. The databases and volumes that it names are backed up, each ' +
+        'into a set of its own; database-url and volumes say where they are, as in the action plan.',
+      expected: 'an item of the matrix of a plan, as JSON',
+      example: '{"plan":"20261120T020000Z-5f3a9c1e","databases":["app","crm"],"volumes":[]}',
+      schema: part,
+    }),
     volumes,
     files: fileBackup,
     docker,
@@ -199,7 +217,8 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { databases, volumes, destinations, access } = slices
-    requireSources([...databases.list, ...volumes.list])
+    if (hasOwnSets(slices)) requireOwnSets(slices)
+    else requireSources([...databases.list, ...volumes.list])
     for (const name of ['include', 'exclude'] as const) {
       requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
     }
@@ -209,6 +228,25 @@ export const inputs = commandInputs(
 )
 
 export type BackupInputs = SlicesOf<typeof inputs>
+
+/** Whether each database and volume is backed up into a set of its own. */
+export function hasOwnSets({ choice, part }: Pick<BackupInputs, 'choice' | 'part'>): boolean {
+  return choice !== undefined || part !== undefined
+}
+
+/** Throws if the inputs do not go with sets of their own. */
+function requireOwnSets({ databases, choice, part, volumes, set, tags }: BackupInputs): void {
+  if (choice && part) throw wrong('databases and part are both given', 'Leave out ‹databases›: part names those of the job.')
+  if (set !== 'default') {
+    throw wrong(`set: ${set} is given, but with ${part ? 'part' : 'databases'} each database has a set of its own`, 'Leave out ‹set›.')
+  }
+  if (tags.length + (part ? 1 : 0) > MOST_TAGS) throw wrong('tags: there is no room for the tag of the plan', 'Leave out one of ‹tags›.')
+  requireServers(databases.list, choice ?? choiceOf(part?.databases ?? []))
+  const unknown = part?.volumes.find((name) => !volumes.list.some((one) => one.name === name))
+  if (unknown !== undefined) throw wrong(`part: there is no volume ${unknown}`, 'Give the same volumes here as to the action plan.')
+  if (databases.list.length > 0 || (part ? part.databases.length === 0 : volumes.list.length > 0)) return
+  throw missingInput('database-url', databaseInput)
+}
 
 /** Something to back up, each under a name of its own. */
 function requireSources(sources: readonly { name: string }[]): void {
@@ -220,4 +258,8 @@ function requireSources(sources: readonly { name: string }[]): void {
     `a database and a volume are both named ${JSON.stringify(twice)}`,
     { hint: 'Put a different name= before one of them.', status: 2 },
   )
+}
+
+function wrong(message: string, hint: string): LifeboatError {
+  return new LifeboatError(message, { hint, status: 2 })
 }

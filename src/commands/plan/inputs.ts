@@ -2,7 +2,7 @@ import { LifeboatError } from '../../error.ts'
 import { databaseChoiceInput } from '../../inputs/chosen-databases.ts'
 import { clientInstall, databaseInput, databases, requireDatabase } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
-import { dockerImageInput } from '../../inputs/docker.ts'
+import { docker } from '../../inputs/files.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -29,7 +29,7 @@ export const inputs = commandInputs(
       schema: schema.wholeNumber(1, 256),
       default: '6',
     }),
-    dockerImage: one('docker-image', dockerImageInput),
+    docker,
     clientInstall,
     access: sourceAccess(),
     timeZone,

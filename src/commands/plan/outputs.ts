@@ -35,12 +35,12 @@ export function requirePassable(result: PlanResult, { report }: Pick<Environment
     throw new LifeboatError(
       `the plan is too large for GitHub: a matrix of ${matrix.length} characters (at most ${LONGEST_MATRIX}), ` +
         `and a plan of ${plan.length} (at most ${LONGEST_INPUT})`,
-      { hint: 'Divide the databases over several workflows: databases a* in one, b* in the next.' },
+      { hint: 'Divide the databases over several workflows: ‹databases: a*› in one, ‹databases: b*› in the next.' },
     )
   }
   if (Math.max(...parts) > LONGEST_INPUT) {
     throw new LifeboatError(`the share of one job is too large for GitHub: ${Math.max(...parts)} bytes, at most ${LONGEST_INPUT}`, {
-      hint: 'Give a larger max-jobs.',
+      hint: 'Give a larger ‹max-jobs›.',
     })
   }
   // GitHub drops such an output with a warning, and the matrix would be empty.

@@ -3,6 +3,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { formatCount } from '../../report/format.ts'
 import { newSnapshotId } from '../../repository/snapshot.ts'
+import type { BackupSettings } from '../../sources/settings.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import { volumesIn } from '../backup/sources.ts'
@@ -11,15 +12,16 @@ import type { PlanInputs } from './inputs.ts'
 import { requirePassable } from './outputs.ts'
 import type { PlannedItem, PlanResult } from './result.ts'
 import { findDatabases } from './server-databases.ts'
-import { ONLY_SERVER, setOfSort, VOLUMES } from './set-names.ts'
+import { ONLY_SERVER, ownSet, VOLUMES } from './set-names.ts'
 
 /** Finds the databases of servers, measures them and the volumes, and divides them over jobs. */
 export async function plan(inputs: PlanInputs, environment: Environment): Promise<PlanResult> {
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
   const { list: servers, tunnel } = inputs.databases
-  const { chosen, leftOut, notChosen } = await findDatabases(servers, inputs.choice, { tunnel, ...inputs.access }, context)
+  const settings = { tunnel, ...inputs.access, sizes: true, complete: true }
+  const { chosen, leftOut, notChosen } = await findDatabases(servers, inputs.choice, settings, context)
   const items: PlannedItem[] = chosen.map(({ server, name, size }) => {
-    const set = setOfSort({ scope: server, name })
+    const set = ownSet(server, name)
     return { set, noun: 'database', ...(server !== ONLY_SERVER && { server }), name, size }
   })
   items.push(...(await measured(inputs, context)))
@@ -41,9 +43,9 @@ export async function plan(inputs: PlanInputs, environment: Environment): Promis
 
 /** The volumes with the bytes of their files that are selected. */
 async function measured(inputs: PlanInputs, context: SourceContext): Promise<PlannedItem[]> {
-  const { volumes, dockerImage, access } = inputs
-  const settings = {
-    ...access, dockerImage, tunnel: undefined, onUnreadable: volumes.onUnreadable, rescan: false, destinations: [],
+  const { volumes, docker, access } = inputs
+  const settings: BackupSettings = {
+    ...access, docker, tunnel: undefined, destinations: [], files: { onUnreadable: 'warn', rescan: false },
     dump: { arguments: '', lockTimeout: 0, allowPooler: false },
   }
   const items: PlannedItem[] = []
@@ -52,7 +54,7 @@ async function measured(inputs: PlanInputs, context: SourceContext): Promise<Pla
       const { name } = source
       try {
         await source.open()
-        items.push({ set: setOfSort({ scope: VOLUMES, name }), noun: 'volume', name, size: (await source.measure?.()) ?? 0 })
+        items.push({ set: ownSet(VOLUMES, name), noun: 'volume', name, size: (await source.measure?.()) ?? 0 })
       } finally {
         await source.close()
       }
@@ -69,6 +71,6 @@ function nothingToDo(servers: number, leftOut: number, notChosen: number): Lifeb
   const found = `${formatCount(servers, 'server has', 'servers have')} ${formatCount(notChosen, 'database')} that ` +
     `${notChosen === 1 ? 'is' : 'are'} not chosen, and ${leftOut} that ${leftOut === 1 ? 'is' : 'are'} left out`
   return new LifeboatError(`there is nothing to back up: ${found}`, {
-    hint: 'Check the input databases, and that the URL is that of the right server. A plan without a job would look like a backup.',
+    hint: 'Check ‹databases›, and that the URL is that of the right server. A plan without a job would look like a backup.',
   })
 }

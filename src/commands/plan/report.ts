@@ -1,4 +1,3 @@
-import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { details } from '../../report/summary-parts.ts'
@@ -12,7 +11,7 @@ export function planHeadline({ jobs, size }: PlanResult): string {
   return `${itemsText(jobs.flatMap(({ items }) => items))} of ${formatBytes(size)} for ${formatCount(jobs.length, 'job')}`
 }
 
-export function planText(result: PlanResult, _: TextContext): string {
+export function planText(result: PlanResult): string {
   const { jobs, leftOut, notChosen } = result
   const items = jobs.flatMap(({ job, items }) => items.map((item) => [job, item.set, formatBytes(item.size), oneLine(nameOf(item))]))
   return [
@@ -26,14 +25,14 @@ export function planText(result: PlanResult, _: TextContext): string {
 }
 
 /** A job summary in Markdown. Pure. */
-export function planSummary(result: PlanResult, _: SummaryContext): string {
+export function planSummary(result: PlanResult): string {
   const { jobs, leftOut, notChosen } = result
   const lost = leftOut.filter(({ expected }) => !expected)
   return withinLimit([
     `### ${lost.length > 0 ? '⚠️' : '✅'} Lifeboat: ${planHeadline(result)}`,
     `Plan ${code(result.plan)}. Its snapshots have the tag ${code(`plan:${result.plan}`)}.` +
       (notChosen > 0 ? ` ${formatCount(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.` : ''),
-    ...(lost.length > 0 ? [`**Nobody backs these up:**\n\n${lost.slice(0, MOST).map((one) => `- ⚠️ ${escape(leftOutText(one))}`).join('\n')}`] : []),
+    ...(lost.length > 0 ? [`**In no backup:**\n\n${lost.slice(0, MOST).map((one) => `- ⚠️ ${escape(leftOutText(one))}`).join('\n')}`] : []),
     table(['Job', 'Size', 'Items', 'Largest'], jobs.map(jobRow)),
     details('The items of each job', jobs.slice(0, MOST).map(({ job, items }) => `**${job}**: ${listed(items)}`).join('\n\n')),
     ...expectedPart(leftOut.filter(({ expected }) => expected)),

@@ -2,7 +2,8 @@ import { LifeboatError } from '../../error.ts'
 import { nearest } from '../../report/nearest.ts'
 import { type DatabaseChoice, isChosen, isMatch, patternText } from '../../inputs/chosen-databases.ts'
 import { kindAt } from '../../sources/known-kinds.ts'
-import type { AccessSettings, FoundDatabase, LeftOutDatabase, SourceContext } from '../../sources/source-kind.ts'
+import type { AccessSettings } from '../../sources/settings.ts'
+import type { FoundDatabase, LeftOutDatabase, SourceContext } from '../../sources/source-kind.ts'
 import type { Database } from '../../inputs/database-urls.ts'
 import { ONLY_SERVER, VOLUMES } from './set-names.ts'
 
@@ -19,7 +20,7 @@ export function requireServers(servers: readonly Database[], { include, exclude 
   const wrong = servers.find((location) => kindAt(location).server?.is(location) !== true)
   if (wrong) {
     throw new LifeboatError(`database-url: the URL${ofServer(wrong.name)} names a database; databases are chosen on a server`, {
-      hint: 'Leave the database out of the URL, postgres://user:password@host:5432, and choose it by the input databases.', status: 2,
+      hint: 'Leave the database out of the URL, postgres://user:password@host:5432, and choose it by ‹databases›.', status: 2,
     })
   }
   const names = servers.map(({ name }) => name)
@@ -39,11 +40,14 @@ export function ofServer(name: string | undefined): string {
   return name === undefined || name === ONLY_SERVER ? '' : ` of ${name}`
 }
 
-/** Asks all servers for the databases that are chosen. Throws if one of them cannot be asked, or does not have a database that is named. */
+/**
+ * Asks all servers for the databases that are chosen. Throws if one of them cannot be asked, and, with `complete`, if none has a database
+ * that is named.
+ */
 export async function findDatabases(
   servers: readonly Database[],
   choice: DatabaseChoice,
-  settings: AccessSettings,
+  settings: AccessSettings & { sizes: boolean; complete: boolean },
   context: SourceContext,
 ): Promise<Databases> {
   const found: Databases = { chosen: [], leftOut: [], notChosen: 0 }
@@ -55,7 +59,7 @@ export async function findDatabases(
     const wanted = leftOut.filter(({ name }) => isChosen(choice, server, name))
     found.leftOut.push(...wanted.map((one) => ({ ...one, server })))
   }
-  tellOf(found, choice, context)
+  if (settings.complete) tellOf(found, choice, context)
   return found
 }
 
@@ -63,15 +67,15 @@ function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { r
   for (const { name, server, why, expected } of leftOut) {
     const text = `database ${JSON.stringify(name)}${ofServer(server)} is left out: it ${why}`
     if (expected) report.info(text)
-    else report.warning(text, 'Let the role back it up, or leave it out by the input databases (!NAME).')
+    else report.warning(text, 'Let the role back it up, or leave it out: ‹databases: !NAME›.')
   }
   const unmatched = include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
   const lacking = unmatched.filter(({ glob }) => !glob).map(patternText)
   if (lacking.length > 0) {
     const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
     throw new LifeboatError(`there is no database ${lacking.slice(0, 5).map((name) => JSON.stringify(name)).join(', ')}${more}`, {
-      hint: 'Check the names in databases, and the role: `psql -l` lists what it sees. Names are compared with their case.',
+      hint: 'Check ‹databases›, and the role: `psql -l` lists what it sees. Names are compared with their case.',
     })
   }
-  for (const pattern of unmatched) report.warning(`no database matches ${patternText(pattern)}`, 'Check the input databases.')
+  for (const pattern of unmatched) report.warning(`no database matches ${patternText(pattern)}`, 'Check ‹databases›.')
 }

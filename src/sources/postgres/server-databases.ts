@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { AccessSettings, LeftOutDatabase, ServerDatabases, SourceContext } from '../source-kind.ts'
+import type { AccessSettings } from '../settings.ts'
+import type { LeftOutDatabase, ServerDatabases, SourceContext } from '../source-kind.ts'
 import { anyClient } from './client-download/choose.ts'
 import { clientPrograms } from './client-programs.ts'
 import { parseDatabaseUrl } from './connection.ts'
@@ -18,20 +19,20 @@ const row = z.strictObject({
   /** An interrupted DROP DATABASE left it. */
   invalid: z.boolean(),
   permitted: z.boolean(),
-  /** On the server's disk; null if it cannot be connected to. */
+  /** On the server's disk; null if it was not asked for, or if it cannot be connected to. */
   size: z.int().nullable(),
 })
 
 export type DatabaseRow = z.infer<typeof row>
 
-const sql = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+const sql = (sizes: boolean): string => `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
   'name', d.datname,
   'bytes', pg_catalog.octet_length(d.datname::pg_catalog.text),
   'template', d.datistemplate,
   'allowed', d.datallowconn,
   'invalid', d.datconnlimit = -2,
   'permitted', pg_catalog.has_database_privilege(d.oid, 'CONNECT'),
-  'size', CASE WHEN NOT d.datistemplate AND d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+  'size', CASE WHEN ${sizes} AND NOT d.datistemplate AND d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
     THEN pg_catalog.pg_database_size(d.oid) END) ORDER BY d.datname), '[]')
 FROM pg_catalog.pg_database d`
 
@@ -46,7 +47,7 @@ export function namesNoDatabase({ url }: DatabaseLocation): boolean {
 /** Asks a server for its databases, through its database `postgres`, or else `template1`. */
 export async function databasesOfServer(
   location: DatabaseLocation,
-  { tunnel, ssh }: AccessSettings,
+  { tunnel, ssh, sizes }: AccessSettings & { sizes: boolean },
   context: SourceContext,
 ): Promise<ServerDatabases<DatabaseLocation>> {
   const given = connectionTo(location, context)
@@ -55,7 +56,7 @@ export async function databasesOfServer(
   try {
     const { clients, provide } = await clientPrograms(context)
     const asked = { connection: await route.to(given), client: await anyClient(clients, provide), variables, signal }
-    const rows = await readDatabases(await findMaintenance(asked))
+    const rows = await readDatabases(await findMaintenance(asked), sizes)
     const usable = rows.filter((one) => whyNot(one) === undefined)
     return {
       databases: usable.map(({ name, size }) => ({ name, size: size ?? 0, location: locationOf(location, name) })),
@@ -68,8 +69,8 @@ export async function databasesOfServer(
   }
 }
 
-export function readDatabases(maintenance: QueryContext): Promise<DatabaseRow[]> {
-  return queryJson(sql, z.array(row), { ...maintenance, timeLimit: TIME_LIMIT })
+export function readDatabases(maintenance: QueryContext, sizes: boolean): Promise<DatabaseRow[]> {
+  return queryJson(sql(sizes), z.array(row), { ...maintenance, timeLimit: TIME_LIMIT })
 }
 
 /** Why a database cannot be backed up, or need not be. */

@@ -1,15 +1,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Command, Results } from '../../../src/commands/all.ts'
+import type { Command } from '../../../src/commands/all.ts'
 import { runCommand, statusOf, textOf } from '../../../src/commands/run-command.ts'
 import { noise } from '../bytes.ts'
+import type { ResultOf } from '../dispatched.ts'
 import { identity } from '../engine.ts'
 import type { GitHub, StoredArtifact } from './emulator.ts'
 import { filesIn, type Files } from './zip.ts'
 
 export interface Ended<C extends Command> {
-  result: Results[C]
+  result: ResultOf<C>
   status: 0 | 1 | 3
   text: string
   warnings: string[]
@@ -49,7 +50,8 @@ export class Jobs {
     const environment = { variables: { ...github.startRun(repository), PATH: process.env['PATH'] }, signal: new AbortController().signal, report, temporary: path.join(this.folder, 'tmp'), now: () => github.now() }
     const given = { destination: 'artifact', 'encryption-key': this.key, token: github.token('write', repository), ...(command === 'backup' && { volumes: `files=${this.data}`, verify: 'read' }) }
     const outcome = await runCommand(command, { ...given, ...raw }, environment)
-    return { result: outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), warnings }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these back up one folder
+    return { result: outcome.result as ResultOf<C>, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), warnings }
   }
 
   /** Restores the newest snapshot, and compares it with what was backed up. */

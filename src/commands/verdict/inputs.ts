@@ -1,0 +1,39 @@
+import { databaseChoiceInput } from '../../inputs/chosen-databases.ts'
+import { clientInstall, databases, requireDatabase } from '../../inputs/database.ts'
+import { timeZone } from '../../inputs/display.ts'
+import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
+import { requiredKey } from '../../inputs/key.ts'
+import { plan } from '../../inputs/plan.ts'
+import { access, destination, requireStore } from '../../inputs/store.ts'
+import { requireServers } from '../plan/server-databases.ts'
+
+export const inputs = commandInputs(
+  {
+    plan: one('plan', {
+      help: 'The output plan of the action plan in this run: ${{ needs.plan.outputs.plan }}.',
+      expected: 'the output plan of the action plan, which is empty if its job failed',
+      example: 'plan1.LcpBDkAwFAXAu7x1K-9XSPQcVpouqIpKRIOduLsQs54LaYSFoalFDFsakux0NZV9EyRC4Uxr_IsW0V-ypCWLt0Jh2YYD1jn0OUMh7Cu8cjjmLcP7-wE',
+      schema: plan,
+      required: true,
+    }),
+    key: requiredKey('The key of the backups; a write key is enough.'),
+    destination,
+    databases: databases('Optional: the servers, to name databases that are new since the plan'),
+    choice: one('databases', {
+      ...databaseChoiceInput,
+      help: 'The same databases of the servers as in the action plan.',
+      default: '*',
+    }),
+    clientInstall,
+    access: access(),
+    timeZone,
+  },
+  (slices, variables) => {
+    const { list, tunnel } = slices.databases
+    requireStore(slices, variables)
+    requireDatabase(tunnel, list.length > 0)
+    if (list.length > 0) requireServers(list, slices.choice)
+  },
+)
+
+export type VerdictInputs = SlicesOf<typeof inputs>

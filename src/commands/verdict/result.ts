@@ -1,0 +1,37 @@
+export interface VerdictResult {
+  store: string
+  /** The id of the plan and its time, and when the verdict was made. */
+  plan: string
+  planned: string
+  time: string
+  /** In the order of the jobs. */
+  sets: SetVerdict[]
+  done: number
+  failed: number
+  missing: number
+  /** The set whose newest snapshot is the oldest of all; absent if no set has a snapshot. */
+  oldest?: { set: string; time: string }
+  /** Raw bytes of the snapshots of this run. */
+  size: number
+  added: number
+  /** Sets of databases that are on the servers, and not in the plan; absent if no server was asked. */
+  unplanned?: string[]
+}
+
+export interface SetVerdict {
+  set: string
+  /** `3 of 6`. */
+  job: string
+  /** done: this run made a snapshot of it, and nothing says that it is damaged. failed: it did, and something does. */
+  state: 'done' | 'failed' | 'missing'
+  /** Of this run if it is done or failed, otherwise the newest of an earlier one. */
+  snapshot?: string
+  /** ISO 8601. */
+  made?: string
+  /** The level at which the snapshot of this run was verified; absent if it was not. */
+  verified?: 'list' | 'read' | 'drill'
+  /** Not everything is in it. */
+  partial?: true
+  /** Why it is failed. */
+  why?: string
+}
