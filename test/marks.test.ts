@@ -45,6 +45,10 @@ test.each(marks)('$file: $mark is known to both entries', ({ file, mark }) => {
   for (const name of names) if (name !== 'json') expect(owners.filter((owner) => inputs.get(owner)?.includes(name))).not.toEqual([])
 })
 
+test('no article is before a mark: a workflow spells it with one', () => {
+  expect([...texts].flatMap(([file, text]) => [...text.matchAll(/\b(?:the|an?|another|own|longer|higher) ‹(?:lifeboat |[a-z-]+›)/gi)].map(([words]) => `${file}: ${words}`))).toEqual([])
+})
+
 test.each(marks.filter(({ mark }) => /^‹[a-z-]+: [a-z]+›$/.test(mark)))('$file: $mark has a value that the input takes', ({ mark }) => {
   const [name, value] = mark.slice(1, -1).split(': ')
   const rows = commands.flatMap((command) => inputsOf(command)).filter(([own]) => own === name)

@@ -56,7 +56,7 @@ export function databases(purpose: string): Group<Databases> {
 export function requireDatabase(tunnel: SshTarget | undefined, connects: boolean): void {
   if (tunnel === undefined || connects) return
   throw new LifeboatError('ssh-tunnel is given, but no database is connected to', {
-    hint: 'Leave it out: volumes, ‹verify-only› and stores do without it. Or give the ‹database-url› it is for.',
+    hint: 'Leave it out: volumes, ‹verify-only› and stores do without it. Or give ‹database-url›, which it is for.',
     status: 2,
   })
 }

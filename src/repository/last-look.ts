@@ -34,8 +34,8 @@ export async function lastLook(store: Store, keys: Keys, { chunks, elapsed, grac
     {
       hint:
         'Run the backup again: it will store them again. Nothing was lost. ' +
-        `A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer ‹grace›, ` +
-        'the same for every backup and prune of the store.',
+        `For a backup that takes ${Math.round(elapsed / 3_600_000)} hours, raise ‹grace›, which has to be the same for every backup ` +
+        'and prune of the store.',
     },
   )
 }

@@ -4,5 +4,12 @@ export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
 /** An operation in words, read after "cannot". `store`: the name of the store. */
 export function operationText(operation: Operation, key: string, store: string): string {
   if (operation === 'list') return `list ${store}`
-  return `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${store}`
+  const words: Record<typeof operation, [verb: string, place: string]> = {
+    put: ['put', 'into'],
+    get: ['get', 'from'],
+    head: ['look at', 'in'],
+    delete: ['delete', 'from'],
+  }
+  const [verb, place] = words[operation]
+  return `${verb} ${key} ${place} ${store}`
 }

@@ -230,6 +230,8 @@ export function expectFailure(ending: Ending, status: number, message: string | 
   expect(said).toMatch(message)
   expect(said).toMatch(/^hint: ./m)
   expect(said.slice(said.search(/^hint: /m))).toMatch(hint)
+  // Marks of inputs and commands, spelled for neither entry.
+  expect(`${out}${err}${summary}`).not.toMatch(/[‹›]|&#8249;|&#8250;/)
   expect([ending.status, ending.signal]).toEqual([status, null])
   if (!action) expect(out).toBe('')
   else {

@@ -94,7 +94,7 @@ describe('credentials', () => {
     expect(none.message).toBe(`there are no credentials for ${destinationOf(container, '').text}`)
     expect(none.hint).toContain('AZURE_STORAGE_KEY')
     const wrong = await failure(open(destinationOf(container, `&account-key=${Buffer.from('wrong').toString('base64')}`)).get('x', ANY_SIZE))
-    expect(wrong.message).toMatch(/^cannot get x in azblob:.*AuthorizationFailure|AuthenticationFailed/)
+    expect(wrong.message).toMatch(/^cannot get x from azblob:.*AuthorizationFailure|AuthenticationFailed/)
     expect(wrong.hint).toMatch(/./)
     const unreadable = await failure(() => open(destinationOf(container, ''), PATIENT, { AZURE_STORAGE_CONNECTION_STRING: 'hunter22' }))
     expect(unreadable.message).not.toContain('hunter22')

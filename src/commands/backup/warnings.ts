@@ -16,7 +16,7 @@ export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { r
     report.warning(
       `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: ‹recipients› ` +
         `does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
-      'Every backup is sealed to the encryption key and to those that its own ‹recipients› names. If this is expected, do nothing. ' +
+      'Every backup is sealed to the encryption key and to those that ‹recipients› names in that run. If this is expected, do nothing. ' +
         'If not, give ‹recipients› in every backup, and back up again.',
     )
   }

@@ -60,7 +60,7 @@ export async function pruneAfterBackup(
   }
   const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
   if (verified === 'none') {
-    return skip('the backup was not verified', `Prune where it can be: with ‹verify: list›, or by itself: ${commandOf(store, options)}.`)
+    return skip('the backup was not verified', `Back up with ‹verify: list›, or prune by itself: ${commandOf(store, options)}.`)
   }
   try {
     const pruned = await pruneSet(store, keys, options, environment)
