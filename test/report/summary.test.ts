@@ -160,6 +160,9 @@ test('a summary stays below the limit of GitHub, with thousands of snapshots and
   ]
   for (const summary of summaries) expect(Buffer.byteLength(summary)).toBeLessThan(1024 * 1024)
   expect(summaries[0]).toContain('The newest 200 are shown')
+  expect(summaries[2]).toContain('the output result has them all')
+  // Summaries are of workflows alone: they have no marks.
+  for (const summary of summaries) expect(summary).not.toMatch(/[‹›]|&#8249;/)
 })
 
 test('a backup of thousands of sources still says how to restore it', () => {

@@ -45,7 +45,7 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
     headline,
     formatColumns(facts, '  '),
     ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', formatColumns(rows, '  ')] : [])),
-    ...(result.problems.length > 0 ? ['', ...problemsOf(result).map((problem) => `  ${oneLine(problem)}`)] : []),
+    ...(result.problems.length > 0 ? ['', ...problemsOf(result, '‹json›').map((problem) => `  ${oneLine(problem)}`)] : []),
     ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${oneLine(line)}`)] : []),
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
     ...nextStep(result, context),
@@ -69,9 +69,10 @@ function hitIn({ sources, result }: SnapshotVerified): string[] {
   return result === 'verified' ? [] : sources.filter((source) => source.result !== 'verified').map(({ name }) => name)
 }
 
-function problemsOf({ problems }: VerifyResult): string[] {
+/** `all`: how the reader is told of the place that has all of them. */
+function problemsOf({ problems }: VerifyResult, all: string): string[] {
   const more = problems.length - MOST_PROBLEMS
-  return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; ‹json› has them all`] : problems
+  return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; ${all} has them all`] : problems
 }
 
 /** After a verification of one snapshot that found it good. */
@@ -99,7 +100,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     `### ${headline}`,
     `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ` +
       `${formatSeconds(result.seconds)}.`,
-    ...(result.problems.length > 0 ? [bullets(problemsOf(result).map(oneLine))] : []),
+    ...(result.problems.length > 0 ? [bullets(problemsOf(result, 'the output result').map(oneLine))] : []),
     ...whatToDo(result),
     ...(result.sources.length > 0 ? [table(
       ['', 'Source', 'Size', 'Contents'],
