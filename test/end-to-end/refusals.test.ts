@@ -88,8 +88,8 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
 
 describe.each(both)('a key or a store that does not fit (%s)', (as) => {
   test.each<[what: string, command: 'restore' | 'verify', key: () => string, status: number, message: RegExp, hint: RegExp]>([
-    ['restore with another key', 'restore', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
-    ['verify with another key', 'verify', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the encryption key this snapshot was made with/],
+    ['restore with another key', 'restore', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the key that this snapshot was made with/],
+    ['verify with another key', 'verify', () => other, 1, /was written with the key [0-9a-f]{16}; the key given is [0-9a-f]{16}/, /the key that this snapshot was made with/],
     ['restore with a passphrase for a store without one', 'restore', () => 'a passphrase long enough', 1, /has snapshots but no key file \(keys\/…\).* claim to be of the key [0-9a-f]{16}/, /If the store was made with an age identity \(AGE-SECRET-KEY-1…\), give that identity\. If it was made with a passphrase, put keys\//],
     ['restore with the write key', 'restore', () => writeKey, 1, /a write key cannot read snapshots\//, /Give the age identity or the passphrase/],
   ])('%s', async (_, command, key, status, message, hint) => {
