@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { actionFile, actionYaml, defaultOf } from '../scripts/generate-actions.ts'
 import { referencePage, sharedRows } from '../scripts/reference-page.ts'
-import { actions, commands, inputsOf, outputsOf } from '../src/commands/all.ts'
+import { actions, commands, definitionOf, inputsOf, outputsOf } from '../src/commands/all.ts'
 import { commandHelp } from '../src/cli/help.ts'
 import { VERSION } from '../src/version.ts'
 
@@ -30,6 +30,10 @@ describe.each(actions)('%s', (command) => {
       expect([name, yaml.inputs[name]!.default ?? '']).toEqual([name, defaultOf(input)])
       expect([name, yaml.inputs[name]!.required]).toEqual([name, input.required === true && input.variable === undefined])
     }
+  })
+
+  test('its result is no secret', () => {
+    expect(definitionOf(command).givesSecret).toBeUndefined()
   })
 
   test('its action.yml has the outputs of the list', () => {

@@ -168,6 +168,10 @@ describe('keys', () => {
     expect((await lifeboat(['key', 'new', '--post-quantum'])).out).toMatch(/\nAGE-SECRET-KEY-PQ-1\w+\n$/)
   })
 
+  test('key new --json prints the identity, which no other result shows', async () => {
+    expect(JSON.parse((await lifeboat(['key', 'new', '--json'])).out)).toEqual({ created: expect.any(String), recipient: expect.stringMatching(/^age1/), identity: expect.stringMatching(/^AGE-SECRET-KEY-1/) })
+  })
+
   test('key new warns when the file it is written to is open to others', async () => {
     const file = path.join(folder, 'identity.txt')
     const into = (mode: number): string => {
