@@ -8,6 +8,7 @@ import { builtProgram } from '../end-to-end/built.ts'
 import { type Command, inputsOf } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { portOf } from '../support/free-port.ts'
+import { parseFileCommands } from '../support/github/runner.ts'
 import { startServer, type Server } from '../support/postgres-server.ts'
 
 let server: Server
@@ -69,7 +70,7 @@ async function step(command: Command, inputs: Record<string, string>, variables:
     printed,
     log: lines.filter((line) => !line.startsWith(mask)).join('\n'),
     masks: lines.filter((line) => line.startsWith(mask)).map((line) => unescape(line.slice(mask.length))),
-    outputs: Object.fromEntries([...readFileSync(output, 'utf8').matchAll(/^(.+?)<<(.+)\n([\s\S]*?)\n\2$/gm)].map((match) => [match[1], match[3]])),
+    outputs: parseFileCommands(readFileSync(output, 'utf8')),
     summary: readFileSync(summary, 'utf8'),
   }
 }

@@ -11,6 +11,7 @@ import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { type Command, inputsOf } from '../../src/commands/all.ts'
 import { identity } from '../support/engine.ts'
 import { clientDirectory } from '../support/client-programs.ts'
+import { parseFileCommands } from '../support/github/runner.ts'
 import type { Server } from '../support/postgres-server.ts'
 import { until } from '../support/until.ts'
 import { builtProgram } from './built.ts'
@@ -157,10 +158,9 @@ export class Sandbox {
     }
     const left = [...this.processes(), ...readdirSync(this.temporary)]
     if (left.length > 0) throw new Error(`it left behind: ${left.join(', ')}\n${err}`)
-    const outputs = step.output === undefined ? '' : readFileSync(step.output, 'utf8')
     return {
       status: child.exitCode, signal: child.signalCode, out: out.replaceAll(/^::add-mask::.*\n/gm, ''), err,
-      outputs: Object.fromEntries([...outputs.matchAll(/^(.+?)<<(.+)\n([\s\S]*?)\n\2$/gm)].map((match) => [match[1], match[3]])),
+      outputs: step.output === undefined ? {} : parseFileCommands(readFileSync(step.output, 'utf8')),
       summary: step.summary === undefined ? '' : readFileSync(step.summary, 'utf8'),
     }
   }

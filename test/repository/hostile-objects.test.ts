@@ -2,11 +2,12 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, stat
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { constants, zstdCompressSync } from 'node:zlib'
-import { Encrypter } from 'age-encryption'
+import { Decrypter, Encrypter } from 'age-encryption'
 import { LIMITS } from '../../src/repository/limits.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
+import { passphraseIdentity, passphraseRecipient } from '../../src/repository/sealing/passphrase.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { putTrash } from '../../src/repository/trash.ts'
@@ -42,17 +43,15 @@ const measuring = `data:text/javascript,${encodeURIComponent(measure)}`
 interface Outcome extends Ended {
   /** MiB. */
   peak: number
-  seconds: number
   /** Seconds of CPU time, which does not grow with the load of the machine. */
   cpu: number
 }
 
 async function run(store: string, command: string, args: string[] = [], key: string | null = passphrase): Promise<Outcome> {
-  const started = performance.now()
   const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, ...(key !== null && { LIFEBOAT_ENCRYPTION_KEY: key }) }
   const ended = await runLifeboat([command, '--destination', `file:${store}`, ...args], env, { node: ['--import', measuring] })
   const measured = (pattern: RegExp): number => Number(pattern.exec(ended.err)?.[1] ?? Number.NaN)
-  return { ...ended, peak: measured(/peak (\d+) MiB/), cpu: measured(/([\d.]+) s of CPU time/), seconds: (performance.now() - started) / 1000 }
+  return { ...ended, peak: measured(/peak (\d+) MiB/), cpu: measured(/([\d.]+) s of CPU time/) }
 }
 
 const backUp = (store: string): Promise<Outcome> => run(store, 'backup', ['--volumes', `data=${data}`, '--json'])
@@ -65,8 +64,18 @@ beforeAll(async () => {
     expect(`${status} ${err}`).toMatch(/^0 /)
     ids.push(JSON.parse(out).snapshot)
   }
-  fingerprint = readdirSync(path.join(honest, 'keys'))[0]!.slice(0, 16)
+  const [file] = readdirSync(path.join(honest, 'keys'))
+  fingerprint = file!.slice(0, 16)
+  await makeCheap(path.join(honest, 'keys', file!))
 })
+
+/** The same key file with a small work factor: each command here opens it, and scrypt is not what is tested. */
+async function makeCheap(file: string): Promise<void> {
+  const [decrypter, encrypter] = [new Decrypter(), new Encrypter()]
+  decrypter.addIdentity(passphraseIdentity(passphrase, 18))
+  encrypter.addRecipient(passphraseRecipient(passphrase, 4))
+  writeFileSync(file, await encrypter.encrypt(await decrypter.decrypt(readFileSync(file))))
+}
 
 function copyOfStore(): string {
   const store = path.join(folder, `store-${++number}`)
@@ -157,9 +166,9 @@ describe('with everything hostile in the store at once', () => {
   })
 
   test.each(['list', 'list without a key', 'check', 'verify', 'restore', 'prune', 'backup'])('%s needs less than 300 MiB, and time as ever', (command) => {
-    const { peak, seconds } = outcomes[command]!
+    const { peak, cpu } = outcomes[command]!
     expect(peak).toBeLessThan(300)
-    expect(seconds).toBeLessThan(60)
+    expect(cpu).toBeLessThan(20)
   })
 
   test('the newest that is authentic is what `latest` means', () => {
@@ -282,8 +291,8 @@ test('a passphrase is not tried on files that would take gigabytes of memory', a
   encrypter.setScryptWorkFactor(2)
   const small = Buffer.from(await encrypter.encrypt('x')).toString('latin1')
   for (const work of [19, 22, 30]) put(store, `keys/00000000000000${work}.age`, Buffer.from(small.replace(/(?<=-> scrypt \S+ )2\n/, `${work}\n`), 'latin1'))
-  const { status, err, seconds } = await run(store, 'list')
+  const { status, err, cpu } = await run(store, 'list')
   expect(status).toBe(0)
   for (const work of [19, 22, 30]) expect(err).toContain(`keys/00000000000000${work}.age in file:${store} is passed over: its scrypt work factor is ${work}, and 18 is the most`)
-  expect(seconds).toBeLessThan(60)
+  expect(cpu).toBeLessThan(20)
 })

@@ -9,6 +9,7 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, changed, inPieces, noise, rows } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, nextTime, restored, Run, through, writeKeys } from '../support/engine.ts'
+import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
 
@@ -272,7 +273,7 @@ test('of objects however small, 32 are put at a time', async () => {
   // Zeros have no cuts of their own: every 4 MiB another chunk.
   const zeros = Buffer.alloc(MIB)
   const running = run.source('app', turnsOf(45 * 4 * MIB, () => undefined, (offset) => (offset % (4 * MIB) === 0 ? changed(zeros, MIB, `${offset}`) : zeros)))
-  for (let turn = 0; turn < 50 && seen.puts < 32; turn++) await quiet()
+  await until(() => seen.puts >= 32)
   await quiet()
   expect(seen.mostPuts).toBe(32)
   release()

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { LifeboatError } from '../../src/error.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
-import { type Fault, GitHub } from '../support/github/emulator.ts'
+import { type Fault, GitHub, type StoredArtifact } from '../support/github/emulator.ts'
 import { ArtifactStores } from '../support/github/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { SkippedTime } from '../support/skipped-time.ts'
@@ -12,8 +12,14 @@ import { SkippedTime } from '../support/skipped-time.ts'
 let github: GitHub
 let stores: ArtifactStores
 
+/** The artifact of the first backup, made once. */
+let earlier: StoredArtifact
 beforeAll(async () => {
   github = await GitHub.start()
+  stores = await ArtifactStores.in(github)
+  await backUp(first)
+  earlier = github.artifacts[0]!
+  await stores.close()
 })
 afterAll(async () => {
   await github.stop()
@@ -38,6 +44,9 @@ async function backUp(key: string, needs: string[] = [], store: ArtifactStore = 
   await store.groups.commit(needs)
   await store.close()
 }
+
+/** A run before this one made the first backup. */
+const hasFirst = (): void => void github.artifacts.push({ ...earlier })
 
 async function snapshots(store: ArtifactStore = stores.open()): Promise<string[]> {
   const keys: string[] = []
@@ -71,7 +80,7 @@ const uploadFaults: [string, Fault['kind']][] = [
 ]
 
 test.each(readCalls.flatMap((match) => passing.map((kind) => [match, kind] as const)))('reading goes on after %s has failed once with %s', async (match, kind) => {
-  await backUp(first)
+  hasFirst()
   github.faults.push({ match, kind })
   // The pause after a 429 of the REST API is a minute.
   expect(await snapshots(stores.open({ timeout: 300_000, clock: new SkippedTime() }))).toEqual([first])
@@ -79,7 +88,7 @@ test.each(readCalls.flatMap((match) => passing.map((kind) => [match, kind] as co
 })
 
 test.each(uploadFaults)('a backup goes on after %s has failed once with %s', async (match, kind) => {
-  await backUp(first)
+  hasFirst()
   const store = stores.open()
   await snapshots(store)
   github.faults.push({ match, kind })
@@ -90,7 +99,7 @@ test.each(uploadFaults)('a backup goes on after %s has failed once with %s', asy
 })
 
 test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('a refusal (403) of %s is one clear error, and the next run goes on', async (match) => {
-  await backUp(first)
+  hasFirst()
   github.faults.push({ match, kind: 403, times: 100, body: { code: 'permission_denied', msg: 'no', message: 'no' } })
   const needs = ['chunks/aa/00000001']
   expect(await endsWell(backUp(second, needs))).toMatch(/403/)
@@ -101,7 +110,7 @@ test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('a refusal (4
 })
 
 test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('%s that never answers ends with an error within the timeout, and the next run goes on', async (match) => {
-  await backUp(first)
+  hasFirst()
   const store = stores.open({ timeout: 3000 })
   github.faults.push({ match, kind: 'stall', times: 100 })
   expect(await endsWell(backUp(second, ['chunks/aa/00000001'], store))).toMatch(/has stood still for 1 s|has not answered for/)
@@ -111,7 +120,7 @@ test.each([...uploadCalls, 'ListArtifacts', '/actions/artifacts'])('%s that neve
 })
 
 test.each(['/zip', '/blobs/'])('a download whose %s never answers ends with an error within the timeout', async (match) => {
-  await backUp(first)
+  hasFirst()
   github.faults.push({ match, kind: 'stall', times: 100 })
   expect(await endsWell(snapshots(stores.open({ timeout: 1500 })))).toMatch(/has not answered for/)
   expect(readdirSync(stores.temporary)).toEqual([])
@@ -186,7 +195,7 @@ test('an upload whose last answer is lost is found to be done, not done again', 
 })
 
 test('a signed URL that has run out is asked for again', async () => {
-  await backUp(first)
+  hasFirst()
   const store = stores.open()
   await snapshots(store)
   github.faults.push({ match: '/blobs/', kind: 403 })
@@ -208,7 +217,7 @@ const secondaryLimits: [string, Omit<Fault, 'match'>][] = [
 ]
 
 test.each(secondaryLimits)('the secondary limit on requests (%s, without retry-after) is waited for, a minute and then longer', async (_, fault) => {
-  await backUp(first)
+  hasFirst()
   const clock = new SkippedTime()
   github.faults.push({ match: '/actions/artifacts', times: 2, ...fault })
   expect(await snapshots(stores.open({ set: undefined, timeout: 300_000, clock }))).toEqual([first])
@@ -224,7 +233,7 @@ test.each(secondaryLimits)('the secondary limit on requests (%s) that stays is n
 })
 
 test('the secondary limit at a delete is not taken for a missing permission', async () => {
-  await backUp(first)
+  hasFirst()
   const clock = new SkippedTime()
   github.faults.push({ match: '/actions/artifacts', method: 'DELETE', kind: 403, body: SECONDARY })
   const { groups } = stores.open({ token: github.token('write'), timeout: 300_000, clock })
@@ -261,7 +270,7 @@ async function plantForeign(count: number): Promise<void> {
 }
 
 test.each(['shop', undefined])('a list of the set %s that has less than GitHub counts is asked for again', async (set) => {
-  await backUp(first)
+  hasFirst()
   const clock = new SkippedTime()
   github.shortListings = 1
   expect(await snapshots(stores.open({ set, clock }))).toEqual([first])
@@ -281,7 +290,7 @@ test('a backup that fell between two pages, since another artifact was deleted m
 })
 
 test('an artifact that is added while pages are read is no gap', async () => {
-  await backUp(first)
+  hasFirst()
   await plantForeign(150)
   github.betweenPages = () => void github.artifacts.push({ ...github.artifacts.at(-1)!, id: 9, name: 'new' })
   const clock = new SkippedTime()
@@ -290,7 +299,7 @@ test('an artifact that is added while pages are read is no gap', async () => {
 })
 
 test('while a list keeps lacking an artifact nothing counts as missing, no backup builds on it, and a prune deletes nothing', async () => {
-  await backUp(first)
+  hasFirst()
   await backUp(second)
   github.shortListings = Infinity
   const open = () => stores.open({ token: github.token('write'), clock: new SkippedTime() })

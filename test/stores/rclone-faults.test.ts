@@ -119,7 +119,7 @@ describe('when connections fail:', () => {
   })
 
   test.each(['up', 'down'] as const)('a connection on which nothing moves any more (%s) is given up, and the work goes on over another', async (direction) => {
-    const store = await used(proxy.port, { timeout: 6000 })
+    const store = await used(proxy.port, { timeout: 9000 })
     await whole.put('stalled', noise('stalled', 3 * MIB))
     proxy.stallAfter(MIB, direction)
     if (direction === 'up') await store.put('stalled', noise('stalled', 3 * MIB))

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import path from 'node:path'
+import { sha256 } from './bytes.ts'
 import { clientDirectory, type Major, run } from './client-programs.ts'
+import { listening } from './free-port.ts'
 
 /** A Debian archive on loopback, signed with a throw-away key. */
 export interface AptRepository {
@@ -42,13 +42,9 @@ export async function startRepository(): Promise<AptRepository> {
     const name = new URL(request.url ?? '/', 'http://archive').pathname
     asked.push(name)
     answer(path.join(files, decodeURIComponent(name)), [...changes].find(([ending]) => name.endsWith(ending))?.[1], response)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no address')
-
+  })
   return {
-    uri: `http://127.0.0.1:${address.port}/debian`,
+    uri: `http://127.0.0.1:${await listening(server)}/debian`,
     key,
     keyFile,
     publish: async (suite, packages) => {
@@ -190,4 +186,3 @@ export async function makeRealClient(folder: string, major: Major): Promise<stri
 }
 
 const xz = (text: string) => execFileSync('xz', ['--stdout'], { input: text })
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')

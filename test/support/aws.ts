@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { startCeph } from './ceph.ts'
+import { listening } from './free-port.ts'
 import { clientOf } from './s3-place.ts'
 
 /** GitHub's identity provider and Amazon, as a job sees them: an emulated token service for both, and buckets of Ceph. */
@@ -34,7 +35,7 @@ export async function startAws(bucket: string): Promise<Aws> {
       jobs.add(token)
       return [200, JSON.stringify({ value: token })]
     }
-    const asked = new URLSearchParams(await textOf(request))
+    const asked = new URLSearchParams(await text(request))
     const token = asked.get('WebIdentityToken') ?? ''
     if (asked.get('Action') !== 'AssumeRoleWithWebIdentity' || asked.get('RoleArn') !== role || !jobs.has(token) || !token.startsWith('sts.amazonaws.com.')) {
       return [403, '<ErrorResponse><Error><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error></ErrorResponse>']
@@ -46,11 +47,7 @@ export async function startAws(bucket: string): Promise<Aws> {
   const server = createServer((request, response) => {
     answer(request).then(([status, text]) => response.writeHead(status).end(text), () => response.destroy())
   })
-  server.unref().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  const base = `http://127.0.0.1:${address.port}`
+  const base = `http://127.0.0.1:${await listening(server.unref())}`
   return {
     role,
     identity: { ACTIONS_ID_TOKEN_REQUEST_URL: `${base}/identity?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer },
@@ -62,10 +59,4 @@ export async function startAws(bucket: string): Promise<Aws> {
       await ceph.stop()
     },
   }
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = []
-  for await (const piece of request) pieces.push(Buffer.from(piece))
-  return Buffer.concat(pieces).toString('utf8')
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer } from 'node:http'
+import { buffer } from 'node:stream/consumers'
 import { z } from 'zod'
+import { listening } from './free-port.ts'
 
 /** The part of GitHub's cache service that @actions/cache asks for, and the blobs behind it, in memory. */
 export interface CacheService {
@@ -51,7 +53,7 @@ export async function startCacheService(): Promise<CacheService> {
     },
   }
   const server = createServer((request, response) => {
-    void bodyOf(request).then((body) => {
+    void buffer(request).then((body) => {
       const { pathname } = new URL(request.url ?? '/', 'http://cache')
       const name = pathname.startsWith('/blobs/') ? `${request.method} blob` : (pathname.split('/').at(-1) ?? '')
       made.push(name)
@@ -68,11 +70,8 @@ export async function startCacheService(): Promise<CacheService> {
       if (!call) return response.writeHead(404).end()
       return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(call(asked.parse(JSON.parse(body.toString())))))
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no address')
-  base = `http://127.0.0.1:${address.port}`
+  })
+  base = `http://127.0.0.1:${await listening(server)}`
   return {
     variables: {
       GITHUB_SERVER_URL: 'https://github.com', ACTIONS_RESULTS_URL: `${base}/`, ACTIONS_CACHE_URL: `${base}/`, ACTIONS_RUNTIME_TOKEN: 'a.b.c', ACTIONS_CACHE_SERVICE_V2: 'True',
@@ -87,10 +86,4 @@ export async function startCacheService(): Promise<CacheService> {
       await once(server, 'close')
     },
   }
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of request) pieces.push(piece)
-  return Buffer.concat(pieces)
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
+import { type Guard, startGuard } from './guard.ts'
 
 /** The users of the gateway. */
 export interface CephUser {
@@ -29,28 +29,22 @@ export async function startCeph(version: CephVersion = 'current'): Promise<Ceph>
   const root = path.join(import.meta.dirname, `../../.cache/ceph-${version}`)
   if (!existsSync(root)) throw new Error(`${root} is missing: run "bash scripts/setup.sh test"`)
   const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-ceph-'))
-  const guard = guardOf(folder)
-  const stop = async (): Promise<void> => {
-    guard.ref()
-    const gone = guard.exitCode === null ? once(guard, 'exit') : undefined
-    guard.stdin?.end()
-    await gone
-  }
+  const guard = startGuard(folder, 'KILL')
   try {
-    const port = await launch(root, folder, (pid) => guard.stdin?.write(`${pid}\n`))
+    const port = await launch(root, folder, guard)
     const user = (name: string): CephUser => {
       const keys = { accessKey: `${name}-access`, secretKey: `${name}/secret+of=it` }
       run(root, folder, 'radosgw-admin', '-n', 'client.rgw', 'user', 'create', '--uid', name, '--display-name', name, '--access-key', keys.accessKey, '--secret', keys.secretKey)
       return keys
     }
-    return { ...user('owner'), endpoint: `http://127.0.0.1:${port}`, user, stop }
+    return { ...user('owner'), endpoint: `http://127.0.0.1:${port}`, user, stop: () => guard.end() }
   } catch (error) {
-    await stop()
+    await guard.end()
     throw error
   }
 }
 
-async function launch(root: string, folder: string, started: (pid: number) => void): Promise<number> {
+async function launch(root: string, folder: string, guard: Guard): Promise<number> {
   for (const name of ['mon', 'osd', 'rgw']) mkdirSync(path.join(folder, name))
   const [monitor, gateway] = [await freePort(), await freePort()]
   const fsid = randomUUID()
@@ -60,10 +54,10 @@ async function launch(root: string, folder: string, started: (pid: number) => vo
   // With its one disk known from the beginning, the cluster needs no administration over the network.
   run(root, folder, 'osdmaptool', '--createsimple', '1', '--fsid', fsid, devices)
   run(root, folder, 'ceph-mon', '-i', 'a', '--mkfs', '--fsid', fsid, '--monmap', monitors, '--osdmap', devices)
-  const mon = serve(root, folder, started, 'ceph-mon', '-i', 'a')
+  const mon = serve(root, folder, guard, 'ceph-mon', '-i', 'a')
   run(root, folder, 'ceph-osd', '-i', '0', '--mkfs', '--osd-uuid', randomUUID())
-  const osd = serve(root, folder, started, 'ceph-osd', '-i', '0')
-  const rgw = serve(root, folder, started, 'radosgw', '-n', 'client.rgw')
+  const osd = serve(root, folder, guard, 'ceph-osd', '-i', '0')
+  const rgw = serve(root, folder, guard, 'radosgw', '-n', 'client.rgw')
   for (let waited = 0; waited < 60_000; waited += 50) {
     const dead = [mon, osd, rgw].find(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null)
     if (dead) throw new Error(`${path.basename(dead.spawnfile)} ended: ${readFileSync(path.join(folder, `${path.basename(dead.spawnfile)}.out`), 'utf8').slice(-2000)}`)
@@ -87,25 +81,12 @@ function run(root: string, folder: string, program: string, ...args: string[]): 
   execFileSync(path.join(root, 'usr/bin', program), ['-c', path.join(folder, 'ceph.conf'), ...args], { stdio: 'pipe' })
 }
 
-function serve(root: string, folder: string, started: (pid: number) => void, program: string, ...args: string[]): ChildProcess {
+function serve(root: string, folder: string, guard: Guard, program: string, ...args: string[]): ChildProcess {
   const output = openSync(path.join(folder, `${program}.out`), 'w')
   const child = spawn(path.join(root, 'usr/bin', program), ['-c', path.join(folder, 'ceph.conf'), '-f', ...args], { stdio: ['ignore', output, output], detached: true })
   child.unref()
-  started(child.pid!)
+  guard.watch(child.pid!)
   return child
-}
-
-/** Outlives this process: when its input ends, because we closed it or were killed, it kills what it was told of and removes the folder. */
-function guardOf(folder: string): ChildProcess {
-  const script = `
-    pids=
-    while read -r pid; do pids="$pids $pid"; done
-    kill -s KILL $pids
-    for pid in $pids; do for _ in $(seq 250); do kill -0 "$pid" || break; sleep 0.02; done; done
-    rm -rf "$1"`
-  const guard = spawn('/bin/sh', ['-c', script, 'sh', folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
-  guard.unref()
-  return guard
 }
 
 function configuration(root: string, folder: string, fsid: string, monitor: number, gateway: number): string {

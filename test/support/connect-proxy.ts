@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import http from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { listening } from './free-port.ts'
 
 /** A forward proxy on loopback, as a company has one between its runners and the world. */
 export interface ConnectProxy {
@@ -33,12 +33,8 @@ export async function startConnectProxy(login: string, accept: (socket: Duplex) 
     const plain = new TLSSocket(socket, { isServer: true, key: KEY, cert: CERTIFICATE })
     accept(plain.on('error', () => socket.destroy()))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
   return {
-    url: `http://${login}@127.0.0.1:${address.port}`,
+    url: `http://${login}@127.0.0.1:${await listening(server)}`,
     asked,
     stop: async () => {
       for (const socket of open) socket.destroy()

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
 import { type Header, pack } from 'tar-stream'
 import { encodeFile } from '../../src/sources/files/file-list.ts'
 import { backUp } from './backup.ts'
@@ -10,10 +10,7 @@ export async function crafted(...members: Member[]): Promise<Buffer> {
   const made = pack()
   for (const { content = '', ...header } of members) made.entry(header, content)
   made.finalize()
-  const pieces: Buffer[] = []
-  made.on('data', (piece: unknown) => Buffer.isBuffer(piece) && pieces.push(piece))
-  await once(made, 'end')
-  return Buffer.concat(pieces)
+  return buffer(made)
 }
 
 export const top = { name: './', type: 'directory' } as const

@@ -23,6 +23,8 @@ export interface DaemonCommand {
   program: string
   args: string[]
   variables?: Record<string, string>
+  /** The user that it runs as. Default: the one of the tests. */
+  user?: { uid: number; gid: number } | undefined
 }
 
 /** `command` writes the configuration for a port into the folder. */
@@ -30,8 +32,8 @@ export async function startDaemon(name: string, command: (port: number, folder: 
   const folder = mkdtempSync(path.join(tmpdir(), `lifeboat-${name}-`))
   let log = ''
   const run = async (port: number) => {
-    const { program, args, variables } = command(port, folder)
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...variables }, detached: true })
+    const { program, args, variables, user } = command(port, folder)
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...variables }, detached: true, ...user })
     const exit = Promise.race([once(child, 'exit'), once(child, 'error').then(([error]) => (log += String(error)))])
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (log += String(text)))
     const end = async (): Promise<void> => {

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listening } from './free-port.ts'
 
 export interface Line {
   port: number
@@ -86,13 +86,10 @@ export async function startDroppingLine(target: number, { dropAfter, rate = Infi
     }
   }
   const timer = 'seconds' in dropAfter ? setInterval(drop, dropAfter.seconds * 1000).unref() : undefined
-  listener.unref().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  if (address === null || typeof address === 'string') throw new Error('the line has no port')
+  const port = await listening(listener.unref())
   const pumping = pump()
   return {
-    port: address.port,
+    port,
     get drops() {
       return drops
     },

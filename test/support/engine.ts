@@ -4,7 +4,7 @@ import { type Keys, newIdentity } from '../../src/repository/keys.ts'
 import { openKeys, writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type KnownChunks, loadKnown } from '../../src/repository/known.ts'
 import { Reader } from '../../src/repository/reader.ts'
-import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord } from '../../src/repository/snapshot.ts'
+import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'
 import { GRACE } from '../../src/repository/trash.ts'
 import { beginRun, type Unfinished } from '../../src/repository/unfinished.ts'
 import { Writer } from '../../src/repository/writer.ts'
@@ -38,6 +38,12 @@ export interface RunOptions {
   known?: KnownChunks
 }
 
+export interface GivenStream {
+  name: string
+  format?: StreamRecord['format']
+  bytes: Buffer | AsyncIterable<Buffer>
+}
+
 /** One run of the engine, between its beginning and its commit. */
 export class Run {
   readonly writer: Writer
@@ -64,10 +70,14 @@ export class Run {
     return new Run(options, id, time, known, options.resume && (await unfinishedRuns(options, id, options.resume, damage)), damage)
   }
 
-  async source(name: string, bytes: Buffer | AsyncIterable<Buffer>): Promise<void> {
-    const stream = await this.writer.stream(`${name}.dump`, 'pg_dump-custom', Buffer.isBuffer(bytes) ? inPieces(bytes) : bytes, () => undefined)
+  /** A source with these streams; or a dump alone. */
+  async source(name: string, given: GivenStream[] | GivenStream['bytes'], kind: Pick<SourceRecord, 'kind' | 'facts'> = { kind: 'postgres', facts: {} }): Promise<void> {
+    const streams: StreamRecord[] = []
+    for (const { name: stream, format = 'pg_dump-custom', bytes } of Array.isArray(given) ? given : [{ name: `${name}.dump`, bytes: given }]) {
+      streams.push(await this.writer.stream(stream, format, Buffer.isBuffer(bytes) ? inPieces(bytes) : bytes, () => undefined))
+    }
     await this.writer.settled()
-    this.#sources.push({ name, kind: 'postgres', streams: [stream], facts: {} })
+    this.#sources.push({ name, ...kind, streams })
   }
 
   async commit(): Promise<this> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { portOf } from './free-port.ts'
+import { listening } from './free-port.ts'
 
 /** A server that speaks PostgreSQL's protocol (documentation, "Message Formats") and answers whatever a test wants. */
 export interface FakePostgres {
@@ -78,9 +78,8 @@ export async function startFakePostgres(answer: (statement: string) => Answer, r
     socket.on('close', () => sockets.delete(socket))
     // A client may close the connection in the middle of an answer.
     serve(socket).catch(() => socket.destroy())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server)
+  })
+  const port = await listening(server)
   return Object.assign(fake, {
     port,
     url: `postgres://someone:hunter22@127.0.0.1:${port}/shop?sslmode=disable&gssencmode=disable`,

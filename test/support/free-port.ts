@@ -3,12 +3,18 @@ import { createServer, type Server } from 'node:net'
 
 /** A port on loopback that nobody listens on now; someone else may be faster to take it. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const port = portOf(probe)
+  const probe = createServer()
+  const port = await listening(probe)
   probe.close()
   await once(probe, 'close')
   return port
+}
+
+/** Has a server listen on loopback; the port. */
+export async function listening(server: Server, port = 0): Promise<number> {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return portOf(server)
 }
 
 /** The port that a server listens on. */

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { listening } from './free-port.ts'
 
 export interface Asked {
   method: string
@@ -48,7 +50,7 @@ export async function startHttpProxy(target: number): Promise<HttpProxy> {
   let poured = 0
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const asked = { method: request.method!, url: request.url!, headers: request.headers, body: await bodyOf(request) }
+    const asked = { method: request.method!, url: request.url!, headers: request.headers, body: await buffer(request) }
     const entry: (typeof seen)[number] = { method: asked.method, url: asked.url, status: undefined }
     seen.push(entry)
     const rule = rules.find((rule) => rule.times > 0 && rule.matches(asked))
@@ -78,12 +80,9 @@ export async function startHttpProxy(target: number): Promise<HttpProxy> {
     serve(request, response).catch(() => response.socket?.destroy())
   })
   // A test that fails before it closes this one must not keep the process.
-  listener.unref().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
+  const port = await listening(listener.unref())
   return {
-    port: address.port,
+    port,
     get poured() {
       return poured
     },
@@ -107,11 +106,5 @@ async function forward(port: number, { method, url, headers, body }: Asked): Pro
   sent.end(body)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what this event has
   const [answer] = (await once(sent, 'response')) as [IncomingMessage]
-  return { status: answer.statusCode!, headers: answer.headers, body: await bodyOf(answer) }
-}
-
-async function bodyOf(message: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of message) pieces.push(Buffer.from(piece))
-  return Buffer.concat(pieces)
+  return { status: answer.statusCode!, headers: answer.headers, body: await buffer(answer) }
 }

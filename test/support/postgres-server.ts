@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { clientDirectory, clientDirectoryFor, run, type Major } from './client-programs.ts'
 import { freePort } from './free-port.ts'
+import { type Guard, startGuard } from './guard.ts'
 
 export { clientDirectory, type Major }
 
@@ -37,46 +37,31 @@ export interface ServerOptions {
   auth?: 'trust' | 'scram'
 }
 
-const nobody = 65534
 const root = process.getuid?.() === 0
-// PostgreSQL refuses to run as root.
-const identity = root ? { uid: nobody, gid: nobody } : {}
+/** The user for programs that refuse to run as root; where the tests do not, their own. */
+export const nobody = root ? { uid: 65534, gid: 65534 } : undefined
+
+export const give = (file: string): void => {
+  if (nobody) chownSync(file, nobody.uid, nobody.gid)
+}
 
 export async function startServer(major: Major, options: ServerOptions = {}): Promise<Server> {
   // A short path of our own: a socket's name may have 107 bytes, and TMPDIR can be long.
   const folder = mkdtempSync('/tmp/lifeboat-pg-')
-  const guard = guardOf(folder)
+  // QUIT is PostgreSQL's immediate shutdown. It is over in milliseconds.
+  const guard = startGuard(folder, 'QUIT')
   try {
-    if (root) chownSync(folder, nobody, nobody)
+    give(folder)
     const programs = programsOf(major, folder)
     const password = `${randomBytes(9).toString('hex')}@/%:é`
     initialise(programs, folder, password, options.auth ?? 'scram')
-    const { pid, port } = await launch(programs, folder, options.settings ?? {}, (pid) => guard.stdin?.write(`${pid}\n`))
+    const { pid, port } = await launch(programs, folder, options.settings ?? {}, guard)
     return serverOf({ major, pid, port, folder, password, guard })
   } catch (error) {
-    guard.stdin?.end()
-    await once(guard, 'exit')
+    await guard.end()
     throw error
   }
 }
-
-/**
- * A process that outlives this one: when its input ends, because we closed it or because we were killed, it kills the
- * server whose pid it was told and removes the folder.
- */
-function guardOf(folder: string): ChildProcess {
-  const guard = spawn('/bin/sh', ['-c', guardScript, 'sh', folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
-  guard.unref()
-  return guard
-}
-
-// QUIT is PostgreSQL's immediate shutdown. It is over in milliseconds; the bound is for a pid that nobody reaps.
-const guardScript = `
-  while read -r line; do pid=$line; done
-  if [ -n "$pid" ] && kill -s QUIT "$pid"; then
-    for _ in $(seq 250); do kill -0 "$pid" || break; sleep 0.02; done
-  fi
-  rm -rf "$1"`
 
 /** The folder with initdb and postgres of the npm package, in a place where the user who will run them can read it. */
 function programsOf(major: Major, folder: string): string {
@@ -84,7 +69,7 @@ function programsOf(major: Major, folder: string): string {
   if (!existsSync(installed)) throw new Error(`${installed} is missing: run "npm ci"`)
   linkLibraries(installed)
   const programs = path.join(installed, 'bin')
-  const attempt = spawnSync(path.join(programs, 'postgres'), ['--version'], identity)
+  const attempt = spawnSync(path.join(programs, 'postgres'), ['--version'], { ...nobody })
   if (attempt.status === 0) return programs
   // A checkout under /root, say, that `nobody` cannot reach: hard links where the file system allows, a copy elsewhere.
   const copy = path.join(folder, 'native')
@@ -114,15 +99,15 @@ function linkLibraries(installed: string): void {
 function initialise(programs: string, folder: string, password: string, auth: 'trust' | 'scram'): void {
   const passwordFile = path.join(folder, 'password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
-  if (root) chownSync(passwordFile, nobody, nobody)
+  give(passwordFile)
   const method = auth === 'trust' ? 'trust' : 'scram-sha-256'
   const args = ['-D', path.join(folder, 'data'), '-U', 'postgres', '-A', method, '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
-  const result = spawnSync(path.join(programs, 'initdb'), args, { ...identity, cwd: folder, encoding: 'utf8' })
+  const result = spawnSync(path.join(programs, 'initdb'), args, { ...nobody, cwd: folder, encoding: 'utf8' })
   if (result.status !== 0) throw new Error(`initdb failed: ${result.error?.message ?? result.stderr}`)
   rmSync(passwordFile)
 }
 
-async function launch(programs: string, folder: string, settings: Record<string, string>, started: (pid: number) => void) {
+async function launch(programs: string, folder: string, settings: Record<string, string>, guard: Guard) {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const log = path.join(folder, 'log')
@@ -139,7 +124,7 @@ async function launch(programs: string, folder: string, settings: Record<string,
     })
     const { pid } = child
     if (pid === undefined) throw new Error(`cannot run ${programs}/postgres`)
-    started(pid)
+    guard.watch(pid)
     if (await ready(child, folder)) return { pid, port }
     const text = readFileSync(log, 'utf8')
     // Between our asking for a free port and the server's binding it, someone else took it.
@@ -151,7 +136,7 @@ function spawnPostgres(programs: string, folder: string, log: string, settings: 
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const output = openSync(log, 'w')
   const child = spawn(path.join(programs, 'postgres'), ['-D', path.join(folder, 'data'), ...args], {
-    ...identity,
+    ...nobody,
     cwd: folder,
     // A session of its own: Ctrl-C at a terminal is for the program that uses the server, which then stops it in its turn.
     detached: true,
@@ -174,7 +159,7 @@ async function ready(child: ChildProcess, folder: string): Promise<boolean> {
   throw new Error('PostgreSQL was not ready within a minute')
 }
 
-function serverOf(parts: { major: Major; pid: number; port: number; folder: string; password: string; guard: ChildProcess }): Server {
+function serverOf(parts: { major: Major; pid: number; port: number; folder: string; password: string; guard: Guard }): Server {
   const { major, pid, port, folder, password, guard } = parts
   let stopped: Promise<void> | undefined
   const server: Server = {
@@ -195,16 +180,9 @@ function serverOf(parts: { major: Major; pid: number; port: number; folder: stri
     createDatabase: async (name) => {
       await server.sql(`CREATE DATABASE "${name.replaceAll('"', '""')}"`)
     },
-    stop: () => (stopped ??= stop()),
+    stop: () => (stopped ??= guard.end()),
   }
   return server
-
-  async function stop(): Promise<void> {
-    guard.ref()
-    const gone = guard.exitCode === null ? once(guard, 'exit') : undefined
-    guard.stdin?.end()
-    await gone
-  }
 }
 
 /** The environment that brings libpq's programs to a database of this server, the password in no argument. */

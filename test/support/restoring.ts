@@ -6,6 +6,7 @@ import { clientEnvironment, parseDatabaseUrl } from '../../src/sources/postgres/
 import { restoreArchive } from '../../src/sources/postgres/restore.ts'
 import type { RestoreOutcome } from '../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../src/sources/postgres/restore-plan.ts'
+import { inPieces as pieces } from './bytes.ts'
 import { clientDirectory, type Server } from './postgres-server.ts'
 
 export const variables = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
@@ -20,7 +21,7 @@ export function dump(server: Server, database: string, major: 15 | 17 | 18, ...m
 /** The archive in pieces, as a reader gives it; `ending` happens after the last of `bytes`. */
 export const inPieces = (bytes: Buffer, ending: () => unknown = () => undefined) =>
   async function* archive(): AsyncGenerator<Buffer> {
-    for (let at = 0; at < bytes.length; at += 100_000) yield Buffer.from(bytes.subarray(at, at + 100_000))
+    yield* pieces(bytes, [100_000])
     await ending()
   }
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
-import { portOf } from './free-port.ts'
+import { listening } from './free-port.ts'
 
 export interface SshServer {
   port: number
@@ -66,9 +66,7 @@ export async function startSshServer({ sftp = '', settings = [] }: { sftp?: stri
     // The child has it now; ours is a second handle of the same connection.
     socket.destroy()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server)
+  const port = await listening(server)
   const known = (file: string): string => `[127.0.0.1]:${port} ${readFileSync(`${file}.pub`, 'utf8').trim()}`
 
   const cut = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listening } from './free-port.ts'
 
 /** `up`: what the client sends. `down`: what the server answers. */
 export type Direction = 'up' | 'down'
@@ -107,7 +108,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   }
 
   const listener = createServer({ allowHalfOpen: true }, take)
-  const port = await listening(listener, 0)
+  // A test that fails before it closes this one must not keep the process.
+  const port = await listening(listener.unref())
   const rule = (act: Act) => (bytes: number, direction: Direction, times = 1): void => void rules.push({ act, direction, bytes, left: bytes, times })
   const stopListening = async (): Promise<void> => {
     if (!listener.listening) return
@@ -136,15 +138,6 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     endAll: () => open.forEach(end),
     close: stopListening,
   }
-}
-
-async function listening(listener: Server, port: number): Promise<number> {
-  // A test that fails before it closes this one must not keep the process.
-  listener.unref().listen(port, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
-  return address.port
 }
 
 function reset({ client, server }: Connection): void {

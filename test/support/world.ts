@@ -50,7 +50,7 @@ export class Runner {
       put: (key, bytes) => queue('put', key, () => world.put(key, bytes)),
       get: (key, most) => queue('get', key, () => store.get(key, most)),
       head: (key) => queue('head', key, () => store.head(key)),
-      delete: (key) => queue('delete', key, () => world.delete(key, name)),
+      delete: (key) => queue('delete', key, () => world.delete(key)),
       close: async () => undefined,
       async *list(prefix) {
         yield* await queue('list', prefix, () => world.listing(prefix))
@@ -124,7 +124,7 @@ export class World {
     this.#onPut(key, bytes)
   }
 
-  async delete(key: string, _by: string): Promise<void> {
+  async delete(key: string): Promise<void> {
     const before = this.keys.has(key) ? await this.store.head(key) : undefined
     await this.store.delete(key)
     this.keys.delete(key)

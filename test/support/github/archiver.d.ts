@@ -6,7 +6,7 @@ declare module 'archiver' {
     comment?: string
     zlib?: { level: number }
   }
-  interface Archiver extends NodeJS.EventEmitter {
+  interface Archiver extends NodeJS.ReadableStream {
     append(content: Buffer, options: { name: string }): void
     finalize(): Promise<void>
   }

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BlobSASPermissions, BlobServiceClient, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { type Azurite, startAzurite } from './azurite.ts'
+import { listening, portOf } from '../free-port.ts'
 import { Issues } from './issues.ts'
 import { type Files, zipOf } from './zip.ts'
 
@@ -124,7 +125,7 @@ export class GitHub {
   static async start(): Promise<GitHub> {
     const github = new GitHub(await startAzurite())
     await github.#blobs.createIfNotExists()
-    await new Promise<void>((resolve) => github.#server.listen(0, '127.0.0.1', resolve))
+    await listening(github.#server)
     return github
   }
 
@@ -140,10 +141,7 @@ export class GitHub {
   }
 
   get url(): string {
-    if (this.address !== undefined) return this.address
-    const address = this.#server.address()
-    if (address === null || typeof address === 'string') throw new Error('the emulator does not run')
-    return `http://127.0.0.1:${address.port}`
+    return this.address ?? `http://127.0.0.1:${portOf(this.#server)}`
   }
 
   now(): Date {

@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import archiver, { type Options } from 'archiver'
 import { findDirectory, readDirectory, readEntry } from '../../../src/stores/artifact/zip.ts'
 
@@ -7,10 +8,8 @@ export type Files = Record<string, Buffer>
 export async function zipOf(files: Files, options: Options = { store: true }): Promise<Buffer> {
   const zip = archiver.create('zip', options)
   for (const [name, content] of Object.entries(files)) zip.append(content, { name })
-  const pieces: Buffer[] = []
-  zip.on('data', (piece: Buffer) => pieces.push(piece))
-  await zip.finalize()
-  return Buffer.concat(pieces)
+  const [bytes] = await Promise.all([buffer(zip), zip.finalize()])
+  return bytes
 }
 
 /** The files in a zip file. */
