@@ -40,7 +40,7 @@ export function requirePassable(result: PlanResult, { report }: Pick<Environment
   }
   if (Math.max(...parts) > LONGEST_INPUT) {
     throw new LifeboatError(`the share of one job is too large for GitHub: ${Math.max(...parts)} bytes, at most ${LONGEST_INPUT}`, {
-      hint: 'Give a larger ‹max-jobs›.',
+      hint: 'Raise ‹max-jobs›.',
     })
   }
   // GitHub drops such an output with a warning, and the matrix would be empty.
