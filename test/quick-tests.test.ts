@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { allTests, left, quickTests, startersOf } from '../scripts/quick-tests.ts'
+import { LONGEST } from './support/longest-first.ts'
 
 const root = path.join(import.meta.dirname, '..')
 
@@ -29,4 +30,8 @@ test('a good part of the tests is quick, and those that are left out exist', () 
   expect(quickTests().length).toBeGreaterThan(allTests().length / 4)
   for (const file of Object.keys(left)) expect([file, existsSync(path.join(root, file)), startersOf(file)]).toEqual([file, true, []])
   expect(readdirSync(path.join(root, 'test/support')).length).toBeGreaterThan(20)
+})
+
+test('the tests that begin first exist', () => {
+  expect(allTests()).toEqual(expect.arrayContaining(LONGEST.map((name) => `test/${name}.test.ts`)))
 })
